@@ -1,0 +1,38 @@
+"""What can go wrong through no fault of offshelf: each error is one sentence that names the way out.
+
+OffshelfError
+├── ConfigError      a key, option or value that does not exist or does not fit
+├── DatasetError     a data set that is missing, incomplete or contradictory
+│   └── ImageError   files that cannot be read as images
+├── BackboneError    a network, checkpoint or layer that cannot be had
+├── StoreError       a feature store that cannot be read or written
+└── TrackingError    an MLflow store or server that cannot be reached
+"""
+
+
+class OffshelfError(Exception):
+    """Base of all errors a user can cause and mend; the command line prints its text and exits with 1."""
+
+
+class ConfigError(OffshelfError, ValueError):
+    """A key, option or value that does not exist or does not fit."""
+
+
+class DatasetError(OffshelfError, ValueError):
+    """A data set that is missing, incomplete or contradictory."""
+
+
+class ImageError(DatasetError):
+    """Files that cannot be read as images."""
+
+
+class BackboneError(OffshelfError, ValueError):
+    """A network, checkpoint or layer that cannot be had."""
+
+
+class StoreError(OffshelfError, OSError):
+    """A feature store that cannot be read or written."""
+
+
+class TrackingError(OffshelfError, ConnectionError):
+    """An MLflow store or server that cannot be reached."""

@@ -1,0 +1,53 @@
+"""Identity: the digest of what a thing is, from all of its fields, so that no knob can be forgotten."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def digest(thing: Any) -> str:
+    """SHA-256, in hex, of the canonical JSON of a spec.
+
+    A spec is a dataclass, mapping, sequence, string, number, boolean or None, nested at will. Dataclasses count with
+    their class name and every field, except fields declared with ``metadata={"identity": False}`` (paths, workers: what
+    must not change a result).
+
+    Raises:
+        TypeError: something in the spec has no canonical form.
+    """
+    text = json.dumps(_canonical(thing), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256, in hex, of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def array_digest(values: np.ndarray) -> str:
+    """SHA-256, in hex, of an array's dtype, shape and contents."""
+    state = hashlib.sha256(f"{values.dtype.str}{values.shape}".encode())
+    state.update(np.ascontiguousarray(values).data)
+    return state.hexdigest()
+
+
+def _canonical(thing: Any) -> Any:
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        fields = {
+            field.name: _canonical(getattr(thing, field.name))
+            for field in dataclasses.fields(thing)
+            if field.metadata.get("identity", True)
+        }
+        return {"": type(thing).__name__, **fields}
+    if isinstance(thing, dict):
+        return {str(key): _canonical(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        return [_canonical(item) for item in thing]
+    if thing is None or isinstance(thing, bool | int | float | str):
+        return thing
+    raise TypeError(f"No canonical form for {thing!r} of type {type(thing).__name__}.")
