@@ -1,0 +1,28 @@
+"""From pixels to a network's input: the geometry and normalisation a backbone was trained with."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize the shorter side to `resize`, crop the centre square of `crop` pixels, scale to 0..1, normalise.
+
+    Interpolation is Pillow's, which antialiases, as torchvision's and timm's evaluation transforms do on PIL images.
+    """
+
+    resize: int = 256
+    """Length of the shorter side after resizing, in pixels."""
+    crop: int = 224
+    """Side of the square the network sees, in pixels."""
+    interpolation: Interpolation = "bilinear"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __str__(self) -> str:
+        return (
+            f"shorter side to {self.resize}, centre crop {self.crop} x {self.crop}, {self.interpolation}, "
+            f"mean {list(self.mean)}, std {list(self.std)}"
+        )
