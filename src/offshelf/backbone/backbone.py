@@ -48,5 +48,8 @@ class Backbone(Protocol):
     def layers(self) -> tuple[str, ...]:
         """Curated layer names from input to output, one per depth; the last one is the usual feature."""
 
+    def module(self, layer: str) -> str:
+        """Dotted module path that a layer's name stands for; a name that is no alias is its own path."""
+
     def load(self) -> Network:
         """Build the network in evaluation mode and load its weights. Raises BackboneError."""

@@ -1,0 +1,21 @@
+"""The seam between features and where they live."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from offshelf.store.key import FeatureKey
+
+
+class FeatureStore(Protocol):
+    """Rows of features by (key, image digest). All keys of one call belong to one network."""
+
+    def missing(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> np.ndarray:
+        """Row numbers, int64 [M], of the first occurrence of each image that lacks any of the keys."""
+
+    def put(self, images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> None:
+        """Keep features, float32 [n, D_key] each, of n images; all or nothing. Raises StoreError."""
+
+    def get(self, key: FeatureKey, images: Sequence[str]) -> np.ndarray:
+        """Features of the images, in their order: float32 [N, D]. Raises StoreError when one is missing."""
