@@ -63,7 +63,8 @@ def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKe
     tensors = {key.digest: np.ascontiguousarray(values, np.float32) for key, values in features.items()}
     tensors["images"] = np.frombuffer(bytes.fromhex("".join(images)), np.uint8).reshape(len(images), 32)
     layout = {key.digest: f"{key.module} {key.pooling} {key.view}" for key in features}
-    data = save(tensors, metadata={"format": FORMAT, "keys": json.dumps(layout, sort_keys=True)})
+    # One entry: safetensors writes several in no fixed order, and the same features must give the same bytes.
+    data = save(tensors, metadata={"offshelf": json.dumps({"format": FORMAT, "keys": layout}, sort_keys=True)})
     path = folder / (hashlib.sha256(data).hexdigest() + SUFFIX)
     temporary = folder / f".{path.stem}.{os.getpid()}.tmp"
     try:

@@ -1,0 +1,102 @@
+"""The record of a classification: what goes to the tracker and into the output folder, and when."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from offshelf.dataset import ImageSet
+from offshelf.evaluate import Score
+from offshelf.extractor import Features
+from offshelf.report import confusion_figure, flat, layer_figure, per_class, write_run
+from offshelf.tracking import Run
+
+
+@dataclass(frozen=True)
+class Record:
+    """Writes down a run: parameters and data before the work, so that a broken run can be found too, numbers after."""
+
+    run: Run
+    images: ImageSet
+    backbone: str
+    config: Mapping[str, Any]
+    """The resolved config."""
+    folder: Path
+
+    def begin(self, layers: Sequence[str]) -> None:
+        """Log what is about to be done."""
+        self.run.log_params(self._named(", ".join(layers)))
+        self.run.log_text(self._yaml(), "config.yaml")
+        self.run.log_dataset(self.images.name, self.images.digest, "all", self._profile())
+
+    def end(self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features) -> None:
+        """Log and write what came out: on the run itself, and with several layers on a child for each as well."""
+        metrics = self._summary(scores, beside, chosen, features)
+        self.run.log_tags({"feature_digest": features.digest, "data_digest": self.images.digest})
+        self.run.log_metrics(metrics)
+        self._log_tables(self.run, chosen)
+        if len(scores) > 1:
+            self._log_layers(scores, beside, features)
+        write_run(self.folder, metrics, [*scores, *beside], self.images.classes, self._yaml())
+
+    def whereabouts(self) -> str:
+        """Where to look next."""
+        tracked = "\nCompare runs with: offshelf ui" if self.run.id else ""
+        return f"Results are in {self.folder}{tracked}"
+
+    def _log_layers(self, scores: Sequence[Score], beside: Sequence[Score], features: Features) -> None:
+        figure = layer_figure(scores, beside, self.images.metric, f"{self.images.name}, {self.backbone}")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(self.folder / "layers.png", dpi=120)
+        self.run.log_figure(figure, "layers.png")
+        self.run.log_table(_columns([*scores, *beside]), "layers.json")
+        for score in [*scores, *beside]:
+            with self.run.child(score.name) as child:
+                backbone = self.backbone if score in scores else score.name
+                child.log_params(self._named(score.name) | {"backbone": backbone, "dims": score.dims})
+                child.log_tags({"feature_digest": features.digest, "data_digest": self.images.digest})
+                child.log_metrics(score.metrics)
+                child.log_dataset(self.images.name, self.images.digest, "all", self._profile())
+                self._log_tables(child, score)
+
+    def _log_tables(self, run: Run, score: Score) -> None:
+        run.log_table(per_class(score, self.images.classes), "per_class.json")
+        title = f"{self.images.name}, {score.name}"
+        run.log_figure(confusion_figure(score.confusion, self.images.classes, title), "confusion.png")
+
+    def _summary(
+        self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features
+    ) -> dict[str, float]:
+        """The chosen layer's metrics; with several layers each one's official metric too, and the cost of all."""
+        metrics = dict(chosen.metrics)
+        metrics["cost/fit_seconds"] = float(np.sum([score.seconds for score in [*scores, *beside]]))
+        metrics["cost/images_extracted"] = float(features.extracted)
+        metrics["cost/extract_seconds"] = features.seconds
+        if features.extracted:
+            metrics["cost/images_per_second"] = features.extracted / features.seconds
+        if len(scores) > 1:
+            official = f"test/{self.images.metric}"
+            metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *beside]}
+        return metrics
+
+    def _named(self, layers: str) -> dict[str, Any]:
+        return {**flat(self.config), "dataset": self.images.name, "backbone": self.backbone, "layer": layers}
+
+    def _profile(self) -> dict[str, Any]:
+        return {
+            "images": len(self.images.samples),
+            "classes": len(self.images.classes),
+            "folds": [[len(fold.train), len(fold.test)] for fold in self.images.folds],
+        }
+
+    def _yaml(self) -> str:
+        return yaml.safe_dump(dict(self.config), sort_keys=False, allow_unicode=True)
+
+
+def _columns(scores: Sequence[Score]) -> dict[str, list[Any]]:
+    names = list(scores[0].metrics)
+    columns: dict[str, list[Any]] = {"layer": [score.name for score in scores]}
+    return columns | {name: [score.metrics.get(name) for score in scores] for name in names}

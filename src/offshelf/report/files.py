@@ -1,0 +1,63 @@
+"""Files of a run: metrics.json, per_class.csv and the resolved config, beside what Hydra writes."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from offshelf.errors import StoreError
+from offshelf.evaluate import Score
+from offshelf.metric import class_accuracies
+
+
+def per_class(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
+    """Columns: class, test images and the share of them predicted right (None without test images)."""
+    shares = class_accuracies(score.confusion)
+    return {
+        "class": list(classes),
+        "images": score.confusion.sum(axis=1).tolist(),
+        "accuracy": [None if np.isnan(share) else float(share) for share in shares],
+    }
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested config as dotted names and leaf values; lists stay values."""
+    items: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            items |= flat(value, f"{prefix}{key}.")
+        else:
+            items[f"{prefix}{key}"] = value
+    return items
+
+
+def write_run(
+    folder: Path, metrics: Mapping[str, float], scores: Sequence[Score], classes: Sequence[str], config: str
+) -> None:
+    """Write metrics.json, per_class.csv (a row a layer and class) and config.yaml.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "metrics.json").write_text(json.dumps(dict(metrics), indent=2) + "\n", encoding="utf-8")
+        (folder / "per_class.csv").write_text(_csv(scores, classes), encoding="utf-8")
+        (folder / "config.yaml").write_text(config, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"Could not write the run's results to {folder}: {error.strerror}.") from error
+
+
+def _csv(scores: Sequence[Score], classes: Sequence[str]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["layer", "class", "images", "accuracy"])
+    for score in scores:
+        columns = per_class(score, classes)
+        for name, images, share in zip(*columns.values(), strict=True):
+            writer.writerow([score.name, name, images, "" if share is None else repr(share)])
+    return text.getvalue()

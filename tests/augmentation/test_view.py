@@ -1,0 +1,65 @@
+"""Views against torchvision's transforms and hand-made pictures."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from offshelf.augmentation import View, Views, center, five_crop, mirror, ten_crop, whole
+from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.torchvision_import import import_torchvision
+from offshelf.errors import ConfigError
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (200, 300), (224, 224), (8, 8), (257, 511), (1, 9)])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_center_is_torchvisions(shape, interpolation):
+    """Pixel for pixel what Resize and CenterCrop give on PIL images."""
+    import_torchvision()
+    from torchvision.transforms import CenterCrop, InterpolationMode, Resize
+
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    ours = View().apply(pixels, Preprocessing(resize=96, crop=64, interpolation=interpolation))
+    resized = Resize(96, InterpolationMode(interpolation))(Image.fromarray(pixels))
+
+    assert (ours == np.asarray(CenterCrop(64)(resized))).all()
+
+
+def test_whole_keeps_the_borders():
+    """A one-pixel frame survives warping, and not the centre crop."""
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:, 0] = 255
+    to = Preprocessing(resize=40, crop=40, interpolation="nearest")
+
+    assert View(fit="whole").apply(pixels, to).any()
+    assert not View().apply(pixels, to).any()
+
+
+def test_mirror_is_the_mirror():
+    """The second view is the first, flipped."""
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    plain, flipped = (view.apply(pixels, Preprocessing(32, 32)) for view in mirror().views)
+
+    assert (plain[:, ::-1] == flipped).all()
+
+
+def test_five_crops_are_four_ninths_of_the_area():
+    """Corners and centre, side 2/3, together covering the image."""
+    boxes = np.array([view.box for view in five_crop().views])
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+    assert areas == pytest.approx([4 / 9] * 5)
+    assert boxes.min() == 0
+    assert boxes.max() == pytest.approx(1)
+
+
+def test_counts():
+    """Numbers of views."""
+    assert [len(views().views) for views in (center, whole, mirror, five_crop, ten_crop)] == [1, 1, 2, 5, 10]
+
+
+def test_views_from_yaml():
+    """Mappings become views; surplus fields, repeats and empty lists are refused."""
+    assert Views([{"box": [0, 0, 0.5, 0.5], "mirror": True}]).views == (View((0, 0, 0.5, 0.5), mirror=True),)
+    for bad in ([], [{"angle": 3}], [{}, {}]):
+        with pytest.raises(ConfigError):
+            Views(bad)
