@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from offshelf.backbone.torchvision_import import import_torchvision
 from PIL import Image
 
 from offshelf.augmentation import View, Views, center, five_crop, mirror, ten_crop, whole
 from offshelf.backbone.preprocessing import Preprocessing
-from offshelf.backbone.torchvision_import import import_torchvision
 from offshelf.errors import ConfigError
 
 

@@ -52,7 +52,7 @@ def test_curve_is_grid_search(digits):
 
     assert fit.curve.mean == pytest.approx(search.cv_results_["mean_test_score"])
     assert fit.curve.std == pytest.approx(search.cv_results_["std_test_score"])
-    assert fit.C == search.best_params_["C"]
+    assert search.best_params_["C"] == fit.C
 
 
 @pytest.mark.parametrize("multiclass", ["one_vs_one", "one_vs_rest"])

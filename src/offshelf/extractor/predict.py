@@ -100,9 +100,7 @@ class _Forward(pl.LightningModule):
         count, views = pixels.shape[:2]
         images = pixels.flatten(0, 1).permute(0, 3, 1, 2).float() / 255
         outputs = self.network.features((images - self.mean) / self.std, self.request.layers, self.request.pooling)
-        features = {
-            layer: values.float().reshape(count, views, -1).cpu().numpy() for layer, values in outputs.items()
-        }
+        features = {layer: values.float().reshape(count, views, -1).cpu().numpy() for layer, values in outputs.items()}
         return rows.cpu().numpy(), features
 
 

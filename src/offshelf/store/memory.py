@@ -18,9 +18,7 @@ class MemoryStore:
     def missing(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> np.ndarray:
         """See FeatureStore."""
         first = {image: row for row, image in reversed(list(enumerate(images)))}
-        lacking = [
-            row for image, row in first.items() if any((key.digest, image) not in self._rows for key in keys)
-        ]
+        lacking = [row for image, row in first.items() if any((key.digest, image) not in self._rows for key in keys)]
         return np.array(sorted(lacking), dtype=np.int64)
 
     def put(self, images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> None:
