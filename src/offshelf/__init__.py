@@ -1,3 +1,3 @@
-"""How good are off-the-shelf features for my images?"""
+"""Measures how good off-the-shelf features are for an image set."""
 
 __version__ = "0.1.0"

@@ -77,7 +77,7 @@ def test_few_images_of_a_class_lower_the_folds(caplog):
 
 def test_one_image_of_a_class_cannot_choose_C():
     """The error says what to do."""
-    with pytest.raises(ConfigError, match="class number 1 .* classifier.C=2"):
+    with pytest.raises(ConfigError, match=r"class number 1 .* classifier.C=2"):
         LinearSVM().fit(np.random.default_rng(0).random((5, 1, 3)), np.array([0, 0, 0, 0, 1]))
 
 

@@ -1,4 +1,4 @@
-"""Which views each image is seen through: at training time views are samples, at test time their responses are summed."""
+"""Which views an image is seen through: in training views are samples, in testing their responses are summed."""
 
 from offshelf.augmentation.augmentation import Augmentation, Views, center, five_crop, mirror, ten_crop, whole
 from offshelf.augmentation.view import View

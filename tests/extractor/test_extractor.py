@@ -1,0 +1,123 @@
+"""Extraction: only what is missing, the same numbers however it is run."""
+
+import numpy as np
+import pytest
+
+from offshelf.augmentation import Views, View, mirror
+from offshelf.backbone import Tiny
+from offshelf.dataset import ImageArray
+from offshelf.errors import BackboneError, ConfigError
+from offshelf.extractor import Extractor, Request, ensure
+from offshelf.store import DiskStore, MemoryStore
+
+VIEWS = mirror().views
+
+
+def pictures(count, seed=0):
+    """Small random images of varied sizes."""
+    random = np.random.default_rng(seed)
+    return [ImageArray(random.integers(0, 256, (30 + number % 7, 40, 3), dtype=np.uint8)) for number in range(count)]
+
+
+def request(**changes):
+    """All layers of the tiny backbone through two views."""
+    backbone = Tiny()
+    return Request(**{"backbone": backbone, "layers": backbone.layers(), "pooling": "auto", "views": VIEWS, **changes})
+
+
+def test_shapes_and_order(tmp_path):
+    """[N, V, D] by layer; the mirrored view differs; rows follow the images."""
+    images = pictures(5)
+    features = ensure(DiskStore(tmp_path), Extractor(), images, request())
+    backwards = ensure(DiskStore(tmp_path), Extractor(), images[::-1], request())
+
+    assert features.extracted == 5
+    assert backwards.extracted == 0
+    for layer, values in features.values.items():
+        assert values.shape[:2] == (5, 2)
+        assert not np.allclose(values[:, 0], values[:, 1])
+        assert (values[::-1] == backwards.values[layer]).all()
+
+
+def test_only_missing_images_are_extracted(tmp_path):
+    """Ten more images cost ten passes; repeats of an image cost one."""
+    images = pictures(12)
+    ensure(DiskStore(tmp_path), Extractor(), images[:8], request())
+    features = ensure(DiskStore(tmp_path), Extractor(), [*images, images[0]], request())
+
+    assert features.extracted == 4
+
+
+def test_warm_run_builds_no_network(tmp_path, monkeypatch):
+    """Everything is in the store: the backbone is never loaded."""
+    images = pictures(3)
+    cold = ensure(DiskStore(tmp_path), Extractor(), images, request())
+    monkeypatch.setattr(Tiny, "load", lambda self: pytest.fail("a network was built"))
+    warm = ensure(DiskStore(tmp_path), Extractor(), images, request())
+
+    assert warm.digest == cold.digest
+    assert all((warm.values[layer] == cold.values[layer]).all() for layer in cold.values)
+
+
+@pytest.mark.parametrize("settings", [{"batch_size": 1}, {"workers": 2}, {"chunk": 3}, {"batch_size": 64}])
+def test_how_it_runs_is_not_what_is_computed(settings):
+    """Batch size, workers and chunks keep the key, and the numbers within 1e-5 of the largest."""
+    images = pictures(9)
+    plain = ensure(MemoryStore(), Extractor(), images, request())
+    other = ensure(MemoryStore(), Extractor(**settings), images, request())
+
+    assert plain.digest == other.digest
+    for layer, values in plain.values.items():
+        assert np.abs(values - other.values[layer]).max() <= 1e-5 * np.abs(values).max()
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_work(tmp_path):
+    """Two processes leave the features one process leaves."""
+    images = pictures(9)
+    plain = ensure(MemoryStore(), Extractor(), images, request())
+    shared = ensure(DiskStore(tmp_path), Extractor(processes=2, device="cpu"), images, request())
+
+    assert shared.extracted == 9
+    for layer, values in plain.values.items():
+        assert np.abs(values - shared.values[layer]).max() <= 1e-5 * np.abs(values).max()
+
+
+def test_precision_is_identity():
+    """Lower precision is another feature."""
+    digests = {
+        Extractor(precision=precision).key(Tiny(), "block3", "avg", View()).digest
+        for precision in ("float32", "bfloat16")
+    }
+
+    assert len(digests) == 2
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path, monkeypatch):
+    """Not a number is no feature."""
+    images = pictures(2)
+    store = MemoryStore()
+    asked = request()
+    key = next(iter(asked.keys(Extractor()).values()))
+    ensure(store, Extractor(), images, asked)
+    store.put(
+        [images[0].digest], {key: np.full((1, 8), np.nan, np.float32)[:, : store.get(key, [images[0].digest]).shape[1]]}
+    )
+    with pytest.raises(BackboneError, match="not finite at layer block1 for 1 of 2 images"):
+        ensure(store, Extractor(), images, asked)
+
+
+def test_bad_settings():
+    """Settings are checked before any work."""
+    for bad in ({"batch_size": 0}, {"precision": "int8"}, {"device": "tpu"}, {"workers": -1}):
+        with pytest.raises(ConfigError, match=f"extractor.{next(iter(bad))}"):
+            Extractor(**bad)
+
+
+def test_views_share_what_they_have_in_common(tmp_path):
+    """The plain view of another augmentation is found, and only the new view is extracted."""
+    images = pictures(2)
+    ensure(DiskStore(tmp_path), Extractor(), images, request(views=Views([View()]).views))
+
+    assert ensure(DiskStore(tmp_path), Extractor(), images, request(views=(View(),))).extracted == 0
+    assert ensure(DiskStore(tmp_path), Extractor(), images, request()).extracted == 2

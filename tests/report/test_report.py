@@ -1,0 +1,89 @@
+"""Files, figures and tables of hand-made scores."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from offshelf.classifier import Curve, Fit
+from offshelf.errors import StoreError
+from offshelf.evaluate import Score
+from offshelf.report import confusion_figure, flat, layer_figure, per_class, score_table, write_run
+
+
+def score(name="layer4", right=3):
+    """Two classes, `right` of four test images of class a right; class b has none."""
+    curve = Curve((0.2, 2.0), np.array([0.5, 0.75]), np.array([0.1, 0.05]))
+    fit = Fit(2.0, curve, lambda values: values)
+    return Score(name, 8, (fit,), (np.array([[right, 4 - right], [0, 0]]),), 1.5)
+
+
+def test_metrics_by_hand():
+    """Names and numbers that go to MLflow and metrics.json."""
+    metrics = score().metrics
+
+    assert metrics["test/accuracy"] == 0.75
+    assert metrics["test/mean_class_accuracy"] == 0.75
+    assert metrics["cv/accuracy"] == 0.75
+    assert metrics["cv/accuracy_std"] == 0.05
+    assert metrics["cv/accuracy_C_0.2"] == 0.5
+    assert metrics["cv/C"] == pytest.approx(2)
+
+
+def test_folds_are_averaged():
+    """Mean and standard deviation over folds."""
+    one = score()
+    both = Score("x", 8, one.fits * 2, (np.array([[4, 0], [0, 0]]), np.array([[2, 2], [0, 0]])), 1.0)
+
+    assert both.metrics["test/accuracy"] == 0.75
+    assert both.metrics["test/accuracy_std"] == 0.25
+    assert both.confusion.tolist() == [[6, 2], [0, 0]]
+
+
+def test_class_without_test_images_has_no_accuracy():
+    """None in tables, an empty cell in the CSV."""
+    assert per_class(score(), ["a", "b"]) == {"class": ["a", "b"], "images": [4, 0], "accuracy": [0.75, None]}
+
+
+def test_files(tmp_path):
+    """Everything can be read back."""
+    write_run(tmp_path / "run", {"test/accuracy": 0.1}, [score()], ["ä, b", "c"], "seed: 0\n")
+
+    assert json.loads((tmp_path / "run/metrics.json").read_text()) == {"test/accuracy": 0.1}
+    rows = list(csv.DictReader((tmp_path / "run/per_class.csv").open(encoding="utf-8")))
+    assert rows[0] == {"layer": "layer4", "class": "ä, b", "images": "4", "accuracy": "0.75"}
+    assert rows[1]["accuracy"] == ""
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    """A file is in the way."""
+    (tmp_path / "run").write_text("")
+    with pytest.raises(StoreError, match="run"):
+        write_run(tmp_path / "run", {}, [score()], ["a", "b"], "")
+
+
+def test_flat():
+    """Dotted names; lists are values."""
+    assert flat({"a": {"b": 1, "c": {"d": [2, {"e": 3}]}}, "f": None}) == {"a.b": 1, "a.c.d": [2, {"e": 3}], "f": None}
+
+
+def test_table_shows_layers_and_baseline():
+    """Every row is there."""
+    console = Console(width=120, record=True, quiet=True)
+    console.print(score_table([score("layer3", 2), score()], [score("pixels", 1)], score(), "accuracy", "t"))
+    text = console.export_text()
+
+    assert [name in text for name in ("layer3", "layer4", "pixels", "0.7500 ± 0.0500", "0.2500")] == [True] * 5
+
+
+def test_figures_are_drawn(tmp_path):
+    """Curve with baseline, confusion matrices small and large."""
+    layer_figure([score("layer3", 2), score()], [score("pixels", 1)], "accuracy", "t").savefig(tmp_path / "a.png")
+    confusion_figure(score().confusion, ["a", "b"], "t").savefig(tmp_path / "b.png")
+    confusion_figure(np.eye(120, dtype=int), [f"class {number}" for number in range(120)], "t").savefig(
+        tmp_path / "c.png"
+    )
+
+    assert len(list(tmp_path.glob("*.png"))) == 3
