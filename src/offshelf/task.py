@@ -1,7 +1,6 @@
 """The tasks: what a command line runs. Each is a plain function of the components its config names."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +52,7 @@ def classify(
         return ensure(store, extractor, pictures, Request(network, names, pooling, augmentation.views))
 
     def score(features: Features) -> list[Score]:
-        with ThreadPoolExecutor() as pool:
-            jobs = [
-                pool.submit(evaluate, name, values, images, postprocess, classifier)
-                for name, values in features.values.items()
-            ]
-            return [job.result() for job in jobs]
+        return [evaluate(name, values, images, postprocess, classifier) for name, values in features.values.items()]
 
     console = Console()
     console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False)
