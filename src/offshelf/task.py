@@ -44,7 +44,7 @@ def classify(
     Returns:
         The data set's official metric on the test images (the mean over folds, where there are several).
     """
-    layers = select_layers(layer, backbone.layers(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name)
     images = _load(dataset)
     pictures = [sample.image for sample in images.samples]
 
@@ -62,7 +62,7 @@ def classify(
         record.begin(layers)
         features = extract_layers(backbone, layers)
         scores = score(features)
-        beside = score(extract_layers(baseline, baseline.layers()[-1:])) if baseline and len(layers) > 1 else []
+        beside = score(extract_layers(baseline, baseline.layer_names()[-1:])) if baseline and len(layers) > 1 else []
         chosen = choose(scores)
         record.end(scores, beside, chosen, features)
     console.print(score_table(scores, beside, chosen, images.metric, title))
@@ -96,7 +96,7 @@ def extract(
     Returns:
         Images whose features were missing.
     """
-    layers = select_layers(layer, backbone.layers(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name)
     images = _load(dataset)
     request = Request(backbone, layers, pooling, augmentation.views)
     names = [sample.image.digest for sample in images.samples]
@@ -112,7 +112,7 @@ def extract(
 def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
     """List the layers that can be asked for, curated names first."""
     listed = layer_table(backbone)
-    asked = set(select_layers(layer, backbone.layers(), backbone.name)) if layer != "all" else None
+    asked = set(select_layers(layer, backbone.layer_names(), backbone.name)) if layer != "all" else None
     rows = [info for info in listed if asked is None or info.name in asked]
     Console().print(layer_listing(rows, f"{backbone.name} sees: {backbone.preprocessing()}"))
 

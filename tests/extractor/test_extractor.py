@@ -22,7 +22,7 @@ def pictures(count, seed=0):
 def request(**changes):
     """All layers of the tiny backbone through two views."""
     backbone = Tiny()
-    return Request(**{"backbone": backbone, "layers": backbone.layers(), "pooling": "auto", "views": VIEWS, **changes})
+    return Request(**{"backbone": backbone, "layers": backbone.layer_names(), "pooling": "auto", "views": VIEWS, **changes})
 
 
 def test_shapes_and_order(tmp_path):

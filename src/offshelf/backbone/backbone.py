@@ -28,8 +28,8 @@ class Network(Protocol):
     def features(self, images: "torch.Tensor", layers: Sequence[str], pooling: str) -> "Mapping[str, torch.Tensor]":
         """Pooled outputs by layer name: float32 [N, D_layer] each, for normalised images float32 [N, 3, H, W]."""
 
-    def to(self, device: Any) -> "Network":
-        """Move to a device."""
+    def listing(self, size: int) -> "list[LayerInfo]":
+        """Curated layers, then every module, with shapes for one image of `size` x `size` pixels."""
 
 
 class Backbone(Protocol):
@@ -45,10 +45,10 @@ class Backbone(Protocol):
     def identity(self) -> dict[str, Any]:
         """Canonical description, weights digest included, that fixes the numbers; nothing is built for it."""
 
-    def layers(self) -> tuple[str, ...]:
+    def layer_names(self) -> tuple[str, ...]:
         """Curated layer names from input to output, one per depth; the last one is the usual feature."""
 
-    def module(self, layer: str) -> str:
+    def module_of(self, layer: str) -> str:
         """Dotted module path that a layer's name stands for; a name that is no alias is its own path."""
 
     def load(self) -> Network:

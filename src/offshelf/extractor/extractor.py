@@ -45,7 +45,7 @@ class Extractor:
     def key(self, backbone: Backbone, layer: str, pooling: str, view: View) -> FeatureKey:
         """The identity of one layer's features through one view."""
         network = digest({"backbone": backbone.identity(), "precision": self.precision})
-        return FeatureKey(network, backbone.module(layer), pooling, view)
+        return FeatureKey(network, backbone.module_of(layer), pooling, view)
 
     def run(self, images: Sequence[Image], request: "Request", store: FeatureStore) -> None:
         """Extract the request's features of all the images into the store, one decode and one pass an image."""
@@ -67,7 +67,7 @@ class Request:
         """Feature keys by (layer, view number)."""
         network = extractor.key(self.backbone, self.layers[0], self.pooling, self.views[0]).network
         return {
-            (layer, number): FeatureKey(network, self.backbone.module(layer), self.pooling, view)
+            (layer, number): FeatureKey(network, self.backbone.module_of(layer), self.pooling, view)
             for layer in self.layers
             for number, view in enumerate(self.views)
         }

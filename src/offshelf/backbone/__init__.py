@@ -1,0 +1,29 @@
+"""Networks: architecture, weights, preprocessing and the names of their layers; cheap specs that load when needed."""
+
+from offshelf.backbone.backbone import Backbone, LayerInfo, Network
+from offshelf.backbone.custom import Custom
+from offshelf.backbone.efficientnet_lite0 import EfficientNetLite0
+from offshelf.backbone.hub import TorchHub
+from offshelf.backbone.layer import select_layers
+from offshelf.backbone.listing import layer_table
+from offshelf.backbone.pixels import Pixels
+from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.timm import Timm
+from offshelf.backbone.tiny import Tiny
+from offshelf.backbone.torchvision import Torchvision
+
+__all__ = [
+    "Backbone",
+    "Custom",
+    "EfficientNetLite0",
+    "LayerInfo",
+    "Network",
+    "Pixels",
+    "Preprocessing",
+    "Timm",
+    "Tiny",
+    "TorchHub",
+    "Torchvision",
+    "layer_table",
+    "select_layers",
+]

@@ -1,0 +1,73 @@
+"""Layer names for architectures that bring none: one per depth, from the architecture itself, built without weights."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from offshelf.backbone.network import INPUT, TappedNetwork
+
+TRUNK = 0.8
+"""A module that holds more than this share of the parameters is looked into."""
+
+
+def curate(build: Callable[[], nn.Module], size: int) -> dict[str, str]:
+    """Curated names and their module paths, from input to output; the last is what the classifier sees.
+
+    timm's models say which modules end a stage (`feature_info`); for others the modules of the top level are taken,
+    looking into those that hold nearly all parameters. Modules that a pass of a `size` x `size` image does not reach
+    (auxiliary classifiers) are left out.
+    """
+    import torch
+
+    with torch.device("meta"):
+        module = build()
+    classifier = _classifier(module)
+    stages = _stages(module) or _depths(module, classifier)
+    layers = {path: path for path in stages}
+    if classifier and not any(classifier.startswith(f"{path}.") for path in stages):
+        layers["pre_logits"] = INPUT + classifier
+    network = TappedNetwork(module, layers, "")
+    try:
+        reached = [info.name for info in network.listing(size)]
+    except (RuntimeError, NotImplementedError):  # an operation that needs values, not shapes alone
+        return layers
+    return {name: layers[name] for name in reached if name in layers}
+
+
+def _classifier(module: nn.Module) -> str:
+    """Path of the module that makes class scores: as timm names it, else the last linear one."""
+    config = getattr(module, "pretrained_cfg", None)
+    named = config.get("classifier") if isinstance(config, dict) else None
+    if isinstance(named, str) and named in dict(module.named_modules()):
+        return named
+    linears = [path for path, part in module.named_modules() if isinstance(part, nn.Linear)]
+    return linears[-1] if linears else ""
+
+
+def _stages(module: nn.Module) -> list[str]:
+    info = getattr(module, "feature_info", None)
+    entries = info if isinstance(info, list) else getattr(info, "info", []) or []
+    known = dict(module.named_modules())
+    return [entry["module"] for entry in entries if entry.get("module") in known]
+
+
+def _depths(module: nn.Module, classifier: str) -> list[str]:
+    level = [path for path, part in module.named_children() if _size(part)]
+    while True:
+        total = sum(_size(module.get_submodule(path)) for path in level if not classifier.startswith(path))
+        large = next((path for path in level if _is_trunk(module, path, classifier, total)), None)
+        if large is None:
+            return [path for path in level if classifier != path and not classifier.startswith(f"{path}.")]
+        inner = [f"{large}.{name}" for name, part in module.get_submodule(large).named_children() if _size(part)]
+        where = level.index(large)
+        level[where : where + 1] = inner
+
+
+def _is_trunk(module: nn.Module, path: str, classifier: str, total: int) -> bool:
+    part = module.get_submodule(path)
+    inner = [child for child in part.children() if _size(child)]
+    return len(inner) > 1 and not classifier.startswith(path) and _size(part) > TRUNK * total
+
+
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,57 @@
+"""Published weights: from the local cache, or downloaded on first use."""
+
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlparse
+
+from offshelf.errors import BackboneError
+
+
+def hub_file(url: str, name: str) -> Path:
+    """The file behind a URL in torch hub's cache; its checksum is checked after download.
+
+    Raises:
+        BackboneError: it is not there and cannot be downloaded.
+    """
+    import torch
+
+    file = Path(urlparse(url).path).name
+    path = Path(torch.hub.get_dir()) / "checkpoints" / file
+    if path.is_file():
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        has_checksum = torch.hub.HASH_REGEX.search(file)
+        torch.hub.download_url_to_file(url, str(path), has_checksum.group(1) if has_checksum else None)
+    except (URLError, OSError, RuntimeError) as error:
+        raise _unavailable(name, f"{file} ({error})", str(path)) from error
+    return path
+
+
+def hugging_face_file(repository: str, file: str | None, name: str) -> Path:
+    """The weights file of a Hugging Face repository in its cache, downloaded on first use.
+
+    Raises:
+        BackboneError: it is not there and cannot be downloaded.
+    """
+    import huggingface_hub
+
+    names = [file] if file else ["model.safetensors", "pytorch_model.bin"]
+    for candidate in names:
+        cached = huggingface_hub.try_to_load_from_cache(repository, candidate)
+        if isinstance(cached, str):
+            return Path(cached)
+    problem: Exception | None = None
+    for candidate in names:
+        try:
+            return Path(huggingface_hub.hf_hub_download(repository, candidate))
+        except Exception as error:  # the hub's errors share no base class: network, HTTP, cache, missing entry
+            problem = problem or error
+    raise _unavailable(name, f"{names[0]} of {repository}", "the Hugging Face cache") from problem
+
+
+def _unavailable(name: str, what: str, where: str) -> BackboneError:
+    return BackboneError(
+        f"The published weights of {name} could not be downloaded: {what}. Connect once, place the file at {where}, "
+        "or use backbone.weights=FILE, or backbone.weights=null for random ones."
+    )

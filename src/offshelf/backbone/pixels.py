@@ -1,0 +1,42 @@
+"""No network: what the images themselves are worth, as the baseline of every other number."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from offshelf.backbone.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from offshelf.backbone.network import TappedNetwork
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The image, scaled to `size` x `size`, as one vector of 3 * size * size values in 0..1."""
+
+    size: int = 32
+
+    name: ClassVar[str] = "pixels"
+
+    def preprocessing(self) -> Preprocessing:
+        """Scaling alone."""
+        return Preprocessing(self.size, self.size, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+    def identity(self) -> dict[str, Any]:
+        """See Backbone."""
+        return {"arch": "pixels", "sees": self.preprocessing()}
+
+    def layer_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return ("pixels",)
+
+    def module_of(self, layer: str) -> str:
+        """See Backbone."""
+        return {"pixels": "0"}.get(layer, layer)
+
+    def load(self) -> "TappedNetwork":
+        """See Backbone."""
+        from torch import nn
+
+        from offshelf.backbone.network import TappedNetwork
+
+        return TappedNetwork(nn.Sequential(nn.Flatten()), {"pixels": "0"}, self.name)

@@ -1,0 +1,125 @@
+"""Every classification model of torchvision, by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offshelf.backbone.checkpoint import load_tensors, read_tensors, weights_digest
+from offshelf.backbone.download import hub_file
+from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.errors import BackboneError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from offshelf.backbone.network import TappedNetwork
+
+
+@dataclass(frozen=True)
+class Torchvision:
+    """A torchvision classifier with published, random or your own weights."""
+
+    arch: str
+    """Name in `torchvision.models`: `convnext_tiny`."""
+    weights: str | None = "DEFAULT"
+    """A published set (`DEFAULT`, `IMAGENET1K_V1`), a file, or null: random, drawn with `seed`."""
+    layers: Mapping[str, str] | None = field(default=None, hash=False)
+    """Name to module path, from input to output; without, they are found in the architecture."""
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """The architecture."""
+        return self.arch
+
+    def preprocessing(self) -> Preprocessing:
+        """What the published weights were evaluated with, also for other weights."""
+        seen = self._published().transforms()
+        return Preprocessing(
+            resize=seen.resize_size[0],
+            crop=seen.crop_size[0],
+            interpolation=seen.interpolation.value,
+            mean=tuple(seen.mean),
+            std=tuple(seen.std),
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """See Backbone."""
+        path = self._file()
+        weights = weights_digest(path) if path else f"random {self.seed}"
+        return {"arch": f"torchvision {self.arch}", "weights": weights, "sees": self.preprocessing()}
+
+    def layer_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return tuple(self._layers())
+
+    def module_of(self, layer: str) -> str:
+        """See Backbone."""
+        return self._layers().get(layer, layer)
+
+    def load(self) -> "TappedNetwork":
+        """See Backbone."""
+        from offshelf.backbone.network import TappedNetwork
+        from offshelf.backbone.seeded import seeded
+
+        with seeded(self.seed):
+            model = _build(self.arch)
+        path = self._file()
+        if path:
+            load_tensors(model, read_tensors(path), path)
+        return TappedNetwork(model, self._layers(), self.name)
+
+    def _layers(self) -> Mapping[str, str]:
+        return self.layers or _curated(self.arch, self.preprocessing().crop)
+
+    def _file(self) -> Path | None:
+        if self.weights is None:
+            return None
+        if "." in self.weights or "/" in self.weights:
+            return Path(self.weights).expanduser().absolute()
+        return hub_file(self._published().url, self.name)
+
+    def _published(self) -> Any:
+        import torchvision.models
+
+        _check(self.arch)
+        sets = torchvision.models.get_model_weights(self.arch)
+        named = self.weights if self.weights in sets.__members__ else "DEFAULT"
+        if self.weights and named != self.weights and not ("." in self.weights or "/" in self.weights):
+            raise BackboneError(
+                f"{self.arch} has no weights '{self.weights}'; it has {', '.join(sets.__members__)}, or give a file."
+            )
+        return sets[named] if named in sets.__members__ else sets.DEFAULT
+
+
+def _check(arch: str) -> None:
+    from offshelf.backbone.torchvision_import import import_torchvision
+
+    import_torchvision()
+    import torchvision.models
+
+    known = torchvision.models.list_models(module=torchvision.models)
+    if arch not in known:
+        near = get_close_matches(arch, known, 1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise BackboneError(f"torchvision has no classifier '{arch}'; {hint}It has: {', '.join(known)}.")
+
+
+def _build(arch: str) -> "nn.Module":
+    import torchvision.models
+
+    _check(arch)
+    surplus = {"init_weights": False} if arch in ("googlenet", "inception_v3") else {}
+    model: nn.Module = torchvision.models.get_model(arch, weights=None, **surplus)
+    return model
+
+
+@lru_cache
+def _curated(arch: str, size: int) -> Mapping[str, str]:
+    from offshelf.backbone.curated import curate
+
+    _check(arch)
+    return curate(lambda: _build(arch), size)
