@@ -28,7 +28,7 @@ def test_whole_keeps_the_borders():
     """A one-pixel frame survives warping, and not the centre crop."""
     pixels = np.zeros((40, 80, 3), np.uint8)
     pixels[:, 0] = 255
-    to = Preprocessing(resize=40, crop=40, interpolation="nearest")
+    to = Preprocessing(resize=40, crop=40)
 
     assert View(fit="whole").apply(pixels, to).any()
     assert not View().apply(pixels, to).any()

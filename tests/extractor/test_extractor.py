@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from offshelf.augmentation import Views, View, mirror
+from offshelf.augmentation import View, Views, mirror
 from offshelf.backbone import Tiny
 from offshelf.dataset import ImageArray
 from offshelf.errors import BackboneError, ConfigError
@@ -22,7 +22,9 @@ def pictures(count, seed=0):
 def request(**changes):
     """All layers of the tiny backbone through two views."""
     backbone = Tiny()
-    return Request(**{"backbone": backbone, "layers": backbone.layer_names(), "pooling": "auto", "views": VIEWS, **changes})
+    return Request(
+        **{"backbone": backbone, "layers": backbone.layer_names(), "pooling": "auto", "views": VIEWS, **changes}
+    )
 
 
 def test_shapes_and_order(tmp_path):

@@ -83,9 +83,9 @@ class Torchvision:
         return hub_file(self._published().url, self.name)
 
     def _published(self) -> Any:
+        _check(self.arch)
         import torchvision.models
 
-        _check(self.arch)
         sets = torchvision.models.get_model_weights(self.arch)
         named = self.weights if self.weights in sets.__members__ else "DEFAULT"
         if self.weights and named != self.weights and not ("." in self.weights or "/" in self.weights):
@@ -109,9 +109,9 @@ def _check(arch: str) -> None:
 
 
 def _build(arch: str) -> "nn.Module":
+    _check(arch)
     import torchvision.models
 
-    _check(arch)
     surplus = {"init_weights": False} if arch in ("googlenet", "inception_v3") else {}
     model: nn.Module = torchvision.models.get_model(arch, weights=None, **surplus)
     return model

@@ -1,0 +1,170 @@
+"""Tapped layers: alone and together the same, unaltered by what comes later, on many architectures."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from offshelf.backbone import EfficientNetLite0, Pixels, Timm, Tiny, Torchvision
+from offshelf.backbone.network import TappedNetwork
+from offshelf.errors import BackboneError
+
+ARCHITECTURES = [
+    Torchvision("resnet18", weights=None),
+    Torchvision("alexnet", weights=None),
+    Torchvision("vgg11", weights=None),
+    Torchvision("densenet121", weights=None),
+    Torchvision("mobilenet_v3_small", weights=None),
+    Torchvision("convnext_tiny", weights=None),
+    Torchvision("googlenet", weights=None),
+    Torchvision("vit_b_32", weights=None),
+    Torchvision("swin_t", weights=None),
+    Timm("vit_tiny_patch16_224", weights=None),
+    Timm("mixer_s32_224", weights=None),
+    Timm("efficientnet_lite0", weights=None),
+    Timm("swin_tiny_patch4_window7_224", weights=None),
+    Timm("deit_tiny_distilled_patch16_224", weights=None),
+]
+
+
+def pictures(size, count=2):
+    """Seeded normalised images."""
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(0))
+
+
+def plain_outputs(module, paths, images):
+    """Oracle: every output copied by a hook of its own, in one full pass without in-place operations."""
+    outputs = {}
+    handles = [
+        module.get_submodule(path).register_forward_hook(
+            lambda _, __, output, path=path: outputs.update({path: output.clone()})
+        )
+        for path in paths
+    ]
+    with torch.inference_mode():
+        module(images)
+    for handle in handles:
+        handle.remove()
+    return outputs
+
+
+@pytest.mark.parametrize("backbone", ARCHITECTURES, ids=lambda backbone: f"{type(backbone).__name__}-{backbone.name}")
+def test_layer_alone_is_layer_among_others(backbone):
+    """The same numbers to the bit, and all curated layers are reached."""
+    network = backbone.load()
+    layers = backbone.layer_names()
+    images = pictures(backbone.preprocessing().crop)
+    together = network.features(images, layers, "auto")
+
+    assert len(layers) >= 4
+    for layer in layers[:: max(1, len(layers) // 4)]:
+        assert torch.equal(network.features(images, [layer], "auto")[layer], together[layer]), layer
+    for values in together.values():
+        assert values.dtype == torch.float32
+        assert values.ndim == 2
+        assert values.isfinite().all()
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "vgg11", "densenet121"])
+def test_values_are_those_of_untouched_modules(arch):
+    """Against hooks that copy: batch norms and convolutions before in-place ReLUs included."""
+    paths = {
+        "resnet18": ["layer1.0.bn1", "layer4.1.bn2", "layer4"],
+        "vgg11": ["features.18", "features.20"],
+        "densenet121": ["features.norm5", "features.denseblock1"],
+    }[arch]
+    network = Torchvision(arch, weights=None).load()
+    images = pictures(64)
+    expected = plain_outputs(network.module, paths, images)
+    values = network.features(images, paths, "avg")
+
+    for path in paths:
+        assert torch.allclose(values[path], expected[path].mean((2, 3)), atol=1e-6)
+
+
+def test_later_in_place_operations_do_not_reach_back():
+    """A module that doubles its input in place leaves the tapped layer before it alone."""
+
+    class Doubled(nn.Module):
+        def forward(self, values):
+            return values.mul_(2)
+
+    network = TappedNetwork(nn.Sequential(nn.Flatten(), nn.Identity(), Doubled()), {}, "net")
+    images = torch.ones(1, 3, 2, 2)
+
+    assert (network.features(images, ["1", "2"], "auto")["1"] == 1).all()
+
+
+def test_module_called_twice_counts_with_its_last_call():
+    """Alone and together."""
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.relu = nn.ReLU(inplace=True)
+            self.end = nn.Identity()
+
+        def forward(self, images):
+            return self.end(self.relu(self.relu(images.flatten(1)) + 1))
+
+    network = TappedNetwork(Twice(), {}, "net")
+    images = -torch.ones(1, 3, 2, 2)
+    for _ in range(2):  # the first pass counts the calls, the second stops early
+        assert (network.features(images, ["relu"], "auto")["relu"] == 1).all()
+
+
+def test_pass_ends_after_the_last_wanted_layer():
+    """What follows is not computed, once the calls are known."""
+    passes = []
+
+    class Count(nn.Module):
+        def forward(self, values):
+            passes.append(1)
+            return values
+
+    network = TappedNetwork(nn.Sequential(nn.Flatten(), Count()), {}, "net")
+    for _ in range(3):
+        network.features(torch.ones(1, 3, 2, 2), ["0"], "auto")
+
+    assert len(passes) == 1
+
+
+def test_photographs_are_recognised():
+    """The network knows a daisy and a palace: ImageNet's classes 985, 698, 663, 442."""
+    from sklearn.datasets import load_sample_images
+
+    from offshelf.augmentation import View
+
+    backbone = EfficientNetLite0()
+    network, sees = backbone.load(), backbone.preprocessing()
+    images = np.stack([View().apply(pixels, sees) for pixels in load_sample_images().images])
+    images = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (sees.mean, sees.std))
+    china, flower = network.features((images - mean) / std, ["logits"], "auto")["logits"].topk(5).indices.tolist()
+
+    assert flower[0] == 985
+    assert set(china) & {698, 663, 442}
+
+
+def test_pixels_are_the_image():
+    """Channels, rows, columns."""
+    images = torch.rand(2, 3, 4, 4)
+
+    assert torch.equal(Pixels(4).load().features(images, ["pixels"], "auto")["pixels"], images.flatten(1))
+
+
+def test_unknown_layer_names_the_nearest():
+    """With the way to list them."""
+    with pytest.raises(BackboneError, match=r"did you mean 'layer4.0'.*offshelf layers backbone=resnet18"):
+        Torchvision("resnet18", weights=None).load().features(pictures(32), ["layer4.00"], "auto")
+
+
+def test_listing_has_curated_names_first():
+    """With the shapes of one image's outputs."""
+    rows = Tiny().load().listing(32)
+
+    assert [(row.name, row.module, row.shape) for row in rows[:2]] == [
+        ("block1", "0", (8, 16, 16)),
+        ("block2", "1", (16, 8, 8)),
+    ]
+    assert "0.0" in {row.name for row in rows}

@@ -1,0 +1,208 @@
+"""Specs: cheap, total in identity, clear when something is not there."""
+
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+
+import pytest
+import torch
+
+from offshelf.backbone import Custom, EfficientNetLite0, Pixels, Timm, Tiny, TorchHub, Torchvision, select_layers
+from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.errors import BackboneError
+from offshelf.identity import digest
+
+
+def test_default_spec_imports_no_torch():
+    """Name, preprocessing, identity and layers of the default backbone and the baseline come without torch."""
+    code = """
+        import sys
+        from offshelf.backbone import EfficientNetLite0, Pixels
+        for spec in (EfficientNetLite0(), Pixels()):
+            spec.name, spec.preprocessing(), spec.identity(), spec.layer_names()
+        assert "torch" not in sys.modules and "timm" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen"),
+    [
+        ("all", ("a", "b.0", "b.1", "c")),
+        ("last", ("c",)),
+        ("b.*", ("b.0", "b.1")),
+        (["c", "a", "c"], ("a", "c")),
+        (["last", "b.?"], ("b.0", "b.1", "c")),
+        ("x.y.z", ("x.y.z",)),
+    ],
+)
+def test_select_layers(asked, chosen):
+    """Names, lists, patterns, in the network's order, none twice."""
+    assert select_layers(asked, ["a", "b.0", "b.1", "c"], "net") == chosen
+
+
+@pytest.mark.parametrize("asked", ["d", "z*", []])
+def test_select_layers_refuses(asked):
+    """What matches nothing."""
+    with pytest.raises(BackboneError, match="net"):
+        select_layers(asked, ["a", "b.0"], "net")
+
+
+def test_identity_of_random_weights_is_their_seed():
+    """And the architecture."""
+    plain = Torchvision("resnet18", weights=None)
+    others = [replace(plain, seed=1), replace(plain, arch="resnet34"), Tiny(), Tiny(1), Pixels(), Pixels(8)]
+
+    assert len({digest(spec.identity()) for spec in [plain, *others]}) == 7
+
+
+def test_names_of_layers_are_no_identity():
+    """An alias is a word, not a number."""
+    plain = Torchvision("resnet18", weights=None)
+    named = Torchvision("resnet18", weights=None, layers={"end": "layer4"})
+
+    assert digest(plain.identity()) == digest(named.identity())
+    assert named.module_of("end") == "layer4"
+
+
+def test_local_checkpoint(tmp_path):
+    """Loaded by name, wrapped or not; another classifier's size does not matter; the digest is the file's."""
+    model = Torchvision("resnet18", weights=None, seed=5).load().module
+    tensors = {f"module.{name}": value for name, value in model.state_dict().items()}
+    tensors["module.fc.weight"], tensors["module.fc.bias"] = torch.zeros(7, 512), torch.zeros(7)
+    torch.save({"state_dict": tensors, "epoch": 3}, tmp_path / "mine.pth")
+    spec = Torchvision("resnet18", weights=str(tmp_path / "mine.pth"))
+    images = torch.rand(1, 3, 64, 64)
+
+    expected = last_block(Torchvision("resnet18", weights=None, seed=5), images)
+    assert torch.equal(last_block(spec, images), expected)
+    assert spec.identity()["weights"] != Torchvision("resnet18", weights=None).identity()["weights"]
+
+
+def last_block(spec, images):
+    """Last block's features."""
+    return spec.load().features(images, ["layer4"], "avg")["layer4"]
+
+
+def test_checkpoint_of_another_architecture(tmp_path):
+    """Says what is missing."""
+    torch.save(Torchvision("resnet18", weights=None).load().module.state_dict(), tmp_path / "r18.pth")
+    with pytest.raises(BackboneError, match=r"do not fit.*missing"):
+        Torchvision("resnet34", weights=str(tmp_path / "r18.pth")).load()
+
+
+class Bomb:
+    """Leaves a file behind when it is unpickled."""
+
+    def __reduce__(self):
+        return exec, ("open('executed', 'w').close()",)
+
+
+def test_checkpoint_that_executes_code_is_refused(tmp_path, monkeypatch):
+    """Nothing is executed."""
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": Bomb()}, "bomb.pth")
+    with pytest.raises(BackboneError, match="no plain state dict"):
+        Torchvision("resnet18", weights="bomb.pth").load()
+
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint"])
+def test_damaged_checkpoint(tmp_path, content):
+    """A sentence with the file."""
+    (tmp_path / "bad.pth").write_bytes(content)
+    with pytest.raises(BackboneError, match=r"bad\.pth"):
+        Torchvision("resnet18", weights=str(tmp_path / "bad.pth")).load()
+
+
+def test_missing_checkpoint():
+    """Known before anything is built."""
+    with pytest.raises(BackboneError, match=r"/no/where\.pth.*No such file"):
+        Torchvision("resnet18", weights="/no/where.pth").identity()
+
+
+@pytest.mark.parametrize(
+    ("spec", "hint"),
+    [
+        (Torchvision("resnt50", weights=None), "resnet50"),
+        (Timm("vit_tiny_patch16_22", weights=None), "vit_tiny_patch16_224"),
+        (Torchvision("resnet18", weights="IMAGENET1K_V9"), "IMAGENET1K_V1"),
+    ],
+)
+def test_unknown_names(spec, hint):
+    """The nearest is named."""
+    with pytest.raises(BackboneError, match=hint):
+        spec.preprocessing()
+
+
+def test_offline_weights_say_where_to_place_them(tmp_path, monkeypatch):
+    """No connection: the file's name and folder."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def refuse(url, path, digest):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    with pytest.raises(BackboneError, match=r"resnet18-f37072fd\.pth.*no route.*place the file at"):
+        Torchvision("resnet18").identity()
+
+
+NET = """
+from torch import nn
+
+class Small(nn.Sequential):
+    def __init__(self, width=4):
+        super().__init__(nn.Conv2d(3, width, 3, 2), nn.ReLU(), nn.Conv2d(width, 2 * width, 3, 2), nn.ReLU())
+
+def nothing():
+    return 3
+"""
+
+
+def test_own_module(tmp_path, monkeypatch):
+    """Found from the working directory; its source is part of its identity."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_small_nets.py").write_text(NET)
+    spec = Custom("my_small_nets.Small", kwargs={"width": 6}, sees=Preprocessing(32, 32))
+    before = digest(spec.identity())
+
+    assert spec.layer_names() == ("0", "2")
+    assert spec.load().features(torch.rand(1, 3, 32, 32), ["2"], "avg")["2"].shape == (1, 12)
+    (tmp_path / "my_small_nets.py").write_text(NET + "# edited")
+    assert digest(spec.identity()) != before
+
+
+@pytest.mark.parametrize("module", ["no_such_module.Net", "Net", "my_other_nets.Nothing", "my_other_nets.nothing"])
+def test_own_module_that_cannot_be_had(module, tmp_path, monkeypatch):
+    """Missing module, missing class, or no nn.Module."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_other_nets.py").write_text(NET)
+    with pytest.raises(BackboneError, match=module):
+        Custom(module).load()
+
+
+def test_hub_repository(tmp_path):
+    """A local repository's model, with weights from a file."""
+    (tmp_path / "hubconf.py").write_text(
+        "dependencies = ['torch']\n" + NET + "def small(pretrained=True): return Small()"
+    )
+    torch.save(dict(state_of_small(tmp_path)), tmp_path / "small.pth")
+    spec = TorchHub(str(tmp_path), "small", str(tmp_path / "small.pth"), {"end": "3"}, source="local")
+
+    assert spec.load().features(torch.ones(1, 3, 32, 32), ["end"], "avg")["end"].shape == (1, 8)
+    with pytest.raises(BackboneError, match="could not give 'large'"):
+        replace(spec, model="large").load()
+
+
+def state_of_small(folder):
+    """State dict of the repository's module."""
+    return TorchHub(str(folder), "small", None, {"end": "3"}, source="local").load().module.state_dict()
+
+
+def test_lite0_identity_is_the_weights_file():
+    """The digest starts with the file's published checksum."""
+    assert EfficientNetLite0().identity()["weights"].startswith("57934424")
