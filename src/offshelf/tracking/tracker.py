@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Run(Protocol):
@@ -26,7 +27,7 @@ class Run(Protocol):
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
         """A table, column name to values, as the JSON artifact `file` that MLflow shows and compares across runs."""
 
-    def log_figure(self, figure: Figure, file: str) -> None:
+    def log_figure(self, figure: "Figure", file: str) -> None:
         """A matplotlib figure as the artifact `file` (a .png)."""
 
     def log_text(self, text: str, file: str) -> None:

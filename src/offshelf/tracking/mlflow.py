@@ -1,0 +1,127 @@
+"""Tracking with MLflow, by explicit run ids: nothing global, so that runs nest and threads do not meet."""
+
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offshelf.home import home_dir
+from offshelf.tracking.connection import connect
+from offshelf.tracking.provenance import provenance
+from offshelf.tracking.tracker import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow.tracking import MlflowClient
+
+PARENT = "OFFSHELF_PARENT_RUN"
+"""Environment variable with the id of the run that a sweep's runs belong under."""
+LONGEST_PARAM = 6000
+
+
+@dataclass(frozen=True)
+class MLflow:
+    """Runs go to the SQLite store of a home, or to a tracking server."""
+
+    home: str | None = None
+    uri: str | None = None
+    """A tracking server (`http://…`) or database; null: `<home>/mlflow.db`."""
+    experiment: str = "offshelf"
+
+    @contextmanager
+    def start(self, name: str) -> Iterator[Run]:
+        """See Tracker."""
+        client, experiment = connect(Path(home_dir(self.home)), self.uri, self.experiment)
+        with _run(client, experiment, name, os.environ.get(PARENT)) as run:
+            yield run
+
+    @contextmanager
+    def sweep(self, name: str) -> Iterator[Run]:
+        """A run that all runs started meanwhile, in this process and its children, belong under."""
+        with self.start(name) as run:
+            os.environ[PARENT] = run.id
+            try:
+                yield run
+            finally:
+                del os.environ[PARENT]
+
+
+@dataclass(frozen=True)
+class MLflowRun:
+    """See Run."""
+
+    client: "MlflowClient" = field(repr=False)
+    experiment: str
+    id: str
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """See Run; values of over 6,000 characters are cut, as MLflow would: config.yaml holds them whole."""
+        from mlflow.entities import Param
+
+        entries = [Param(_name(name)[:250], str(value)[:LONGEST_PARAM]) for name, value in params.items()]
+        for start in range(0, len(entries), 100):
+            self.client.log_batch(self.id, params=entries[start : start + 100])
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """See Run."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        entries = [Metric(_name(name), float(value), now, step or 0) for name, value in metrics.items()]
+        for start in range(0, len(entries), 1000):
+            self.client.log_batch(self.id, metrics=entries[start : start + 1000])
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """See Run."""
+        from mlflow.entities import RunTag
+
+        self.client.log_batch(self.id, tags=[RunTag(name, value[:8000]) for name, value in tags.items()])
+
+    def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
+        """See Run."""
+        self.client.log_table(self.id, {name: list(values) for name, values in columns.items()}, file)
+
+    def log_figure(self, figure: "Figure", file: str) -> None:
+        """See Run."""
+        self.client.log_figure(self.id, figure, file, save_kwargs={"dpi": 100})
+
+    def log_text(self, text: str, file: str) -> None:
+        """See Run."""
+        self.client.log_text(self.id, text, file)
+
+    def log_dataset(self, name: str, digest: str, context: str, profile: Mapping[str, Any]) -> None:
+        """See Run; MLflow keeps 36 characters of the digest."""
+        import json
+
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = json.dumps({"tags": {"mlflow.source.name": "offshelf"}})
+        data = Dataset(name, digest[:36], "code", source, profile=json.dumps(dict(profile)))
+        self.client.log_inputs(self.id, datasets=[DatasetInput(data, [InputTag("mlflow.data.context", context)])])
+
+    @contextmanager
+    def child(self, name: str) -> Iterator[Run]:
+        """See Run."""
+        with _run(self.client, self.experiment, name, self.id) as run:
+            yield run
+
+
+@contextmanager
+def _run(client: "MlflowClient", experiment: str, name: str, parent: str | None) -> Iterator[MLflowRun]:
+    tags = {**provenance(), **({"mlflow.parentRunId": parent} if parent else {})}
+    run = client.create_run(experiment, tags=tags, run_name=name)
+    try:
+        yield MLflowRun(client, experiment, run.info.run_id)
+    except BaseException as error:
+        client.set_terminated(run.info.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    client.set_terminated(run.info.run_id, "FINISHED")
+
+
+def _name(name: str) -> str:
+    """A name in the letters that MLflow allows; others become an underscore."""
+    return re.sub(r"[^\w\-./: ]", "_", name)

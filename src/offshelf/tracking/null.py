@@ -1,0 +1,54 @@
+"""A tracker that keeps nothing: results stay in the output folder alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from offshelf.tracking.tracker import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class NoTracking:
+    """See Tracker."""
+
+    @contextmanager
+    def start(self, name: str) -> Iterator[Run]:
+        """See Tracker."""
+        yield NullRun()
+
+
+@dataclass(frozen=True)
+class NullRun:
+    """See Run."""
+
+    id: str = ""
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Nothing."""
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Nothing."""
+
+    def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
+        """Nothing."""
+
+    def log_figure(self, figure: "Figure", file: str) -> None:
+        """Nothing."""
+
+    def log_text(self, text: str, file: str) -> None:
+        """Nothing."""
+
+    def log_dataset(self, name: str, digest: str, context: str, profile: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    @contextmanager
+    def child(self, name: str) -> Iterator[Run]:
+        """Another of these."""
+        yield NullRun()

@@ -1,0 +1,110 @@
+"""`offshelf ui`: MLflow's UI on a home, opened where the runs are."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import quote
+from urllib.request import urlopen
+
+from offshelf.errors import ConfigError, TrackingError
+from offshelf.home import home_dir
+from offshelf.tracking.connection import QUIET, connect, default_uri
+
+DEFAULTS = {"home": "", "uri": "", "port": "5000", "experiment": "offshelf", "metric": "test/accuracy"}
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until Ctrl-C; arguments are `key=value`.
+
+    Raises:
+        ConfigError: an argument is misspelt.
+        TrackingError: there is no store to show, or the server does not start.
+    """
+    options = parse(arguments)
+    home = home_dir(options["home"])
+    if not options["uri"] and not (home / "mlflow.db").exists():
+        raise TrackingError(f"There are no runs in {home} yet. Make some with: offshelf classify layer=all")
+    _, experiment = connect(home, options["uri"] or None, options["experiment"])
+    if options["uri"].startswith("http"):
+        print(ui_url(options["uri"], experiment, options["metric"]))
+        return 0
+    port = free_port(int(options["port"]))
+    server = start_server(home, options["uri"] or default_uri(home), port)
+    try:
+        wait_until_up(server, port)
+        print(f"Runs, best first: {ui_url(f'http://127.0.0.1:{port}', experiment, options['metric'])}")
+        print("Ctrl-C stops.", flush=True)
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def parse(arguments: list[str]) -> dict[str, str]:
+    """Options of the command, with defaults for those not given."""
+    options = dict(DEFAULTS)
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or key not in options:
+            near = get_close_matches(key, options, 1)
+            hint = f"; did you mean '{near[0]}=…'?" if near else "."
+            raise ConfigError(
+                f"offshelf ui has no option '{argument}'{hint} It takes {', '.join(f'{k}=' for k in options)}"
+            )
+        options[key] = value
+    if not options["port"].isdecimal():
+        raise ConfigError(f"port is a number; got '{options['port']}'.")
+    return options
+
+
+def ui_url(server: str, experiment: str, metric: str) -> str:
+    """Link to the runs of an experiment, sorted by a metric, best first.
+
+    MLflow opens on its page for language models unless the link says otherwise, and hides child runs unless sorted.
+    """
+    order = quote(f"metrics.`{metric}`", safe="")
+    view = f"workflowType=machine_learning&orderByKey={order}&orderByAsc=false"
+    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{view}"
+
+
+def start_server(home: Path, uri: str, port: int) -> "subprocess.Popen[bytes]":
+    """MLflow's server as a child process: one worker, no jobs, this machine only."""
+    environment: Mapping[str, str] = {**QUIET, **os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    arguments = ["server", "--backend-store-uri", uri, "--default-artifact-root", (home / "artifacts").as_uri()]
+    arguments += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    log = (home / "ui.log").open("wb")
+    # The server looks for uvicorn on PATH, where a virtual environment that is not activated is missing.
+    path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
+    command = [sys.executable, "-m", "mlflow", *arguments]
+    return subprocess.Popen(command, env={**environment, "PATH": path}, stdout=log, stderr=subprocess.STDOUT)
+
+
+def wait_until_up(server: "subprocess.Popen[bytes]", port: int, seconds: float = 90) -> None:
+    """Return when the server answers. Raises TrackingError when it ends, or does not answer in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise TrackingError(f"MLflow's server ended with code {server.returncode}; see ui.log in the home.")
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    raise TrackingError(f"MLflow's server did not answer within {seconds:.0f} s; see ui.log in the home.")
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port, or the next one that is free."""
+    for port in range(wanted, wanted + 50):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+    raise TrackingError(f"The ports {wanted} to {wanted + 49} are all taken; choose another with port=…")
