@@ -1,0 +1,194 @@
+"""The command line: `offshelf <task> <overrides>`, Hydra's grammar throughout; nothing heavy is imported to answer it."""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from offshelf import __version__
+from offshelf.errors import ConfigError, OffshelfError
+from offshelf.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+HELP = """\
+offshelf: how good are off-the-shelf features for my images?
+
+  offshelf classify [group=option] [key=value]   score frozen features with a linear classifier
+  offshelf extract  [group=option] [key=value]   fill the feature store; dry_run=true says what is missing
+  offshelf layers   [backbone=option]            list the layers that can be asked for
+  offshelf ui       [port=5000] [home=DIR]       open MLflow on the runs
+
+  offshelf classify                                              digits, EfficientNet-Lite0: works offline
+  offshelf classify layer=all                                    every layer, from one pass
+  offshelf classify dataset=folder dataset.root=DIR              your images, a folder a class
+  offshelf classify -m layer=blocks.4,blocks.6 classifier.C=2,20 a sweep
+  offshelf classify --cfg job                                    the whole config, before it runs
+  offshelf classify --help                                       all groups and options
+  eval "$(offshelf -sc install=bash)"                            completion; also zsh, fish
+
+Options of a task are Hydra's: -m, --cfg, --info, --resolve, --config-dir, --config-name.
+"""
+COMMANDS = ("classify", "extract", "layers", "ui")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 a user's mistake or a failed job, 130 Ctrl-C, 143 SIGTERM."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = _dispatch(sys.argv[1:])
+    except OffshelfError as error:
+        if os.environ.get("OFFSHELF_DEBUG"):
+            raise
+        print(f"Error: {error}", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        print("Interrupted. The same command goes on from the features that are in the store.", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
+    if command in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if command == "--version":
+        print(f"offshelf {__version__}")
+        return 0
+    if command in ("-sc", "--shell-completion"):
+        from offshelf.completion import complete
+
+        return complete(rest)
+    if command == "ui":
+        from offshelf.tracking.ui import main as ui
+
+        return ui(rest)
+    if command not in COMMANDS:
+        raise ConfigError(f"There is no command '{command}'{did_you_mean(command, COMMANDS)} See: offshelf --help")
+    return run_task(command, rest)
+
+
+def run_task(task: str, arguments: Sequence[str]) -> int:
+    """Check the overrides, then hand them to Hydra, which runs the task once, or once a job of a sweep."""
+    import hydra
+
+    from offshelf.config import conf_dir
+
+    arguments = [_layer_pattern(argument) for argument in arguments]
+    failures: list[str] = []
+    checked = _check(task, arguments)
+    sys.argv = [f"offshelf {task}", *arguments]
+    # Hydra then passes errors on, instead of printing them and leaving.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+
+    def job(config: "DictConfig") -> Any:
+        return _job(config, failures, is_sweep=checked is not None)
+
+    with _sweep(task, checked) if checked is not None else nullcontext():
+        try:
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
+        except _JobFailed:
+            pass
+    if failures:
+        print(f"Failed: {len(failures)} job(s): {'; '.join(failures)}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+class _JobFailed(Exception):  # noqa: N818 - said already
+    """A job of a sweep failed; its sentence is printed."""
+
+
+def _job(config: "DictConfig", failures: list[str], is_sweep: bool) -> Any:
+    """One run: build the task from its config, and call it."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from offshelf.config import build, plain
+
+    hydra_config = HydraConfig.get()
+    try:
+        task = build(config)
+        if config["_target_"] != "offshelf.task.classify":
+            return task()
+        return task(output_dir=hydra_config.runtime.output_dir, config=plain(config))
+    except OffshelfError as error:
+        if not is_sweep:
+            raise
+        failures.append(hydra_config.job.override_dirname)
+        print(f"Error in job {hydra_config.job.num} ({failures[-1]}): {error}", file=sys.stderr)
+        raise _JobFailed from error
+
+
+def _check(task: str, arguments: Sequence[str]) -> "DictConfig | None":
+    """Compose first, so that a mistake is answered at once. Returns the sweep's config, or None for a single run."""
+    from hydra._internal.utils import get_args_parser
+
+    parsed = get_args_parser().parse_args(list(arguments))
+    if parsed.hydra_help or parsed.help or parsed.info or parsed.config_name or parsed.config_path:
+        return None
+    from offshelf.config import load
+
+    folder = Path(parsed.config_dir) if parsed.config_dir else None
+    if folder and not folder.is_dir():
+        raise ConfigError(f"--config-dir {folder} is no folder.")
+    configs = [load(task, choice, folder, complete=not parsed.cfg) for choice in _choices(parsed.overrides)]
+    return configs[0] if parsed.multirun else None
+
+
+def _choices(overrides: Sequence[str]) -> list[list[str]]:
+    """Overrides without sweeps: the first choice of each, then each other choice in its turn."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    from offshelf.config import explain
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except Exception as error:
+        raise explain(error) from error
+    options = [_options(override) for override in parsed]
+    first = [choices[0] for choices in options if choices]
+    others = [
+        [other if choices is changed else choices[0] for choices in options if choices]
+        for changed in options
+        for other in changed[1:]
+    ]
+    return [first, *others]
+
+
+def _options(override: Any) -> list[str]:
+    if not override.is_sweep_override():
+        return [override.input_line]
+    if not override.is_discrete_sweep() or "glob(" in override.input_line:
+        return []
+    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+
+
+@contextmanager
+def _sweep(task: str, config: "DictConfig") -> Iterator[None]:
+    """One parent run around all jobs of a sweep, closed whatever happens."""
+    from offshelf.config import build_group
+
+    tracking = build_group(config, "tracking")
+    if tracking is None or not hasattr(tracking, "sweep"):
+        yield
+        return
+    with tracking.sweep(f"sweep {task} {' '.join(argument for argument in sys.argv[1:] if '=' in argument)}"[:250]):
+        yield
+
+
+def _layer_pattern(argument: str) -> str:
+    """Hydra's glob is for groups; for layers a pattern is a value, so that one pass takes all that match."""
+    found = re.fullmatch(r"layer=glob\((.*)\)", argument)
+    return f"layer='{found.group(1)}'" if found else argument
+
+
+def _terminate(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)

@@ -1,0 +1,158 @@
+"""Configs: where they are, what is wrong with one, and what they build. With cli.py the only importer of Hydra."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from offshelf.errors import ConfigError, OffshelfError
+from offshelf.home import home_dir
+from offshelf.spelling import did_you_mean
+
+TASKS = ("classify", "extract", "layers")
+SHARED = ("home", "data_dir", "seed")
+"""Root keys that other keys refer to, and that no task takes."""
+
+OmegaConf.register_new_resolver("home_dir", lambda: str(home_dir()), replace=True)
+
+
+def conf_dir() -> Path:
+    """The folder of configs: at the root of a checkout, inside the package where it is installed."""
+    package = Path(__file__).parent
+    checkout = package.parents[1] / "conf"
+    # A checkout comes first: an editable installation may leave an old copy beside the package.
+    return checkout if (package.parents[1] / "pyproject.toml").is_file() and checkout.is_dir() else package / "conf"
+
+
+def load(task: str, overrides: Sequence[str], folder: Path | None = None, complete: bool = True) -> DictConfig:
+    """Compose a task's config without running it; `folder` holds options of the user's own.
+
+    Args:
+        task: Name of the root config.
+        overrides: As on the command line, without sweeps.
+        folder: Searched for options beside the shipped ones.
+        complete: Whether all mandatory values must be there.
+
+    Raises:
+        ConfigError: a key or option that does not exist, a value that does not fit, or one that is missing.
+    """
+    search = [f"hydra.searchpath=[file://{folder.absolute()}]"] if folder else []
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=task):
+            config = compose(task, [*overrides, *search])
+    except Exception as error:
+        raise explain(error) from error
+    _require_known(config)
+    if complete:
+        _require_values(config)
+    return config
+
+
+def explain(error: BaseException) -> ConfigError:
+    """Hydra's error as one sentence, with the nearest existing name."""
+    from hydra.errors import MissingConfigException, OverrideParseException
+
+    for cause in _causes(error):
+        if isinstance(cause, OverrideParseException):
+            return ConfigError(f"'{cause.override}' is no override: expected group=option or key=value.")
+        if isinstance(cause, MissingConfigException) and cause.options is not None:
+            group, _, option = str(cause.missing_cfg_file).rpartition("/")
+            return ConfigError(f"{group} has no option '{option}'{did_you_mean(option, cause.options)}")
+        if isinstance(cause, OmegaConfBaseException) and cause.key is not None and cause.parent_node is not None:
+            keys = [str(key) for key in cause.parent_node] if isinstance(cause.parent_node, DictConfig) else []
+            if str(cause.key) not in keys:
+                where = str(cause.full_key or cause.key).rpartition(".")[0]
+                place = f"{where} has" if where else "There is"
+                return ConfigError(f"{place} no key '{cause.key}'{did_you_mean(str(cause.key), keys)}")
+        if isinstance(cause, OffshelfError):
+            return ConfigError(str(cause))
+    return ConfigError(" ".join(str(error).split()))
+
+
+def build(config: DictConfig) -> Callable[..., Any]:
+    """Bind a root config to its task: components are made here, the task runs when called.
+
+    Raises:
+        ConfigError: a component cannot be made.
+    """
+    from hydra.utils import instantiate
+
+    arguments = {key: value for key, value in plain(config).items() if key not in SHARED}
+    try:
+        task: Callable[..., Any] = instantiate(arguments, _convert_="all", _partial_=True)
+    except Exception as error:
+        for cause in _causes(error):
+            if isinstance(cause, OffshelfError):
+                raise cause from None
+        raise ConfigError(" ".join(str(error).split())) from error
+    return task
+
+
+def build_group(config: DictConfig, group: str) -> Any:
+    """One component of a root config, or None where the config has no such group."""
+    from hydra.utils import instantiate
+
+    return instantiate(plain(config)[group], _convert_="all") if group in config else None
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The resolved config as plain containers."""
+    container: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    return container
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    causes: list[BaseException] = []
+    while error is not None and error not in causes:
+        causes.append(error)
+        error = error.__cause__ or error.__context__
+    return causes
+
+
+def _require_values(config: DictConfig) -> None:
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise ConfigError(f"Missing: {', '.join(missing)}. Set: {' '.join(f'{key}=…' for key in missing)}")
+
+
+def _require_known(config: DictConfig) -> None:
+    """Refuse keys that no parameter takes: `+key=value` would bring them in unseen.
+
+    Raises:
+        ConfigError: the key, and the nearest parameter.
+    """
+    root = config["_target_"]
+    for key in config:
+        if key not in SHARED and key != "_target_" and key not in _parameters(root):
+            raise ConfigError(f"There is no key '{key}'{did_you_mean(str(key), [*_parameters(root), *SHARED])}")
+    for group, node in config.items():
+        _require_parameters(str(group), node)
+
+
+def _require_parameters(place: str, node: Any) -> None:
+    if not isinstance(node, DictConfig) or OmegaConf.is_missing(node, "_target_"):
+        return
+    target = node.get("_target_")
+    if isinstance(target, str) and target.startswith("offshelf."):
+        known = _parameters(target)
+        for key in node:
+            if key != "_target_" and key not in known:
+                raise ConfigError(f"{place} has no key '{key}'{did_you_mean(str(key), known)}")
+        for key in node:
+            if not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
+                _require_parameters(f"{place}.{key}", node[key])
+
+
+def _parameters(target: str) -> list[str]:
+    """Names of a component's parameters; looking them up imports specs, which are cheap, and nothing heavy."""
+    from inspect import signature
+
+    from hydra.utils import get_object
+
+    try:
+        return list(signature(get_object(target)).parameters)
+    except Exception as error:
+        raise ConfigError(f"The target '{target}' cannot be found: {' '.join(str(error).split())}") from error
