@@ -119,5 +119,5 @@ def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
 
 def _load(dataset: Dataset) -> ImageSet:
     images = dataset.load()
-    check_images(images.samples)
+    check_images([sample.image for sample in images.samples])
     return images

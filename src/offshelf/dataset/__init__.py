@@ -1,0 +1,23 @@
+"""Data sets: samples, the folds to train and to test on, and the official metric."""
+
+from offshelf.dataset.digits import Digits
+from offshelf.dataset.folder import Folder
+from offshelf.dataset.image import Image, ImageArray, ImageFile, check_images
+from offshelf.dataset.imageset import Dataset, Fold, ImageSet, Sample
+from offshelf.dataset.manifest import Csv
+from offshelf.dataset.published import Published
+
+__all__ = [
+    "Csv",
+    "Dataset",
+    "Digits",
+    "Fold",
+    "Folder",
+    "Image",
+    "ImageArray",
+    "ImageFile",
+    "ImageSet",
+    "Published",
+    "Sample",
+    "check_images",
+]

@@ -1,0 +1,33 @@
+"""scikit-learn's bundled handwritten digits: 1,797 real images that are always at hand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from offshelf.dataset.image import ImageArray
+from offshelf.dataset.imageset import ImageSet, Sample
+from offshelf.dataset.partition import partition
+
+
+@dataclass(frozen=True)
+class Digits:
+    """8 x 8 pixels, 17 greys, ten classes (the test part of UCI's Optical Recognition of Handwritten Digits)."""
+
+    test_fraction: float = 0.5
+    seed: int = 0
+
+    def load(self) -> ImageSet:
+        """See Dataset; a stratified half is tested on."""
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        grey = np.round(digits.images * (255 / 16)).astype(np.uint8)
+        pixels = np.repeat(grey[..., None], 3, axis=3)
+        samples = [
+            Sample(f"digit-{row:04d}", ImageArray(image), int(target))
+            for row, (image, target) in enumerate(zip(pixels, digits.target, strict=True))
+        ]
+        classes = tuple("0123456789")
+        return ImageSet(
+            "digits", classes, samples, partition(digits.target, classes, self.test_fraction, None, self.seed)
+        )
