@@ -1,11 +1,11 @@
-"""The command line: `offshelf <task> <overrides>`, Hydra's grammar throughout; nothing heavy is imported to answer it."""
+"""The command line: `offshelf <task> <overrides>`, Hydra's grammar throughout; heavy imports wait for the task."""
 
 import os
 import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -93,11 +93,8 @@ def run_task(task: str, arguments: Sequence[str]) -> int:
     def job(config: "DictConfig") -> Any:
         return _job(config, failures, is_sweep=checked is not None)
 
-    with _sweep(task, checked) if checked is not None else nullcontext():
-        try:
-            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
-        except _JobFailed:
-            pass
+    with _sweep(task, checked) if checked is not None else nullcontext(), suppress(_JobFailed):
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
     if failures:
         print(f"Failed: {len(failures)} job(s): {'; '.join(failures)}", file=sys.stderr)
     return 1 if failures else 0

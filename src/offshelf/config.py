@@ -16,6 +16,9 @@ TASKS = ("classify", "extract", "layers")
 SHARED = ("home", "data_dir", "seed")
 """Root keys that other keys refer to, and that no task takes."""
 
+GIVEN = ("output_dir", "config")
+"""Parameters of a task that the command line gives, not the config."""
+
 OmegaConf.register_new_resolver("home_dir", lambda: str(home_dir()), replace=True)
 
 
@@ -124,10 +127,10 @@ def _require_known(config: DictConfig) -> None:
     Raises:
         ConfigError: the key, and the nearest parameter.
     """
-    root = config["_target_"]
+    known = [name for name in _parameters(config["_target_"]) if name not in GIVEN] + list(SHARED)
     for key in config:
-        if key not in SHARED and key != "_target_" and key not in _parameters(root):
-            raise ConfigError(f"There is no key '{key}'{did_you_mean(str(key), [*_parameters(root), *SHARED])}")
+        if key != "_target_" and key not in known:
+            raise ConfigError(f"There is no key '{key}'{did_you_mean(str(key), known)}")
     for group, node in config.items():
         _require_parameters(str(group), node)
 

@@ -14,7 +14,7 @@ from offshelf.evaluate import Score, evaluate
 from offshelf.extractor import Extractor, Features, Request, ensure
 from offshelf.postprocess import Transformer
 from offshelf.record import Record
-from offshelf.report import extraction_table, layer_listing, score_table
+from offshelf.report import extraction_table, layer_listing, open_grids, score_table
 from offshelf.store import FeatureStore
 from offshelf.tracking import Tracker
 
@@ -55,7 +55,7 @@ def classify(
         return [evaluate(name, values, images, postprocess, classifier) for name, values in features.values.items()]
 
     console = Console()
-    console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False)
+    console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
     title = f"{images.name} {backbone.name} {layers[0] if len(layers) == 1 else f'{len(layers)} layers'}"
     with tracking.start(title) as run:
         record = Record(run, images, backbone.name, config, Path(output_dir))
@@ -66,7 +66,8 @@ def classify(
         chosen = choose(scores)
         record.end(scores, beside, chosen, features)
     console.print(score_table(scores, beside, chosen, images.metric, title))
-    console.print(record.whereabouts(), highlight=False, soft_wrap=True)
+    for line in (open_grids(scores), record.whereabouts()):
+        console.print(line, highlight=False, soft_wrap=True) if line else None
     return chosen.metrics[f"test/{images.metric}"]
 
 
@@ -102,7 +103,7 @@ def extract(
     names = [sample.image.digest for sample in images.samples]
     missing = len(store.missing(list(request.keys(extractor).values()), names))
     console = Console()
-    console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False)
+    console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
     console.print(extraction_table(len(names), missing, layers, len(request.views)))
     if not dry_run:
         ensure(store, extractor, [sample.image for sample in images.samples], request)

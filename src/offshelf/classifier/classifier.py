@@ -17,6 +17,16 @@ class Curve:
     std: np.ndarray
     """Standard deviation over the folds: float64 [len(C)]."""
 
+    @property
+    def best(self) -> float:
+        """The C of the best mean; of equals the smallest, the most regularised."""
+        return self.C[int(np.argmax(self.mean))]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the best C is the largest of the grid, so that larger ones might be better still."""
+        return self.best == self.C[-1]
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:

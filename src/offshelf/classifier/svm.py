@@ -56,7 +56,7 @@ class LinearSVM:
         machine = _OneVsOne() if self.multiclass == "one_vs_one" else _OneVsRest(self.seed)
         rows = machine.prepare(_rows(values_NVD))
         curve = self._curve(machine, rows, targets_N, values_NVD.shape[1]) if len(self._grid()) > 1 else None
-        best = self._choose(curve) if curve else self._grid()[0]
+        best = curve.best if curve else self._grid()[0]
         views = values_NVD.shape[1]
         decide = machine.fit(rows, np.repeat(targets_N, views), best)
 
@@ -99,12 +99,6 @@ class LinearSVM:
         if fewest < self.folds:
             log.warning("Choosing C with %d folds, not %d: a class has only that many images.", fewest, self.folds)
         return min(fewest, self.folds)
-
-    def _choose(self, curve: Curve) -> float:
-        best = int(np.argmax(curve.mean))  # of equals the smallest C, the most regularised
-        if best == len(curve.C) - 1 and curve.mean[best] > curve.mean[0]:
-            log.warning("The best C, %g, is the largest of the grid; add larger ones to classifier.C.", curve.C[best])
-        return curve.C[best]
 
 
 class _OneVsOne:

@@ -25,14 +25,11 @@ if TYPE_CHECKING:
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
-log = logging.getLogger(__name__)
-
 
 def predict(extractor: "Extractor", images: Sequence[Image], request: "Request", store: FeatureStore) -> None:
     """Extract the request's features of the images into the store."""
     if extractor.processes > 1 and isinstance(store, MemoryStore):
         raise ConfigError("Several processes cannot share store=memory; use store=disk or extractor.processes=1.")
-    log.info("Extracting %s of %d images", f"{len(request.layers)} layer(s), {len(request.views)} view(s)", len(images))
     module = _Forward(request, extractor)
     writer = _StoreWriter(store, request.keys(extractor), [image.digest for image in images], extractor.chunk)
     loader = DataLoader(
@@ -44,6 +41,7 @@ def predict(extractor: "Extractor", images: Sequence[Image], request: "Request",
     with warnings.catch_warnings():
         # Advice on worker counts; offshelf states its own defaults.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch, since torch 2.13
         _trainer(extractor, [writer, ExtractionProgress(len(images))]).predict(module, loader, return_predictions=False)
 
 

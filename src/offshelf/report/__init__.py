@@ -2,7 +2,7 @@
 
 from offshelf.report.files import flat, per_class, write_run
 from offshelf.report.plot import confusion_figure, layer_figure
-from offshelf.report.table import extraction_table, layer_listing, score_table
+from offshelf.report.table import extraction_table, layer_listing, open_grids, score_table
 
 __all__ = [
     "confusion_figure",
@@ -10,6 +10,7 @@ __all__ = [
     "flat",
     "layer_figure",
     "layer_listing",
+    "open_grids",
     "per_class",
     "score_table",
     "write_run",

@@ -21,6 +21,14 @@ def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score,
     return table
 
 
+def open_grids(scores: Sequence[Score]) -> str:
+    """A remark on layers whose best C is the largest of the grid; empty where there are none."""
+    layers = [score.name for score in scores if any(fit.curve and fit.curve.is_open for fit in score.fits)]
+    if not layers:
+        return ""
+    return f"The best C is the largest tried for {', '.join(layers)}; larger ones may do better: classifier.C=[…]"
+
+
 def _cells(score: Score, metric: str) -> list[str]:
     metrics = score.metrics
     cv = f"{metrics['cv/accuracy']:.4f} ± {metrics['cv/accuracy_std']:.4f}" if "cv/accuracy" in metrics else "–"
