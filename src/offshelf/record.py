@@ -28,39 +28,35 @@ class Record:
 
     def begin(self, layers: Sequence[str]) -> None:
         """Log what is about to be done."""
-        self.run.log_params(self._named(", ".join(layers)))
+        self.run.log(params=self._params(", ".join(layers)), tags={"data_digest": self.images.digest})
         self.run.log_text(self._yaml(), "config.yaml")
         self.run.log_dataset(self.images.name, self.images.digest, "all", self._profile())
 
+    def layer(self, score: Score, backbone: str, feature_digest: str) -> None:
+        """Log one of several layers as a run of its own, under this one."""
+        params = self._params(score.name) | {"backbone": backbone, "dims": score.dims}
+        with self.run.child(score.name) as child:
+            tags = {"feature_digest": feature_digest, "data_digest": self.images.digest}
+            child.log(params, score.metrics, tags)
+            child.log_dataset(self.images.name, self.images.digest, "all", self._profile())
+            self._log_tables(child, score)
+
     def end(self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features) -> None:
-        """Log and write what came out: on the run itself, and with several layers on a child for each as well."""
+        """Log and write what came out; with several layers also the curve over them."""
         metrics = self._summary(scores, beside, chosen, features)
-        self.run.log_tags({"feature_digest": features.digest, "data_digest": self.images.digest})
-        self.run.log_metrics(metrics)
+        self.run.log(metrics=metrics, tags={"feature_digest": features.digest})
         self._log_tables(self.run, chosen)
-        if len(scores) > 1:
-            self._log_layers(scores, beside, features)
         write_run(self.folder, metrics, [*scores, *beside], self.images.classes, self._yaml())
+        if len(scores) > 1:
+            figure = layer_figure(scores, beside, self.images.metric, f"{self.images.name}, {self.backbone}")
+            figure.savefig(self.folder / "layers.png", dpi=120)
+            self.run.log_figure(figure, "layers.png")
+            self.run.log_table(_columns([*scores, *beside]), "layers.json")
 
     def whereabouts(self) -> str:
         """Where to look next."""
         tracked = "\nCompare runs with: offshelf ui" if self.run.id else ""
         return f"Results are in {self.folder}{tracked}"
-
-    def _log_layers(self, scores: Sequence[Score], beside: Sequence[Score], features: Features) -> None:
-        figure = layer_figure(scores, beside, self.images.metric, f"{self.images.name}, {self.backbone}")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(self.folder / "layers.png", dpi=120)
-        self.run.log_figure(figure, "layers.png")
-        self.run.log_table(_columns([*scores, *beside]), "layers.json")
-        for score in [*scores, *beside]:
-            with self.run.child(score.name) as child:
-                backbone = self.backbone if score in scores else score.name
-                child.log_params(self._named(score.name) | {"backbone": backbone, "dims": score.dims})
-                child.log_tags({"feature_digest": features.digest, "data_digest": self.images.digest})
-                child.log_metrics(score.metrics)
-                child.log_dataset(self.images.name, self.images.digest, "all", self._profile())
-                self._log_tables(child, score)
 
     def _log_tables(self, run: Run, score: Score) -> None:
         run.log_table(per_class(score, self.images.classes), "per_class.json")
@@ -82,7 +78,7 @@ class Record:
             metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *beside]}
         return metrics
 
-    def _named(self, layers: str) -> dict[str, Any]:
+    def _params(self, layers: str) -> dict[str, Any]:
         return {**flat(self.config), "dataset": self.images.name, "backbone": self.backbone, "layer": layers}
 
     def _profile(self) -> dict[str, Any]:

@@ -51,9 +51,6 @@ def classify(
     def extract_layers(network: Backbone, names: tuple[str, ...]) -> Features:
         return ensure(store, extractor, pictures, Request(network, names, pooling, augmentation.views))
 
-    def score(features: Features) -> list[Score]:
-        return [evaluate(name, values, images, postprocess, classifier) for name, values in features.values.items()]
-
     console = Console()
     console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
     title = f"{images.name} {backbone.name} {layers[0] if len(layers) == 1 else f'{len(layers)} layers'}"
@@ -61,8 +58,19 @@ def classify(
         record = Record(run, images, backbone.name, config, Path(output_dir))
         record.begin(layers)
         features = extract_layers(backbone, layers)
-        scores = score(features)
-        beside = score(extract_layers(baseline, baseline.layer_names()[-1:])) if baseline and len(layers) > 1 else []
+
+        def score(found: Features, name: str) -> list[Score]:
+            scores = []
+            for layer_name, values in found.values.items():
+                scores.append(evaluate(layer_name, values, images, postprocess, classifier))
+                if len(layers) > 1:
+                    record.layer(scores[-1], name, found.digest)
+            return scores
+
+        scores = score(features, backbone.name)
+        beside: list[Score] = []
+        if baseline and len(layers) > 1:
+            beside = score(extract_layers(baseline, baseline.layer_names()[-1:]), baseline.name)
         chosen = choose(scores)
         record.end(scores, beside, chosen, features)
     console.print(score_table(scores, beside, chosen, images.metric, title))

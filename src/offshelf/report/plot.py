@@ -18,8 +18,12 @@ def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) 
     counts = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, counts, out=np.zeros(confusion.shape), where=counts > 0)
     side = min(12.0, 3 + 0.35 * len(classes))
-    figure = Figure(figsize=(side, side), layout="tight")
-    axes = figure.add_subplot(title=title, xlabel="predicted", ylabel="true")
+    figure = Figure(figsize=(side, side))
+    # Fixed margins: fitting them to the labels would draw everything twice.
+    margin = 0.2 if len(classes) <= 40 else 0.1
+    axes = figure.add_axes(
+        (margin, margin, 0.95 - margin, 0.92 - margin), title=title, xlabel="predicted", ylabel="true"
+    )
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if len(classes) <= 40:
         axes.set_xticks(range(len(classes)), _short(classes), rotation=90)

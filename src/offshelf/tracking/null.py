@@ -27,13 +27,12 @@ class NullRun:
 
     id: str = ""
 
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Nothing."""
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Nothing."""
-
-    def log_tags(self, tags: Mapping[str, str]) -> None:
+    def log(
+        self,
+        params: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         """Nothing."""
 
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:

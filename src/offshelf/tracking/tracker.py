@@ -15,14 +15,13 @@ class Run(Protocol):
     def id(self) -> str:
         """The tracker's identifier of this run; empty for the null tracker."""
 
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Flat parameters, name to value."""
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Named numbers, all in one call."""
-
-    def log_tags(self, tags: Mapping[str, str]) -> None:
-        """Short texts to find the run by."""
+    def log(
+        self,
+        params: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Flat parameters, named numbers, and short texts to find the run by, in one call."""
 
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
         """A table, column name to values, as the JSON artifact `file` that MLflow shows and compares across runs."""
