@@ -34,7 +34,6 @@ offshelf: how good are off-the-shelf features for my images?
 
 Options of a task are Hydra's: -m, --cfg, --info, --resolve, --config-dir, --config-name.
 """
-COMMANDS = ("classify", "extract", "layers", "ui")
 
 
 def main() -> NoReturn:
@@ -72,6 +71,8 @@ def _dispatch(arguments: list[str]) -> int:
         from offshelf.tracking.ui import main as ui
 
         return ui(rest)
+    from offshelf.config import COMMANDS
+
     if command not in COMMANDS:
         raise ConfigError(f"There is no command '{command}'{did_you_mean(command, COMMANDS)} See: offshelf --help")
     return run_task(command, rest)

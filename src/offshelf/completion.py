@@ -3,7 +3,7 @@
 import os
 import sys
 
-from offshelf.cli import COMMANDS
+from offshelf.config import COMMANDS, conf_dir
 
 
 def complete(arguments: list[str]) -> int:
@@ -19,8 +19,6 @@ def complete(arguments: list[str]) -> int:
         # Hydra completes a line that holds the program and its overrides alone.
         os.environ["COMP_LINE"] = line.replace(f"{words[0]} {words[1]}", words[0], 1)
     import hydra
-
-    from offshelf.config import conf_dir
 
     task = words[1] if len(words) > 1 and words[1] in COMMANDS else "classify"
     sys.argv = [sys.argv[0], "-sc", *arguments]

@@ -12,7 +12,7 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-TASKS = ("classify", "extract", "layers")
+COMMANDS = ("classify", "extract", "layers", "ui")
 SHARED = ("home", "data_dir", "seed")
 """Root keys that other keys refer to, and that no task takes."""
 
@@ -128,9 +128,9 @@ def _require_known(config: DictConfig) -> None:
         ConfigError: the key, and the nearest parameter.
     """
     known = [name for name in _parameters(config["_target_"]) if name not in GIVEN] + list(SHARED)
-    for key in config:
+    for key in map(str, config):
         if key != "_target_" and key not in known:
-            raise ConfigError(f"There is no key '{key}'{did_you_mean(str(key), known)}")
+            raise ConfigError(f"There is no key '{key}'{did_you_mean(key, known)}")
     for group, node in config.items():
         _require_parameters(str(group), node)
 
@@ -141,10 +141,10 @@ def _require_parameters(place: str, node: Any) -> None:
     target = node.get("_target_")
     if isinstance(target, str) and target.startswith("offshelf."):
         known = _parameters(target)
-        for key in node:
+        for key in map(str, node):
             if key != "_target_" and key not in known:
-                raise ConfigError(f"{place} has no key '{key}'{did_you_mean(str(key), known)}")
-        for key in node:
+                raise ConfigError(f"{place} has no key '{key}'{did_you_mean(key, known)}")
+        for key in map(str, node):
             if not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
                 _require_parameters(f"{place}.{key}", node[key])
 

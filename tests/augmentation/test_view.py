@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from offshelf.backbone.torchvision_import import import_torchvision
 from PIL import Image
 
 from offshelf.augmentation import View, Views, center, five_crop, mirror, ten_crop, whole
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.errors import ConfigError
+from offshelf.torchvision_import import import_torchvision
 
 
 @pytest.mark.parametrize("shape", [(300, 200), (200, 300), (224, 224), (8, 8), (257, 511), (1, 9)])

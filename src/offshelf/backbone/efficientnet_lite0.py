@@ -43,7 +43,7 @@ class EfficientNetLite0:
 
     def load(self) -> "TappedNetwork":
         """See Backbone."""
-        from offshelf.backbone.torchvision_import import import_torchvision
+        from offshelf.torchvision_import import import_torchvision
 
         import_torchvision()
         import timm

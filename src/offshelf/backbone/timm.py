@@ -39,7 +39,7 @@ class Timm:
     def preprocessing(self) -> Preprocessing:
         """What timm evaluates the published weights with; also used for other weights."""
         import_timm()
-        from timm.data import resolve_data_config
+        from timm.data.config import resolve_data_config
 
         seen = resolve_data_config({}, pretrained_cfg=_config(self.arch).to_dict())
         crop = seen["input_size"][-1]
@@ -96,7 +96,7 @@ class Timm:
 
 def import_timm() -> None:
     """Import timm, beside any torch."""
-    from offshelf.backbone.torchvision_import import import_torchvision
+    from offshelf.torchvision_import import import_torchvision
 
     import_torchvision()
     import timm  # noqa: F401

@@ -116,7 +116,7 @@ class Published:
         return ImageSet(self.name, _classes(parts[0][0], samples), samples, (fold,), about.metric)
 
     def _part(self, about: _Published, arguments: dict[str, Any]) -> tuple[Any, Sequence[Image]]:
-        from offshelf.backbone.torchvision_import import import_torchvision
+        from offshelf.torchvision_import import import_torchvision
 
         import_torchvision()
         import torchvision.datasets

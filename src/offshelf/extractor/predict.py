@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from offshelf.backbone.torchvision_import import import_torchvision
+from offshelf.torchvision_import import import_torchvision
 
 import_torchvision()  # Lightning's metrics package imports torchvision where it is installed.
 
@@ -89,6 +89,8 @@ class _Forward(pl.LightningModule):
         self.request = request
         self.network = request.backbone.load()
         preprocessing = request.backbone.preprocessing()
+        self.mean: torch.Tensor
+        self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
 

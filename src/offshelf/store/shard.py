@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,9 @@ def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKe
     """
     from safetensors.numpy import save
 
-    tensors = {key.digest: np.ascontiguousarray(values, np.float32) for key, values in features.items()}
+    tensors: dict[str, np.ndarray] = {
+        key.digest: np.ascontiguousarray(values, np.float32) for key, values in features.items()
+    }
     tensors["images"] = np.frombuffer(bytes.fromhex("".join(images)), np.uint8).reshape(len(images), 32)
     layout = {key.digest: f"{key.module} {key.pooling} {key.view}" for key in features}
     # One entry: safetensors writes several in no fixed order, and the same features must give the same bytes.
@@ -84,7 +87,7 @@ def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKe
     return Shard(path)
 
 
-def _open(path: Path) -> "contextlib.AbstractContextManager[object]":
+def _open(path: Path) -> Any:
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -68,14 +68,15 @@ class MLflowRun:
         from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)
-        entries = {
+        entries: dict[str, list[Any]] = {
             "params": [Param(_name(name)[:250], str(value)[:LONGEST_PARAM]) for name, value in (params or {}).items()],
             "metrics": [Metric(_name(name), float(value), now, 0) for name, value in (metrics or {}).items()],
             "tags": [RunTag(_name(name), value[:8000]) for name, value in (tags or {}).items()],
         }
         # A server takes at most 100 parameters, 1,000 metrics and 100 tags in a call.
         for start in range(0, max(map(len, entries.values())), 100):
-            self.client.log_batch(self.id, **{kind: items[start : start + 100] for kind, items in entries.items()})
+            part: dict[str, Any] = {kind: items[start : start + 100] for kind, items in entries.items()}
+            self.client.log_batch(self.id, **part)
 
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
         """See Run."""
