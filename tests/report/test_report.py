@@ -1,6 +1,7 @@
 """Files, figures and tables of hand-made scores."""
 
 import csv
+import io
 import json
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_files(tmp_path):
     write_run(tmp_path / "run", {"test/accuracy": 0.1}, [score()], ["ä, b", "c"], "seed: 0\n")
 
     assert json.loads((tmp_path / "run/metrics.json").read_text()) == {"test/accuracy": 0.1}
-    rows = list(csv.DictReader((tmp_path / "run/per_class.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((tmp_path / "run/per_class.csv").read_text(encoding="utf-8").splitlines()))
     assert rows[0] == {"layer": "layer4", "class": "ä, b", "images": "4", "accuracy": "0.75"}
     assert rows[1]["accuracy"] == ""
 
@@ -71,7 +72,7 @@ def test_flat():
 
 def test_table_shows_layers_and_baseline():
     """Every row is there."""
-    console = Console(width=120, record=True, quiet=True)
+    console = Console(width=120, record=True, file=io.StringIO())
     console.print(score_table([score("layer3", 2), score()], [score("pixels", 1)], score(), "accuracy", "t"))
     text = console.export_text()
 

@@ -3,6 +3,8 @@
 import logging
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from offshelf.torchvision_import import import_torchvision
@@ -27,11 +29,26 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 def predict(extractor: "Extractor", images: Sequence[Image], request: "Request", store: FeatureStore) -> None:
-    """Extract the request's features of the images into the store."""
-    if extractor.processes > 1 and isinstance(store, MemoryStore):
+    """Extract the request's features of the images into the store, in as many processes as the extractor says.
+
+    Processes need no word with each other: each takes every n-th image and writes shards of its own.
+    """
+    if extractor.processes == 1:
+        return _predict_part(extractor, images, request, store, 0)
+    if isinstance(store, MemoryStore):
         raise ConfigError("Several processes cannot share store=memory; use store=disk or extractor.processes=1.")
-    module = _Forward(request, extractor)
+    parts = [images[rank :: extractor.processes] for rank in range(extractor.processes)]
+    with ProcessPoolExecutor(extractor.processes, get_context("spawn")) as pool:
+        jobs = [pool.submit(_predict_part, extractor, part, request, store, rank) for rank, part in enumerate(parts)]
+        for job in jobs:
+            job.result()
+
+
+def _predict_part(
+    extractor: "Extractor", images: Sequence[Image], request: "Request", store: FeatureStore, rank: int
+) -> None:
     writer = _StoreWriter(store, request.keys(extractor), [image.digest for image in images], extractor.chunk)
+    progress = [ExtractionProgress(len(images), extractor.processes)] if rank == 0 else []
     loader = DataLoader(
         _Views(images, request),
         batch_size=extractor.batch_size,
@@ -40,22 +57,20 @@ def predict(extractor: "Extractor", images: Sequence[Image], request: "Request",
     )
     with warnings.catch_warnings():
         # Advice on worker counts; offshelf states its own defaults.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*(many workers|persistent_workers).*")
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch, since torch 2.13
-        _trainer(extractor, [writer, ExtractionProgress(len(images))]).predict(module, loader, return_predictions=False)
+        trainer = _trainer(extractor, [writer, *progress], rank)
+        trainer.predict(_Forward(request), loader, return_predictions=False)
 
 
-def _trainer(extractor: "Extractor", callbacks: list[pl.Callback]) -> pl.Trainer:
-    accelerator = {"cuda": "gpu"}.get(extractor.device, extractor.device)
-    if accelerator == "gpu" and not torch.cuda.is_available():
+def _trainer(extractor: "Extractor", callbacks: list[pl.Callback], rank: int) -> pl.Trainer:
+    if extractor.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("extractor.device=cuda, but no CUDA device is to be had; use extractor.device=auto.")
-    if accelerator == "auto":
-        accelerator = "gpu" if torch.cuda.is_available() else "cpu"
+    on_gpu = extractor.device != "cpu" and torch.cuda.is_available()
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     return pl.Trainer(
-        accelerator=accelerator,
-        devices=extractor.processes,
-        strategy="ddp_spawn" if extractor.processes > 1 else "auto",
+        accelerator="gpu" if on_gpu else "cpu",
+        devices=[rank % torch.cuda.device_count()] if on_gpu else 1,
         precision="bf16-mixed" if extractor.precision == "bfloat16" else "32-true",
         callbacks=callbacks,
         logger=False,
@@ -84,7 +99,7 @@ class _Views(Dataset[tuple[int, np.ndarray]]):
 class _Forward(pl.LightningModule):
     """The network as Lightning runs it: normalises on the device, then taps all asked layers in one pass."""
 
-    def __init__(self, request: "Request", extractor: "Extractor") -> None:
+    def __init__(self, request: "Request") -> None:
         super().__init__()
         self.request = request
         self.network = request.backbone.load()

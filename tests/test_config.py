@@ -1,0 +1,145 @@
+"""Every option of every group composes, binds to its target and is documented; mistakes get the nearest name."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+from hydra.utils import get_object, instantiate
+from omegaconf import OmegaConf
+
+from offshelf.config import build, conf_dir, load, plain
+from offshelf.errors import ConfigError
+
+GROUPS = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and path.name != "hydra")
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
+NEEDED = {
+    ("augmentation", "custom"): ["augmentation.views=[{fit: whole},{fit: whole, mirror: true}]"],
+    ("backbone", "custom"): ["backbone.module=torch.nn.Identity"],
+    ("backbone", "timm"): ["backbone.arch=resnet18"],
+    ("backbone", "torchvision"): ["backbone.arch=resnet18"],
+    ("dataset", "csv"): ["dataset.path=x.csv"],
+    ("dataset", "folder"): ["dataset.root=x"],
+}
+
+
+def test_all_options_are_seen():
+    """The list above is not empty by mistake."""
+    assert len(OPTIONS) >= 38
+    assert (
+        sorted(["augmentation", "backbone", "classifier", "dataset", "extractor", "postprocess", "store", "tracking"])
+        == GROUPS
+    )
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda word: word)
+def test_option_binds(group, option):
+    """Composed into a root, each target can be made."""
+    config = load("classify", [f"{group}={option}", *NEEDED.get((group, option), [])])
+    made = instantiate(plain(config)[group], _convert_="all")
+
+    assert made is not None
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda word: word)
+def test_option_is_documented_and_complete(group, option):
+    """It starts with a comment, is short, and shows every parameter, so that each can be overridden without a plus."""
+    text = (conf_dir() / group / f"{option}.yaml").read_text()
+    node = OmegaConf.create(text)
+
+    assert text.startswith("# ")
+    assert len(text.splitlines()) <= 25
+    if node._target_.startswith("offshelf."):
+        parameters = inspect.signature(get_object(node._target_)).parameters
+        public = {name for name in parameters if not name.startswith("_")}
+        assert public - set(node) <= {"home", "sees", "kwargs", "verify", "layers", "partition", "train"}, option
+        assert set(node) - {"_target_"} <= public
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_group_is_a_package(group):
+    """One name for a thing; its options are that package's, or scikit-learn's."""
+    importlib.import_module(f"offshelf.{group}")
+    for path in (conf_dir() / group).glob("*.yaml"):
+        target = OmegaConf.load(path)._target_
+        assert target.startswith((f"offshelf.{group}.", "sklearn.")), path
+
+
+@pytest.mark.parametrize("task", ["classify", "extract", "layers"])
+def test_roots_bind(task):
+    """Every parameter of a task is in its config, save what the command line gives."""
+    bound = build(load(task, []))
+    expected = set(inspect.signature(get_object(f"offshelf.task.{task}")).parameters) - {"output_dir", "config"}
+
+    assert set(bound.keywords) == expected
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("clasifier.C=2", "did you mean 'classifier'"),
+        ("classifier.c=2", "There are: multiclass, C, folds, seed."),
+        ("dataset=digit", "did you mean 'digits'"),
+        ("backbone=resnet05", "did you mean 'resnet50'"),
+        ("poolin=avg", "did you mean 'pooling'"),
+        ("+pooling_=avg", "did you mean 'pooling'"),
+        ("+dataset.sed=3", "did you mean 'seed'"),
+        ("+baseline.sizes=3", "did you mean 'size'"),
+        ("foo", "'foo' is no override"),
+        ("layer=[a", "is no override"),
+        ("dataset=folder", "Missing: dataset.root. Set: dataset.root=…"),
+        ("zzzzzz=1", "There are: "),
+    ],
+)
+def test_mistakes(override, hint):
+    """One sentence, with the way out."""
+    with pytest.raises(ConfigError) as error:
+        load("classify", [override])
+
+    assert hint in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_all_missing_values_are_named_at_once():
+    """Not one after the other."""
+    with pytest.raises(ConfigError, match=r"Missing: backbone\.arch, dataset\.root\."):
+        load("classify", ["dataset=folder", "backbone=timm"])
+
+
+@pytest.mark.parametrize("override", ["classifier.C=-1", "extractor.batch_size=0", "dataset=dtd dataset.partition=11"])
+def test_bad_values_are_refused_when_built(override):
+    """The component's own sentence comes through Hydra."""
+    with pytest.raises(ConfigError, match=override.split()[-1].split("=")[0]):
+        build(load("classify", override.split()))
+
+
+def test_own_options(tmp_path):
+    """A folder of the user's own is searched too."""
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset/cars.yaml").write_text("# Cars.\n_target_: offshelf.dataset.Folder\nroot: /cars\n")
+
+    assert load("classify", ["dataset=cars"], tmp_path).dataset.root == "/cars"
+
+
+def test_target_that_is_not_there(tmp_path):
+    """A misspelt class of an own option."""
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset/cars.yaml").write_text("_target_: offshelf.dataset.Folde\n")
+    with pytest.raises(ConfigError, match=r"offshelf\.dataset\.Folde"):
+        load("classify", ["dataset=cars"], tmp_path)
+
+
+def test_home_is_resolved(tmp_path):
+    """`home=` reaches the store, the tracking and the data folder."""
+    config = plain(load("classify", [f"home={tmp_path}", "dataset=pets"]))
+
+    assert config["store"]["root"] == f"{tmp_path}/store"
+    assert config["tracking"]["home"] == str(tmp_path)
+    assert config["dataset"]["root"] == f"{tmp_path}/data"
+
+
+def test_studies_compose():
+    """Every study's runs are sentences in today's vocabulary."""
+    studies = Path(__file__).parents[1] / "experiments"
+    for path in studies.glob("*/*.yaml"):
+        assert path.read_text().startswith("# "), path
