@@ -60,7 +60,12 @@ def _predict_part(
         warnings.filterwarnings("ignore", message=".*(many workers|persistent_workers).*")
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch, since torch 2.13
         trainer = _trainer(extractor, [writer, *progress], rank)
-        trainer.predict(_Forward(request), loader, return_predictions=False)
+        try:
+            trainer.predict(_Forward(request), loader, return_predictions=False)
+        except SystemExit as leaving:
+            if isinstance(leaving.__context__, KeyboardInterrupt):  # Lightning turns Ctrl-C into exit(1)
+                raise KeyboardInterrupt from None
+            raise
 
 
 def _trainer(extractor: "Extractor", callbacks: list[pl.Callback], rank: int) -> pl.Trainer:

@@ -1,0 +1,190 @@
+"""The command line as a user meets it: real processes, real output."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+FAST = ["backbone=tiny", "layer=last", "tracking=none", "classifier.C=2000"]
+
+
+def run(*arguments, cwd, timeout=120, **environment):
+    """A finished `offshelf` process."""
+    command = [sys.executable, "-m", "offshelf", *arguments]
+    surroundings = {**os.environ, **environment}
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, timeout=timeout, env=surroundings, check=False
+    )
+
+
+def metrics(folder):
+    """metrics.json of the only run below a folder."""
+    (path,) = Path(folder).rglob("metrics.json")
+    return json.loads(path.read_text())
+
+
+def test_nothing_heavy_is_imported_to_answer():
+    """Help, typos and completion must not wait for torch."""
+    code = """
+import sys
+import offshelf.cli, offshelf.config, offshelf.completion
+from offshelf.config import load
+load("classify", [])
+heavy = {"torch", "torchvision", "timm", "pytorch_lightning", "mlflow", "sklearn", "matplotlib", "pandas"}
+sys.exit(" ".join(heavy & sys.modules.keys()) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
+def test_help(arguments, tmp_path):
+    """The commands, with examples."""
+    done = run(*arguments, cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert "offshelf classify layer=all" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["clasify"], "There is no command 'clasify'; did you mean 'classify'?"),
+        (["classify", "clasifier.C=2"], "There is no key 'clasifier'; did you mean 'classifier'?"),
+        (["classify", "dataset=folder"], "Missing: dataset.root. Set: dataset.root=…"),
+        (["classify", "-m", "layer=a,b", "dataset=digits,digit"], "did you mean 'digits'?"),
+        (["classify", "layer=blocks.77", "tracking=none"], "efficientnet_lite0 has no layer 'blocks.77'"),
+        (["classify", "layer=blok", "tracking=none"], "did you mean 'blocks."),
+        (["classify", "dataset=folder", "dataset.root=/nowhere", "tracking=none"], "/nowhere is no folder"),
+        (["classify", "--config-dir", "nowhere"], "nowhere is no folder"),
+        (["classify", "tracking.uri=http://127.0.0.1:9"], "No MLflow server answers at http://127.0.0.1:9"),
+        (["ui", "prot=3"], "did you mean 'port=…'?"),
+        (["ui"], "There are no runs in"),
+    ],
+)
+def test_mistakes_get_a_sentence(arguments, message, tmp_path):
+    """Exit code 1, no traceback."""
+    done = run(*arguments, cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_config_is_shown_before_it_runs(tmp_path):
+    """Hydra's flags work; missing values may stay open."""
+    done = run("classify", "dataset=folder", "--cfg", "job", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert "_target_: offshelf.task.classify" in done.stdout
+    assert "root: ???" in done.stdout
+
+
+def test_run_leaves_its_files(tmp_path):
+    """metrics.json, per_class.csv, config.yaml, and a table on the terminal."""
+    done = run("classify", *FAST, cwd=tmp_path)
+    (folder,) = (path.parent for path in tmp_path.rglob("metrics.json"))
+
+    assert done.returncode == 0, done.stderr
+    assert {"metrics.json", "per_class.csv", "config.yaml"} <= {path.name for path in folder.iterdir()}
+    assert metrics(tmp_path)["test/accuracy"] > 0.5
+    assert "block3" in done.stdout
+    assert folder.relative_to(tmp_path).parts[:2] == ("outputs", "classify")
+
+
+def test_layer_pattern_is_one_run(tmp_path):
+    """All matching layers from one pass."""
+    done = run("classify", *FAST, "layer=glob(block*)", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert {"test/accuracy/block1", "test/accuracy/block2", "test/accuracy/block3"} <= metrics(tmp_path).keys()
+
+
+def test_sweep_goes_on_after_a_failed_job(tmp_path):
+    """The failed job is named, the others are finished, the exit code tells."""
+    done = run("classify", "-m", *FAST[:1], *FAST[2:], "layer=block1,nolayer,block3", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "has no layer 'nolayer'" in done.stderr
+    assert "Failed: 1 job(s)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(list(tmp_path.rglob("metrics.json"))) == 2
+
+
+def test_completion(tmp_path):
+    """Commands, then groups and options of the task."""
+
+    def answers(line):
+        return run("-sc", "query=bash", cwd=tmp_path, COMP_LINE=line, COMP_POINT=str(len(line))).stdout.split()
+
+    assert answers("offshelf cl") == ["classify"]
+    assert "dataset=digits" in answers("offshelf classify dataset=d")
+    assert "dry_run=" in answers("offshelf extract dry")
+    assert "complete" in run("-sc", "install=bash", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interruption_loses_nothing(number, code, tmp_path):
+    """A clean end, and the next run goes on from the shards that are there."""
+    arguments = ["classify", "layer=blocks.0", "tracking=none", "classifier.C=2", "extractor.chunk=32"]
+    command = [sys.executable, "-m", "offshelf", *arguments]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    store = Path(os.environ["OFFSHELF_HOME"]) / "store"
+    deadline = time.monotonic() + 90
+    while len(list(store.rglob("*.safetensors"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    assert len(list(store.rglob("*.safetensors"))) >= 2
+    assert not list(store.rglob("*.tmp"))
+
+
+def test_same_numbers_however_it_runs(tmp_path):
+    """Cold and warm, batch size 1 and 64, 0 and 2 workers, 1 and 2 processes: the same metrics to the last digit."""
+    variants = {
+        "cold": [],
+        "warm": [],
+        "batch1": ["extractor.batch_size=1"],
+        "batch64": ["extractor.batch_size=64"],
+        "workers": ["extractor.workers=2"],
+        "processes": ["extractor.processes=2"],
+    }
+    results = {}
+    for name, settings in variants.items():
+        home = tmp_path / ("cold" if name == "warm" else name)
+        folder = tmp_path / f"run-{name}"
+        folder.mkdir()
+        arguments = ["classify", "backbone=tiny", "layer=all", "tracking=none", f"home={home}", *settings]
+        done = run(*arguments, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        results[name] = {key: value for key, value in metrics(folder).items() if not key.startswith("cost/")}
+
+    assert all(result == results["cold"] for result in results.values())
+
+
+def test_dry_run_extracts_nothing(tmp_path):
+    """It says what is missing; afterwards nothing is."""
+    first = run("extract", "backbone=tiny", "dry_run=true", cwd=tmp_path)
+    second = run("extract", "backbone=tiny", cwd=tmp_path)
+    third = run("extract", "backbone=tiny", "dry_run=true", cwd=tmp_path)
+
+    assert [done.returncode for done in (first, second, third)] == [0, 0, 0]
+    assert "1,797" in first.stdout.split("not in the store")[1].splitlines()[0]
+    assert third.stdout.split("not in the store")[1].splitlines()[0].split()[0] == "0"
+
+
+def test_layers_are_listed(tmp_path):
+    """Curated names with modules and shapes."""
+    done = run("layers", "backbone=tiny", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "8 x 16 x 16" in done.stdout
