@@ -106,6 +106,10 @@ class Published:
         about = _PUBLISHED[self.name]
         train = about.train if self.train == "trainval" else about.train[:1]
         parts = [self._part(about, arguments) for arguments in (*train, *about.test)]
+        if len({tuple(getattr(part, "classes", ())) for part, _ in parts}) > 1:
+            raise DatasetError(
+                f"The parts of {self.name} in {self.root} have different classes; the copy is incomplete."
+            )
         samples = [
             Sample(f"{next(iter(arguments.values()))}/{_id(image, row)}", image, int(label))
             for arguments, (part, images) in zip((*train, *about.test), parts, strict=True)

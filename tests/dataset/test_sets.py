@@ -1,0 +1,329 @@
+"""Data sets of the user's own, and miniatures of published ones in their official layouts."""
+
+import csv
+import logging
+import pickle
+from collections import Counter
+
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from offshelf.dataset import Csv, Digits, Folder, Published
+from offshelf.dataset.partition import partition
+from offshelf.errors import ConfigError, DatasetError
+
+
+def picture(path, seed=0):
+    """A small image file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def folder(root, classes=("cat", "dog"), count=8):
+    """A folder of class folders."""
+    for number, name in enumerate(classes):
+        for index in range(count):
+            picture(root / name / f"{index}.png", 100 * number + index)
+    return root
+
+
+def test_digits():
+    """All 1,797, half of each class tested, grey values to the full range."""
+    images = Digits().load()
+    (fold,) = images.folds
+
+    assert len(images.samples) == 1797
+    assert (images.targets == load_digits().target).all()
+    assert len(fold.test) == 899
+    assert not set(fold.train) & set(fold.test)
+    assert max(image.image.load().max() for image in images.samples[:50]) == 255
+    assert images.digest == Digits().load().digest != Digits(seed=1).load().digest
+
+
+def test_folder_without_split(tmp_path):
+    """Sorted classes, readable ids, a quarter of each class held out, the same every time."""
+    images = Folder(str(folder(tmp_path / "pets"))).load()
+    (fold,) = images.folds
+
+    assert images.name == "pets"
+    assert images.classes == ("cat", "dog")
+    assert images.samples[0].id == "cat/0.png"
+    assert Counter(images.targets[fold.test].tolist()) == {0: 2, 1: 2}
+    assert (Folder(str(tmp_path / "pets")).load().folds[0].test == fold.test).all()
+    assert images.samples[9].target == 1
+
+
+def test_folder_with_split(tmp_path):
+    """train and val are trained on, test is tested on; classes are those of train."""
+    for split in ("train", "val", "test"):
+        folder(tmp_path / split, count=3)
+    images = Folder(str(tmp_path)).load()
+    (fold,) = images.folds
+
+    assert (len(fold.train), len(fold.test)) == (12, 6)
+    assert all(images.samples[row].id.startswith("test/") for row in fold.test)
+
+
+def test_folder_folds(tmp_path):
+    """Each image is tested once."""
+    images = Folder(str(folder(tmp_path)), folds=4).load()
+
+    assert sorted(np.concatenate([fold.test for fold in images.folds])) == list(range(16))
+
+
+def test_folder_ignores_what_is_no_image(tmp_path, caplog):
+    """Hidden files and systems' own silently, others by a remark."""
+    folder(tmp_path / "x")
+    for name in ("cat/.DS_Store", "cat/._0.png", "cat/Thumbs.db", "dog/notes.txt", ".git/0.png", "__MACOSX/0.png"):
+        (tmp_path / "x" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "x" / name).write_text("no image")
+    with caplog.at_level(logging.INFO):
+        images = Folder(str(tmp_path / "x")).load()
+
+    assert len(images.samples) == 16
+    assert "1 file(s)" in caplog.text
+
+
+def test_folder_names_of_any_kind(tmp_path):
+    """Spaces, umlauts, capitals, deeper folders."""
+    root = folder(tmp_path / "meine Fotos", ("Bär im Schnee", "Übung"), 3)
+    picture(root / "Übung/tief/unten/x.JPG", 7)
+    images = Folder(str(root)).load()
+
+    assert images.classes == ("Bär im Schnee", "Übung")
+    assert "Übung/tief/unten/x.JPG" in {sample.id for sample in images.samples}
+
+
+def broken_folders(root):
+    """Folders that cannot be used, with what should be said."""
+    folder(root / "one", ("cat",))
+    picture(root / "loose/0.png")
+    folder(root / "empty")
+    (root / "empty/bird").mkdir()
+    folder(root / "few", count=1)
+    folder(root / "split/train")
+    folder(root / "split/test", ("cat", "bird"))
+    return {
+        "missing": "is no folder",
+        "one": "has 1 class folder",
+        "loose": "lie in no class folders",
+        "empty": "bird holds no images",
+        "few": r"too few: cat \(1\), dog \(1\)",
+        "split": "classes that train/ has not: bird",
+    }
+
+
+@pytest.mark.parametrize("name", ["missing", "one", "loose", "empty", "few", "split"])
+def test_folder_mistakes(tmp_path, name):
+    """A sentence each."""
+    with pytest.raises(DatasetError, match=broken_folders(tmp_path)[name]):
+        Folder(str(tmp_path / name)).load()
+
+
+def test_folder_split_and_folds_do_not_go_together(tmp_path):
+    """Nothing is silently ignored."""
+    for split in ("train", "test"):
+        folder(tmp_path / split)
+    with pytest.raises(DatasetError, match="folds=3 does not go"):
+        Folder(str(tmp_path), folds=3).load()
+
+
+def manifest(path, rows, columns="path,label"):
+    """A CSV file."""
+    path.write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8-sig")
+    return Csv(str(path))
+
+
+def test_csv(tmp_path):
+    """Split, boxes, quotes, a byte order mark, an image listed twice."""
+    for name in ("a, b.png", "c.png", "d.png"):
+        picture(tmp_path / name)
+    rows = [
+        '"a, b.png",cat,train,,,,',
+        "c.png,dog,val,0,0,4,4",
+        "c.png,cat,test,4,4,8,8",
+        "d.png,dog,test,nan,nan,nan,nan",
+    ]
+    images = manifest(tmp_path / "set.csv", rows, "path,label,split,x1,y1,x2,y2").load()
+    (fold,) = images.folds
+
+    assert images.classes == ("cat", "dog")
+    assert [sample.id for sample in images.samples] == ["a, b.png", "c.png", "c.png#4", "d.png"]
+    assert (fold.train.tolist(), fold.test.tolist()) == ([0, 1], [2, 3])
+    assert images.samples[1].image.load().shape == (4, 4, 3)
+    assert images.samples[3].image.load().shape == (8, 8, 3)
+
+
+def test_csv_without_split(tmp_path):
+    """Held out by class."""
+    rows = [f"{number}.png,{'ab'[number % 2]}" for number in range(16)]
+    (fold,) = manifest(tmp_path / "set.csv", rows).load().folds
+
+    assert (len(fold.train), len(fold.test)) == (12, 4)
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "message"),
+    [
+        ("path,lable", ["a,b"], r"no column 'label' \(rename 'lable'\?\)"),
+        ("path,label", ["a,b", "c,"], "line 3: no label"),
+        ("path,label,x1", ["a,b,3"], "needs all four"),
+        ("path,label,x1,y1,x2,y2", ["a,b,1,2,3,x", "c,d,,,,"], "line 2: the box 1,2,3,x"),
+        ("path,label,split", ["a,b,train", "c,d,tset"], "line 3: split is train, val or test; got 'tset'"),
+        ("path,label,split", ["a,b,train", "c,d,test"], "label d is tested and not trained on"),
+        ("path,label", [], "lists no images"),
+        ("path,label", ["a,b"], "two or more labels"),
+    ],
+)
+def test_csv_mistakes(tmp_path, columns, rows, message):
+    """File, line and column."""
+    with pytest.raises(DatasetError, match=message):
+        manifest(tmp_path / "set.csv", rows, columns).load()
+
+
+def test_csv_that_is_not_there(tmp_path):
+    """Or is no text."""
+    with pytest.raises(DatasetError, match="No such file"):
+        Csv(str(tmp_path / "none.csv")).load()
+    (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00\xd8")
+    with pytest.raises(DatasetError, match="no CSV in UTF-8"):
+        Csv(str(tmp_path / "x.csv")).load()
+
+
+def test_partition_is_stratified_and_seeded():
+    """Shares of classes are kept; another seed is another split."""
+    targets = np.repeat([0, 1, 2], [40, 20, 8])
+    (fold,) = partition(targets, "abc", 0.25, None, 0)
+    (other,) = partition(targets, "abc", 0.25, None, 1)
+
+    assert np.bincount(targets[fold.test]).tolist() == [10, 5, 2]
+    assert fold.test.tolist() != other.test.tolist()
+
+
+@pytest.fixture
+def flowers(tmp_path, monkeypatch):
+    """Flowers-102 in miniature: setid.mat and imagelabels.mat count from 1; torchvision's checksums are the originals'."""
+    from offshelf.torchvision_import import import_torchvision
+
+    import_torchvision()
+    from torchvision.datasets import Flowers102
+
+    monkeypatch.setattr(Flowers102, "_check_integrity", lambda self: True)
+    base = tmp_path / "flowers-102"
+    for number in range(1, 7):
+        picture(base / f"jpg/image_{number:05d}.jpg", number)
+    scipy.io.savemat(base / "imagelabels.mat", {"labels": np.array([[1, 2, 1, 2, 1, 102]])})
+    scipy.io.savemat(base / "setid.mat", {"trnid": [[5, 6]], "valid": [[3, 4]], "tstid": [[1, 2]]})
+
+
+def test_flowers102(tmp_path, flowers):
+    """train + val are trained on; labels from 0."""
+    images = Published("flowers102", str(tmp_path), download=False, verify=False).load()
+    (fold,) = images.folds
+
+    assert images.metric == "mean_class_accuracy"
+    assert images.targets.tolist() == [0, 101, 0, 1, 0, 1]
+    assert (fold.train.tolist(), fold.test.tolist()) == ([0, 1, 2, 3], [4, 5])
+    assert images.samples[4].image.path.name == "image_00001.jpg"
+
+
+def test_flowers102_train_alone(tmp_path, flowers):
+    """Without the validation part."""
+    images = Published("flowers102", str(tmp_path), train="train", download=False, verify=False).load()
+
+    assert len(images.folds[0].train) == 2
+
+
+def test_pets(tmp_path):
+    """Labels from the list, not from sorting."""
+    base = tmp_path / "oxford-iiit-pet"
+    for name in ("Abyssinian_1", "beagle_1", "beagle_2", "Abyssinian_2"):
+        picture(base / f"images/{name}.jpg")
+    (base / "annotations").mkdir()
+    (base / "annotations/trainval.txt").write_text("Abyssinian_1 1 1 1\nbeagle_1 2 2 1\n")
+    (base / "annotations/test.txt").write_text("beagle_2 2 2 1\nAbyssinian_2 1 1 1\n")
+    images = Published("pets", str(tmp_path), download=False, verify=False).load()
+
+    assert images.classes == ("Abyssinian", "Beagle")
+    assert images.targets.tolist() == [0, 1, 1, 0]
+
+
+def test_dtd(tmp_path):
+    """One of the ten official splits."""
+    base = tmp_path / "dtd/dtd"
+    parts = {
+        "train": ["dotted/dotted_1.jpg", "banded/banded_1.jpg"],
+        "val": ["banded/banded_2.jpg", "dotted/dotted_2.jpg"],
+        "test": ["banded/banded_3.jpg", "dotted/dotted_3.jpg"],
+    }
+    for part, lines in parts.items():
+        for name in lines:
+            picture(base / "images" / name)
+        (base / "labels").mkdir(exist_ok=True)
+        (base / f"labels/{part}3.txt").write_text("\n".join(lines) + "\n")
+    images = Published("dtd", str(tmp_path), partition=3, download=False, verify=False).load()
+
+    assert images.targets.tolist() == [1, 0, 0, 1, 0, 1]
+    with pytest.raises(ConfigError, match="partition is 1 to 10"):
+        Published("dtd", str(tmp_path), partition=11)
+
+
+def test_food101(tmp_path):
+    """Names from the JSON lists."""
+    base = tmp_path / "food-101"
+    for name in ("apple_pie/1", "waffles/2", "waffles/3", "apple_pie/4"):
+        picture(base / f"images/{name}.jpg")
+    (base / "meta").mkdir()
+    (base / "meta/train.json").write_text('{"apple_pie": ["apple_pie/1"], "waffles": ["waffles/2"]}')
+    (base / "meta/test.json").write_text('{"waffles": ["waffles/3"], "apple_pie": ["apple_pie/4"]}')
+    images = Published("food101", str(tmp_path), download=False, verify=False).load()
+
+    assert images.classes == ("apple_pie", "waffles")
+    assert sorted(images.targets.tolist()) == [0, 0, 1, 1]
+
+
+def test_cifar10_with_a_wrong_checksum_is_refused(tmp_path):
+    """torchvision checks each file before reading it."""
+    base = tmp_path / "cifar-10-batches-py"
+    base.mkdir()
+    (base / "data_batch_1").write_bytes(pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 1]}))
+    with pytest.raises(DatasetError, match=r"cifar10 could not be had.*place by hand.*cifar-10-python"):
+        Published("cifar10", str(tmp_path), download=False).load()
+
+
+def test_half_an_archive_is_noticed(tmp_path, flowers):
+    """The official counts must be met."""
+    with pytest.raises(DatasetError, match=r"has 2 images where 1,020 are official"):
+        Published("flowers102", str(tmp_path), download=False).load()
+
+
+def test_no_connection(tmp_path, monkeypatch):
+    """Says what to place where."""
+    from urllib.error import URLError
+
+    from offshelf.torchvision_import import import_torchvision
+
+    import_torchvision()
+    import torchvision.datasets.flowers102 as module
+
+    def refuse(*_, **__):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(module, "download_and_extract_archive", refuse)
+    with pytest.raises(DatasetError, match=r"no route to host.*102flowers\.tgz"):
+        Published("flowers102", str(tmp_path)).load()
+
+
+def test_csv_writer_and_reader_agree(tmp_path):
+    """What Python's csv module writes with odd names comes back."""
+    names = ['a "quoted" name.png', "comma, here.png", "it's.png", "ü.png"]
+    with (tmp_path / "set.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("path", "label"), *((name, "ab"[i % 2]) for i, name in enumerate(names * 4))])
+    images = Csv(str(tmp_path / "set.csv")).load()
+
+    assert [sample.id for sample in images.samples[:4]] == names
