@@ -207,7 +207,7 @@ def test_partition_is_stratified_and_seeded():
 
 @pytest.fixture
 def flowers(tmp_path, monkeypatch):
-    """Flowers-102 in miniature: setid.mat and imagelabels.mat count from 1; torchvision's checksums are the originals'."""
+    """Flowers-102 in miniature: its lists count from 1; torchvision's checksums are the originals'."""
     from offshelf.torchvision_import import import_torchvision
 
     import_torchvision()

@@ -47,13 +47,14 @@ def connect(home: Path, uri: str | None, experiment: str) -> "tuple[MlflowClient
     silence()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
+    from sqlalchemy.exc import SQLAlchemyError  # MLflow's own dependency, whose errors it lets through
 
     target = uri or default_uri(home)
     _check(target)
     try:
         client = _local_client(home, target) if uri is None else MlflowClient(target)
         return client, _experiment(client, experiment, None if uri else home / "artifacts")
-    except (MlflowException, OSError, sqlite3.Error) as error:
+    except (MlflowException, SQLAlchemyError, OSError, sqlite3.Error) as error:
         reason = str(error).splitlines()[0][:300]
         raise TrackingError(
             f"MLflow's store {target} cannot be used: {reason}. Without tracking: tracking=none"

@@ -1,0 +1,53 @@
+"""The UI command: its link, its options, and the real server."""
+
+import signal
+import subprocess
+import sys
+from urllib.request import urlopen
+
+import pytest
+
+from offshelf.errors import ConfigError
+from offshelf.tracking import MLflow
+from offshelf.tracking.ui import free_port, parse, ui_url
+
+
+def test_link_is_sorted_by_the_metric():
+    """Machine learning view, best first."""
+    assert ui_url("http://h:1/", "5", "test/accuracy") == (
+        "http://h:1/#/experiments/5/runs?workflowType=machine_learning"
+        "&orderByKey=metrics.%60test%2Faccuracy%60&orderByAsc=false"
+    )
+
+
+def test_options():
+    """key=value, nearest name otherwise."""
+    assert parse(["port=1", "home=/x=y"])["home"] == "/x=y"
+    for bad, hint in (
+        ("prot=1", "did you mean 'port=…'"),
+        ("port=x", "port is a number"),
+        ("5000", "no option '5000'"),
+    ):
+        with pytest.raises(ConfigError, match=hint):
+            parse([bad])
+
+
+@pytest.mark.slow
+def test_server_serves_the_runs_of_a_home(tmp_path):
+    """Started, linked, answering, stopped by Ctrl-C without leaving anything behind."""
+    with MLflow(str(tmp_path)).start("a run") as run:
+        run.log(metrics={"test/accuracy": 0.5})
+    port = free_port(5600)
+    command = [sys.executable, "-m", "offshelf", "ui", f"home={tmp_path}", f"port={port}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        link = process.stdout.readline()
+        assert f"http://127.0.0.1:{port}/#/experiments/" in link
+        with urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
+            assert answer.status == 200
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert free_port(port) == port
