@@ -63,6 +63,7 @@ def test_help(arguments, tmp_path):
         (["classify", "layer=blok", "tracking=none"], "did you mean 'blocks."),
         (["classify", "dataset=folder", "dataset.root=/nowhere", "tracking=none"], "/nowhere is no folder"),
         (["classify", "--config-dir", "nowhere"], "nowhere is no folder"),
+        (["classify", "--config-name", "nothing"], "There is no config 'nothing'"),
         (["classify", "tracking.uri=http://127.0.0.1:9"], "No MLflow server answers at http://127.0.0.1:9"),
         (["ui", "prot=3"], "did you mean 'port=…'?"),
         (["ui"], "There are no runs in"),

@@ -130,14 +130,15 @@ def _check(task: str, arguments: Sequence[str]) -> "DictConfig | None":
     from hydra._internal.utils import get_args_parser
 
     parsed = get_args_parser().parse_args(list(arguments))
-    if parsed.hydra_help or parsed.help or parsed.info or parsed.config_name or parsed.config_path:
+    if parsed.hydra_help or parsed.help or parsed.info or parsed.config_path:
         return None
     from offshelf.config import load
 
     folder = Path(parsed.config_dir) if parsed.config_dir else None
     if folder and not folder.is_dir():
         raise ConfigError(f"--config-dir {folder} is no folder.")
-    configs = [load(task, choice, folder, complete=not parsed.cfg) for choice in _choices(parsed.overrides)]
+    name = parsed.config_name or task
+    configs = [load(name, choice, folder, complete=not parsed.cfg) for choice in _choices(parsed.overrides)]
     return configs[0] if parsed.multirun else None
 
 

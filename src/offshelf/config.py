@@ -1,10 +1,14 @@
 """Configs: where they are, what is wrong with one, and what they build. With cli.py the only importer of Hydra."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose, version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -42,16 +46,29 @@ def load(task: str, overrides: Sequence[str], folder: Path | None = None, comple
     Raises:
         ConfigError: a key or option that does not exist, a value that does not fit, or one that is missing.
     """
-    search = [f"hydra.searchpath=[file://{folder.absolute()}]"] if folder else []
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=task):
-            config = compose(task, [*overrides, *search])
+        with _search_path(task, folder):
+            config = compose(task, list(overrides))
     except Exception as error:
         raise explain(error) from error
     _require_known(config)
     if complete:
         _require_values(config)
     return config
+
+
+@contextmanager
+def _search_path(task: str, folder: Path | None) -> Iterator[None]:
+    """Hydra, looking for configs where its command line would: in the shipped ones, then in the user's folder."""
+    version.setbase("1.3")
+    path = create_config_search_path(str(conf_dir()))
+    if folder:
+        path.prepend("command-line", f"file://{folder.absolute()}", anchor="schema")
+    Hydra.create_main_hydra2(task, path)
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().clear()
 
 
 def explain(error: BaseException) -> ConfigError:
@@ -61,7 +78,9 @@ def explain(error: BaseException) -> ConfigError:
     for cause in _causes(error):
         if isinstance(cause, OverrideParseException):
             return ConfigError(f"'{cause.override}' is no override: expected group=option or key=value.")
-        if isinstance(cause, MissingConfigException) and cause.options is not None:
+        if isinstance(cause, MissingConfigException):
+            if cause.options is None:
+                return ConfigError(f"There is no config '{cause.missing_cfg_file}' where configs are looked for.")
             group, _, option = str(cause.missing_cfg_file).rpartition("/")
             return ConfigError(f"{group} has no option '{option}'{did_you_mean(option, cause.options)}")
         if isinstance(cause, OmegaConfBaseException) and cause.key is not None and cause.parent_node is not None:
