@@ -28,7 +28,7 @@ QUIET = (
 )
 
 
-def browser(profile: str, width: int = 1500, height: int = 860) -> Any:
+def browser(profile: str, width: int = 1600, height: int = 1000) -> Any:
     """A headless Chromium that asks nothing of the outside."""
     from selenium import webdriver
 
@@ -52,6 +52,13 @@ def wait_for_text(page: Any, words: list[str], seconds: float = 90) -> str:
     raise TimeoutError(f"{words} did not all appear; the page says: {text[:2000]}")
 
 
+def close_assistant(page: Any) -> None:
+    """Close the panel that MLflow opens beside its pages."""
+    title = "//*[normalize-space(text())='MLflow Assistant']"
+    for panel in page.find_elements("xpath", f"{title}/ancestor::*[.//button][1]"):
+        panel.find_elements("tag name", "button")[-1].click()
+
+
 def main(home: Path, picture: Path) -> None:
     """Serve the home, open the link that `offshelf ui` prints, and save what is there."""
     _, experiment = connect(home, None, "offshelf")
@@ -62,9 +69,14 @@ def main(home: Path, picture: Path) -> None:
         with tempfile.TemporaryDirectory() as profile:
             page = browser(profile)
             try:
-                page.get(ui_url(f"http://127.0.0.1:{port}", experiment, "test/accuracy"))
-                wait_for_text(page, ["blocks.4", "pixels"])
-                time.sleep(2)  # late columns
+                link = ui_url(f"http://127.0.0.1:{port}", experiment, "test/accuracy")
+                page.get(f"{link}&compareRunsMode=CHART")
+                wait_for_text(page, ["blocks.4", "pixels", "test/accuracy"])
+                close_assistant(page)
+                page.find_element("css selector", "input[placeholder='Search metric charts']").send_keys(
+                    "^test/(mean_class_)?accuracy$"
+                )
+                time.sleep(4)  # charts are drawn late
                 page.save_screenshot(str(picture))
             finally:
                 page.quit()
