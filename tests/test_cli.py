@@ -135,7 +135,14 @@ def test_interruption_loses_nothing(number, code, tmp_path):
     """A clean end, and the next run goes on from the shards that are there."""
     arguments = ["classify", "layer=blocks.0", "tracking=none", "classifier.C=2", "extractor.chunk=32"]
     command = [sys.executable, "-m", "offshelf", *arguments]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     store = Path(os.environ["OFFSHELF_HOME"]) / "store"
     deadline = time.monotonic() + 90
     while len(list(store.rglob("*.safetensors"))) < 2 and time.monotonic() < deadline:

@@ -39,7 +39,13 @@ def test_server_serves_the_runs_of_a_home(tmp_path):
         run.log(metrics={"test/accuracy": 0.5})
     port = free_port(5600)
     command = [sys.executable, "-m", "offshelf", "ui", f"home={tmp_path}", f"port={port}"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     try:
         link = process.stdout.readline()
         assert f"http://127.0.0.1:{port}/#/experiments/" in link

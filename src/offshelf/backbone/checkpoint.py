@@ -1,5 +1,6 @@
 """Weights from files: read as tensors only, never executed, and identified by their bytes."""
 
+import logging
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,8 @@ from offshelf.identity import file_digest
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+log = logging.getLogger(__name__)
 
 WRAPPERS = ("state_dict", "model", "model_state_dict", "teacher", "student")
 PREFIXES = ("module.", "model.", "backbone.", "encoder.")
@@ -57,13 +60,15 @@ def read_tensors(path: Path) -> dict[str, "torch.Tensor"]:
 
 
 def load_tensors(module: "nn.Module", tensors: Mapping[str, "torch.Tensor"], path: Path) -> None:
-    """Load by name; a classifier of another size stays as it is built, anything else must fit.
+    """Load by name; a classifier that is missing or of another size stays random, anything else must fit.
 
     Raises:
         BackboneError: names or shapes do not fit, with examples.
     """
+    from offshelf.backbone.head import heads
+
     own = module.state_dict()
-    head = _head(own)
+    head = {f"{path}.{name}" for path in heads(module) for name in module.get_submodule(path).state_dict()}
     kept = {
         name: value
         for name, value in _strip(tensors, own).items()
@@ -76,6 +81,8 @@ def load_tensors(module: "nn.Module", tensors: Mapping[str, "torch.Tensor"], pat
         faults = (("missing", missing), ("unknown", surplus), ("of another shape", misfits))
         told = "; ".join(f"{len(names)} {what} ({', '.join(names[:3])})" for what, names in faults if names)
         raise BackboneError(f"The weights in {path} do not fit the architecture: {told}.")
+    if not head <= kept.keys():
+        log.warning("%s has no classifier that fits; do not use the layer %s.", path, " or ".join(heads(module)))
     module.load_state_dict(kept, strict=False)
 
 
@@ -97,9 +104,3 @@ def _strip(tensors: Mapping[str, "torch.Tensor"], own: Mapping[str, Any]) -> dic
         if not own.keys() & named.keys() and all(name.startswith(prefix) for name in named):
             named = {name.removeprefix(prefix): value for name, value in named.items()}
     return named
-
-
-def _head(own: Mapping[str, Any]) -> set[str]:
-    """Names of the classifier's parameters: the last module's."""
-    last = list(own)[-1].rpartition(".")[0]
-    return {name for name in own if name.rpartition(".")[0] == last}

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from torch import nn
 
+from offshelf.backbone.head import heads
 from offshelf.backbone.network import INPUT, TappedNetwork
+from offshelf.backbone.seeded import seeded
 
 TRUNK = 0.8
 """A module that holds more than this share of the parameters is looked into."""
@@ -17,11 +19,8 @@ def curate(build: Callable[[], nn.Module], size: int) -> dict[str, str]:
     looking into those that hold nearly all parameters. Modules that a pass of a `size` x `size` image does not reach
     (auxiliary classifiers) are left out.
     """
-    import torch
-
-    with torch.device("meta"):
-        module = build()
-    classifier = _classifier(module)
+    module = _outline(build)
+    classifier = next(iter(heads(module)), "")
     stages = _stages(module) or _depths(module, classifier)
     layers = {path: path for path in stages}
     if classifier and not any(classifier.startswith(f"{path}.") for path in stages):
@@ -34,14 +33,16 @@ def curate(build: Callable[[], nn.Module], size: int) -> dict[str, str]:
     return {name: layers[name] for name in reached if name in layers}
 
 
-def _classifier(module: nn.Module) -> str:
-    """Path of the module that makes class scores: as timm names it, else the last linear one."""
-    config = getattr(module, "pretrained_cfg", None)
-    named = config.get("classifier") if isinstance(config, dict) else None
-    if isinstance(named, str) and named in dict(module.named_modules()):
-        return named
-    linears = [path for path, part in module.named_modules() if isinstance(part, nn.Linear)]
-    return linears[-1] if linears else ""
+def _outline(build: Callable[[], nn.Module]) -> nn.Module:
+    """The architecture without values, on the meta device."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            return build()
+    except Exception:  # RegNet, for one, reads values while it is built; a true fault shows again
+        with seeded(0):
+            return build().to("meta")
 
 
 def _stages(module: nn.Module) -> list[str]:
@@ -66,6 +67,8 @@ def _depths(module: nn.Module, classifier: str) -> list[str]:
 def _is_trunk(module: nn.Module, path: str, classifier: str, total: int) -> bool:
     part = module.get_submodule(path)
     inner = [child for child in part.children() if _size(child)]
+    if isinstance(part, nn.ModuleList | nn.ModuleDict):  # never called itself
+        return bool(inner) and not classifier.startswith(f"{path}.")
     return len(inner) > 1 and not classifier.startswith(path) and _size(part) > TRUNK * total
 
 

@@ -36,7 +36,7 @@ def hugging_face_file(repository: str, file: str | None, name: str) -> Path:
     """
     import huggingface_hub
 
-    names = [file] if file else ["model.safetensors", "pytorch_model.bin"]
+    names = _safe_first(file or "pytorch_model.bin")
     for candidate in names:
         cached = huggingface_hub.try_to_load_from_cache(repository, candidate)
         if isinstance(cached, str):
@@ -48,6 +48,12 @@ def hugging_face_file(repository: str, file: str | None, name: str) -> Path:
         except Exception as error:  # the hub's errors share no base class: network, HTTP, cache, missing entry
             problem = problem or error
     raise _unavailable(name, f"{names[0]} of {repository}", "the Hugging Face cache") from problem
+
+
+def _safe_first(file: str) -> list[str]:
+    """The file, after its .safetensors twin where it may have one."""
+    twins = {"pytorch_model.bin": "model.safetensors", "open_clip_pytorch_model.bin": "open_clip_model.safetensors"}
+    return [twins.get(file, f"{file[:-4]}.safetensors"), file] if file.endswith(".bin") else [file]
 
 
 def _unavailable(name: str, what: str, where: str) -> BackboneError:

@@ -26,7 +26,11 @@ class EfficientNetLite0:
     name: ClassVar[str] = "efficientnet_lite0"
 
     def preprocessing(self) -> Preprocessing:
-        """As timm evaluates `tf_efficientnet_lite0`: crop 0.875 of the resized image, bicubic, values in -1..1."""
+        """As timm evaluates `tf_efficientnet_lite0`: crop 0.875 of the resized image, bicubic, values in -1..1.
+
+        ImageNet's mean and deviation do worse: on scikit-learn's photograph of a flower, the probability of `daisy`
+        falls from 0.32 to 0.13, in second place.
+        """
         return Preprocessing(256, 224, "bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
     def identity(self) -> dict[str, Any]:

@@ -11,10 +11,10 @@ def select_layers(asked: str | Sequence[str], curated: Sequence[str], name: str)
     """The layers asked for, in the order of the network where they are curated; none twice.
 
     `all` are the curated layers, `last` is the last of them, a name with `*` or `?` is every curated layer it matches.
-    Other names must be curated, or dotted module paths, which the loaded network checks.
+    Other names are curated, or module paths, which the loaded network checks.
 
     Raises:
-        BackboneError: a pattern matches nothing, or a name is neither curated nor a module path.
+        BackboneError: a pattern matches nothing, or a name looks like a curated one misspelt.
     """
     words = [asked] if isinstance(asked, str) else list(asked)
     if not words:
@@ -31,7 +31,7 @@ def unknown_layer(word: str, known: Sequence[str], name: str) -> BackboneError:
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return BackboneError(
         f"{name} has no layer '{word}'{hint} Its layers: {', '.join(known)}. "
-        f"List every module with: offshelf layers backbone={name}"
+        "List every module with `offshelf layers` and the same backbone."
     )
 
 
@@ -45,6 +45,12 @@ def _matches(word: str, curated: Sequence[str], name: str) -> list[str]:
         if not matches:
             raise unknown_layer(word, curated, name)
         return matches
-    if word not in curated and "." not in word:
+    if word not in curated and "." not in word and _is_misspelt(word, curated):
         raise unknown_layer(word, curated, name)
     return [word]
+
+
+def _is_misspelt(word: str, curated: Sequence[str]) -> bool:
+    """Whether a word is so near a curated name that building the network to look for it is no use."""
+    holds_layers = any(layer.startswith(f"{word}.") for layer in curated)
+    return not holds_layers and bool(get_close_matches(word, curated, 1, cutoff=0.85))

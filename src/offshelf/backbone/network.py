@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ class TappedNetwork(nn.Module):
         self.layers = dict(layers)
         self.name = name
         self.class_token, self.prefix = _tokens(module)
-        self._calls: dict[tuple[str, ...], int] = {}
+        self._courses: dict[tuple[str, ...], _Course] = {}
         for part in module.modules():
             if isinstance(getattr(part, "inplace", None), bool):
                 part.inplace = False  # type: ignore[assignment]
@@ -40,26 +41,50 @@ class TappedNetwork(nn.Module):
         """See Network.
 
         Raises:
-            BackboneError: a layer is not there, was not reached, or gives no tensor; or the pooling does not fit.
+            BackboneError: a layer is not there, is not reached, or gives no rows for images; or the pooling does not
+                fit.
         """
+        parts = self._parts(layers)
+        course = self._course(parts, images[:1])
         found: dict[str, torch.Tensor] = {}
         calls = 0
-        expected = self._calls.get(tuple(layers))
 
         def tap(layer: str, output: Any) -> None:
             nonlocal calls
             calls += 1
-            found[layer] = pool(_tensor(output, layer, self.name), pooling, self.prefix, self.class_token)
-            if calls == expected:
+            tensor = _tensor(output, layer, self.name).movedim(course.axes[layer], 0)
+            if len(tensor) != len(images):
+                raise _no_rows(layer, self.name, output, len(images))
+            found[layer] = pool(tensor, pooling, self.prefix, self.class_token)
+            if calls == course.calls:
                 raise _Seen
 
-        with torch.inference_mode(), _Taps(self._parts(layers), tap), contextlib.suppress(_Seen):
+        with torch.inference_mode(), _Taps(parts, tap), contextlib.suppress(_Seen):
             self.module(images)
-        self._calls[tuple(layers)] = calls
-        for layer in layers:
-            if layer not in found:
-                raise BackboneError(f"Layer '{layer}' of {self.name} is not reached in a forward pass.")
         return {layer: found[layer] for layer in layers}
+
+    def _course(self, parts: Mapping[str, tuple[nn.Module, bool]], image: torch.Tensor) -> "_Course":
+        """How a pass goes by the parts, from a pass of one image, once."""
+        key = tuple(parts)
+        if key not in self._courses:
+            axes: dict[str, int] = {}
+            calls = 0
+
+            def note(layer: str, output: Any) -> None:
+                nonlocal calls
+                calls += 1
+                shape = _tensor(output, layer, self.name).shape
+                if shape[0] != 1 and not (len(shape) == 3 and shape[1] == 1):
+                    raise _no_rows(layer, self.name, output, 1)
+                axes[layer] = int(shape[0] != 1)  # tokens are [N, T, C], in some networks [T, N, C]
+
+            with torch.inference_mode(), _Taps(parts, note):
+                self.module(image)
+            for layer in parts:
+                if layer not in axes:
+                    raise BackboneError(f"Layer '{layer}' of {self.name} is not reached in a forward pass.")
+            self._courses[key] = _Course(calls, axes)
+        return self._courses[key]
 
     def listing(self, size: int) -> list[LayerInfo]:
         """Curated layers, then all modules, with shapes for one image of `size` x `size`."""
@@ -84,11 +109,19 @@ class TappedNetwork(nn.Module):
         known = dict(self.module.named_modules())
         for layer in layers:
             if self.layers.get(layer, layer).removeprefix(INPUT) not in known:
-                raise unknown_layer(layer, [*self.layers, *(path for path in known if path)][:60], self.name)
+                raise unknown_layer(layer, [*self.layers, *(path for path in known if path)], self.name)
         return {layer: self._part(self.layers.get(layer, layer)) for layer in layers}
 
     def _part(self, path: str) -> tuple[nn.Module, bool]:
         return self.module.get_submodule(path.removeprefix(INPUT)), path.startswith(INPUT)
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How often the wanted layers are called in a pass, and the axis of images in the output of each."""
+
+    calls: int
+    axes: Mapping[str, int]
 
 
 class _Seen(Exception):  # noqa: N818 - a signal, no error
@@ -122,8 +155,16 @@ def _tensor(output: Any, layer: str, name: str) -> torch.Tensor:
     return tensor
 
 
+def _no_rows(layer: str, name: str, output: Any, images: int) -> BackboneError:
+    shape = list(_tensor(output, layer, name).shape)
+    return BackboneError(
+        f"Layer '{layer}' of {name} gives {shape} for {images} image(s), not one row an image (windows, perhaps); "
+        "ask for the module around it."
+    )
+
+
 def _first_tensor(output: Any) -> torch.Tensor | None:
-    """The output itself, or the first tensor of a tuple, list or mapping."""
+    """The output itself, or the first tensor of a tuple, list or mapping (`last_hidden_state` in transformers)."""
     if isinstance(output, torch.Tensor):
         return output if output.ndim else None
     items = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
@@ -132,7 +173,8 @@ def _first_tensor(output: Any) -> torch.Tensor | None:
 
 def _tokens(module: nn.Module) -> tuple[bool, int]:
     """Whether tokens start with a class token, and how many come before the patches."""
-    has_class = any(getattr(module, name, None) is not None for name in ("cls_token", "class_token"))
+    names = {name.rpartition(".")[2] for name, _ in module.named_parameters()}
+    has_class = not names.isdisjoint(("cls_token", "class_token", "class_embedding"))
     registers = getattr(module, "num_register_tokens", None) or 0
     prefix = getattr(module, "num_prefix_tokens", None)
     return has_class, prefix if isinstance(prefix, int) else int(has_class) + registers

@@ -30,6 +30,8 @@ class Timm:
     layers: Mapping[str, str] | None = field(default=None, hash=False)
     """Name to module path, from input to output; without, they are found in the architecture."""
     seed: int = 0
+    img_size: int | None = None
+    """Side of the square the network sees, in pixels; null: the published one. Position embeddings are resampled."""
 
     @property
     def name(self) -> str:
@@ -37,12 +39,15 @@ class Timm:
         return self.arch
 
     def preprocessing(self) -> Preprocessing:
-        """What timm evaluates the published weights with; also used for other weights."""
+        """What timm evaluates the published weights with; also used for other weights.
+
+        Images are never squashed: where timm does so, the centre is cropped instead.
+        """
         import_timm()
         from timm.data.config import resolve_data_config
 
         seen = resolve_data_config({}, pretrained_cfg=_config(self.arch).to_dict())
-        crop = seen["input_size"][-1]
+        crop = self.img_size or seen["input_size"][-1]
         return Preprocessing(
             resize=floor(crop / seen["crop_pct"]),
             crop=crop,
@@ -71,15 +76,16 @@ class Timm:
         from offshelf.backbone.seeded import seeded
 
         path = self._file()
+        published = self.weights == "pretrained"
         with seeded(self.seed):
             # timm converts its own published files; a local file must fit as it is.
-            model = _build(self.arch, pretrained=self.weights == "pretrained")
-        if path and self.weights != "pretrained":
+            model = _build(self.arch, self.img_size, path if published else None)
+        if path and not published:
             load_tensors(model, read_tensors(path), path)
         return TappedNetwork(model, self._layers(), self.name)
 
     def _layers(self) -> Mapping[str, str]:
-        return self.layers or _curated(self.arch, self.preprocessing().crop)
+        return self.layers or _curated(self.arch, self.img_size, self.preprocessing().crop)
 
     def _file(self) -> Path | None:
         if self.weights is None:
@@ -118,16 +124,26 @@ def _config(arch: str) -> Any:
     return config
 
 
-def _build(arch: str, pretrained: bool) -> "nn.Module":
-    _config(arch)
+def _build(arch: str, img_size: int | None, published: Path | None = None) -> "nn.Module":
+    config = _config(arch)
     import timm
 
-    model: nn.Module = timm.create_model(arch, pretrained=pretrained)
+    options: dict[str, Any] = {}
+    if img_size and config.fixed_input_size:
+        options["img_size"] = img_size
+    if published:
+        # The very file that identity() digests; timm itself would look for one, on the network first.
+        source = {"file": str(published)} if published.suffix == ".npz" else {"state_dict": read_tensors(published)}
+        options |= {"pretrained": True, "pretrained_cfg_overlay": source}
+    try:
+        model: nn.Module = timm.create_model(arch, **options)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise BackboneError(f"timm could not build {arch} with {sorted(options) or 'its defaults'}: {error}") from error
     return model
 
 
 @lru_cache
-def _curated(arch: str, size: int) -> Mapping[str, str]:
+def _curated(arch: str, img_size: int | None, size: int) -> Mapping[str, str]:
     from offshelf.backbone.curated import curate
 
-    return curate(lambda: _build(arch, pretrained=False), size)
+    return curate(lambda: _build(arch, img_size), size)

@@ -66,7 +66,7 @@ class Torchvision:
         from offshelf.backbone.seeded import seeded
 
         with seeded(self.seed):
-            model = _build(self.arch)
+            model = _build(self.arch, self.preprocessing().crop)
         path = self._file()
         if path:
             load_tensors(model, read_tensors(path), path)
@@ -108,11 +108,13 @@ def _check(arch: str) -> None:
         raise BackboneError(f"torchvision has no classifier '{arch}'; {hint}It has: {', '.join(known)}.")
 
 
-def _build(arch: str) -> "nn.Module":
+def _build(arch: str, size: int) -> "nn.Module":
     _check(arch)
     import torchvision.models
 
-    surplus = {"init_weights": False} if arch in ("googlenet", "inception_v3") else {}
+    surplus: dict[str, Any] = {"init_weights": False} if arch in ("googlenet", "inception_v3") else {}
+    if arch.startswith("vit_"):
+        surplus = {"image_size": size}  # some published weights see larger images than the architecture's 224
     model: nn.Module = torchvision.models.get_model(arch, weights=None, **surplus)
     return model
 
@@ -122,4 +124,4 @@ def _curated(arch: str, size: int) -> Mapping[str, str]:
     from offshelf.backbone.curated import curate
 
     _check(arch)
-    return curate(lambda: _build(arch), size)
+    return curate(lambda: _build(arch, size), size)
