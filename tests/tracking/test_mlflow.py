@@ -12,6 +12,7 @@ from mlflow.tracking import MlflowClient
 from offshelf.errors import TrackingError
 from offshelf.tracking import MLflow, NoTracking
 from offshelf.tracking.connection import connect, default_uri
+from offshelf.tracking.ui import free_port, start_server, wait_until_up
 
 FILTER = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 pytestmark = [FILTER, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -130,3 +131,31 @@ def test_no_tracking_takes_the_same_calls():
         child.log_dataset("a", "b", "all", {})
 
     assert run.id == ""
+
+
+@pytest.mark.slow
+def test_tracking_server(tmp_path):
+    """The same calls over HTTP, artifacts included; the experiment is made there."""
+    home = tmp_path / "server"
+    home.mkdir()
+    connect(home, None, "other")
+    port = free_port(5900)
+    server = start_server(home, default_uri(home), port)
+    try:
+        wait_until_up(server, port)
+        uri = f"http://127.0.0.1:{port}"
+        with MLflow(str(tmp_path / "client"), uri).start("a run") as run, run.child("layer") as child:
+            child.log({"a": 1}, {"test/accuracy": 0.5}, {"b": "c"})
+            child.log_table({"class": ["a"]}, "per_class.json")
+            child.log_text("x", "config.yaml")
+        client = MlflowClient(uri)
+        artifacts = {item.path for item in client.list_artifacts(child.id)}
+    finally:
+        server.terminate()
+        server.wait(10)
+
+    found = runs(home)
+    assert found["layer"].data.metrics == {"test/accuracy": 0.5}
+    assert found["layer"].data.tags["mlflow.parentRunId"] == run.id
+    assert artifacts == {"per_class.json", "config.yaml"}
+    assert not (tmp_path / "client/mlflow.db").exists()

@@ -80,11 +80,11 @@ def start_server(home: Path, uri: str, port: int) -> "subprocess.Popen[bytes]":
     environment: Mapping[str, str] = {**QUIET, **os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     arguments = ["server", "--backend-store-uri", uri, "--default-artifact-root", (home / "artifacts").as_uri()]
     arguments += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    log = (home / "ui.log").open("wb")
     # The server looks for uvicorn on PATH, where a virtual environment that is not activated is missing.
     path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
     command = [sys.executable, "-m", "mlflow", *arguments]
-    return subprocess.Popen(command, env={**environment, "PATH": path}, stdout=log, stderr=subprocess.STDOUT)
+    with (home / "ui.log").open("wb") as log:
+        return subprocess.Popen(command, env={**environment, "PATH": path}, stdout=log, stderr=subprocess.STDOUT)
 
 
 def wait_until_up(server: "subprocess.Popen[bytes]", port: int, seconds: float = 90) -> None:
