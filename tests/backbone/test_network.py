@@ -25,6 +25,7 @@ ARCHITECTURES = [
     Timm("swin_tiny_patch4_window7_224", weights=None),
     Timm("deit_tiny_distilled_patch16_224", weights=None),
 ]
+ANY_SIZE = ("resnet18", "alexnet", "vgg11", "densenet121", "mobilenet_v3_small", "convnext_tiny", "efficientnet_lite0")
 
 
 def pictures(size, count=2):
@@ -53,7 +54,7 @@ def test_layer_alone_is_layer_among_others(backbone):
     """The same numbers to the bit, and all curated layers are reached."""
     network = backbone.load()
     layers = backbone.layer_names()
-    images = pictures(backbone.preprocessing().crop)
+    images = pictures(96 if backbone.name in ANY_SIZE else backbone.preprocessing().crop)
     together = network.features(images, layers, "auto")
 
     assert len(layers) >= 4
@@ -109,12 +110,12 @@ def test_module_called_twice_counts_with_its_last_call():
 
     network = TappedNetwork(Twice(), {}, "net")
     images = -torch.ones(1, 3, 2, 2)
-    for _ in range(2):  # the first pass counts the calls, the second stops early
+    for _ in range(2):
         assert (network.features(images, ["relu"], "auto")["relu"] == 1).all()
 
 
 def test_pass_ends_after_the_last_wanted_layer():
-    """What follows is not computed, once the calls are known."""
+    """What follows is computed once, by the pass of one image that counts the calls."""
     passes = []
 
     class Count(nn.Module):
@@ -155,8 +156,69 @@ def test_pixels_are_the_image():
 
 def test_unknown_layer_names_the_nearest():
     """With the way to list them."""
-    with pytest.raises(BackboneError, match=r"did you mean 'layer4.0'.*offshelf layers backbone=resnet18"):
+    with pytest.raises(BackboneError, match=r"did you mean 'layer4'.*`offshelf layers`"):
         Torchvision("resnet18", weights=None).load().features(pictures(32), ["layer4.00"], "auto")
+
+
+@pytest.mark.parametrize("count", [2, 4, 5])  # four images of four tokens: shapes alone would not tell
+def test_tokens_before_images(count):
+    """Outputs [T, N, C] give a row an image."""
+
+    class TokensFirst(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tokens = nn.Identity()
+
+        def forward(self, images):
+            return self.tokens(images.flatten(2).permute(2, 0, 1))
+
+    images = pictures(2, count)
+    network = TappedNetwork(TokensFirst(), {}, "net")
+
+    assert torch.allclose(network.features(images, ["tokens"], "avg")["tokens"], images.mean((2, 3)))
+
+
+def test_windows_are_refused():
+    """A module that sees windows as a batch has no row an image."""
+    network = Timm("swin_tiny_patch4_window7_224", weights=None).load()
+    with pytest.raises(BackboneError, match="not one row an image"):
+        network.features(pictures(224), ["layers.0.blocks.0.attn"], "avg")
+
+
+def test_class_token_of_an_inner_module():
+    """Found where a wrapper holds the tokens, as in Hugging Face's models; outputs in a mapping count."""
+
+    class Embedding(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cls_token = nn.Parameter(torch.full((1, 1, 3), 7.0))
+
+        def forward(self, images):
+            patches = images.flatten(2).transpose(1, 2)
+            return {"last_hidden_state": torch.cat([self.cls_token.expand(len(images), 1, 3), patches], 1)}
+
+    network = TappedNetwork(nn.Sequential(Embedding()), {}, "net")
+    images = pictures(4)
+
+    assert (network.features(images, ["0"], "auto")["0"] == 7).all()
+    assert torch.allclose(network.features(images, ["0"], "avg")["0"], images.mean((2, 3)), atol=1e-6)
+
+
+def test_output_without_tensor_is_refused():
+    """With the layer's name."""
+
+    class Named(nn.Module):
+        def forward(self, images):
+            return "nothing"
+
+    with pytest.raises(BackboneError, match="Layer '0' of net gives a str"):
+        TappedNetwork(nn.Sequential(Named()), {}, "net").features(pictures(4), ["0"], "auto")
+
+
+def test_layer_that_is_not_reached():
+    """An auxiliary classifier, say."""
+    with pytest.raises(BackboneError, match="'aux1' of googlenet is not reached"):
+        Torchvision("googlenet", weights=None).load().features(pictures(64), ["aux1"], "auto")
 
 
 def test_listing_has_curated_names_first():

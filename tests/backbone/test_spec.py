@@ -4,14 +4,28 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from offshelf.backbone import Custom, EfficientNetLite0, Pixels, Timm, Tiny, TorchHub, Torchvision, select_layers
+from offshelf.backbone import (
+    Custom,
+    EfficientNetLite0,
+    Pixels,
+    Timm,
+    Tiny,
+    TorchHub,
+    Torchvision,
+    layer_table,
+    select_layers,
+)
+from offshelf.backbone.checkpoint import load_tensors
+from offshelf.backbone.head import heads
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.errors import BackboneError
-from offshelf.identity import digest
+from offshelf.identity import digest, file_digest
 
 
 def test_default_spec_imports_no_torch():
@@ -35,6 +49,8 @@ def test_default_spec_imports_no_torch():
         (["c", "a", "c"], ("a", "c")),
         (["last", "b.?"], ("b.0", "b.1", "c")),
         ("x.y.z", ("x.y.z",)),
+        ("b", ("b",)),
+        ("relu", ("relu",)),
     ],
 )
 def test_select_layers(asked, chosen):
@@ -42,11 +58,18 @@ def test_select_layers(asked, chosen):
     assert select_layers(asked, ["a", "b.0", "b.1", "c"], "net") == chosen
 
 
-@pytest.mark.parametrize("asked", ["d", "z*", []])
+@pytest.mark.parametrize("asked", ["layr4", "z*", []])
 def test_select_layers_refuses(asked):
-    """What matches nothing."""
+    """What matches nothing, before a network is built."""
     with pytest.raises(BackboneError, match="net"):
-        select_layers(asked, ["a", "b.0"], "net")
+        select_layers(asked, ["conv1", "layer4"], "net")
+
+
+def test_every_listed_layer_can_be_asked_for():
+    """Modules with a plain name included: `logits` of the default backbone, which is not among `all`."""
+    backbone = EfficientNetLite0()
+    for name in {"logits", "stem", "conv_stem", *(row.name for row in layer_table(Tiny()) if row.name[0] == "0")}:
+        assert select_layers(name, backbone.layer_names(), backbone.name) == (name,)
 
 
 def test_identity_of_random_weights_is_their_seed():
@@ -92,6 +115,31 @@ def test_checkpoint_of_another_architecture(tmp_path):
         Torchvision("resnet34", weights=str(tmp_path / "r18.pth")).load()
 
 
+@pytest.mark.parametrize(
+    "spec", [Timm("deit_tiny_distilled_patch16_224", weights=None), Torchvision("squeezenet1_1", weights=None)]
+)
+def test_checkpoint_with_other_classes(spec, caplog):
+    """Any kind of classifier may have another size, and says so."""
+    module = spec.load().module
+    tensors = {name: value[:7] if name in head_of(module) else value for name, value in module.state_dict().items()}
+    load_tensors(module, tensors, Path("mine.pth"))
+
+    assert "mine.pth has no classifier that fits" in caplog.text
+
+
+def head_of(module):
+    """Names of the classifier's tensors."""
+    return {f"{path}.{name}" for path in heads(module) for name in ("weight", "bias")}
+
+
+def test_network_without_classifier_must_be_whole():
+    """A last convolution is no classifier: without it in the file, it would be random."""
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3))
+    tensors = {name: value for name, value in module.state_dict().items() if not name.startswith("1.")}
+    with pytest.raises(BackboneError, match=r"2 missing \(1.weight, 1.bias\)"):
+        load_tensors(module, tensors, Path("mine.pth"))
+
+
 class Bomb:
     """Leaves a file behind when it is unpickled."""
 
@@ -135,6 +183,65 @@ def test_unknown_names(spec, hint):
     """The nearest is named."""
     with pytest.raises(BackboneError, match=hint):
         spec.preprocessing()
+
+
+@pytest.mark.parametrize(
+    ("spec", "some", "last"),
+    [
+        (Torchvision("regnet_y_400mf", weights=None), "trunk_output.block1", "pre_logits"),
+        (Torchvision("squeezenet1_1", weights=None), "features.3", "pre_logits"),
+        (Torchvision("resnet18", weights=None), "layer1", "pre_logits"),
+        (Torchvision("vit_h_14", weights=None), "encoder.layers.encoder_layer_31", "pre_logits"),
+        (Timm("resnet18", weights=None), "layer1", "pre_logits"),
+        (Timm("vit_small_patch14_dinov2", weights=None), "blocks.11", "pre_logits"),
+        (Timm("coat_tiny", weights=None), "serial_blocks1.0", "pre_logits"),
+        (Timm("twins_svt_small", weights=None), "blocks.0.0", "pre_logits"),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_layers_are_found_in_the_architecture(spec, some, last):
+    """From input to output; the last is what the classifier sees."""
+    names = spec.layer_names()
+
+    assert some in names
+    assert names[-1] == last
+    assert len(names) >= 4
+
+
+def test_timm_loads_the_file_that_is_its_identity(tmp_path, monkeypatch):
+    """From the cache, without asking the network, at another size too."""
+    import safetensors.torch
+
+    plain = Timm("vit_tiny_patch16_224", weights=None, seed=3)
+    file = tmp_path / "model.safetensors"
+    safetensors.torch.save_file(plain.load().module.state_dict(), file)
+    monkeypatch.setattr("offshelf.backbone.timm.hugging_face_file", lambda *_: file)
+    spec = replace(plain, weights="pretrained", seed=0)
+    images = torch.rand(1, 3, 224, 224)
+
+    assert spec.identity()["weights"] == file_digest(file)
+    expected = plain.load().features(images, ["blocks.3"], "auto")["blocks.3"]
+    assert torch.equal(spec.load().features(images, ["blocks.3"], "auto")["blocks.3"], expected)
+    small = replace(spec, img_size=112)
+    assert small.preprocessing().crop == 112
+    assert small.load().features(images[..., ::2, ::2], ["blocks.3"], "auto")["blocks.3"].shape == (1, 192)
+    assert digest(small.identity()) != digest(spec.identity())
+
+
+def test_published_weights_may_see_larger_images():
+    """The architecture is built for them."""
+    spec = Torchvision("vit_b_16", weights="IMAGENET1K_SWAG_E2E_V1")
+
+    assert spec.preprocessing().crop == 384
+    assert "pre_logits" in spec.layer_names()
+
+
+def test_layers_are_listed_without_weights(monkeypatch):
+    """Nothing is downloaded to look at shapes."""
+    monkeypatch.setattr("offshelf.backbone.torchvision.hub_file", lambda *_: pytest.fail("downloads"))
+    rows = layer_table(Torchvision("resnet18"))
+
+    assert {row.name: row.shape for row in rows}["layer4"] == (512, 7, 7)
 
 
 def test_offline_weights_say_where_to_place_them(tmp_path, monkeypatch):

@@ -46,10 +46,12 @@ def _outline(build: Callable[[], nn.Module]) -> nn.Module:
 
 
 def _stages(module: nn.Module) -> list[str]:
+    """Ends of stages as timm has them; none where they are containers, which are never called themselves."""
     info = getattr(module, "feature_info", None)
     entries = info if isinstance(info, list) else getattr(info, "info", []) or []
     known = dict(module.named_modules())
-    return [entry["module"] for entry in entries if entry.get("module") in known]
+    paths = [entry["module"] for entry in entries if entry.get("module") in known]
+    return [] if any(isinstance(known[path], nn.ModuleList | nn.ModuleDict) for path in paths) else paths
 
 
 def _depths(module: nn.Module, classifier: str) -> list[str]:

@@ -25,12 +25,12 @@ def select_layers(asked: str | Sequence[str], curated: Sequence[str], name: str)
     return tuple(sorted(chosen, key=lambda layer: curated.index(layer) if layer in curated else len(curated)))
 
 
-def unknown_layer(word: str, known: Sequence[str], name: str) -> BackboneError:
-    """The error for a layer that is not there, with the nearest name and the names there are."""
-    near = get_close_matches(word, known, 1)
+def unknown_layer(word: str, curated: Sequence[str], name: str, modules: Sequence[str] = ()) -> BackboneError:
+    """The error for a layer that is not there, with the nearest name, curated ones first, and the curated names."""
+    near = get_close_matches(word, curated, 1) or get_close_matches(word, modules, 1)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return BackboneError(
-        f"{name} has no layer '{word}'{hint} Its layers: {', '.join(known)}. "
+        f"{name} has no layer '{word}'{hint} Its layers: {', '.join(curated or modules[:20])}. "
         "List every module with `offshelf layers` and the same backbone."
     )
 

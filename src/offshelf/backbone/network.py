@@ -45,7 +45,7 @@ class TappedNetwork(nn.Module):
                 fit.
         """
         parts = self._parts(layers)
-        course = self._course(parts, images[:1])
+        course = self._course(parts, images[:1].clone())  # a network may write into its input
         found: dict[str, torch.Tensor] = {}
         calls = 0
 
@@ -64,7 +64,7 @@ class TappedNetwork(nn.Module):
         return {layer: found[layer] for layer in layers}
 
     def _course(self, parts: Mapping[str, tuple[nn.Module, bool]], image: torch.Tensor) -> "_Course":
-        """How a pass goes by the parts, from a pass of one image, once."""
+        """How a pass goes by the parts, from a pass of one image (a copy, for networks that change their input)."""
         key = tuple(parts)
         if key not in self._courses:
             axes: dict[str, int] = {}
@@ -87,7 +87,7 @@ class TappedNetwork(nn.Module):
         return self._courses[key]
 
     def listing(self, size: int) -> list[LayerInfo]:
-        """Curated layers, then all modules, with shapes for one image of `size` x `size`."""
+        """Curated layers in the order of a pass, then all modules, with shapes for one image of `size` x `size`."""
         shapes: dict[str, tuple[int, ...]] = {}
         parts = {path: part for path, part in self.module.named_modules() if path}
         inputs = {path: self._part(path) for path in self.layers.values() if path.startswith(INPUT)}
@@ -101,7 +101,9 @@ class TappedNetwork(nn.Module):
         device = next(self.module.parameters(), torch.zeros(0)).device
         with torch.inference_mode(), _Taps(taps, note):
             self.module(torch.zeros(1, 3, size, size, device=device))
+        order = list(shapes)  # of the pass
         curated = [LayerInfo(name, path, shapes[path]) for name, path in self.layers.items() if path in shapes]
+        curated.sort(key=lambda info: order.index(info.module))
         names = {info.name for info in curated}
         return curated + [LayerInfo(path, path, shape) for path, shape in shapes.items() if path not in names]
 
@@ -109,7 +111,7 @@ class TappedNetwork(nn.Module):
         known = dict(self.module.named_modules())
         for layer in layers:
             if self.layers.get(layer, layer).removeprefix(INPUT) not in known:
-                raise unknown_layer(layer, [*self.layers, *(path for path in known if path)], self.name)
+                raise unknown_layer(layer, list(self.layers), self.name, [path for path in known if path])
         return {layer: self._part(self.layers.get(layer, layer)) for layer in layers}
 
     def _part(self, path: str) -> tuple[nn.Module, bool]:
@@ -177,4 +179,6 @@ def _tokens(module: nn.Module) -> tuple[bool, int]:
     has_class = not names.isdisjoint(("cls_token", "class_token", "class_embedding"))
     registers = getattr(module, "num_register_tokens", None) or 0
     prefix = getattr(module, "num_prefix_tokens", None)
-    return has_class, prefix if isinstance(prefix, int) else int(has_class) + registers
+    if not isinstance(prefix, int):
+        prefix = int(has_class) + registers
+    return has_class and prefix > 0, prefix
