@@ -33,6 +33,7 @@ def test_options():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
 def test_server_serves_the_runs_of_a_home(tmp_path):
     """Started, linked, answering, stopped by Ctrl-C without leaving anything behind."""
     with MLflow(str(tmp_path)).start("a run") as run:
