@@ -4,10 +4,13 @@ OffshelfError
 ├── ConfigError      a key, option or value that does not exist or does not fit
 ├── DatasetError     a data set that is missing, incomplete or contradictory
 │   └── ImageError   files that cannot be read as images
+│       └── BadImagesError   all of those in a data set, by their place in it
 ├── BackboneError    a network, checkpoint or layer that cannot be had
 ├── StoreError       a feature store that cannot be read or written
 └── TrackingError    an MLflow store or server that cannot be reached
 """
+
+from collections.abc import Mapping
 
 
 class OffshelfError(Exception):
@@ -24,6 +27,22 @@ class DatasetError(OffshelfError, ValueError):
 
 class ImageError(DatasetError):
     """Files that cannot be read as images."""
+
+
+class BadImagesError(ImageError):
+    """All images of a list that cannot be used."""
+
+    def __init__(self, faults: Mapping[int, str]) -> None:
+        """What is wrong with each, by its place in the list."""
+        super().__init__(faults)
+        self.faults = dict(faults)
+
+    def __str__(self) -> str:
+        listed = "\n".join(self.faults[row] for row in sorted(self.faults))
+        return (
+            f"{len(self.faults)} image(s) cannot be used; mend or remove them, or go on without them with "
+            f"on_error=skip:\n{listed}"
+        )
 
 
 class BackboneError(OffshelfError, ValueError):

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import yaml
 
-from offshelf.dataset import ImageSet
+from offshelf.dataset import ImageSet, LeftOut
 from offshelf.evaluate import Score
 from offshelf.extractor import Features
-from offshelf.report import confusion_figure, flat, layer_figure, per_class, write_run
+from offshelf.report import confusion_figure, flat, layer_figure, per_class, write_run, write_table
 from offshelf.tracking import Run
 
 
@@ -25,12 +25,22 @@ class Record:
     config: Mapping[str, Any]
     """The resolved config."""
     folder: Path
+    left_out: Sequence[LeftOut] = ()
+    """Images of the data set that could not be used."""
 
     def begin(self, layers: Sequence[str]) -> None:
         """Log what is about to be done."""
-        self.run.log(params=self._params(", ".join(layers)), tags={"data_digest": self.images.digest})
+        self.run.log(params=self._params(", ".join(layers)))
         self.run.log_text(self._yaml(), "config.yaml")
+
+    def data(self) -> None:
+        """Log the images that are used, and those that are not."""
+        self.run.log(metrics=self._left_out(), tags={"data_digest": self.images.digest})
         self.run.log_dataset(self.images.name, self.images.digest, "all", self._profile())
+        if self.left_out:
+            table = {name: [getattr(one, name) for one in self.left_out] for name in ("id", "role", "why")}
+            self.run.log_table(table, "left_out.json")
+            write_table(self.folder / "left_out.csv", table)
 
     def layer(self, score: Score, backbone: str, feature_digest: str) -> None:
         """Log one of several layers as a run of its own, under this one."""
@@ -44,7 +54,7 @@ class Record:
     def end(self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features) -> None:
         """Log and write what came out; with several layers also the curve over them."""
         metrics = self._summary(scores, beside, chosen, features)
-        self.run.log(metrics=metrics, tags={"feature_digest": features.digest})
+        self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
         self._log_tables(self.run, chosen)
         write_run(self.folder, metrics, [*scores, *beside], self.images.classes, self._yaml())
         if len(scores) > 1:
@@ -69,14 +79,21 @@ class Record:
         """The chosen layer's metrics; with several layers each one's official metric too, and the cost of all."""
         metrics = dict(chosen.metrics)
         metrics["cost/fit_seconds"] = float(np.sum([score.seconds for score in [*scores, *beside]]))
-        metrics["cost/images_extracted"] = float(features.extracted)
-        metrics["cost/extract_seconds"] = features.seconds
-        if features.extracted:
-            metrics["cost/images_per_second"] = features.extracted / features.seconds
+        metrics |= self._left_out()
+        cost = features.cost
+        metrics["cost/images_extracted"] = float(cost.extracted)
+        metrics["cost/extract_seconds"] = cost.seconds
+        if cost.extracted:
+            metrics["cost/images_per_second"] = cost.extracted / cost.seconds
         if len(scores) > 1:
             official = f"test/{self.images.metric}"
             metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *beside]}
         return metrics
+
+    def _left_out(self) -> dict[str, float]:
+        roles = [one.role for one in self.left_out]
+        parts = {f"data/left_out_{part}": float(sum(part in role for role in roles)) for part in ("train", "test")}
+        return {"data/left_out": float(len(roles)), **parts} if roles else {}
 
     def _params(self, layers: str) -> dict[str, Any]:
         return {**flat(self.config), "dataset": self.images.name, "backbone": self.backbone, "layer": layers}

@@ -1,6 +1,7 @@
 """The tasks: what a command line runs. Each is a plain function of the components its config names."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from offshelf.backbone import Backbone, layer_table, select_layers
 from offshelf.classifier import Classifier
 from offshelf.dataset import Dataset, ImageSet, check_images
 from offshelf.evaluate import Score, evaluate
-from offshelf.extractor import Extractor, Features, Request, ensure
+from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
 from offshelf.postprocess import Transformer
 from offshelf.record import Record
-from offshelf.report import extraction_table, layer_listing, open_grids, score_table
+from offshelf.report import extraction_table, layer_listing, left_out_line, open_grids, score_table
+from offshelf.screen import screen
 from offshelf.store import FeatureStore
 from offshelf.tracking import Tracker
 
@@ -34,6 +36,7 @@ def classify(
     tracking: Tracker,
     output_dir: str,
     config: dict[str, Any],
+    on_error: str = "stop",
 ) -> float:
     """Score frozen features of one or several layers with a linear classifier.
 
@@ -45,11 +48,13 @@ def classify(
         The data set's official metric on the test images (the mean over folds, where there are several).
     """
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    images = _load(dataset)
-    pictures = [sample.image for sample in images.samples]
+    requests = [Request(backbone, layers, pooling, augmentation.views)]
+    if baseline and len(layers) > 1:
+        requests.append(Request(baseline, baseline.layer_names()[-1:], pooling, augmentation.views))
+    images, left_out, _ = screen(dataset.load(), on_error, _check)
 
-    def extract_layers(network: Backbone, names: tuple[str, ...]) -> Features:
-        return ensure(store, extractor, pictures, Request(network, names, pooling, augmentation.views))
+    def gather(usable: ImageSet) -> list[Features]:
+        return [ensure(store, extractor, usable.pictures, request) for request in requests]
 
     console = Console()
     console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
@@ -57,7 +62,10 @@ def classify(
     with tracking.start(title) as run:
         record = Record(run, images, backbone.name, config, Path(output_dir))
         record.begin(layers)
-        features = extract_layers(backbone, layers)
+        images, more, (features, *others) = screen(images, on_error, gather)
+        left_out += more
+        record = replace(record, images=images, left_out=left_out)
+        record.data()
 
         def score(found: Features, name: str) -> list[Score]:
             scores = []
@@ -68,13 +76,11 @@ def classify(
             return scores
 
         scores = score(features, backbone.name)
-        beside: list[Score] = []
-        if baseline and len(layers) > 1:
-            beside = score(extract_layers(baseline, baseline.layer_names()[-1:]), baseline.name)
+        beside = [found for other in others for found in score(other, requests[1].backbone.name)]
         chosen = choose(scores)
         record.end(scores, beside, chosen, features)
     console.print(score_table(scores, beside, chosen, images.metric, title))
-    for line in (open_grids(scores), record.whereabouts()):
+    for line in (left_out_line(left_out), open_grids(scores), record.whereabouts()):
         console.print(line, highlight=False, soft_wrap=True) if line else None
     return chosen.metrics[f"test/{images.metric}"]
 
@@ -99,6 +105,7 @@ def extract(
     extractor: Extractor,
     store: FeatureStore,
     dry_run: bool,
+    on_error: str = "stop",
 ) -> float:
     """Fill the store with the features of a data set, or say what that would comprise.
 
@@ -106,16 +113,18 @@ def extract(
         Images whose features were missing.
     """
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    images = _load(dataset)
+    images, left_out, _ = screen(dataset.load(), on_error, _check)
     request = Request(backbone, layers, pooling, augmentation.views)
-    names = [sample.image.digest for sample in images.samples]
-    missing = len(store.missing(list(request.keys(extractor).values()), names))
     console = Console()
     console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
-    console.print(extraction_table(len(names), missing, layers, len(request.views)))
+    forecast = foresee(store, extractor, images.pictures, request, probe=dry_run)
+    console.print(extraction_table(forecast, layers, len(request.views)))
     if not dry_run:
-        ensure(store, extractor, [sample.image for sample in images.samples], request)
-    return float(missing)
+        _, more, _ = screen(images, on_error, lambda usable: fill(store, extractor, usable.pictures, request))
+        left_out += more
+    line = left_out_line(left_out)
+    console.print(line, highlight=False, soft_wrap=True) if line else None
+    return float(forecast.missing)
 
 
 def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
@@ -126,7 +135,5 @@ def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
     Console().print(layer_listing(rows, f"{backbone.name} sees: {backbone.preprocessing()}"))
 
 
-def _load(dataset: Dataset) -> ImageSet:
-    images = dataset.load()
-    check_images([sample.image for sample in images.samples])
-    return images
+def _check(images: ImageSet) -> None:
+    check_images(images.pictures)

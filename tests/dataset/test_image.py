@@ -177,11 +177,21 @@ def test_all_bad_files_are_listed_at_once(tmp_path):
     good = saved(tmp_path, Image.fromarray(PICTURE))
     (tmp_path / "text.jpg").write_text("hello")
     images = [good, ImageFile(tmp_path / "text.jpg"), ImageFile(tmp_path / "gone.jpg"), ImageArray(PICTURE)]
-    with pytest.raises(ImageError, match=r"2 of 4 images") as error:
+    with pytest.raises(ImageError, match=r"2 image.s. cannot be used.*on_error=skip") as error:
         check_images(images)
 
     assert "text.jpg" in str(error.value)
     assert "gone.jpg" in str(error.value)
+    assert error.value.faults.keys() == {1, 2}
+
+
+def test_a_file_that_changes_in_between_is_refused(tmp_path):
+    """Its digest was taken of other bytes: its features would go by a wrong name."""
+    file = saved(tmp_path, Image.fromarray(PICTURE))
+    file.check()
+    saved(tmp_path, Image.fromarray(PICTURE[::-1].copy()))
+    with pytest.raises(ImageError, match=r"x\.png was changed while it was in use"):
+        file.load()
 
 
 def test_colours():

@@ -1,14 +1,18 @@
-"""Views: the geometry an image is seen through, as data with an identity, applied with Pillow."""
+"""Views: the geometry an image is seen through, as data with an identity."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
+from offshelf.augmentation.resize import resize
 from offshelf.backbone.preprocessing import Preprocessing
 
 Box = tuple[float, float, float, float]
+
+LONGEST = 16
+"""Sides of an image beyond 16 to 1 are cut to that about the centre before `center` enlarges them: of a strip of
+30,000 x 2 pixels a network sees the middle either way, and 256 pixels for 2 would need 3 GB for the rest."""
 
 
 @dataclass(frozen=True)
@@ -24,37 +28,42 @@ class View:
 
     def apply(self, pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
         """The view's pixels: uint8 [crop, crop, 3] from an image uint8 [H, W, 3]."""
-        image = self._window(Image.fromarray(pixels))
-        image = _center(image, preprocessing) if self.fit == "center" else _whole(image, preprocessing)
-        seen = np.asarray(image)
-        return np.ascontiguousarray(seen[:, ::-1]) if self.mirror else seen
+        window = self._window(pixels)
+        seen = _center(window, preprocessing) if self.fit == "center" else _whole(window, preprocessing)
+        return seen[:, ::-1] if self.mirror else seen
 
-    def _window(self, image: Image.Image) -> Image.Image:
+    def _window(self, pixels: np.ndarray) -> np.ndarray:
         if self.box == (0.0, 0.0, 1.0, 1.0):
-            return image
+            return pixels
+        height, width = pixels.shape[:2]
         x1, y1, x2, y2 = self.box
-        left, top = round(x1 * image.width), round(y1 * image.height)
-        right, bottom = round(x2 * image.width), round(y2 * image.height)
-        return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+        left, top = min(round(x1 * width), width - 1), min(round(y1 * height), height - 1)
+        right, bottom = round(x2 * width), round(y2 * height)
+        return pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
-def _center(image: Image.Image, to: Preprocessing) -> Image.Image:
+def _center(pixels: np.ndarray, to: Preprocessing) -> np.ndarray:
     # Rounding as in torchvision's Resize and CenterCrop, so that published accuracies carry over.
-    short, long = sorted(image.size)
-    scaled = max(1, int(to.resize * long / short))
-    width, height = (to.resize, scaled) if image.width <= image.height else (scaled, to.resize)
-    image = image.resize((width, height), _RESAMPLING[to.interpolation])
+    pixels = _shortened(pixels)
+    height, width = pixels.shape[:2]
+    scaled = max(1, int(to.resize * max(width, height) / min(width, height)))
+    width, height = (to.resize, scaled) if width <= height else (scaled, to.resize)
     left, top = round((width - to.crop) / 2), round((height - to.crop) / 2)
-    return image.crop((left, top, left + to.crop, top + to.crop))
+    resized = resize(pixels, width, height, to.interpolation)
+    if left >= 0 and top >= 0:
+        return resized[top : top + to.crop, left : left + to.crop]
+    canvas = np.zeros((to.crop, to.crop, 3), np.uint8)  # black where a crop is larger than the image
+    inner = resized[max(top, 0) : max(top, 0) + to.crop, max(left, 0) : max(left, 0) + to.crop]
+    canvas[max(-top, 0) :, max(-left, 0) :][: inner.shape[0], : inner.shape[1]] = inner
+    return canvas
 
 
-def _whole(image: Image.Image, to: Preprocessing) -> Image.Image:
-    return image.resize((to.crop, to.crop), _RESAMPLING[to.interpolation])
+def _shortened(pixels: np.ndarray) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    tallest, widest = LONGEST * width, LONGEST * height
+    top, left = max(0, (height - tallest) // 2), max(0, (width - widest) // 2)
+    return pixels[top : top + tallest, left : left + widest]
 
 
-_RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+def _whole(pixels: np.ndarray, to: Preprocessing) -> np.ndarray:
+    return resize(pixels, to.crop, to.crop, to.interpolation)

@@ -25,8 +25,13 @@ class LayerInfo:
 class Network(Protocol):
     """A loaded network that gives the outputs of any of its layers in one forward pass."""
 
-    def features(self, images: "torch.Tensor", layers: Sequence[str], pooling: str) -> "Mapping[str, torch.Tensor]":
-        """Pooled outputs by layer name: float32 [N, D_layer] each, for normalised images float32 [N, 3, H, W]."""
+    def features(
+        self, images: "torch.Tensor", layers: Sequence[str], pooling: str, whole: bool = False
+    ) -> "Mapping[str, torch.Tensor]":
+        """Pooled outputs by layer name: float32 [N, D_layer] each, for normalised images float32 [N, 3, H, W].
+
+        The pass may end after the last asked layer, unless the `whole` is asked for.
+        """
 
     def listing(self, size: int) -> "list[LayerInfo]":
         """Curated layers, then every module, with shapes for one image of `size` x `size` pixels."""

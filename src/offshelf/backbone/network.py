@@ -22,7 +22,8 @@ class TappedNetwork(nn.Module):
 
     The hook pools and copies at once: a later in-place operation (a ReLU, say) would otherwise change what was tapped,
     so that a layer asked alone and asked with others would differ. In-place activations are switched off as well.
-    A module called several times in a pass counts with its last call. The pass ends after the last wanted layer.
+    A module called several times in a pass counts with its last call. The pass ends after the last wanted layer, unless
+    the whole is asked for, as recorders of graphs need it.
     """
 
     def __init__(self, module: nn.Module, layers: Mapping[str, str], name: str) -> None:
@@ -37,7 +38,9 @@ class TappedNetwork(nn.Module):
             if isinstance(getattr(part, "inplace", None), bool):
                 part.inplace = False  # type: ignore[assignment]
 
-    def features(self, images: torch.Tensor, layers: Sequence[str], pooling: str) -> dict[str, torch.Tensor]:
+    def features(
+        self, images: torch.Tensor, layers: Sequence[str], pooling: str, whole: bool = False
+    ) -> dict[str, torch.Tensor]:
         """See Network.
 
         Raises:
@@ -56,10 +59,10 @@ class TappedNetwork(nn.Module):
             if len(tensor) != len(images):
                 raise _no_rows(layer, self.name, output, len(images))
             found[layer] = pool(tensor, pooling, self.prefix, self.class_token)
-            if calls == course.calls:
+            if calls == course.calls and not whole:
                 raise _Seen
 
-        with torch.inference_mode(), _Taps(parts, tap), contextlib.suppress(_Seen):
+        with torch.no_grad(), _Taps(parts, tap), contextlib.suppress(_Seen):
             self.module(images)
         return {layer: found[layer] for layer in layers}
 
@@ -78,7 +81,7 @@ class TappedNetwork(nn.Module):
                     raise _no_rows(layer, self.name, output, 1)
                 axes[layer] = int(shape[0] != 1)  # tokens are [N, T, C], in some networks [T, N, C]
 
-            with torch.inference_mode(), _Taps(parts, note):
+            with torch.no_grad(), _Taps(parts, note):
                 self.module(image)
             for layer in parts:
                 if layer not in axes:

@@ -3,7 +3,7 @@
 from offshelf.dataset.digits import Digits
 from offshelf.dataset.folder import Folder
 from offshelf.dataset.image import Image, ImageArray, ImageFile, check_images
-from offshelf.dataset.imageset import Dataset, Fold, ImageSet, Sample
+from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.manifest import Csv
 from offshelf.dataset.published import Published
 
@@ -17,6 +17,7 @@ __all__ = [
     "ImageArray",
     "ImageFile",
     "ImageSet",
+    "LeftOut",
     "Published",
     "Sample",
     "check_images",

@@ -1,27 +1,24 @@
 """Images: where the pixels come from and what identifies them."""
 
-import io
-import warnings
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from offshelf.errors import ImageError
+from offshelf.dataset.decode import Colour, DecodeError, check, decode
+from offshelf.errors import BadImagesError, ImageError
 from offshelf.identity import array_digest, digest
 
-if TYPE_CHECKING:
-    from PIL import Image as Pillow
-
 Box = tuple[float, float, float, float]
-Colour = tuple[int, int, int]
 
 
 class Image(Protocol):
-    """One picture that can be identified without decoding it, and decoded when needed. Picklable."""
+    """One picture that can be identified without decoding it, and decoded when needed. Picklable; `str` names it."""
 
     @property
     def digest(self) -> str:
@@ -36,6 +33,9 @@ class ImageArray:
     """Pixels in memory: uint8 [H, W, 3], RGB."""
 
     pixels: np.ndarray
+
+    def __str__(self) -> str:
+        return f"an image of {self.pixels.shape[1]} x {self.pixels.shape[0]} in memory"
 
     @cached_property
     def digest(self) -> str:
@@ -57,46 +57,43 @@ class ImageFile:
     region: Box | None = None
     """x1, y1, x2, y2 in pixels of the upright image, x2 and y2 exclusive; cut to the image."""
 
+    def __str__(self) -> str:
+        return str(self.path)
+
     @cached_property
     def digest(self) -> str:
         """See Image."""
-        import hashlib
-
-        content = hashlib.sha256(self._bytes()).hexdigest()
-        return digest({"bytes": content, "region": self.region, "background": self.background})
+        return self._identify(self._bytes())
 
     def load(self) -> np.ndarray:
-        """See Image."""
-        from PIL import Image as Pillow
-        from PIL import ImageOps
+        """See Image.
 
+        Raises:
+            ImageError: it cannot be read, or is not the image any more that its digest was taken of.
+        """
+        data = self._bytes()
+        known = self.__dict__.get("digest")
+        if known and known != self._identify(data):
+            raise ImageError(f"{self.path} was changed while it was in use; start again.")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about odd metadata; pixels that cannot be read are errors
-                warnings.simplefilter("error", Pillow.DecompressionBombWarning)
-                with Pillow.open(io.BytesIO(self._bytes())) as image:
-                    image.load()
-                    upright = ImageOps.exif_transpose(_rgb(image, self.background))
-        except ImageError:
-            raise
-        except Exception as error:  # decoders raise many kinds, all of them about the file
-            raise ImageError(f"{self.path} cannot be read as an image: {_reason(error)}.") from error
-        return np.asarray(self._cut(upright))
+            return self._cut(decode(data, self.background))
+        except DecodeError as error:
+            raise ImageError(f"{self.path} cannot be read as an image: {error}.") from error
 
     def check(self) -> None:
-        """Raise ImageError when the file cannot be opened as an image; pixels are not decoded."""
-        from PIL import Image as Pillow
-
+        """Raise ImageError when the file is no whole image; most are not decoded for it. Takes the digest."""
+        data = self._bytes()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                warnings.simplefilter("error", Pillow.DecompressionBombWarning)
-                with Pillow.open(io.BytesIO(self._bytes())):
-                    pass
-        except ImageError:
-            raise
-        except Exception as error:
-            raise ImageError(f"{self.path} cannot be read as an image: {_reason(error)}.") from error
+            check(data)
+        except DecodeError as error:
+            raise ImageError(f"{self.path} cannot be read as an image: {error}.") from error
+        self.__dict__["digest"] = self._identify(data)
+
+    def _identify(self, data: bytes) -> str:
+        import hashlib
+
+        content = hashlib.sha256(data).hexdigest()
+        return digest({"bytes": content, "region": self.region, "background": self.background})
 
     def _bytes(self) -> bytes:
         try:
@@ -104,26 +101,23 @@ class ImageFile:
         except OSError as error:
             raise ImageError(f"{self.path} cannot be read: {error.strerror}.") from error
 
-    def _cut(self, image: "Pillow.Image") -> "Pillow.Image":
+    def _cut(self, pixels: np.ndarray) -> np.ndarray:
         if self.region is None:
-            return image
+            return pixels
+        height, width = pixels.shape[:2]
         x1, y1, x2, y2 = (round(edge) for edge in self.region)
-        box = (max(x1, 0), max(y1, 0), min(x2, image.width), min(y2, image.height))
-        if box[0] >= box[2] or box[1] >= box[3]:
-            raise ImageError(
-                f"The box {self.region} of {self.path} holds no pixel of the image of {image.width} x {image.height}."
-            )
-        return image.crop(box)
+        left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
+        if left >= right or top >= bottom:
+            raise ImageError(f"The box {self.region} of {self.path} holds no pixel of the image of {width} x {height}.")
+        return pixels[top:bottom, left:right]
 
 
 def check_images(images: Sequence[Image]) -> None:
-    """Read every file once, in threads, for its digest and its header.
+    """Read every file once, in threads, for its digest and its wholeness.
 
     Raises:
-        ImageError: names every file that cannot be read (the first 20) and why, before any long work.
+        BadImagesError: names every file that cannot be read and why, before any long work.
     """
-    import os
-    from concurrent.futures import ThreadPoolExecutor
 
     def fault(image: Image) -> str | None:
         try:
@@ -135,11 +129,9 @@ def check_images(images: Sequence[Image]) -> None:
         return None
 
     with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) * 2)) as pool:
-        faults = [text for text in pool.map(fault, images) if text]
+        faults = {row: text for row, text in enumerate(pool.map(fault, images)) if text}
     if faults:
-        more = f"\n… and {len(faults) - 20} more." if len(faults) > 20 else ""
-        listed = "\n".join(faults[:20])
-        raise ImageError(f"{len(faults)} of {len(images)} images cannot be used; mend or remove them:\n{listed}{more}")
+        raise BadImagesError(faults)
 
 
 def parse_colour(colour: str | Sequence[int]) -> Colour:
@@ -152,45 +144,3 @@ def parse_colour(colour: str | Sequence[int]) -> Colour:
     except ValueError as error:
         raise ImageError(f"dataset.background={colour} is no colour: expected a name, #rrggbb or [r,g,b].") from error
     return red, green, blue
-
-
-def _rgb(image: "Pillow.Image", background: Colour) -> "Pillow.Image":
-    """8-bit RGB, with the image's EXIF kept for its orientation."""
-    from PIL import Image as Pillow
-
-    exif = image.getexif()
-    if image.mode.startswith(("I", "F")):
-        image = _eight_bits(image)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        image = Pillow.new("RGBA", layer.size, (*background, 255))
-        image.alpha_composite(layer)
-    image = image.convert("RGB")
-    image.getexif().update(exif)
-    return image
-
-
-def _eight_bits(image: "Pillow.Image") -> "Pillow.Image":
-    """16-bit greys to 8 bits by their high byte; wider or fractional ones by their own range."""
-    from PIL import Image as Pillow
-
-    values = np.asarray(image).astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    if image.mode.startswith("I") and low >= 0 and high < 2**16:
-        values = values // 256
-    elif image.mode == "F" and low >= 0 and high <= 1:
-        values = values * 255
-    elif low < 0 or high > 255:
-        values = (values - low) * (255 / max(high - low, 1e-12))
-    return Pillow.fromarray(values.round().astype(np.uint8))
-
-
-def _reason(error: Exception) -> str:
-    from PIL import Image as Pillow
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return "its content is of no known image format"
-    if isinstance(error, Pillow.DecompressionBombWarning | Pillow.DecompressionBombError):
-        return "it has more pixels than is safe to decode"
-    return (str(error) or type(error).__name__).rstrip(".")

@@ -1,13 +1,14 @@
 """What every data set loads into: samples, the classes they belong to, and which are trained and tested on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from offshelf.dataset.image import Image
+from offshelf.errors import DatasetError
 from offshelf.identity import digest
 
 
@@ -28,6 +29,16 @@ class Fold:
     test: np.ndarray
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A sample that could not be used."""
+
+    id: str
+    role: str
+    """`train`, `test`, or `train and test` where there are several folds; `unused` where the protocol has no use."""
+    why: str
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """A loaded data set: one fold is a plain train/test split, several are cross-validated and averaged."""
@@ -45,6 +56,11 @@ class ImageSet:
         return np.array([sample.target for sample in self.samples], dtype=np.int64)
 
     @cached_property
+    def pictures(self) -> list[Image]:
+        """The images of all samples."""
+        return [sample.image for sample in self.samples]
+
+    @cached_property
     def digest(self) -> str:
         """Identity of pixels, labels and folds; paths do not count."""
         return digest(
@@ -55,6 +71,29 @@ class ImageSet:
                 "folds": [[fold.train.tolist(), fold.test.tolist()] for fold in self.folds],
             }
         )
+
+    def without(self, faults: Mapping[int, str]) -> "tuple[ImageSet, list[LeftOut]]":
+        """The set without the samples of these row numbers, and what was left out and why.
+
+        Raises:
+            DatasetError: nothing is left to train or to test on, or a class is left without training images.
+        """
+        left_out = [LeftOut(self.samples[row].id, self._role(row), faults[row]) for row in sorted(faults)]
+        kept = np.setdiff1d(np.arange(len(self.samples)), list(faults))
+        place = np.full(len(self.samples), -1, np.int64)
+        place[kept] = np.arange(len(kept))
+        folds = tuple(Fold(*(place[rows][place[rows] >= 0] for rows in (f.train, f.test))) for f in self.folds)
+        rest = replace(self, samples=[self.samples[row] for row in kept], folds=folds)
+        for before, after in zip(self.folds, folds, strict=True):
+            lost = set(self.targets[before.train]) - set(rest.targets[after.train])
+            if lost or not len(after.test):
+                what = f"the class {self.classes[min(lost)]}" if lost else "testing"
+                raise DatasetError(f"Without the images that cannot be read none is left for {what} in {self.name}.")
+        return rest, left_out
+
+    def _role(self, row: int) -> str:
+        roles = [name for name in ("train", "test") if any(row in getattr(fold, name) for fold in self.folds)]
+        return " and ".join(roles) or "unused"
 
 
 class Dataset(Protocol):

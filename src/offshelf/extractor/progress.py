@@ -7,28 +7,36 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
+from offshelf.extractor.plan import Plan
+from offshelf.extractor.work import Work
+
 
 class ExtractionProgress(pl.Callback):
-    """Shows images done, images per second and time left on stderr."""
+    """Shows how it runs, images done by all processes, images per second and time left, on stderr."""
 
-    def __init__(self, images: int, processes: int) -> None:
-        """`images` of this process, one of several that go at the same pace."""
-        self.images, self.processes = images, processes
+    def __init__(self, work: Work, plan: Plan) -> None:
+        self.work, self.plan = work, plan
         self._bar: Progress | None = None
+        self._done = 0
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the bar."""
+        console = Console(stderr=True)
+        if not self._done:
+            console.print(f"Extraction: {self.plan}", highlight=False, soft_wrap=True)
         columns = ("Extracting", BarColumn(), MofNCompleteColumn(), "images", _Rate(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True))
-        self._bar.add_task("extract", total=self.images * self.processes)
+        self._bar = Progress(*columns, console=console)
+        self._bar.add_task("extract", total=self.work.total, completed=self._done)
         self._bar.start()
 
     def on_predict_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
-        """Advance by the images all processes passed."""
+        """Advance by the images that are complete with this batch."""
         if self._bar:
-            self._bar.advance(self._bar.task_ids[0], len(batch[0]) * self.processes)
+            last: int = int(pl_module.views) - 1  # type: ignore[arg-type]
+            self._done += int((batch.views == last).sum()) + len(batch.faults)
+            self._bar.update(self._bar.task_ids[0], completed=min(self._done + self.work.elsewhere, self.work.total))
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave the full bar standing."""

@@ -1,8 +1,8 @@
 """What a person sees of a run: tables in the terminal, plots, and files in the output folder."""
 
-from offshelf.report.files import flat, per_class, write_run
+from offshelf.report.files import flat, per_class, write_run, write_table
 from offshelf.report.plot import confusion_figure, layer_figure
-from offshelf.report.table import extraction_table, layer_listing, open_grids, score_table
+from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
 
 __all__ = [
     "confusion_figure",
@@ -10,8 +10,10 @@ __all__ = [
     "flat",
     "layer_figure",
     "layer_listing",
+    "left_out_line",
     "open_grids",
     "per_class",
     "score_table",
     "write_run",
+    "write_table",
 ]

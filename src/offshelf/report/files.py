@@ -52,6 +52,22 @@ def write_run(
         raise StoreError(f"Could not write the run's results to {folder}: {error.strerror}.") from error
 
 
+def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write columns as a CSV file.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+    except OSError as error:
+        raise StoreError(f"Could not write the run's results to {path}: {error.strerror}.") from error
+
+
 def _csv(scores: Sequence[Score], classes: Sequence[str]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

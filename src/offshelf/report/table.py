@@ -1,12 +1,16 @@
 """Tables for the terminal."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from rich import box
+from rich.filesize import decimal
 from rich.table import Table
 
 from offshelf.backbone.backbone import LayerInfo
+from offshelf.dataset import LeftOut
 from offshelf.evaluate import Score
+from offshelf.extractor import Forecast
 
 
 def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score, metric: str, title: str) -> Table:
@@ -39,14 +43,28 @@ def _cells(score: Score, metric: str) -> list[str]:
     return [score.name, f"{score.dims:,}", C, cv, test, f"{score.seconds:.1f}"]
 
 
-def extraction_table(images: int, missing: int, layers: Sequence[str], views: int) -> Table:
-    """What an extraction comprises, and how much of it is not in the store yet."""
+def extraction_table(forecast: Forecast, layers: Sequence[str], views: int) -> Table:
+    """What an extraction comprises, how much of it is not in the store yet, and where it was probed, the cost."""
     table = Table(box=box.SIMPLE, show_header=False)
-    table.add_row("images", f"{images:,}")
-    table.add_row("not in the store", f"{missing:,}")
+    table.add_row("images", f"{forecast.images:,}")
+    table.add_row("not in the store", f"{forecast.missing:,}")
     table.add_row("views an image", str(views))
     table.add_row("layers", ", ".join(layers))
+    if forecast.size is not None and forecast.seconds is not None:
+        table.add_row("passes of a view", f"{forecast.passes:,}")
+        table.add_row("to be written", decimal(forecast.size))
+        table.add_row("time, from a probe", str(timedelta(seconds=round(forecast.seconds))))
+        table.add_row("extractor", forecast.how)
     return table
+
+
+def left_out_line(left_out: Sequence[LeftOut]) -> str:
+    """How many images could not be used; empty where all could."""
+    if not left_out:
+        return ""
+    roles = [one.role for one in left_out]
+    counts = ", ".join(f"{roles.count(role)} of {role}" for role in sorted(set(roles)))
+    return f"Left out: {len(left_out)} image(s) that cannot be used ({counts}); see left_out.csv"
 
 
 def layer_listing(layers: Sequence[LayerInfo], title: str) -> Table:

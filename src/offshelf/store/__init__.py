@@ -1,8 +1,10 @@
 """Where features live: computed once, shared by all runs."""
 
+from offshelf.store.claim import Claim
 from offshelf.store.disk import DiskStore
 from offshelf.store.key import FeatureKey
 from offshelf.store.memory import MemoryStore
+from offshelf.store.shard import DamagedShardError
 from offshelf.store.store import FeatureStore
 
-__all__ = ["DiskStore", "FeatureKey", "FeatureStore", "MemoryStore"]
+__all__ = ["Claim", "DamagedShardError", "DiskStore", "FeatureKey", "FeatureStore", "MemoryStore"]

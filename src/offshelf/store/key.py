@@ -1,6 +1,6 @@
 """What a feature is: the identity of everything that fixes its numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from offshelf.augmentation import View
@@ -20,6 +20,8 @@ class FeatureKey:
     """Dotted path of the layer's module; aliases do not count."""
     pooling: str
     view: View
+    backbone: str = field(default="", compare=False, metadata={"identity": False})
+    """The backbone's name and precision, for people who look into a store."""
 
     @cached_property
     def digest(self) -> str:

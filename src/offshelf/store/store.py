@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from offshelf.store.claim import Claim
 from offshelf.store.key import FeatureKey
 
 
@@ -17,5 +18,13 @@ class FeatureStore(Protocol):
     def put(self, images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> None:
         """Keep features, float32 [n, D_key] each, of n images; all or nothing. Raises StoreError."""
 
-    def get(self, key: FeatureKey, images: Sequence[str]) -> np.ndarray:
-        """Features of the images, in their order: float32 [N, D]. Raises StoreError when one is missing."""
+    def read(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> np.ndarray:
+        """Features of the images, in their order, for keys of one width D: float32 [N, K, D].
+
+        Raises:
+            DamagedShardError: what was read is not what was written; it counts as missing from then on.
+            StoreError: a feature is missing.
+        """
+
+    def claim(self, network: str, work: str) -> Claim | None:
+        """Announce work on a network's features; None while another process does that work."""

@@ -1,0 +1,82 @@
+"""Features from a store, and the extraction of those it lacks."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from offshelf.dataset import Image
+from offshelf.errors import StoreError
+from offshelf.extractor.extractor import Extractor, Request
+from offshelf.identity import digest
+from offshelf.store import DamagedShardError, FeatureStore
+
+TRIES = 5
+"""Times that damage is mended before a disk is given up."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it took to have the features."""
+
+    extracted: int = 0
+    """Images that had to be passed through the network; the others were in the store."""
+    seconds: float = 0.0
+    how: str = "from the store"
+    """Device, precision and engine."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of N images from a store, and what it cost to have them."""
+
+    values: dict[str, np.ndarray]
+    """Layer name to float32 [N, V, D_layer]."""
+    digest: str
+    """Identity of the numbers: all keys and all images."""
+    cost: Cost
+
+
+def fill(store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request) -> Cost:
+    """Extract what the store lacks. A request whose features are all there builds no network.
+
+    Raises:
+        BadImagesError: images that cannot be read; the features of all others are in the store.
+        BackboneError: the network, or one of the layers, cannot be had.
+        StoreError: the store cannot be read or written.
+    """
+    keys = list(request.keys(extractor).values())
+    start = time.perf_counter()
+    missing = store.missing(keys, [image.digest for image in images])
+    if not len(missing):
+        return Cost()
+    how = extractor.run(images, request, store)
+    return Cost(len(missing), time.perf_counter() - start, how)
+
+
+def ensure(store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request) -> Features:
+    """Features of the images: those in the store are read, only the missing ones are extracted.
+
+    A shard that proves damaged on reading counts as missing, and its features are extracted again.
+
+    Raises:
+        As `fill`.
+    """
+    keys = request.keys(extractor)
+    names = [image.digest for image in images]
+    cost = Cost()
+    for _ in range(TRIES):
+        done = fill(store, extractor, images, request)
+        how = done.how if done.extracted else cost.how
+        cost = Cost(cost.extracted + done.extracted, cost.seconds + done.seconds, how)
+        try:
+            values = {
+                layer: store.read([keys[layer, view] for view in range(len(request.views))], names)
+                for layer in request.layers
+            }
+        except DamagedShardError:
+            continue
+        identity = digest({"keys": [key.digest for key in keys.values()], "images": names})
+        return Features(values, identity, cost)
+    raise StoreError("What is written to the feature store comes back changed, again and again: its disk is failing.")

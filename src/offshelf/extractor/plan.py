@@ -1,0 +1,78 @@
+"""Which device and engine run the network, and why; decided without building anything."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+
+from offshelf.errors import ConfigError
+
+ENGINES = ("eager", "compile", "openvino")
+
+WORTH_PREPARING = 256
+"""Images from which an engine that takes seconds to prepare pays, on a network of 30 images a second."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an extraction runs."""
+
+    device: str
+    """`cpu` or `cuda`."""
+    precision: str
+    engine: str
+    """`eager`, `compile` or `openvino`."""
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.device}, {self.precision}, engine {self.engine} ({self.why})"
+
+
+def choose(device: str, engine: str, precision: str, images: int | None) -> Plan:
+    """What `auto` stands for on this machine.
+
+    The precision is never chosen: float32 gives the same numbers on every machine, bfloat16 is for who asks for it.
+
+    Raises:
+        ConfigError: what was asked for is not to be had here.
+    """
+    on_gpu = device != "cpu" and has_cuda()
+    if device == "cuda" and not on_gpu:
+        raise ConfigError("extractor.device=cuda, but no CUDA device is to be had; use extractor.device=auto.")
+    where = "cuda" if on_gpu else "cpu"
+    if engine == "openvino" and on_gpu:
+        raise ConfigError("extractor.engine=openvino runs on the CPU; add extractor.device=cpu, or use another engine.")
+    if engine == "openvino" and not has_openvino():
+        raise ConfigError("extractor.engine=openvino needs OpenVINO: pip install 'offshelf[fast]'")
+    if engine != "auto":
+        return Plan(where, precision, engine, "as asked")
+    if on_gpu:
+        return Plan(where, precision, "eager", "a GPU is there")
+    if not has_openvino():
+        return Plan(where, precision, "eager", "no GPU; pip install 'offshelf[fast]' makes this several times faster")
+    if precision == "float32" and images is not None and images < WORTH_PREPARING:
+        return Plan(where, precision, "eager", "no GPU; few images")
+    return Plan(where, precision, "openvino", "no GPU")
+
+
+@lru_cache
+def has_cuda() -> bool:
+    """Whether PyTorch has a CUDA device; PyTorch is imported only where the driver's device is there."""
+    import sys
+
+    if sys.platform == "linux" and not _cuda_driver():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _cuda_driver() -> bool:
+    from pathlib import Path
+
+    return any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd"))
+
+
+@lru_cache
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed."""
+    return find_spec("openvino") is not None

@@ -1,0 +1,104 @@
+"""Batches of views, made by threads while the network runs; each image is decoded once for all its views."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from offshelf.augmentation import View
+from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.dataset import Image
+from offshelf.errors import ImageError
+from offshelf.extractor.work import Chunk
+
+BATCHES_AHEAD = 2
+"""Batches in the making while one is in the network. They are all the pixels that extraction ever holds."""
+
+Slot = tuple[int, int, "Future[np.ndarray]"]
+"""Row number, view number, and the image's views to come."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Views of one chunk's images. All batches have the same size, so that all pass through the same kernels."""
+
+    chunk: Chunk
+    rows: np.ndarray
+    """Row number of each view's image, int64 [n], n <= B."""
+    views: np.ndarray
+    """View number, int64 [n]."""
+    pixels: torch.Tensor
+    """uint8 [B, H, W, 3]; beyond n, filling."""
+    faults: dict[int, str]
+    """Images among these that cannot be read, by row number, and why."""
+    is_last: bool
+    """Whether its chunk ends here."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Batches of the views of images, chunk by chunk."""
+
+    chunks: Iterable[Chunk]
+    images: Sequence[Image]
+    views: Sequence[View]
+    preprocessing: Preprocessing
+    batch_size: int
+    threads: int
+    pin: bool = False
+    """Page-locked memory, from which a GPU takes batches while it computes."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        pending: deque[tuple[Chunk, list[Slot], bool]] = deque()
+        with ThreadPoolExecutor(self.threads, "decode") as pool:
+            try:
+                for batch in self._submitted(pool):
+                    pending.append(batch)
+                    if len(pending) > BATCHES_AHEAD:
+                        yield self._collect(*pending.popleft())
+                while pending:
+                    yield self._collect(*pending.popleft())
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submitted(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Chunk, list[Slot], bool]]:
+        """Batches whose images are in the hands of the threads. Chunks are taken no earlier than needed."""
+        for chunk in self.chunks:
+            slots: list[Slot] = []
+            for number, row in enumerate(chunk.rows.tolist()):
+                made = pool.submit(self._make_views, self.images[row])
+                for view in range(len(self.views)):
+                    slots.append((row, view, made))
+                    is_last = number == len(chunk.rows) - 1 and view == len(self.views) - 1
+                    if len(slots) == self.batch_size or is_last:
+                        yield chunk, slots, is_last
+                        slots = []
+
+    def _make_views(self, image: Image) -> np.ndarray:
+        """All views of an image, uint8 [V, H, W, 3], from one decode."""
+        pixels = image.load()
+        size = self.preprocessing.crop
+        views = np.empty((len(self.views), size, size, 3), np.uint8)
+        for number, view in enumerate(self.views):
+            views[number] = view.apply(pixels, self.preprocessing)
+        return views
+
+    def _collect(self, chunk: Chunk, slots: list[Slot], is_last: bool) -> Batch:
+        size = self.preprocessing.crop
+        pixels = torch.zeros((self.batch_size, size, size, 3), dtype=torch.uint8, pin_memory=self.pin)
+        filled = pixels.numpy()
+        rows: list[int] = []
+        views: list[int] = []
+        faults: dict[int, str] = {}
+        for row, view, made in slots:
+            try:
+                filled[len(rows)] = made.result()[view]
+            except ImageError as error:
+                faults[row] = str(error)
+                continue
+            rows.append(row)
+            views.append(view)
+        return Batch(chunk, np.array(rows, np.int64), np.array(views, np.int64), pixels, faults, is_last)

@@ -1,0 +1,44 @@
+"""What happens to images that cannot be used: everything stops with all their names, or goes on without them."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from offshelf.dataset import ImageSet, LeftOut
+from offshelf.errors import BadImagesError, ConfigError
+
+log = logging.getLogger(__name__)
+
+ON_ERROR = ("stop", "skip")
+
+T = TypeVar("T")
+
+
+def screen(images: ImageSet, on_error: str, work: Callable[[ImageSet], T]) -> tuple[ImageSet, list[LeftOut], T]:
+    """Do work on a data set whose images may prove unusable.
+
+    Args:
+        images: The set.
+        on_error: `stop`, or `skip`: do it again without the images that the work names.
+        work: Raises BadImagesError; what it has done for the good images is in the store.
+
+    Returns:
+        The images that could be used, those left out, and what the work returned.
+
+    Raises:
+        BadImagesError: with `stop`, as the work raised it.
+        DatasetError: too few are left.
+    """
+    if on_error not in ON_ERROR:
+        raise ConfigError(f"on_error is stop or skip; got '{on_error}'.")
+    left_out: list[LeftOut] = []
+    while True:
+        try:
+            return images, left_out, work(images)
+        except BadImagesError as bad:
+            if on_error == "stop":
+                raise
+            images, more = images.without(bad.faults)
+            for one in more:
+                log.warning("Left out of %s: %s", one.role, one.why)
+            left_out += more

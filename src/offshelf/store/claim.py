@@ -1,0 +1,68 @@
+"""Claims: how processes that share a store, on one machine or over a shared folder, share work without a coordinator.
+
+A claim is a lock on a small file, which the operating system lets go when its holder dies, however it dies. Nobody
+waits for one: who does not get it takes other work. It saves double work and is not needed for correctness: shards are
+immutable and named by their bytes, so that two who do the same leave what one would.
+"""
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from offshelf.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+FOLDER = ".claims"
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """Work that is ours until released, or until this process ends."""
+
+    lock: Any = None
+
+    def release(self) -> None:
+        """Let others have it; twice is no error."""
+        if self.lock is not None and self.lock.is_locked:
+            with contextlib.suppress(OSError):
+                Path(self.lock.lock_file).unlink(missing_ok=True)
+            self.lock.release()
+
+
+def claim(folder: Path, name: str) -> Claim | None:
+    """Claim the work of a name; None while another process has it.
+
+    Raises:
+        StoreError: the folder cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    place = folder / FOLDER
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place / f"{name[:32]}.lock", timeout=0, thread_local=False)
+        lock.acquire()
+    except Timeout:
+        return None
+    except NotImplementedError:
+        log.warning("%s is on a file system without locks: processes may do the same work twice.", folder)
+        return Claim()
+    except OSError as error:
+        raise StoreError(
+            f"The feature store {folder.parent} cannot be written to: {error.strerror}. Features that are in it can be "
+            "used; for new ones free it or choose another place with home=… or store.root=…"
+        ) from error
+    return Claim(lock)
+
+
+def is_claimed(folder: Path) -> bool:
+    """Whether a process is at work in the folder at this moment."""
+    for path in (folder / FOLDER).glob("*.lock"):
+        mine = claim(folder, path.stem)
+        if mine is None:
+            return True
+        mine.release()
+    return False
