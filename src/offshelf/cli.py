@@ -22,6 +22,7 @@ offshelf: how good are off-the-shelf features for my images?
   offshelf classify [group=option] [key=value]   score frozen features with a linear classifier
   offshelf extract  [group=option] [key=value]   fill the feature store; dry_run=true says what is missing
   offshelf layers   [backbone=option]            list the layers that can be asked for
+  offshelf store    ls|du|verify|prune|export    look after the feature store
   offshelf ui       [port=5000] [home=DIR]       open MLflow on the runs
 
   offshelf classify                                              digits, EfficientNet-Lite0: works offline
@@ -71,6 +72,10 @@ def _dispatch(arguments: list[str]) -> int:
         from offshelf.tracking.ui import main as ui
 
         return ui(rest)
+    if command == "store":
+        from offshelf.maintenance import main as store
+
+        return store(rest)
     from offshelf.config import COMMANDS
 
     if command not in COMMANDS:
@@ -109,14 +114,13 @@ def _job(config: "DictConfig", failures: list[str], is_sweep: bool) -> Any:
     """One run: build the task from its config, and call it."""
     from hydra.core.hydra_config import HydraConfig
 
-    from offshelf.config import build, plain
+    from offshelf.config import GIVEN, _parameters, build, plain
 
     hydra_config = HydraConfig.get()
     try:
         task = build(config)
-        if config["_target_"] != "offshelf.task.classify":
-            return task()
-        return task(output_dir=hydra_config.runtime.output_dir, config=plain(config))
+        given = {"output_dir": hydra_config.runtime.output_dir, "config": plain(config)}
+        return task(**{name: given[name] for name in GIVEN if name in _parameters(config["_target_"])})
     except OffshelfError as error:
         if not is_sweep:
             raise

@@ -14,7 +14,7 @@ def complete(arguments: list[str]) -> int:
         if len(words) < 2 or (len(words) == 2 and not line.endswith(" ")):
             print("\n".join(command for command in COMMANDS if command.startswith(words[1] if len(words) > 1 else "")))
             return 0
-        if words[1] not in COMMANDS or words[1] == "ui":
+        if words[1] not in COMMANDS or words[1] in ("store", "ui"):
             return 0
         # Hydra completes a line that holds the program and its overrides alone.
         os.environ["COMP_LINE"] = line.replace(f"{words[0]} {words[1]}", words[0], 1)

@@ -1,6 +1,6 @@
 """Configs: where they are, what is wrong with one, and what they build. With cli.py the only importer of Hydra."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-COMMANDS = ("classify", "extract", "layers", "ui")
+COMMANDS = ("classify", "extract", "layers", "store", "ui")
 SHARED = ("home", "data_dir", "seed")
 """Root keys that other keys refer to, and that no task takes."""
 
@@ -118,6 +118,33 @@ def build_group(config: DictConfig, group: str) -> Any:
     from hydra.utils import instantiate
 
     return instantiate(plain(config)[group], _convert_="all") if group in config else None
+
+
+def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
+    """Extract again what a recorded run needs and the store lacks, unless `seen` has the like. Returns images done.
+
+    Raises:
+        OffshelfError: its data, its network or its config is not to be had any more.
+    """
+    from hydra.utils import instantiate
+
+    from offshelf.identity import digest
+    from offshelf.task import refill
+
+    groups = {name: config.get(name) for name in ("dataset", "augmentation", "backbone", "extractor", "baseline")}
+    values: dict[str, Any] = {name: config.get(name) for name in ("layer", "pooling", "on_error")}
+    name = digest({**groups, **values})
+    if name in seen:
+        return 0
+    seen.add(name)
+    try:
+        parts: dict[str, Any] = {group: instantiate(node, _convert_="all") for group, node in groups.items()}
+    except Exception as error:
+        for cause in _causes(error):
+            if isinstance(cause, OffshelfError):
+                raise cause from None
+        raise ConfigError(" ".join(str(error).split())) from error
+    return refill(**parts, **values, store=store)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The tasks: what a command line runs. Each is a plain function of the components its config names."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from offshelf.postprocess import Transformer
 from offshelf.record import Record
 from offshelf.report import extraction_table, layer_listing, left_out_line, open_grids, score_table
 from offshelf.screen import screen
-from offshelf.store import FeatureStore
+from offshelf.store import FeatureStore, Use
 from offshelf.tracking import Tracker
 
 
@@ -48,9 +49,7 @@ def classify(
         The data set's official metric on the test images (the mean over folds, where there are several).
     """
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    requests = [Request(backbone, layers, pooling, augmentation.views)]
-    if baseline and len(layers) > 1:
-        requests.append(Request(baseline, baseline.layer_names()[-1:], pooling, augmentation.views))
+    requests = _requests(backbone, layers, pooling, augmentation, baseline)
     images, left_out, _ = screen(dataset.load(), on_error, _check)
 
     def gather(usable: ImageSet) -> list[Features]:
@@ -66,6 +65,8 @@ def classify(
         left_out += more
         record = replace(record, images=images, left_out=left_out)
         record.data()
+        networks = [key.network for request in requests for key in request.keys(extractor).values()]
+        store.note_use(networks, Use(title, run.id, time.time(), config))
 
         def score(found: Features, name: str) -> list[Score]:
             scores = []
@@ -105,6 +106,7 @@ def extract(
     extractor: Extractor,
     store: FeatureStore,
     dry_run: bool,
+    config: dict[str, Any],
     on_error: str = "stop",
 ) -> float:
     """Fill the store with the features of a data set, or say what that would comprise.
@@ -122,9 +124,53 @@ def extract(
     if not dry_run:
         _, more, _ = screen(images, on_error, lambda usable: fill(store, extractor, usable.pictures, request))
         left_out += more
+        use = Use(f"extract {images.name} {backbone.name}", "", time.time(), config)
+        store.note_use([key.network for key in request.keys(extractor).values()], use)
     line = left_out_line(left_out)
     console.print(line, highlight=False, soft_wrap=True) if line else None
     return float(forecast.missing)
+
+
+def gather(
+    *,
+    dataset: Dataset,
+    augmentation: Augmentation,
+    backbone: Backbone,
+    layer: str | Sequence[str],
+    pooling: str,
+    extractor: Extractor,
+    store: FeatureStore,
+    on_error: str,
+) -> tuple[ImageSet, Features]:
+    """A data set and its features, those that the store lacks extracted."""
+    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    (request,) = _requests(backbone, layers, pooling, augmentation, None)
+
+    def work(usable: ImageSet) -> Features:
+        _check(usable)
+        return ensure(store, extractor, usable.pictures, request)
+
+    images, _, features = screen(dataset.load(), on_error, work)
+    return images, features
+
+
+def refill(
+    *,
+    dataset: Dataset,
+    augmentation: Augmentation,
+    backbone: Backbone,
+    layer: str | Sequence[str],
+    pooling: str,
+    extractor: Extractor,
+    store: FeatureStore,
+    baseline: Backbone | None,
+    on_error: str | None,
+) -> int:
+    """Extract what a run would find missing. Returns the number of images."""
+    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    images, _, _ = screen(dataset.load(), on_error or "stop", _check)
+    requests = _requests(backbone, layers, pooling, augmentation, baseline)
+    return sum(fill(store, extractor, images.pictures, request).extracted for request in requests)
 
 
 def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
@@ -133,6 +179,16 @@ def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
     asked = set(select_layers(layer, backbone.layer_names(), backbone.name)) if layer != "all" else None
     rows = [info for info in listed if asked is None or info.name in asked]
     Console().print(layer_listing(rows, f"{backbone.name} sees: {backbone.preprocessing()}"))
+
+
+def _requests(
+    backbone: Backbone, layers: Sequence[str], pooling: str, augmentation: Augmentation, baseline: Backbone | None
+) -> list[Request]:
+    """What a run needs: its layers and, beside several of them, the baseline's last."""
+    requests = [Request(backbone, tuple(layers), pooling, augmentation.views)]
+    if baseline and len(layers) > 1:
+        requests.append(Request(baseline, baseline.layer_names()[-1:], pooling, augmentation.views))
+    return requests
 
 
 def _check(images: ImageSet) -> None:

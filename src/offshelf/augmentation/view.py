@@ -26,6 +26,10 @@ class View:
     mirror: bool = False
     """Left and right exchanged, after all else."""
 
+    def __str__(self) -> str:
+        window = "" if self.box == View.box else "[" + " ".join(f"{edge:.3g}" for edge in self.box) + "] "
+        return f"{window}{self.fit}{' mirrored' if self.mirror else ''}"
+
     def apply(self, pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
         """The view's pixels: uint8 [crop, crop, 3] from an image uint8 [H, W, 3]."""
         window = self._window(pixels)

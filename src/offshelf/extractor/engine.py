@@ -85,7 +85,8 @@ def build_engine(plan: Plan, eager: Eager, pixels: torch.Tensor) -> Engine:
         return eager
     reference = eager(pixels[:1])  # also lets the network learn its course before it is recorded
     try:
-        with _quiet(), torch.no_grad():
+        # Casts to bfloat16 are the compiler's to record and to repeat; OpenVINO makes its own.
+        with _quiet(), torch.no_grad(), _casts(plan, pixels):
             recorded = torch.export.export(_Recorded(eager), (pixels,), strict=False)
             engine = _ENGINES[plan.engine](recorded, plan, eager.layers)
             found = engine(pixels)
@@ -115,15 +116,19 @@ class _Recorded(nn.Module):
         return tuple(features[layer] for layer in self.eager.layers)
 
 
+def _casts(plan: Plan, pixels: torch.Tensor) -> torch.autocast:
+    is_on = plan.precision == "bfloat16" and plan.engine == "compile"
+    return torch.autocast(pixels.device.type, torch.bfloat16, enabled=is_on)
+
+
 def _compile(recorded: "torch.export.ExportedProgram", plan: Plan, layers: tuple[str, ...]) -> Engine:
     import torch._inductor.config
 
     compiled = torch.compile(recorded.module())
 
     def run(pixels: torch.Tensor) -> dict[str, torch.Tensor]:
-        lower = torch.autocast(pixels.device.type, torch.bfloat16, enabled=plan.precision == "bfloat16")
         freezing = torch._inductor.config.patch(freezing=True)
-        with torch.inference_mode(False), torch.no_grad(), freezing, lower:
+        with torch.inference_mode(False), torch.no_grad(), freezing, _casts(plan, pixels):
             return dict(zip(layers, compiled(pixels.clone()), strict=True))
 
     return run

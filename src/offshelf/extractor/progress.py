@@ -23,8 +23,8 @@ class ExtractionProgress(pl.Callback):
         """Draw the bar."""
         console = Console(stderr=True)
         if not self._done:
-            console.print(f"Extraction: {self.plan}", highlight=False, soft_wrap=True)
-        columns = ("Extracting", BarColumn(), MofNCompleteColumn(), "images", _Rate(), TimeRemainingColumn())
+            console.print(f"Extracting {pl_module.name}: {self.plan}", highlight=False, soft_wrap=True)
+        columns = (BarColumn(), MofNCompleteColumn(), "images", _Rate(), TimeRemainingColumn())
         self._bar = Progress(*columns, console=console)
         self._bar.add_task("extract", total=self.work.total, completed=self._done)
         self._bar.start()

@@ -2,9 +2,10 @@
 
 from offshelf.store.claim import Claim
 from offshelf.store.disk import DiskStore
+from offshelf.store.inventory import Use
 from offshelf.store.key import FeatureKey
 from offshelf.store.memory import MemoryStore
 from offshelf.store.shard import DamagedShardError
 from offshelf.store.store import FeatureStore
 
-__all__ = ["Claim", "DamagedShardError", "DiskStore", "FeatureKey", "FeatureStore", "MemoryStore"]
+__all__ = ["Claim", "DamagedShardError", "DiskStore", "FeatureKey", "FeatureStore", "MemoryStore", "Use"]

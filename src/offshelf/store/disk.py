@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from offshelf.errors import StoreError
 from offshelf.store.claim import Claim, claim
 from offshelf.store.index import Index, digest_rows
+from offshelf.store.inventory import Use, note_use
 from offshelf.store.key import FeatureKey
 from offshelf.store.shard import SUFFIX, DamagedShardError, Shard, open_shard, write_shard
 
@@ -59,6 +60,14 @@ class DiskStore:
                     self._leave_out(damage[0], damage[1])
                     raise damage[1]
         return values
+
+    def note_use(self, networks: Iterable[str], use: Use) -> None:
+        """See FeatureStore."""
+        for network in set(networks):
+            try:
+                note_use(self._folder(network), use)
+            except OSError as error:
+                log.info("The store %s did not take word of the run: %s", self.root, error.strerror)
 
     def claim(self, network: str, work: str) -> Claim | None:
         """See FeatureStore."""

@@ -1,12 +1,13 @@
 """A feature store that lives and dies with the process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from offshelf.errors import StoreError
 from offshelf.store.claim import Claim
+from offshelf.store.inventory import Use
 from offshelf.store.key import FeatureKey
 
 
@@ -34,6 +35,9 @@ class MemoryStore:
         except KeyError as error:
             module = next(key.module for key in keys if key.digest == error.args[0][0])
             raise StoreError(f"No features of layer {module} for image {error.args[0][1][:12]}.") from None
+
+    def note_use(self, networks: Iterable[str], use: Use) -> None:
+        """See FeatureStore; nobody will ask."""
 
     def claim(self, network: str, work: str) -> Claim | None:
         """See FeatureStore; there is nobody else."""

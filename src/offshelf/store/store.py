@@ -1,11 +1,12 @@
 """The seam between features and where they live."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from offshelf.store.claim import Claim
+from offshelf.store.inventory import Use
 from offshelf.store.key import FeatureKey
 
 
@@ -25,6 +26,9 @@ class FeatureStore(Protocol):
             DamagedShardError: what was read is not what was written; it counts as missing from then on.
             StoreError: a feature is missing.
         """
+
+    def note_use(self, networks: Iterable[str], use: Use) -> None:
+        """Leave word of a run that used features of these networks; where that cannot be, nothing is lost."""
 
     def claim(self, network: str, work: str) -> Claim | None:
         """Announce work on a network's features; None while another process does that work."""

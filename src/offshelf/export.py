@@ -1,0 +1,56 @@
+"""Features as plain files, for people who want just these."""
+
+from pathlib import Path
+
+import numpy as np
+
+from offshelf.dataset import ImageSet
+from offshelf.errors import StoreError
+from offshelf.extractor import Features
+from offshelf.report import write_table
+
+
+def export(folder: Path, images: ImageSet, features: Features, parquet: bool = False) -> None:
+    """Write a data set's features to a folder.
+
+    `samples.csv`: id, class, first fold's role (train or test) and image digest, a row a sample; beside it, rows in
+    the same order, `<layer>.npy`, float32 [N, V, D], for each layer; or all of it as `features.parquet`, with a column
+    of N lists of V * D values for each layer.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    table = _samples(images)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if parquet:
+            _write_parquet(folder / "features.parquet", table, features)
+        else:
+            write_table(folder / "samples.csv", table)
+            for name, values in features.values.items():
+                np.save(folder / f"{name}.npy", values)
+    except OSError as error:
+        raise StoreError(f"Could not write features to {folder}: {error.strerror}.") from error
+
+
+def _samples(images: ImageSet) -> dict[str, list[str]]:
+    fold = images.folds[0]
+    roles = np.full(len(images.samples), "", dtype="<U5")
+    roles[fold.train], roles[fold.test] = "train", "test"
+    return {
+        "id": [sample.id for sample in images.samples],
+        "class": [images.classes[sample.target] for sample in images.samples],
+        "role": roles.tolist(),
+        "image": [image.digest for image in images.pictures],
+    }
+
+
+def _write_parquet(path: Path, table: dict[str, list[str]], features: Features) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = {name: pa.array(values) for name, values in table.items()}
+    for name, values in features.values.items():
+        flat = values.reshape(len(values), -1)
+        columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), flat.shape[1])
+    parquet.write_table(pa.table(columns), path)

@@ -1,0 +1,89 @@
+"""Looking after a store: finding damage, and making room. Only files that offshelf made are ever touched."""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from offshelf.errors import StoreError
+from offshelf.store.claim import FOLDER as CLAIMS
+from offshelf.store.claim import is_claimed
+from offshelf.store.inventory import RUNS, Holding, holdings
+
+STALE_SECONDS = 3600
+"""Age from which a temporary file belongs to nobody any more."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A shard that is not what was written."""
+
+    holding: Holding
+    path: Path
+
+
+def verify(root: Path) -> list[Damage]:
+    """Read every byte of a store and compare it with the shards' names, which are SHA-256 digests.
+
+    Raises:
+        StoreError: there is no store, or it cannot be read.
+    """
+    found = [Damage(holding, path) for holding in holdings(root) for path in holding.damaged]
+    whole = [(holding, shard) for holding in holdings(root) for shard in holding.shards]
+    with ThreadPoolExecutor() as pool:
+        intact = pool.map(lambda pair: pair[1].is_intact(), whole)
+        found += [Damage(holding, shard.path) for (holding, shard), good in zip(whole, intact, strict=True) if not good]
+    return found
+
+
+def prunable(root: Path, backbone: str = "", unused_days: float | None = None) -> tuple[list[Holding], list[Holding]]:
+    """Holdings that match, and those among them that a process is writing at this moment.
+
+    Args:
+        root: The store.
+        backbone: Part of the backbone's name and precision, or the start of the network's digest; empty: all.
+        unused_days: Only what was neither written nor used for so long.
+    """
+    matching = [
+        holding
+        for holding in holdings(root)
+        if backbone in holding.backbone or (backbone and holding.folder.name.startswith(backbone))
+        if unused_days is None or time.time() - holding.touched >= unused_days * 86400
+    ]
+    busy = [holding for holding in matching if is_claimed(holding.folder)]
+    return [holding for holding in matching if holding not in busy], busy
+
+
+def remove(chosen: Sequence[Holding]) -> int:
+    """Delete all features of the holdings; files of others, and what is being written, stay. Returns bytes freed."""
+    freed = 0
+    for holding in chosen:
+        if is_claimed(holding.folder):
+            continue
+        paths = [*(shard.path for shard in holding.shards), *holding.damaged, *(holding.folder / RUNS).glob("*.json")]
+        for path in [*paths, *(holding.folder / CLAIMS).glob("*.lock")]:
+            freed += _delete(path)
+        for folder in (holding.folder / RUNS, holding.folder / CLAIMS, holding.folder):
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # unless somebody else keeps something there
+    return freed
+
+
+def remove_leftovers(root: Path) -> int:
+    """Delete temporary files that dead processes left an hour ago or more. Returns bytes freed."""
+    old = time.time() - STALE_SECONDS
+    files = [path for holding in holdings(root) for path in holding.foreign if path.suffix == ".tmp"]
+    return sum(_delete(path) for path in files if path.name.startswith(".") and path.stat().st_mtime < old)
+
+
+def _delete(path: Path) -> int:
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise StoreError(f"Could not delete {path}: {error.strerror}.") from error
+    return size

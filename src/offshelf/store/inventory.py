@@ -1,0 +1,122 @@
+"""What a store holds: by network, with layers and views, sizes, ages, and the runs that used it."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from offshelf.errors import StoreError
+from offshelf.identity import digest
+from offshelf.store.shard import SUFFIX, DamagedShardError, Shard, open_shard
+
+RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class Use:
+    """A run that used a network's features; it changes nothing, and helps to look after them."""
+
+    name: str
+    run: str
+    """The tracker's identifier; empty without tracking."""
+    time: float
+    """Seconds since 1970."""
+    config: Mapping[str, Any]
+    """The run's resolved config: what is needed to extract the features again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Holding:
+    """All features of one network."""
+
+    folder: Path
+    backbone: str
+    """Name and precision."""
+    shards: tuple[Shard, ...]
+    damaged: tuple[Path, ...]
+    foreign: tuple[Path, ...]
+    """Files that no offshelf put there, and temporary ones of processes that died."""
+    uses: tuple[Use, ...]
+    """Newest first."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all shards, damaged ones included."""
+        return sum(shard.size for shard in self.shards) + sum(path.stat().st_size for path in self.damaged)
+
+    @property
+    def images(self) -> int:
+        """Different images."""
+        return len({row.tobytes() for shard in self.shards for row in shard.images})
+
+    @property
+    def touched(self) -> float:
+        """When features were last written or used, in seconds since 1970."""
+        return max([*(shard.path.stat().st_mtime for shard in self.shards), *(use.time for use in self.uses), 0.0])
+
+    @property
+    def features(self) -> dict[tuple[str, str, str], int]:
+        """Rows by (module, pooling, view)."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for shard in self.shards:
+            for tensor in shard.tensors.values():
+                counts[tensor.label["module"], tensor.label["pooling"], tensor.label["view"]] += tensor.shape[0]
+        return dict(counts)
+
+
+def holdings(root: Path) -> list[Holding]:
+    """Everything in a store, largest first.
+
+    Raises:
+        StoreError: the folder is not there or cannot be read.
+    """
+    if not root.is_dir():
+        raise StoreError(f"There is no feature store in {root} yet; offshelf extract or classify makes one.")
+    try:
+        return sorted(map(_holding, (path for path in root.iterdir() if path.is_dir())), key=lambda each: -each.size)
+    except OSError as error:
+        raise StoreError(f"Could not read the feature store {root}: {error.strerror}.") from error
+
+
+def note_use(folder: Path, use: Use) -> None:
+    """Leave word of a run beside the features that it used. Raises OSError."""
+    path = folder / RUNS / f"{use.run or digest(use.name)[:32]}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"name": use.name, "run": use.run, "time": use.time, "config": dict(use.config)}
+    path.write_text(json.dumps(content, default=str), encoding="utf-8")
+
+
+def _holding(folder: Path) -> Holding:
+    shards, damaged, foreign = [], [], []
+    for path in sorted(folder.iterdir()):
+        if path.suffix == SUFFIX and len(path.stem) == 64:
+            try:
+                shards.append(open_shard(path))
+            except DamagedShardError:
+                damaged.append(path)
+        elif path.name not in (RUNS, ".claims"):
+            foreign.append(path)
+    labels = sorted({tensor.label["backbone"] for shard in shards for tensor in shard.tensors.values()})
+    uses = tuple(sorted(_uses(folder / RUNS), key=lambda use: -use.time))
+    return Holding(folder, ", ".join(labels) or "?", tuple(shards), tuple(damaged), tuple(foreign), uses)
+
+
+def _uses(folder: Path) -> Iterator[Use]:
+    for path in folder.glob("*.json"):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            yield Use(content["name"], content["run"], float(content["time"]), dict(content["config"]))
+        except (ValueError, KeyError, TypeError, OSError):
+            continue  # half-written by a run that was killed; it is a remark, not data
+
+
+def age(moment: float) -> str:
+    """How long ago: `now`, `3 min ago`, `5 h ago`, `12 d ago`."""
+    seconds = max(0.0, time.time() - moment)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return "now"

@@ -1,0 +1,214 @@
+"""Engines give eager PyTorch's numbers, on every shipped backbone; where they cannot, that is said."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from offshelf.augmentation import center, mirror
+from offshelf.backbone import Tiny
+from offshelf.config import build_group, load
+from offshelf.dataset import Digits, ImageArray
+from offshelf.errors import BackboneError, ConfigError
+from offshelf.extractor import Extractor, Request, engine, ensure, plan
+from offshelf.extractor.engine import TOLERANCE, Eager, build_engine, relative_distance
+from offshelf.extractor.plan import Plan
+from offshelf.store import MemoryStore
+
+pytest.importorskip("openvino")
+
+SHIPPED = {
+    "efficientnet_lite0": [],
+    "resnet50": ["backbone.weights=null"],
+    "alexnet": ["backbone.weights=null"],
+    "vgg16": ["backbone.weights=null"],
+    "convnext_tiny": ["backbone.weights=null"],
+    "vit_b_16": ["backbone.weights=null"],
+    "timm": ["backbone.arch=vit_small_patch14_dinov2", "backbone.weights=null", "backbone.img_size=112"],
+    "tiny": [],
+    "pixels": [],
+}
+
+
+def backbone(name, *overrides):
+    """A shipped option, with random weights where the published ones would have to be fetched."""
+    return build_group(load("layers", [f"backbone={name}", *overrides]), "backbone")
+
+
+def photographs(size, count=2):
+    """Crops of scikit-learn's two photographs, uint8 [count, size, size, 3]."""
+    from sklearn.datasets import load_sample_images
+
+    whole = load_sample_images().images
+    return np.stack([whole[row % 2][row * 9 : row * 9 + size, row * 7 : row * 7 + size] for row in range(count)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_openvino_is_within_the_tolerance_on_every_shipped_backbone(name):
+    """All layers, float32: a relative distance of at most 1e-4."""
+    shipped = backbone(name, *SHIPPED[name])
+    request = Request(shipped, shipped.layer_names(), "auto", center().views)
+    pixels = torch.from_numpy(photographs(shipped.preprocessing().crop))
+    eager = Eager(request)
+    features = build_engine(Plan("cpu", "float32", "openvino", ""), eager, pixels)(pixels)
+
+    for layer, expected in eager(pixels).items():
+        assert relative_distance(features[layer], expected) <= TOLERANCE["float32"], layer
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_compile(precision):
+    """The same through torch.compile."""
+    images = [ImageArray(image) for image in photographs(40, 5)]
+    request = Request(Tiny(), Tiny().layer_names(), "auto", mirror().views)
+    plain = ensure(MemoryStore(), Extractor(engine="eager", device="cpu"), images, request)
+    settings = {"engine": "compile", "device": "cpu", "precision": precision, "batch_size": 4}
+    compiled = ensure(MemoryStore(), Extractor(**settings), images, request)
+
+    for layer, expected in plain.values.items():
+        distance = np.linalg.norm(compiled.values[layer] - expected) / np.linalg.norm(expected)
+        assert distance <= (1e-4 if precision == "float32" else 3e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["openvino", "eager"])
+def test_bfloat16_is_close_and_another_feature(name):
+    """On ResNet-50 within 3e-2; the key says precision and engine."""
+    shipped = backbone("resnet50", "backbone.weights=null")
+    images = [ImageArray(image) for image in photographs(224, 2)]
+    request = Request(shipped, ("layer3", "avgpool"), "auto", center().views)
+    low = Extractor(engine=name, device="cpu", precision="bfloat16", batch_size=2)
+    plain, lower = (
+        ensure(MemoryStore(), extractor, images, request)
+        for extractor in (Extractor(engine="eager", device="cpu", batch_size=2), low)
+    )
+
+    for layer, expected in plain.values.items():
+        assert 0 < np.linalg.norm(lower.values[layer] - expected) / np.linalg.norm(expected) <= 3e-2
+    assert plain.digest != lower.digest
+
+
+def test_a_wrong_engine_is_found_out(monkeypatch, caplog):
+    """An engine whose numbers differ is not used: eager where nobody asked for it, an error where somebody did."""
+    right = engine._ENGINES["openvino"]
+
+    def wrong(recorded, plan, layers):
+        run = right(recorded, plan, layers)
+        return lambda pixels: {layer: values * 1.01 for layer, values in run(pixels).items()}
+
+    monkeypatch.setitem(engine._ENGINES, "openvino", wrong)
+    monkeypatch.setattr(plan, "WORTH_PREPARING", 1)
+    images = [ImageArray(image) for image in photographs(40, 3)]
+    request = Request(Tiny(), ("block2",), "auto", center().views)
+    found = ensure(MemoryStore(), Extractor(device="cpu"), images, request)
+
+    assert "openvino cannot run tiny (its features of layer block2 differ from PyTorch's by 1.0e-02)" in caplog.text
+    assert found.cost.how == "cpu, float32, engine eager (openvino cannot run it)"
+    for asked in ({"engine": "openvino"}, {"precision": "bfloat16"}):
+        if asked.get("precision"):
+            monkeypatch.setitem(engine.TOLERANCE, "bfloat16", 1e-3)
+        with pytest.raises(BackboneError, match="engine=eager"):
+            ensure(MemoryStore(), Extractor(device="cpu", **asked), images, request)
+
+
+def test_what_cannot_be_recorded_runs_eagerly(monkeypatch, caplog):
+    """A network whose way depends on the data has no graph."""
+    from torch import nn
+
+    from offshelf.backbone.network import TappedNetwork
+
+    class Moody(Tiny):
+        def load(self):
+            class Way(nn.Module):
+                def forward(self, images):
+                    return images * 2 if images.sum() > 0 else images * 3
+
+            return TappedNetwork(nn.Sequential(Way()), {"block1": "0"}, "moody")
+
+    monkeypatch.setattr(plan, "WORTH_PREPARING", 1)
+    images = [ImageArray(image) for image in photographs(40, 3)]
+    found = ensure(
+        MemoryStore(), Extractor(device="cpu"), images, Request(Moody(), ("block1",), "auto", center().views)
+    )
+
+    assert "eager PyTorch does" in caplog.text
+    assert np.isfinite(found.values["block1"]).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "images", "expected"),
+    [
+        ({}, 10, "eager"),
+        ({}, 5000, "openvino"),
+        ({"engine": "eager"}, 5000, "eager"),
+        ({"precision": "bfloat16"}, 10, "openvino"),  # part of the identity, whatever the number of images
+        ({"precision": "bfloat16"}, None, "openvino"),
+    ],
+)
+def test_what_auto_stands_for(settings, images, expected):
+    """On a machine without a GPU."""
+    assert Extractor(device="cpu", **settings).plan(images).engine == expected
+
+
+def test_without_openvino(monkeypatch):
+    """Eager, and the way to more speed; asked for, a sentence."""
+    monkeypatch.setattr(plan, "has_openvino", lambda: False)
+
+    assert "pip install 'offshelf[fast]'" in Extractor(device="cpu").plan(5000).why
+    with pytest.raises(ConfigError, match=r"pip install 'offshelf\[fast\]'"):
+        Extractor(device="cpu", engine="openvino").plan(5000)
+
+
+def test_nothing_phones_home():
+    """OpenVINO's reporting package is never imported."""
+    code = """
+import sys
+from offshelf.backbone import Tiny
+from offshelf.augmentation import center
+from offshelf.dataset import Digits
+from offshelf.extractor import Extractor, Request, fill
+from offshelf.store import MemoryStore
+images = Digits().load().pictures[:4]
+cost = fill(MemoryStore(), Extractor(engine="openvino", device="cpu"), images,
+            Request(Tiny(), ("block1",), "avg", center().views))
+assert "openvino" in sys.modules and cost.extracted == 4
+sys.exit(any(name.startswith("openvino_telemetry") and module for name, module in sys.modules.items()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_settings_do_not_change_the_numbers_of_a_real_network():
+    """EfficientNet-Lite0 on digits: batch size, threads, chunks and engine leave every feature within 1e-5."""
+    shipped = backbone("efficientnet_lite0")
+    images = Digits().load().pictures[:16]
+    request = Request(shipped, ("blocks.0", "blocks.4", "pre_logits"), "auto", center().views)
+    plain = ensure(MemoryStore(), Extractor(device="cpu", engine="openvino", batch_size=16), images, request)
+    for settings in ({"batch_size": 1}, {"batch_size": 9}, {"workers": 1, "chunk": 7}, {"engine": "eager"}):
+        other = ensure(MemoryStore(), Extractor(**{"device": "cpu", "engine": "openvino", **settings}), images, request)
+        assert other.digest == plain.digest
+        for layer, values in plain.values.items():
+            assert np.abs(values - other.values[layer]).max() <= 1e-5 * np.abs(values).max(), (settings, layer)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", ["eager", "compile"])
+def test_gpu_within_the_tolerance(name):
+    """The same features from the GPU."""
+    shipped = backbone("efficientnet_lite0")
+    images = [ImageArray(image) for image in photographs(224, 5)]
+    request = Request(shipped, shipped.layer_names(), "auto", mirror().views)
+    plain = ensure(MemoryStore(), Extractor(device="cpu", engine="eager"), images, request)
+    other = ensure(MemoryStore(), Extractor(device="cuda", engine=name), images, request)
+
+    for layer, expected in plain.values.items():
+        assert np.linalg.norm(other.values[layer] - expected) / np.linalg.norm(expected) <= 1e-3, layer
