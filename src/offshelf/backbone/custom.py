@@ -48,7 +48,8 @@ class Custom:
         return {
             "arch": f"custom {self.module} {dict(self.kwargs)}",
             "source": file_digest(self._source()),
-            "weights": weights_digest(path) if path else f"random {self.seed}",
+            "weights": weights_digest(path) if path else "random",
+            "seed": self.seed,  # of what the weights leave out, a classifier for example
             "sees": self.sees,
         }
 

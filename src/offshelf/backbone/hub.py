@@ -42,7 +42,7 @@ class TorchHub:
         """See Backbone."""
         path = self._file()
         return {
-            "arch": f"hub {self.repo} {self.model} {dict(self.kwargs)}",
+            "arch": f"hub {self.source} {self.repo} {self.model} {dict(self.kwargs)}",
             "weights": weights_digest(path) if path else "random 0",
             "sees": self.sees,
         }

@@ -59,8 +59,13 @@ class Timm:
     def identity(self) -> dict[str, Any]:
         """See Backbone."""
         path = self._file()
-        weights = weights_digest(path) if path else f"random {self.seed}"
-        return {"arch": f"timm {self.arch.split('.')[0]}", "weights": weights, "sees": self.preprocessing()}
+        weights = weights_digest(path) if path else "random"
+        return {
+            "arch": f"timm {self.arch.split('.')[0]}",
+            "weights": weights,
+            "seed": self.seed,
+            "sees": self.preprocessing(),
+        }
 
     def layer_names(self) -> tuple[str, ...]:
         """See Backbone."""

@@ -49,8 +49,8 @@ class Torchvision:
     def identity(self) -> dict[str, Any]:
         """See Backbone."""
         path = self._file()
-        weights = weights_digest(path) if path else f"random {self.seed}"
-        return {"arch": f"torchvision {self.arch}", "weights": weights, "sees": self.preprocessing()}
+        weights = weights_digest(path) if path else "random"
+        return {"arch": f"torchvision {self.arch}", "weights": weights, "seed": self.seed, "sees": self.preprocessing()}
 
     def layer_names(self) -> tuple[str, ...]:
         """See Backbone."""
