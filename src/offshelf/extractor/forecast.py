@@ -54,12 +54,14 @@ def foresee(
 
 def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> tuple[float, float, int]:
     """Seconds to start, images a second then, and values an image."""
+    from offshelf.extractor.allocator import keep_freed_memory
     from offshelf.extractor.engine import Eager, prepare
     from offshelf.extractor.stream import Stream
     from offshelf.extractor.work import Chunk
 
     count = min(len(images), max(1, (1 + PROBE_BATCHES) * extractor.batch_size // len(request.views)))
     begin = time.perf_counter()
+    keep_freed_memory()
     eager, engine = Eager(request), None
     stream = Stream(
         [Chunk(np.arange(count), Claim())],

@@ -18,6 +18,7 @@ from pytorch_lightning.plugins.environments import LightningEnvironment  # type:
 
 from offshelf.dataset import Image  # noqa: E402
 from offshelf.errors import BadImagesError, ConfigError  # noqa: E402
+from offshelf.extractor.allocator import keep_freed_memory  # noqa: E402
 from offshelf.extractor.engine import Eager, Engine, prepare  # noqa: E402
 from offshelf.extractor.plan import Plan  # noqa: E402
 from offshelf.extractor.progress import ExtractionProgress  # noqa: E402
@@ -65,6 +66,8 @@ def _predict(
     keys = request.keys(extractor)
     work = Work(store, list(keys.values()), [image.digest for image in images], extractor.chunk)
     plan = extractor.plan(work.total)
+    if plan.device == "cpu":
+        keep_freed_memory()
     if plan.device == "cpu" and extractor.processes > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // extractor.processes))
     forward = _Forward(request, plan, may_fall_back=extractor.engine == "auto")
