@@ -25,7 +25,7 @@ NEEDED = {
 
 def test_all_options_are_seen():
     """The list above is not empty by mistake."""
-    assert len(OPTIONS) >= 38
+    assert len(OPTIONS) >= 43
     assert (
         sorted(["augmentation", "backbone", "classifier", "dataset", "extractor", "postprocess", "store", "tracking"])
         == GROUPS
@@ -51,9 +51,11 @@ def test_option_is_documented_and_complete(group, option):
     assert len(text.splitlines()) <= 25
     if node._target_.startswith("offshelf."):
         parameters = inspect.signature(get_object(node._target_)).parameters
-        public = {name for name in parameters if not name.startswith("_")}
-        assert public - set(node) <= {"home", "sees", "kwargs", "verify", "layers", "partition", "train"}, option
-        assert set(node) - {"_target_"} <= public
+        any_other = {name for name, one in parameters.items() if one.kind is inspect.Parameter.VAR_KEYWORD}
+        public = {name for name in parameters if not name.startswith("_")} - any_other
+        unlisted = {"home", "sees", "kwargs", "verify", "layers", "partition", "train", "simplest"}
+        assert public - set(node) <= unlisted, option
+        assert any_other or set(node) - {"_target_"} <= public
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -78,7 +80,7 @@ def test_roots_bind(task):
     ("override", "hint"),
     [
         ("clasifier.C=2", "did you mean 'classifier'"),
-        ("classifier.c=2", "There are: multiclass, C, folds, seed."),
+        ("classifier.c=2", "There are: estimator, C, folds, one_standard_error, seed."),
         ("dataset=digit", "did you mean 'digits'"),
         ("backbone=resnet05", "did you mean 'resnet50'"),
         ("poolin=avg", "did you mean 'pooling'"),
@@ -106,11 +108,33 @@ def test_all_missing_values_are_named_at_once():
         load("classify", ["dataset=folder", "backbone=timm"])
 
 
-@pytest.mark.parametrize("override", ["classifier.C=-1", "extractor.batch_size=0", "dataset=dtd dataset.partition=11"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "classifier.C=-1",
+        "classifier=knn classifier.n_neighbors=0",
+        "+classifier.folts=3",
+        "+classifier.estimator.colour=3",
+        "extractor.batch_size=0",
+        "dataset=dtd dataset.partition=11",
+    ],
+)
 def test_bad_values_are_refused_when_built(override):
     """The component's own sentence comes through Hydra."""
-    with pytest.raises(ConfigError, match=override.split()[-1].split("=")[0]):
+    with pytest.raises(ConfigError, match=override.split()[-1].split("=")[0].rpartition(".")[2]):
         build(load("classify", override.split()))
+
+
+@pytest.mark.parametrize("option", sorted(path.stem for path in (conf_dir() / "classifier").glob("*.yaml")))
+def test_grids_are_overridden(option):
+    """One value, a list, the folds: for each classifier, under its parameter's name."""
+    name = "n_neighbors" if option == "knn" else "C"
+    one, several = f"classifier.{name}=2", [f"classifier.{name}=[2,7]", "classifier.folds=3"]
+    made = [build(load("classify", [f"classifier={option}", *by])).keywords["classifier"] for by in ([one], several)]
+
+    assert [sorted(classifier.values) for classifier in made] == [[2], [2, 7]]
+    assert made[1].folds == 3
+    assert {classifier.parameter for classifier in made} == {name}
 
 
 def test_own_options(tmp_path):

@@ -1,15 +1,18 @@
 """The main job, from images to MLflow, in one process."""
 
+import csv
 import json
 
 import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import Normalizer
+from sklearn.svm import SVC, LinearSVC
 
 from offshelf.augmentation import center, mirror
 from offshelf.backbone import Pixels, Tiny
-from offshelf.classifier import Fit, LinearSVM
+from offshelf.classifier import Fit, Tuned
 from offshelf.dataset import Digits, ImageArray, ImageSet, Sample
 from offshelf.dataset.partition import partition
 from offshelf.errors import BackboneError
@@ -48,7 +51,7 @@ def run(folder, **changes):
         "extractor": Extractor(device="cpu"),
         "store": MemoryStore(),
         "postprocess": Normalizer(),
-        "classifier": LinearSVM(C=[2.0, 20.0]),
+        "classifier": Tuned(SVC(kernel="linear"), C=[2.0, 20.0]),
         "baseline": Pixels(8),
         "tracking": NoTracking(),
         "output_dir": str(folder / "out"),
@@ -79,7 +82,9 @@ def test_layers_are_children_of_their_run(tmp_path):
     found = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
     parents = [item for item in found if "mlflow.parentRunId" not in item.data.tags]
     children = [item for item in found if item.data.tags.get("mlflow.parentRunId") == parents[0].info.run_id]
-    artifacts = {item.path for item in client.list_artifacts(children[0].info.run_id)}
+    artifacts, outer = (
+        {item.path for item in client.list_artifacts(item.info.run_id)} for item in (children[0], parents[0])
+    )
     outside = json.loads((tmp_path / "out/metrics.json").read_text())
 
     assert [item.info.run_name for item in children] == ["block1", "block2", "block3", "pixels"]
@@ -91,10 +96,42 @@ def test_layers_are_children_of_their_run(tmp_path):
         0
     ].data.metrics.keys()
     assert artifacts == {"per_class.json", "confusion.png"}
+    assert {"c_curve.png", "c_curve.json", "layers.png", "layers.json"} <= outer
     assert outside.keys() == parents[1].data.metrics.keys()
     assert len({item.data.tags["data_digest"] for item in found}) == 1
     assert parents[0].data.tags["feature_digest"] == parents[1].data.tags["feature_digest"]
     assert parents[1].data.metrics["cost/images_extracted"] == 0
+
+
+def test_the_choice_of_the_hyperparameter_is_recorded(tmp_path):
+    """As a table and a plot under its name, for each layer and the baseline."""
+    run(tmp_path, classifier=Tuned(KNeighborsClassifier(metric="cosine"), n_neighbors=[1, 3], simplest="largest"))
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    rows = list(csv.DictReader((tmp_path / "out/n_neighbors_curve.csv").read_text().splitlines()))
+
+    assert {"cv/n_neighbors", "cv/accuracy_n_neighbors_1", "cv/accuracy_n_neighbors_3"} <= metrics.keys()
+    assert [row["layer"] for row in rows] == [name for name in ("block1", "block2", "block3", "pixels") for _ in "13"]
+    assert [row["n_neighbors"] for row in rows[:2]] == ["3", "1"]
+    assert set(rows[0]) == {"layer", "n_neighbors", "mean", "std"}
+    assert (tmp_path / "out/n_neighbors_curve.png").stat().st_size > 5000
+
+
+class Certified:
+    """A classifier that says class 0, and that it solved 60 problems to a gap of 1e-5."""
+
+    def fit(self, values_NVD, targets_N):
+        return Fit("C", 2.0, None, lambda values: np.zeros(len(values), int), gap=1e-5, problems=60)
+
+
+def test_certificates_are_recorded(tmp_path):
+    """The largest gap, all problems, and problems a second; no curve where the value is given."""
+    run(tmp_path, classifier=Certified())
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+
+    assert metrics["fit/dual_gap"] == 1e-5
+    assert metrics["fit/problems"] == 4 * 4 * 60  # three layers and the baseline, four folds
+    assert metrics["cost/fit_problems_per_second"] == pytest.approx(960 / metrics["cost/fit_seconds"])
+    assert not list((tmp_path / "out").glob("*_curve.*"))
 
 
 def test_broken_run_is_recorded_as_failed(tmp_path):
@@ -112,7 +149,7 @@ def test_broken_run_is_recorded_as_failed(tmp_path):
 def score(name, cv, test):
     """One of 100 test images a point."""
     confusion = np.array([[round(100 * test), 100 - round(100 * test)], [0, 0]])
-    made = Score(name, 1, (Fit(1.0, None, lambda values: values),), (confusion,), 0.0)
+    made = Score(name, 1, (Fit("C", 1.0, None, lambda values: values),), (confusion,), 0.0)
     if cv is not None:
         made.__dict__["metrics"] = {**made.metrics, "cv/accuracy": cv}
     return made
@@ -134,7 +171,7 @@ def test_digits_accuracy_is_what_others_measured(tmp_path):
         dataset=Digits(),
         backbone=EfficientNetLite0(),
         layer="blocks.4",
-        classifier=LinearSVM("one_vs_rest", C=100.0),
+        classifier=Tuned(LinearSVC(max_iter=5000, random_state=0), C=100.0),
     )
 
     assert value == pytest.approx(0.94, abs=0.025)

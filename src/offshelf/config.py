@@ -23,6 +23,9 @@ SHARED = ("home", "data_dir", "seed")
 GIVEN = ("output_dir", "config")
 """Parameters of a task that the command line gives, not the config."""
 
+ANY = "**"
+"""Stands for the parameters of a component that takes any by keyword."""
+
 OmegaConf.register_new_resolver("home_dir", lambda: str(home_dir()), replace=True)
 
 
@@ -187,6 +190,8 @@ def _require_parameters(place: str, node: Any) -> None:
     target = node.get("_target_")
     if isinstance(target, str) and target.startswith("offshelf."):
         known = _parameters(target)
+        if ANY in known:  # it looks at its keys itself, when it is made
+            return
         for key in map(str, node):
             if key != "_target_" and key not in known:
                 raise ConfigError(f"{place} has no key '{key}'{did_you_mean(key, known)}")
@@ -196,12 +201,13 @@ def _require_parameters(place: str, node: Any) -> None:
 
 
 def _parameters(target: str) -> list[str]:
-    """Names of a component's parameters; looking them up imports specs, which are cheap, and nothing heavy."""
-    from inspect import signature
+    """Names of a component's parameters, ANY where it takes any; this imports specs, which are cheap, and no more."""
+    from inspect import Parameter, signature
 
     from hydra.utils import get_object
 
     try:
-        return list(signature(get_object(target)).parameters)
+        parameters = signature(get_object(target)).parameters.values()
+        return [ANY if one.kind is Parameter.VAR_KEYWORD else one.name for one in parameters]
     except Exception as error:
         raise ConfigError(f"The target '{target}' cannot be found: {' '.join(str(error).split())}") from error

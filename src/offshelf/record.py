@@ -3,16 +3,27 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import yaml
 
 from offshelf.dataset import ImageSet, LeftOut
-from offshelf.evaluate import Score
+from offshelf.evaluate import Score, fit_cost
 from offshelf.extractor import Features
-from offshelf.report import confusion_figure, flat, layer_figure, per_class, write_run, write_table
+from offshelf.report import (
+    confusion_figure,
+    curve_figure,
+    curve_table,
+    flat,
+    layer_figure,
+    per_class,
+    write_run,
+    write_table,
+)
 from offshelf.tracking import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -57,16 +68,31 @@ class Record:
         self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
         self._log_tables(self.run, chosen)
         write_run(self.folder, metrics, [*scores, *beside], self.images.classes, self._yaml())
+        if chosen.curve:
+            self._curves(scores, beside)
         if len(scores) > 1:
-            figure = layer_figure(scores, beside, self.images.metric, f"{self.images.name}, {self.backbone}")
-            figure.savefig(self.folder / "layers.png", dpi=120)
-            self.run.log_figure(figure, "layers.png")
+            self._figure(layer_figure(scores, beside, self.images.metric, self._title()), "layers.png")
             self.run.log_table(_columns([*scores, *beside]), "layers.json")
 
     def whereabouts(self) -> str:
         """Where to look next."""
         tracked = "\nCompare runs with: offshelf ui" if self.run.id else ""
         return f"Results are in {self.folder}{tracked}"
+
+    def _curves(self, scores: Sequence[Score], beside: Sequence[Score]) -> None:
+        """How the hyperparameter was chosen, for each layer: `c_curve.png`, `.csv` and `.json` where it is C."""
+        name = f"{scores[0].parameter.lower()}_curve"
+        columns = curve_table([*scores, *beside])
+        write_table(self.folder / f"{name}.csv", columns)
+        self.run.log_table(columns, f"{name}.json")
+        self._figure(curve_figure(scores, beside, self._title()), f"{name}.png")
+
+    def _figure(self, figure: "Figure", file: str) -> None:
+        figure.savefig(self.folder / file, dpi=120)
+        self.run.log_figure(figure, file)
+
+    def _title(self) -> str:
+        return f"{self.images.name}, {self.backbone}"
 
     def _log_tables(self, run: Run, score: Score) -> None:
         run.log_table(per_class(score, self.images.classes), "per_class.json")
@@ -78,7 +104,7 @@ class Record:
     ) -> dict[str, float]:
         """The chosen layer's metrics; with several layers each one's official metric too, and the cost of all."""
         metrics = dict(chosen.metrics)
-        metrics["cost/fit_seconds"] = float(np.sum([score.seconds for score in [*scores, *beside]]))
+        metrics |= fit_cost([*scores, *beside])
         metrics |= self._left_out()
         cost = features.cost
         metrics["cost/images_extracted"] = float(cost.extracted)

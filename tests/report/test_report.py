@@ -11,13 +11,23 @@ from rich.console import Console
 from offshelf.classifier import Curve, Fit
 from offshelf.errors import StoreError
 from offshelf.evaluate import Score
-from offshelf.report import confusion_figure, flat, layer_figure, per_class, score_table, write_run
+from offshelf.report import (
+    confusion_figure,
+    curve_figure,
+    curve_table,
+    flat,
+    layer_figure,
+    open_grids,
+    per_class,
+    score_table,
+    write_run,
+)
 
 
-def score(name="layer4", right=3):
+def score(name="layer4", right=3, **certificate):
     """Two classes, `right` of four test images of class a right; class b has none."""
-    curve = Curve((0.2, 2.0), np.array([0.5, 0.75]), np.array([0.1, 0.05]))
-    fit = Fit(2.0, curve, lambda values: values)
+    curve = Curve("C", (0.2, 2.0), np.array([[0.4, 0.6], [0.7, 0.8]]))
+    fit = Fit("C", 2.0, curve, lambda values: values, **certificate)
     return Score(name, 8, (fit,), (np.array([[right, 4 - right], [0, 0]]),), 1.5)
 
 
@@ -28,9 +38,27 @@ def test_metrics_by_hand():
     assert metrics["test/accuracy"] == 0.75
     assert metrics["test/mean_class_accuracy"] == 0.75
     assert metrics["cv/accuracy"] == 0.75
-    assert metrics["cv/accuracy_std"] == 0.05
+    assert metrics["cv/accuracy_std"] == pytest.approx(0.05)
     assert metrics["cv/accuracy_C_0.2"] == 0.5
     assert metrics["cv/C"] == pytest.approx(2)
+    assert not any("dual_gap" in name or "problems" in name for name in metrics)
+
+
+def test_accuracy_is_that_of_the_chosen_value():
+    """Not of the best one, where a simpler one was chosen."""
+    (best,) = score().fits
+    simpler = Score("x", 8, (Fit("C", 0.2, best.curve, best.predict),), score().confusions, 1.0)
+
+    assert simpler.metrics["cv/accuracy"] == 0.5
+    assert simpler.metrics["cv/accuracy_std"] == pytest.approx(0.1)
+
+
+def test_certificate_by_hand():
+    """The gap, problems, and problems a second."""
+    metrics = score(gap=2e-5, problems=60).metrics
+
+    assert (metrics["fit/dual_gap"], metrics["fit/problems"]) == (2e-5, 60)
+    assert metrics["cost/fit_problems_per_second"] == 40
 
 
 def test_folds_are_averaged():
@@ -77,6 +105,53 @@ def test_table_shows_layers_and_baseline():
     text = console.export_text()
 
     assert [name in text for name in ("layer3", "layer4", "pixels", "0.7500 ± 0.0500", "0.2500")] == [True] * 5
+
+
+def test_table_shows_the_certificate():
+    """A column where gaps are known."""
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(score_table([score(gap=2e-5)], [], score(gap=2e-5), "accuracy", "t"))
+    text = console.export_text()
+
+    assert "dual gap" in text
+    assert "2e-05" in text
+
+
+def test_curve_table():
+    """A row a layer and value; nothing where the value was given."""
+    given = Score("x", 8, (Fit("C", 2.0, None, lambda values: values),), score().confusions, 1.0)
+    table = curve_table([score("a"), score("b")])
+
+    assert table["layer"] == ["a", "a", "b", "b"]
+    assert table["C"] == [0.2, 2.0, 0.2, 2.0]
+    assert table["mean"] == pytest.approx([0.5, 0.75] * 2)
+    assert table["std"] == pytest.approx([0.1, 0.05] * 2)
+    assert curve_table([given]) == {}
+
+
+def test_curve_figure():
+    """A line a layer over a log axis with its parameter's name, and a star at the value that was chosen."""
+    axes = curve_figure([score("a"), score("b")], [score("pixels")], "t").axes[0]
+    lines = {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+    stars = [line.get_xydata().tolist() for line in axes.get_lines() if line.get_marker() == "*"]
+
+    assert list(lines) == ["a", "b", "pixels"]
+    assert lines["a"].get_xydata() == pytest.approx(np.array([[0.2, 0.5], [2.0, 0.75]]))
+    assert stars == [[[2.0, 0.75]]] * 3
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == "C"
+
+
+def test_open_grids():
+    """A sentence for each end, with the layers and the way out; none where the best value is within."""
+    small = Curve("C", (0.2, 2.0), np.array([[0.9], [0.5]]))
+    low = Score("low", 8, (Fit("C", 0.2, small, lambda values: values),), score().confusions, 1.0)
+
+    assert open_grids([score("a"), score("b"), low]).splitlines() == [
+        "The best C is the largest tried for a, b; larger ones may do better: classifier.C=[…]",
+        "The best C is the smallest tried for low; smaller ones may do better: classifier.C=[…]",
+    ]
+    assert open_grids([Score("x", 8, (Fit("C", 2.0, None, low.fits[0].predict),), low.confusions, 1.0)]) == ""
 
 
 def test_figures_are_drawn(tmp_path):

@@ -1,6 +1,7 @@
-"""Linear classifiers on frozen features, and how their C is chosen."""
+"""Linear and nearest-neighbour classifiers on frozen features, and how their one hyperparameter is chosen."""
 
 from offshelf.classifier.classifier import Classifier, Curve, Fit
-from offshelf.classifier.svm import LinearSVM
+from offshelf.classifier.kernel import gram
+from offshelf.classifier.tuned import Tuned
 
-__all__ = ["Classifier", "Curve", "Fit", "LinearSVM"]
+__all__ = ["Classifier", "Curve", "Fit", "Tuned", "gram"]

@@ -1,43 +1,82 @@
 """The seam between features and classifiers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Literal, Protocol
 
 import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Cross-validated accuracy on the training images, by C."""
+    """Cross-validated accuracy on the training images, by the value of a hyperparameter."""
 
-    C: tuple[float, ...]
-    mean: np.ndarray
-    """Mean accuracy over the folds: float64 [len(C)]."""
-    std: np.ndarray
-    """Standard deviation over the folds: float64 [len(C)]."""
+    parameter: str
+    """What was varied: `C`, `n_neighbors`."""
+    values: tuple[float, ...]
+    """From the simplest, most regularised model on."""
+    scores: np.ndarray
+    """Accuracy on the held-out images of each fold: float64 [len(values), folds]."""
+
+    @staticmethod
+    def joined(curves: Sequence["Curve"]) -> "Curve":
+        """One curve over the folds of several, which have the values in common."""
+        return Curve(curves[0].parameter, curves[0].values, np.concatenate([curve.scores for curve in curves], axis=1))
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """Over the folds: float64 [len(values)]."""
+        return self.scores.mean(axis=1)
+
+    @cached_property
+    def std(self) -> np.ndarray:
+        """Standard deviation over the folds: float64 [len(values)]."""
+        return self.scores.std(axis=1)
 
     @property
     def best(self) -> float:
-        """The C of the best mean; of equals the smallest, the most regularised."""
-        return self.C[int(np.argmax(self.mean))]
+        """The value of the best mean; of equals the simplest."""
+        return self.values[int(self.mean.argmax())]
 
     @property
-    def is_open(self) -> bool:
-        """Whether the best C is the largest of the grid, so that larger ones might be better still."""
-        return self.best == self.C[-1]
+    def simplest(self) -> float:
+        """The simplest value whose mean is within one standard error of the best.
+
+        Breiman et al., Classification and Regression Trees (1984), section 3.4.3; the standard error of a mean over F
+        folds is their standard deviation / sqrt(F - 1).
+        """
+        top = int(self.mean.argmax())
+        slack = self.std[top] / np.sqrt(self.scores.shape[1] - 1)
+        return self.values[int(np.argmax(self.mean >= self.mean[top] - slack))]
+
+    @property
+    def edge(self) -> Literal["smallest", "largest", None]:
+        """The end of the values that beats all others, so that values beyond it might be better still; or None."""
+        top = int(self.mean.argmax())
+        is_flat = top == 0 and self.mean[0] == self.mean[1]
+        ends_here = isinstance(self.best, int) and self.best == 1  # no positive whole number is smaller
+        if is_flat or ends_here or 0 < top < len(self.values) - 1:
+            return None
+        return "largest" if self.best == max(self.values) else "smallest"
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
     """A classifier fitted to training features."""
 
-    C: float
-    """The C it was fitted with."""
+    parameter: str
+    """The hyperparameter that is given or chosen."""
+    value: float
+    """Its value in this fit."""
     curve: Curve | None
-    """How C was chosen; None where it was given."""
+    """How it was chosen; None where it was given."""
     predict: Callable[[np.ndarray], np.ndarray]
     """Class numbers int64 [M] of features float [M, V, D]; the responses of an image's views are summed."""
+    gap: float | None = None
+    """Largest relative duality gap of the fitted binary problems; None where no certificate is known."""
+    problems: int | None = None
+    """Binary problems solved for this fit, those of cross-validation included; None where that is not known."""
 
 
 class Classifier(Protocol):

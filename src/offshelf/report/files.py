@@ -1,4 +1,4 @@
-"""Files of a run: metrics.json, per_class.csv and the resolved config, beside what Hydra writes."""
+"""Files of a run: metrics.json, tables and the resolved config, beside what Hydra writes."""
 
 import csv
 import io
@@ -21,6 +21,22 @@ def per_class(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
         "class": list(classes),
         "images": score.confusion.sum(axis=1).tolist(),
         "accuracy": [None if np.isnan(share) else float(share) for share in shares],
+    }
+
+
+def curve_table(scores: Sequence[Score]) -> dict[str, list[Any]]:
+    """Columns: layer, the hyperparameter's value, cross-validated accuracy and its standard deviation over the folds.
+
+    No columns where the hyperparameter was given.
+    """
+    curves = [(score.name, score.curve) for score in scores if score.curve]
+    if not curves:
+        return {}
+    return {
+        "layer": [name for name, curve in curves for _ in curve.values],
+        curves[0][1].parameter: [value for _, curve in curves for value in curve.values],
+        "mean": [float(mean) for _, curve in curves for mean in curve.mean],
+        "std": [float(std) for _, curve in curves for std in curve.std],
     }
 
 

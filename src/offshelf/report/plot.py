@@ -1,13 +1,15 @@
 """Figures, drawn with matplotlib's object interface: no windows, no global state."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offshelf.classifier import Curve
 from offshelf.evaluate import Score
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -55,6 +57,39 @@ def layer_figure(scores: Sequence[Score], beside: Sequence[Score], metric: str, 
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
+
+
+def curve_figure(scores: Sequence[Score], beside: Sequence[Score], title: str) -> "Figure":
+    """Cross-validated accuracy by the hyperparameter: a line a layer, dark to light from input to output.
+
+    Bands are the standard deviation over the folds, stars the values that were chosen, dashed lines the baseline.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    many = len(scores) + len(beside) > 5
+    figure = Figure(figsize=(9 if many else 6.5, max(4.5, 0.22 * len(scores))), layout="tight")
+    axes = figure.add_subplot(
+        title=title, xlabel=scores[0].parameter, ylabel="cross-validated accuracy, training images"
+    )
+    axes.set_xscale("log")
+    shades = colormaps["viridis"](np.linspace(0, 0.9, len(scores)))
+    by_depth: list[dict[str, Any]] = [{"color": tuple(shade), "linestyle": "-"} for shade in shades]
+    styles = by_depth + [{"color": "grey", "linestyle": "--"}] * len(beside)
+    for score, style in zip([*scores, *beside], styles, strict=True):
+        if score.curve:
+            _draw_curve(axes, score.name, score.curve, [fit.value for fit in score.fits], style)
+    axes.grid(alpha=0.3)
+    axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": 8} if many else {}))
+    return figure
+
+
+def _draw_curve(axes: "Axes", name: str, curve: Curve, chosen: Sequence[float], style: Mapping[str, Any]) -> None:
+    colour = style["color"]
+    axes.plot(curve.values, curve.mean, marker=".", label=name, **style)
+    axes.fill_between(curve.values, curve.mean - curve.std, curve.mean + curve.std, alpha=0.08, color=colour)
+    heights = [curve.mean[curve.values.index(value)] for value in chosen]
+    axes.plot(chosen, heights, "*", markersize=11, color=colour, markeredgecolor="black")
 
 
 def _short(names: Sequence[str]) -> list[str]:

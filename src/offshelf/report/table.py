@@ -17,7 +17,9 @@ def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score,
     """Scores from input to output, the baseline below; the layer that cross-validation chose is bold."""
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     table.add_column("layer")
-    for column in ("dims", "C", "cv accuracy", f"test {metric.replace('_', ' ')}", "fit s"):
+    certified = ["dual gap"] if chosen.gap is not None else []
+    test = f"test {metric.replace('_', ' ')}"
+    for column in ("dims", chosen.parameter, "cv accuracy", test, *certified, "fit s"):
         table.add_column(column, justify="right")
     for score in [*scores, *beside]:
         last = score is scores[-1]
@@ -26,11 +28,18 @@ def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score,
 
 
 def open_grids(scores: Sequence[Score]) -> str:
-    """A remark on layers whose best C is the largest of the grid; empty where there are none."""
-    layers = [score.name for score in scores if any(fit.curve and fit.curve.is_open for fit in score.fits)]
-    if not layers:
-        return ""
-    return f"The best C is the largest tried for {', '.join(layers)}; larger ones may do better: classifier.C=[…]"
+    """Remarks on layers whose best value of the hyperparameter is at an end of the grid; empty where there are none."""
+    beyond = {"largest": "larger", "smallest": "smaller"}
+    remarks = []
+    for end, others in beyond.items():
+        layers = [score.name for score in scores if any(fit.curve and fit.curve.edge == end for fit in score.fits)]
+        if layers:
+            parameter = scores[0].parameter
+            remarks.append(
+                f"The best {parameter} is the {end} tried for {', '.join(layers)}; {others} ones may do better: "
+                f"classifier.{parameter}=[…]"
+            )
+    return "\n".join(remarks)
 
 
 def _cells(score: Score, metric: str) -> list[str]:
@@ -39,8 +48,9 @@ def _cells(score: Score, metric: str) -> list[str]:
     test = f"{metrics[f'test/{metric}']:.4f}"
     if f"test/{metric}_std" in metrics:
         test += f" ± {metrics[f'test/{metric}_std']:.4f}"
-    C = ", ".join(dict.fromkeys(f"{fit.C:g}" for fit in score.fits))
-    return [score.name, f"{score.dims:,}", C, cv, test, f"{score.seconds:.1f}"]
+    values = ", ".join(dict.fromkeys(f"{fit.value:g}" for fit in score.fits))
+    certified = [f"{score.gap:.0e}"] if score.gap is not None else []
+    return [score.name, f"{score.dims:,}", values, cv, test, *certified, f"{score.seconds:.1f}"]
 
 
 def extraction_table(forecast: Forecast, layers: Sequence[str], views: int) -> Table:

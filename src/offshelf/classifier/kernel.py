@@ -1,0 +1,22 @@
+"""The linear kernel of libsvm, in one product."""
+
+import numpy as np
+
+from offshelf.errors import ConfigError
+
+GRAM_ROWS = 20_000
+"""Most training rows for which a Gram matrix is held: 3.2 GB in float64."""
+
+
+def gram(rows_MD: np.ndarray, train_RD: np.ndarray) -> np.ndarray:
+    """Inner products float64 [M, R]: `kernel="linear"` computes them one by one, for each pair of classes anew.
+
+    Raises:
+        ConfigError: there are too many training rows.
+    """
+    if len(train_RD) > GRAM_ROWS:
+        raise ConfigError(
+            f"SVC holds the Gram matrix of at most {GRAM_ROWS:,} training rows; there are {len(train_RD):,}. "
+            "Use classifier=linear_svm_ovr"
+        )
+    return rows_MD @ train_RD.T
