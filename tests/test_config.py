@@ -125,6 +125,13 @@ def test_bad_values_are_refused_when_built(override):
         build(load("classify", override.split()))
 
 
+def test_estimators_are_looked_up_when_built():
+    """Composing a config imports no estimator, and so no scikit-learn; a wrong one is a sentence all the same."""
+    config = load("classify", ["classifier.estimator._target_=offshelf.classifier.Nothing"])
+    with pytest.raises(ConfigError, match=r"offshelf\.classifier\.Nothing"):
+        build(config)
+
+
 @pytest.mark.parametrize("option", sorted(path.stem for path in (conf_dir() / "classifier").glob("*.yaml")))
 def test_grids_are_overridden(option):
     """One value, a list, the folds: for each classifier, under its parameter's name."""

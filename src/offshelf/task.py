@@ -41,9 +41,9 @@ def classify(
 ) -> float:
     """Score frozen features of one or several layers with a linear classifier.
 
-    Extraction, choice of C on the training images, fit, and one reading of the test images, in this order. With
-    several layers there is a run for each, under one parent, and the reported layer is the one that cross-validation
-    on the training images prefers.
+    Extraction, choice of the hyperparameter on the training images, fit, and one reading of the test images, in this
+    order. With several layers there is a run for each, under one parent, and the reported layer is the one that
+    cross-validation on the training images prefers.
 
     Returns:
         The data set's official metric on the test images (the mean over folds, where there are several).
@@ -87,7 +87,7 @@ def classify(
 
 
 def choose(scores: Sequence[Score]) -> Score:
-    """The layer with the best cross-validated accuracy on training images; where C was given, the last layer.
+    """The layer with the best cross-validated accuracy on training images; without cross-validation, the last layer.
 
     Never by a test metric: the test images are for reporting.
     """

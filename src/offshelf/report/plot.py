@@ -79,6 +79,9 @@ def curve_figure(scores: Sequence[Score], beside: Sequence[Score], title: str) -
     for score, style in zip([*scores, *beside], styles, strict=True):
         if score.curve:
             _draw_curve(axes, score.name, score.curve, [fit.value for fit in score.fits], style)
+            ticks = sorted(score.curve.values)[:: 1 + len(score.curve.values) // 15]
+            axes.set_xticks(ticks, [f"{value:.4g}" for value in ticks])
+    axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": 8} if many else {}))
     return figure
