@@ -45,7 +45,10 @@ class Tuned:
             grid: One parameter of the estimator, or of an estimator in it: a positive value, or a list to choose from.
         """
         if len(grid) != 1:
-            raise ConfigError(f"A classifier has one hyperparameter with values to choose from; got {sorted(grid)}.")
+            raise ConfigError(
+                "classifier takes one hyperparameter beside estimator, folds, one_standard_error, seed and simplest; "
+                f"got {', '.join(sorted(grid)) or 'none'}."
+            )
         if folds < 2:
             raise ConfigError(f"classifier.folds must be at least 2; got {folds}.")
         if simplest not in ("smallest", "largest"):
