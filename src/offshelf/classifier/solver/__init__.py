@@ -1,0 +1,56 @@
+"""Linear SVMs to a certified optimum: many problems at once, by the method that suits their shape."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from offshelf.classifier.solver.problem import Bias, Loss, Problems, Solution
+
+GRAM_ROWS = 20_000
+"""Most training rows for which the Gram matrix is held: 1.6 GB in float32."""
+FLAT = 2
+"""With more rows a dimension, the primal solver is the better one."""
+
+__all__ = ["Bias", "Loss", "Problems", "Solution", "solve"]
+
+
+def solve(
+    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str = "auto", pairs: bool = False
+) -> Iterator[tuple[slice, Solution]]:
+    """Solve all problems at each C, upwards, to a relative duality gap of `tol`.
+
+    In the Gram matrix on a CPU (`dual`; `pairwise` where each task is a pair of classes), where it fits and there are
+    not many more rows than dimensions; in the primal otherwise, and on a GPU.
+
+    Yields:
+        Which tasks, and their solution at one C.
+    """
+    rows, dims = rows_RD.shape
+    on_gpu = _is_gpu(device, rows)
+    if pairs and rows <= GRAM_ROWS and not on_gpu:
+        from offshelf.classifier.solver import pairwise
+        from offshelf.classifier.solver.gram import Gram
+
+        yield from pairwise.walk(Gram(rows_RD, problems.bias, problems.intercept_scaling), problems, Cs, tol)
+    elif rows <= min(GRAM_ROWS, max(FLAT * dims, 50)) and not on_gpu:
+        from offshelf.classifier.solver import dual
+        from offshelf.classifier.solver.gram import Gram
+
+        yield from dual.walk(Gram(rows_RD, problems.bias, problems.intercept_scaling), problems, Cs, tol)
+    else:
+        from offshelf.classifier.solver import primal
+        from offshelf.classifier.solver.rows import Rows
+
+        intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
+        yield from primal.walk(Rows(rows_RD, intercept, "cuda" if on_gpu else "cpu"), problems, Cs, tol)
+
+
+def _is_gpu(device: str, rows: int) -> bool:
+    """A GPU is worth its start for many rows only, unless it is asked for."""
+    if device == "cpu" or (device == "auto" and rows <= GRAM_ROWS):
+        return False
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device='cuda', but no CUDA device is to be had; use device='auto'.")
+    return torch.cuda.is_available()

@@ -1,0 +1,93 @@
+"""One problem on the rows that matter: greedy pairs find which of them are free, Newton's method solves for those."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+
+from offshelf.classifier.solver.gram import Gram
+from offshelf.classifier.solver.pairs import descend, gather
+
+TURNS = 60
+"""Bursts of greedy pairs, at most."""
+BURST = 1
+"""Steps a row before Newton's method is tried."""
+CLOSE = 0.02
+"""Rows at a bound whose gradient is further than this from leaving it are set aside."""
+WORTHWHILE = 0.75
+"""Rows are set aside when fewer than this share is left."""
+FACTORABLE = 3000
+"""Most free rows for which a Cholesky factor is computed."""
+RIDGE = np.float32(1e-6)
+"""Added to the diagonal, of 1 on average, of what is factored in float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """min ½ β'(K + κ11' + diag e) β − y'β over 0 ≤ y_i β_i ≤ U_i, on M rows; see `pairs`."""
+
+    K_MM: np.ndarray
+    kappa: float
+    e_M: np.ndarray
+    upper_M: np.ndarray
+    y_M: np.ndarray
+
+    def solve(self, beta_M: np.ndarray, gradient_M: np.ndarray, target: float) -> None:
+        """Improve β, float64, and its gradient, float32, in place until the gap is at most `target`, or for long."""
+        for _ in range(TURNS):
+            burst = BURST * len(beta_M) + 50
+            arguments = (self.K_MM, self.kappa, self.e_M, self.upper_M, self.y_M, beta_M, gradient_M)
+            if descend(*arguments, target, burst) < burst:
+                return
+            active = self._active(beta_M, gradient_M, CLOSE)
+            if len(active) < WORTHWHILE * len(beta_M):
+                beta, gradient = beta_M[active], gradient_M[active]
+                self._part(active).solve(beta, gradient, target / 2)
+                moved = np.zeros_like(beta_M)
+                moved[active] = beta - beta_M[active]
+            else:
+                moved = self._newton(beta_M, gradient_M)
+            self.follow(moved, beta_M, gradient_M)
+
+    def follow(self, moved_M: np.ndarray, beta_M: np.ndarray, gradient_M: np.ndarray) -> None:
+        """Move β in a direction, in place, as far as that is of use and the bounds allow."""
+        direction = self.y_M * np.clip(self.y_M * (beta_M + moved_M), 0, self.upper_M) - beta_M
+        single = direction.astype(np.float32)
+        bent = self.K_MM @ single + np.float32(self.kappa * direction.sum()) + self.e_M * single
+        slope, curve = float(gradient_M @ direction), float(direction @ bent)
+        if slope < 0:
+            step = min(1.0, -slope / max(curve, 1e-30))
+            beta_M += step * direction
+            gradient_M += np.float32(step) * bent
+
+    def _newton(self, beta_M: np.ndarray, gradient_M: np.ndarray) -> np.ndarray:
+        """The step to the optimum of the free rows, the others held."""
+        free, step = self._active(beta_M, gradient_M, 0.0), np.zeros_like(beta_M)
+        if 0 < len(free) <= FACTORABLE:
+            hessian = _square(self.K_MM, free) + np.float32(self.kappa)
+            hessian[np.diag_indices(len(free))] += self.e_M[free] + RIDGE
+            _, solved, failed = lapack.sposv(hessian, -gradient_M[free], overwrite_a=1)
+            if not failed:
+                step[free] = solved
+        return step
+
+    def _active(self, beta_M: np.ndarray, gradient_M: np.ndarray, close: float) -> np.ndarray:
+        """Rows between their bounds, or about to leave one."""
+        alpha, push = self.y_M * beta_M, -self.y_M * gradient_M
+        stays = ((alpha <= 0) & (push <= -close)) | ((alpha >= self.upper_M) & (push >= close))
+        return np.flatnonzero((self.upper_M > 0) & ~stays)
+
+    def _part(self, rows: np.ndarray) -> "Box":
+        return Box(_square(self.K_MM, rows), self.kappa, self.e_M[rows], self.upper_M[rows], self.y_M[rows])
+
+
+def compact(gram: Gram, rows: np.ndarray) -> np.ndarray:
+    """Z_ij + u_i + u_j of some rows, side by side: float32 [M, M]."""
+    return _square(gram.products_RR, rows, gram.shift_R)
+
+
+def _square(matrix: np.ndarray, rows: np.ndarray, shift: np.ndarray | None = None) -> np.ndarray:
+    out = np.empty((len(rows), len(rows)), np.float32)
+    shift = np.zeros(1) if shift is None else shift
+    gather(matrix, np.broadcast_to(shift, len(matrix)).astype(np.float32), rows, out)
+    return out

@@ -1,0 +1,62 @@
+"""Inner products of the training rows: shared by all classes, folds and values of C."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from offshelf.classifier.solver.problem import Bias
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
+
+UNBOUNDED = 1e8
+"""A penalised bias whose share of the kernel is larger than this is as good as free."""
+
+
+class Gram:
+    """K = X X' + s², as K_ij = Z_ij + u_i + u_j + κ, with Z of the centred rows.
+
+    Deep features are non-negative and share a large mean, so that their plain inner products differ in the last digits
+    of float32 only; those of the centred rows do not. u and κ are float64. All is in units in which a centred row has
+    length 1 on average: C̃ = C σ² and β̃ = β σ² for rows of length σ. With a free bias Σ β = 0, and only Z is left.
+    """
+
+    def __init__(self, rows_RD: np.ndarray, bias: Bias, intercept_scaling: float = 1.0) -> None:
+        """Rows are float32 or float64."""
+        mean = rows_RD.mean(axis=0, dtype=np.float64)
+        centred = rows_RD - mean
+        lengths = np.einsum("rd,rd->r", centred, centred)
+        self.scale = float(np.sqrt(lengths.mean())) or float(np.linalg.norm(mean)) or 1.0
+        self.mean_D, self.centred_RD = mean / self.scale, np.divide(centred, self.scale, out=centred)
+        single = self.centred_RD.astype(np.float32)
+        self.products_RR = single @ single.T
+        """Z, float32."""
+        share = 0.0 if bias == "none" else (intercept_scaling / self.scale) ** 2
+        self.is_free = bias == "free" or share > UNBOUNDED
+        self.bias_share = np.inf if bias == "free" else share
+        """s² in these units: what b² / 2 is divided by."""
+        self.shift_R = np.zeros(len(rows_RD)) if self.is_free else self.centred_RD @ self.mean_D
+        self.kappa = 0.0 if self.is_free else float(self.mean_D @ self.mean_D) + share
+
+    def decide(self, beta_RP: np.ndarray) -> np.ndarray:
+        """K β by products in float32: float64 [R, P]."""
+        return self._with_mean((self.products_RR @ beta_RP.astype(np.float32)).astype(np.float64), beta_RP)
+
+    def decide_exactly(self, beta_RP: np.ndarray) -> np.ndarray:
+        """K β in float64, from the rows themselves: [R, P]."""
+        return self._with_mean(self.centred_RD @ (self.centred_RD.T @ beta_RP), beta_RP)
+
+    def model(self, beta_RP: "np.ndarray | csc_array", offset_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """w [D, P] and b [P] for rows as they were given, from β and a free bias for centred rows: float64."""
+        total = np.asarray(beta_RP.sum(axis=0))
+        centred = (beta_RP.T @ self.centred_RD).T
+        bias = offset_P - self.mean_D @ centred if self.is_free else self.bias_share * total
+        return (centred + np.outer(self.mean_D, total)) / self.scale, bias
+
+    def _with_mean(self, centred_RP: np.ndarray, beta_RP: np.ndarray) -> np.ndarray:
+        if self.is_free:
+            return centred_RP
+        total = beta_RP.sum(axis=0)
+        centred_RP += self.shift_R[:, None] * total
+        centred_RP += self.shift_R @ beta_RP + self.kappa * total
+        return centred_RP

@@ -1,0 +1,203 @@
+"""One-vs-one: thousands of small problems in one Gram matrix, a pair of classes each, wholly in compiled code.
+
+The rows are sorted by class, so that a pair's rows are two runs of them. Each pair walks over C with all its folds, as
+`dual` does for one-vs-rest; a pair's own margins cost nothing beside a product with all rows.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit  # type: ignore[import-untyped]
+
+from offshelf.classifier.solver.gram import Gram
+from offshelf.classifier.solver.pairs import descend
+from offshelf.classifier.solver.problem import Problems, Solution
+
+ROUNDS = 30
+"""Times that the gradient is refreshed, at most."""
+STEPS = 30
+"""Steps a row in one round, at most."""
+MULTIPLIER = 1e3
+"""κ of a free bias, in units of 1/C where that is more; see `dual`."""
+CHUNK = 64
+"""Pairs a thread takes at a time."""
+WIDTH = 1 << 24
+"""Decision values (rows x pairs) held at a time."""
+
+_compiled = njit(nogil=True, cache=True)
+
+
+def walk(gram: Gram, problems: Problems, Cs: Sequence[float], tol: float) -> Iterator[tuple[slice, Solution]]:
+    """Solve all pairs at each C, upwards; `problems.signs_RK` holds a column a pair. See `dual.walk`."""
+    pairs = _Pairs(gram, problems, sorted(Cs), tol)
+    group = max(1, WIDTH // (problems.shape[0] * problems.shape[2]))
+    for start in range(0, problems.shape[1], group):
+        chosen = slice(start, min(start + group, problems.shape[1]))
+        solved = pairs.solve(chosen)
+        for number, C in enumerate(sorted(Cs)):
+            yield chosen, pairs.solution(C, solved, number)
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """All pairs at all values of C; the rows of all pairs in one list."""
+
+    pair_N: np.ndarray
+    row_N: np.ndarray
+    betas_CVN: np.ndarray
+    offsets_CVP: np.ndarray
+    gaps_CVP: np.ndarray
+
+
+class _Pairs:
+    """Problems of few rows each."""
+
+    def __init__(self, gram: Gram, problems: Problems, Cs: Sequence[float], tol: float) -> None:
+        self.gram, self.problems, self.tol = gram, problems, tol
+        self.Cs = np.array(Cs, float) * gram.scale**2
+
+    def solve(self, chosen: slice) -> _Solved:
+        """Some pairs, at all values of C, in all variants."""
+        signs_PR = np.ascontiguousarray(self.problems.signs_RK[:, chosen].T)
+        pair, row = np.nonzero(signs_PR)
+        starts = np.searchsorted(pair, np.arange(len(signs_PR) + 1))
+        y = signs_PR[pair, row].astype(np.float32)
+        members = self.problems.weights_RK[:, :1] * self.problems.members_RV
+        betas = np.zeros((len(self.Cs), members.shape[1], len(row)))
+        offsets, gaps = np.zeros((2, *betas.shape[:2], len(signs_PR)))
+        share = self.gram.bias_share if self.gram.is_free else 0.0
+        is_squared = self.problems.loss == "squared_hinge"
+        kernel = (self.gram.products_RR, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
+
+        def work(first: int) -> None:
+            chunk = starts[first : min(first + CHUNK, len(signs_PR)) + 1]
+            data = (row, y, members, is_squared, self.Cs, self.tol)
+            _walk_pairs(kernel, data, chunk, first, betas, offsets, gaps)
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            list(pool.map(work, range(0, len(signs_PR), CHUNK)))
+        return _Solved(pair, row, betas, offsets, gaps)
+
+    def solution(self, C: float, solved: _Solved, number: int) -> Solution:
+        """One value of C; with folds, decision values on all rows by products in float32."""
+        beta_VN, offset_VP = solved.betas_CVN[number], solved.offsets_CVP[number]
+        rows, pairs = len(self.gram.products_RR), offset_VP.shape[1]
+
+        def model() -> tuple[np.ndarray, np.ndarray]:
+            from scipy.sparse import csc_array
+
+            whole = csc_array((beta_VN[-1], (solved.row_N, solved.pair_N)), (rows, pairs))
+            return self.gram.model(whole, offset_VP[-1])
+
+        decisions = np.zeros((rows, pairs, 0))
+        if len(beta_VN) > 1:
+            beta = np.zeros((rows, pairs, len(beta_VN)), np.float32)
+            beta[solved.row_N, solved.pair_N] = beta_VN.T
+            decisions = self.gram.decide(beta.reshape(rows, -1)).reshape(beta.shape)
+            decisions += offset_VP.T if self.gram.is_free else 0.0
+        gap = solved.gaps_CVP[number].T
+        return Solution(C, decisions, gap, model)
+
+
+@_compiled
+def _walk_pairs(kernel, data, starts, first, betas, offsets, gaps):  # type: ignore[no-untyped-def]
+    rows, y, members, is_squared, Cs, tol = data
+    for number in range(len(starts) - 1):
+        part = slice(starts[number], starts[number + 1])
+        out = (betas[:, :, part], offsets[:, :, first + number], gaps[:, :, first + number])
+        _walk_pair(kernel, (rows[part], y[part], members, is_squared, Cs, tol), out)
+
+
+@_compiled
+def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
+    rows, y, members, is_squared, Cs, tol = data
+    betas, offsets, gaps = out
+    products, shift, kappa, is_free, share = kernel
+    size = len(rows)
+    K = np.empty((size, size), np.float32)
+    for i in range(size):
+        for j in range(size):
+            K[i, j] = products[rows[i], rows[j]] + (shift[rows[i]] + shift[rows[j]])
+    for variant in range(members.shape[1]):
+        beta, offset, before = np.zeros(size), 0.0, 0.0
+        for c in range(len(Cs)):
+            C = Cs[c]
+            caps = C * members[rows, variant]
+            e, upper = np.zeros(size, np.float32), caps.astype(np.float32)
+            if is_squared:
+                for i in range(size):
+                    if caps[i] > 0:
+                        e[i], upper[i] = 0.5 / caps[i], np.float32(1e30)
+            if before > 0 and not is_squared:
+                beta *= _factor(K, kappa, y, beta, C / before)
+            before = C
+            multiplier = MULTIPLIER * max(1.0, 1 / C) if is_free else kappa
+            gap = 1.0
+            for _ in range(ROUNDS):
+                margins = _product(K, 0.0 if is_free else kappa, beta)
+                gap, scale = _gap(margins, offset, share, y, beta, e, caps, is_squared)
+                if gap <= tol:
+                    break
+                gradient = np.empty(size, np.float32)
+                for i in range(size):
+                    gradient[i] = margins[i] + offset - y[i] + e[i] * beta[i]
+                old = beta.sum()
+                descend(K, multiplier, e, upper, y, beta, gradient, 0.5 * tol * scale, STEPS * size + 100)
+                for i in range(size):
+                    alpha = max(y[i] * beta[i], 0.0)
+                    beta[i] = y[i] * (alpha if is_squared else min(alpha, caps[i]))
+                if is_free:
+                    offset += multiplier * (beta.sum() - old)
+                    _balance(beta)
+            betas[c, variant] = beta
+            offsets[c, variant] = offset
+            gaps[c, variant] = gap
+
+
+@_compiled
+def _factor(K, kappa, y, beta, most):  # type: ignore[no-untyped-def]
+    """The best factor of β that the new bounds allow."""
+    quadratic = np.dot(beta, _product(K, kappa, beta))
+    return min(max(np.dot(y.astype(np.float64), beta) / quadratic, 0.0), most) if quadratic > 0 else 1.0
+
+
+@_compiled
+def _product(K, kappa, beta):  # type: ignore[no-untyped-def]
+    out = np.full(len(beta), kappa * beta.sum())
+    for j in range(len(beta)):
+        if beta[j] != 0:
+            for i in range(len(beta)):
+                out[i] += beta[j] * K[j, i]
+    return out
+
+
+@_compiled
+def _gap(margins, offset, share, y, beta, e, caps, is_squared):  # type: ignore[no-untyped-def]
+    """Relative gap, and the scale of the objectives for what is aimed at."""
+    quadratic, linear, squares, losses = 0.0, 0.0, 0.0, 0.0
+    for i in range(len(y)):
+        quadratic += beta[i] * margins[i]
+        linear += y[i] * beta[i]
+        squares += e[i] * beta[i] * beta[i]
+        slack = max(1 - y[i] * (margins[i] + offset), 0.0)
+        losses += caps[i] * (slack * slack if is_squared else slack)
+    dual = linear - quadratic / 2 - squares / 2
+    primal = quadratic / 2 + losses + (offset * offset / (2 * share) if share > 0 else 0.0)
+    return max(primal - dual, 0.0) / primal if primal > 0 else 0.0, max(dual, primal / 4)
+
+
+@_compiled
+def _balance(beta):  # type: ignore[no-untyped-def]
+    positive, negative = 0.0, 0.0
+    for value in beta:
+        positive += max(value, 0.0)
+        negative += max(-value, 0.0)
+    least = min(positive, negative)
+    for i in range(len(beta)):
+        if beta[i] > 0:
+            beta[i] *= least / positive
+        elif beta[i] < 0:
+            beta[i] *= least / negative

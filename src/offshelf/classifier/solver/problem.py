@@ -1,0 +1,86 @@
+"""What is solved: a batch of binary linear SVMs on the same rows.
+
+Axes: R rows, D features, K tasks (classes, or pairs of classes), V variants of each task (folds and the whole).
+
+    min  ½|w|² + b²/2s² + Σ_i C c_i ℓ(1 − y_i (w·x_i + b)),    ℓ(t) = max(0, t)  or  max(0, t)²
+
+The bias is penalised (liblinear's, s = intercept_scaling), free (libsvm's, s → ∞) or none (s = 0). As in both
+libraries C weighs the sum of losses, so a fold's C is not rescaled by its size. With y = ±1, K_ij = x_i·x_j + s² and
+β = y α the dual is
+
+    max  Σ y_i β_i − ½ β'Kβ − ½ Σ e_i β_i²,    0 ≤ y_i β_i ≤ U_i
+
+with U = C c, e = 0 for the hinge and U = ∞, e = 1/(2 C c) for the squared hinge; a free bias adds Σ β = 0. Then
+w = Σ β_i x_i, and the difference of the two objectives bounds how far either is from the optimum (Hsieh et al., ICML
+2008; Fan et al., JMLR 2008, appendix).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Loss = Literal["hinge", "squared_hinge"]
+Bias = Literal["penalised", "free", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class Problems:
+    """The labels and weights of K x V binary problems on R rows."""
+
+    signs_RK: np.ndarray
+    """int8: 1 positive, -1 negative, 0 not in this task."""
+    members_RV: np.ndarray
+    """bool: rows that each variant is fitted to."""
+    weights_RK: np.ndarray
+    """float64: what C is multiplied with, 0 for rows without a say; [R, 1] where all tasks share them."""
+    loss: Loss = "hinge"
+    bias: Bias = "penalised"
+    intercept_scaling: float = 1.0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """R, K, V."""
+        return (*self.signs_RK.shape, self.members_RV.shape[1])
+
+    def tasks(self, chosen: slice) -> "Problems":
+        """Some of the tasks, in all their variants."""
+        weights = self.weights_RK if self.weights_RK.shape[1] == 1 else self.weights_RK[:, chosen]
+        return Problems(
+            self.signs_RK[:, chosen], self.members_RV, weights, self.loss, self.bias, self.intercept_scaling
+        )
+
+    def caps(self, task: int, C: float) -> np.ndarray:
+        """C c of each row in each variant of a task, 0 where it is no part: float64 [R, V]."""
+        weights = self.weights_RK[:, min(task, self.weights_RK.shape[1] - 1)] * (self.signs_RK[:, task] != 0)
+        return (C * weights)[:, None] * self.members_RV
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """All problems solved at one C."""
+
+    C: float
+    decisions_RKV: np.ndarray
+    """w·x + b of all rows, also of those that a variant was not fitted to: float32 or float64. Pairs of classes without
+    folds have none: V = 0."""
+    gap_KV: np.ndarray
+    """(primal − dual) / primal on all rows: the certificate. In float64 for the whole; for folds the decision values in
+    it may come from float32 products."""
+    model: Callable[[], tuple[np.ndarray, np.ndarray]]
+    """w [D, K] and b [K] of the last variant, the whole: float64."""
+
+
+def relative_gap(primal: np.ndarray, dual: np.ndarray) -> np.ndarray:
+    """(primal − dual) / primal, 0 where nothing is lost (no rows)."""
+    difference = np.maximum(primal - dual, 0)
+    return np.divide(difference, primal, out=np.zeros_like(difference), where=primal > 0)
+
+
+def balance(beta: np.ndarray) -> None:
+    """Scale down the heavier of the positive and the negative side, along the first axis, in place: Σ β = 0."""
+    positive, negative = np.maximum(beta, 0).sum(axis=0), np.maximum(-beta, 0).sum(axis=0)
+    least = np.minimum(positive, negative)
+    factors = [np.divide(least, side, out=np.zeros_like(least), where=side > 0) for side in (positive, negative)]
+    beta *= np.where(beta > 0, *factors)

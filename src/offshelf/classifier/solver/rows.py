@@ -1,0 +1,99 @@
+"""Products with rows that may be too many for memory, or live on a GPU."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+BLOCK = 1 << 13
+"""Rows converted at a time."""
+RESIDENT = 0.4
+"""Share of a GPU's free memory that the rows may take; beyond, they are sent block by block."""
+SMALL = 1 << 24
+"""Values up to which all arithmetic is float64."""
+
+
+class Rows:
+    """X, scaled to length 1, with a column for the bias, in blocks: float32, or float64 where it is small, on one device.
+
+    A memory-mapped array of any float type stays on disk; each product reads it once from end to end.
+    """
+
+    def __init__(self, rows_RD: np.ndarray, intercept: float, device: str) -> None:
+        """`intercept`: the value of the bias' column; 0: none."""
+        self.source, self.device = rows_RD, torch.device(device)
+        self.scale = _length(rows_RD)
+        self.intercept = intercept / self.scale
+        self.dtype = torch.float64 if rows_RD.size <= SMALL else torch.float32
+        self.count, self.dims = rows_RD.shape[0], rows_RD.shape[1] + 1
+        self.blocks = None
+        if self._fits():
+            self.blocks = [block for _, block in self]
+
+    def __iter__(self) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Which rows, and [B, D + 1]."""
+        for number, start in enumerate(range(0, self.count, BLOCK)):
+            part = slice(start, min(start + BLOCK, self.count))
+            yield part, self.blocks[number] if self.blocks else self._block(part)
+
+    def times(self, vectors_DP: torch.Tensor) -> torch.Tensor:
+        """X v, [R, P]."""
+        out = vectors_DP.new_empty(self.count, vectors_DP.shape[1])
+        for part, block in self:
+            torch.mm(block, vectors_DP, out=out[part])
+        return out
+
+    def transposed_times(self, values_RP: torch.Tensor) -> torch.Tensor:
+        """X' v, [D + 1, P]."""
+        out = values_RP.new_zeros(self.dims, values_RP.shape[1])
+        for part, block in self:
+            out.addmm_(block.T, values_RP[part])
+        return out
+
+    def curvature(self, weights_RP: torch.Tensor, vectors_DP: torch.Tensor) -> torch.Tensor:
+        """X' diag(weights) X v for each column, [D + 1, P]: one pass over the rows."""
+        out = torch.zeros_like(vectors_DP)
+        for part, block in self:
+            out.addmm_(block.T, torch.mm(block, vectors_DP).mul_(weights_RP[part]))
+        return out
+
+    def covariance(self) -> torch.Tensor:
+        """X'X, [D + 1, D + 1]."""
+        out = torch.zeros(self.dims, self.dims, dtype=self.dtype, device=self.device)
+        for _, block in self:
+            out.addmm_(block.T, block)
+        return out
+
+    def decide_exactly(self, weights_DP: np.ndarray) -> np.ndarray:
+        """X v in float64, [R, P]."""
+        vectors = torch.from_numpy(weights_DP).to(self.device)
+        return torch.cat([(block.double() @ vectors).cpu() for _, block in self]).numpy()
+
+    def combine_exactly(self, values_RP: np.ndarray) -> np.ndarray:
+        """X' v in float64, [D + 1, P]."""
+        out = torch.zeros(self.dims, values_RP.shape[1], dtype=torch.float64, device=self.device)
+        for part, block in self:
+            out.addmm_(block.double().T, torch.from_numpy(values_RP[part]).to(self.device))
+        return out.cpu().numpy()
+
+    def _fits(self) -> bool:
+        if self.device.type == "cpu":
+            return not isinstance(self.source, np.memmap)
+        size = self.count * self.dims * torch.finfo(self.dtype).bits // 8
+        return size < RESIDENT * torch.cuda.mem_get_info(self.device)[0]
+
+    def _block(self, part: slice) -> torch.Tensor:
+        block = torch.empty(part.stop - part.start, self.dims, dtype=self.dtype, device=self.device)
+        block[:, :-1] = torch.from_numpy(np.ascontiguousarray(self.source[part])).to(self.device)
+        block[:, :-1] /= self.scale
+        block[:, -1] = self.intercept
+        return block
+
+
+def _length(rows_RD: np.ndarray) -> float:
+    """Root of the mean squared length, by blocks."""
+    total = sum(
+        float(np.einsum("rd,rd->", block, block))
+        for block in (rows_RD[start : start + BLOCK].astype(np.float64) for start in range(0, len(rows_RD), BLOCK))
+    )
+    return float(np.sqrt(total / len(rows_RD))) or 1.0
