@@ -94,6 +94,25 @@ def test_bfloat16_is_close_and_another_feature(name):
     assert plain.digest != lower.digest
 
 
+@pytest.mark.slow
+def test_bfloat16_keeps_the_accuracy_on_digits():
+    """EfficientNet-Lite0, the layer that digits like best: within 0.5 point of float32, by the test half."""
+    from sklearn.svm import LinearSVC
+
+    digits, shipped = Digits().load(), backbone("efficientnet_lite0")
+    request = Request(shipped, ("blocks.5",), "auto", center().views)
+    (fold,), accuracy = digits.folds, {}
+    for precision in ("float32", "bfloat16"):
+        extractor = Extractor(device="cpu", engine="openvino", precision=precision)
+        rows = ensure(MemoryStore(), extractor, digits.pictures, request).values["blocks.5"][:, 0]
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        fitted = LinearSVC(C=100.0).fit(rows[fold.train], digits.targets[fold.train])
+        accuracy[precision] = fitted.score(rows[fold.test], digits.targets[fold.test])
+
+    assert accuracy["float32"] > 0.93
+    assert abs(accuracy["bfloat16"] - accuracy["float32"]) <= 0.005, accuracy
+
+
 def test_a_wrong_engine_is_found_out(monkeypatch, caplog):
     """An engine whose numbers differ is not used: eager where nobody asked for it, an error where somebody did."""
     right = engine._ENGINES["openvino"]

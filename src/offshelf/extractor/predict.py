@@ -82,10 +82,14 @@ def _predict(
     )
     writer = StoreWriter(store, keys, work, images)
     progress = [ExtractionProgress(work, plan)] if rank == 0 else []
-    while True:
-        _run(_trainer(plan, [writer, *progress], rank), forward, stream)
-        if not work.wait():
-            return work.faults, str(forward.plan)
+    try:
+        while True:
+            _run(_trainer(plan, [writer, *progress], rank), forward, stream)
+            if not work.wait():
+                return work.faults, str(forward.plan)
+    finally:
+        writer.close()
+        work.release()
 
 
 def _run(trainer: pl.Trainer, forward: "_Forward", stream: Stream) -> None:

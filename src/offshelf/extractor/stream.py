@@ -88,7 +88,7 @@ class Stream:
 
     def _collect(self, chunk: Chunk, slots: list[Slot], is_last: bool) -> Batch:
         size = self.preprocessing.crop
-        pixels = torch.zeros((self.batch_size, size, size, 3), dtype=torch.uint8, pin_memory=self.pin)
+        pixels = torch.empty((self.batch_size, size, size, 3), dtype=torch.uint8, pin_memory=self.pin)
         filled = pixels.numpy()
         rows: list[int] = []
         views: list[int] = []
@@ -101,4 +101,5 @@ class Stream:
                 continue
             rows.append(row)
             views.append(view)
+        filled[len(rows) :] = 0
         return Batch(chunk, np.array(rows, np.int64), np.array(views, np.int64), pixels, faults, is_last)
