@@ -10,6 +10,7 @@ import torch
 
 from offshelf.augmentation import center, mirror
 from offshelf.backbone import Tiny
+from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.config import build_group, load
 from offshelf.dataset import Digits, ImageArray
 from offshelf.errors import BackboneError, ConfigError
@@ -189,6 +190,7 @@ def test_nothing_phones_home():
     code = """
 import sys
 from offshelf.backbone import Tiny
+from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.augmentation import center
 from offshelf.dataset import Digits
 from offshelf.extractor import Extractor, Request, fill
@@ -231,3 +233,15 @@ def test_gpu_within_the_tolerance(name):
 
     for layer, expected in plain.values.items():
         assert np.linalg.norm(other.values[layer] - expected) / np.linalg.norm(expected) <= 1e-3, layer
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_gpu_makes_the_same_views(interpolation):
+    """To the last bit."""
+    preprocessing = Preprocessing(interpolation=interpolation)
+    for pixels in photographs(400, 4):
+        for view in mirror().views:
+            seen = view.apply(torch.from_numpy(pixels).cuda(), preprocessing)
+            assert (seen.cpu().numpy() == view.apply(pixels, preprocessing)).all()

@@ -17,7 +17,7 @@ from offshelf.extractor.work import Chunk
 BATCHES_AHEAD = 2
 """Batches in the making while one is in the network. They are all the pixels that extraction ever holds."""
 
-Slot = tuple[int, int, "Future[np.ndarray]"]
+Slot = tuple[int, int, "Future[torch.Tensor]"]
 """Row number, view number, and the image's views to come."""
 
 
@@ -31,7 +31,7 @@ class Batch:
     views: np.ndarray
     """View number, int64 [n]."""
     pixels: torch.Tensor
-    """uint8 [B, H, W, 3]; beyond n, filling."""
+    """uint8 [B, H, W, 3], on the device; beyond n, filling."""
     faults: dict[int, str]
     """Images among these that cannot be read, by row number, and why."""
     is_last: bool
@@ -48,8 +48,8 @@ class Stream:
     preprocessing: Preprocessing
     batch_size: int
     threads: int
-    pin: bool = False
-    """Page-locked memory, from which a GPU takes batches while it computes."""
+    device: str = "cpu"
+    """Where views are made, and batches are: only whole images travel to a GPU, and its cores resize them."""
 
     def __iter__(self) -> Iterator[Batch]:
         pending: deque[tuple[Chunk, list[Slot], bool]] = deque()
@@ -77,19 +77,18 @@ class Stream:
                         yield chunk, slots, is_last
                         slots = []
 
-    def _make_views(self, image: Image) -> np.ndarray:
-        """All views of an image, uint8 [V, H, W, 3], from one decode."""
+    def _make_views(self, image: Image) -> torch.Tensor:
+        """All views of an image, uint8 [V, H, W, 3] on the device, from one decode."""
         pixels = image.load()
-        size = self.preprocessing.crop
-        views = np.empty((len(self.views), size, size, 3), np.uint8)
-        for number, view in enumerate(self.views):
-            views[number] = view.apply(pixels, self.preprocessing)
-        return views
+        if self.device == "cpu":
+            return torch.from_numpy(np.stack([view.apply(pixels, self.preprocessing) for view in self.views]))
+        whole = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(self.device)
+        return torch.stack([view.apply(whole, self.preprocessing) for view in self.views])
 
     def _collect(self, chunk: Chunk, slots: list[Slot], is_last: bool) -> Batch:
         size = self.preprocessing.crop
-        pixels = torch.empty((self.batch_size, size, size, 3), dtype=torch.uint8, pin_memory=self.pin)
-        filled = pixels.numpy()
+        pixels = torch.empty((self.batch_size, size, size, 3), dtype=torch.uint8, device=self.device)
+        filled = pixels.numpy() if self.device == "cpu" else pixels  # NumPy copies without waiting for busy cores
         rows: list[int] = []
         views: list[int] = []
         faults: dict[int, str] = {}
