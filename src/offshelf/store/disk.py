@@ -84,7 +84,7 @@ class DiskStore:
         if (numbers < 0).any():
             name = wanted[np.flatnonzero(numbers < 0)[0]].tobytes().hex()
             raise StoreError(f"No features of layer {key.module} for image {name[:12]} in {self.root}.")
-        order = np.lexsort((stored, numbers))
+        order = np.argsort((numbers.astype(np.int64) << 32) | stored)
         cuts = np.flatnonzero(np.diff(numbers[order])) + 1
         return [
             _Part(shards[numbers[rows[0]]], key.digest, number, rows, stored[rows])
@@ -122,11 +122,12 @@ class _Part:
 
     def _read(self, values: np.ndarray) -> None:
         place, is_whole = _as_slice(self.rows), np.array_equal(self.stored, np.arange(len(self.shard.images)))
+        target = values[:, self.number]
         if is_whole and isinstance(place, slice) and values.shape[1] == 1:
-            self.shard.read(self.key, values[place, 0])
+            self.shard.read(self.key, target[place])
             return
         tensor = self.shard.read(self.key, _scratch(self.shard.tensors[self.key].shape))
-        values[place, self.number] = tensor if is_whole else tensor[self.stored]
+        target[place] = tensor if is_whole else tensor[self.stored]
 
 
 def _as_slice(rows: np.ndarray) -> "np.ndarray | slice":

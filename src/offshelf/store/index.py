@@ -28,8 +28,10 @@ class Index:
         counts = [len(shard.images) for shard in self.shards]
         digests = np.concatenate([np.empty((0, 32), np.uint8), *(shard.images for shard in self.shards)])
         heads = _heads(digests)
-        order = np.argsort(heads, kind="stable")
-        self._heads, self._digests = heads[order], digests[order]
+        order = np.argsort(heads)
+        if (heads[order[1:]] == heads[order[:-1]]).any():  # repeats, whose order decides; that sort takes longer
+            order = np.argsort(heads, kind="stable")
+        self._heads, self._digests = heads[order], _words(digests)[order]
         self._shard = np.repeat(np.arange(len(counts), dtype=np.int32), counts)[order]
         self._row = np.concatenate([np.empty(0, np.int32), *(np.arange(n, dtype=np.int32) for n in counts)])[order]
 
@@ -43,7 +45,7 @@ class Index:
             heads = _heads(images)
             order = np.argsort(heads)  # in its order the index is read from front to back, not all over
             place = np.minimum(np.searchsorted(self._heads, heads[order]), len(self._heads) - 1)
-            found = (self._digests[place] == images[order]).all(axis=1)
+            found = (self._digests[place] == _words(images)[order]).all(axis=1)
             shard[order[found]], row[order[found]] = self._shard[place[found]], self._row[place[found]]
         return shard, row
 
@@ -100,4 +102,9 @@ def _name(shard: Shard) -> str:
 
 def _heads(digests: np.ndarray) -> np.ndarray:
     """The first eight bytes of SHA-256 digests as numbers: enough to sort by; equality is of all 32."""
-    return np.ascontiguousarray(digests[:, :8]).view(np.uint64).reshape(-1)
+    return np.ascontiguousarray(_words(digests)[:, 0])
+
+
+def _words(digests: np.ndarray) -> np.ndarray:
+    """The same bytes as uint64 [N, 4], which are compared in a fraction of the time."""
+    return np.ascontiguousarray(digests).view(np.uint64)
