@@ -1,5 +1,9 @@
 """Extraction: only what is missing, the same numbers however it is run."""
 
+import os
+import sys
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +12,7 @@ from offshelf.augmentation import View, Views, mirror
 from offshelf.backbone import Tiny
 from offshelf.dataset import ImageArray
 from offshelf.errors import ConfigError
-from offshelf.extractor import Extractor, Request, ensure
+from offshelf.extractor import Extractor, Request, ensure, fill
 from offshelf.extractor.stream import Stream
 from offshelf.extractor.work import Chunk
 from offshelf.store import Claim, DiskStore, MemoryStore
@@ -101,6 +105,23 @@ def test_batches_are_the_same_wherever_views_are_made():
     for one, other in zip(here, there, strict=True):
         assert torch.equal(one.pixels, other.pixels)
         assert (one.rows == other.rows).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
+def test_decoding_gives_way_to_the_network():
+    """Its threads do, and nothing else."""
+    seen = []
+
+    class Watched(ImageArray):
+        def load(self):
+            seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            return super().load()
+
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    fill(MemoryStore(), Extractor(device="cpu"), [Watched(image.pixels) for image in pictures(3)], request())
+
+    assert seen == [min(mine + 10, 19)] * 3
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
 
 
 def test_precision_is_identity():
