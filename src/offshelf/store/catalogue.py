@@ -42,9 +42,9 @@ class Catalogue:
             self._take(filter(None, map(self._open, sorted(names - self._shards.keys()))))
 
     def add(self, shard: Shard) -> None:
-        """Take in a shard that has just been written."""
+        """Take in a shard that has just been written; perhaps in the place of one that was damaged."""
         with self._lock:
-            if shard.path.name not in self._shards:
+            if self._shards.get(shard.path.name) is None:
                 self._take([shard])
 
     def leave_out(self, path: Path, error: DamagedShardError) -> None:
