@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -86,9 +87,9 @@ ENGINES = (
 )
 
 
-def engines(rounds: int) -> None:
+def engines(rounds: int, names: Sequence[str]) -> None:
     """Images a second of each engine on a decoded batch of photographs, each in a process of its own, in turn."""
-    for name in backbones():
+    for name in names:
         seen: dict[str, list[dict[str, float]]] = {label: [] for label in ENGINES}
         for _ in range(rounds):
             for label in ENGINES:
@@ -245,7 +246,8 @@ def gpu(rounds: int) -> None:
             forward()
             works = {"forward": forward, "half": end_to_end(images[:4096]), "whole": end_to_end(images)}
             times = interleaved(works, rounds)
-            decode = 4096 / seconds(lambda asked=asked: sum(1 for _ in stream(images[:4096], asked)))
+            with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+                decode = 4096 / seconds(lambda: [*pool.map(lambda image: image.load().shape, images[:4096])])
             raw, rate = 20 * batch / times["forward"], 4096 / (times["whole"] - times["half"])
             cells = [f"{decode:.0f}", f"{raw:.0f}", f"{rate:.0f}", f"{rate / min(decode, raw):.2f}"]
             rows.append([name, *cells, f"{rate / raw:.2f}"])
@@ -254,16 +256,18 @@ def gpu(rounds: int) -> None:
 
 def main() -> None:
     """Run what was asked for."""
-    works = {"engines": engines, "files": files, "layers": layers, "views": views, "gpu": gpu}
+    works = {"files": files, "layers": layers, "views": views, "gpu": gpu}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=(*works, "engine"))
+    parser.add_argument("what", choices=("engines", *works, "engine"))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--network", default="EfficientNet-Lite0", help="for engine: one of them alone")
-    parser.add_argument("--engine", default=ENGINES[0], help="for engine")
+    parser.add_argument("--network", nargs="+", default=list(backbones()), help="for engines")
+    parser.add_argument("--engine", default=ENGINES[0], help="for engine: one of them alone")
     options = parser.parse_args()
     if options.what == "engine":
-        return one_engine(options.network, options.engine)
+        return one_engine(options.network[0], options.engine)
     print(machine(), "\n")
+    if options.what == "engines":
+        return engines(options.rounds, options.network)
     keep_freed_memory()
     return works[options.what](options.rounds)
 

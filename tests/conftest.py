@@ -1,5 +1,7 @@
 """Every test has a home of its own, and no connection to the outside."""
 
+import subprocess
+
 import pytest
 
 
@@ -11,3 +13,15 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("OFFSHELF_PARENT_RUN", raising=False)
     return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real file system of one MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only the superuser may mount a small file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

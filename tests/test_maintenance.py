@@ -12,7 +12,7 @@ from offshelf.backbone import Tiny
 from offshelf.config import load
 from offshelf.errors import ConfigError, StoreError
 from offshelf.extractor import Extractor
-from offshelf.maintenance import main
+from offshelf.maintenance import VERBS, main
 from offshelf.store import DiskStore
 from offshelf.store.shard import open_shard
 
@@ -178,6 +178,27 @@ def test_mistakes(arguments, message, home):
     """One sentence."""
     with pytest.raises(ConfigError, match=message):
         main(arguments)
+
+
+FLAGS = {"": VERBS, "verify": ("--repair",), "prune": ("--backbone", "--unused-days", "--yes"), "export": ("npy",)}
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help(verb, capsys):
+    """Of the command and of each verb: what it does and what it takes."""
+    with pytest.raises(SystemExit) as leaving:
+        main([verb, "--help"] if verb else ["--help"])
+    told = capsys.readouterr().out
+
+    assert leaving.value.code == 0
+    assert f"usage: offshelf store {verb}".rstrip() in told
+    expected = {
+        "": VERBS,
+        "verify": ("--repair",),
+        "prune": ("--backbone", "--unused-days", "--yes"),
+        "export": ("npy",),
+    }
+    assert all(word in told for word in expected.get(verb, ("home=DIR",)))
 
 
 def test_no_store_yet(home):

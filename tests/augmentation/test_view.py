@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from offshelf.augmentation import View, Views, center, five_crop, mirror, ten_crop, whole
@@ -34,6 +35,32 @@ def test_what_pytorch_has_not_is_pillows(interpolation):
     how = Image.Resampling[interpolation.upper()]
 
     assert (resize(pixels, 40, 50, interpolation) == np.asarray(Image.fromarray(pixels).resize((40, 50), how))).all()
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "lanczos", "nearest"])
+@pytest.mark.parametrize("shape", [(375, 500), (90, 64), (80, 80), (7, 300), (1, 1), (900, 1200), (9000, 40)])
+def test_views_made_on_a_device_have_the_same_pixels(shape, interpolation):
+    """To the last bit, of noise in black and white, where every rounding shows: they go by the same name."""
+    pixels = np.random.default_rng(0).integers(0, 2, (*shape, 3), dtype=np.uint8) * 255
+    preprocessing = Preprocessing(resize=96, crop=80, interpolation=interpolation)
+    tensor = torch.from_numpy(pixels)
+    for view in (View(), View(mirror=True), View(box=(0.1, 0.2, 0.9, 0.7), fit="whole"), *ten_crop().views[3:7]):
+        assert (view.apply(tensor, preprocessing).numpy() == view.apply(pixels, preprocessing)).all(), view
+
+
+def test_sums_on_a_device_stay_exact():
+    """What is too large for that goes the CPU's way."""
+    from offshelf.augmentation.device import MOST_TAPS, fixed_point, resizes
+
+    assert resizes((8000, 8000, 3), 224, 224, "bicubic")
+    assert not resizes((30000, 30000, 3), 224, 224, "bicubic")
+    for size in (100, 1000, 8000):
+        weights, bits = fixed_point(size, 224, "bicubic")
+        assert (weights != 0).sum(axis=1).max() <= MOST_TAPS
+        assert 255 * np.abs(weights >> 8).sum(axis=1).max() < 2**24
+        assert 255 * (weights & 255).sum(axis=1).max() < 2**24
+        assert 255 * np.abs(weights).sum(axis=1).max() < 2**31
+        assert np.abs(weights.sum(axis=1) / 2**bits - 1).max() < 1e-3
 
 
 def test_a_strip_is_seen_at_its_middle():

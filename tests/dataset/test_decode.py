@@ -50,6 +50,12 @@ def png_claiming(width, height):
     )
 
 
+def ycck(jpeg):
+    """A CMYK JPEG whose Adobe marker says YCCK: inks as Photoshop stores them."""
+    place = jpeg.index(b"Adobe") + 11
+    return jpeg[:place] + b"\x02" + jpeg[place + 1 :]
+
+
 JPEG, PNG = saved("JPEG"), saved("PNG")
 FRAMES = [Image.new("RGB", (16, 16), colour) for colour in ("red", "lime", "blue")]
 PALETTE = Image.fromarray(picture()).convert("P")
@@ -62,6 +68,7 @@ GOOD = {
     "jpeg, no subsampling": saved("JPEG", subsampling=0),
     "jpeg, of odd size": saved("JPEG", Image.fromarray(picture(33, 47))),
     "jpeg, cmyk": saved("JPEG", CMYK),
+    "jpeg, ycck": ycck(saved("JPEG", CMYK)),
     "jpeg, with an icc profile": saved(
         "JPEG", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     ),

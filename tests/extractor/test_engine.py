@@ -10,6 +10,7 @@ import torch
 
 from offshelf.augmentation import center, mirror
 from offshelf.backbone import Tiny
+from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.config import build_group, load
 from offshelf.dataset import Digits, ImageArray
 from offshelf.errors import BackboneError, ConfigError
@@ -94,6 +95,25 @@ def test_bfloat16_is_close_and_another_feature(name):
     assert plain.digest != lower.digest
 
 
+@pytest.mark.slow
+def test_bfloat16_keeps_the_accuracy_on_digits():
+    """EfficientNet-Lite0, the layer that digits like best: within 0.5 point of float32, by the test half."""
+    from sklearn.svm import LinearSVC
+
+    digits, shipped = Digits().load(), backbone("efficientnet_lite0")
+    request = Request(shipped, ("blocks.5",), "auto", center().views)
+    (fold,), accuracy = digits.folds, {}
+    for precision in ("float32", "bfloat16"):
+        extractor = Extractor(device="cpu", engine="openvino", precision=precision)
+        rows = ensure(MemoryStore(), extractor, digits.pictures, request).values["blocks.5"][:, 0]
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        fitted = LinearSVC(C=100.0).fit(rows[fold.train], digits.targets[fold.train])
+        accuracy[precision] = fitted.score(rows[fold.test], digits.targets[fold.test])
+
+    assert accuracy["float32"] > 0.93
+    assert abs(accuracy["bfloat16"] - accuracy["float32"]) <= 0.005, accuracy
+
+
 def test_a_wrong_engine_is_found_out(monkeypatch, caplog):
     """An engine whose numbers differ is not used: eager where nobody asked for it, an error where somebody did."""
     right = engine._ENGINES["openvino"]
@@ -170,6 +190,7 @@ def test_nothing_phones_home():
     code = """
 import sys
 from offshelf.backbone import Tiny
+from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.augmentation import center
 from offshelf.dataset import Digits
 from offshelf.extractor import Extractor, Request, fill
@@ -212,3 +233,15 @@ def test_gpu_within_the_tolerance(name):
 
     for layer, expected in plain.values.items():
         assert np.linalg.norm(other.values[layer] - expected) / np.linalg.norm(expected) <= 1e-3, layer
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_gpu_makes_the_same_views(interpolation):
+    """To the last bit."""
+    preprocessing = Preprocessing(interpolation=interpolation)
+    for pixels in photographs(400, 4):
+        for view in mirror().views:
+            seen = view.apply(torch.from_numpy(pixels).cuda(), preprocessing)
+            assert (seen.cpu().numpy() == view.apply(pixels, preprocessing)).all()

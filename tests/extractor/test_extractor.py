@@ -1,14 +1,21 @@
 """Extraction: only what is missing, the same numbers however it is run."""
 
+import os
+import sys
+import threading
+
 import numpy as np
 import pytest
+import torch
 
 from offshelf.augmentation import View, Views, mirror
 from offshelf.backbone import Tiny
 from offshelf.dataset import ImageArray
 from offshelf.errors import ConfigError
-from offshelf.extractor import Extractor, Request, ensure
-from offshelf.store import DiskStore, MemoryStore
+from offshelf.extractor import Extractor, Request, ensure, fill
+from offshelf.extractor.stream import Stream
+from offshelf.extractor.work import Chunk
+from offshelf.store import Claim, DiskStore, MemoryStore
 
 VIEWS = mirror().views
 
@@ -83,6 +90,38 @@ def test_two_processes_share_the_work(tmp_path):
     assert shared.cost.extracted == 9
     for layer, values in plain.values.items():
         assert np.abs(values - shared.values[layer]).max() <= 1e-5 * np.abs(values).max()
+
+
+def test_batches_are_the_same_wherever_views_are_made():
+    """The path of a GPU, taken on the CPU, where it has another name."""
+    images = pictures(7)
+    chunk = Chunk(np.arange(7), Claim())
+    here, there = (
+        list(Stream([chunk], images, VIEWS, Tiny().preprocessing(), 4, threads=2, device=device))
+        for device in ("cpu", "cpu:0")
+    )
+
+    assert len(here) == len(there) == 4
+    for one, other in zip(here, there, strict=True):
+        assert torch.equal(one.pixels, other.pixels)
+        assert (one.rows == other.rows).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
+def test_decoding_gives_way_to_the_network():
+    """Its threads do, and nothing else."""
+    seen = []
+
+    class Watched(ImageArray):
+        def load(self):
+            seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            return super().load()
+
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    fill(MemoryStore(), Extractor(device="cpu"), [Watched(image.pixels) for image in pictures(3)], request())
+
+    assert seen == [min(mine + 10, 19)] * 3
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
 
 
 def test_precision_is_identity():

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ from PIL import Image
 from torch import nn
 
 from offshelf.augmentation import center, mirror
-from offshelf.backbone import Tiny
+from offshelf.backbone import Pixels, Tiny
 from offshelf.backbone.network import TappedNetwork
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.dataset import ImageArray, ImageFile, check_images
-from offshelf.errors import BadImagesError, StoreError
+from offshelf.errors import BackboneError, BadImagesError, StoreError
 from offshelf.extractor import Extractor, Request, ensure, fill
 from offshelf.store import DiskStore, MemoryStore
+from offshelf.store.shard import open_shard
 
 REQUEST = Request(Tiny(), ("block1", "block3"), "auto", mirror().views)
 TRIALS = Path(__file__).with_name("trials.py")
@@ -116,6 +118,48 @@ def test_a_disk_that_damages_everything_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr("offshelf.store.shard._content", damaged(monkeypatch))
     with pytest.raises(StoreError, match="its disk is failing"):
         ensure(DiskStore(tmp_path), Extractor(), [ImageArray(np.zeros((8, 8, 3), np.uint8))], REQUEST)
+
+
+def test_a_disk_that_fills_up_during_the_work(small_disk):
+    """One sentence; the chunks that fitted are kept; with more room the same call does only the rest."""
+    random = np.random.default_rng(0)
+    images = [ImageArray(pixels) for pixels in random.integers(0, 256, (400, 8, 8, 3), dtype=np.uint8)]
+    extractor, request = Extractor(device="cpu", chunk=20), Request(Pixels(), ("pixels",), "auto", center().views)
+    with pytest.raises(
+        StoreError, match=r"Could not write 0\.2 MiB of features.*No space left on device.*store\.root="
+    ):
+        fill(DiskStore(small_disk), extractor, images, request)
+
+    kept = sum(len(open_shard(path).images) for path in small_disk.rglob("*.safetensors"))
+    assert 0 < kept < 400
+    assert not list(small_disk.rglob("*.tmp"))
+    subprocess.run(["mount", "-o", "remount,size=32m", str(small_disk)], check=True)
+    assert fill(DiskStore(small_disk), extractor, images, request).extracted == 400 - kept
+    assert (ensure(DiskStore(small_disk), extractor, images, request).values["pixels"]).shape == (400, 1, 3072)
+
+
+def test_work_that_broke_off_can_be_taken_up_at_once(tmp_path):
+    """In the same process too, as a sweep's next job does: what was claimed is let go, whatever went wrong."""
+    images = files(folder_of(tmp_path / "a", 9))
+    with pytest.raises(BackboneError, match="no layer 'block9'"):
+        fill(DiskStore(tmp_path / "store"), Extractor(), images, replace(REQUEST, layers=("block1", "block9")))
+    broken = replace(REQUEST, backbone=Broken())
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="out of memory"):
+            fill(DiskStore(tmp_path / "store"), Extractor(chunk=2), images, broken)
+
+    assert fill(DiskStore(tmp_path / "store"), Extractor(chunk=2), images, REQUEST).extracted == 9
+
+
+class Broken(Tiny):
+    """The tiny network, in which everything goes wrong."""
+
+    def load(self):
+        class Fail(nn.Module):
+            def forward(self, images):
+                raise RuntimeError("out of memory")
+
+        return TappedNetwork(nn.Sequential(Fail()), {"block1": "0", "block3": "0"}, "broken")
 
 
 def damaged(monkeypatch):

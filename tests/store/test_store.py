@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from offshelf.augmentation import View
 from offshelf.errors import StoreError
 from offshelf.store import DamagedShardError, DiskStore, FeatureKey, MemoryStore
 from offshelf.store.claim import is_claimed
-from offshelf.store.index import Index
+from offshelf.store.index import GrowingIndex, Index, find
 from offshelf.store.shard import Shard, open_shard
 
 KEY = FeatureKey("a" * 64, "layer4", "avg", View())
@@ -180,6 +181,38 @@ def test_index_finds_what_a_dictionary_finds():
     assert Index([]).find(digests)[0].tolist() == [-1] * 3000
 
 
+def test_an_index_grows_as_one_made_at_once():
+    """Shards in any order, some images in several: the same finds; parts that are few, and together hold each once."""
+    random = np.random.default_rng(0)
+    digests = random.integers(0, 256, (2000, 32), dtype=np.uint8)
+    shards = [
+        Shard(Path(f"{random.integers(1 << 30):08x}"), digests[random.choice(2000, 20, replace=False)], {}, 0)
+        for _ in range(90)
+    ]
+    whole, growing = Index(sorted(shards, key=lambda shard: shard.path.name)), GrowingIndex()
+    for count, shard in enumerate(shards, 1):
+        growing.add([shard])
+        assert sum(map(len, growing.parts)) == 20 * count
+        assert len(growing.parts) <= 1 + np.log2(count)
+    listed, number, row = find(growing.parts, digests)
+    expected_number, expected_row = whole.find(digests)
+
+    assert (row == expected_row).all()
+    for found, expected in zip(number, expected_number, strict=True):
+        assert (listed[found] is whole.shards[expected]) if expected >= 0 else found < 0
+    assert find([], digests)[1].tolist() == [-1] * 2000
+
+
+def test_a_store_travels_to_other_processes_empty(tmp_path):
+    """They look for themselves: what this one knows of a million images is not sent along."""
+    store = DiskStore(tmp_path)
+    store.put(names(*range(200)), {KEY: values(*range(200))})
+    sent = pickle.dumps(store)
+
+    assert len(sent) < 500
+    assert (pickle.loads(sent).read([KEY], names(7))[:, 0] == values(7)).all()
+
+
 def test_a_claim_is_one_process_s_at_a_time(tmp_path):
     """Let go by release, and by the death of its holder, however it died."""
     store = DiskStore(tmp_path)
@@ -228,18 +261,6 @@ def test_full_disk_loses_nothing(tmp_path, monkeypatch):
 
     assert len(list(tmp_path.rglob("*"))) == 2
     assert DiskStore(tmp_path).missing([KEY], names(1, 2)).tolist() == [1]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A real file system of one MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only the superuser may mount a small file system")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_really_full_disk(small_disk):

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from offshelf.augmentation.resize import resize
+from offshelf.augmentation.resize import Picture, resize
 from offshelf.backbone.preprocessing import Preprocessing
 
 Box = tuple[float, float, float, float]
@@ -30,13 +30,18 @@ class View:
         window = "" if self.box == View.box else "[" + " ".join(f"{edge:.3g}" for edge in self.box) + "] "
         return f"{window}{self.fit}{' mirrored' if self.mirror else ''}"
 
-    def apply(self, pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-        """The view's pixels: uint8 [crop, crop, 3] from an image uint8 [H, W, 3]."""
+    def apply(self, pixels: Picture, preprocessing: Preprocessing) -> Picture:
+        """The view's pixels: uint8 [crop, crop, 3] from an image uint8 [H, W, 3], both arrays or both tensors.
+
+        A tensor's view is made on its device, and has the same pixels.
+        """
         window = self._window(pixels)
         seen = _center(window, preprocessing) if self.fit == "center" else _whole(window, preprocessing)
-        return seen[:, ::-1] if self.mirror else seen
+        if not self.mirror:
+            return seen
+        return seen[:, ::-1] if isinstance(seen, np.ndarray) else seen.flip(1)
 
-    def _window(self, pixels: np.ndarray) -> np.ndarray:
+    def _window(self, pixels: Picture) -> Picture:
         if self.box == (0.0, 0.0, 1.0, 1.0):
             return pixels
         height, width = pixels.shape[:2]
@@ -46,7 +51,7 @@ class View:
         return pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
-def _center(pixels: np.ndarray, to: Preprocessing) -> np.ndarray:
+def _center(pixels: Picture, to: Preprocessing) -> Picture:
     # Rounding as in torchvision's Resize and CenterCrop, so that published accuracies carry over.
     pixels = _shortened(pixels)
     height, width = pixels.shape[:2]
@@ -56,18 +61,22 @@ def _center(pixels: np.ndarray, to: Preprocessing) -> np.ndarray:
     resized = resize(pixels, width, height, to.interpolation)
     if left >= 0 and top >= 0:
         return resized[top : top + to.crop, left : left + to.crop]
-    canvas = np.zeros((to.crop, to.crop, 3), np.uint8)  # black where a crop is larger than the image
+    canvas = _black(resized, to.crop)  # where a crop is larger than the image
     inner = resized[max(top, 0) : max(top, 0) + to.crop, max(left, 0) : max(left, 0) + to.crop]
     canvas[max(-top, 0) :, max(-left, 0) :][: inner.shape[0], : inner.shape[1]] = inner
     return canvas
 
 
-def _shortened(pixels: np.ndarray) -> np.ndarray:
+def _black(like: Picture, side: int) -> Picture:
+    return np.zeros((side, side, 3), np.uint8) if isinstance(like, np.ndarray) else like.new_zeros((side, side, 3))
+
+
+def _shortened(pixels: Picture) -> Picture:
     height, width = pixels.shape[:2]
     tallest, widest = LONGEST * width, LONGEST * height
     top, left = max(0, (height - tallest) // 2), max(0, (width - widest) // 2)
     return pixels[top : top + tallest, left : left + widest]
 
 
-def _whole(pixels: np.ndarray, to: Preprocessing) -> np.ndarray:
+def _whole(pixels: Picture, to: Preprocessing) -> Picture:
     return resize(pixels, to.crop, to.crop, to.interpolation)

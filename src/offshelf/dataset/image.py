@@ -16,6 +16,9 @@ from offshelf.identity import array_digest, digest
 
 Box = tuple[float, float, float, float]
 
+BLOCK = 64
+"""Images that a thread checks at a time."""
+
 
 class Image(Protocol):
     """One picture that can be identified without decoding it, and decoded when needed. Picklable; `str` names it."""
@@ -118,20 +121,27 @@ def check_images(images: Sequence[Image]) -> None:
     Raises:
         BadImagesError: names every file that cannot be read and why, before any long work.
     """
+    # By blocks: a task for each of a million images would take more memory than all that is known of them.
+    blocks = range(0, len(images), BLOCK)
+    with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) * 2)) as pool:
+        found = pool.map(lambda start: _faults(images, range(start, min(start + BLOCK, len(images)))), blocks)
+        faults = {row: why for block in found for row, why in block.items()}
+    if faults:
+        raise BadImagesError(faults)
 
-    def fault(image: Image) -> str | None:
+
+def _faults(images: Sequence[Image], rows: range) -> dict[int, str]:
+    """What is wrong with images of these row numbers."""
+    faults: dict[int, str] = {}
+    for row in rows:
+        image = images[row]
         try:
             if isinstance(image, ImageFile):
                 image.check()
             _ = image.digest
         except ImageError as error:
-            return str(error)
-        return None
-
-    with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) * 2)) as pool:
-        faults = {row: text for row, text in enumerate(pool.map(fault, images)) if text}
-    if faults:
-        raise BadImagesError(faults)
+            faults[row] = str(error)
+    return faults
 
 
 def parse_colour(colour: str | Sequence[int]) -> Colour:

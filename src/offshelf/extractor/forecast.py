@@ -62,7 +62,8 @@ def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> t
     count = min(len(images), max(1, (1 + PROBE_BATCHES) * extractor.batch_size // len(request.views)))
     begin = time.perf_counter()
     keep_freed_memory()
-    eager, engine = Eager(request), None
+    plan = extractor.plan(len(images))
+    eager, engine = Eager(request).to(plan.device), None
     stream = Stream(
         [Chunk(np.arange(count), Claim())],
         images,
@@ -70,13 +71,14 @@ def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> t
         request.backbone.preprocessing(),
         extractor.batch_size,
         threads=extractor.workers or len(os.sched_getaffinity(0)),
+        device=plan.device,
     )
     seen, floats, warm = 0, 0, begin
     for number, batch in enumerate(stream):
         if batch.faults:
             raise BadImagesError(batch.faults)
         if engine is None:
-            engine, _ = prepare(eager, extractor.plan(len(images)), extractor.engine == "auto", batch.pixels)
+            engine, _ = prepare(eager, plan, extractor.engine == "auto", batch.pixels)
         features = engine(batch.pixels)
         floats = sum(values.shape[1] for values in features.values()) * len(request.views)
         if number == 0:

@@ -78,14 +78,18 @@ def _predict(
         request.backbone.preprocessing(),
         extractor.batch_size,
         threads=extractor.workers or len(os.sched_getaffinity(0)),
-        pin=plan.device == "cuda",
+        device=_device(plan, rank),
     )
     writer = StoreWriter(store, keys, work, images)
     progress = [ExtractionProgress(work, plan)] if rank == 0 else []
-    while True:
-        _run(_trainer(plan, [writer, *progress], rank), forward, stream)
-        if not work.wait():
-            return work.faults, str(forward.plan)
+    try:
+        while True:
+            _run(_trainer(plan, [writer, *progress], rank), forward, stream)
+            if not work.wait():
+                return work.faults, str(forward.plan)
+    finally:
+        writer.close()
+        work.release()
 
 
 def _run(trainer: pl.Trainer, forward: "_Forward", stream: Stream) -> None:
@@ -99,6 +103,11 @@ def _run(trainer: pl.Trainer, forward: "_Forward", stream: Stream) -> None:
             if isinstance(leaving.__context__, KeyboardInterrupt):  # Lightning turns Ctrl-C into exit(1)
                 raise KeyboardInterrupt from None
             raise
+
+
+def _device(plan: Plan, rank: int) -> str:
+    """The GPU of a process, or the CPU."""
+    return f"cuda:{rank % torch.cuda.device_count()}" if plan.device == "cuda" else "cpu"
 
 
 def _trainer(plan: Plan, callbacks: list[pl.Callback], rank: int) -> pl.Trainer:
@@ -136,8 +145,5 @@ class _Forward(pl.LightningModule):
         return batch, {layer: values[:count].float().cpu().numpy() for layer, values in features.items()}
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Only the pixels travel."""
-        if device.type == "cpu":
-            return batch
-        pixels = batch.pixels.to(device, non_blocking=True)
-        return Batch(batch.chunk, batch.rows, batch.views, pixels, batch.faults, batch.is_last)
+        """Its pixels are there already."""
+        return batch

@@ -1,5 +1,9 @@
 """Batches of views, made by threads while the network runs; each image is decoded once for all its views."""
 
+import contextlib
+import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +21,7 @@ from offshelf.extractor.work import Chunk
 BATCHES_AHEAD = 2
 """Batches in the making while one is in the network. They are all the pixels that extraction ever holds."""
 
-Slot = tuple[int, int, "Future[np.ndarray]"]
+Slot = tuple[int, int, "Future[torch.Tensor]"]
 """Row number, view number, and the image's views to come."""
 
 
@@ -31,7 +35,7 @@ class Batch:
     views: np.ndarray
     """View number, int64 [n]."""
     pixels: torch.Tensor
-    """uint8 [B, H, W, 3]; beyond n, filling."""
+    """uint8 [B, H, W, 3], on the device; beyond n, filling."""
     faults: dict[int, str]
     """Images among these that cannot be read, by row number, and why."""
     is_last: bool
@@ -48,12 +52,12 @@ class Stream:
     preprocessing: Preprocessing
     batch_size: int
     threads: int
-    pin: bool = False
-    """Page-locked memory, from which a GPU takes batches while it computes."""
+    device: str = "cpu"
+    """Where views are made, and batches are: only whole images travel to a GPU, and its cores resize them."""
 
     def __iter__(self) -> Iterator[Batch]:
         pending: deque[tuple[Chunk, list[Slot], bool]] = deque()
-        with ThreadPoolExecutor(self.threads, "decode") as pool:
+        with ThreadPoolExecutor(self.threads, "decode", _give_way if self.device == "cpu" else None) as pool:
             try:
                 for batch in self._submitted(pool):
                     pending.append(batch)
@@ -77,19 +81,18 @@ class Stream:
                         yield chunk, slots, is_last
                         slots = []
 
-    def _make_views(self, image: Image) -> np.ndarray:
-        """All views of an image, uint8 [V, H, W, 3], from one decode."""
+    def _make_views(self, image: Image) -> torch.Tensor:
+        """All views of an image, uint8 [V, H, W, 3] on the device, from one decode."""
         pixels = image.load()
-        size = self.preprocessing.crop
-        views = np.empty((len(self.views), size, size, 3), np.uint8)
-        for number, view in enumerate(self.views):
-            views[number] = view.apply(pixels, self.preprocessing)
-        return views
+        if self.device == "cpu":
+            return torch.from_numpy(np.stack([view.apply(pixels, self.preprocessing) for view in self.views]))
+        whole = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(self.device)
+        return torch.stack([view.apply(whole, self.preprocessing) for view in self.views])
 
     def _collect(self, chunk: Chunk, slots: list[Slot], is_last: bool) -> Batch:
         size = self.preprocessing.crop
-        pixels = torch.zeros((self.batch_size, size, size, 3), dtype=torch.uint8, pin_memory=self.pin)
-        filled = pixels.numpy()
+        pixels = torch.empty((self.batch_size, size, size, 3), dtype=torch.uint8, device=self.device)
+        filled = pixels.numpy() if self.device == "cpu" else pixels  # NumPy copies without waiting for busy cores
         rows: list[int] = []
         views: list[int] = []
         faults: dict[int, str] = {}
@@ -101,4 +104,17 @@ class Stream:
                 continue
             rows.append(row)
             views.append(view)
+        filled[len(rows) :] = 0
         return Batch(chunk, np.array(rows, np.int64), np.array(views, np.int64), pixels, faults, is_last)
+
+
+def _give_way() -> None:
+    """Lower this thread's priority, on Linux, where threads have their own.
+
+    On a CPU decoding and the network share the cores. A network's threads wait for each other after every layer: a core
+    taken from one of them stops them all, so that decoding does best in the gaps.
+    """
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + 10)

@@ -35,6 +35,7 @@ class Work:
         self.total = len(self._missing())
         self.elsewhere = 0
         """Images that other processes have extracted meanwhile."""
+        self._held: list[Claim] = []
 
     def __iter__(self) -> Iterator[Chunk]:
         for rows in self._chunks():
@@ -44,6 +45,7 @@ class Work:
             # The claim first, then the look: whoever had it before has written before letting go.
             left = rows[self.store.missing(self.keys, [self.images[row] for row in rows])]
             self.elsewhere += len(rows) - len(left)
+            self._held = [each for each in self._held if each.is_held] + [claim]
             if len(left):
                 yield Chunk(left, claim)
             else:
@@ -59,6 +61,11 @@ class Work:
                     return True
             time.sleep(POLL_SECONDS)
         return False
+
+    def release(self) -> None:
+        """Let go of all chunks: where work broke off others may have them, and this process when it tries again."""
+        for claim in self._held:
+            claim.release()
 
     def _missing(self) -> np.ndarray:
         rows = self.store.missing(self.keys, self.images)

@@ -41,6 +41,10 @@ class StoreWriter(BasePredictionWriter):
         """Wait for the last chunk."""
         self._finish()
 
+    def close(self) -> None:
+        """Let the chunk in writing be finished, and the thread end."""
+        self.thread.shutdown(wait=True)
+
     def _finish(self) -> None:
         if self.writing:
             self.writing.result()

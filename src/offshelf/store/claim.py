@@ -24,9 +24,14 @@ class Claim:
 
     lock: Any = None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether there is something to release."""
+        return self.lock is not None and bool(self.lock.is_locked)
+
     def release(self) -> None:
         """Let others have it; twice is no error."""
-        if self.lock is not None and self.lock.is_locked:
+        if self.is_held:
             with contextlib.suppress(OSError):
                 Path(self.lock.lock_file).unlink(missing_ok=True)
             self.lock.release()

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import local
 
 import numpy as np
 
 from offshelf.errors import StoreError
+from offshelf.store.catalogue import Catalogue
 from offshelf.store.claim import Claim, claim
-from offshelf.store.index import Index, digest_rows
+from offshelf.store.index import digest_rows
 from offshelf.store.inventory import Use, note_use
 from offshelf.store.key import FeatureKey
-from offshelf.store.shard import SUFFIX, DamagedShardError, Shard, open_shard, write_shard
+from offshelf.store.shard import DamagedShardError, Shard, write_shard
 
 log = logging.getLogger(__name__)
 
@@ -24,40 +26,43 @@ class DiskStore:
     """`root`/<network digest>/<shard>: opening it reads the shards' headers; nothing else is state."""
 
     root: Path
-    _opened: dict[Path, Shard | None] = field(default_factory=dict, repr=False, compare=False)
-    """None: damaged, left out."""
-    _indices: dict[tuple[Path, ...], Index] = field(default_factory=dict, repr=False, compare=False)
+    _catalogues: dict[str, Catalogue] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root).expanduser().absolute())
 
+    def __reduce__(self) -> "tuple[type[DiskStore], tuple[Path]]":
+        return DiskStore, (self.root,)  # another process looks for itself
+
     def missing(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> np.ndarray:
         """See FeatureStore."""
         wanted = digest_rows(images)
-        self._look(keys[0].network)
+        catalogue = self._catalogue(keys[0])
+        catalogue.look()
         lacking = np.zeros(len(images), bool)
-        for index in {id(found): found for found in map(self._index, keys)}.values():
-            lacking |= index.find(wanted)[0] < 0
+        for key in catalogue.distinct([key.digest for key in keys]):
+            lacking |= catalogue.find(key, wanted)[1] < 0
         rows = np.flatnonzero(lacking)
         first = np.unique(wanted[rows], axis=0, return_index=True)[1] if len(rows) else rows
         return np.sort(rows[first]).astype(np.int64)
 
     def put(self, images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> None:
         """See FeatureStore."""
-        shard = write_shard(self._folder(next(iter(features)).network), images, features)
-        self._opened[shard.path] = shard
+        catalogue = self._catalogue(next(iter(features)))
+        catalogue.add(write_shard(catalogue.folder, images, features))
 
     def read(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> np.ndarray:
         """See FeatureStore."""
         wanted = digest_rows(images)
-        self._look(keys[0].network)
+        catalogue = self._catalogue(keys[0])
+        catalogue.look()
         parts = [part for number, key in enumerate(keys) for part in self._parts(number, key, wanted)]
         width = parts[0].shard.tensors[parts[0].key].shape[1] if parts else 0
         values = np.empty((len(images), len(keys), width), np.float32)
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             for damage in pool.map(lambda part: part.read(values), parts):
                 if damage:
-                    self._leave_out(damage[0], damage[1])
+                    catalogue.leave_out(*damage)
                     raise damage[1]
         return values
 
@@ -75,53 +80,21 @@ class DiskStore:
 
     def _parts(self, number: int, key: FeatureKey, wanted: np.ndarray) -> "list[_Part]":
         """What to read of which shard for one key."""
-        index = self._index(key)
-        shards, stored = index.find(wanted)
-        if (shards < 0).any():
-            name = wanted[np.flatnonzero(shards < 0)[0]].tobytes().hex()
+        shards, numbers, stored = self._catalogue(key).find(key.digest, wanted)
+        if (numbers < 0).any():
+            name = wanted[np.flatnonzero(numbers < 0)[0]].tobytes().hex()
             raise StoreError(f"No features of layer {key.module} for image {name[:12]} in {self.root}.")
-        order = np.argsort(shards, kind="stable")
-        cuts = np.flatnonzero(np.diff(shards[order])) + 1
+        order = np.argsort((numbers.astype(np.int64) << 32) | stored)
+        cuts = np.flatnonzero(np.diff(numbers[order])) + 1
         return [
-            _Part(index.shards[shards[rows[0]]], key.digest, number, rows, stored[rows])
+            _Part(shards[numbers[rows[0]]], key.digest, number, rows, stored[rows])
             for rows in np.split(order, cuts)
             if len(rows)
         ]
 
-    def _index(self, key: FeatureKey) -> Index:
-        """Index of all shards that hold the key, by name: where two hold an image, the first counts, always."""
+    def _catalogue(self, key: FeatureKey) -> Catalogue:
         folder = self._folder(key.network)
-        shards = [shard for path, shard in sorted(self._opened.items()) if shard and path.parent == folder]
-        holding = [shard for shard in shards if key.digest in shard.tensors]
-        paths = tuple(shard.path for shard in holding)
-        if paths not in self._indices:
-            self._indices[paths] = Index(holding)
-        return self._indices[paths]
-
-    def _look(self, network: str) -> None:
-        """Take in shards that have been finished since, by whichever process, and let go of those that are gone."""
-        folder = self._folder(network)
-        try:
-            paths = {Path(entry.path) for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)}
-        except FileNotFoundError:
-            paths = set()
-        except OSError as error:
-            raise StoreError(f"Could not read the feature store {self.root}: {error.strerror}.") from error
-        known = {path for path in self._opened if path.parent == folder}
-        if paths != known:
-            self._indices.clear()
-        for path in known - paths:
-            del self._opened[path]
-        for path in sorted(paths - known):
-            try:
-                self._opened[path] = open_shard(path)
-            except DamagedShardError as error:
-                self._leave_out(path, error)
-
-    def _leave_out(self, path: Path, error: DamagedShardError) -> None:
-        log.warning("%s", error)
-        self._opened[path] = None
-        self._indices.clear()
+        return self._catalogues.setdefault(folder.name, Catalogue(folder))
 
     def _folder(self, network: str) -> Path:
         return self.root / network[:32]
@@ -135,20 +108,42 @@ class _Part:
     key: str
     number: int
     rows: np.ndarray
+    """Where they go, int64 [n]."""
     stored: np.ndarray
+    """Where they are, int32 [n], ascending."""
 
     def read(self, values: np.ndarray) -> tuple[Path, DamagedShardError] | None:
         """Read into `values`, [N, K, D]; returns what is wrong with the shard."""
-        first, count = self.rows[0], len(self.rows)
-        steps = np.arange(count)
-        is_block = (
-            count == len(self.shard.images) and (self.stored == steps).all() and (self.rows - first == steps).all()
-        )
         try:
-            if is_block and values.shape[1] == 1:
-                self.shard.read(self.key, values[first : first + count, 0])
-            else:
-                values[self.rows, self.number] = self.shard.read(self.key)[self.stored]
+            self._read(values)
         except DamagedShardError as error:
             return self.shard.path, error
         return None
+
+    def _read(self, values: np.ndarray) -> None:
+        place, is_whole = _as_slice(self.rows), np.array_equal(self.stored, np.arange(len(self.shard.images)))
+        target = values[:, self.number]
+        if is_whole and isinstance(place, slice) and values.shape[1] == 1:
+            self.shard.read(self.key, target[place])
+            return
+        tensor = self.shard.read(self.key, _scratch(self.shard.tensors[self.key].shape))
+        target[place] = tensor if is_whole else tensor[self.stored]
+
+
+def _as_slice(rows: np.ndarray) -> "np.ndarray | slice":
+    """Row numbers that follow each other as a slice, which NumPy copies without looking at each."""
+    first, last = int(rows[0]), int(rows[-1])
+    follows = last - first + 1 == len(rows) and np.array_equal(rows, np.arange(first, last + 1))
+    return slice(first, last + 1) if follows else rows
+
+
+_OWN = local()
+
+
+def _scratch(shape: tuple[int, int]) -> np.ndarray:
+    """Room for a tensor, float32, which a thread uses again and again: new memory would have to be cleared first."""
+    size = shape[0] * shape[1]
+    room = getattr(_OWN, "room", np.empty(0, np.float32))
+    if len(room) < size:
+        room = _OWN.room = np.empty(size, np.float32)
+    return room[:size].reshape(shape)

@@ -24,6 +24,8 @@ from offshelf.errors import StoreError
 from offshelf.store.key import FeatureKey
 
 FORMAT = 2
+BEGIN = 4096
+"""Bytes read at once: a header of some layers and views."""
 SUFFIX = ".safetensors"
 
 
@@ -82,11 +84,12 @@ def open_shard(path: Path) -> Shard:
     """
     with _readable(path), path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
-        start = 8 + int.from_bytes(file.read(8), "little")
+        begin = file.read(BEGIN)
+        start = 8 + int.from_bytes(begin[:8], "little")
         if start > size:
             raise _damaged(path, "it is cut short")
         try:
-            header = json.loads(file.read(start - 8))
+            header = json.loads((begin + file.read(max(0, start - len(begin))))[8:start])
             about = json.loads(header.pop("__metadata__")["offshelf"])
             if about["format"] != FORMAT:
                 raise _damaged(path, f"it is of format {about['format']}, not {FORMAT}")

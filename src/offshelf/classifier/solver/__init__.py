@@ -32,7 +32,7 @@ def solve(
         from offshelf.classifier.solver.gram import Gram
 
         yield from pairwise.walk(Gram(rows_RD, problems.bias, problems.intercept_scaling), problems, Cs, tol)
-    elif rows <= min(GRAM_ROWS, max(FLAT * dims, 50)) and not on_gpu:
+    elif rows <= min(GRAM_ROWS, FLAT * dims) and not on_gpu:
         from offshelf.classifier.solver import dual
         from offshelf.classifier.solver.gram import Gram
 

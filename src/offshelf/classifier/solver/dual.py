@@ -76,7 +76,8 @@ class _Path:
             gap = relative_gap(primal, dual)
             since = np.where(gap < 0.9 * best, 0, since + 1)
             best = np.minimum(best, gap)
-            todo = (gap > tol) & ((since <= PATIENCE) | ~exact_KV)
+            patience = np.where(gap <= self.tol, 1, PATIENCE)
+            todo = (gap > tol) & ((since <= patience) | ~exact_KV)
             target = tol * np.maximum(dual, primal / 4) * (LOOSE if turn == 0 else 0.5)
             if todo.any():
                 self._improve(todo, target)

@@ -24,6 +24,8 @@ WIDTH = 1 << 28
 """Decision values (rows x problems) held at a time."""
 STEPS = 400
 """Newton steps at one C, at most."""
+EXACT, POLISHING = 1e-14, 40
+"""The gap that small problems are brought to where so many more steps suffice: rounding error."""
 WIDE, NARROWING = 0.5, 3.0
 """Width of the smoothed corner of the hinge, in margins, at first; and by what it shrinks with each new α⁰."""
 NARROW = 1e-4
@@ -76,6 +78,8 @@ class _Path:
         self.C, tol = C, self.tol / 2
         for _ in range(3):
             self._minimise(tol)
+            if self.rows.is_small:
+                self._minimise(EXACT, POLISHING)
             gap, decisions = self._certify()
             if (gap <= self.tol).all():
                 break
@@ -87,12 +91,12 @@ class _Path:
 
         return Solution(asked, decisions.reshape(-1, *self.shape), gap.reshape(self.shape), model)
 
-    def _minimise(self, tol: float) -> None:
+    def _minimise(self, tol: float, steps: int = STEPS) -> None:
         """Newton steps; problems whose gap is small are left alone."""
         todo = torch.arange(self.w.shape[1], device=self.rows.device)
         width = torch.full((len(todo),), WIDE, dtype=self.rows.dtype, device=self.rows.device)
         f = self.rows.times(self.w)
-        for _ in range(STEPS):
+        for _ in range(steps):
             part = _Part(self, todo, width)
             a, gradient, primal, dual = part.evaluate(self.w[:, todo], f)
             is_open = primal - dual > tol * primal

@@ -24,7 +24,8 @@ class Rows:
         self.source, self.device = rows_RD, torch.device(device)
         self.scale = _length(rows_RD)
         self.intercept = intercept / self.scale
-        self.dtype = torch.float64 if rows_RD.size <= SMALL else torch.float32
+        self.is_small = rows_RD.size <= SMALL
+        self.dtype = torch.float64 if self.is_small else torch.float32
         self.count, self.dims = rows_RD.shape[0], rows_RD.shape[1] + 1
         self.blocks = None
         if self._fits():
