@@ -76,7 +76,7 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not fits or not np.isfinite(weights).all() or (weights < 0).any():
             raise ValueError(f"sample_weight is {len(X)} finite numbers, none negative; got shape {weights.shape}.")
         if not weights.any():
-            raise ValueError("All samples have weight 0; at least one of each class needs a positive sample_weight.")
+            raise ValueError("All samples have a weight of zero; at least one of each class needs a positive one.")
         return X, y, weights
 
     def _check_settings(self) -> None:

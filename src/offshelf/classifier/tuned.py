@@ -1,6 +1,7 @@
 """Any scikit-learn classifier as a run's classifier, with one hyperparameter given or chosen by cross-validation."""
 
 import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -101,7 +102,9 @@ class Tuned:
         fitted = clone(self.estimator).set_params(**{self._key: self.values}, **search)
         views = values_NVD.shape[1]
         images = np.repeat(np.arange(len(targets_N)), views)
-        fitted.fit(rows(values_NVD), np.repeat(targets_N, views), groups=images)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*edge of the grid.*")  # the run's report says so
+            fitted.fit(rows(values_NVD), np.repeat(targets_N, views), groups=images)
         value = float(getattr(fitted, f"{self.parameter}_"))
         if len(self.values) == 1:
             return fitted, value, None
