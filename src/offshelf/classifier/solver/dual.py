@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from offshelf.classifier.solver.gram import Gram
-from offshelf.classifier.solver.problem import Problems, Solution, balance, relative_gap
+from offshelf.classifier.solver.problem import STRETCHES, Problems, Solution, balance, relative_gap
 
 ROUNDS = 60
 """Times that the rows are chosen anew, at most."""
@@ -28,9 +28,6 @@ NEAR = 0.1
 """Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
 COMPACT = 400
 """Up to so many rows, all are taken, and solved to rounding error in float64."""
-STRETCHES = (1.0, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4, 1 + 3e-4, 1 + 1e-3)
-"""Factors of w among which the best primal point is chosen: a hard margin that is short of 1 by a rounding error costs
-C times that error."""
 WIDTH = 1 << 23
 """Decision values (rows x problems) held at a time."""
 MULTIPLIER = 1e3
@@ -156,14 +153,14 @@ class _Path:
         e_RV, upper_RV = np.zeros_like(caps_RV), caps_RV
         if self.is_squared:
             np.divide(0.5, caps_RV, out=e_RV, where=caps_RV > 0)
-            upper_RV = np.where(caps_RV > 0, np.finfo(np.float32).max, 0)
+            upper_RV = np.where(caps_RV > 0, 1e30, 0)
         rows = self._rows(task, signs_R, e_RV, upper_RV)
         K_MM = compact(self.gram, rows)
         kappa = MULTIPLIER * max(1.0, 1 / self.C) if self.gram.is_free else self.gram.kappa
         y_M, moved = signs_R[rows].astype(np.float32), None
         for variant in np.flatnonzero(todo_V)[::-1]:
             start = self.beta[rows, task, variant]
-            e_M, upper_M = e_RV[rows, variant].astype(np.float32), upper_RV[rows, variant].astype(np.float32)
+            e_M, upper_M = e_RV[rows, variant].astype(np.float32), upper_RV[rows, variant]
             box, beta = Box(K_MM, kappa, e_M, upper_M, y_M), start.copy()
             gradient = self.decisions[rows, task, variant] - signs_R[rows] + e_RV[rows, variant] * beta
             gradient = gradient.astype(np.float32)

@@ -14,11 +14,11 @@ from numba import njit  # type: ignore[import-untyped]
 
 from offshelf.classifier.solver.gram import Gram
 from offshelf.classifier.solver.pairs import descend
-from offshelf.classifier.solver.problem import Problems, Solution
+from offshelf.classifier.solver.problem import STRETCHES, Problems, Solution
 
-ROUNDS = 30
+ROUNDS = 60
 """Times that the gradient is refreshed, at most."""
-STEPS = 30
+STEPS = 50
 """Steps a row in one round, at most."""
 MULTIPLIER = 1e3
 """κ of a free bias, in units of 1/C where that is more; see `dual`."""
@@ -126,19 +126,19 @@ def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
         for c in range(len(Cs)):
             C = Cs[c]
             caps = C * members[rows, variant]
-            e, upper = np.zeros(size, np.float32), caps.astype(np.float32)
+            e, upper = np.zeros(size, np.float32), caps.copy()
             if is_squared:
                 for i in range(size):
                     if caps[i] > 0:
-                        e[i], upper[i] = 0.5 / caps[i], np.float32(1e30)
+                        e[i], upper[i] = 0.5 / caps[i], 1e30
             if before > 0 and not is_squared:
                 beta *= _factor(K, kappa, y, beta, C / before)
             before = C
             multiplier = MULTIPLIER * max(1.0, 1 / C) if is_free else kappa
-            gap = 1.0
+            gap, stretch = 1.0, 1.0
             for _ in range(ROUNDS):
                 margins = _product(K, 0.0 if is_free else kappa, beta)
-                gap, scale = _gap(margins, offset, share, y, beta, e, caps, is_squared)
+                gap, scale, stretch = _gap(margins, offset, share, y, beta, e, caps, is_squared, tol)
                 if gap <= tol:
                     break
                 gradient = np.empty(size, np.float32)
@@ -146,14 +146,11 @@ def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
                     gradient[i] = margins[i] + offset - y[i] + e[i] * beta[i]
                 old = beta.sum()
                 descend(K, multiplier, e, upper, y, beta, gradient, 0.5 * tol * scale, STEPS * size + 100)
-                for i in range(size):
-                    alpha = max(y[i] * beta[i], 0.0)
-                    beta[i] = y[i] * (alpha if is_squared else min(alpha, caps[i]))
                 if is_free:
                     offset += multiplier * (beta.sum() - old)
                     _balance(beta)
-            betas[c, variant] = beta
-            offsets[c, variant] = offset
+            betas[c, variant] = stretch * beta
+            offsets[c, variant] = stretch * offset
             gaps[c, variant] = gap
 
 
@@ -175,18 +172,27 @@ def _product(K, kappa, beta):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _gap(margins, offset, share, y, beta, e, caps, is_squared):  # type: ignore[no-untyped-def]
-    """Relative gap, and the scale of the objectives for what is aimed at."""
-    quadratic, linear, squares, losses = 0.0, 0.0, 0.0, 0.0
+def _gap(margins, offset, share, y, beta, e, caps, is_squared, tol):  # type: ignore[no-untyped-def]
+    """Relative gap, the scale of the objectives for what is aimed at, and the factor of w with the best primal one."""
+    quadratic, linear, squares = 0.0, 0.0, 0.0
     for i in range(len(y)):
         quadratic += beta[i] * margins[i]
         linear += y[i] * beta[i]
         squares += e[i] * beta[i] * beta[i]
-        slack = max(1 - y[i] * (margins[i] + offset), 0.0)
-        losses += caps[i] * (slack * slack if is_squared else slack)
     dual = linear - quadratic / 2 - squares / 2
-    primal = quadratic / 2 + losses + (offset * offset / (2 * share) if share > 0 else 0.0)
-    return max(primal - dual, 0.0) / primal if primal > 0 else 0.0, max(dual, primal / 4)
+    norm = quadratic + (offset * offset / share if share > 0 else 0.0)
+    best, stretch = np.inf, 1.0
+    for factor in STRETCHES:
+        primal = factor * factor * norm / 2
+        for i in range(len(y)):
+            slack = max(1 - factor * y[i] * (margins[i] + offset), 0.0)
+            primal += caps[i] * (slack * slack if is_squared else slack)
+        if primal < best:
+            best, stretch = primal, factor
+        if is_squared or best - dual <= tol * best:
+            break
+    gap = max(best - dual, 0.0) / best if best > 0 else 0.0
+    return gap, max(dual, best / 4), stretch
 
 
 @_compiled
