@@ -6,12 +6,15 @@ import numpy as np
 from scipy.linalg import lapack
 
 from offshelf.classifier.solver.gram import Gram
-from offshelf.classifier.solver.pairs import descend, gather
+from offshelf.classifier.solver.pairs import complementarity, descend, gather
 
-TURNS = 60
+TURNS = 200
 """Bursts of greedy pairs, at most."""
-BURST = 1
-"""Steps a row before Newton's method is tried."""
+BURST = 0.3
+"""Steps a row between looks at which rows are active."""
+SETTLED = 2e-3
+"""The gap, as a share of the objective, from which Newton's method ends what greedy pairs have begun: before, the free
+rows still change too much for its steps."""
 CLOSE = 0.02
 """Rows at a bound whose gradient is further than this from leaving it are set aside."""
 WORTHWHILE = 0.75
@@ -32,22 +35,25 @@ class Box:
     upper_M: np.ndarray
     y_M: np.ndarray
 
-    def solve(self, beta_M: np.ndarray, gradient_M: np.ndarray, target: float) -> None:
-        """Improve β, float64, and its gradient, float32, in place until the gap is at most `target`, or for long."""
+    def solve(self, beta_M: np.ndarray, gradient_M: np.ndarray, target: float, scale: float) -> None:
+        """Improve β, float64, and its gradient, float32, in place until the gap is at most `target`, or for long.
+
+        `scale` is about what the objective will be.
+        """
         for _ in range(TURNS):
-            burst = BURST * len(beta_M) + 50
+            burst = int(BURST * len(beta_M)) + 50
             arguments = (self.K_MM, self.kappa, self.e_M, self.upper_M, self.y_M, beta_M, gradient_M)
             if descend(*arguments, target, burst) < burst:
                 return
             active = self._active(beta_M, gradient_M, CLOSE)
             if len(active) < WORTHWHILE * len(beta_M):
                 beta, gradient = beta_M[active], gradient_M[active]
-                self._part(active).solve(beta, gradient, target / 2)
+                self._part(active).solve(beta, gradient, target / 2, scale)
                 moved = np.zeros_like(beta_M)
                 moved[active] = beta - beta_M[active]
-            else:
-                moved = self._newton(beta_M, gradient_M)
-            self.follow(moved, beta_M, gradient_M)
+                self.follow(moved, beta_M, gradient_M)
+            elif complementarity(*arguments[2:]) < SETTLED * scale:
+                self.follow(self._newton(beta_M, gradient_M), beta_M, gradient_M)
 
     def follow(self, moved_M: np.ndarray, beta_M: np.ndarray, gradient_M: np.ndarray) -> None:
         """Move β in a direction, in place, as far as that is of use and the bounds allow."""

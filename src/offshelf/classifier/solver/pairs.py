@@ -14,7 +14,7 @@ a maximum of integers is one that compilers vectorise.
 """
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 
 BLOCK = 256
 TINY = np.float32(1e-7)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 
 from offshelf.classifier.solver.gram import Gram
 from offshelf.classifier.solver.pairs import descend
@@ -113,45 +113,58 @@ def _walk_pairs(kernel, data, starts, first, betas, offsets, gaps):  # type: ign
 
 @_compiled
 def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
-    rows, y, members, is_squared, Cs, tol = data
-    betas, offsets, gaps = out
     products, shift, kappa, is_free, share = kernel
+    rows, y, members, is_squared, Cs, tol = data
     size = len(rows)
     K = np.empty((size, size), np.float32)
     for i in range(size):
         for j in range(size):
             K[i, j] = products[rows[i], rows[j]] + (shift[rows[i]] + shift[rows[j]])
     for variant in range(members.shape[1]):
-        beta, offset, before = np.zeros(size), 0.0, 0.0
-        for c in range(len(Cs)):
-            C = Cs[c]
-            caps = C * members[rows, variant]
-            e, upper = np.zeros(size, np.float32), caps.copy()
-            if is_squared:
-                for i in range(size):
-                    if caps[i] > 0:
-                        e[i], upper[i] = 0.5 / caps[i], 1e30
-            if before > 0 and not is_squared:
-                beta *= _factor(K, kappa, y, beta, C / before)
-            before = C
-            multiplier = MULTIPLIER * max(1.0, 1 / C) if is_free else kappa
-            gap, stretch = 1.0, 1.0
-            for _ in range(ROUNDS):
-                margins = _product(K, 0.0 if is_free else kappa, beta)
-                gap, scale, stretch = _gap(margins, offset, share, y, beta, e, caps, is_squared, tol)
-                if gap <= tol:
-                    break
-                gradient = np.empty(size, np.float32)
-                for i in range(size):
-                    gradient[i] = margins[i] + offset - y[i] + e[i] * beta[i]
-                old = beta.sum()
-                descend(K, multiplier, e, upper, y, beta, gradient, 0.5 * tol * scale, STEPS * size + 100)
-                if is_free:
-                    offset += multiplier * (beta.sum() - old)
-                    _balance(beta)
-            betas[c, variant] = stretch * beta
-            offsets[c, variant] = stretch * offset
-            gaps[c, variant] = gap
+        _walk_variant((K, kappa, is_free, share), (y, members[rows, variant], is_squared, Cs, tol), variant, out)
+
+
+@_compiled
+def _walk_variant(kernel, data, variant, out):  # type: ignore[no-untyped-def]
+    K, kappa, is_free, _ = kernel
+    y, weights, is_squared, Cs, tol = data
+    betas, offsets, gaps = out
+    beta, offset = np.zeros(len(y)), 0.0
+    for c in range(len(Cs)):
+        caps = Cs[c] * weights
+        e, upper = np.zeros(len(y), np.float32), caps.copy()
+        if is_squared:
+            for i in np.flatnonzero(caps):
+                e[i], upper[i] = 0.5 / caps[i], 1e30
+        elif c > 0:
+            beta *= _factor(K, 0.0 if is_free else kappa, y, beta, Cs[c] / Cs[c - 1])
+        multiplier = MULTIPLIER * max(1.0, 1 / Cs[c]) if is_free else kappa
+        offset, gap, stretch = _solve_at(kernel, (y, e, caps, upper, is_squared, tol), beta, offset, multiplier)
+        betas[c, variant] = stretch * beta
+        offsets[c, variant] = stretch * offset
+        gaps[c, variant] = gap
+
+
+@_compiled
+def _solve_at(kernel, data, beta, offset, multiplier):  # type: ignore[no-untyped-def]
+    """Solve at one C, β in place. Returns b, the gap, and the factor of w with the best primal objective."""
+    K, kappa, is_free, share = kernel
+    y, e, caps, upper, is_squared, tol = data
+    gap, stretch = 1.0, 1.0
+    gradient = np.empty(len(y), np.float32)
+    for _ in range(ROUNDS):
+        margins = _product(K, 0.0 if is_free else kappa, beta)
+        gap, scale, stretch = _gap(margins, offset, share, y, beta, e, caps, is_squared, tol)
+        if gap <= tol:
+            break
+        for i in range(len(y)):
+            gradient[i] = margins[i] + offset - y[i] + e[i] * beta[i]
+        old = beta.sum()
+        descend(K, multiplier, e, upper, y, beta, gradient, 0.5 * tol * scale, STEPS * len(y) + 100)
+        if is_free:
+            offset += multiplier * (beta.sum() - old)
+            _balance(beta)
+    return offset, gap, stretch
 
 
 @_compiled
