@@ -95,7 +95,9 @@ class LinearSVMCV(LinearSVMBase):
         """Choose C, and fit to all rows.
 
         Args:
-            X, y, sample_weight: As LinearSVM.fit.
+            X: float [R, D]; see LinearSVM.fit.
+            y: Classes [R], or an indicator matrix [R, K] of several labels.
+            sample_weight: [R] or, for several labels, [R, K], where 0 leaves a row out of one class.
             groups: [R]; rows of a group are views of one image: they are in one fold, and scored by the sum of their
                 decision values.
 
@@ -141,7 +143,11 @@ class LinearSVMCV(LinearSVMBase):
         labels = _first(y, images)
         folds = (StratifiedKFold if y.ndim == 1 else KFold)(self.cv, shuffle=True, random_state=self.random_state)
         of_images = folds.split(labels, labels if y.ndim == 1 else None)
-        return [(np.flatnonzero(np.isin(images, train)), np.flatnonzero(np.isin(images, test))) for train, test in of_images]
+
+        def rows(part: np.ndarray) -> np.ndarray:
+            return np.flatnonzero(np.isin(images, part))
+
+        return [(rows(train), rows(test)) for train, test in of_images]
 
     def _score(self, y: np.ndarray, weights: np.ndarray, decisions_RP: np.ndarray) -> Any:
         """A number, or one for each class."""
@@ -150,7 +156,9 @@ class LinearSVMCV(LinearSVMBase):
         if self.scoring == "accuracy":
             return np.mean(self.labels_of(decisions_RP) == y)
         if self.scoring != "average_precision" or self.kind_ == "ovo":
-            raise ValueError(f"scoring is accuracy, a function or, save for pairs, average_precision; got {self.scoring!r}.")
+            raise ValueError(
+                f"scoring is accuracy, a function or, save for pairs, average_precision; got {self.scoring!r}."
+            )
         from sklearn.metrics import average_precision_score
 
         positive = self._encoding().signs(y) > 0

@@ -7,9 +7,9 @@ the dual; Li, Sun, Toh, SIAM J. Optim. 2018): around multipliers α⁰, with m =
 
 then take a as the new α⁰. The squared hinge is the case δ = 0, e = 1/2C, U = ∞, of which one minimisation is enough.
 Each a is feasible for the dual, and w_a = X'(y a) falls out of the gradient, w − w_a, so that every step comes with the
-gap. Newton's system, I + X' diag(0 < a < U)/(e + δ) X, is solved by conjugate gradients, preconditioned by I + ρ X'X with
-each problem's own ρ, which one eigendecomposition serves for all problems and values of C. A product with the rows
-serves all problems at once.
+gap. Newton's system, I + X' diag(0 < a < U)/(e + δ) X, is solved by conjugate gradients, preconditioned by I + ρ X'X
+with each problem's own ρ, which one eigendecomposition serves for all problems and values of C. A product with the
+rows serves all problems at once.
 """
 
 from collections.abc import Iterator, Sequence
