@@ -163,7 +163,7 @@ class _Path:
         y_M, moved = signs_R[rows].astype(np.float32), None
         for variant in np.flatnonzero(todo_V)[::-1]:
             start = self.beta[rows, task, variant]
-            e_M, upper_M = e_RV[rows, variant].astype(np.float32), upper_RV[rows, variant].astype(np.float32)
+            e_M, upper_M = e_RV[rows, variant].astype(np.float32), upper_RV[rows, variant]
             box, beta = Box(K_MM, kappa, e_M, upper_M, y_M), start.copy()
             gradient = self.decisions[rows, task, variant] - signs_R[rows] + e_RV[rows, variant] * beta
             gradient = gradient.astype(np.float32)

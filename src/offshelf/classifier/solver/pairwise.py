@@ -126,11 +126,11 @@ def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
         for c in range(len(Cs)):
             C = Cs[c]
             caps = C * members[rows, variant]
-            e, upper = np.zeros(size, np.float32), caps.astype(np.float32)
+            e, upper = np.zeros(size, np.float32), caps.copy()
             if is_squared:
                 for i in range(size):
                     if caps[i] > 0:
-                        e[i], upper[i] = 0.5 / caps[i], np.float32(1e30)
+                        e[i], upper[i] = 0.5 / caps[i], 1e30
             if before > 0 and not is_squared:
                 beta *= _factor(K, kappa, y, beta, C / before)
             before = C
