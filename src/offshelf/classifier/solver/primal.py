@@ -13,6 +13,7 @@ rows serves all problems at once.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -36,6 +37,9 @@ SOLVED = 0.3
 """Length of the gradient, in roots of the gap, at which new multipliers are taken."""
 SEARCHES = 14
 """Halvings along a step."""
+LIGHT = 1 << 24
+"""Multiplications in a product with the rows up to which one thread is faster: threads wait for each other, and where
+the cores are busy, for milliseconds."""
 
 
 def walk(rows: Rows, problems: Problems, Cs: Sequence[float], tol: float) -> Iterator[tuple[slice, Solution]]:
@@ -47,7 +51,21 @@ def walk(rows: Rows, problems: Problems, Cs: Sequence[float], tol: float) -> Ite
         chosen = slice(start, min(start + group, tasks))
         path = _Path(rows, eigen, problems.tasks(chosen), tol)
         for C in sorted(Cs):
-            yield chosen, path.solve(C)
+            with _threads(rows.count * rows.dims * path.w.shape[1]):
+                solution = path.solve(C)
+            yield chosen, solution
+
+
+@contextmanager
+def _threads(multiplications: int) -> Iterator[None]:
+    """One, for light work."""
+    before = torch.get_num_threads()
+    try:
+        if multiplications <= LIGHT:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Path:
