@@ -102,7 +102,7 @@ class _Path:
             if (gap <= self.tol).all():
                 break
             tol /= 10
-        whole = self.w.double().cpu().numpy().reshape(-1, *self.shape)[..., -1]
+        whole = self.w.double().cpu().numpy().reshape(-1, *self.shape)[..., -1].copy()  # w goes on to the next C
 
         def model() -> tuple[np.ndarray, np.ndarray]:
             return whole[:-1] / self.rows.scale, whole[-1] * self.rows.intercept
