@@ -104,6 +104,7 @@ class LinearSVMCV(LinearSVMBase):
         Raises:
             ValueError: settings or data that do not fit.
         """
+        self._check_search()
         X, y, weights = self._check(X, y, sample_weight)
         Cs = sorted({float(C) for C in self.Cs})
         images = np.arange(len(X)) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -130,6 +131,12 @@ class LinearSVMCV(LinearSVMBase):
         self.C_ = np.array(Cs)[best] if self.select == "per_class" else Cs[best[0]]
         self._keep([_pick([found[C][number] for C in Cs], best) for number in range(len(found[Cs[0]]))])
         return self
+
+    def _check_search(self) -> None:
+        if self.select not in ("joint", "per_class"):
+            raise ValueError(f"select is one of joint, per_class; got {self.select!r}.")
+        if len(self.Cs) == 0:
+            raise ValueError("Cs is one or more positive numbers; it is empty.")
 
     def _splits(self, y: np.ndarray, images: np.ndarray) -> list[Split]:
         """Training and held-out rows of each fold."""
@@ -175,6 +182,8 @@ class LinearSVMCV(LinearSVMBase):
         self.cv_results_ = {
             "C": np.array(Cs), "mean_test_score": by_fold.mean(axis=1), "std_test_score": by_fold.std(axis=1), **curve
         }  # fmt: skip
+        if self.select == "per_class" and scores_CFK.shape[2] != len(self.classes_):
+            raise ValueError(f"select=per_class needs a score for each class; scoring={self.scoring!r} gives one for all.")
         scores = scores_CFK if self.select == "per_class" else by_fold[:, :, None]
         mean, std = np.nanmean(scores, axis=1), np.nanstd(scores, axis=1)
         best = mean.argmax(axis=0)

@@ -35,6 +35,8 @@ GRADIENTS, ACCURACY = 60, 0.1
 """Conjugate gradient steps for a Newton step, at most; and how far they reduce the residual."""
 SOLVED = 0.3
 """Length of the gradient, in roots of the gap, at which new multipliers are taken."""
+ROUNDING = 1e-12
+"""Share of all weight that a sum of weights may be off by."""
 SEARCHES = 14
 """Halvings along a step."""
 LIGHT = 1 << 24
@@ -159,15 +161,20 @@ class _Path:
 
 
 def _best_bias(signs: np.ndarray, caps: np.ndarray, decisions: np.ndarray, is_squared: bool) -> np.ndarray:
-    """What to add to the bias for the least losses: where their derivative changes sign, by halving, [P]."""
-    corners = np.where(caps > 0, signs - decisions, 0)
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    for _ in range(60):
-        middle = (low + high) / 2
-        slack = 1 - signs * (decisions + middle)
-        pull = (signs * caps * (2 * np.maximum(slack, 0) if is_squared else slack > 0)).sum(axis=0)
-        low, high = np.where(pull > 0, middle, low), np.where(pull > 0, high, middle)
-    result: np.ndarray = (low + high) / 2
+    """What to add to the bias for the least losses, [P]: where their derivative changes sign, by halving.
+
+    Where it is 0 on an interval (hinge, and as much weight on one side as on the other), its middle, as in libsvm.
+    """
+    corners, ends = np.where(caps > 0, signs - decisions, 0), []
+    for flat in (-ROUNDING * caps.sum(axis=0), ROUNDING * caps.sum(axis=0)):
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        for _ in range(60):
+            middle = (low + high) / 2
+            slack = 1 - signs * (decisions + middle)
+            pull = (signs * caps * (2 * np.maximum(slack, 0) if is_squared else slack > 0)).sum(axis=0)
+            low, high = np.where(pull > flat, middle, low), np.where(pull > flat, high, middle)
+        ends.append((low + high) / 2)
+    result: np.ndarray = (ends[0] + ends[1]) / 2
     return result
 
 
