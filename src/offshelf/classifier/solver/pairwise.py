@@ -24,6 +24,8 @@ MULTIPLIER = 1e3
 """κ of a free bias, in units of 1/C where that is more; see `dual`."""
 CHUNK = 64
 """Pairs a thread takes at a time."""
+COMPACT, EXACT = 400, 1e-17
+"""Up to so many rows, products are float64, and the gap that is aimed at is rounding error; see `dual`."""
 WIDTH = 1 << 24
 """Decision values (rows x pairs) held at a time."""
 
@@ -70,11 +72,14 @@ class _Pairs:
         offsets, gaps = np.zeros((2, *betas.shape[:2], len(signs_PR)))
         share = self.gram.bias_share if self.gram.is_free else 0.0
         is_squared = self.problems.loss == "squared_hinge"
-        kernel = (self.gram.products_RR, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
+        is_small = len(self.gram.products_RR) <= COMPACT
+        aim = EXACT if is_small else self.tol
+        products = self.gram.centred_RD @ self.gram.centred_RD.T if is_small else self.gram.products_RR
+        kernel = (products, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
 
         def work(first: int) -> None:
             chunk = starts[first : min(first + CHUNK, len(signs_PR)) + 1]
-            data = (row, y, members, is_squared, self.Cs, self.tol)
+            data = (row, y, members, is_squared, self.Cs, (self.tol, aim))
             _walk_pairs(kernel, data, chunk, first, betas, offsets, gaps)
 
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
@@ -104,29 +109,30 @@ class _Pairs:
 
 @_compiled
 def _walk_pairs(kernel, data, starts, first, betas, offsets, gaps):  # type: ignore[no-untyped-def]
-    rows, y, members, is_squared, Cs, tol = data
+    rows, y, members, is_squared, Cs, tols = data
     for number in range(len(starts) - 1):
         part = slice(starts[number], starts[number + 1])
         out = (betas[:, :, part], offsets[:, :, first + number], gaps[:, :, first + number])
-        _walk_pair(kernel, (rows[part], y[part], members, is_squared, Cs, tol), out)
+        _walk_pair(kernel, (rows[part], y[part], members, is_squared, Cs, tols), out)
 
 
 @_compiled
 def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
-    rows, y, members, is_squared, Cs, tol = data
+    rows, y, members, is_squared, Cs, (tol, aim) = data
     betas, offsets, gaps = out
     products, shift, kappa, is_free, share = kernel
     size = len(rows)
-    K = np.empty((size, size), np.float32)
+    K = np.empty((size, size), products.dtype)
     for i in range(size):
         for j in range(size):
             K[i, j] = products[rows[i], rows[j]] + (shift[rows[i]] + shift[rows[j]])
+    single = K.astype(np.float32)
     for variant in range(members.shape[1]):
         beta, offset, before = np.zeros(size), 0.0, 0.0
         for c in range(len(Cs)):
             C = Cs[c]
             caps = C * members[rows, variant]
-            e, upper = np.zeros(size, np.float32), caps.copy()
+            e, upper = np.zeros(size), caps.copy()
             if is_squared:
                 for i in range(size):
                     if caps[i] > 0:
@@ -134,18 +140,20 @@ def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
             if before > 0 and not is_squared:
                 beta *= _factor(K, kappa, y, beta, C / before)
             before = C
+            e32 = e.astype(np.float32)
             multiplier = MULTIPLIER * max(1.0, 1 / C) if is_free else kappa
-            gap = 1.0
+            gap, best = 1.0, np.inf
             for _ in range(ROUNDS):
                 margins = _product(K, 0.0 if is_free else kappa, beta)
                 gap, scale = _gap(margins, offset, share, y, beta, e, caps, is_squared)
-                if gap <= tol:
+                if gap <= aim or (gap <= tol and gap > 0.5 * best):
                     break
+                best = min(best, gap)
                 gradient = np.empty(size, np.float32)
                 for i in range(size):
                     gradient[i] = margins[i] + offset - y[i] + e[i] * beta[i]
                 old = beta.sum()
-                descend(K, multiplier, e, upper, y, beta, gradient, 0.5 * tol * scale, STEPS * size + 100)
+                descend(single, multiplier, e32, upper, y, beta, gradient, 0.5 * aim * scale, STEPS * size + 100)
                 for i in range(size):
                     alpha = max(y[i] * beta[i], 0.0)
                     beta[i] = y[i] * (alpha if is_squared else min(alpha, caps[i]))
