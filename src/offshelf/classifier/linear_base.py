@@ -58,7 +58,7 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.labels_of(X @ self.coef_.T + self.intercept_)
 
     def labels_of(self, decisions: np.ndarray) -> np.ndarray:
-        """Classes of decision values, [R] for two classes, else [R, P]: also of values summed over views of an image."""
+        """Classes of decision values, [R] for two classes, else [R, P]: also of values summed over an image's views."""
         return self._encoding().labels(decisions, self.ovo_decision == "votes")
 
     def _encoding(self) -> Encoding:

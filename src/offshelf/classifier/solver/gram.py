@@ -47,7 +47,7 @@ class Gram:
         return self._with_mean(self.centred_RD @ (self.centred_RD.T @ beta_RP), beta_RP)
 
     def model(self, beta_RP: "np.ndarray | csc_array", offset_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """w [D, P] and b [P] for rows as they were given, from β and a free bias for centred rows: float64."""
+        """Weights [D, P] and biases [P] for rows as given, from β and a free bias for centred rows: float64."""
         total = np.asarray(beta_RP.sum(axis=0))
         centred = (beta_RP.T @ self.centred_RD).T
         bias = offset_P - self.mean_D @ centred if self.is_free else self.bias_share * total

@@ -6,8 +6,8 @@ It minimises a quadratic over a box,
 
 the dual of a linear SVM with signs y (hinge: U = C, e = 0; squared hinge: U = ∞, e = 1/2C; the bias is in κ). Each
 step takes the row that violates its optimality most and the partner with which it gains most, as libsvm does (Fan,
-Chen, Lin, JMLR 2005, working set selection 2), and solves for the two exactly. The gradient is kept in float32, β and
-the two-variable problem in float64; who calls refreshes the gradient from accurate products.
+Chen, Lin, JMLR 2005, working set selection 2), and solves for the two exactly. The gradient is kept in float32, β, its
+bounds and the two-variable problem in float64; who calls refreshes the gradient from accurate products.
 
 Scores are compared through their bits: for numbers that are not negative, float32 and int32 have the same order, and
 a maximum of integers is one that compilers vectorise.
@@ -38,7 +38,8 @@ def gather(gram_NN: np.ndarray, shift_N: np.ndarray, rows_M: np.ndarray, out_MM:
 def descend(K_MM, kappa, e_M, upper_M, y_M, beta_M, gradient_M, target, max_steps):  # type: ignore[no-untyped-def]
     """Improve β in place until the gap is at most `target`; the gradient, (K + κ11' + diag e)β − y, goes with it.
 
-    K and what has no other type are float32; β and its bounds are float64. Rows with upper bound 0 stay where they are.
+    K and what has no other type are float32; β and its bounds are float64: were the bounds rounded, rows at theirs would
+    be moved off it here and back by the caller, for ever. Rows with upper bound 0 stay where they are.
 
     Returns:
         Steps taken.

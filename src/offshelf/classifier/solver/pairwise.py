@@ -24,6 +24,8 @@ MULTIPLIER = 1e3
 """κ of a free bias, in units of 1/C where that is more; see `dual`."""
 CHUNK = 64
 """Pairs a thread takes at a time."""
+COMPACT, EXACT = 400, 1e-17
+"""Up to so many rows, products are float64, and the gap that is aimed at is rounding error; see `dual`."""
 WIDTH = 1 << 24
 """Decision values (rows x pairs) held at a time."""
 
@@ -70,11 +72,14 @@ class _Pairs:
         offsets, gaps = np.zeros((2, *betas.shape[:2], len(signs_PR)))
         share = self.gram.bias_share if self.gram.is_free else 0.0
         is_squared = self.problems.loss == "squared_hinge"
-        kernel = (self.gram.products_RR, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
+        is_small = len(self.gram.products_RR) <= COMPACT
+        aim = EXACT if is_small else self.tol
+        products = self.gram.centred_RD @ self.gram.centred_RD.T if is_small else self.gram.products_RR
+        kernel = (products, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
 
         def work(first: int) -> None:
             chunk = starts[first : min(first + CHUNK, len(signs_PR)) + 1]
-            data = (row, y, members, is_squared, self.Cs, self.tol)
+            data = (row, y, members, is_squared, self.Cs, (self.tol, aim))
             _walk_pairs(kernel, data, chunk, first, betas, offsets, gaps)
 
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
@@ -104,42 +109,44 @@ class _Pairs:
 
 @_compiled
 def _walk_pairs(kernel, data, starts, first, betas, offsets, gaps):  # type: ignore[no-untyped-def]
-    rows, y, members, is_squared, Cs, tol = data
+    rows, y, members, is_squared, Cs, tols = data
     for number in range(len(starts) - 1):
         part = slice(starts[number], starts[number + 1])
         out = (betas[:, :, part], offsets[:, :, first + number], gaps[:, :, first + number])
-        _walk_pair(kernel, (rows[part], y[part], members, is_squared, Cs, tol), out)
+        _walk_pair(kernel, (rows[part], y[part], members, is_squared, Cs, tols), out)
 
 
 @_compiled
 def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
     products, shift, kappa, is_free, share = kernel
-    rows, y, members, is_squared, Cs, tol = data
+    rows, y, members, is_squared, Cs, tols = data
     size = len(rows)
-    K = np.empty((size, size), np.float32)
+    K = np.empty((size, size), products.dtype)
     for i in range(size):
         for j in range(size):
             K[i, j] = products[rows[i], rows[j]] + (shift[rows[i]] + shift[rows[j]])
+    single = K.astype(np.float32)
     for variant in range(members.shape[1]):
-        _walk_variant((K, kappa, is_free, share), (y, members[rows, variant], is_squared, Cs, tol), variant, out)
+        data_of_variant = (y, members[rows, variant], is_squared, Cs, tols)
+        _walk_variant((K, single, kappa, is_free, share), data_of_variant, variant, out)
 
 
 @_compiled
 def _walk_variant(kernel, data, variant, out):  # type: ignore[no-untyped-def]
-    K, kappa, is_free, _ = kernel
-    y, weights, is_squared, Cs, tol = data
+    K, _, kappa, is_free, _ = kernel
+    y, weights, is_squared, Cs, tols = data
     betas, offsets, gaps = out
     beta, offset = np.zeros(len(y)), 0.0
     for c in range(len(Cs)):
         caps = Cs[c] * weights
-        e, upper = np.zeros(len(y), np.float32), caps.copy()
+        e, upper = np.zeros(len(y)), caps.copy()
         if is_squared:
             for i in np.flatnonzero(caps):
                 e[i], upper[i] = 0.5 / caps[i], 1e30
         elif c > 0:
             beta *= _factor(K, 0.0 if is_free else kappa, y, beta, Cs[c] / Cs[c - 1])
         multiplier = MULTIPLIER * max(1.0, 1 / Cs[c]) if is_free else kappa
-        offset, gap, stretch = _solve_at(kernel, (y, e, caps, upper, is_squared, tol), beta, offset, multiplier)
+        offset, gap, stretch = _solve_at(kernel, (y, e, caps, upper, is_squared, tols), beta, offset, multiplier)
         betas[c, variant] = stretch * beta
         offsets[c, variant] = stretch * offset
         gaps[c, variant] = gap
@@ -148,19 +155,20 @@ def _walk_variant(kernel, data, variant, out):  # type: ignore[no-untyped-def]
 @_compiled
 def _solve_at(kernel, data, beta, offset, multiplier):  # type: ignore[no-untyped-def]
     """Solve at one C, β in place. Returns b, the gap, and the factor of w with the best primal objective."""
-    K, kappa, is_free, share = kernel
-    y, e, caps, upper, is_squared, tol = data
-    gap, stretch = 1.0, 1.0
-    gradient = np.empty(len(y), np.float32)
+    K, single, kappa, is_free, share = kernel
+    y, e, caps, upper, is_squared, (tol, aim) = data
+    gap, best, stretch = 1.0, np.inf, 1.0
+    e_single, gradient = e.astype(np.float32), np.empty(len(y), np.float32)
     for _ in range(ROUNDS):
         margins = _product(K, 0.0 if is_free else kappa, beta)
         gap, scale, stretch = _gap(margins, offset, share, y, beta, e, caps, is_squared, tol)
-        if gap <= tol:
+        if gap <= aim or (gap <= tol and gap > 0.5 * best):
             break
+        best = min(best, gap)
         for i in range(len(y)):
             gradient[i] = margins[i] + offset - y[i] + e[i] * beta[i]
         old = beta.sum()
-        descend(K, multiplier, e, upper, y, beta, gradient, 0.5 * tol * scale, STEPS * len(y) + 100)
+        descend(single, multiplier, e_single, upper, y, beta, gradient, 0.5 * aim * scale, STEPS * len(y) + 100)
         if is_free:
             offset += multiplier * (beta.sum() - old)
             _balance(beta)

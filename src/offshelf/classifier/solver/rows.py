@@ -14,7 +14,7 @@ SMALL = 1 << 24
 
 
 class Rows:
-    """X, scaled to length 1, with a column for the bias, in blocks: float32, or float64 where it is small, on one device.
+    """X, scaled to length 1, with a column for the bias, in blocks on one device: float32, float64 where it is small.
 
     A memory-mapped array of any float type stays on disk; each product reads it once from end to end.
     """
