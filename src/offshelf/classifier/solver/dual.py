@@ -1,0 +1,218 @@
+"""The dual solver: a walk over C in one Gram matrix, for all tasks and folds together.
+
+At each C, starting from the last one's β scaled by its best factor: the rows that may matter in any fold of a task are
+brought together in a small Gram matrix; they are solved there, the whole first, so that the folds can start from what
+changed in it; products with all rows, for all problems at once, show which rows were missed, and the gaps.
+
+A free bias is found by the method of multipliers: f = Kβ + b + κΣβ, and after each solution b grows by κΣβ (Bertsekas,
+Constrained Optimization and Lagrange Multiplier Methods, 1982); then β is scaled to Σβ = 0, so that the gap is one of
+the problem with the constraint.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from offshelf.classifier.solver.gram import Gram
+from offshelf.classifier.solver.problem import STRETCHES, Problems, Solution, balance, relative_gap
+
+ROUNDS = 60
+"""Times that the rows are chosen anew, at most."""
+PATIENCE = 4
+"""Rounds without a smaller gap before float32 products give way to float64 ones, or the search is given up."""
+LOOSE = 300
+"""Factor of the tolerance in the first round, whose rows are a guess."""
+NEAR = 0.1
+"""Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
+COMPACT = 400
+"""Up to so many rows, all are taken, and solved to rounding error in float64."""
+Lead = tuple[np.ndarray, np.ndarray]
+"""What changed in the whole: β and the decision values, [R, K] or [R]."""
+WIDTH = 1 << 23
+"""Decision values (rows x problems) held at a time."""
+MULTIPLIER = 1e3
+"""κ of a free bias, in units of 1/C where that is more."""
+
+
+def walk(gram: Gram, problems: Problems, Cs: Sequence[float], tol: float) -> Iterator[tuple[slice, Solution]]:
+    """Solve all problems at each C, upwards, tasks in groups that fit into memory.
+
+    Yields:
+        Which tasks, and their solution at one C.
+    """
+    rows, tasks, variants = problems.shape
+    group = max(1, WIDTH // (rows * variants))
+    for start in range(0, tasks, group):
+        chosen = slice(start, min(start + group, tasks))
+        path = _Path(gram, problems.tasks(chosen), tol)
+        for C in sorted(Cs):
+            yield chosen, path.solve(C)
+
+
+class _Path:
+    """The state of a walk: β and the decision values Kβ + b of all problems; C in the units of the Gram matrix."""
+
+    def __init__(self, gram: Gram, problems: Problems, tol: float) -> None:
+        self.gram, self.problems, self.tol = gram, problems, tol
+        self.is_squared = problems.loss == "squared_hinge"
+        self.is_small = problems.shape[0] <= COMPACT
+        self.signs_RK1 = problems.signs_RK[:, :, None].astype(np.float64)
+        self.beta = np.zeros(problems.shape)
+        self.decisions = np.zeros(problems.shape)
+        self.offset_KV = np.zeros(problems.shape[1:])
+        self.C = 0.0
+
+    def solve(self, C: float) -> Solution:
+        """Go on to a larger C: first the whole of each task, then its folds, which start from what changed in it."""
+        self._rescale(C * self.gram.scale**2)
+        beta, decisions = self.beta[:, :, -1].copy(), self.decisions[:, :, -1].copy()
+        gap, stretch = self._converge(slice(-1, None), None)
+        if self.beta.shape[2] > 1:
+            lead = (self.beta[:, :, -1] - beta, self.decisions[:, :, -1] - decisions)
+            of_folds = self._converge(slice(0, -1), lead)
+            gap, stretch = (np.concatenate(both, axis=1) for both in zip(of_folds, (gap, stretch), strict=True))
+        return self._solution(C, stretch, gap)
+
+    def _converge(self, variants: slice, lead: Lead | None) -> tuple[np.ndarray, np.ndarray]:
+        """Rounds of improvement and inspection of some variants. Returns their gaps and the best factors of w."""
+        exact = np.full(self.offset_KV[:, variants].shape, self.is_small)
+        best, since = np.full(exact.shape, np.inf), np.zeros(exact.shape, int)
+        tol = 1e-15 if self.is_small else self.tol
+        for turn in range(ROUNDS):
+            primal, dual, stretch = self._objectives(variants)
+            gap = relative_gap(primal, dual)
+            since = np.where(gap < 0.9 * best, 0, since + 1)
+            best = np.minimum(best, gap)
+            todo = (gap > tol) & ((since <= np.where(gap <= self.tol, 1, PATIENCE)) | ~exact)
+            if todo.any():
+                scale = np.maximum(dual, primal / 4)
+                target = tol * scale * (LOOSE if turn == 0 and lead is None else 0.5)
+                self._improve(variants, todo, np.stack([target, scale], axis=-1), lead if turn == 0 else None)
+            elif lead is not None or exact.all():
+                break
+            newly = ~exact & ((since > PATIENCE / 2) | (lead is None and not todo.any()))
+            since[newly] = 0
+            exact |= newly
+            self._decide(variants, todo | newly, exact)
+        return gap, stretch
+
+    def _rescale(self, C: float) -> None:
+        """Scale β by the best factor that the new bounds allow."""
+        if self.C:
+            linear, quadratic, squares = self._terms(C)
+            factor = np.ones_like(linear)
+            np.divide(linear, quadratic + squares, out=factor, where=quadratic + squares > 0)
+            factor = np.clip(factor, 0, None if self.is_squared else C / self.C)
+            self.beta *= factor
+            self.decisions = factor * (self.decisions - self.offset_KV) + self.offset_KV
+        self.C = C
+
+    def _terms(self, C: float, variants: slice = slice(None)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """y'β, β'Kβ and β' diag(e) β, each [K, V]."""
+        beta, offset = self.beta[:, :, variants], self.offset_KV[:, variants]
+        linear = np.einsum("rkv,rko->kv", beta, self.signs_RK1)
+        quadratic = np.einsum("rkv,rkv->kv", beta, self.decisions[:, :, variants]) - offset * beta.sum(axis=0)
+        if not self.is_squared:
+            return linear, quadratic, np.zeros_like(linear)
+        weights = self.problems.weights_RK
+        inverse = np.divide(0.5 / C, weights, out=np.zeros_like(weights), where=weights > 0)
+        inverse = np.broadcast_to(inverse[:, :, None], self.signs_RK1.shape)
+        return linear, quadratic, np.einsum("rkv,rkv,rko->kv", beta, beta, inverse)
+
+    def _objectives(self, variants: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Primal and dual objective, and the factor of w with the best primal one, each [K, V]."""
+        linear, quadratic, squares = self._terms(self.C, variants)
+        dual = linear - quadratic / 2 - squares / 2
+        offset = self.offset_KV[:, variants]
+        norm = quadratic + offset**2 / self.gram.bias_share if self.gram.is_free else quadratic
+        margins = self.signs_RK1 * self.decisions[:, :, variants]
+        members = self.problems.members_RV[:, None, variants]
+        weights_RK1 = (self.problems.weights_RK * (self.problems.signs_RK != 0))[:, :, None]
+        primal, stretch = np.full(dual.shape, np.inf), np.ones(dual.shape)
+        for factor in STRETCHES:
+            slack = np.maximum(1 - factor * margins, 0) * members
+            losses = np.einsum("rkv,rko->kv", slack * slack if self.is_squared else slack, weights_RK1)
+            value = factor**2 * norm / 2 + self.C * losses
+            stretch, primal = np.where(value < primal, factor, stretch), np.minimum(value, primal)
+            if self.is_squared or (relative_gap(primal, dual) <= self.tol).all():
+                break
+        return primal, dual, stretch
+
+    def _decide(self, variants: slice, columns: np.ndarray, exact: np.ndarray) -> None:
+        beta, decisions, offset = self.beta[:, :, variants], self.decisions[:, :, variants], self.offset_KV[:, variants]
+        if self.gram.is_free:
+            balance(beta)
+        for which, decide in ((columns & ~exact, self.gram.decide), (columns & exact, self.gram.decide_exactly)):
+            if which.any():
+                decisions[:, which] = decide(beta[:, which]) + offset[which]
+
+    def _improve(self, variants: slice, todo: np.ndarray, targets: np.ndarray, lead: Lead | None) -> None:
+        from threadpoolctl import threadpool_limits
+
+        numbers = np.arange(self.beta.shape[2])[variants]
+
+        def work(task: int) -> None:
+            chosen = todo[task]
+            self._improve_task(
+                int(task),
+                numbers[chosen],
+                targets[task, chosen],
+                (lead[0][:, task], lead[1][:, task]) if lead else None,
+            )
+
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            list(pool.map(work, np.flatnonzero(todo.any(axis=1))))
+
+    def _improve_task(self, task: int, variants: np.ndarray, targets: np.ndarray, lead: Lead | None) -> None:
+        """Solve some variants of a task on the rows that may matter in one of them."""
+        from offshelf.classifier.solver.box import Box, compact
+
+        signs_R = self.signs_RK1[:, task, 0]
+        caps_RV = self.problems.caps(task, self.C)[:, variants]
+        e_RV, upper_RV = np.zeros_like(caps_RV), caps_RV
+        if self.is_squared:
+            np.divide(0.5, caps_RV, out=e_RV, where=caps_RV > 0)
+            upper_RV = np.where(caps_RV > 0, 1e30, 0)
+        beta_RV, decisions_RV = self.beta[:, task, variants], self.decisions[:, task, variants]
+        rows = np.arange(len(signs_R))
+        if not self.is_small:
+            rows = _matter((signs_R[:, None], upper_RV, e_RV, beta_RV, decisions_RV), lead)
+        K_MM = compact(self.gram, rows)
+        kappa = MULTIPLIER * max(1.0, 1 / self.C) if self.gram.is_free else self.gram.kappa
+        y_M = signs_R[rows].astype(np.float32)
+        for number, variant in enumerate(variants):
+            upper_M, start = upper_RV[rows, number], beta_RV[rows, number]
+            box, beta = Box(K_MM, kappa, e_RV[rows, number].astype(np.float32), upper_M, y_M), start.copy()
+            gradient = (decisions_RV[rows, number] - signs_R[rows] + e_RV[rows, number] * beta).astype(np.float32)
+            if lead:
+                box.follow(lead[0][rows], beta, gradient)
+            box.solve(beta, gradient, *targets[number])
+            self.beta[rows, task, variant] = y_M * np.clip(y_M * beta, 0, upper_M)
+            if self.gram.is_free:
+                self.offset_KV[task, variant] += kappa * (beta - start).sum()  # Σ β was 0
+
+    def _solution(self, C: float, stretch: np.ndarray, gap: np.ndarray) -> Solution:
+        whole, offset, factor = self.beta[:, :, -1].copy(), self.offset_KV[:, -1].copy(), stretch[:, -1]
+
+        def model() -> tuple[np.ndarray, np.ndarray]:
+            weights, bias = self.gram.model(whole, offset)
+            return weights * factor, bias * factor
+
+        return Solution(C, self.decisions * stretch, gap, model)
+
+
+def _matter(state_RV: tuple[np.ndarray, ...], lead: Lead | None) -> np.ndarray:
+    """Rows that are not firmly at a bound in all variants, or change as the whole has changed."""
+    signs, upper, e, beta, decisions = state_RV
+    if lead:
+        decisions = decisions + lead[1][:, None]
+        beta = signs * np.clip(signs * (beta + lead[0][:, None]), 0, upper)
+    alpha = signs * beta
+    lack = 1 - signs * decisions - e * alpha
+    near = NEAR * decisions.std()
+    fixed = ((alpha <= 0) & (lack < -near)) | ((alpha >= upper) & (lack > near))
+    if lead:
+        fixed &= (lead[0] == 0)[:, None]
+    return np.flatnonzero(((upper > 0) & ~fixed).any(axis=1))
