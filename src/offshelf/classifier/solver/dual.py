@@ -24,8 +24,10 @@ PATIENCE = 4
 """Rounds without a smaller gap before float32 products give way to float64 ones, or the search is given up."""
 LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
-NEAR = 0.1
+NEAR = 0.05
 """Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
+MOST = 0.9
+"""From this share of the rows on, all are taken, which saves their copy."""
 COMPACT = 400
 """Up to so many rows, all are taken, and solved to rounding error in float64."""
 Lead = tuple[np.ndarray, np.ndarray]
@@ -167,7 +169,7 @@ class _Path:
 
     def _improve_task(self, task: int, variants: np.ndarray, targets: np.ndarray, lead: Lead | None) -> None:
         """Solve some variants of a task on the rows that may matter in one of them."""
-        from offshelf.classifier.solver.box import Box, compact
+        from offshelf.classifier.solver.box import Box, square
 
         signs_R = self.signs_RK1[:, task, 0]
         caps_RV = self.problems.caps(task, self.C)[:, variants]
@@ -179,7 +181,7 @@ class _Path:
         rows = np.arange(len(signs_R))
         if not self.is_small:
             rows = _matter((signs_R[:, None], upper_RV, e_RV, beta_RV, decisions_RV), lead)
-        K_MM = compact(self.gram, rows)
+        K_MM = square(self.gram.products_RR, rows)
         kappa = MULTIPLIER * max(1.0, 1 / self.C) if self.gram.is_free else self.gram.kappa
         y_M = signs_R[rows].astype(np.float32)
         for number, variant in enumerate(variants):
@@ -215,4 +217,5 @@ def _matter(state_RV: tuple[np.ndarray, ...], lead: Lead | None) -> np.ndarray:
     fixed = ((alpha <= 0) & (lack < -near)) | ((alpha >= upper) & (lack > near))
     if lead:
         fixed &= (lead[0] == 0)[:, None]
-    return np.flatnonzero(((upper > 0) & ~fixed).any(axis=1))
+    rows = np.flatnonzero(((upper > 0) & ~fixed).any(axis=1))
+    return rows if len(rows) < MOST * len(upper) else np.arange(len(upper))

@@ -26,12 +26,12 @@ _exact = njit(nogil=True, cache=True)
 
 
 @_compiled
-def gather(gram_NN: np.ndarray, shift_N: np.ndarray, rows_M: np.ndarray, out_MM: np.ndarray) -> None:
-    """Rows and columns of the Gram matrix, G_ij + s_i + s_j, side by side in float32."""
+def gather(matrix_RR: np.ndarray, rows_M: np.ndarray, out_MM: np.ndarray) -> None:
+    """Some rows of a matrix, and the same columns, side by side."""
     for i in range(len(rows_M)):
-        row, out, shift = gram_NN[rows_M[i]], out_MM[i], shift_N[rows_M[i]]
+        row, out = matrix_RR[rows_M[i]], out_MM[i]
         for j in range(len(rows_M)):
-            out[j] = row[rows_M[j]] + (shift + shift_N[rows_M[j]])
+            out[j] = row[rows_M[j]]
 
 
 @_exact
