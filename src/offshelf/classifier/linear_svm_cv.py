@@ -183,7 +183,9 @@ class LinearSVMCV(LinearSVMBase):
             "C": np.array(Cs), "mean_test_score": by_fold.mean(axis=1), "std_test_score": by_fold.std(axis=1), **curve
         }  # fmt: skip
         if self.select == "per_class" and scores_CFK.shape[2] != len(self.classes_):
-            raise ValueError(f"select=per_class needs a score for each class; scoring={self.scoring!r} gives one for all.")
+            raise ValueError(
+                f"select=per_class needs a score for each class; scoring={self.scoring!r} gives one for all."
+            )
         scores = scores_CFK if self.select == "per_class" else by_fold[:, :, None]
         mean, std = np.nanmean(scores, axis=1), np.nanstd(scores, axis=1)
         best = mean.argmax(axis=0)
