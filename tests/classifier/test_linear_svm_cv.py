@@ -108,7 +108,7 @@ def test_given_split():
 @EDGE
 @pytest.mark.parametrize("select", ["per_class", "joint"])
 def test_average_precision_as_VISSL(select):
-    """Class by class, C by C, fold by fold, difficult rows left out of training and scores; VISSL's 880 fits in small."""
+    """Class by class, C by C, fold by fold, difficult rows left out of training and scores; as VISSL's 880."""
     random = np.random.default_rng(1)
     values, _ = blobs(90, 2, seed=7)
     labels = (values[:, :4] + 2 * random.normal(size=(90, 4)) > 0.5).astype(int)
