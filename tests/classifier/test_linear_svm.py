@@ -246,6 +246,8 @@ def test_memory_mapped_halves(tmp_path, rows, settings):
     values, targets = blobs(rows, 3, dims=40)
     mapped = np.memmap(tmp_path / "values", np.float16, "w+", shape=values.shape)
     mapped[:] = values
+    mapped.flush()
+    mapped = np.memmap(tmp_path / "values", np.float16, "r", shape=values.shape)
     settings = {"C": 0.1, "tol": 1e-7, **settings}
     ours = LinearSVM(**settings).fit(mapped, targets)
     theirs = LinearSVM(**settings).fit(np.array(mapped, np.float64), targets)

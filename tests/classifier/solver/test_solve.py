@@ -163,6 +163,8 @@ def test_streamed_rows(tmp_path, monkeypatch, loss):
     values, problems = made(450, 60, loss, "penalised")
     mapped = np.memmap(tmp_path / "values", np.float16, "w+", shape=values.shape)
     mapped[:] = values
+    mapped.flush()
+    mapped = np.memmap(tmp_path / "values", np.float16, "r", shape=values.shape)
     inside = np.array(mapped, np.float64)
     streamed, resident = Rows(mapped, 1.5, "cpu"), Rows(inside, 1.5, "cpu")
     random = np.random.default_rng(0)
