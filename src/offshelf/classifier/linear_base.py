@@ -100,9 +100,10 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         short, count, worst = 0, 0, 0.0
         for chosen, solution in solve(X, problems, Cs, self.tol, self.device, pairs=encoding.kind == "ovo"):
-            short += int((solution.gap_KV > self.tol).sum())
-            count += solution.gap_KV.size
-            worst = max(worst, float(solution.gap_KV.max()))
+            gap_KV = np.nan_to_num(solution.gap_KV, nan=np.inf)
+            short += int((gap_KV > self.tol).sum())
+            count += gap_KV.size
+            worst = max(worst, float(gap_KV.max()))
             yield chosen, solution
         self.n_problems_ = count
         if short:

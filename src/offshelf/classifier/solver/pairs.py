@@ -38,8 +38,8 @@ def gather(matrix_RR: np.ndarray, rows_M: np.ndarray, out_MM: np.ndarray) -> Non
 def descend(K_MM, kappa, e_M, upper_M, y_M, beta_M, gradient_M, target, max_steps):  # type: ignore[no-untyped-def]
     """Improve β in place until the gap is at most `target`; the gradient, (K + κ11' + diag e)β − y, goes with it.
 
-    K and what has no other type are float32; β and its bounds are float64: were the bounds rounded, rows at them would
-    be moved off it here and back by the caller, for ever. Rows with upper bound 0 stay where they are.
+    K and what has no other type are float32; β and its bounds are float64: with rounded bounds, rows at theirs would be
+    moved off it here and back by the caller, for ever. Rows with upper bound 0 stay where they are.
 
     Returns:
         Steps taken.

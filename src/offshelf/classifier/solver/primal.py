@@ -213,6 +213,9 @@ class _Part:
         values, basis = self.path.eigen
         share = weights.mean(dim=0)
         divisor = 1 + values.clamp_min(0)[:, None] * share
+        # A free bias has no curvature where no row is free: one that moves decision values by at most a margin.
+        flat = (1 - self.path.penalised) * torch.where(share > 0, 0.0, self.caps.sum(dim=0) * self.rows.intercept**2)
+        curved = self.path.penalised + flat
 
         def precondition(residual: torch.Tensor) -> torch.Tensor:
             return basis @ ((basis.T @ residual) / divisor)
@@ -222,7 +225,7 @@ class _Part:
         p, rz = z.clone(), (residual * z).sum(dim=0)
         goal = ACCURACY * residual.norm(dim=0)
         for _ in range(GRADIENTS):
-            Hp = self.path.penalised * p + self.rows.curvature(weights, p)
+            Hp = curved * p + self.rows.curvature(weights, p)
             size = rz / (p * Hp).sum(dim=0).clamp_min(1e-30)
             size = torch.where(residual.norm(dim=0) > goal, size, 0.0)
             x += size * p

@@ -77,9 +77,10 @@ class Solution:
 
 
 def relative_gap(primal: np.ndarray, dual: np.ndarray) -> np.ndarray:
-    """(primal − dual) / primal, 0 where nothing is lost (no rows)."""
+    """(primal − dual) / primal, 0 where nothing is lost (no rows); infinite where either is no number."""
     difference = np.maximum(primal - dual, 0)
-    return np.divide(difference, primal, out=np.zeros_like(difference), where=primal > 0)
+    gap = np.divide(difference, primal, out=np.zeros_like(difference), where=primal > 0)
+    return np.where(np.isfinite(primal) & np.isfinite(dual), gap, np.inf)
 
 
 def balance(beta: np.ndarray) -> None:

@@ -85,7 +85,8 @@ class Rows:
 
     def _block(self, part: slice) -> torch.Tensor:
         block = torch.empty(part.stop - part.start, self.dims, dtype=self.dtype, device=self.device)
-        block[:, :-1] = torch.from_numpy(np.ascontiguousarray(self.source[part])).to(self.device)
+        values = np.require(self.source[part], requirements=("C", "W"))  # PyTorch warns of what is read-only
+        block[:, :-1] = torch.from_numpy(values).to(self.device)
         block[:, :-1] /= self.scale
         block[:, -1] = self.intercept
         return block
