@@ -57,6 +57,7 @@ class _Path:
     """The state of a walk: β and the decision values Kβ + b of all problems; C in the units of the Gram matrix."""
 
     def __init__(self, gram: Gram, problems: Problems, tol: float) -> None:
+        gram.absorb()
         self.gram, self.problems, self.tol = gram, problems, tol
         self.is_squared = problems.loss == "squared_hinge"
         self.is_small = problems.shape[0] <= COMPACT

@@ -36,25 +36,33 @@ class Gram:
         self.kappa = 0.0 if self.is_free else float(self.mean_D @ self.mean_D) + share
         single = self.centred_RD.astype(np.float32)
         self.products_RR = single @ single.T
-        """Z_ij + u_i + u_j, float32."""
-        if not self.is_free:
+        """Z, or after `absorb` all of K save κ: float32."""
+        self.is_absorbed = self.is_free
+
+    def absorb(self) -> np.ndarray:
+        """Add u_i + u_j to Z, in place: a little less exact than to add them to what Z gives, but done once."""
+        if not self.is_absorbed:
             shift = self.shift_R.astype(np.float32)
             self.products_RR += shift
             self.products_RR += shift[:, None]
+            self.is_absorbed = True
+        return self.products_RR
 
     def decide(self, beta_RP: np.ndarray) -> np.ndarray:
         """K β by products in float32: float64 [R, P]."""
         decisions = (self.products_RR @ beta_RP.astype(np.float32)).astype(np.float64)
-        return decisions + self.kappa * beta_RP.sum(axis=0)
+        return decisions + self.kappa * beta_RP.sum(axis=0) if self.is_absorbed else self._shifted(decisions, beta_RP)
 
     def decide_exactly(self, beta_RP: np.ndarray) -> np.ndarray:
         """K β in float64, from the rows themselves: [R, P]."""
-        decisions = self.centred_RD @ (self.centred_RD.T @ beta_RP)
-        if not self.is_free:
-            total = beta_RP.sum(axis=0)
-            decisions += self.shift_R[:, None] * total
-            decisions += self.shift_R @ beta_RP + self.kappa * total
-        return decisions
+        return self._shifted(self.centred_RD @ (self.centred_RD.T @ beta_RP), beta_RP)
+
+    def _shifted(self, decisions_RP: np.ndarray, beta_RP: np.ndarray) -> np.ndarray:
+        """With what the mean and the bias add to Z β."""
+        if self.is_free:
+            return decisions_RP
+        total = beta_RP.sum(axis=0)
+        return decisions_RP + self.shift_R[:, None] * total + (self.shift_R @ beta_RP + self.kappa * total)
 
     def model(self, beta_RP: "np.ndarray | csc_array", offset_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights [D, P] and biases [P] for rows as given, from β and a free bias for centred rows: float64."""

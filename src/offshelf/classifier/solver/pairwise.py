@@ -74,11 +74,8 @@ class _Pairs:
         is_squared = self.problems.loss == "squared_hinge"
         is_small = len(self.gram.products_RR) <= COMPACT
         aim = EXACT if is_small else self.tol
-        products = self.gram.products_RR
-        if is_small:
-            shift = self.gram.shift_R
-            products = self.gram.centred_RD @ self.gram.centred_RD.T + (shift + shift[:, None])
-        kernel = (products, self.gram.kappa, self.gram.is_free, share)
+        products = self.gram.centred_RD @ self.gram.centred_RD.T if is_small else self.gram.products_RR
+        kernel = (products, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
 
         def work(first: int) -> None:
             chunk = starts[first : min(first + CHUNK, len(signs_PR)) + 1]
@@ -121,13 +118,13 @@ def _walk_pairs(kernel, data, starts, first, betas, offsets, gaps):  # type: ign
 
 @_compiled
 def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
-    products, kappa, is_free, share = kernel
+    products, shift, kappa, is_free, share = kernel
     rows, y, members, is_squared, Cs, tols = data
     size = len(rows)
-    K = np.empty((size, size), products.dtype)
+    K = np.empty((size, size))
     for i in range(size):
         for j in range(size):
-            K[i, j] = products[rows[i], rows[j]]
+            K[i, j] = products[rows[i], rows[j]] + (shift[rows[i]] + shift[rows[j]])
     single = K.astype(np.float32)
     for variant in range(members.shape[1]):
         data_of_variant = (y, members[rows, variant], is_squared, Cs, tols)
