@@ -9,6 +9,8 @@ from offshelf.classifier.solver.problem import Bias
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
+ROUNDING = 1e-13
+"""Rows that differ by a smaller share of their length are equal."""
 UNBOUNDED = 1e8
 """A penalised bias whose share of the kernel is larger than this is as good as free."""
 
@@ -26,7 +28,8 @@ class Gram:
         mean = rows_RD.mean(axis=0, dtype=np.float64)
         centred = rows_RD - mean
         lengths = np.einsum("rd,rd->r", centred, centred)
-        self.scale = float(np.sqrt(lengths.mean())) or float(np.linalg.norm(mean)) or 1.0
+        spread, level = float(np.sqrt(lengths.mean())), float(np.linalg.norm(mean))
+        self.scale = (spread if spread > ROUNDING * level else level) or 1.0
         self.mean_D, self.centred_RD = mean / self.scale, np.divide(centred, self.scale, out=centred)
         share = 0.0 if bias == "none" else (intercept_scaling / self.scale) ** 2
         self.is_free = bias == "free" or share > UNBOUNDED
