@@ -43,7 +43,8 @@ def walked(method, values, problems, Cs=CS, tol=TOL):
     if method == "primal":
         walk = in_primal.walk(Rows(values, intercept, "cpu"), problems, Cs, tol)
     else:
-        gram = Gram(values, problems.bias, problems.intercept_scaling)
+        dtype = np.float32 if method == "dual" else np.float64
+        gram = Gram(values, problems.bias, problems.intercept_scaling, dtype)
         walk = (in_dual if method == "dual" else pairwise).walk(gram, problems, Cs, tol)
     solutions = [solution for chosen, solution in walk]
     assert [solution.C for solution in solutions] == sorted(Cs)

@@ -7,7 +7,7 @@ import numpy as np
 from offshelf.classifier.solver.problem import Bias, Loss, Problems, Solution
 
 GRAM_ROWS = 20_000
-"""Most training rows for which the Gram matrix is held: 1.6 GB in float32."""
+"""Most training rows for which the Gram matrix is held: 1.6 GB in float32, for pairs of classes 3.2 GB in float64."""
 FLAT = 2
 """With more rows a dimension, the primal solver is the better one."""
 
@@ -31,7 +31,8 @@ def solve(  # noqa: PLR0913
         from offshelf.classifier.solver import pairwise
         from offshelf.classifier.solver.gram import Gram
 
-        yield from pairwise.walk(Gram(rows_RD, problems.bias, problems.intercept_scaling), problems, Cs, tol)
+        gram = Gram(rows_RD, problems.bias, problems.intercept_scaling, np.float64)
+        yield from pairwise.walk(gram, problems, Cs, tol)
     elif rows <= min(GRAM_ROWS, FLAT * dims) and not on_gpu:
         from offshelf.classifier.solver import dual
         from offshelf.classifier.solver.gram import Gram

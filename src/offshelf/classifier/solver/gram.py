@@ -23,7 +23,9 @@ class Gram:
     length 1 on average: C̃ = C σ² and β̃ = β σ² for rows of length σ. With a free bias Σ β = 0, and only Z is left.
     """
 
-    def __init__(self, rows_RD: np.ndarray, bias: Bias, intercept_scaling: float = 1.0) -> None:
+    def __init__(
+        self, rows_RD: np.ndarray, bias: Bias, intercept_scaling: float = 1.0, dtype: type[np.floating] = np.float32
+    ) -> None:
         """Rows are float32 or float64."""
         mean = rows_RD.mean(axis=0, dtype=np.float64)
         centred = rows_RD - mean
@@ -37,23 +39,23 @@ class Gram:
         """s² in these units: what b² / 2 is divided by."""
         self.shift_R = np.zeros(len(rows_RD)) if self.is_free else self.centred_RD @ self.mean_D
         self.kappa = 0.0 if self.is_free else float(self.mean_D @ self.mean_D) + share
-        single = self.centred_RD.astype(np.float32)
+        single = self.centred_RD.astype(dtype, copy=False)
         self.products_RR = single @ single.T
-        """Z, or after `absorb` all of K save κ: float32."""
+        """Z, or after `absorb` all of K save κ: of the given type."""
         self.is_absorbed = self.is_free
 
     def absorb(self) -> np.ndarray:
         """Add u_i + u_j to Z, in place: a little less exact than to add them to what Z gives, but done once."""
         if not self.is_absorbed:
-            shift = self.shift_R.astype(np.float32)
+            shift = self.shift_R.astype(self.products_RR.dtype)
             self.products_RR += shift
             self.products_RR += shift[:, None]
             self.is_absorbed = True
         return self.products_RR
 
     def decide(self, beta_RP: np.ndarray) -> np.ndarray:
-        """K β by products in float32: float64 [R, P]."""
-        decisions = (self.products_RR @ beta_RP.astype(np.float32)).astype(np.float64)
+        """K β by products in the matrix' own type: float64 [R, P]."""
+        decisions = (self.products_RR @ beta_RP.astype(self.products_RR.dtype)).astype(np.float64)
         return decisions + self.kappa * beta_RP.sum(axis=0) if self.is_absorbed else self._shifted(decisions, beta_RP)
 
     def decide_exactly(self, beta_RP: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ MULTIPLIER = 1e3
 CHUNK = 64
 """Pairs a thread takes at a time."""
 COMPACT, EXACT = 400, 1e-17
-"""Up to so many rows, products are float64, and the gap that is aimed at is rounding error; see `dual`."""
+"""Up to so many rows, the gap that is aimed at is rounding error; see `dual`."""
 WIDTH = 1 << 24
 """Decision values (rows x pairs) held at a time."""
 
@@ -74,8 +74,7 @@ class _Pairs:
         is_squared = self.problems.loss == "squared_hinge"
         is_small = len(self.gram.products_RR) <= COMPACT
         aim = EXACT if is_small else self.tol
-        products = self.gram.centred_RD @ self.gram.centred_RD.T if is_small else self.gram.products_RR
-        kernel = (products, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
+        kernel = (self.gram.products_RR, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
 
         def work(first: int) -> None:
             chunk = starts[first : min(first + CHUNK, len(signs_PR)) + 1]
@@ -87,7 +86,7 @@ class _Pairs:
         return _Solved(pair, row, betas, offsets, gaps)
 
     def solution(self, C: float, solved: _Solved, number: int) -> Solution:
-        """One value of C; with folds, decision values on all rows by products in float32."""
+        """One value of C; with folds, decision values on all rows."""
         beta_VN, offset_VP = solved.betas_CVN[number], solved.offsets_CVP[number]
         rows, pairs = len(self.gram.products_RR), offset_VP.shape[1]
 
@@ -99,7 +98,7 @@ class _Pairs:
 
         decisions = np.zeros((rows, pairs, 0))
         if len(beta_VN) > 1:
-            beta = np.zeros((rows, pairs, len(beta_VN)), np.float32)
+            beta = np.zeros((rows, pairs, len(beta_VN)))
             beta[solved.row_N, solved.pair_N] = beta_VN.T
             decisions = self.gram.decide(beta.reshape(rows, -1)).reshape(beta.shape)
             decisions += offset_VP.T if self.gram.is_free else 0.0
