@@ -25,7 +25,9 @@ MULTIPLIER = 1e3
 CHUNK = 64
 """Pairs a thread takes at a time."""
 COMPACT, EXACT = 400, 1e-17
-"""Up to so many rows, products are float64, and the gap that is aimed at is rounding error; see `dual`."""
+"""Up to so many rows, the gap that is aimed at is rounding error; see `dual`."""
+DOUBLE = 4096
+"""Up to so many rows, products are float64: for a large C, a gap of float32 ones may be claimed too small by 1e-4."""
 WIDTH = 1 << 24
 """Decision values (rows x pairs) held at a time."""
 
@@ -72,9 +74,9 @@ class _Pairs:
         offsets, gaps = np.zeros((2, *betas.shape[:2], len(signs_PR)))
         share = self.gram.bias_share if self.gram.is_free else 0.0
         is_squared = self.problems.loss == "squared_hinge"
-        is_small = len(self.gram.products_RR) <= COMPACT
-        aim = EXACT if is_small else self.tol
-        products = self.gram.centred_RD @ self.gram.centred_RD.T if is_small else self.gram.products_RR
+        rows = len(self.gram.products_RR)
+        aim = EXACT if rows <= COMPACT else self.tol
+        products = self.gram.centred_RD @ self.gram.centred_RD.T if rows <= DOUBLE else self.gram.products_RR
         kernel = (products, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
 
         def work(first: int) -> None:
