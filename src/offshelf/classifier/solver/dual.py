@@ -88,7 +88,7 @@ class _Path:
             gap = relative_gap(primal, dual)
             since = np.where(gap < 0.9 * best, 0, since + 1)
             best = np.minimum(best, gap)
-            todo = (gap > tol) & ((since <= np.where(gap <= self.tol, 1, PATIENCE)) | ~exact)
+            todo = (gap > tol) & ((since <= np.where(gap <= self.tol, 2, PATIENCE)) | ~exact)
             if todo.any():
                 scale = np.maximum(dual, primal / 4)
                 target = tol * scale * (LOOSE if turn == 0 and lead is None else 0.5)
