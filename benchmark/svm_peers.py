@@ -70,6 +70,8 @@ class Peer:
     name: str
     settings: dict[str, Any]
     seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    """CPU seconds, which what else runs on the machine changes less."""
     short: int = 0
     """Fits that hit the limit of iterations."""
     models: dict[tuple[int, int, int], tuple[np.ndarray, float]] = field(default_factory=dict)
@@ -96,9 +98,10 @@ class Peer:
         model = (SVC if kernel else LinearSVC)(C=C, **self.settings)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            start = time.perf_counter()
+            start, busy = time.perf_counter(), time.thread_time()
             model.fit(given, y)
-            spent = time.perf_counter() - start
+            spent, busy = time.perf_counter() - start, time.thread_time() - busy
+        self.cpu.append(busy)
         if kernel:
             beta = np.zeros(len(rows))
             beta[model.support_] = model.dual_coef_[0]
