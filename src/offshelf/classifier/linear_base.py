@@ -58,7 +58,7 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.labels_of(X @ self.coef_.T + self.intercept_)
 
     def labels_of(self, decisions: np.ndarray) -> np.ndarray:
-        """Classes of decision values, [R] for two classes, else [R, P]: also of values summed over views of an image."""
+        """Classes of decision values, [R] for two classes, else [R, P]: also of values summed over an image's views."""
         return self._encoding().labels(decisions, self.ovo_decision == "votes")
 
     def _encoding(self) -> Encoding:
@@ -100,9 +100,10 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         short, count, worst = 0, 0, 0.0
         for chosen, solution in solve(X, problems, Cs, self.tol, self.device, pairs=encoding.kind == "ovo"):
-            short += int((solution.gap_KV > self.tol).sum())
-            count += solution.gap_KV.size
-            worst = max(worst, float(solution.gap_KV.max()))
+            gap_KV = np.nan_to_num(solution.gap_KV, nan=np.inf)
+            short += int((gap_KV > self.tol).sum())
+            count += gap_KV.size
+            worst = max(worst, float(gap_KV.max()))
             yield chosen, solution
         self.n_problems_ = count
         if short:

@@ -95,13 +95,16 @@ class LinearSVMCV(LinearSVMBase):
         """Choose C, and fit to all rows.
 
         Args:
-            X, y, sample_weight: As LinearSVM.fit.
+            X: float [R, D]; see LinearSVM.fit.
+            y: Classes [R], or an indicator matrix [R, K] of several labels.
+            sample_weight: [R] or, for several labels, [R, K], where 0 leaves a row out of one class.
             groups: [R]; rows of a group are views of one image: they are in one fold, and scored by the sum of their
                 decision values.
 
         Raises:
             ValueError: settings or data that do not fit.
         """
+        self._check_search()
         X, y, weights = self._check(X, y, sample_weight)
         Cs = sorted({float(C) for C in self.Cs})
         images = np.arange(len(X)) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -129,6 +132,12 @@ class LinearSVMCV(LinearSVMBase):
         self._keep([_pick([found[C][number] for C in Cs], best) for number in range(len(found[Cs[0]]))])
         return self
 
+    def _check_search(self) -> None:
+        if self.select not in ("joint", "per_class"):
+            raise ValueError(f"select is one of joint, per_class; got {self.select!r}.")
+        if len(self.Cs) == 0:
+            raise ValueError("Cs is one or more positive numbers; it is empty.")
+
     def _splits(self, y: np.ndarray, images: np.ndarray) -> list[Split]:
         """Training and held-out rows of each fold."""
         from sklearn.model_selection import KFold, StratifiedKFold
@@ -141,7 +150,11 @@ class LinearSVMCV(LinearSVMBase):
         labels = _first(y, images)
         folds = (StratifiedKFold if y.ndim == 1 else KFold)(self.cv, shuffle=True, random_state=self.random_state)
         of_images = folds.split(labels, labels if y.ndim == 1 else None)
-        return [(np.flatnonzero(np.isin(images, train)), np.flatnonzero(np.isin(images, test))) for train, test in of_images]
+
+        def rows(part: np.ndarray) -> np.ndarray:
+            return np.flatnonzero(np.isin(images, part))
+
+        return [(rows(train), rows(test)) for train, test in of_images]
 
     def _score(self, y: np.ndarray, weights: np.ndarray, decisions_RP: np.ndarray) -> Any:
         """A number, or one for each class."""
@@ -150,7 +163,9 @@ class LinearSVMCV(LinearSVMBase):
         if self.scoring == "accuracy":
             return np.mean(self.labels_of(decisions_RP) == y)
         if self.scoring != "average_precision" or self.kind_ == "ovo":
-            raise ValueError(f"scoring is accuracy, a function or, save for pairs, average_precision; got {self.scoring!r}.")
+            raise ValueError(
+                f"scoring is accuracy, a function or, save for pairs, average_precision; got {self.scoring!r}."
+            )
         from sklearn.metrics import average_precision_score
 
         positive = self._encoding().signs(y) > 0
@@ -167,6 +182,10 @@ class LinearSVMCV(LinearSVMBase):
         self.cv_results_ = {
             "C": np.array(Cs), "mean_test_score": by_fold.mean(axis=1), "std_test_score": by_fold.std(axis=1), **curve
         }  # fmt: skip
+        if self.select == "per_class" and scores_CFK.shape[2] != len(self.classes_):
+            raise ValueError(
+                f"select=per_class needs a score for each class; scoring={self.scoring!r} gives one for all."
+            )
         scores = scores_CFK if self.select == "per_class" else by_fold[:, :, None]
         mean, std = np.nanmean(scores, axis=1), np.nanstd(scores, axis=1)
         best = mean.argmax(axis=0)

@@ -14,7 +14,7 @@ FLAT = 2
 __all__ = ["Bias", "Loss", "Problems", "Solution", "solve"]
 
 
-def solve(
+def solve(  # noqa: PLR0913
     rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str = "auto", pairs: bool = False
 ) -> Iterator[tuple[slice, Solution]]:
     """Solve all problems at each C, upwards, to a relative duality gap of `tol`.

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from offshelf.classifier.solver.gram import Gram
-from offshelf.classifier.solver.pairs import descend, gather
+from offshelf.classifier.solver.pairs import complementarity, descend, gather
 
-TURNS = 60
+TURNS = 200
 """Bursts of greedy pairs, at most."""
-BURST = 1
-"""Steps a row before Newton's method is tried."""
+BURST = 0.3
+"""Steps a row between looks at which rows are active."""
+EARLY = 4
+"""Looks before which greedy pairs may well end by themselves."""
+SETTLED = 2e-3
+"""The gap, as a share of the objective, from which Newton's method ends what greedy pairs have begun: before, the free
+rows still change too much for its steps."""
 CLOSE = 0.02
 """Rows at a bound whose gradient is further than this from leaving it are set aside."""
 WORTHWHILE = 0.75
@@ -32,22 +36,25 @@ class Box:
     upper_M: np.ndarray
     y_M: np.ndarray
 
-    def solve(self, beta_M: np.ndarray, gradient_M: np.ndarray, target: float) -> None:
-        """Improve β, float64, and its gradient, float32, in place until the gap is at most `target`, or for long."""
-        for _ in range(TURNS):
-            burst = BURST * len(beta_M) + 50
+    def solve(self, beta_M: np.ndarray, gradient_M: np.ndarray, target: float, scale: float) -> None:
+        """Improve β, float64, and its gradient, float32, in place until the gap is at most `target`, or for long.
+
+        `scale` is about what the objective will be.
+        """
+        for turn in range(TURNS):
+            burst = int(BURST * len(beta_M)) + 50
             arguments = (self.K_MM, self.kappa, self.e_M, self.upper_M, self.y_M, beta_M, gradient_M)
             if descend(*arguments, target, burst) < burst:
                 return
             active = self._active(beta_M, gradient_M, CLOSE)
             if len(active) < WORTHWHILE * len(beta_M):
                 beta, gradient = beta_M[active], gradient_M[active]
-                self._part(active).solve(beta, gradient, target / 2)
+                self._part(active).solve(beta, gradient, target / 2, scale)
                 moved = np.zeros_like(beta_M)
                 moved[active] = beta - beta_M[active]
-            else:
-                moved = self._newton(beta_M, gradient_M)
-            self.follow(moved, beta_M, gradient_M)
+                self.follow(moved, beta_M, gradient_M)
+            elif turn >= EARLY and complementarity(*arguments[2:]) < SETTLED * scale:
+                self.follow(self._newton(beta_M, gradient_M), beta_M, gradient_M)
 
     def follow(self, moved_M: np.ndarray, beta_M: np.ndarray, gradient_M: np.ndarray) -> None:
         """Move β in a direction, in place, as far as that is of use and the bounds allow."""
@@ -64,7 +71,7 @@ class Box:
         """The step to the optimum of the free rows, the others held."""
         free, step = self._active(beta_M, gradient_M, 0.0), np.zeros_like(beta_M)
         if 0 < len(free) <= FACTORABLE:
-            hessian = _square(self.K_MM, free) + np.float32(self.kappa)
+            hessian = square(self.K_MM, free) + np.float32(self.kappa)
             hessian[np.diag_indices(len(free))] += self.e_M[free] + RIDGE
             _, solved, failed = lapack.sposv(hessian, -gradient_M[free], overwrite_a=1)
             if not failed:
@@ -78,16 +85,13 @@ class Box:
         return np.flatnonzero((self.upper_M > 0) & ~stays)
 
     def _part(self, rows: np.ndarray) -> "Box":
-        return Box(_square(self.K_MM, rows), self.kappa, self.e_M[rows], self.upper_M[rows], self.y_M[rows])
+        return Box(square(self.K_MM, rows), self.kappa, self.e_M[rows], self.upper_M[rows], self.y_M[rows])
 
 
-def compact(gram: Gram, rows: np.ndarray) -> np.ndarray:
-    """Z_ij + u_i + u_j of some rows, side by side: float32 [M, M]."""
-    return _square(gram.products_RR, rows, gram.shift_R)
-
-
-def _square(matrix: np.ndarray, rows: np.ndarray, shift: np.ndarray | None = None) -> np.ndarray:
+def square(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a matrix and the same columns, side by side: float32 [M, M]; not a copy where it is all of them."""
+    if len(rows) == len(matrix):
+        return matrix
     out = np.empty((len(rows), len(rows)), np.float32)
-    shift = np.zeros(1) if shift is None else shift
-    gather(matrix, np.broadcast_to(shift, len(matrix)).astype(np.float32), rows, out)
+    gather(matrix, rows, out)
     return out

@@ -16,21 +16,22 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from offshelf.classifier.solver.gram import Gram
-from offshelf.classifier.solver.problem import Problems, Solution, balance, relative_gap
+from offshelf.classifier.solver.problem import STRETCHES, Problems, Solution, balance, relative_gap
 
 ROUNDS = 60
 """Times that the rows are chosen anew, at most."""
-PATIENCE = 8
+PATIENCE = 4
 """Rounds without a smaller gap before float32 products give way to float64 ones, or the search is given up."""
 LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
-NEAR = 0.1
+NEAR = 0.05
 """Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
+MOST = 0.9
+"""From this share of the rows on, all are taken, which saves their copy."""
 COMPACT = 400
 """Up to so many rows, all are taken, and solved to rounding error in float64."""
-STRETCHES = (1.0, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4, 1 + 3e-4, 1 + 1e-3)
-"""Factors of w among which the best primal point is chosen: a hard margin that is short of 1 by a rounding error costs
-C times that error."""
+Lead = tuple[np.ndarray, np.ndarray]
+"""What changed in the whole: β and the decision values, [R, K] or [R]."""
 WIDTH = 1 << 23
 """Decision values (rows x problems) held at a time."""
 MULTIPLIER = 1e3
@@ -66,29 +67,38 @@ class _Path:
         self.C = 0.0
 
     def solve(self, C: float) -> Solution:
-        """Go on to a larger C."""
+        """Go on to a larger C: first the whole of each task, then its folds, which start from what changed in it."""
         self._rescale(C * self.gram.scale**2)
-        exact_KV = np.full(self.offset_KV.shape, self.is_small)
-        best, since = np.full(exact_KV.shape, np.inf), np.zeros(exact_KV.shape, int)
+        beta, decisions = self.beta[:, :, -1].copy(), self.decisions[:, :, -1].copy()
+        gap, stretch = self._converge(slice(-1, None), None)
+        if self.beta.shape[2] > 1:
+            lead = (self.beta[:, :, -1] - beta, self.decisions[:, :, -1] - decisions)
+            of_folds = self._converge(slice(0, -1), lead)
+            gap, stretch = (np.concatenate(both, axis=1) for both in zip(of_folds, (gap, stretch), strict=True))
+        return self._solution(C, stretch, gap)
+
+    def _converge(self, variants: slice, lead: Lead | None) -> tuple[np.ndarray, np.ndarray]:
+        """Rounds of improvement and inspection of some variants. Returns their gaps and the best factors of w."""
+        exact = np.full(self.offset_KV[:, variants].shape, self.is_small)
+        best, since = np.full(exact.shape, np.inf), np.zeros(exact.shape, int)
         tol = 1e-15 if self.is_small else self.tol
         for turn in range(ROUNDS):
-            primal, dual, stretch = self._objectives()
+            primal, dual, stretch = self._objectives(variants)
             gap = relative_gap(primal, dual)
             since = np.where(gap < 0.9 * best, 0, since + 1)
             best = np.minimum(best, gap)
-            patience = np.where(gap <= self.tol, 1, PATIENCE)
-            todo = (gap > tol) & ((since <= patience) | ~exact_KV)
-            target = tol * np.maximum(dual, primal / 4) * (LOOSE if turn == 0 else 0.5)
+            todo = (gap > tol) & ((since <= np.where(gap <= self.tol, 1, PATIENCE)) | ~exact)
             if todo.any():
-                self._improve(todo, target)
-            elif exact_KV[:, -1].all():
+                scale = np.maximum(dual, primal / 4)
+                target = tol * scale * (LOOSE if turn == 0 and lead is None else 0.5)
+                self._improve(variants, todo, np.stack([target, scale], axis=-1), lead if turn == 0 else None)
+            elif lead is not None or exact.all():
                 break
-            exact_KV, was_exact = exact_KV | (since > PATIENCE / 2), exact_KV
-            if not todo.any():
-                exact_KV[:, -1] = True
-            since[exact_KV & ~was_exact] = 0
-            self._decide(todo | (exact_KV & ~was_exact), exact_KV)
-        return self._solution(C, stretch, gap)
+            newly = ~exact & ((since > PATIENCE / 2) | (lead is None and not todo.any()))
+            since[newly] = 0
+            exact |= newly
+            self._decide(variants, todo | newly, exact)
+        return gap, stretch
 
     def _rescale(self, C: float) -> None:
         """Scale β by the best factor that the new bounds allow."""
@@ -101,24 +111,26 @@ class _Path:
             self.decisions = factor * (self.decisions - self.offset_KV) + self.offset_KV
         self.C = C
 
-    def _terms(self, C: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _terms(self, C: float, variants: slice = slice(None)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """y'β, β'Kβ and β' diag(e) β, each [K, V]."""
-        linear = np.einsum("rkv,rko->kv", self.beta, self.signs_RK1)
-        quadratic = np.einsum("rkv,rkv->kv", self.beta, self.decisions) - self.offset_KV * self.beta.sum(axis=0)
+        beta, offset = self.beta[:, :, variants], self.offset_KV[:, variants]
+        linear = np.einsum("rkv,rko->kv", beta, self.signs_RK1)
+        quadratic = np.einsum("rkv,rkv->kv", beta, self.decisions[:, :, variants]) - offset * beta.sum(axis=0)
         if not self.is_squared:
             return linear, quadratic, np.zeros_like(linear)
         weights = self.problems.weights_RK
         inverse = np.divide(0.5 / C, weights, out=np.zeros_like(weights), where=weights > 0)
-        squares = np.einsum("rkv,rkv->rkv", self.beta, self.beta)
-        return linear, quadratic, np.einsum("rkv,rko->kv", squares, np.broadcast_to(inverse[..., None], self.signs_RK1.shape))
+        inverse = np.broadcast_to(inverse[:, :, None], self.signs_RK1.shape)
+        return linear, quadratic, np.einsum("rkv,rkv,rko->kv", beta, beta, inverse)
 
-    def _objectives(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _objectives(self, variants: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Primal and dual objective, and the factor of w with the best primal one, each [K, V]."""
-        linear, quadratic, squares = self._terms(self.C)
+        linear, quadratic, squares = self._terms(self.C, variants)
         dual = linear - quadratic / 2 - squares / 2
-        norm = quadratic + self.offset_KV**2 / self.gram.bias_share if self.gram.is_free else quadratic
-        margins = self.signs_RK1 * self.decisions
-        members = self.problems.members_RV[:, None]
+        offset = self.offset_KV[:, variants]
+        norm = quadratic + offset**2 / self.gram.bias_share if self.gram.is_free else quadratic
+        margins = self.signs_RK1 * self.decisions[:, :, variants]
+        members = self.problems.members_RV[:, None, variants]
         weights_RK1 = (self.problems.weights_RK * (self.problems.signs_RK != 0))[:, :, None]
         primal, stretch = np.full(dual.shape, np.inf), np.ones(dual.shape)
         for factor in STRETCHES:
@@ -130,60 +142,58 @@ class _Path:
                 break
         return primal, dual, stretch
 
-    def _decide(self, columns_KV: np.ndarray, exact_KV: np.ndarray) -> None:
+    def _decide(self, variants: slice, columns: np.ndarray, exact: np.ndarray) -> None:
+        beta, decisions, offset = self.beta[:, :, variants], self.decisions[:, :, variants], self.offset_KV[:, variants]
         if self.gram.is_free:
-            balance(self.beta)
-        for which, decide in (
-            (columns_KV & ~exact_KV, self.gram.decide),
-            (columns_KV & exact_KV, self.gram.decide_exactly),
-        ):
+            balance(beta)
+        for which, decide in ((columns & ~exact, self.gram.decide), (columns & exact, self.gram.decide_exactly)):
             if which.any():
-                self.decisions[:, which] = decide(self.beta[:, which]) + self.offset_KV[which]
+                decisions[:, which] = decide(beta[:, which]) + offset[which]
 
-    def _improve(self, todo_KV: np.ndarray, targets_KV: np.ndarray) -> None:
+    def _improve(self, variants: slice, todo: np.ndarray, targets: np.ndarray, lead: Lead | None) -> None:
         from threadpoolctl import threadpool_limits
 
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            tasks = np.flatnonzero(todo_KV.any(axis=1))
-            list(pool.map(lambda task: self._improve_task(task, todo_KV[task], targets_KV[task]), tasks))
+        numbers = np.arange(self.beta.shape[2])[variants]
 
-    def _improve_task(self, task: int, todo_V: np.ndarray, targets_V: np.ndarray) -> None:
-        """Solve a task's variants on the rows that may matter in one of them, the last variant (the whole) first."""
-        from offshelf.classifier.solver.box import Box, compact
+        def work(task: int) -> None:
+            chosen = todo[task]
+            self._improve_task(
+                int(task),
+                numbers[chosen],
+                targets[task, chosen],
+                (lead[0][:, task], lead[1][:, task]) if lead else None,
+            )
+
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            list(pool.map(work, np.flatnonzero(todo.any(axis=1))))
+
+    def _improve_task(self, task: int, variants: np.ndarray, targets: np.ndarray, lead: Lead | None) -> None:
+        """Solve some variants of a task on the rows that may matter in one of them."""
+        from offshelf.classifier.solver.box import Box, square
 
         signs_R = self.signs_RK1[:, task, 0]
-        caps_RV = self.problems.caps(task, self.C)
+        caps_RV = self.problems.caps(task, self.C)[:, variants]
         e_RV, upper_RV = np.zeros_like(caps_RV), caps_RV
         if self.is_squared:
             np.divide(0.5, caps_RV, out=e_RV, where=caps_RV > 0)
-            upper_RV = np.where(caps_RV > 0, np.finfo(np.float32).max, 0)
-        rows = self._rows(task, signs_R, e_RV, upper_RV)
-        K_MM = compact(self.gram, rows)
+            upper_RV = np.where(caps_RV > 0, 1e30, 0)
+        beta_RV, decisions_RV = self.beta[:, task, variants], self.decisions[:, task, variants]
+        rows = np.arange(len(signs_R))
+        if not self.is_small:
+            rows = _matter((signs_R[:, None], upper_RV, e_RV, beta_RV, decisions_RV), lead)
+        K_MM = square(self.gram.products_RR, rows)
         kappa = MULTIPLIER * max(1.0, 1 / self.C) if self.gram.is_free else self.gram.kappa
-        y_M, moved = signs_R[rows].astype(np.float32), None
-        for variant in np.flatnonzero(todo_V)[::-1]:
-            start = self.beta[rows, task, variant]
-            e_M, upper_M = e_RV[rows, variant].astype(np.float32), upper_RV[rows, variant].astype(np.float32)
-            box, beta = Box(K_MM, kappa, e_M, upper_M, y_M), start.copy()
-            gradient = self.decisions[rows, task, variant] - signs_R[rows] + e_RV[rows, variant] * beta
-            gradient = gradient.astype(np.float32)
-            if moved is not None:
-                box.follow(moved, beta, gradient)
-            box.solve(beta, gradient, targets_V[variant])
-            moved = beta - start if moved is None else moved
-            self.beta[rows, task, variant] = y_M * np.clip(y_M * beta, 0, upper_RV[rows, variant])
+        y_M = signs_R[rows].astype(np.float32)
+        for number, variant in enumerate(variants):
+            upper_M, start = upper_RV[rows, number], beta_RV[rows, number]
+            box, beta = Box(K_MM, kappa, e_RV[rows, number].astype(np.float32), upper_M, y_M), start.copy()
+            gradient = (decisions_RV[rows, number] - signs_R[rows] + e_RV[rows, number] * beta).astype(np.float32)
+            if lead:
+                box.follow(lead[0][rows], beta, gradient)
+            box.solve(beta, gradient, *targets[number])
+            self.beta[rows, task, variant] = y_M * np.clip(y_M * beta, 0, upper_M)
             if self.gram.is_free:
                 self.offset_KV[task, variant] += kappa * (beta - start).sum()  # Σ β was 0
-
-    def _rows(self, task: int, signs_R: np.ndarray, e_RV: np.ndarray, upper_RV: np.ndarray) -> np.ndarray:
-        """Rows that are not firmly at a bound in all variants."""
-        if self.is_small:
-            return np.arange(len(signs_R))
-        alpha = signs_R[:, None] * self.beta[:, task]
-        lack = 1 - signs_R[:, None] * self.decisions[:, task] - e_RV * alpha
-        near = NEAR * self.decisions[:, task].std()
-        fixed = ((alpha <= 0) & (lack < -near)) | ((alpha >= upper_RV) & (lack > near))
-        return np.flatnonzero(((upper_RV > 0) & ~fixed).any(axis=1))
 
     def _solution(self, C: float, stretch: np.ndarray, gap: np.ndarray) -> Solution:
         whole, offset, factor = self.beta[:, :, -1].copy(), self.offset_KV[:, -1].copy(), stretch[:, -1]
@@ -193,3 +203,19 @@ class _Path:
             return weights * factor, bias * factor
 
         return Solution(C, self.decisions * stretch, gap, model)
+
+
+def _matter(state_RV: tuple[np.ndarray, ...], lead: Lead | None) -> np.ndarray:
+    """Rows that are not firmly at a bound in all variants, or change as the whole has changed."""
+    signs, upper, e, beta, decisions = state_RV
+    if lead:
+        decisions = decisions + lead[1][:, None]
+        beta = signs * np.clip(signs * (beta + lead[0][:, None]), 0, upper)
+    alpha = signs * beta
+    lack = 1 - signs * decisions - e * alpha
+    near = NEAR * decisions.std()
+    fixed = ((alpha <= 0) & (lack < -near)) | ((alpha >= upper) & (lack > near))
+    if lead:
+        fixed &= (lead[0] == 0)[:, None]
+    rows = np.flatnonzero(((upper > 0) & ~fixed).any(axis=1))
+    return rows if len(rows) < MOST * len(upper) else np.arange(len(upper))

@@ -28,35 +28,37 @@ class Gram:
         lengths = np.einsum("rd,rd->r", centred, centred)
         self.scale = float(np.sqrt(lengths.mean())) or float(np.linalg.norm(mean)) or 1.0
         self.mean_D, self.centred_RD = mean / self.scale, np.divide(centred, self.scale, out=centred)
-        single = self.centred_RD.astype(np.float32)
-        self.products_RR = single @ single.T
-        """Z, float32."""
         share = 0.0 if bias == "none" else (intercept_scaling / self.scale) ** 2
         self.is_free = bias == "free" or share > UNBOUNDED
         self.bias_share = np.inf if bias == "free" else share
         """s² in these units: what b² / 2 is divided by."""
         self.shift_R = np.zeros(len(rows_RD)) if self.is_free else self.centred_RD @ self.mean_D
         self.kappa = 0.0 if self.is_free else float(self.mean_D @ self.mean_D) + share
+        single = self.centred_RD.astype(np.float32)
+        self.products_RR = single @ single.T
+        """Z_ij + u_i + u_j, float32."""
+        if not self.is_free:
+            shift = self.shift_R.astype(np.float32)
+            self.products_RR += shift
+            self.products_RR += shift[:, None]
 
     def decide(self, beta_RP: np.ndarray) -> np.ndarray:
         """K β by products in float32: float64 [R, P]."""
-        return self._with_mean((self.products_RR @ beta_RP.astype(np.float32)).astype(np.float64), beta_RP)
+        decisions = (self.products_RR @ beta_RP.astype(np.float32)).astype(np.float64)
+        return decisions + self.kappa * beta_RP.sum(axis=0)
 
     def decide_exactly(self, beta_RP: np.ndarray) -> np.ndarray:
         """K β in float64, from the rows themselves: [R, P]."""
-        return self._with_mean(self.centred_RD @ (self.centred_RD.T @ beta_RP), beta_RP)
+        decisions = self.centred_RD @ (self.centred_RD.T @ beta_RP)
+        if not self.is_free:
+            total = beta_RP.sum(axis=0)
+            decisions += self.shift_R[:, None] * total
+            decisions += self.shift_R @ beta_RP + self.kappa * total
+        return decisions
 
     def model(self, beta_RP: "np.ndarray | csc_array", offset_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """w [D, P] and b [P] for rows as they were given, from β and a free bias for centred rows: float64."""
+        """Weights [D, P] and biases [P] for rows as given, from β and a free bias for centred rows: float64."""
         total = np.asarray(beta_RP.sum(axis=0))
         centred = (beta_RP.T @ self.centred_RD).T
         bias = offset_P - self.mean_D @ centred if self.is_free else self.bias_share * total
         return (centred + np.outer(self.mean_D, total)) / self.scale, bias
-
-    def _with_mean(self, centred_RP: np.ndarray, beta_RP: np.ndarray) -> np.ndarray:
-        if self.is_free:
-            return centred_RP
-        total = beta_RP.sum(axis=0)
-        centred_RP += self.shift_R[:, None] * total
-        centred_RP += self.shift_R @ beta_RP + self.kappa * total
-        return centred_RP

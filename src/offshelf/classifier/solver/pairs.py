@@ -6,15 +6,15 @@ It minimises a quadratic over a box,
 
 the dual of a linear SVM with signs y (hinge: U = C, e = 0; squared hinge: U = ∞, e = 1/2C; the bias is in κ). Each
 step takes the row that violates its optimality most and the partner with which it gains most, as libsvm does (Fan,
-Chen, Lin, JMLR 2005, working set selection 2), and solves for the two exactly. The gradient is kept in float32, β and
-the two-variable problem in float64; who calls refreshes the gradient from accurate products.
+Chen, Lin, JMLR 2005, working set selection 2), and solves for the two exactly. The gradient is kept in float32, β, its
+bounds and the two-variable problem in float64; who calls refreshes the gradient from accurate products.
 
 Scores are compared through their bits: for numbers that are not negative, float32 and int32 have the same order, and
 a maximum of integers is one that compilers vectorise.
 """
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 
 BLOCK = 256
 TINY = np.float32(1e-7)
@@ -26,19 +26,20 @@ _exact = njit(nogil=True, cache=True)
 
 
 @_compiled
-def gather(gram_NN: np.ndarray, shift_N: np.ndarray, rows_M: np.ndarray, out_MM: np.ndarray) -> None:
-    """Rows and columns of the Gram matrix, G_ij + s_i + s_j, side by side in float32."""
+def gather(matrix_RR: np.ndarray, rows_M: np.ndarray, out_MM: np.ndarray) -> None:
+    """Some rows of a matrix, and the same columns, side by side."""
     for i in range(len(rows_M)):
-        row, out, shift = gram_NN[rows_M[i]], out_MM[i], shift_N[rows_M[i]]
+        row, out = matrix_RR[rows_M[i]], out_MM[i]
         for j in range(len(rows_M)):
-            out[j] = row[rows_M[j]] + (shift + shift_N[rows_M[j]])
+            out[j] = row[rows_M[j]]
 
 
 @_exact
 def descend(K_MM, kappa, e_M, upper_M, y_M, beta_M, gradient_M, target, max_steps):  # type: ignore[no-untyped-def]
     """Improve β in place until the gap is at most `target`; the gradient, (K + κ11' + diag e)β − y, goes with it.
 
-    K and what has no other type are float32; β is float64. Rows with upper bound 0 stay where they are.
+    K and what has no other type are float32; β and its bounds are float64: with rounded bounds, rows at theirs would be
+    moved off it here and back by the caller, for ever. Rows with upper bound 0 stay where they are.
 
     Returns:
         Steps taken.

@@ -10,20 +10,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 
 from offshelf.classifier.solver.gram import Gram
 from offshelf.classifier.solver.pairs import descend
-from offshelf.classifier.solver.problem import Problems, Solution
+from offshelf.classifier.solver.problem import STRETCHES, Problems, Solution
 
-ROUNDS = 30
+ROUNDS = 60
 """Times that the gradient is refreshed, at most."""
-STEPS = 30
+STEPS = 50
 """Steps a row in one round, at most."""
 MULTIPLIER = 1e3
 """κ of a free bias, in units of 1/C where that is more; see `dual`."""
 CHUNK = 64
 """Pairs a thread takes at a time."""
+COMPACT, EXACT = 400, 1e-17
+"""Up to so many rows, products are float64, and the gap that is aimed at is rounding error; see `dual`."""
 WIDTH = 1 << 24
 """Decision values (rows x pairs) held at a time."""
 
@@ -70,11 +72,17 @@ class _Pairs:
         offsets, gaps = np.zeros((2, *betas.shape[:2], len(signs_PR)))
         share = self.gram.bias_share if self.gram.is_free else 0.0
         is_squared = self.problems.loss == "squared_hinge"
-        kernel = (self.gram.products_RR, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
+        is_small = len(self.gram.products_RR) <= COMPACT
+        aim = EXACT if is_small else self.tol
+        products = self.gram.products_RR
+        if is_small:
+            shift = self.gram.shift_R
+            products = self.gram.centred_RD @ self.gram.centred_RD.T + (shift + shift[:, None])
+        kernel = (products, self.gram.kappa, self.gram.is_free, share)
 
         def work(first: int) -> None:
             chunk = starts[first : min(first + CHUNK, len(signs_PR)) + 1]
-            data = (row, y, members, is_squared, self.Cs, self.tol)
+            data = (row, y, members, is_squared, self.Cs, (self.tol, aim))
             _walk_pairs(kernel, data, chunk, first, betas, offsets, gaps)
 
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
@@ -104,57 +112,70 @@ class _Pairs:
 
 @_compiled
 def _walk_pairs(kernel, data, starts, first, betas, offsets, gaps):  # type: ignore[no-untyped-def]
-    rows, y, members, is_squared, Cs, tol = data
+    rows, y, members, is_squared, Cs, tols = data
     for number in range(len(starts) - 1):
         part = slice(starts[number], starts[number + 1])
         out = (betas[:, :, part], offsets[:, :, first + number], gaps[:, :, first + number])
-        _walk_pair(kernel, (rows[part], y[part], members, is_squared, Cs, tol), out)
+        _walk_pair(kernel, (rows[part], y[part], members, is_squared, Cs, tols), out)
 
 
 @_compiled
 def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
-    rows, y, members, is_squared, Cs, tol = data
-    betas, offsets, gaps = out
-    products, shift, kappa, is_free, share = kernel
+    products, kappa, is_free, share = kernel
+    rows, y, members, is_squared, Cs, tols = data
     size = len(rows)
-    K = np.empty((size, size), np.float32)
+    K = np.empty((size, size), products.dtype)
     for i in range(size):
         for j in range(size):
-            K[i, j] = products[rows[i], rows[j]] + (shift[rows[i]] + shift[rows[j]])
+            K[i, j] = products[rows[i], rows[j]]
+    single = K.astype(np.float32)
     for variant in range(members.shape[1]):
-        beta, offset, before = np.zeros(size), 0.0, 0.0
-        for c in range(len(Cs)):
-            C = Cs[c]
-            caps = C * members[rows, variant]
-            e, upper = np.zeros(size, np.float32), caps.astype(np.float32)
-            if is_squared:
-                for i in range(size):
-                    if caps[i] > 0:
-                        e[i], upper[i] = 0.5 / caps[i], np.float32(1e30)
-            if before > 0 and not is_squared:
-                beta *= _factor(K, kappa, y, beta, C / before)
-            before = C
-            multiplier = MULTIPLIER * max(1.0, 1 / C) if is_free else kappa
-            gap = 1.0
-            for _ in range(ROUNDS):
-                margins = _product(K, 0.0 if is_free else kappa, beta)
-                gap, scale = _gap(margins, offset, share, y, beta, e, caps, is_squared)
-                if gap <= tol:
-                    break
-                gradient = np.empty(size, np.float32)
-                for i in range(size):
-                    gradient[i] = margins[i] + offset - y[i] + e[i] * beta[i]
-                old = beta.sum()
-                descend(K, multiplier, e, upper, y, beta, gradient, 0.5 * tol * scale, STEPS * size + 100)
-                for i in range(size):
-                    alpha = max(y[i] * beta[i], 0.0)
-                    beta[i] = y[i] * (alpha if is_squared else min(alpha, caps[i]))
-                if is_free:
-                    offset += multiplier * (beta.sum() - old)
-                    _balance(beta)
-            betas[c, variant] = beta
-            offsets[c, variant] = offset
-            gaps[c, variant] = gap
+        data_of_variant = (y, members[rows, variant], is_squared, Cs, tols)
+        _walk_variant((K, single, kappa, is_free, share), data_of_variant, variant, out)
+
+
+@_compiled
+def _walk_variant(kernel, data, variant, out):  # type: ignore[no-untyped-def]
+    K, _, kappa, is_free, _ = kernel
+    y, weights, is_squared, Cs, tols = data
+    betas, offsets, gaps = out
+    beta, offset = np.zeros(len(y)), 0.0
+    for c in range(len(Cs)):
+        caps = Cs[c] * weights
+        e, upper = np.zeros(len(y)), caps.copy()
+        if is_squared:
+            for i in np.flatnonzero(caps):
+                e[i], upper[i] = 0.5 / caps[i], 1e30
+        elif c > 0:
+            beta *= _factor(K, 0.0 if is_free else kappa, y, beta, Cs[c] / Cs[c - 1])
+        multiplier = MULTIPLIER * max(1.0, 1 / Cs[c]) if is_free else kappa
+        offset, gap, stretch = _solve_at(kernel, (y, e, caps, upper, is_squared, tols), beta, offset, multiplier)
+        betas[c, variant] = stretch * beta
+        offsets[c, variant] = stretch * offset
+        gaps[c, variant] = gap
+
+
+@_compiled
+def _solve_at(kernel, data, beta, offset, multiplier):  # type: ignore[no-untyped-def]
+    """Solve at one C, β in place. Returns b, the gap, and the factor of w with the best primal objective."""
+    K, single, kappa, is_free, share = kernel
+    y, e, caps, upper, is_squared, (tol, aim) = data
+    gap, best, stretch = 1.0, np.inf, 1.0
+    e_single, gradient = e.astype(np.float32), np.empty(len(y), np.float32)
+    for _ in range(ROUNDS):
+        margins = _product(K, 0.0 if is_free else kappa, beta)
+        gap, scale, stretch = _gap(margins, offset, share, y, beta, e, caps, is_squared, tol)
+        if gap <= aim or (gap <= tol and gap > 0.5 * best):
+            break
+        best = min(best, gap)
+        for i in range(len(y)):
+            gradient[i] = margins[i] + offset - y[i] + e[i] * beta[i]
+        old = beta.sum()
+        descend(single, multiplier, e_single, upper, y, beta, gradient, 0.5 * aim * scale, STEPS * len(y) + 100)
+        if is_free:
+            offset += multiplier * (beta.sum() - old)
+            _balance(beta)
+    return offset, gap, stretch
 
 
 @_compiled
@@ -175,18 +196,27 @@ def _product(K, kappa, beta):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _gap(margins, offset, share, y, beta, e, caps, is_squared):  # type: ignore[no-untyped-def]
-    """Relative gap, and the scale of the objectives for what is aimed at."""
-    quadratic, linear, squares, losses = 0.0, 0.0, 0.0, 0.0
+def _gap(margins, offset, share, y, beta, e, caps, is_squared, tol):  # type: ignore[no-untyped-def]
+    """Relative gap, the scale of the objectives for what is aimed at, and the factor of w with the best primal one."""
+    quadratic, linear, squares = 0.0, 0.0, 0.0
     for i in range(len(y)):
         quadratic += beta[i] * margins[i]
         linear += y[i] * beta[i]
         squares += e[i] * beta[i] * beta[i]
-        slack = max(1 - y[i] * (margins[i] + offset), 0.0)
-        losses += caps[i] * (slack * slack if is_squared else slack)
     dual = linear - quadratic / 2 - squares / 2
-    primal = quadratic / 2 + losses + (offset * offset / (2 * share) if share > 0 else 0.0)
-    return max(primal - dual, 0.0) / primal if primal > 0 else 0.0, max(dual, primal / 4)
+    norm = quadratic + (offset * offset / share if share > 0 else 0.0)
+    best, stretch = np.inf, 1.0
+    for factor in STRETCHES:
+        primal = factor * factor * norm / 2
+        for i in range(len(y)):
+            slack = max(1 - factor * y[i] * (margins[i] + offset), 0.0)
+            primal += caps[i] * (slack * slack if is_squared else slack)
+        if primal < best:
+            best, stretch = primal, factor
+        if is_squared or best - dual <= tol * best:
+            break
+    gap = max(best - dual, 0.0) / best if best > 0 else 0.0
+    return gap, max(dual, best / 4), stretch
 
 
 @_compiled

@@ -7,12 +7,13 @@ the dual; Li, Sun, Toh, SIAM J. Optim. 2018): around multipliers α⁰, with m =
 
 then take a as the new α⁰. The squared hinge is the case δ = 0, e = 1/2C, U = ∞, of which one minimisation is enough.
 Each a is feasible for the dual, and w_a = X'(y a) falls out of the gradient, w − w_a, so that every step comes with the
-gap. Newton's system, I + X' diag(0 < a < U)/(e + δ) X, is solved by conjugate gradients, preconditioned by I + ρ X'X with
-each problem's own ρ, which one eigendecomposition serves for all problems and values of C. A product with the rows
-serves all problems at once.
+gap. Newton's system, I + X' diag(0 < a < U)/(e + δ) X, is solved by conjugate gradients, preconditioned by I + ρ X'X
+with each problem's own ρ, which one eigendecomposition serves for all problems and values of C. A product with the
+rows serves all problems at once.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -34,8 +35,13 @@ GRADIENTS, ACCURACY = 60, 0.1
 """Conjugate gradient steps for a Newton step, at most; and how far they reduce the residual."""
 SOLVED = 0.3
 """Length of the gradient, in roots of the gap, at which new multipliers are taken."""
+ROUNDING = 1e-12
+"""Share of all weight that a sum of weights may be off by."""
 SEARCHES = 14
 """Halvings along a step."""
+LIGHT = 1 << 24
+"""Multiplications in a product with the rows up to which one thread is faster: threads wait for each other, and where
+the cores are busy, for milliseconds."""
 
 
 def walk(rows: Rows, problems: Problems, Cs: Sequence[float], tol: float) -> Iterator[tuple[slice, Solution]]:
@@ -47,7 +53,21 @@ def walk(rows: Rows, problems: Problems, Cs: Sequence[float], tol: float) -> Ite
         chosen = slice(start, min(start + group, tasks))
         path = _Path(rows, eigen, problems.tasks(chosen), tol)
         for C in sorted(Cs):
-            yield chosen, path.solve(C)
+            with _threads(rows.count * rows.dims * path.w.shape[1]):
+                solution = path.solve(C)
+            yield chosen, solution
+
+
+@contextmanager
+def _threads(multiplications: int) -> Iterator[None]:
+    """One, for light work."""
+    before = torch.get_num_threads()
+    try:
+        if multiplications <= LIGHT:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Path:
@@ -84,7 +104,7 @@ class _Path:
             if (gap <= self.tol).all():
                 break
             tol /= 10
-        whole = self.w.double().cpu().numpy().reshape(-1, *self.shape)[..., -1]
+        whole = self.w.double().cpu().numpy().reshape(-1, *self.shape)[..., -1].copy()  # w goes on to the next C
 
         def model() -> tuple[np.ndarray, np.ndarray]:
             return whole[:-1] / self.rows.scale, whole[-1] * self.rows.intercept
@@ -141,15 +161,20 @@ class _Path:
 
 
 def _best_bias(signs: np.ndarray, caps: np.ndarray, decisions: np.ndarray, is_squared: bool) -> np.ndarray:
-    """What to add to the bias for the least losses: where their derivative changes sign, by halving, [P]."""
-    corners = np.where(caps > 0, signs - decisions, 0)
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    for _ in range(60):
-        middle = (low + high) / 2
-        slack = 1 - signs * (decisions + middle)
-        pull = (signs * caps * (2 * np.maximum(slack, 0) if is_squared else slack > 0)).sum(axis=0)
-        low, high = np.where(pull > 0, middle, low), np.where(pull > 0, high, middle)
-    result: np.ndarray = (low + high) / 2
+    """What to add to the bias for the least losses, [P]: where their derivative changes sign, by halving.
+
+    Where it is 0 on an interval (hinge, and as much weight on one side as on the other), its middle, as in libsvm.
+    """
+    corners, ends = np.where(caps > 0, signs - decisions, 0), []
+    for flat in (-ROUNDING * caps.sum(axis=0), ROUNDING * caps.sum(axis=0)):
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        for _ in range(60):
+            middle = (low + high) / 2
+            slack = 1 - signs * (decisions + middle)
+            pull = (signs * caps * (2 * np.maximum(slack, 0) if is_squared else slack > 0)).sum(axis=0)
+            low, high = np.where(pull > flat, middle, low), np.where(pull > flat, high, middle)
+        ends.append((low + high) / 2)
+    result: np.ndarray = (ends[0] + ends[1]) / 2
     return result
 
 
@@ -188,6 +213,9 @@ class _Part:
         values, basis = self.path.eigen
         share = weights.mean(dim=0)
         divisor = 1 + values.clamp_min(0)[:, None] * share
+        # A free bias has no curvature where no row is free: one that moves decision values by at most a margin.
+        flat = (1 - self.path.penalised) * torch.where(share > 0, 0.0, self.caps.sum(dim=0) * self.rows.intercept**2)
+        curved = self.path.penalised + flat
 
         def precondition(residual: torch.Tensor) -> torch.Tensor:
             return basis @ ((basis.T @ residual) / divisor)
@@ -197,7 +225,7 @@ class _Part:
         p, rz = z.clone(), (residual * z).sum(dim=0)
         goal = ACCURACY * residual.norm(dim=0)
         for _ in range(GRADIENTS):
-            Hp = self.path.penalised * p + self.rows.curvature(weights, p)
+            Hp = curved * p + self.rows.curvature(weights, p)
             size = rz / (p * Hp).sum(dim=0).clamp_min(1e-30)
             size = torch.where(residual.norm(dim=0) > goal, size, 0.0)
             x += size * p

@@ -24,6 +24,10 @@ import numpy as np
 Loss = Literal["hinge", "squared_hinge"]
 Bias = Literal["penalised", "free", "none"]
 
+STRETCHES = (1.0, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4, 1 + 3e-4, 1 + 1e-3)
+"""Factors of w among which the best primal point is chosen: a hard margin that is short of 1 by a rounding error costs
+C times that error."""
+
 
 @dataclass(frozen=True, eq=False)
 class Problems:
@@ -73,9 +77,10 @@ class Solution:
 
 
 def relative_gap(primal: np.ndarray, dual: np.ndarray) -> np.ndarray:
-    """(primal − dual) / primal, 0 where nothing is lost (no rows)."""
+    """(primal − dual) / primal, 0 where nothing is lost (no rows); infinite where either is no number."""
     difference = np.maximum(primal - dual, 0)
-    return np.divide(difference, primal, out=np.zeros_like(difference), where=primal > 0)
+    gap = np.divide(difference, primal, out=np.zeros_like(difference), where=primal > 0)
+    return np.where(np.isfinite(primal) & np.isfinite(dual), gap, np.inf)
 
 
 def balance(beta: np.ndarray) -> None:

@@ -14,7 +14,7 @@ SMALL = 1 << 24
 
 
 class Rows:
-    """X, scaled to length 1, with a column for the bias, in blocks: float32, or float64 where it is small, on one device.
+    """X, scaled to length 1, with a column for the bias, in blocks on one device: float32, float64 where it is small.
 
     A memory-mapped array of any float type stays on disk; each product reads it once from end to end.
     """
@@ -85,7 +85,8 @@ class Rows:
 
     def _block(self, part: slice) -> torch.Tensor:
         block = torch.empty(part.stop - part.start, self.dims, dtype=self.dtype, device=self.device)
-        block[:, :-1] = torch.from_numpy(np.ascontiguousarray(self.source[part])).to(self.device)
+        values = np.require(self.source[part], requirements=("C", "W"))  # PyTorch warns of what is read-only
+        block[:, :-1] = torch.from_numpy(values).to(self.device)
         block[:, :-1] /= self.scale
         block[:, -1] = self.intercept
         return block

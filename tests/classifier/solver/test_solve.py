@@ -1,0 +1,213 @@
+"""Certificates recomputed, and the three methods, folds, paths, threads and disks against each other."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from oracle import best, dual, primal, recovered_dual, scaling_of
+from sklearn.datasets import make_classification
+from threadpoolctl import threadpool_limits
+
+from offshelf.classifier.solver import Problems, pairwise, solve
+from offshelf.classifier.solver import dual as in_dual
+from offshelf.classifier.solver import primal as in_primal
+from offshelf.classifier.solver.gram import Gram
+from offshelf.classifier.solver.rows import Rows
+
+METHODS = ["dual", "pairwise", "primal"]
+SHAPES = [(90, 40), (450, 60)]
+"""Rows and dimensions: solved to rounding error, and to the tolerance."""
+CS = [0.001, 0.02, 0.3]
+TOL = 1e-5
+KINDS = [(loss, bias) for loss in ("hinge", "squared_hinge") for bias in ("penalised", "free", "none")]
+
+
+def made(rows, dims, loss, bias, folds=0, seed=0):
+    """Three classes, cut into pairs, with weights, and with folds before the whole."""
+    values, targets = make_classification(
+        rows, dims, n_informative=8, n_classes=3, flip_y=0.1, class_sep=0.8, random_state=seed
+    )
+    pairs = np.array([(0, 1), (0, 2), (1, 2)])
+    signs = (targets[:, None] == pairs[:, 0]).astype(np.int8) - (targets[:, None] == pairs[:, 1]).astype(np.int8)
+    random = np.random.default_rng(seed)
+    members = np.ones((rows, folds + 1), bool)
+    members[:, :-1] = random.integers(0, folds + 2, rows)[:, None] != np.arange(folds)
+    weights = random.choice([0.5, 1.0, 2.0], (rows, 1))
+    return values + 0.5, Problems(signs, members, weights, loss, bias, 1.5)
+
+
+def walked(method, values, problems, Cs=CS, tol=TOL):
+    """All tasks' solutions, at each C, with the model taken when all is done."""
+    intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
+    if method == "primal":
+        walk = in_primal.walk(Rows(values, intercept, "cpu"), problems, Cs, tol)
+    else:
+        gram = Gram(values, problems.bias, problems.intercept_scaling)
+        walk = (in_dual if method == "dual" else pairwise).walk(gram, problems, Cs, tol)
+    solutions = [solution for chosen, solution in walk]
+    assert [solution.C for solution in solutions] == sorted(Cs)
+    return [(solution, *solution.model()) for solution in solutions]
+
+
+def problem_of(values, problems, task, C, variant=-1):
+    """As the oracle wants it."""
+    caps = C * problems.weights_RK[:, 0] * (problems.signs_RK[:, task] != 0) * problems.members_RV[:, variant]
+    scaling = scaling_of(problems.bias, problems.intercept_scaling)
+    return values, problems.signs_RK[:, task].astype(float), caps, problems.loss, scaling
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_certificate(method, loss, bias, shape):
+    """The claimed gap bounds the distance to liblinear's or libsvm's optimum; so does one recomputed from (w, b)."""
+    values, problems = made(*shape, loss, bias)
+    for (solution, weights, biases), C in zip(walked(method, values, problems), CS, strict=True):
+        assert solution.gap_KV.shape == (3, 1)
+        for task in range(3):
+            problem = problem_of(values, problems, task, C)
+            claimed = float(solution.gap_KV[task, 0])
+            objective = primal(problem, weights[:, task], biases[task])
+            lower = recovered_dual(problem, weights[:, task], biases[task])
+            upper = best(problem)
+
+            assert claimed <= TOL
+            assert objective * (1 - claimed) <= upper * (1 + 1e-9)
+            assert lower <= objective * (1 + 1e-9)
+            assert lower <= upper * (1 + 1e-9)
+            if shape == SHAPES[0]:
+                assert (objective - lower) / objective < 1e-6
+
+
+def test_oracle():
+    """The oracle itself, by hand: rows 1 and -1 of one dimension, no bias: w = 1 and objective ½, or all at the cap."""
+    values, signs = np.array([[1.0], [-1.0]]), np.array([1.0, -1.0])
+    for caps, optimum in ((2.0, 0.5), (0.25, 0.375)):
+        problem = (values, signs, np.full(2, caps), "hinge", 0.0)
+        weight = np.array([min(1.0, 2 * caps)])
+        assert primal(problem, weight, 0.0) == pytest.approx(optimum)
+        assert dual(problem, np.full(2, min(0.5, caps))) == pytest.approx(optimum)
+        assert recovered_dual(problem, weight, 0.0) == pytest.approx(optimum)
+        assert best(problem) == pytest.approx(optimum)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_path_is_each_C_alone(method, loss, bias, shape):
+    """Warm starts change nothing beyond the gap."""
+    values, problems = made(*shape, loss, bias)
+    for (_, weights, biases), C in zip(walked(method, values, problems, CS[::-1]), CS, strict=True):
+        ((_, alone, lone_biases),) = walked(method, values, problems, [C])
+        for task in range(3):
+            problem = problem_of(values, problems, task, C)
+            expected = primal(problem, alone[:, task], lone_biases[task])
+            assert primal(problem, weights[:, task], biases[task]) == pytest.approx(expected, rel=TOL)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_folds_are_separate_fits(method, loss, bias, shape):
+    """Decision values of a fold, on all rows, are those of a fit to its rows alone."""
+    values, problems = made(*shape, loss, bias, folds=2)
+    for (solution, _, _), C in zip(walked(method, values, problems, tol=1e-7), CS, strict=True):
+        for fold in range(2):
+            kept = problems.members_RV[:, fold]
+            part = Problems(
+                problems.signs_RK[kept], np.ones((kept.sum(), 1), bool), problems.weights_RK[kept], loss, bias, 1.5
+            )
+            ((_, weights, biases),) = walked(method, values[kept], part, [C], 1e-7)
+            assert solution.decisions_RKV[:, :, fold] == pytest.approx(values @ weights + biases, abs=3e-3)
+
+
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+def test_methods_agree(loss, bias):
+    """Dual, pairs and primal: the same decision values, and the models give them."""
+    values, problems = made(90, 40, loss, bias, folds=1)
+    found = {method: walked(method, values, problems, tol=1e-9) for method in METHODS}
+    for at in range(len(CS)):
+        decisions = [found[method][at][0].decisions_RKV for method in METHODS]
+        assert decisions[1] == pytest.approx(decisions[0], abs=1e-4)
+        assert decisions[2] == pytest.approx(decisions[0], abs=1e-4)
+        for (_, weights, biases), by_task in zip([found[method][at] for method in METHODS], decisions, strict=True):
+            assert values @ weights + biases == pytest.approx(by_task[:, :, -1], abs=1e-4)
+
+
+@pytest.mark.parametrize("bias", ["penalised", "free"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("method", METHODS)
+def test_same_bits(method, shape, bias, monkeypatch):
+    """Twice, and with one thread or two."""
+    values, problems = made(*shape, "hinge", bias, folds=2)
+    before = torch.get_num_threads()
+    models = []
+    for threads in (2, 2, 1):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=threads: set(range(count)))
+        torch.set_num_threads(threads)
+        with threadpool_limits(threads):
+            models.append(walked(method, values, problems)[-1])
+    torch.set_num_threads(before)
+
+    for other in models[1:]:
+        assert (models[0][1] == other[1]).all()
+        assert (models[0][2] == other[2]).all()
+        assert (models[0][0].decisions_RKV == other[0].decisions_RKV).all()
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_streamed_rows(tmp_path, monkeypatch, loss):
+    """From disk, block by block: products and solutions of rows in memory."""
+    monkeypatch.setattr("offshelf.classifier.solver.rows.BLOCK", 100)
+    values, problems = made(450, 60, loss, "penalised")
+    mapped = np.memmap(tmp_path / "values", np.float16, "w+", shape=values.shape)
+    mapped[:] = values
+    mapped.flush()
+    mapped = np.memmap(tmp_path / "values", np.float16, "r", shape=values.shape)
+    inside = np.array(mapped, np.float64)
+    streamed, resident = Rows(mapped, 1.5, "cpu"), Rows(inside, 1.5, "cpu")
+    random = np.random.default_rng(0)
+    vectors, coefficients = random.normal(size=(61, 2)), random.normal(size=(450, 2))
+    scaled = np.column_stack([inside, np.full(450, 1.5)]) / np.sqrt(np.mean(np.sum(inside**2, axis=1)))
+
+    assert streamed.blocks is None
+    assert len(resident.blocks) == 5
+    assert streamed.decide_exactly(vectors) == pytest.approx(scaled @ vectors)
+    assert streamed.combine_exactly(coefficients) == pytest.approx(scaled.T @ coefficients)
+    assert streamed.covariance().numpy() == pytest.approx(scaled.T @ scaled)
+    for ours, theirs in zip(walked("primal", mapped, problems), walked("primal", inside, problems), strict=True):
+        assert (ours[1] == theirs[1]).all()
+        assert (ours[0].gap_KV == theirs[0].gap_KV).all()
+
+
+@pytest.mark.parametrize(("rows", "method"), [(89, pairwise), (90, in_dual), (91, in_primal)])
+def test_choice_of_method(rows, method, monkeypatch):
+    """Pairs; at most twice as many rows as dimensions; more."""
+    values, problems = made(rows, 45, "hinge", "penalised")
+    monkeypatch.setattr(method, "walk", lambda *arguments: iter(["chosen"]))
+
+    assert list(solve(values, problems, CS, TOL, "auto", method is pairwise)) == ["chosen"]
+
+
+def test_no_gpu(monkeypatch):
+    """One sentence."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    values, problems = made(90, 40, "hinge", "penalised")
+    with pytest.raises(ValueError, match="no CUDA device is to be had; use device='auto'"):
+        list(solve(values, problems, CS, TOL, "cuda"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+def test_gpu(loss, bias):
+    """The objective of a CPU, within the gap."""
+    values, problems = made(450, 60, loss, bias)
+    solutions = [solution for _, solution in solve(values, problems, CS, TOL, "cuda")]
+    for solution, (_, weights, biases) in zip(solutions, walked("dual", values, problems), strict=True):
+        ours = solution.model()
+        for task in range(3):
+            problem = problem_of(values, problems, task, solution.C)
+            expected = primal(problem, weights[:, task], biases[task])
+            assert primal(problem, ours[0][:, task], ours[1][task]) == pytest.approx(expected, rel=TOL)
