@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of each contestant")
     parser.add_argument("--fits", type=int, help="fits of each peer, spread evenly over Cs, classes and folds")
     parser.add_argument("--classes", type=int, help="the first so many classes alone, for all contestants")
+    parser.add_argument("--every", type=int, default=1, help="for views: every so many-th C alone, for all contestants")
     parser.add_argument("--rounds", type=int, default=3, help="for single and cold")
     parser.add_argument("--rows", type=int, help="for big")
     parser.add_argument("--dims", type=int, help="for big")

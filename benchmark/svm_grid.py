@@ -1,5 +1,6 @@
 """All classes, all Cs, all folds: one solve against the time of as many fits, estimated on an even sample of them."""
 
+import sys
 import time
 from argparse import Namespace
 
@@ -61,7 +62,8 @@ def views(options: Namespace) -> None:
     rows, labels = multi_label(5011, 4096)
     rows, labels = near_duplicates(rows, 16), np.repeat(labels, 16, axis=0)
     print(f"VOC's size x 16 views, {rows.shape[0]:,} x {rows.shape[1]:,}, {options.loss}, no folds\n")
-    compare(grid(rows, labels[:, : options.classes], options.loss, folds=0), options, options.fits or 10)
+    work = grid(rows, labels[:, : options.classes], options.loss, 0, CS[:: options.every])
+    compare(work, options, options.fits or 10)
 
 
 def digit_features(layers: tuple[str, ...]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -94,6 +96,7 @@ def compare(work: Grid, options: Namespace, fits: int) -> None:
         for _, solution in solve(work.rows, work.problems, work.Cs, TOL, "cpu"):
             claimed = max(claimed, float(solution.gap_KV.max()))
             values.append((solution.C, solution.decisions_RKV.astype(np.float32)))
+            print(f"C {solution.C:8.2f}, after {time.perf_counter() - start:6.1f} s", file=sys.stderr)
         ours, busy = time.perf_counter() - start, time.process_time() - busy
     for peer in peers:
         peer.time(work, sample[1::2], options.threads)
