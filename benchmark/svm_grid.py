@@ -166,8 +166,11 @@ def _compare_precision(work: Grid, values: list[tuple[float, np.ndarray]], optio
         truth = work.problems.signs_RK[test, task] > 0
         found = np.concatenate([decisions for at, decisions in values if at == work.Cs[C]], axis=1)[test, task, fold]
         theirs = average_precision_score(truth, work.doubles[test] @ w + b)
-        differences.append(abs(average_precision_score(truth, found) - theirs))
+        differences.append((abs(average_precision_score(truth, found) - theirs), work.Cs[C], int(truth.sum())))
+    largest, C, positives = max(differences)
     print(
-        f"held-out average precision against LinearSVC at tol {CLOSE[0]:g}, {len(chosen)} problems: "
-        f"largest difference {max(differences):.1e} ({close.short} of them hit {CLOSE[1]:,} iterations)\n"
+        f"held-out average precision against LinearSVC at tol {CLOSE[0]:g}, {len(chosen)} problems: largest difference"
+    )
+    print(
+        f"{largest:.1e}, at C = {C:g} with {positives} positive images; {close.short} fits hit {CLOSE[1]:,} iterations\n"
     )
