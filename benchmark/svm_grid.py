@@ -169,8 +169,6 @@ def _compare_precision(work: Grid, values: list[tuple[float, np.ndarray]], optio
         differences.append((abs(average_precision_score(truth, found) - theirs), work.Cs[C], int(truth.sum())))
     largest, C, positives = max(differences)
     print(
-        f"held-out average precision against LinearSVC at tol {CLOSE[0]:g}, {len(chosen)} problems: largest difference"
+        f"held-out average precision against LinearSVC at tol {CLOSE[0]:g}, {len(chosen)} problems: at most {largest:.1e}"
     )
-    print(
-        f"{largest:.1e}, at C = {C:g} with {positives} positive images; {close.short} fits hit {CLOSE[1]:,} iterations\n"
-    )
+    print(f"apart, at C = {C:g} with {positives} positives; {close.short} fits hit {CLOSE[1]:,} iterations\n")
