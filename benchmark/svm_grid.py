@@ -168,7 +168,6 @@ def _compare_precision(work: Grid, values: list[tuple[float, np.ndarray]], optio
         theirs = average_precision_score(truth, work.doubles[test] @ w + b)
         differences.append((abs(average_precision_score(truth, found) - theirs), work.Cs[C], int(truth.sum())))
     largest, C, positives = max(differences)
-    print(
-        f"held-out average precision against LinearSVC at tol {CLOSE[0]:g}, {len(chosen)} problems: at most {largest:.1e}"
-    )
-    print(f"apart, at C = {C:g} with {positives} positives; {close.short} fits hit {CLOSE[1]:,} iterations\n")
+    print(f"held-out average precision against LinearSVC at tol {CLOSE[0]:g}, {len(chosen)} problems:")
+    print(f"at most {largest:.1e} apart, at C = {C:g} with {positives} positives; ", end="")
+    print(f"{close.short} of LinearSVC's fits hit {CLOSE[1]:,} iterations\n")
