@@ -141,7 +141,11 @@ def recorded() -> Iterator[dict[float, list[tuple[np.ndarray, np.ndarray]]]]:
 
     def of_rows(self: Any, C: float) -> Any:
         solution = in_rows(self, C)
-        beta = (self.signs * self.alpha).double().cpu().numpy().reshape(-1, *self.shape) / self.rows.scale**2
+        signs = self.signs.double().cpu().numpy().reshape(-1, *self.shape)
+        if self.is_squared:  # α of the certificate follows from the slacks, at weights of 1
+            beta = 2 * C * signs * np.maximum(1 - signs * solution.decisions_RKV, 0)
+        else:
+            beta = signs * self.alpha.double().cpu().numpy().reshape(signs.shape) / self.rows.scale**2
         kept.setdefault(C, []).append((beta, np.ones(self.shape)))
         return solution
 
