@@ -4,6 +4,8 @@ Real features of a thousand classes cannot be shipped; these are made so that a 
 precisions of 0.7 to 0.95, a tenth to a third of the rows support vectors, images from clear to hopeless.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 VOC2007 = (238, 243, 330, 181, 244, 186, 713, 337, 445, 141, 200, 421, 287, 245, 2008, 245, 96, 229, 261, 256)
@@ -13,6 +15,8 @@ SEPARATION = 0.7
 """Distance of a clear image from others, in standard deviations of a direction."""
 DECAY = 0.7
 """Standard deviations of the directions fall by this power of their rank."""
+BLOCK = 1 << 14
+"""Rows made at a time on disk."""
 
 
 def multi_label(images: int, dims: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -39,6 +43,27 @@ def views(values: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
         mixed = values + (0.0 if view == 0 else 0.35) * random.random((len(values), 1), np.float32) * other
         out[view::count] = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
     return out
+
+
+def on_disk(path: Path, images: int, dims: int, classes: int, seed: int = 0) -> np.ndarray:
+    """The like of `single_label` in a file of float16 [images, dims], made block by block; class numbers [images]."""
+    random = np.random.default_rng(seed)
+    targets = random.permutation(np.arange(images) % classes)
+    rank = min(dims, 2048)
+    deviations = ((1.0 + np.arange(rank)) ** -DECAY).astype(np.float32)
+    means = random.standard_normal((classes, rank), np.float32) * SEPARATION
+    mixing = random.standard_normal((rank, dims), np.float32)
+    offsets = random.normal(-0.8, 0.6, dims).astype(np.float32)
+    out, scale = np.lib.format.open_memmap(path, "w+", np.float16, (images, dims)), 0.0
+    for start in range(0, images, BLOCK):
+        part = targets[start : start + BLOCK]
+        latent = means[part] * random.random((len(part), 1), np.float32)
+        maps = (latent + random.standard_normal(latent.shape, np.float32)) * deviations @ mixing
+        scale = scale or float(maps.std())
+        values = np.maximum(maps + scale * offsets, 0)
+        out[start : start + BLOCK] = values / np.linalg.norm(values, axis=1, keepdims=True)
+    out.flush()
+    return targets
 
 
 def _features(presence: np.ndarray, dims: int, random: np.random.Generator) -> np.ndarray:
