@@ -8,8 +8,10 @@ from offshelf.classifier.solver.problem import Bias, Loss, Problems, Solution
 
 GRAM_ROWS = 20_000
 """Most training rows for which the Gram matrix is held: 1.6 GB in float32, for pairs of classes 3.2 GB in float64."""
-FLAT = 2
-"""With more rows a dimension, the primal solver is the better one."""
+COMPACT = 400
+"""Up to so many rows, problems are solved to rounding error."""
+FLAT = {True: 2, False: 16}
+"""With more rows a dimension, the primal solver is the better one; sooner where it is about rounding error."""
 
 __all__ = ["Bias", "Loss", "Problems", "Solution", "solve"]
 
@@ -33,7 +35,7 @@ def solve(  # noqa: PLR0913
 
         gram = Gram(rows_RD, problems.bias, problems.intercept_scaling, np.float64)
         yield from pairwise.walk(gram, problems, Cs, tol)
-    elif rows <= min(GRAM_ROWS, FLAT * dims) and not on_gpu:
+    elif rows <= min(GRAM_ROWS, FLAT[rows <= COMPACT] * dims) and not on_gpu:
         from offshelf.classifier.solver import dual
         from offshelf.classifier.solver.gram import Gram
 

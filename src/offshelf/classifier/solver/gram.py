@@ -58,6 +58,14 @@ class Gram:
         decisions = (self.products_RR @ beta_RP.astype(self.products_RR.dtype)).astype(np.float64)
         return decisions + self.kappa * beta_RP.sum(axis=0) if self.is_absorbed else self._shifted(decisions, beta_RP)
 
+    def decide_single(self, beta_RP: np.ndarray, rows_R: np.ndarray) -> np.ndarray:
+        """K β of some rows, chosen by a mask, all in float32: [M, P]."""
+        decisions = self.products_RR[rows_R].astype(np.float32) @ beta_RP
+        if not self.is_free:
+            total, shift = beta_RP.sum(axis=0), self.shift_R.astype(np.float32)
+            decisions += shift[rows_R, None] * total + (shift @ beta_RP + np.float32(self.kappa) * total)
+        return decisions
+
     def decide_exactly(self, beta_RP: np.ndarray) -> np.ndarray:
         """K β in float64, from the rows themselves: [R, P]."""
         return self._shifted(self.centred_RD @ (self.centred_RD.T @ beta_RP), beta_RP)

@@ -86,7 +86,7 @@ class _Pairs:
         return _Solved(pair, row, betas, offsets, gaps)
 
     def solution(self, C: float, solved: _Solved, number: int) -> Solution:
-        """One value of C; with folds, decision values on all rows."""
+        """One value of C; with folds, the decision values of the rows they leave out."""
         beta_VN, offset_VP = solved.betas_CVN[number], solved.offsets_CVP[number]
         rows, pairs = len(self.gram.products_RR), offset_VP.shape[1]
 
@@ -96,12 +96,13 @@ class _Pairs:
             whole = csc_array((beta_VN[-1], (solved.row_N, solved.pair_N)), (rows, pairs))
             return self.gram.model(whole, offset_VP[-1])
 
-        decisions = np.zeros((rows, pairs, 0))
-        if len(beta_VN) > 1:
-            beta = np.zeros((rows, pairs, len(beta_VN)))
-            beta[solved.row_N, solved.pair_N] = beta_VN.T
-            decisions = self.gram.decide(beta.reshape(rows, -1)).reshape(beta.shape)
-            decisions += offset_VP.T if self.gram.is_free else 0.0
+        folds = len(beta_VN) - 1
+        decisions = np.zeros((rows, pairs, folds), np.float32)
+        for fold in range(folds):
+            held_out = ~self.problems.members_RV[:, fold]
+            beta = np.zeros((rows, pairs), np.float32)
+            beta[solved.row_N, solved.pair_N] = beta_VN[fold]
+            decisions[held_out, :, fold] = self.gram.decide_single(beta, held_out) + offset_VP[fold]
         gap = solved.gaps_CVP[number].T
         return Solution(C, decisions, gap, model)
 

@@ -25,8 +25,8 @@ WIDTH = 1 << 28
 """Decision values (rows x problems) held at a time."""
 STEPS = 400
 """Newton steps at one C, at most."""
-EXACT, POLISHING = 1e-14, 40
-"""The gap that small problems are brought to where so many more steps suffice: rounding error."""
+COMPACT, EXACT, POLISHING = 400, 1e-14, 40
+"""Up to so many rows, the gap that is aimed at is rounding error, where so many more steps suffice; see `dual`."""
 WIDE, NARROWING = 0.5, 3.0
 """Width of the smoothed corner of the hinge, in margins, at first; and by what it shrinks with each new α⁰."""
 NARROW = 1e-4
@@ -98,7 +98,7 @@ class _Path:
         self.C, tol = C, self.tol / 2
         for _ in range(3):
             self._minimise(tol)
-            if self.rows.is_small:
+            if self.rows.count <= COMPACT:
                 self._minimise(EXACT, POLISHING)
             gap, decisions = self._certify()
             if (gap <= self.tol).all():

@@ -67,8 +67,8 @@ class Solution:
 
     C: float
     decisions_RKV: np.ndarray
-    """w·x + b of all rows, also of those that a variant was not fitted to: float32 or float64. Pairs of classes without
-    folds have none: V = 0."""
+    """w·x + b of all rows, also of those that a variant was not fitted to: float32 or float64. Of pairs of classes,
+    only for the folds, V - 1 of them, and there only of the rows that a fold leaves out; 0 elsewhere."""
     gap_KV: np.ndarray
     """(primal − dual) / primal on all rows: the certificate. In float64 for the whole; for folds the decision values in
     it may come from float32 products."""
