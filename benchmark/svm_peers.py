@@ -142,7 +142,7 @@ def recorded() -> Iterator[dict[float, list[tuple[np.ndarray, np.ndarray]]]]:
     def of_rows(self: Any, C: float) -> Any:
         solution = in_rows(self, C)
         signs = self.signs.double().cpu().numpy().reshape(-1, *self.shape)
-        if self.is_squared:  # α of the certificate follows from the slacks, at weights of 1
+        if self.is_squared:  # the dual variables of the certificate follow from the slacks, at weights of 1
             beta = 2 * C * signs * np.maximum(1 - signs * solution.decisions_RKV, 0)
         else:
             beta = signs * self.alpha.double().cpu().numpy().reshape(signs.shape) / self.rows.scale**2
