@@ -8,7 +8,7 @@ import numpy as np
 from machine import table
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import KFold, StratifiedKFold
-from svm_peers import Grid, Peer, certify, liblinear, libsvm, objective, recorded
+from svm_peers import Found, Grid, Peer, certify, liblinear, libsvm, objective, recorded
 from synthetic import multi_label, single_label
 from synthetic import views as near_duplicates
 
@@ -123,14 +123,15 @@ def _warm_up(loss: str) -> None:
     LinearSVM(loss=loss).fit(rows, random.integers(0, 3, 600))
 
 
-def _check(work: Grid, kept: dict[float, list[tuple[np.ndarray, np.ndarray]]], claimed: float) -> np.ndarray:
+def _check(work: Grid, kept: dict[float, list[Found]], claimed: float) -> np.ndarray:
     """Print the largest gap of all problems; their dual objectives [len(Cs), K, V]."""
     gaps, duals = [], []
     for C in work.Cs:
         parts, start = [], 0
-        for beta, stretch in kept.pop(C):
-            parts.append(certify(work.tasks(start, beta.shape[1]), C, beta, stretch))
-            start += beta.shape[1]
+        for found in kept.pop(C):
+            count = found.beta_RKV.shape[1]
+            parts.append(certify(work.tasks(start, count), C, found))
+            start += count
         gaps.append(np.concatenate([gap for gap, _ in parts]))
         duals.append(np.concatenate([dual for _, dual in parts]))
     gap = np.array(gaps)

@@ -63,6 +63,17 @@ class Grid:
         return rows, self.problems.signs_RK[rows, task]
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A solution at one C of some classes."""
+
+    beta_RKV: np.ndarray
+    stretch_KV: np.ndarray
+    """What w = X'β is multiplied with for the primal point, ..."""
+    model: tuple[np.ndarray, np.ndarray] | None = None
+    """... or w [D, K] and b [K] of a single variant."""
+
+
 @dataclass(eq=False)
 class Peer:
     """A library's fit of one problem after another."""
@@ -129,24 +140,24 @@ def libsvm(tol: float = 1e-3) -> Peer:
 
 
 @contextmanager
-def recorded() -> Iterator[dict[float, list[tuple[np.ndarray, np.ndarray]]]]:
+def recorded() -> Iterator[dict[float, list[Found]]]:
     """Dual variables β [R, K, V] of every solve, with the factor [K, V] of the primal point, by C, a pair a group of
     classes; for certificates, since a solution keeps only what its user needs."""
-    kept: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {}
+    kept: dict[float, list[Found]] = {}
     in_gram, in_rows = dual._Path._solution, primal._Path.solve
 
     def of_gram(self: Any, C: float, stretch: np.ndarray, *rest: Any) -> Any:
-        kept.setdefault(C, []).append((self.beta / self.gram.scale**2, stretch))
+        kept.setdefault(C, []).append(Found(self.beta / self.gram.scale**2, stretch))
         return in_gram(self, C, stretch, *rest)
 
     def of_rows(self: Any, C: float) -> Any:
         solution = in_rows(self, C)
         signs = self.signs.double().cpu().numpy().reshape(-1, *self.shape)
-        if self.is_squared:  # the dual point of the certificate follows from the slacks, at weights of 1
+        if self.is_squared:  # the dual variables of the certificate follow from the slacks, at weights of 1
             beta = 2 * C * signs * np.maximum(1 - signs * solution.decisions_RKV, 0)
         else:
             beta = signs * self.alpha.double().cpu().numpy().reshape(signs.shape) / self.rows.scale**2
-        kept.setdefault(C, []).append((beta, np.ones(self.shape)))
+        kept.setdefault(C, []).append(Found(beta, np.ones(self.shape), solution.model()))
         return solution
 
     dual._Path._solution, primal._Path.solve = of_gram, of_rows
@@ -156,11 +167,12 @@ def recorded() -> Iterator[dict[float, list[tuple[np.ndarray, np.ndarray]]]]:
         dual._Path._solution, primal._Path.solve = in_gram, in_rows
 
 
-def certify(grid: Grid, C: float, beta_RKV: np.ndarray, stretch_KV: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def certify(grid: Grid, C: float, found: Found) -> tuple[np.ndarray, np.ndarray]:
     """Relative gaps and dual objectives [K, V] from the definition, for a penalised bias: all in float64, on all rows.
 
-    β is clipped into the bounds; w = factor Σ β x. Nothing of the solver is used.
+    β is clipped into the bounds. Nothing of the solver is used.
     """
+    beta_RKV, stretch_KV = found.beta_RKV, found.stretch_KV
     X, signs_RK1 = grid.doubles, grid.problems.signs_RK[:, :, None].astype(np.float64)
     members_R1V = grid.problems.members_RV[:, None]
     is_squared = grid.problems.loss == "squared_hinge"
@@ -168,9 +180,13 @@ def certify(grid: Grid, C: float, beta_RKV: np.ndarray, stretch_KV: np.ndarray) 
     beta = (signs_RK1 * alpha).reshape(len(X), -1)
     w, b = X.T @ beta, beta.sum(axis=0)
     norm = ((w * w).sum(axis=0) + b * b).reshape(stretch_KV.shape)
+    point = norm
+    if found.model:
+        w, b = found.model
+        point = ((w * w).sum(axis=0) + b * b).reshape(stretch_KV.shape)
     decisions = stretch_KV * (X @ w + b).reshape(beta_RKV.shape)
     slack = np.maximum(1 - signs_RK1 * decisions, 0) * members_R1V
-    primal_KV = stretch_KV**2 * norm / 2 + C * (slack**2 if is_squared else slack).sum(axis=0)
+    primal_KV = stretch_KV**2 * point / 2 + C * (slack**2 if is_squared else slack).sum(axis=0)
     dual_KV = alpha.sum(axis=0) - norm / 2 - (np.square(alpha).sum(axis=0) / (4 * C) if is_squared else 0.0)
     return relative_gap(primal_KV, dual_KV), dual_KV
 
