@@ -81,6 +81,23 @@ def test_mistakes_get_a_sentence(arguments, message, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["classify", "dataset=folder", "dataset.root=~/photos"], "dataset.root={home}/photos is no folder"),
+        (["store", "du", "home=~/nothing"], "{home}/nothing"),
+    ],
+)
+def test_home_folder_in_a_value(arguments, message, tmp_path):
+    """`~/` is the home folder, which no shell puts in after an equals sign."""
+    home = tmp_path / "user"
+    home.mkdir()
+    done = run(*arguments, cwd=tmp_path, HOME=str(home))
+
+    assert message.format(home=home) in done.stdout + done.stderr
+    assert "is no override" not in done.stderr
+
+
 def test_config_is_shown_before_it_runs(tmp_path):
     """Hydra's flags work; missing values may stay open."""
     done = run("classify", "dataset=folder", "--cfg", "job", cwd=tmp_path)
@@ -131,6 +148,7 @@ def test_completion(tmp_path):
     assert "dataset=digits" in answers("offshelf classify dataset=d")
     assert "dry_run=" in answers("offshelf extract dry")
     assert "complete" in run("-sc", "install=bash", cwd=tmp_path).stdout
+    assert "bashcompinit" in run("-sc", "install=zsh", cwd=tmp_path).stdout.splitlines()[0]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
