@@ -8,7 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 
 FAST = ["backbone=tiny", "layer=last", "tracking=none", "classifier.C=2000"]
 
@@ -78,6 +81,23 @@ def test_mistakes_get_a_sentence(arguments, message, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["classify", "dataset=folder", "dataset.root=~/photos"], "dataset.root={home}/photos is no folder"),
+        (["store", "du", "home=~/nothing"], "{home}/nothing"),
+    ],
+)
+def test_home_folder_in_a_value(arguments, message, tmp_path):
+    """`~/` is the home folder, which no shell puts in after an equals sign."""
+    home = tmp_path / "user"
+    home.mkdir()
+    done = run(*arguments, cwd=tmp_path, HOME=str(home))
+
+    assert message.format(home=home) in done.stdout + done.stderr
+    assert "is no override" not in done.stderr
+
+
 def test_config_is_shown_before_it_runs(tmp_path):
     """Hydra's flags work; missing values may stay open."""
     done = run("classify", "dataset=folder", "--cfg", "job", cwd=tmp_path)
@@ -128,6 +148,7 @@ def test_completion(tmp_path):
     assert "dataset=digits" in answers("offshelf classify dataset=d")
     assert "dry_run=" in answers("offshelf extract dry")
     assert "complete" in run("-sc", "install=bash", cwd=tmp_path).stdout
+    assert "bashcompinit" in run("-sc", "install=zsh", cwd=tmp_path).stdout.splitlines()[0]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -156,6 +177,19 @@ def test_interruption_loses_nothing(number, code, tmp_path):
     assert not list(store.rglob("*.tmp"))
 
 
+def numbers_however_it_runs(arguments, variants, folder):
+    """All metrics but the costs by variant; each has a home of its own, but `warm`, which shares that of `cold`."""
+    results = {}
+    for name, settings in variants.items():
+        home = folder / ("cold" if name == "warm" else name)
+        outputs = folder / f"run-{name}"
+        outputs.mkdir()
+        done = run("classify", *arguments, "tracking=none", f"home={home}", *settings, cwd=outputs, timeout=300)
+        assert done.returncode == 0, done.stderr
+        results[name] = {key: value for key, value in metrics(outputs).items() if not key.startswith("cost/")}
+    return results
+
+
 def test_same_numbers_however_it_runs(tmp_path):
     """Cold and warm, batch size 1 and 64, 0 and 2 workers, 1 and 2 processes: the same metrics to the last digit."""
     variants = {
@@ -166,16 +200,41 @@ def test_same_numbers_however_it_runs(tmp_path):
         "workers": ["extractor.workers=2"],
         "processes": ["extractor.processes=2"],
     }
-    results = {}
-    for name, settings in variants.items():
-        home = tmp_path / ("cold" if name == "warm" else name)
-        folder = tmp_path / f"run-{name}"
-        folder.mkdir()
-        arguments = ["classify", "backbone=tiny", "layer=all", "tracking=none", f"home={home}", *settings]
-        done = run(*arguments, cwd=folder)
-        assert done.returncode == 0, done.stderr
-        results[name] = {key: value for key, value in metrics(folder).items() if not key.startswith("cost/")}
 
+    results = numbers_however_it_runs(["backbone=tiny", "layer=all"], variants, tmp_path)
+
+    assert all(result == results["cold"] for result in results.values())
+
+
+@pytest.fixture
+def digit_folder(tmp_path):
+    """24 of scikit-learn's digits as a folder of three classes: 3, 5 and 8, which are easily confused."""
+    digits = load_digits()
+    for label in (3, 5, 8):
+        folder = tmp_path / "digits" / str(label)
+        folder.mkdir(parents=True)
+        for number, pixels in enumerate(digits.images[digits.target == label][:8]):
+            Image.fromarray((pixels * 255 / 16).astype(np.uint8)).save(folder / f"{number}.png")
+    return tmp_path / "digits"
+
+
+@pytest.mark.slow
+def test_same_numbers_of_a_pretrained_network(digit_folder, tmp_path):
+    """EfficientNet-Lite0 on 24 images: the same metrics to the last digit, with one setting changed at a time."""
+    variants = {
+        "cold": [],
+        "warm": [],
+        "batch1": ["extractor.batch_size=1"],
+        "batch64": ["extractor.batch_size=64"],
+        "worker1": ["extractor.workers=1"],
+        "workers2": ["extractor.workers=2"],
+        "processes": ["extractor.processes=2", "extractor.chunk=8"],
+    }
+    arguments = ["dataset=folder", f"dataset.root={digit_folder}", "layer=[blocks.4,pre_logits]", "dataset.folds=4"]
+
+    results = numbers_however_it_runs(arguments, variants, tmp_path)
+
+    assert {"test/accuracy/blocks.4", "test/accuracy/pre_logits"} <= results["cold"].keys()
     assert all(result == results["cold"] for result in results.values())
 
 

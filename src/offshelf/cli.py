@@ -41,7 +41,7 @@ def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 a user's mistake or a failed job, 130 Ctrl-C, 143 SIGTERM."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = _dispatch(sys.argv[1:])
+        code = _dispatch([_at_home(argument) for argument in sys.argv[1:]])
     except OffshelfError as error:
         if os.environ.get("OFFSHELF_DEBUG"):
             raise
@@ -185,6 +185,11 @@ def _sweep(task: str, config: "DictConfig") -> Iterator[None]:
         return
     with tracking.sweep(f"sweep {task} {' '.join(argument for argument in sys.argv[1:] if '=' in argument)}"[:250]):
         yield
+
+
+def _at_home(argument: str) -> str:
+    """`key=~/…` with the home folder put in: shells leave it as it is, and Hydra's grammar has no such value."""
+    return re.sub(r"(?<==)~(?=/|$)", lambda _: str(Path.home()), argument, count=1)
 
 
 def _layer_pattern(argument: str) -> str:

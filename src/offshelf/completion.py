@@ -5,6 +5,9 @@ import sys
 
 from offshelf.config import COMMANDS, conf_dir
 
+ZSH = "autoload -Uz compinit bashcompinit; (( $+functions[compdef] )) || compinit; bashcompinit"
+"""Hydra's script for zsh is the one for bash, which needs zsh's emulation of bash's completion."""
+
 
 def complete(arguments: list[str]) -> int:
     """Answer `-sc install=…`, `uninstall=…` and `query=…`; a query's line is in COMP_LINE."""
@@ -18,6 +21,8 @@ def complete(arguments: list[str]) -> int:
             return 0
         # Hydra completes a line that holds the program and its overrides alone.
         os.environ["COMP_LINE"] = line.replace(f"{words[0]} {words[1]}", words[0], 1)
+    if arguments == ["install=zsh"]:
+        print(ZSH)
     import hydra
 
     task = words[1] if len(words) > 1 and words[1] in COMMANDS else "classify"

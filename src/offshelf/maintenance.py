@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from rich import box
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
@@ -17,6 +16,7 @@ from offshelf.spelling import did_you_mean
 from offshelf.store.care import Damage, prunable, remove, remove_leftovers, verify
 from offshelf.store.disk import DiskStore
 from offshelf.store.inventory import Holding, age, holdings
+from offshelf.terminal import terminal
 
 GATHERED = ("dataset", "augmentation", "backbone", "extractor", "store")
 VERBS = ("ls", "du", "verify", "prune", "export")
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _ls(options: argparse.Namespace) -> int:
-    console = Console()
+    console = terminal()
     for holding in _held(options):
         title = f"{holding.backbone}  {holding.folder.name[:8]}"
         table = Table(title=title, box=box.SIMPLE, title_justify="left")
@@ -65,7 +65,7 @@ def _du(options: argparse.Namespace) -> int:
     for each in held:
         cells = (f"{each.images:,}", f"{len(each.shards):,}", decimal(each.size), age(each.touched))
         table.add_row(each.backbone, each.folder.name[:8], *cells)
-    Console().print(table)
+    terminal().print(table)
     print(f"{decimal(sum(each.size for each in held))} in {_root(options)}")
     return 0
 

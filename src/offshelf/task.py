@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, layer_table, select_layers
 from offshelf.classifier import Classifier
@@ -19,6 +17,7 @@ from offshelf.record import Record
 from offshelf.report import extraction_table, layer_listing, left_out_line, open_grids, score_table
 from offshelf.screen import screen
 from offshelf.store import FeatureStore, Use
+from offshelf.terminal import terminal
 from offshelf.tracking import Tracker
 
 
@@ -55,7 +54,7 @@ def classify(
     def gather(usable: ImageSet) -> list[Features]:
         return [ensure(store, extractor, usable.pictures, request) for request in requests]
 
-    console = Console()
+    console = terminal()
     console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
     title = f"{images.name} {backbone.name} {layers[0] if len(layers) == 1 else f'{len(layers)} layers'}"
     with tracking.start(title) as run:
@@ -117,7 +116,7 @@ def extract(
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     images, left_out, _ = screen(dataset.load(), on_error, _check)
     request = Request(backbone, layers, pooling, augmentation.views)
-    console = Console()
+    console = terminal()
     console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
     forecast = foresee(store, extractor, images.pictures, request, probe=dry_run)
     console.print(extraction_table(forecast, layers, len(request.views)))
@@ -178,7 +177,7 @@ def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
     listed = layer_table(backbone)
     asked = set(select_layers(layer, backbone.layer_names(), backbone.name)) if layer != "all" else None
     rows = [info for info in listed if asked is None or info.name in asked]
-    Console().print(layer_listing(rows, f"{backbone.name} sees: {backbone.preprocessing()}"))
+    terminal().print(layer_listing(rows, f"{backbone.name} sees: {backbone.preprocessing()}"))
 
 
 def _requests(

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytorch_lightning as pl
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
 from offshelf.extractor.plan import Plan
 from offshelf.extractor.work import Work
+from offshelf.terminal import terminal
 
 
 class ExtractionProgress(pl.Callback):
@@ -21,7 +21,7 @@ class ExtractionProgress(pl.Callback):
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the bar."""
-        console = Console(stderr=True)
+        console = terminal(stderr=True)
         if not self._done:
             console.print(f"Extracting {pl_module.name}: {self.plan}", highlight=False, soft_wrap=True)
         columns = (BarColumn(), MofNCompleteColumn(), "images", _Rate(), TimeRemainingColumn())

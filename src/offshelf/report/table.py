@@ -15,7 +15,7 @@ from offshelf.extractor import Forecast
 
 def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score, metric: str, title: str) -> Table:
     """Scores from input to output, the baseline below; the layer that cross-validation chose is bold."""
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)  # 80 columns hold it
     table.add_column("layer")
     certified = ["dual gap"] if chosen.gap is not None else []
     test = f"test {metric.replace('_', ' ')}"
