@@ -4,12 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from offshelf.classifier.solver.problem import Bias, Loss, Problems, Solution
+from offshelf.classifier.solver.problem import COMPACT, Bias, Loss, Problems, Solution
 
 GRAM_ROWS = 20_000
 """Most training rows for which the Gram matrix is held: 1.6 GB in float32, for pairs of classes 3.2 GB in float64."""
-COMPACT = 400
-"""Up to so many rows, problems are solved to rounding error."""
 FLAT = {True: 2, False: 16}
 """With more rows a dimension, the primal solver is the better one; sooner where it is about rounding error."""
 

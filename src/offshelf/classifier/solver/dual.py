@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from offshelf.classifier.solver.gram import Gram
-from offshelf.classifier.solver.problem import STRETCHES, Problems, Solution, balance, relative_gap
+from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, STRETCHES, Problems, Solution, balance, relative_gap
 
 ROUNDS = 60
 """Times that the rows are chosen anew, at most."""
@@ -28,14 +28,10 @@ NEAR = 0.05
 """Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
 MOST = 0.9
 """From this share of the rows on, all are taken, which saves their copy."""
-COMPACT = 400
-"""Up to so many rows, all are taken, and solved to rounding error in float64."""
 Lead = tuple[np.ndarray, np.ndarray]
 """What changed in the whole: β and the decision values, [R, K] or [R]."""
 WIDTH = 1 << 23
 """Decision values (rows x problems) held at a time."""
-MULTIPLIER = 1e3
-"""κ of a free bias, in units of 1/C where that is more."""
 
 
 def walk(gram: Gram, problems: Problems, Cs: Sequence[float], tol: float) -> Iterator[tuple[slice, Solution]]:

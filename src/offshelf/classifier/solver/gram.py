@@ -44,19 +44,18 @@ class Gram:
         """Z, or after `absorb` all of K save κ: of the given type."""
         self.is_absorbed = self.is_free
 
-    def absorb(self) -> np.ndarray:
+    def absorb(self) -> None:
         """Add u_i + u_j to Z, in place: a little less exact than to add them to what Z gives, but done once."""
         if not self.is_absorbed:
             shift = self.shift_R.astype(self.products_RR.dtype)
             self.products_RR += shift
             self.products_RR += shift[:, None]
             self.is_absorbed = True
-        return self.products_RR
 
     def decide(self, beta_RP: np.ndarray) -> np.ndarray:
-        """K β by products in the matrix' own type: float64 [R, P]."""
+        """K β by products with what `absorb` has made, in its own type: float64 [R, P]."""
         decisions = (self.products_RR @ beta_RP.astype(self.products_RR.dtype)).astype(np.float64)
-        return decisions + self.kappa * beta_RP.sum(axis=0) if self.is_absorbed else self._shifted(decisions, beta_RP)
+        return decisions + self.kappa * beta_RP.sum(axis=0)
 
     def decide_single(self, beta_RP: np.ndarray, rows_R: np.ndarray) -> np.ndarray:
         """K β of some rows, chosen by a mask, all in float32: [M, P]."""

@@ -14,18 +14,16 @@ from numba import njit
 
 from offshelf.classifier.solver.gram import Gram
 from offshelf.classifier.solver.pairs import descend
-from offshelf.classifier.solver.problem import STRETCHES, Problems, Solution
+from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, STRETCHES, Problems, Solution
 
 ROUNDS = 60
 """Times that the gradient is refreshed, at most."""
 STEPS = 50
 """Steps a row in one round, at most."""
-MULTIPLIER = 1e3
-"""κ of a free bias, in units of 1/C where that is more; see `dual`."""
 CHUNK = 64
 """Pairs a thread takes at a time."""
-COMPACT, EXACT = 400, 1e-17
-"""Up to so many rows, the gap that is aimed at is rounding error; see `dual`."""
+EXACT = 1e-17
+"""The gap that is aimed at where it is to be rounding error."""
 WIDTH = 1 << 24
 """Decision values (rows x pairs) held at a time."""
 

@@ -18,15 +18,15 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from offshelf.classifier.solver.problem import Problems, Solution, balance, relative_gap
+from offshelf.classifier.solver.problem import COMPACT, Problems, Solution, balance, relative_gap
 from offshelf.classifier.solver.rows import Rows
 
 WIDTH = 1 << 28
 """Decision values (rows x problems) held at a time."""
 STEPS = 400
 """Newton steps at one C, at most."""
-COMPACT, EXACT, POLISHING = 400, 1e-14, 40
-"""Up to so many rows, the gap that is aimed at is rounding error, where so many more steps suffice; see `dual`."""
+EXACT, POLISHING = 1e-14, 40
+"""The gap that is aimed at where it is to be rounding error, and the steps that it may take more."""
 WIDE, NARROWING = 0.5, 3.0
 """Width of the smoothed corner of the hinge, in margins, at first; and by what it shrinks with each new α⁰."""
 NARROW = 1e-4

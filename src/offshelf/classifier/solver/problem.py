@@ -24,6 +24,10 @@ import numpy as np
 Loss = Literal["hinge", "squared_hinge"]
 Bias = Literal["penalised", "free", "none"]
 
+COMPACT = 400
+"""Up to so many rows, problems are solved to rounding error."""
+MULTIPLIER = 1e3
+"""κ of a free bias, in units of 1/C where that is more; see `dual`."""
 STRETCHES = (1.0, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4, 1 + 3e-4, 1 + 1e-3)
 """Factors of w among which the best primal point is chosen: a hard margin that is short of 1 by a rounding error costs
 C times that error."""
