@@ -1,10 +1,11 @@
 """Features as plain files, for people who want just these."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from offshelf.dataset import ImageSet
+from offshelf.dataset import ImageSet, Sample
 from offshelf.errors import StoreError
 from offshelf.extractor import Features
 from offshelf.report import write_table
@@ -13,7 +14,8 @@ from offshelf.report import write_table
 def export(folder: Path, images: ImageSet, features: Features, parquet: bool = False) -> None:
     """Write a data set's features to a folder.
 
-    `samples.csv`: id, class, first fold's role (train or test) and image digest, a row a sample; beside it, rows in
+    `samples.csv`: id, class (several labels as `1;-1;0`, in the order of the classes), first fold's role (train or
+    test) and image digest, a row a sample; beside it, rows in
     the same order, `<layer>.npy`, float32 [N, V, D], for each layer; or all of it as `features.parquet`, with a column
     of N lists of V * D values for each layer.
 
@@ -39,10 +41,14 @@ def _samples(images: ImageSet) -> dict[str, list[str]]:
     roles[fold.train], roles[fold.test] = "train", "test"
     return {
         "id": [sample.id for sample in images.samples],
-        "class": [images.classes[sample.target] for sample in images.samples],
+        "class": [_label(sample, images.classes) for sample in images.samples],
         "role": roles.tolist(),
         "image": [image.digest for image in images.pictures],
     }
+
+
+def _label(sample: Sample, classes: Sequence[str]) -> str:
+    return ";".join(map(str, sample.target)) if isinstance(sample.target, tuple) else classes[sample.target]
 
 
 def _write_parquet(path: Path, table: dict[str, list[str]], features: Features) -> None:

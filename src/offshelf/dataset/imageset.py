@@ -18,7 +18,9 @@ class Sample:
 
     id: str
     image: Image
-    target: int
+    target: int | tuple[int, ...]
+    """Its class number; or, where an image has several labels, for each 1 (has it), -1 (has not), 0 (not to be counted:
+    VOC's difficult objects, unspecified attributes)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +50,18 @@ class ImageSet:
     samples: Sequence[Sample]
     folds: tuple[Fold, ...]
     metric: str = "accuracy"
-    """The protocol's official metric, reported as the primary one: `accuracy` or `mean_class_accuracy`."""
+    """The protocol's official metric, reported as the primary one: a name in `offshelf.metric`."""
 
     @cached_property
     def targets(self) -> np.ndarray:
-        """Class numbers of all samples: int64 [N]."""
-        return np.array([sample.target for sample in self.samples], dtype=np.int64)
+        """Class numbers of all samples, int64 [N]; or of several labels 1, -1 and 0, int8 [N, K] (see Sample)."""
+        several = bool(self.samples) and isinstance(self.samples[0].target, tuple)
+        return np.array([sample.target for sample in self.samples], dtype=np.int8 if several else np.int64)
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether an image can have several labels, or none."""
+        return self.targets.ndim == 2
 
     @cached_property
     def pictures(self) -> list[Image]:
@@ -85,7 +93,7 @@ class ImageSet:
         folds = tuple(Fold(*(place[rows][place[rows] >= 0] for rows in (f.train, f.test))) for f in self.folds)
         rest = replace(self, samples=[self.samples[row] for row in kept], folds=folds)
         for before, after in zip(self.folds, folds, strict=True):
-            lost = set(self.targets[before.train]) - set(rest.targets[after.train])
+            lost = _present(self.targets[before.train]) - _present(rest.targets[after.train])
             if lost or not len(after.test):
                 what = f"the class {self.classes[min(lost)]}" if lost else "testing"
                 raise DatasetError(f"Without the images that cannot be read none is left for {what} in {self.name}.")
@@ -94,6 +102,11 @@ class ImageSet:
     def _role(self, row: int) -> str:
         roles = [name for name in ("train", "test") if any(row in getattr(fold, name) for fold in self.folds)]
         return " and ".join(roles) or "unused"
+
+
+def _present(targets: np.ndarray) -> set[int]:
+    """Numbers of the classes that some image has."""
+    return set(np.flatnonzero((targets > 0).any(axis=0)) if targets.ndim == 2 else targets)
 
 
 class Dataset(Protocol):

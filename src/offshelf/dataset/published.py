@@ -117,7 +117,9 @@ class Published:
         ]
         border = sum(len(images) for _, images in parts[: len(train)])
         fold = Fold(np.arange(border), np.arange(border, len(samples)))
-        return ImageSet(self.name, _classes(parts[0][0], samples), samples, (fold,), about.metric)
+        return ImageSet(
+            self.name, _classes(parts[0][0], getattr(parts[0][0], about.labels)), samples, (fold,), about.metric
+        )
 
     def _part(self, about: _Published, arguments: dict[str, Any]) -> tuple[Any, Sequence[Image]]:
         from offshelf.torchvision_import import import_torchvision
@@ -152,10 +154,10 @@ def _images(part: Any, about: _Published) -> Sequence[Image]:
     return [ImageFile(Path(path)) for path in getattr(part, about.paths)]
 
 
-def _classes(part: Any, samples: Sequence[Sample]) -> tuple[str, ...]:
+def _classes(part: Any, labels: Sequence[int]) -> tuple[str, ...]:
     """Names where torchvision has them, else numbers."""
     names = getattr(part, "classes", None)
-    return tuple(names) if names else tuple(str(number) for number in range(max(s.target for s in samples) + 1))
+    return tuple(names) if names else tuple(str(number) for number in range(max(labels) + 1))
 
 
 def _id(image: Image, row: int) -> str:
