@@ -12,12 +12,13 @@ from sklearn.svm import SVC, LinearSVC
 
 from offshelf.augmentation import center, mirror
 from offshelf.backbone import Pixels, Tiny
-from offshelf.classifier import Fit, Tuned
-from offshelf.dataset import Digits, ImageArray, ImageSet, Sample
+from offshelf.classifier import Fit, LinearSVMCV, Tuned
+from offshelf.dataset import Digits, Fold, ImageArray, ImageSet, Sample
 from offshelf.dataset.partition import partition
-from offshelf.errors import BackboneError
+from offshelf.errors import BackboneError, DatasetError
 from offshelf.evaluate import Score
 from offshelf.extractor import Extractor
+from offshelf.metric import Bootstrap, Outcome
 from offshelf.store import DiskStore, MemoryStore
 from offshelf.task import choose, classify
 from offshelf.tracking import MLflow, NoTracking
@@ -40,6 +41,27 @@ class Colours:
         return ImageSet("colours", ("grey", "red"), samples, partition(targets, ("grey", "red"), 0.5, 4, 0))
 
 
+class Tags:
+    """Eighty images that can be red, green, both or neither; whether ten of them are green does not count."""
+
+    def __init__(self, green=True):
+        self.green = green
+
+    def load(self):
+        random = np.random.default_rng(0)
+        signs = np.where(random.random((80, 2)) < 0.4, 1, -1)
+        pixels = random.integers(0, 100, (80, 12, 12, 3), dtype=np.uint8)
+        for channel in range(2):
+            pixels[signs[:, channel] > 0, ..., channel] += 120
+        signs[::8, 1] = 0
+        signs[40:] = signs[40:] if self.green else -1
+        samples = [
+            Sample(str(row), ImageArray(image), (int(red), int(green)))
+            for row, (image, (red, green)) in enumerate(zip(pixels, signs, strict=True))
+        ]
+        return ImageSet("tags", ("red", "green"), samples, (Fold(np.arange(40), np.arange(40, 80)),), "mAP_11pt")
+
+
 def run(folder, **changes):
     """classify with small components."""
     settings = {
@@ -53,6 +75,7 @@ def run(folder, **changes):
         "postprocess": Normalizer(),
         "classifier": Tuned(SVC(kernel="linear"), C=[2.0, 20.0]),
         "baseline": Pixels(8),
+        "bootstrap": Bootstrap(100),
         "tracking": NoTracking(),
         "output_dir": str(folder / "out"),
         "config": {"layer": "all", "classifier": {"C": [2.0, 20.0]}},
@@ -95,7 +118,7 @@ def test_layers_are_children_of_their_run(tmp_path):
     assert {"test/accuracy", "test/mean_class_accuracy", "cv/accuracy", "cv/accuracy_C_2"} <= children[
         0
     ].data.metrics.keys()
-    assert artifacts == {"per_class.json", "confusion.png"}
+    assert artifacts == {"per_class.json", "predictions.csv", "confusion.png"}
     assert {"c_curve.png", "c_curve.json", "layers.png", "layers.json"} <= outer
     assert outside.keys() == parents[1].data.metrics.keys()
     assert len({item.data.tags["data_digest"] for item in found}) == 1
@@ -119,8 +142,8 @@ def test_the_choice_of_the_hyperparameter_is_recorded(tmp_path):
 class Certified:
     """A classifier that says class 0, and that it solved 60 problems to a gap of 1e-5."""
 
-    def fit(self, values_NVD, targets_N):
-        return Fit("C", 2.0, None, lambda values: np.zeros(len(values), int), gap=1e-5, problems=60)
+    def fit(self, values_NVD, targets_N, metric):
+        return Fit("C", 2.0, None, lambda values: np.tile([1.0, 0.0], (len(values), 1)), gap=1e-5, problems=60)
 
 
 def test_certificates_are_recorded(tmp_path):
@@ -132,6 +155,33 @@ def test_certificates_are_recorded(tmp_path):
     assert metrics["fit/problems"] == 4 * 4 * 60  # three layers and the baseline, four folds
     assert metrics["cost/fit_problems_per_second"] == pytest.approx(960 / metrics["cost/fit_seconds"])
     assert not list((tmp_path / "out").glob("*_curve.*"))
+
+
+@pytest.mark.parametrize("machine", [LinearSVMCV(loss="squared_hinge", bias="free"), SVC(kernel="linear")])
+def test_several_labels(tmp_path, machine):
+    """Ranked by average precision, label by label, in files and MLflow; no confusion of single labels."""
+    value = run(
+        tmp_path, dataset=Tags(), classifier=Tuned(machine, C=[0.2, 20.0]), tracking=MLflow(str(tmp_path)), layer="last"
+    )
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    rows = list(csv.DictReader((tmp_path / "out/per_class.csv").read_text().splitlines()))
+    predictions = list(csv.DictReader((tmp_path / "out/predictions.csv").read_text().splitlines()))
+    client = MlflowClient(default_uri(tmp_path))
+    (found,) = client.search_runs([client.get_experiment_by_name("offshelf").experiment_id])
+
+    assert value == metrics["test/mAP_11pt"] > 0.9
+    assert {"test/mAP_area", "test/mAP_11pt_low", "test/mean_auc", "cv/mAP_11pt", "cv/mAP_11pt_C_20"} <= metrics.keys()
+    assert [row["class"] for row in rows] == ["red", "green"]
+    assert np.mean([float(row["AP_11pt"]) for row in rows]) == pytest.approx(value)
+    assert [row["true green"] for row in predictions][::8] == ["0"] * 5
+    assert {item.path for item in client.list_artifacts(found.info.run_id)} >= {"per_class.json", "predictions.csv"}
+    assert "confusion.png" not in {item.path for item in client.list_artifacts(found.info.run_id)}
+
+
+def test_metric_that_the_test_images_do_not_define(tmp_path):
+    """No label is on a test image."""
+    with pytest.raises(DatasetError, match="mAP_11pt is not defined"):
+        run(tmp_path, dataset=Tags(green=False))
 
 
 def test_broken_run_is_recorded_as_failed(tmp_path):
@@ -148,8 +198,9 @@ def test_broken_run_is_recorded_as_failed(tmp_path):
 
 def score(name, cv, test):
     """One of 100 test images a point."""
-    confusion = np.array([[round(100 * test), 100 - round(100 * test)], [0, 0]])
-    made = Score(name, 1, (Fit("C", 1.0, None, lambda values: values),), (confusion,), 0.0)
+    right = round(100 * test)
+    outcome = Outcome(np.zeros(100, int), np.repeat([[1.0, 0.0], [0.0, 1.0]], [right, 100 - right], axis=0))
+    made = Score(name, 1, "accuracy", (Fit("C", 1.0, None, lambda values: values),), (outcome,), 0.0)
     if cv is not None:
         made.__dict__["metrics"] = {**made.metrics, "cv/accuracy": cv}
     return made

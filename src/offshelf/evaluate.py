@@ -2,34 +2,50 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from offshelf.classifier import Classifier, Curve, Fit
 from offshelf.dataset import ImageSet
-from offshelf.metric import METRICS, confusion_matrix
+from offshelf.errors import DatasetError
+from offshelf.metric import METRICS, Bootstrap, Outcome, by_class, metrics_of
 from offshelf.postprocess import Transformer, fit_transform
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What one layer's features are worth: a fit and a confusion matrix for each fold."""
+    """What one layer's features are worth: a fit and its outcome on the test images for each fold."""
 
     name: str
     """The layer's name."""
     dims: int
+    metric: str
+    """The protocol's official metric, by which the hyperparameter is chosen too."""
     fits: tuple[Fit, ...]
-    confusions: tuple[np.ndarray, ...]
-    """int64 [K, K] each: rows true classes, columns predicted ones."""
+    outcomes: tuple[Outcome, ...]
     seconds: float
     """Choosing the hyperparameter, fitting and scoring."""
+    bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(0))
 
     @cached_property
-    def confusion(self) -> np.ndarray:
-        """Counts over the test images of all folds: int64 [K, K]."""
-        return np.sum(self.confusions, axis=0)
+    def confusion(self) -> np.ndarray | None:
+        """Counts over the test images of all folds, int64 [K, K]; None for several labels."""
+        if self.is_multilabel:
+            return None
+        return np.sum([outcome.confusion() for outcome in self.outcomes], axis=0)
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether an image can have several labels, or none."""
+        return self.outcomes[0].is_multilabel
+
+    @cached_property
+    def by_class(self) -> dict[str, np.ndarray]:
+        """For each class, float64 [K], the mean over folds of its numbers; NaN without test images."""
+        folds = [by_class(outcome) for outcome in self.outcomes]
+        return {name: _mean_of_known(np.array([fold[name] for fold in folds])) for name in folds[0]}
 
     @property
     def parameter(self) -> str:
@@ -49,15 +65,24 @@ class Score:
 
     @cached_property
     def metrics(self) -> Mapping[str, float]:
-        """All numbers under the names that go to MLflow and metrics.json; with several folds their means."""
-        return {**self._test(), **self._cv(), **fit_cost([self])}
+        """All numbers under the names that go to MLflow and metrics.json; with several folds their means.
+
+        Those that are not defined, such as a mean over labels of which no test image has one, are left out.
+        """
+        numbers = {**self._test(), **self._cv(), **fit_cost([self])}
+        return {name: number for name, number in numbers.items() if not np.isnan(number)}
 
     def _test(self) -> dict[str, float]:
-        by_fold = {name: [metric(fold) for fold in self.confusions] for name, metric in METRICS.items()}
-        means = {f"test/{name}": float(np.mean(values)) for name, values in by_fold.items()}
-        if len(self.confusions) == 1:
-            return means
-        return means | {f"test/{name}_std": float(np.std(values)) for name, values in by_fold.items()}
+        numbers: dict[str, float] = {}
+        for name, metric in metrics_of(self.is_multilabel).items():
+            by_fold = [metric(outcome)[0] for outcome in self.outcomes]
+            numbers[f"test/{name}"] = float(np.mean(by_fold))
+            if len(by_fold) > 1:
+                numbers[f"test/{name}_std"] = float(np.std(by_fold))
+            interval = self.bootstrap.interval(name, self.outcomes)
+            if interval:
+                numbers |= {f"test/{name}_low": interval.low, f"test/{name}_high": interval.high}
+        return numbers
 
     def _cv(self) -> dict[str, float]:
         geometric_mean = float(np.exp(np.mean([np.log(fit.value) for fit in self.fits])))
@@ -65,10 +90,12 @@ class Score:
         if not self.curve:
             return chosen
         by_value = dict(zip(self.curve.values, self.curve.mean, strict=True))
-        at = [(fit.curve, fit.curve.values.index(fit.value)) for fit in self.fits if fit.curve]
-        chosen["cv/accuracy"] = float(np.mean([curve.mean[place] for curve, place in at]))
-        chosen["cv/accuracy_std"] = float(np.mean([curve.std[place] for curve, place in at]))
-        return chosen | {f"cv/accuracy_{self.parameter}_{value:g}": float(mean) for value, mean in by_value.items()}
+        held_out = [fit.held_out for fit in self.fits if fit.held_out is not None]
+        chosen[f"cv/{self.metric}"] = float(np.mean([scores.mean() for scores in held_out]))
+        chosen[f"cv/{self.metric}_std"] = float(np.mean([scores.std() for scores in held_out]))
+        return chosen | {
+            f"cv/{self.metric}_{self.parameter}_{value:g}": float(mean) for value, mean in by_value.items()
+        }
 
 
 def fit_cost(scores: Sequence[Score]) -> dict[str, float]:
@@ -85,21 +112,41 @@ def fit_cost(scores: Sequence[Score]) -> dict[str, float]:
     return cost
 
 
-def evaluate(
-    name: str, values_NVD: np.ndarray, images: ImageSet, postprocess: Transformer, classifier: Classifier
-) -> Score:
-    """Score one layer's features, [N, V, D] in the order of the samples, by the data set's folds.
+@dataclass(frozen=True)
+class Probe:
+    """How features are judged."""
 
-    Everything that is chosen or learnt (the hyperparameter, the transforms) sees training images only; the test images
-    are read once.
-    """
-    start = time.perf_counter()
-    fits, confusions = [], []
-    for fold in images.folds:
-        train, test = fit_transform(postprocess, values_NVD[fold.train], values_NVD[fold.test])
-        fit = classifier.fit(train, images.targets[fold.train])
-        predictions = fit.predict(test)
-        fits.append(fit)
-        confusions.append(confusion_matrix(images.targets[fold.test], predictions, len(images.classes)))
-    seconds = time.perf_counter() - start
-    return Score(name, values_NVD.shape[-1], tuple(fits), tuple(confusions), seconds)
+    postprocess: Transformer
+    classifier: Classifier
+    bootstrap: Bootstrap
+
+    def score(self, name: str, values_NVD: np.ndarray, images: ImageSet) -> Score:
+        """Score one layer's features, [N, V, D] in the order of the samples, by the data set's folds.
+
+        Everything that is chosen or learnt (the hyperparameter, the transforms) sees training images only; the test
+        images are read once.
+
+        Raises:
+            DatasetError: the official metric is not defined on the test images.
+        """
+        start = time.perf_counter()
+        fits, outcomes = [], []
+        for fold in images.folds:
+            train, test = fit_transform(self.postprocess, values_NVD[fold.train], values_NVD[fold.test])
+            fit = self.classifier.fit(train, images.targets[fold.train], images.metric)
+            fits.append(fit)
+            outcomes.append(Outcome(images.targets[fold.test], fit.score(test)))
+            if np.isnan(METRICS[images.metric](outcomes[-1])[0]):
+                raise DatasetError(
+                    f"{images.metric} is not defined on the test images of {images.name}: none has a label."
+                )
+        seconds = time.perf_counter() - start
+        dims = values_NVD.shape[-1]
+        return Score(name, dims, images.metric, tuple(fits), tuple(outcomes), seconds, self.bootstrap)
+
+
+def _mean_of_known(values_FK: np.ndarray) -> np.ndarray:
+    """Mean over folds, [K], of the values that are no NaN; NaN where none is."""
+    known = ~np.isnan(values_FK)
+    sums, count = np.where(known, values_FK, 0).sum(axis=0), known.sum(axis=0)
+    return np.divide(sums, count, out=np.full(len(sums), np.nan), where=count > 0)

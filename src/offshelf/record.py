@@ -12,13 +12,16 @@ from offshelf.evaluate import Score, fit_cost
 from offshelf.extractor import Features
 from offshelf.report import (
     confusion_figure,
+    csv_text,
     curve_figure,
     curve_table,
     flat,
     layer_figure,
     per_class,
+    predictions,
     write_run,
     write_table,
+    write_text,
 )
 from offshelf.tracking import Run
 
@@ -68,10 +71,11 @@ class Record:
         self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
         self._log_tables(self.run, chosen)
         write_run(self.folder, metrics, [*scores, *beside], self.images.classes, self._yaml())
+        write_text(self.folder / "predictions.csv", csv_text(predictions(chosen, self.images)))
         if chosen.curve:
             self._curves(scores, beside)
         if len(scores) > 1:
-            self._figure(layer_figure(scores, beside, self.images.metric, self._title()), "layers.png")
+            self._figure(layer_figure(scores, beside, self._title()), "layers.png")
             self.run.log_table(_columns([*scores, *beside]), "layers.json")
 
     def whereabouts(self) -> str:
@@ -96,8 +100,10 @@ class Record:
 
     def _log_tables(self, run: Run, score: Score) -> None:
         run.log_table(per_class(score, self.images.classes), "per_class.json")
-        title = f"{self.images.name}, {score.name}"
-        run.log_figure(confusion_figure(score.confusion, self.images.classes, title), "confusion.png")
+        run.log_text(csv_text(predictions(score, self.images)), "predictions.csv")
+        if score.confusion is not None:
+            title = f"{self.images.name}, {score.name}"
+            run.log_figure(confusion_figure(score.confusion, self.images.classes, title), "confusion.png")
 
     def _summary(
         self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features
@@ -128,6 +134,7 @@ class Record:
         return {
             "images": len(self.images.samples),
             "classes": len(self.images.classes),
+            "metric": self.images.metric,
             "folds": [[len(fold.train), len(fold.test)] for fold in self.images.folds],
         }
 

@@ -10,8 +10,9 @@ from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, layer_table, select_layers
 from offshelf.classifier import Classifier
 from offshelf.dataset import Dataset, ImageSet, check_images
-from offshelf.evaluate import Score, evaluate
+from offshelf.evaluate import Probe, Score
 from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
+from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer
 from offshelf.record import Record
 from offshelf.report import extraction_table, layer_listing, left_out_line, open_grids, score_table
@@ -33,6 +34,7 @@ def classify(
     postprocess: Transformer,
     classifier: Classifier,
     baseline: Backbone | None,
+    bootstrap: Bootstrap,
     tracking: Tracker,
     output_dir: str,
     config: dict[str, Any],
@@ -49,6 +51,7 @@ def classify(
     """
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     requests = _requests(backbone, layers, pooling, augmentation, baseline)
+    probe = Probe(postprocess, classifier, bootstrap)
     images, left_out, _ = screen(dataset.load(), on_error, _check)
 
     def gather(usable: ImageSet) -> list[Features]:
@@ -70,7 +73,7 @@ def classify(
         def score(found: Features, name: str) -> list[Score]:
             scores = []
             for layer_name, values in found.values.items():
-                scores.append(evaluate(layer_name, values, images, postprocess, classifier))
+                scores.append(probe.score(layer_name, values, images))
                 if len(layers) > 1:
                     record.layer(scores[-1], name, found.digest)
             return scores
@@ -79,19 +82,20 @@ def classify(
         beside = [found for other in others for found in score(other, requests[1].backbone.name)]
         chosen = choose(scores)
         record.end(scores, beside, chosen, features)
-    console.print(score_table(scores, beside, chosen, images.metric, title))
+    console.print(score_table(scores, beside, chosen, title))
     for line in (left_out_line(left_out), open_grids(scores), record.whereabouts()):
         console.print(line, highlight=False, soft_wrap=True) if line else None
     return chosen.metrics[f"test/{images.metric}"]
 
 
 def choose(scores: Sequence[Score]) -> Score:
-    """The layer with the best cross-validated accuracy on training images; without cross-validation, the last layer.
+    """The layer with the best cross-validated metric on training images; without cross-validation, the last layer.
 
     Never by a test metric: the test images are for reporting.
     """
-    if all("cv/accuracy" in score.metrics for score in scores):
-        return max(scores, key=lambda score: score.metrics["cv/accuracy"])
+    by = f"cv/{scores[0].metric}"
+    if all(by in score.metrics for score in scores):
+        return max(scores, key=lambda score: score.metrics[by])
     return scores[-1]
 
 

@@ -139,12 +139,12 @@ def test_average_precision_as_VISSL(select):
 
 @EDGE
 def test_own_score():
-    """A function of held-out labels and decision values: called once for each fold and C, any number may come back."""
+    """A function of held-out labels, decision values and weights, called once for each fold and C."""
     values, targets = blobs(90, 3, seed=8)
     seen = []
 
-    def score(labels, decisions):
-        seen.append(decisions.shape == (len(labels), 3))
+    def score(labels, decisions, weights):
+        seen.append(decisions.shape == (len(labels), 3) and weights.tolist() == [1] * len(labels))
         return -np.abs(decisions).max()
 
     ours = LinearSVMCV(CS, scoring=score, cv=3).fit(values, targets)
@@ -152,6 +152,7 @@ def test_own_score():
     assert len(seen) == 3 * len(CS)
     assert all(seen)
     assert CS[0] == ours.C_
+    assert ours.held_out_score_ == pytest.approx(scores_of(ours.cv_results_, 3)[0])
 
 
 @EDGE
@@ -180,12 +181,12 @@ def test_edge_of_the_grid():
         scale = iter(np.repeat([hinted[C] + (best == C) for C in CS], 5))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            ours = LinearSVMCV(CS, scoring=lambda labels, decisions, it=scale: next(it)).fit(values, targets)
+            ours = LinearSVMCV(CS, scoring=lambda labels, decisions, weights, it=scale: next(it)).fit(values, targets)
         assert best == ours.C_
         messages = [str(one.message) for one in caught if issubclass(one.category, GridEdgeWarning)]
         assert messages == ([f"The best C, {says}, is at the edge of the grid."] if says else [])
     with pytest.warns(GridEdgeWarning, match=r"0\.001"):
-        assert CS[0] == LinearSVMCV(CS, scoring=lambda labels, decisions: 0.5).fit(values, targets).C_
+        assert CS[0] == LinearSVMCV(CS, scoring=lambda labels, decisions, weights: 0.5).fit(values, targets).C_
 
 
 def test_one_value_is_a_fit():

@@ -48,7 +48,7 @@ def test_options_are_the_estimators_they_name(digits, name, classes):
     train, targets, test, _ = digits
     keep = targets < classes
     place, value = PLACES.get(name, "C"), 3
-    ours = option(name, **{place.rpartition("__")[2]: value}).fit(train[keep], targets[keep]).predict(test)
+    ours = option(name, **{place.rpartition("__")[2]: value}).fit(train[keep], targets[keep]).score(test).argmax(axis=1)
     theirs = ESTIMATORS[name].set_params(**{place: value}).fit(train[keep, 0], targets[keep]).predict(test[:, 0])
 
     assert (ours == theirs).all()
@@ -94,7 +94,7 @@ def test_pair_values_are_summed_over_views_before_they_vote(digits):
     """By hand: pair values of each view, their sum, one vote a pair."""
     train, targets, test, _ = digits
     views = np.stack([test[:, 0], np.roll(test[:, 0], 1, axis=1)], axis=1)
-    predicted = option("sklearn_svc", C=2).fit(train, targets).predict(views)
+    predicted = option("sklearn_svc", C=2).fit(train, targets).score(views).argmax(axis=1)
     machine = SVC(kernel="linear", C=2, decision_function_shape="ovo").fit(train[:, 0], targets)
     sums = machine.decision_function(views[:, 0]) + machine.decision_function(views[:, 1])
     votes = np.zeros((len(test), 10))
@@ -109,8 +109,8 @@ def test_pair_values_are_summed_over_views_before_they_vote(digits):
 def test_repeated_view_with_half_C_is_one_view(digits, name):
     """Two identical views double every loss: with half of C the labels are those of one view."""
     train, targets, test, _ = digits
-    once = option(name, C=2).fit(train, targets).predict(test)
-    twice = option(name, C=1).fit(np.repeat(train, 2, 1), targets).predict(np.repeat(test, 2, 1))
+    once = option(name, C=2).fit(train, targets).score(test).argmax(axis=1)
+    twice = option(name, C=1).fit(np.repeat(train, 2, 1), targets).score(np.repeat(test, 2, 1)).argmax(axis=1)
 
     assert np.mean(once == twice) > 0.995
 
@@ -118,21 +118,23 @@ def test_repeated_view_with_half_C_is_one_view(digits, name):
 class Chooser(ClassifierMixin, BaseEstimator):
     """Chooses by itself: the largest of its Cs; its responses are the distances to class means, written backwards."""
 
-    def __init__(self, Cs=(1.0,), cv=2, one_standard_error=False, random_state=None):
+    def __init__(self, Cs=(1.0,), cv=2, one_standard_error=False, random_state=None, scoring=None):
         self.Cs, self.cv, self.one_standard_error, self.random_state = Cs, cv, one_standard_error, random_state
+        self.scoring = scoring
 
     def fit(self, X, y, groups):
         self.classes_, self.groups_ = np.unique(y), groups
         self.means_ = np.stack([X[y == label].mean(axis=0) for label in self.classes_])
         self.C_, self.dual_gap_, self.n_problems_ = max(self.Cs), np.array([1e-6, 3e-5]), 77
         self.cv_results_ = {f"split{fold}_test_score": np.full(len(self.Cs), fold / 4) for fold in range(self.cv)}
+        self.held_out_score_ = np.arange(self.cv) / 4
         return self
 
     def decision_function(self, X):
         return np.linalg.norm(X[:, None] - self.means_, axis=2)
 
-    def labels_of(self, decisions):
-        return self.classes_[decisions.argmin(axis=1)]
+    def class_scores(self, decisions):
+        return -decisions
 
 
 def test_estimator_with_its_own_search_is_left_to_it(digits, monkeypatch):
@@ -143,11 +145,15 @@ def test_estimator_with_its_own_search_is_left_to_it(digits, monkeypatch):
     tuned = Tuned(Chooser(), C=[4, 1, 2], folds=3, one_standard_error=True, seed=9)
     fit = tuned.fit(np.repeat(train, 2, axis=1), targets)
 
-    assert seen[0].get_params() == {"Cs": (1.0, 2.0, 4.0), "cv": 3, "one_standard_error": True, "random_state": 9}
+    settings = {"Cs": (1.0, 2.0, 4.0), "cv": 3, "one_standard_error": True, "random_state": 9}
+    assert settings.items() <= seen[0].get_params().items()
+    nearest = np.eye(10)[[3, 4]] * -1  # distances: the least wins
+    assert seen[0].scoring(np.array([3, 5]), nearest, np.ones(2)) == 0.5
     assert (seen[0].groups_ == np.repeat(np.arange(len(train)), 2)).all()
     assert (fit.parameter, fit.value, fit.gap, fit.problems) == ("C", 4.0, 3e-5, 77)
     assert fit.curve.scores.tolist() == [[0, 0.25, 0.5]] * 3
-    assert np.mean(fit.predict(test) == truth) > 0.8
+    assert fit.held_out.tolist() == [0, 0.25, 0.5]
+    assert np.mean(fit.score(test).argmax(axis=1) == truth) > 0.8
     assert Tuned(Chooser(), C=2).fit(train, targets).curve is None
 
 
@@ -196,7 +202,7 @@ def test_too_many_neighbours_are_a_mistake(digits):
     with pytest.raises(ConfigError, match="KNeighborsClassifier cannot be used with these settings"):
         Tuned(KNeighborsClassifier(), n_neighbors=[2, 5000]).fit(train, targets)
     with pytest.raises(ConfigError, match="n_neighbors = 5000"):
-        Tuned(KNeighborsClassifier(), n_neighbors=5000).fit(train, targets).predict(test)
+        Tuned(KNeighborsClassifier(), n_neighbors=5000).fit(train, targets).score(test)
 
 
 def test_gram_is_bounded(monkeypatch):

@@ -9,8 +9,10 @@ import pytest
 from rich.console import Console
 
 from offshelf.classifier import Curve, Fit
+from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
 from offshelf.errors import StoreError
 from offshelf.evaluate import Score
+from offshelf.metric import Bootstrap, Outcome
 from offshelf.report import (
     confusion_figure,
     curve_figure,
@@ -19,16 +21,27 @@ from offshelf.report import (
     layer_figure,
     open_grids,
     per_class,
+    predictions,
     score_table,
     write_run,
 )
 
 
-def score(name="layer4", right=3, **certificate):
+def outcome(right):
     """Two classes, `right` of four test images of class a right; class b has none."""
+    return Outcome(np.zeros(4, int), np.repeat([[1.0, 0.0], [0.0, 1.0]], [right, 4 - right], axis=0))
+
+
+def scored(name, fits, *rights):
+    """A score of folds with so many right."""
+    return Score(name, 8, "accuracy", fits, tuple(map(outcome, rights)), 1.5)
+
+
+def score(name="layer4", right=3, **certificate):
+    """One fold with so many of four right."""
     curve = Curve("C", (0.2, 2.0), np.array([[0.4, 0.6], [0.7, 0.8]]))
-    fit = Fit("C", 2.0, curve, lambda values: values, **certificate)
-    return Score(name, 8, (fit,), (np.array([[right, 4 - right], [0, 0]]),), 1.5)
+    fit = Fit("C", 2.0, curve, lambda values: values, curve.scores[1], **certificate)
+    return scored(name, (fit,), right)
 
 
 def test_metrics_by_hand():
@@ -47,7 +60,7 @@ def test_metrics_by_hand():
 def test_accuracy_is_that_of_the_chosen_value():
     """Not of the best one, where a simpler one was chosen."""
     (best,) = score().fits
-    simpler = Score("x", 8, (Fit("C", 0.2, best.curve, best.predict),), score().confusions, 1.0)
+    simpler = scored("x", (Fit("C", 0.2, best.curve, best.score, best.curve.scores[0]),), 3)
 
     assert simpler.metrics["cv/accuracy"] == 0.5
     assert simpler.metrics["cv/accuracy_std"] == pytest.approx(0.1)
@@ -63,8 +76,7 @@ def test_certificate_by_hand():
 
 def test_folds_are_averaged():
     """Mean and standard deviation over folds."""
-    one = score()
-    both = Score("x", 8, one.fits * 2, (np.array([[4, 0], [0, 0]]), np.array([[2, 2], [0, 0]])), 1.0)
+    both = scored("x", score().fits * 2, 4, 2)
 
     assert both.metrics["test/accuracy"] == 0.75
     assert both.metrics["test/accuracy_std"] == 0.25
@@ -74,6 +86,72 @@ def test_folds_are_averaged():
 def test_class_without_test_images_has_no_accuracy():
     """None in tables, an empty cell in the CSV."""
     assert per_class(score(), ["a", "b"]) == {"class": ["a", "b"], "images": [4, 0], "accuracy": [0.75, None]}
+
+
+def labels(scores):
+    """Three labels on three images: of the second nothing has it, of the third one does not count."""
+    targets = np.array([[1, -1, 1], [-1, -1, 0], [1, -1, -1]], np.int8)
+    return Score("x", 8, "mAP_11pt", (Fit("C", 2.0, None, lambda v: v),), (Outcome(targets, np.array(scores)),), 1.0)
+
+
+def test_labels_by_hand():
+    """What is not defined for a label is left out of means, and None in tables."""
+    found = labels([[0.5, 0, 1], [1, 0, 3], [-1, 0, 2]])
+    table = per_class(found, ["a", "b", "c"])
+
+    assert table["images"] == [2, 0, 1]
+    assert table["AP_area"] == [pytest.approx((2 / 3 + 2 / 3) / 2), None, 0.5]
+    assert table["auc"] == [0.0, None, 0.0]
+    assert table["accuracy"] == [pytest.approx(1 / 3), 1.0, 0.5]
+    assert found.metrics["test/mAP_area"] == pytest.approx((2 / 3 + 0.5) / 2)
+    assert found.confusion is None
+
+
+def test_metrics_that_are_not_defined_are_left_out():
+    """No label is on a test image."""
+    nothing = Outcome(-np.ones((2, 2), np.int8), np.zeros((2, 2)))
+    found = Score("x", 8, "mAP_11pt", (Fit("C", 2.0, None, lambda v: v),), (nothing,), 1.0, Bootstrap(100))
+
+    assert [name for name in found.metrics if name.startswith("test/")] == [
+        f"test/mean_label_accuracy{end}" for end in ("", "_low", "_high")
+    ]
+    score_table([found], [], found, "t")
+
+
+def images(targets):
+    """Two folds of one picture each time."""
+    samples = [
+        Sample(f"{n}.png", ImageArray(np.zeros((1, 1, 3), np.uint8)), target) for n, target in enumerate(targets)
+    ]
+    return ImageSet(
+        "set", ("a", "b"), samples, (Fold(np.array([0]), np.array([2])), Fold(np.array([2]), np.array([1])))
+    )
+
+
+def test_predictions():
+    """A row a test image, fold by fold."""
+    outcomes = (Outcome(np.array([1]), np.array([[3.0, 2.0]])), Outcome(np.array([0]), np.array([[0.5, 0.5]])))
+    fit = Fit("C", 2.0, None, lambda values: values)
+    table = predictions(Score("x", 8, "accuracy", (fit, fit), outcomes, 1.0), images([0, 0, 1]))
+    several = (Outcome(np.array([[1, 0]]), np.array([[3.0, 2.0]])), Outcome(np.array([[-1, 1]]), np.array([[0.5, -1]])))
+    wide = predictions(Score("x", 8, "mAP_11pt", (fit, fit), several, 1.0), images([(1, 1), (-1, 1), (1, 0)]))
+
+    assert list(zip(*table.values(), strict=True)) == [(0, "2.png", "b", "a", 3.0), (1, "1.png", "a", "a", 0.5)]
+    assert list(wide) == ["fold", "id", "true a", "score a", "true b", "score b"]
+    assert list(zip(*wide.values(), strict=True)) == [(0, "2.png", 1, 3.0, 0, 2.0), (1, "1.png", -1, 0.5, 1, -1.0)]
+
+
+def test_error_bars():
+    """In metrics and in the table, with what they are."""
+    (fit,) = score().fits
+    barred = Score("x", 8, "accuracy", (fit,), (outcome(3),), 1.0, Bootstrap(200))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(score_table([barred], [], barred, "t"))
+    low, high = (barred.metrics[f"test/accuracy_{end}"] for end in ("low", "high"))
+
+    assert 0 <= low < 0.75 < high <= 1
+    assert f"0.7500 ± {(high - low) / 2:.4f}" in console.export_text(clear=False)
+    assert "95% interval" in console.export_text()
 
 
 def test_files(tmp_path):
@@ -101,7 +179,7 @@ def test_flat():
 def test_table_shows_layers_and_baseline():
     """Every row is there."""
     console = Console(width=120, record=True, file=io.StringIO())
-    console.print(score_table([score("layer3", 2), score()], [score("pixels", 1)], score(), "accuracy", "t"))
+    console.print(score_table([score("layer3", 2), score()], [score("pixels", 1)], score(), "t"))
     text = console.export_text()
 
     assert [name in text for name in ("layer3", "layer4", "pixels", "0.7500 ± 0.0500", "0.2500")] == [True] * 5
@@ -110,7 +188,7 @@ def test_table_shows_layers_and_baseline():
 def test_table_shows_the_certificate():
     """A column where gaps are known."""
     console = Console(width=120, record=True, file=io.StringIO())
-    console.print(score_table([score(gap=2e-5)], [], score(gap=2e-5), "accuracy", "t"))
+    console.print(score_table([score(gap=2e-5)], [], score(gap=2e-5), "t"))
     text = console.export_text()
 
     assert "dual gap" in text
@@ -119,7 +197,7 @@ def test_table_shows_the_certificate():
 
 def test_curve_table():
     """A row a layer and value; nothing where the value was given."""
-    given = Score("x", 8, (Fit("C", 2.0, None, lambda values: values),), score().confusions, 1.0)
+    given = scored("x", (Fit("C", 2.0, None, lambda values: values),), 3)
     table = curve_table([score("a"), score("b")])
 
     assert table["layer"] == ["a", "a", "b", "b"]
@@ -145,18 +223,18 @@ def test_curve_figure():
 def test_open_grids():
     """A sentence for each end, with the layers and the way out; none where the best value is within."""
     small = Curve("C", (0.2, 2.0), np.array([[0.9], [0.5]]))
-    low = Score("low", 8, (Fit("C", 0.2, small, lambda values: values),), score().confusions, 1.0)
+    low = scored("low", (Fit("C", 0.2, small, lambda values: values),), 3)
 
     assert open_grids([score("a"), score("b"), low]).splitlines() == [
         "The best C is the largest tried for a, b; larger ones may do better: classifier.C=[…]",
         "The best C is the smallest tried for low; smaller ones may do better: classifier.C=[…]",
     ]
-    assert open_grids([Score("x", 8, (Fit("C", 2.0, None, low.fits[0].predict),), low.confusions, 1.0)]) == ""
+    assert open_grids([scored("x", (Fit("C", 2.0, None, low.fits[0].score),), 3)]) == ""
 
 
 def test_figures_are_drawn(tmp_path):
     """Curve with baseline, confusion matrices small and large."""
-    layer_figure([score("layer3", 2), score()], [score("pixels", 1)], "accuracy", "t").savefig(tmp_path / "a.png")
+    layer_figure([score("layer3", 2), score()], [score("pixels", 1)], "t").savefig(tmp_path / "a.png")
     confusion_figure(score().confusion, ["a", "b"], "t").savefig(tmp_path / "b.png")
     confusion_figure(np.eye(120, dtype=int), [f"class {number}" for number in range(120)], "t").savefig(
         tmp_path / "c.png"

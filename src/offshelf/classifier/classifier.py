@@ -10,14 +10,14 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Cross-validated accuracy on the training images, by the value of a hyperparameter."""
+    """Cross-validated metric on the training images, by the value of a hyperparameter."""
 
     parameter: str
     """What was varied: `C`, `n_neighbors`."""
     values: tuple[float, ...]
     """From the simplest, most regularised model on."""
     scores: np.ndarray
-    """Accuracy on the held-out images of each fold: float64 [len(values), folds]."""
+    """The metric on the held-out images of each fold: float64 [len(values), folds]."""
 
     @staticmethod
     def joined(curves: Sequence["Curve"]) -> "Curve":
@@ -71,8 +71,11 @@ class Fit:
     """Its value in this fit."""
     curve: Curve | None
     """How it was chosen; None where it was given."""
-    predict: Callable[[np.ndarray], np.ndarray]
-    """Class numbers int64 [M] of features float [M, V, D]; the responses of an image's views are summed."""
+    score: Callable[[np.ndarray], np.ndarray]
+    """Scores of classes, float64 [M, K], of features float [M, V, D], as `Outcome` has them; the responses to an
+    image's views are summed."""
+    held_out: np.ndarray | None = None
+    """The metric of the chosen value on each fold's held-out images, float64 [folds]; None where it was given."""
     gap: float | None = None
     """Largest relative duality gap of the fitted binary problems; None where no certificate is known."""
     problems: int | None = None
@@ -82,5 +85,12 @@ class Fit:
 class Classifier(Protocol):
     """A classifier's spec."""
 
-    def fit(self, values_NVD: np.ndarray, targets_N: np.ndarray) -> Fit:
-        """Fit to features of N images through V views; views are training samples. Targets are 0..K-1, all present."""
+    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str) -> Fit:
+        """Fit to features of N images through V views; views are training samples.
+
+        Args:
+            values_NVD: float [N, V, D].
+            targets: Classes 0..K-1, all present, int64 [N]; or of several labels 1, -1 and, not to be counted, 0:
+                int8 [N, K].
+            metric: What the hyperparameter is chosen by, a name in `offshelf.metric`.
+        """

@@ -57,6 +57,14 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X = validate_data(self, X, dtype=_DTYPES[:2], reset=False)
         return self.labels_of(X @ self.coef_.T + self.intercept_)
 
+    def class_scores(self, decisions: np.ndarray) -> np.ndarray:
+        """Scores of classes [R, K], the largest wins, from decision values: [R] for two classes, else [R, P]."""
+        encoding = self._encoding()
+        if encoding.kind == "binary":
+            first = np.ravel(decisions)
+            return np.stack([-first, first], axis=1)
+        return encoding.scores(decisions, self.ovo_decision == "votes")
+
     def labels_of(self, decisions: np.ndarray) -> np.ndarray:
         """Classes of decision values, [R] for two classes, else [R, P]: also of values summed over an image's views."""
         return self._encoding().labels(decisions, self.ovo_decision == "votes")

@@ -10,7 +10,7 @@ from offshelf.classifier.encoding import Multiclass
 from offshelf.classifier.linear_base import LinearSVMBase
 from offshelf.classifier.solver import Bias, Loss, Solution
 
-Scoring = Literal["accuracy", "average_precision"] | Callable[[np.ndarray, np.ndarray], Any]
+Scoring = Literal["accuracy", "average_precision"] | Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 Split = tuple[np.ndarray, np.ndarray]
 
 
@@ -26,7 +26,7 @@ class LinearSVMCV(LinearSVMBase):
         cv: Number of folds (stratified where there is one label, shuffled), or pairs of training and held-out row
             numbers, such as the one pair of an official validation split.
         scoring: `accuracy`, `average_precision` (of each class, rows of weight 0 left out), or a function of the
-            held-out labels and decision values that gives a number, or one for each class.
+            held-out labels, decision values and weights that gives a number, or one for each class.
         select: One C for all classes (`joint`, by the mean), or `per_class` as VISSL and mmselfsup do for VOC.
         one_standard_error: Choose the smallest C within one standard error (std / √(folds - 1)) of the best.
         random_state: Fixes the folds.
@@ -46,6 +46,7 @@ class LinearSVMCV(LinearSVMBase):
         C_: The chosen C; [P] with `select=per_class`.
         cv_results_: `C`, `mean_test_score`, `std_test_score` and `split{i}_test_score`, each [len(Cs)]; the mean over
             classes, where the score has one for each.
+        held_out_score_: Of the chosen C, on the held-out rows of each fold: float64 [folds].
         classes_, coef_, intercept_, dual_gap_: As of LinearSVM, fitted to all rows with the chosen C.
         n_problems_: Binary problems solved, those of the folds included.
     """
@@ -159,7 +160,7 @@ class LinearSVMCV(LinearSVMBase):
     def _score(self, y: np.ndarray, weights: np.ndarray, decisions_RP: np.ndarray) -> Any:
         """A number, or one for each class."""
         if callable(self.scoring):
-            return self.scoring(y, decisions_RP)
+            return self.scoring(y, decisions_RP, weights)
         if self.scoring == "accuracy":
             return np.mean(self.labels_of(decisions_RP) == y)
         if self.scoring != "average_precision" or self.kind_ == "ovo":
@@ -192,6 +193,7 @@ class LinearSVMCV(LinearSVMBase):
         if self.one_standard_error and scores.shape[1] > 1:
             top = np.take_along_axis(mean - std / np.sqrt(scores.shape[1] - 1), best[None], 0)
             best = (mean >= top).argmax(axis=0)
+        self.held_out_score_ = np.nanmean(np.take_along_axis(scores, best[None, None], 0)[0], axis=1)
         at_edge = [Cs[number] for number in np.unique(best) if number in (0, len(Cs) - 1)]
         if at_edge:
             edges = " and ".join(f"{C:g}" for C in at_edge)

@@ -3,47 +3,57 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from offshelf.classifier.view import predict, rows
+from offshelf.classifier.view import class_scores, rows
+from offshelf.metric import METRICS, Outcome
 
 log = logging.getLogger(__name__)
 
+Split = tuple[np.ndarray, np.ndarray]
+
 
 def cross_validate(
-    candidates: Sequence[Any], values_NVD: np.ndarray, targets_N: np.ndarray, folds: int, seed: int
+    candidates: Sequence[Any], values_NVD: np.ndarray, targets: np.ndarray, metric: str, splits: Iterable[Split]
 ) -> np.ndarray:
-    """Accuracies of unfitted estimators on stratified folds of the images: float64 [len(candidates), folds].
+    """A metric of unfitted estimators on the held-out images of each split: float64 [len(candidates), splits].
 
-    All views of an image are in one fold: each is a training sample, and held-out images are predicted from all theirs.
+    All views of an image are on one side: each is a training sample, and held-out images are scored from all theirs.
     """
-    from sklearn.model_selection import StratifiedKFold
     from threadpoolctl import threadpool_limits
 
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(targets_N, targets_N)
+    splits = list(splits)
 
-    def score(split: tuple[np.ndarray, np.ndarray]) -> list[float]:
+    def score(split: Split) -> list[float]:
         train, held_out = split
-        values, targets = values_NVD[train], targets_N[train]
-        fitted = (fit(candidate, values, targets) for candidate in candidates)
-        return [float(np.mean(predict(one, values_NVD[held_out]) == targets_N[held_out])) for one in fitted]
+        fitted = (fit(candidate, values_NVD[train], targets[train]) for candidate in candidates)
+        outcomes = (Outcome(targets[held_out], class_scores(one, values_NVD[held_out])) for one in fitted)
+        return [float(METRICS[metric](outcome)[0]) for outcome in outcomes]
 
     cores = os.cpu_count() or 1
     # libsvm, liblinear and BLAS release the interpreter lock; folds at once and BLAS together take each core once.
-    with threadpool_limits(max(1, cores // folds)), ThreadPoolExecutor(cores) as pool:
+    with threadpool_limits(max(1, cores // len(splits))), ThreadPoolExecutor(cores) as pool:
         return np.array(list(pool.map(score, splits))).T
 
 
-def fit(estimator: Any, values_NVD: np.ndarray, targets_N: np.ndarray) -> Any:
+def make_folds(targets: np.ndarray, folds: int, seed: int) -> Iterator[Split]:
+    """Shuffled folds of images, stratified where each has one label: numbers of training and held-out images."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    kind = StratifiedKFold if targets.ndim == 1 else KFold
+    return kind(folds, shuffle=True, random_state=seed).split(targets, targets)
+
+
+def fit(estimator: Any, values_NVD: np.ndarray, targets: np.ndarray) -> Any:
     """A fitted copy; each view is a training sample."""
     from sklearn.base import clone
 
-    return clone(estimator).fit(rows(values_NVD), np.repeat(targets_N, values_NVD.shape[1]))
+    return clone(estimator).fit(rows(values_NVD), np.repeat(targets, values_NVD.shape[1], axis=0))
 
 
 @contextmanager

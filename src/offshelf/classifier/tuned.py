@@ -9,11 +9,15 @@ from typing import Any, Literal
 import numpy as np
 
 from offshelf.classifier.classifier import Curve, Fit
-from offshelf.classifier.search import convergence_logged, cross_validate, fit
-from offshelf.classifier.view import predict, rows
+from offshelf.classifier.search import convergence_logged, cross_validate, fit, make_folds
+from offshelf.classifier.view import class_scores, of_classes, rows
 from offshelf.errors import ConfigError
+from offshelf.metric import METRICS, Outcome
 
 log = logging.getLogger(__name__)
+
+Choice = tuple[Any, float, Curve | None, np.ndarray | None]
+"""Fitted estimator, the hyperparameter's value, how it was chosen, and the metric on the held-out images, [folds]."""
 
 
 class Tuned:
@@ -22,7 +26,8 @@ class Tuned:
     `Tuned(SVC(kernel="linear"), C=[0.2, 2, 20])` chooses C by stratified cross-validation over the training images, all
     views of an image in one fold; `C=2` gives it. As in libsvm and liblinear C weighs the sum of losses, so a fold's C
     is not rescaled by its size.
-    An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV) is left to choose by itself.
+    An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV) is left to choose by itself, by the
+    metric that it gets as `scoring`. Several labels an image are as many binary problems.
     """
 
     def __init__(
@@ -62,57 +67,69 @@ class Tuned:
         kind = int if isinstance(settings[self._key], int) else float
         self.values = tuple(sorted(_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
 
-    def fit(self, values_NVD: np.ndarray, targets_N: np.ndarray) -> Fit:
+    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str = "accuracy") -> Fit:
         """See Classifier.
 
         Raises:
             ConfigError: a class has too few images for cross-validation, or the estimator refuses its settings.
         """
-        folds = self._possible_folds(targets_N) if len(self.values) > 1 else self.folds
+        folds = self._possible_folds(targets) if len(self.values) > 1 else self.folds
         choose = self._let_choose if self.chooses_itself else self._choose
         with self._refusals(), convergence_logged():
-            fitted, value, curve = choose(values_NVD, targets_N, folds)
+            fitted, value, curve, held_out = choose(values_NVD, targets, metric, folds)
 
-        def predict_classes(values_MVD: np.ndarray) -> np.ndarray:
+        def score(values_MVD: np.ndarray) -> np.ndarray:
             with self._refusals():
-                return predict(fitted, values_MVD)
+                return class_scores(fitted, values_MVD)
 
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = None if gaps is None else float(np.max(gaps))
-        return Fit(self.parameter, value, curve, predict_classes, gap, problems)
+        return Fit(self.parameter, value, curve, score, held_out, gap, problems)
 
-    def _choose(self, values_NVD: np.ndarray, targets_N: np.ndarray, folds: int) -> tuple[Any, float, Curve | None]:
-        """Fitted estimator, the parameter's value and how it was chosen, by our search."""
+    def _choose(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int) -> Choice:
+        """By our search."""
         from sklearn.base import clone
 
         values_NVD = values_NVD.astype(np.float64)  # scikit-learn's linear models converge badly in less
-        value, curve = self.values[0], None
         candidates = [clone(self.estimator).set_params(**{self._key: value}) for value in self.values]
-        if len(candidates) > 1:
-            scores = cross_validate(candidates, values_NVD, targets_N, folds, self.seed)
-            curve = Curve(self.parameter, self.values, scores)
-            value = curve.simplest if self.one_standard_error else curve.best
-        return fit(candidates[self.values.index(value)], values_NVD, targets_N), value, curve
+        if targets.ndim == 2:
+            from offshelf.classifier.label import EachLabel
 
-    def _let_choose(self, values_NVD: np.ndarray, targets_N: np.ndarray, folds: int) -> tuple[Any, float, Curve | None]:
-        """Fitted estimator, the parameter's value and how it was chosen, by the estimator's own search."""
+            candidates = [EachLabel(candidate) for candidate in candidates]
+        if len(candidates) == 1:
+            return fit(candidates[0], values_NVD, targets), self.values[0], None, None
+        scores = cross_validate(candidates, values_NVD, targets, metric, make_folds(targets, folds, self.seed))
+        curve = Curve(self.parameter, self.values, scores)
+        value = curve.simplest if self.one_standard_error else curve.best
+        row = self.values.index(value)
+        return fit(candidates[row], values_NVD, targets), value, curve, scores[row]
+
+    def _let_choose(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int) -> Choice:
+        """By the estimator's own search."""
         from sklearn.base import clone
 
+        chooser = clone(self.estimator)
         search = {"cv": folds, "one_standard_error": self.one_standard_error, "random_state": self.seed}
-        fitted = clone(self.estimator).set_params(**{self._key: self.values}, **search)
+        chooser.set_params(**{self._key: self.values}, **search, scoring=_Scoring(metric, chooser))
         views = values_NVD.shape[1]
-        images = np.repeat(np.arange(len(targets_N)), views)
+        images = np.repeat(np.arange(len(targets)), views)
+        labels = np.repeat(targets, views, axis=0)
+        several = {"y": (labels > 0).astype(np.int8), "sample_weight": (labels != 0).astype(np.float64)}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*edge of the grid.*")  # the run's report says so
-            fitted.fit(rows(values_NVD), np.repeat(targets_N, views), groups=images)
-        value = float(getattr(fitted, f"{self.parameter}_"))
+            chooser.fit(rows(values_NVD), **(several if labels.ndim == 2 else {"y": labels}), groups=images)
+        # With a value for each class their geometric mean stands for them.
+        value = float(np.exp(np.mean(np.log(getattr(chooser, f"{self.parameter}_")))))
+        value = min(self.values, key=lambda one: abs(np.log(one / value)))
         if len(self.values) == 1:
-            return fitted, value, None
-        scores = np.stack([fitted.cv_results_[f"split{fold}_test_score"] for fold in range(folds)], axis=1)
-        return fitted, value, Curve(self.parameter, self.values, scores)
+            return chooser, value, None, None
+        scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"] for fold in range(folds)], axis=1)
+        return chooser, value, Curve(self.parameter, self.values, scores), chooser.held_out_score_
 
-    def _possible_folds(self, targets_N: np.ndarray) -> int:
-        counts = np.bincount(targets_N)
+    def _possible_folds(self, targets: np.ndarray) -> int:
+        if targets.ndim == 2:
+            return min(self.folds, len(targets))
+        counts = np.bincount(targets)
         fewest = int(counts.min())
         if fewest < 2:
             raise ConfigError(
@@ -137,6 +154,22 @@ class Tuned:
         except ValueError as error:
             name = type(self.estimator).__name__
             raise ConfigError(f"{name} cannot be used with these settings: {' '.join(str(error).split())}") from error
+
+
+class _Scoring:
+    """A metric of held-out images, as LinearSVMCV's `scoring`: a number, or with `select=per_class` one a class."""
+
+    def __init__(self, metric: str, estimator: Any) -> None:
+        """Score by a metric's name the decision values of this estimator, which is being fitted."""
+        self.metric, self.estimator = METRICS[metric], estimator
+
+    def __call__(self, labels: np.ndarray, decisions: np.ndarray, weights: np.ndarray) -> Any:
+        """Labels [N] or an indicator [N, K], decision values [N, P], and weights [N] or [N, K], 0 where ignored."""
+        targets = np.where(weights > 0, np.where(labels > 0, 1, -1), 0) if labels.ndim == 2 else labels
+        outcome = Outcome(targets, of_classes(self.estimator, decisions))
+        if self.metric.by_class and getattr(self.estimator, "select", "joint") == "per_class":
+            return self.metric.measure(outcome, outcome.once)[0]
+        return self.metric(outcome)[0]
 
 
 def _key(estimator: Any, parameter: str) -> str:

@@ -1,6 +1,7 @@
 """Images seen through several views, to estimators that know rows only.
 
-Axes: N images, V views, D features, P responses an image (classes, or pairs of classes; no axis for two classes).
+Axes: N images, V views, D features, K classes, P responses an image (classes, or pairs of classes; no axis for two
+classes).
 """
 
 from typing import Any
@@ -13,32 +14,35 @@ def rows(values_NVD: np.ndarray) -> np.ndarray:
     return values_NVD.reshape(-1, values_NVD.shape[-1])
 
 
-def predict(fitted: Any, values_NVD: np.ndarray) -> np.ndarray:
-    """Classes [N] by a fitted scikit-learn classifier, its responses summed over an image's views.
+def class_scores(fitted: Any, values_NVD: np.ndarray) -> np.ndarray:
+    """Scores of classes, [N, K], by a fitted scikit-learn classifier, its responses summed over an image's views.
 
     The 2014 paper, section 3.3. Responses are decision values, or probabilities where an estimator has no others.
     """
     respond = getattr(fitted, "decision_function", None) or fitted.predict_proba
     by_row = respond(rows(values_NVD))
-    return labels(fitted, by_row.reshape(*values_NVD.shape[:2], *by_row.shape[1:]).sum(axis=1))
+    return of_classes(fitted, by_row.reshape(*values_NVD.shape[:2], *by_row.shape[1:]).sum(axis=1))
 
 
-def labels(fitted: Any, responses_NP: np.ndarray) -> np.ndarray:
-    """Classes [N] of responses [N, P], or [N] for two classes: by the estimator's own rule where it has one."""
-    own_rule = getattr(fitted, "labels_of", None)
+def of_classes(fitted: Any, responses_NP: np.ndarray) -> np.ndarray:
+    """Scores of classes, [N, K], from responses: [N, P], or [N] for two classes.
+
+    The class with the largest is the one that the estimator predicts, of equals the first.
+    """
+    own_rule = getattr(fitted, "class_scores", None)
     if own_rule:
-        return own_rule(responses_NP)
+        return np.asarray(own_rule(responses_NP), np.float64)
     if responses_NP.ndim == 1:
-        return fitted.classes_[(responses_NP > 0).astype(int)]
+        return np.stack([-responses_NP, responses_NP], axis=1)
     if getattr(fitted, "decision_function_shape", "ovr") == "ovo":  # scikit-learn's SVC
-        responses_NP = _votes(responses_NP, len(fitted.classes_))
-    return fitted.classes_[responses_NP.argmax(axis=1)]
+        return _votes(responses_NP, len(fitted.classes_))
+    return responses_NP
 
 
 def _votes(pairs_NP: np.ndarray, classes: int) -> np.ndarray:
-    """Pairs won by each class, int64 [N, K]: a positive value is a vote for the first class of the pair."""
+    """Pairs won by each class, float64 [N, K]: a positive value is a vote for the first class of the pair."""
     first, second = np.triu_indices(classes, 1)
     winners = np.where(pairs_NP > 0, first, second)
-    votes = np.zeros((len(pairs_NP), classes), np.int64)
+    votes = np.zeros((len(pairs_NP), classes))
     np.add.at(votes, (np.arange(len(pairs_NP))[:, None], winners), 1)
     return votes

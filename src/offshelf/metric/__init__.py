@@ -1,5 +1,7 @@
-"""Metrics: pure functions of targets and predictions, each variant under its own name."""
+"""Metrics: pure functions of what a classifier said of test images, each variant under its own name; error bars."""
 
-from offshelf.metric.accuracy import METRICS, accuracy, class_accuracies, confusion_matrix, mean_class_accuracy
+from offshelf.metric.bootstrap import Bootstrap, Difference, Interval
+from offshelf.metric.metric import METRICS, Metric, by_class, metrics_of
+from offshelf.metric.outcome import Outcome
 
-__all__ = ["METRICS", "accuracy", "class_accuracies", "confusion_matrix", "mean_class_accuracy"]
+__all__ = ["METRICS", "Bootstrap", "Difference", "Interval", "Metric", "Outcome", "by_class", "metrics_of"]

@@ -1,37 +1,44 @@
-"""Single-label accuracy, overall and by class."""
-
-from collections.abc import Callable
+"""Accuracies. Axes: M test images, B weightings of them, K classes."""
 
 import numpy as np
 
-
-def confusion_matrix(targets: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
-    """Counts, int64 [classes, classes]: row the true class, column the predicted one."""
-    cells = np.bincount(targets * classes + predictions, minlength=classes * classes)
-    return cells.reshape(classes, classes)
+from offshelf.metric.outcome import Outcome
 
 
-def accuracy(confusion: np.ndarray) -> float:
-    """Share of test images whose class is predicted right."""
-    return float(np.trace(confusion) / confusion.sum())
+def accuracy(outcome: Outcome, weights_MB: np.ndarray) -> np.ndarray:
+    """Share of test images whose class is predicted right: float64 [B]."""
+    is_right = outcome.predictions == outcome.targets
+    total: np.ndarray = weights_MB.sum(axis=0, dtype=np.int64)
+    return weights_MB[is_right].sum(axis=0, dtype=np.int64) / total
 
 
-def class_accuracies(confusion: np.ndarray) -> np.ndarray:
-    """Share predicted right of each class's images: float64 [classes], NaN for a class without test images."""
-    counts = confusion.sum(axis=1)
-    return np.divide(np.diag(confusion), counts, out=np.full(len(counts), np.nan), where=counts > 0)
+def class_accuracies(outcome: Outcome, weights_MB: np.ndarray) -> np.ndarray:
+    """Share predicted right of each class's images: float64 [B, K], NaN for a class without test images.
 
-
-def mean_class_accuracy(confusion: np.ndarray) -> float:
-    """Mean of the class accuracies (the diagonal of the row-normalised confusion matrix).
-
-    Classes without test images are left out, not counted as 0.
+    Their mean is that of the diagonal of the row-normalised confusion matrix.
     """
-    return float(np.nanmean(class_accuracies(confusion)))
+    is_right = outcome.predictions == outcome.targets
+    right = _sums(weights_MB[is_right], outcome.targets[is_right], outcome.classes)
+    return _shares(right, _sums(weights_MB, outcome.targets, outcome.classes))
 
 
-METRICS: dict[str, Callable[[np.ndarray], float]] = {
-    "accuracy": accuracy,
-    "mean_class_accuracy": mean_class_accuracy,
-}
-"""Functions of a confusion matrix by metric name."""
+def label_accuracies(outcome: Outcome, weights_MB: np.ndarray) -> np.ndarray:
+    """Share of the images that count for a label for which it is predicted right: float64 [B, K], NaN for none."""
+    counts = (outcome.targets != 0).astype(np.float32)
+    is_right = (outcome.predictions == outcome.targets).astype(np.float32)
+    weights_BM = weights_MB.T.astype(np.float32)  # sums of whole numbers, exact up to 2^24
+    return _shares(weights_BM @ is_right, weights_BM @ counts)
+
+
+def _sums(weights_MB: np.ndarray, classes_M: np.ndarray, classes: int) -> np.ndarray:
+    """Weight of each class: int64 [B, K]."""
+    out = np.zeros((classes, weights_MB.shape[1]), np.int64)
+    order = np.argsort(classes_M, kind="stable")
+    present, starts = np.unique(classes_M[order], return_index=True)
+    if len(present):
+        out[present] = np.add.reduceat(weights_MB[order], starts, axis=0, dtype=np.int64)
+    return out.T
+
+
+def _shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

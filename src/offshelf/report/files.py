@@ -9,23 +9,50 @@ from typing import Any
 
 import numpy as np
 
+from offshelf.dataset import ImageSet
 from offshelf.errors import StoreError
 from offshelf.evaluate import Score
-from offshelf.metric import class_accuracies
 
 
 def per_class(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
-    """Columns: class, test images and the share of them predicted right (None without test images)."""
-    shares = class_accuracies(score.confusion)
-    return {
-        "class": list(classes),
-        "images": score.confusion.sum(axis=1).tolist(),
-        "accuracy": [None if np.isnan(share) else float(share) for share in shares],
+    """Columns: class, test images of it, and its numbers: accuracy, or of a label its AP and area under the ROC curve.
+
+    None where they are not defined, as without test images.
+    """
+    counts = np.sum([outcome.counts() for outcome in score.outcomes], axis=0)
+    numbers = {
+        name: [None if np.isnan(value) else float(value) for value in values] for name, values in score.by_class.items()
+    }
+    return {"class": list(classes), "images": counts.tolist(), **numbers}
+
+
+def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
+    """What every test image is and what it was taken for: what runs are compared by, and where to look for mistakes.
+
+    Columns: fold, id, then true and predicted class and the score of the predicted one; or, for several labels, true
+    (1, -1, 0) and score of each.
+    """
+    rows = [row for fold in images.folds for row in fold.test]
+    columns: dict[str, list[Any]] = {
+        "fold": [number for number, fold in enumerate(images.folds) for _ in fold.test],
+        "id": [images.samples[row].id for row in rows],
+    }
+    scores = np.concatenate([outcome.scores for outcome in score.outcomes])
+    targets = np.concatenate([outcome.targets for outcome in score.outcomes])
+    if score.is_multilabel:
+        for number, name in enumerate(images.classes):
+            columns |= {f"true {name}": targets[:, number].tolist(), f"score {name}": scores[:, number].tolist()}
+        return columns
+    predicted = scores.argmax(axis=1)
+    return columns | {
+        "true": [images.classes[number] for number in targets],
+        "predicted": [images.classes[number] for number in predicted],
+        "score": scores.max(axis=1).tolist(),
     }
 
 
 def curve_table(scores: Sequence[Score]) -> dict[str, list[Any]]:
-    """Columns: layer, the hyperparameter's value, cross-validated accuracy and its standard deviation over the folds.
+    """Columns: layer, the hyperparameter's value, cross-validated metric and its standard deviation over the folds.
 
     No columns where the hyperparameter was given.
     """
@@ -51,6 +78,15 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return items
 
 
+def csv_text(columns: Mapping[str, Sequence[Any]]) -> str:
+    """Columns as CSV; None is an empty cell, and numbers have all their digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue()
+
+
 def write_run(
     folder: Path, metrics: Mapping[str, float], scores: Sequence[Score], classes: Sequence[str], config: str
 ) -> None:
@@ -59,13 +95,12 @@ def write_run(
     Raises:
         StoreError: the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "metrics.json").write_text(json.dumps(dict(metrics), indent=2) + "\n", encoding="utf-8")
-        (folder / "per_class.csv").write_text(_csv(scores, classes), encoding="utf-8")
-        (folder / "config.yaml").write_text(config, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"Could not write the run's results to {folder}: {error.strerror}.") from error
+    tables = [(score.name, per_class(score, classes)) for score in scores]
+    by_layer = {"layer": [name for name, table in tables for _ in table["class"]]}
+    by_layer |= {column: [cell for _, table in tables for cell in table[column]] for column in tables[0][1]}
+    write_text(folder / "metrics.json", json.dumps(dict(metrics), indent=2) + "\n")
+    write_text(folder / "per_class.csv", csv_text(by_layer))
+    write_text(folder / "config.yaml", config)
 
 
 def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -74,22 +109,17 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     Raises:
         StoreError: the folder cannot be written.
     """
+    write_text(path, csv_text(columns))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, and its folder where there is none.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
+        path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise StoreError(f"Could not write the run's results to {path}: {error.strerror}.") from error
-
-
-def _csv(scores: Sequence[Score], classes: Sequence[str]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["layer", "class", "images", "accuracy"])
-    for score in scores:
-        columns = per_class(score, classes)
-        for name, images, share in zip(*columns.values(), strict=True):
-            writer.writerow([score.name, name, images, "" if share is None else repr(share)])
-    return text.getvalue()

@@ -38,18 +38,21 @@ def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) 
     return figure
 
 
-def layer_figure(scores: Sequence[Score], beside: Sequence[Score], metric: str, title: str) -> "Figure":
-    """Test metric by depth, cross-validated accuracy beside it, and the baseline as a line."""
+def layer_figure(scores: Sequence[Score], beside: Sequence[Score], title: str) -> "Figure":
+    """Test metric by depth with its error bars, the cross-validated one beside it, and the baseline as a line."""
     from matplotlib.figure import Figure
 
+    metric = scores[0].metric
     figure = Figure(figsize=(max(6.0, 0.7 * len(scores)), 4), layout="tight")
     axes = figure.add_subplot(title=title, ylabel=metric.replace("_", " "))
     depth = range(len(scores))
-    axes.plot(depth, [score.metrics[f"test/{metric}"] for score in scores], "o-", label="test")
-    if all("cv/accuracy" in score.metrics for score in scores):
-        mean = [score.metrics["cv/accuracy"] for score in scores]
-        spread = [score.metrics["cv/accuracy_std"] for score in scores]
-        axes.errorbar(depth, mean, spread, fmt="s:", alpha=0.5, capsize=3, label="cross-validated accuracy, training")
+    values = np.array([score.metrics[f"test/{metric}"] for score in scores])
+    ends = [[score.metrics.get(f"test/{metric}_{end}", np.nan) for score in scores] for end in ("low", "high")]
+    axes.errorbar(depth, values, np.abs(ends - values), fmt="o-", capsize=3, label="test")
+    if all(f"cv/{metric}" in score.metrics for score in scores):
+        mean = [score.metrics[f"cv/{metric}"] for score in scores]
+        spread = [score.metrics[f"cv/{metric}_std"] for score in scores]
+        axes.errorbar(depth, mean, spread, fmt="s:", alpha=0.5, capsize=3, label="cross-validated, training")
     for baseline in beside:
         level = baseline.metrics[f"test/{metric}"]
         axes.axhline(level, color="grey", linestyle="--", label=f"{baseline.name}: {level:.3f}")
@@ -60,7 +63,7 @@ def layer_figure(scores: Sequence[Score], beside: Sequence[Score], metric: str, 
 
 
 def curve_figure(scores: Sequence[Score], beside: Sequence[Score], title: str) -> "Figure":
-    """Cross-validated accuracy by the hyperparameter: a line a layer, dark to light from input to output.
+    """Cross-validated metric by the hyperparameter: a line a layer, dark to light from input to output.
 
     Bands are the standard deviation over the folds, stars the values that were chosen, dashed lines the baseline.
     """
@@ -69,8 +72,9 @@ def curve_figure(scores: Sequence[Score], beside: Sequence[Score], title: str) -
 
     many = len(scores) + len(beside) > 5
     figure = Figure(figsize=(9 if many else 6.5, max(4.5, 0.22 * len(scores))), layout="tight")
+    what = scores[0].metric.replace("_", " ")
     axes = figure.add_subplot(
-        title=title, xlabel=scores[0].parameter, ylabel="cross-validated accuracy, training images"
+        title=title, xlabel=scores[0].parameter, ylabel=f"cross-validated {what}, training images"
     )
     axes.set_xscale("log")
     shades = colormaps["viridis"](np.linspace(0, 0.9, len(scores)))

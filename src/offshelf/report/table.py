@@ -13,17 +13,20 @@ from offshelf.evaluate import Score
 from offshelf.extractor import Forecast
 
 
-def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score, metric: str, title: str) -> Table:
+def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score, title: str) -> Table:
     """Scores from input to output, the baseline below; the layer that cross-validation chose is bold."""
+    metric = chosen.metric.replace("_", " ")
     table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)  # 80 columns hold it
     table.add_column("layer")
     certified = ["dual gap"] if chosen.gap is not None else []
-    test = f"test {metric.replace('_', ' ')}"
-    for column in ("dims", chosen.parameter, "cv accuracy", test, *certified, "fit s"):
+    if chosen.bootstrap.replicates:
+        table.caption = f"test ±: half of the {chosen.bootstrap.level:.0%} interval over test images; cv ±: over folds"
+        table.caption_justify = "left"
+    for column in ("dims", chosen.parameter, f"cv {metric}", f"test {metric}", *certified, "fit s"):
         table.add_column(column, justify="right")
     for score in [*scores, *beside]:
         last = score is scores[-1]
-        table.add_row(*_cells(score, metric), style="bold" if score is chosen else None, end_section=last)
+        table.add_row(*_cells(score), style="bold" if score is chosen else None, end_section=last)
     return table
 
 
@@ -42,12 +45,13 @@ def open_grids(scores: Sequence[Score]) -> str:
     return "\n".join(remarks)
 
 
-def _cells(score: Score, metric: str) -> list[str]:
-    metrics = score.metrics
-    cv = f"{metrics['cv/accuracy']:.4f} ± {metrics['cv/accuracy_std']:.4f}" if "cv/accuracy" in metrics else "–"
-    test = f"{metrics[f'test/{metric}']:.4f}"
-    if f"test/{metric}_std" in metrics:
-        test += f" ± {metrics[f'test/{metric}_std']:.4f}"
+def _cells(score: Score) -> list[str]:
+    metrics, metric = score.metrics, score.metric
+    cv = f"{metrics[f'cv/{metric}']:.4f} ± {metrics[f'cv/{metric}_std']:.4f}" if f"cv/{metric}" in metrics else "–"
+    test = f"{metrics[f'test/{metric}']:.4f}" if f"test/{metric}" in metrics else "–"
+    if f"test/{metric}_low" in metrics:
+        half = (metrics[f"test/{metric}_high"] - metrics[f"test/{metric}_low"]) / 2
+        test += f" ± {half:.4f}"
     values = ", ".join(dict.fromkeys(f"{fit.value:g}" for fit in score.fits))
     certified = [f"{score.gap:.0e}"] if score.gap is not None else []
     return [score.name, f"{score.dims:,}", values, cv, test, *certified, f"{score.seconds:.1f}"]

@@ -1,0 +1,98 @@
+"""Error bars: how much a metric would differ on other test images of the same kind.
+
+Efron and Tibshirani, An Introduction to the Bootstrap (1993): as many test images as there are, drawn with replacement,
+again and again; the interval is between percentiles of the metric over the draws (section 13.3).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from offshelf.errors import ConfigError
+from offshelf.metric.metric import METRICS
+from offshelf.metric.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where a number lies with a stated confidence."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better a second classifier is on the same test images."""
+
+    value: float
+    interval: Interval
+    p_value: float
+    """Two-sided: twice the share of draws on which the other one is at least as good; never below 1 / draws."""
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """A seeded bootstrap over test images; with several folds over those of each, and their mean."""
+
+    replicates: int = 1000
+    """Draws; 0 for no error bars."""
+    level: float = 0.95
+    """Confidence of the intervals."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.replicates != 0 and self.replicates < 100:
+            raise ConfigError(f"bootstrap.replicates is 0 (no error bars) or at least 100; got {self.replicates}.")
+        if not 0 < self.level < 1:
+            raise ConfigError(f"bootstrap.level is above 0 and below 1; got {self.level}.")
+
+    def interval(self, metric: str, outcomes: Sequence[Outcome]) -> Interval | None:
+        """Of a metric's mean over folds; None without replicates, or where the metric is not defined."""
+        if not self.replicates:
+            return None
+        return self._percentiles(self._draws(metric, outcomes))
+
+    def difference(self, metric: str, first: Sequence[Outcome], second: Sequence[Outcome]) -> Difference | None:
+        """The second minus the first, both on the same draws of the same test images, fold by fold.
+
+        The draws in which one of them is not defined are left out; None where none is left.
+        """
+        values = [np.mean([METRICS[metric](one)[0] for one in outcomes]) for outcomes in (first, second)]
+        draws = self._draws(metric, second) - self._draws(metric, first)
+        interval = self._percentiles(draws)
+        if interval is None:
+            return None
+        draws = draws[~np.isnan(draws)]
+        tail = min(np.mean(draws <= 0), np.mean(draws >= 0))
+        return Difference(float(values[1] - values[0]), interval, float(min(1.0, max(2 * tail, 1 / len(draws)))))
+
+    def _draws(self, metric: str, outcomes: Sequence[Outcome]) -> np.ndarray:
+        """The metric on every draw: float64 [replicates]."""
+        by_fold = [
+            METRICS[metric](outcome, _weights(len(outcome.targets), self.replicates, self.seed + fold))
+            for fold, outcome in enumerate(outcomes)
+        ]
+        mean: np.ndarray = np.mean(by_fold, axis=0)
+        return mean
+
+    def _percentiles(self, draws: np.ndarray) -> Interval | None:
+        known = draws[~np.isnan(draws)]
+        if not len(known):
+            return None
+        low, high = np.percentile(known, [50 * (1 - self.level), 50 * (1 + self.level)])
+        return Interval(float(low), float(high))
+
+
+@lru_cache(maxsize=4)
+def _weights(images: int, replicates: int, seed: int) -> np.ndarray:
+    """How often each draw holds each image: uint8 [images, replicates], read-only (255 of one image do not occur)."""
+    random = np.random.default_rng(seed)
+    counts = np.empty((replicates, images), np.uint8)
+    for row in counts:
+        row[:] = np.bincount(random.integers(0, images, images), minlength=images)
+    weights = np.ascontiguousarray(counts.T)
+    weights.flags.writeable = False
+    return weights

@@ -1,0 +1,59 @@
+"""Metrics by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from offshelf.metric import accuracy, ranking
+from offshelf.metric.outcome import Outcome
+
+Measure = Callable[[Outcome, np.ndarray], np.ndarray]
+"""Of an outcome and weights uint8 [M, B] of its images: a number for each weighting [B], or for each class [B, K]."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One variant of a metric: a number for all test images, or the mean of one for each class."""
+
+    measure: Measure
+    multilabel: bool
+    by_class: str | None = None
+    """What the number for one class is called; None where there is none."""
+
+    def __call__(self, outcome: Outcome, weights_MB: np.ndarray | None = None) -> np.ndarray:
+        """float64 [B], with every image counted once [1]; classes without test images are left out, not counted as 0.
+
+        NaN where that leaves no class.
+        """
+        values = self.measure(outcome, outcome.once if weights_MB is None else weights_MB)
+        return _mean_over_classes(values) if self.by_class else values
+
+
+def _mean_over_classes(values_BK: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(values_BK)
+    count = known.sum(axis=1)
+    sums = np.where(known, values_BK, 0).sum(axis=1)
+    return np.divide(sums, count, out=np.full(len(sums), np.nan), where=count > 0)
+
+
+METRICS: Mapping[str, Metric] = {
+    "accuracy": Metric(accuracy.accuracy, multilabel=False),
+    "mean_class_accuracy": Metric(accuracy.class_accuracies, multilabel=False, by_class="accuracy"),
+    "mAP_11pt": Metric(ranking.average_precisions_11pt, multilabel=True, by_class="AP_11pt"),
+    "mAP_area": Metric(ranking.average_precisions_area, multilabel=True, by_class="AP_area"),
+    "mAP_sklearn": Metric(ranking.average_precisions_sklearn, multilabel=True, by_class="AP_sklearn"),
+    "mean_auc": Metric(ranking.areas_under_roc, multilabel=True, by_class="auc"),
+    "mean_label_accuracy": Metric(accuracy.label_accuracies, multilabel=True, by_class="accuracy"),
+}
+
+
+def metrics_of(is_multilabel: bool) -> Mapping[str, Metric]:
+    """Those that are defined for single labels, or for several."""
+    return {name: metric for name, metric in METRICS.items() if metric.multilabel == is_multilabel}
+
+
+def by_class(outcome: Outcome) -> dict[str, np.ndarray]:
+    """Name and value for each class, float64 [K], of every metric that is a mean over classes."""
+    means = [metric for metric in metrics_of(outcome.is_multilabel).values() if metric.by_class]
+    return {str(metric.by_class): metric.measure(outcome, outcome.once)[0] for metric in means}

@@ -1,0 +1,103 @@
+"""Error bars against the formulas that hold for simple statistics, and by how often they hold the truth."""
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap as scipy_bootstrap
+
+from offshelf.errors import ConfigError
+from offshelf.metric import METRICS, Bootstrap, Outcome
+
+
+def coins(is_right):
+    """Two classes; an image is right or wrong."""
+    scores = np.where(np.array(is_right)[:, None], [1.0, 0.0], [0.0, 1.0])
+    return Outcome(np.zeros(len(is_right), int), scores)
+
+
+def test_interval_of_a_share():
+    """1.96 standard errors of a binomial share on either side."""
+    outcome = coins(np.arange(1000) < 800)
+    interval = Bootstrap(4000).interval("accuracy", [outcome])
+    half = 1.96 * np.sqrt(0.8 * 0.2 / 1000)
+
+    assert [interval.low, interval.high] == pytest.approx([0.8 - half, 0.8 + half], abs=0.1 * half)
+
+
+def test_interval_holds_the_truth_as_often_as_it_says():
+    """400 samples of 150 images: 0.9 of the intervals hold 0.7, give or take three standard errors."""
+    random = np.random.default_rng(1)
+    held = [
+        interval.low <= 0.7 <= interval.high
+        for seed in range(400)
+        for interval in [Bootstrap(300, 0.9, seed).interval("accuracy", [coins(random.random(150) < 0.7)])]
+    ]
+
+    assert np.mean(held) == pytest.approx(0.9, abs=0.045)
+
+
+def test_interval_of_a_ranking_is_scipys():
+    """scipy.stats.bootstrap of the same metric, image by image."""
+    random = np.random.default_rng(2)
+    targets = np.where(random.random((80, 1)) < 0.3, 1, -1).astype(np.int8)
+    scores = targets + random.normal(0, 1.5, targets.shape)
+
+    def mean_ap(rows):
+        return METRICS["mAP_area"](Outcome(targets[rows], scores[rows]))[0]
+
+    theirs = scipy_bootstrap(
+        (np.arange(80),), mean_ap, vectorized=False, n_resamples=2000, method="percentile", rng=3
+    ).confidence_interval
+    ours = Bootstrap(2000).interval("mAP_area", [Outcome(targets, scores)])
+
+    assert [ours.low, ours.high] == pytest.approx([theirs.low, theirs.high], abs=0.02)
+
+
+def test_folds_narrow_the_interval():
+    """Over the mean of four folds, half as wide as over one."""
+    fold = coins(np.arange(200) < 150)
+    one, four = (Bootstrap(4000).interval("accuracy", [fold] * count) for count in (1, 4))
+
+    assert (four.high - four.low) / (one.high - one.low) == pytest.approx(0.5, abs=0.05)
+
+
+def test_difference_is_paired():
+    """Of two classifiers that differ on 40 of 500 images: the standard error of the mean of paired differences."""
+    first, second = np.zeros(500, bool), np.zeros(500, bool)
+    first[:300], second[:280], second[300:360] = True, True, True
+    found = Bootstrap(4000).difference("accuracy", [coins(first)], [coins(second)])
+    pairs = second.astype(float) - first
+    half = 1.96 * pairs.std() / np.sqrt(500)
+
+    assert found.value == pytest.approx(0.08)
+    assert [found.interval.low, found.interval.high] == pytest.approx([0.08 - half, 0.08 + half], abs=0.1 * half)
+    assert found.p_value == pytest.approx(1 / 4000)
+
+
+def test_equal_classifiers_do_not_differ():
+    """No difference, no significance."""
+    found = Bootstrap(200).difference("accuracy", [coins([True, False] * 50)], [coins([True, False] * 50)])
+
+    assert (found.value, found.interval.low, found.interval.high, found.p_value) == (0, 0, 0, 1)
+
+
+def test_seeds():
+    """The same numbers again; other draws with another seed."""
+    outcome = coins(np.arange(100) % 3 == 0)
+    first, again, other = (Bootstrap(100, seed=seed).interval("accuracy", [outcome]) for seed in (0, 0, 7))
+
+    assert first == again != other
+
+
+def test_without_error_bars():
+    """None was asked for, or none is defined."""
+    assert Bootstrap(0).interval("accuracy", [coins([True])]) is None
+    nothing = Outcome(-np.ones((3, 1), np.int8), np.zeros((3, 1)))
+    assert Bootstrap(100).interval("mAP_11pt", [nothing]) is None
+    assert Bootstrap(100).difference("mAP_11pt", [nothing], [nothing]) is None
+
+
+@pytest.mark.parametrize("bad", [{"replicates": 10}, {"replicates": -1}, {"level": 1.0}])
+def test_bad_settings(bad):
+    """A sentence, before any work."""
+    with pytest.raises(ConfigError, match="bootstrap"):
+        Bootstrap(**bad)
