@@ -22,6 +22,7 @@ offshelf: how good are off-the-shelf features for my images?
   offshelf classify [group=option] [key=value]   score frozen features with a linear classifier
   offshelf extract  [group=option] [key=value]   fill the feature store; dry_run=true says what is missing
   offshelf layers   [backbone=option]            list the layers that can be asked for
+  offshelf compare  RUN RUN                      runs side by side: error bars, paired differences
   offshelf store    ls|du|verify|prune|export    look after the feature store
   offshelf ui       [port=5000] [home=DIR]       open MLflow on the runs
 
@@ -72,6 +73,10 @@ def _dispatch(arguments: list[str]) -> int:
         from offshelf.tracking.ui import main as ui
 
         return ui(rest)
+    if command == "compare":
+        from offshelf.compare import main as compare
+
+        return compare(rest)
     if command == "store":
         from offshelf.maintenance import main as store
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from offshelf.config import COMMANDS, conf_dir
+from offshelf.config import COMMANDS, PLAIN, conf_dir
 
 ZSH = "autoload -Uz compinit bashcompinit; (( $+functions[compdef] )) || compinit; bashcompinit"
 """Hydra's script for zsh is the one for bash, which needs zsh's emulation of bash's completion."""
@@ -17,7 +17,7 @@ def complete(arguments: list[str]) -> int:
         if len(words) < 2 or (len(words) == 2 and not line.endswith(" ")):
             print("\n".join(command for command in COMMANDS if command.startswith(words[1] if len(words) > 1 else "")))
             return 0
-        if words[1] not in COMMANDS or words[1] in ("store", "ui"):
+        if words[1] not in COMMANDS or words[1] in PLAIN:
             return 0
         # Hydra completes a line that holds the program and its overrides alone.
         os.environ["COMP_LINE"] = line.replace(f"{words[0]} {words[1]}", words[0], 1)

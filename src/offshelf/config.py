@@ -16,7 +16,10 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-COMMANDS = ("classify", "extract", "layers", "store", "ui")
+COMMANDS = ("classify", "extract", "layers", "compare", "store", "ui")
+PLAIN = ("compare", "store", "ui")
+"""Those that take no overrides."""
+
 SHARED = ("home", "data_dir", "seed")
 """Root keys that other keys refer to, and that no task takes."""
 

@@ -4,12 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from rich import box
 from rich.filesize import decimal
 from rich.table import Table
 
+from offshelf.arguments import Parser
 from offshelf.config import build_group, load, rebuild
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.spelling import did_you_mean
@@ -150,15 +150,8 @@ def _root(options: argparse.Namespace) -> Path:
     return root
 
 
-class _Parser(argparse.ArgumentParser):
-    """Mistakes as one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message[0].upper()}{message[1:]}. See: {self.prog} --help")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="offshelf store", description=__doc__)
+    parser = Parser(prog="offshelf store", description=__doc__)
     verbs = parser.add_subparsers(title="verbs", required=True, metavar=" | ".join(VERBS))
 
     def verb(name: str, run: object, text: str) -> argparse.ArgumentParser:

@@ -49,7 +49,7 @@ class Record:
 
     def data(self) -> None:
         """Log the images that are used, and those that are not."""
-        self.run.log(metrics=self._left_out(), tags={"data_digest": self.images.digest})
+        self.run.log(metrics=self._left_out(), tags=self._data_tags())
         self.run.log_dataset(self.images.name, self.images.digest, "all", self._profile())
         if self.left_out:
             table = {name: [getattr(one, name) for one in self.left_out] for name in ("id", "role", "why")}
@@ -60,8 +60,7 @@ class Record:
         """Log one of several layers as a run of its own, under this one."""
         params = self._params(score.name) | {"backbone": backbone, "dims": score.dims}
         with self.run.child(score.name) as child:
-            tags = {"feature_digest": feature_digest, "data_digest": self.images.digest}
-            child.log(params, score.metrics, tags)
+            child.log(params, score.metrics, {"feature_digest": feature_digest, **self._data_tags()})
             child.log_dataset(self.images.name, self.images.digest, "all", self._profile())
             self._log_tables(child, score)
 
@@ -121,6 +120,9 @@ class Record:
             official = f"test/{self.images.metric}"
             metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *beside]}
         return metrics
+
+    def _data_tags(self) -> dict[str, str]:
+        return {"data_digest": self.images.digest, "metric": self.images.metric}
 
     def _left_out(self) -> dict[str, float]:
         roles = [one.role for one in self.left_out]

@@ -39,12 +39,14 @@ def classify(
     output_dir: str,
     config: dict[str, Any],
     on_error: str = "stop",
+    name: str | None = None,
 ) -> float:
     """Score frozen features of one or several layers with a linear classifier.
 
     Extraction, choice of the hyperparameter on the training images, fit, and one reading of the test images, in this
     order. With several layers there is a run for each, under one parent, and the reported layer is the one that
-    cross-validation on the training images prefers.
+    cross-validation on the training images prefers. `name` is what the tracker calls the run, instead of its data set,
+    backbone and layer.
 
     Returns:
         The data set's official metric on the test images (the mean over folds, where there are several).
@@ -59,7 +61,7 @@ def classify(
 
     console = terminal()
     console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
-    title = f"{images.name} {backbone.name} {layers[0] if len(layers) == 1 else f'{len(layers)} layers'}"
+    title = name or f"{images.name} {backbone.name} {layers[0] if len(layers) == 1 else f'{len(layers)} layers'}"
     with tracking.start(title) as run:
         record = Record(run, images, backbone.name, config, Path(output_dir))
         record.begin(layers)

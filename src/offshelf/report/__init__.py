@@ -5,15 +5,18 @@ from offshelf.report.files import (
     curve_table,
     flat,
     per_class,
-    predictions,
     write_run,
     write_table,
     write_text,
 )
 from offshelf.report.plot import confusion_figure, curve_figure, layer_figure
+from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
+from offshelf.report.sheet import Sheet, write_sheet
 from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
 
 __all__ = [
+    "Predictions",
+    "Sheet",
     "confusion_figure",
     "csv_text",
     "curve_figure",
@@ -24,10 +27,13 @@ __all__ = [
     "layer_listing",
     "left_out_line",
     "open_grids",
+    "paired",
     "per_class",
     "predictions",
+    "read_predictions",
     "score_table",
     "write_run",
+    "write_sheet",
     "write_table",
     "write_text",
 ]

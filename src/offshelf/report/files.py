@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from offshelf.dataset import ImageSet
 from offshelf.errors import StoreError
 from offshelf.evaluate import Score
 
@@ -24,31 +23,6 @@ def per_class(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
         name: [None if np.isnan(value) else float(value) for value in values] for name, values in score.by_class.items()
     }
     return {"class": list(classes), "images": counts.tolist(), **numbers}
-
-
-def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
-    """What every test image is and what it was taken for: what runs are compared by, and where to look for mistakes.
-
-    Columns: fold, id, then true and predicted class and the score of the predicted one; or, for several labels, true
-    (1, -1, 0) and score of each.
-    """
-    rows = [row for fold in images.folds for row in fold.test]
-    columns: dict[str, list[Any]] = {
-        "fold": [number for number, fold in enumerate(images.folds) for _ in fold.test],
-        "id": [images.samples[row].id for row in rows],
-    }
-    scores = np.concatenate([outcome.scores for outcome in score.outcomes])
-    targets = np.concatenate([outcome.targets for outcome in score.outcomes])
-    if score.is_multilabel:
-        for number, name in enumerate(images.classes):
-            columns |= {f"true {name}": targets[:, number].tolist(), f"score {name}": scores[:, number].tolist()}
-        return columns
-    predicted = scores.argmax(axis=1)
-    return columns | {
-        "true": [images.classes[number] for number in targets],
-        "predicted": [images.classes[number] for number in predicted],
-        "score": scores.max(axis=1).tolist(),
-    }
 
 
 def curve_table(scores: Sequence[Score]) -> dict[str, list[Any]]:

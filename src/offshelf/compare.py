@@ -1,0 +1,147 @@
+"""`offshelf compare`: runs side by side, best first, with error bars and what the difference to the best is worth."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from offshelf.arguments import Parser, divide
+from offshelf.errors import ConfigError, TrackingError
+from offshelf.metric import METRICS, Bootstrap, Difference
+from offshelf.report import Sheet, paired, write_sheet
+from offshelf.spelling import did_you_mean
+from offshelf.terminal import terminal
+from offshelf.tracking.reading import TrackedRun, TrackedRuns
+
+SETTINGS = {"home": "", "uri": "", "experiment": "offshelf"}
+SHOWN = 4
+"""Parameters that the terminal has room for; files have all that differ."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run, and how it compares with the best one."""
+
+    run: TrackedRun
+    value: float
+    difference: Difference | None
+    """None for the best run itself, and where the test images are not the same."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compare the runs that are named, or those under the one that is named.
+
+    Raises:
+        ConfigError: an argument is misspelt.
+        TrackingError: a run cannot be found, or kept no predictions.
+    """
+    options = _parser().parse_args(arguments)
+    selectors, where = divide(options.runs, SETTINGS)
+    chosen = _chosen(TrackedRuns(**where), selectors)
+    metric = options.metric or chosen[0].tags.get("metric", "accuracy")
+    sheet = to_sheet(compare(chosen, metric, Bootstrap(options.replicates)), metric)
+    _show(sheet)
+    for file in options.out or ():
+        write_sheet(Path(file), sheet)
+    return 0
+
+
+def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> list[Row]:
+    """Best first; differences to the best on the same draws of the same test images.
+
+    Raises:
+        ConfigError: there is no such metric, or a run has it not.
+        TrackingError: the tables of predictions cannot be read.
+    """
+    if metric not in METRICS:
+        raise ConfigError(f"There is no metric '{metric}'{did_you_mean(metric, list(METRICS))}")
+    without = [run.name for run in runs if f"test/{metric}" not in run.metrics]
+    if without:
+        raise ConfigError(f"Without test/{metric}: {', '.join(without)}. Another metric: --metric NAME")
+    best, *others = sorted(runs, key=lambda run: -run.metrics[f"test/{metric}"])
+    text = best.text("predictions.csv")
+    rows = [Row(best, best.metrics[f"test/{metric}"], None)]
+    for run in others:
+        mine = run.text("predictions.csv")
+        pair = paired(text, mine) if text and mine else None
+        difference = bootstrap.difference(metric, *pair) if pair and bootstrap.replicates else None
+        rows.append(Row(run, run.metrics[f"test/{metric}"], difference))
+    return rows
+
+
+def to_sheet(rows: Sequence[Row], metric: str) -> Sheet:
+    """A line a run: metric with its interval, difference to the best with its interval, p-value, what differs."""
+    varied = _varied([row.run for row in rows])
+    columns = ["run", "id", metric, "to the best", "p", *varied]
+    lines = [
+        [row.run.name, row.run.id[:8], _bar(row.run, metric), *_gap(row.difference, row is rows[0])]
+        + [row.run.params.get(name, "") for name in varied]
+        for row in rows
+    ]
+    notes = [
+        "±: half of the bootstrap interval over the test images (95 % unless the run says otherwise); differences are "
+        "paired, image by image.",
+        "p: two-sided, of no difference to the best; not corrected for the number of runs.",
+    ]
+    if any(row.difference is None for row in rows[1:]):
+        notes.append("–: not the same test images, or no predictions on record, so that nothing can be paired.")
+    return Sheet(f"{metric} of {len(rows)} runs", columns, lines, notes)
+
+
+def _bar(run: TrackedRun, metric: str) -> str:
+    value = f"{run.metrics[f'test/{metric}']:.4f}"
+    low, high = (run.metrics.get(f"test/{metric}_{end}") for end in ("low", "high"))
+    return value if low is None or high is None else f"{value} ± {(high - low) / 2:.4f}"
+
+
+def _gap(difference: Difference | None, is_best: bool) -> list[str]:
+    if difference is None:
+        return ["best" if is_best else "–", ""]
+    half = (difference.interval.high - difference.interval.low) / 2
+    return [f"{difference.value:+.4f} ± {half:.4f}", f"{difference.p_value:.3f}"]
+
+
+def _varied(runs: Sequence[TrackedRun]) -> list[str]:
+    """Parameters that are not the same for all, the task's own first."""
+    names = {name for run in runs for name in run.params if not name.endswith("_target_")}
+    varied = [name for name in names if len({run.params.get(name) for run in runs}) > 1]
+    return sorted(varied, key=lambda name: (name.count("."), name))
+
+
+def _chosen(runs: TrackedRuns, selectors: Sequence[str]) -> list[TrackedRun]:
+    found = [run for selector in selectors for run in runs.find(selector)]
+    unique = list({run.id: run for run in found}.values())
+    if len(unique) == 1:
+        unique = [run for run in runs.children(unique[0]) if run.metrics] or unique
+    if len(unique) < 2:
+        raise TrackingError("One run alone cannot be compared: name two or more, a sweep, or a filter.")
+    return unique
+
+
+def _show(sheet: Sheet) -> None:
+    table = Table(title=sheet.title, box=box.SIMPLE, title_justify="left", pad_edge=False)
+    fixed = 5
+    for number, column in enumerate(sheet.columns[: fixed + SHOWN]):
+        table.add_column(column, justify="right" if 1 < number < fixed else "left")
+    for number, line in enumerate(sheet.rows):
+        table.add_row(*line[: fixed + SHOWN], style="bold" if number == 0 else None)
+    console = terminal()
+    console.print(table)
+    hidden = sheet.columns[fixed + SHOWN :]
+    more = [f"These differ too: {', '.join(hidden)}; --out FILE.csv has them."] if hidden else []
+    for note in [*sheet.notes, *more]:
+        console.print(note, soft_wrap=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="offshelf compare", description=__doc__)
+    parser.add_argument(
+        "runs", nargs="+", help="ids (their first letters), names, a sweep, or a filter", metavar="RUN|home=DIR"
+    )
+    parser.add_argument("--metric", help="by default the official one of the first run's data set")
+    parser.add_argument("--out", action="append", help="a file to write: .md, .csv, .html, .tex", metavar="FILE")
+    parser.add_argument("--replicates", type=int, default=2000, help="draws of the bootstrap")
+    return parser

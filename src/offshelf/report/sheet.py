@@ -1,0 +1,95 @@
+"""Tables as files: Markdown, CSV, HTML and LaTeX."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from offshelf.errors import ConfigError
+from offshelf.report.files import write_text
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+_LATEX |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of texts, the first column its rows' names."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    """Sentences below it."""
+
+    def markdown(self) -> str:
+        """A GitHub table."""
+        cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (self.columns, *self.rows)]
+        rule = ["---", *["---:"] * (len(self.columns) - 1)]
+        lines = [f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:])]
+        return "\n".join([f"### {self.title}", "", *lines, "", *(f"{note}\n" for note in self.notes)]).rstrip() + "\n"
+
+    def csv(self) -> str:
+        """Columns and rows alone."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self.columns, *self.rows])
+        return text.getvalue()
+
+    def html(self) -> str:
+        """A page that needs nothing else."""
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.columns)
+        body = "\n".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows)
+        notes = "\n".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return _PAGE.format(title=escape(self.title), head=head, body=body, notes=notes)
+
+    def latex(self) -> str:
+        """A tabular in the rules of booktabs."""
+        lines = [" & ".join(map(_latex, row)) + r" \\" for row in (self.columns, *self.rows)]
+        inside = [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"]
+        notes = [f"% {note}" for note in self.notes]
+        kind = f"{{l{'r' * (len(self.columns) - 1)}}}"
+        return "\n".join([f"% {self.title}", rf"\begin{{tabular}}{kind}", *inside, r"\end{tabular}", *notes]) + "\n"
+
+
+def write_sheet(path: Path, sheet: Sheet) -> None:
+    """Write a table in the format that the file's name ends with.
+
+    Raises:
+        ConfigError: there is no such format.
+        StoreError: the file cannot be written.
+    """
+    if path.suffix not in _FORMATS:
+        raise ConfigError(f"{path} ends with none of {', '.join(_FORMATS)}, the formats that tables are written in.")
+    write_text(path, _FORMATS[path.suffix](sheet))
+
+
+_FORMATS: dict[str, Callable[[Sheet], str]] = {
+    ".md": Sheet.markdown,
+    ".csv": Sheet.csv,
+    ".html": Sheet.html,
+    ".tex": Sheet.latex,
+}
+
+_PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2em }}
+table {{ border-collapse: collapse }}
+th, td {{ padding: .25em .7em; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap }}
+th:first-child, td:first-child {{ text-align: left }}
+</style>
+<h1>{title}</h1>
+<table>
+<tr>{head}</tr>
+{body}
+</table>
+{notes}
+"""
+
+
+def _latex(cell: str) -> str:
+    return re.sub(r"[\\~^±&%$#_{}]", lambda found: _LATEX[found.group()], cell)

@@ -1,0 +1,127 @@
+"""Reading what was tracked: runs by id, by name, or by MLflow's filters, and the tables they keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from offshelf.errors import TrackingError
+from offshelf.home import home_dir
+from offshelf.tracking.connection import connect
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as Entity
+    from mlflow.tracking import MlflowClient
+
+SHORTEST_ID = 6
+"""Letters of a run's id that are enough to name it."""
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """A run that is on record."""
+
+    id: str
+    name: str
+    status: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    source: "TrackedRuns" = field(repr=False)
+
+    def text(self, file: str) -> str | None:
+        """An artifact's text; None where the run has no such file.
+
+        Raises:
+            TrackingError: the artifact cannot be read.
+        """
+        return self.source.text(self.id, file)
+
+
+class TrackedRuns:
+    """The runs of one experiment, in a home or on a tracking server."""
+
+    def __init__(self, home: str | None = None, uri: str | None = None, experiment: str = "offshelf") -> None:
+        """Connect.
+
+        Raises:
+            TrackingError: there is no store to read, or it cannot be reached.
+        """
+        folder = Path(home_dir(home))
+        if not uri and not (folder / "mlflow.db").exists():
+            raise TrackingError(f"There are no runs in {folder} yet. Make some with: offshelf classify")
+        self._client: MlflowClient
+        self._client, self._experiment = connect(folder, uri, experiment)
+        self._where = f"experiment '{experiment}' of {uri or folder}"
+
+    def find(self, selector: str) -> list[TrackedRun]:
+        """Runs by id (or its first letters), by name (the newest finished run), or by a filter of MLflow's.
+
+        Raises:
+            TrackingError: there is no such run, or several have the same first letters.
+        """
+        if any(sign in selector for sign in ("=", "<", ">", " LIKE ", " IN ")):
+            found = self._search(selector)
+        else:
+            found = self._by_id(selector) or self._search(f"attributes.run_name = '{_quoted(selector)}'")[:1]
+        if not found:
+            raise TrackingError(f"There is no run '{selector}' in {self._where}. See them with: offshelf ui")
+        return found
+
+    def named(self, name: str) -> TrackedRun | None:
+        """The newest finished run of a name; None where there is none."""
+        found = self._search(f"attributes.run_name = '{_quoted(name)}' and attributes.status = 'FINISHED'")
+        return found[0] if found else None
+
+    def children(self, run: TrackedRun) -> list[TrackedRun]:
+        """Runs nested under a run, in the order they were started."""
+        return self._search(f"tags.`mlflow.parentRunId` = '{run.id}'")[::-1]
+
+    def text(self, run: str, file: str) -> str | None:
+        """See TrackedRun."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            if file not in {item.path for item in self._client.list_artifacts(run)}:
+                return None
+            with TemporaryDirectory() as folder:
+                path = self._client.download_artifacts(run, file, folder)
+                return Path(path).read_text(encoding="utf-8")
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"{file} of the run {run} cannot be read: {str(error).splitlines()[0]}") from error
+
+    def _by_id(self, selector: str) -> list[TrackedRun]:
+        if len(selector) < SHORTEST_ID or not all(letter in "0123456789abcdef" for letter in selector):
+            return []
+        found = self._search(f"attributes.run_id LIKE '{selector}%'")
+        if len(found) > 1:
+            raise TrackingError(f"{len(found)} runs of {self._where} begin with {selector}; give more of the id.")
+        return found
+
+    def _search(self, text: str) -> list[TrackedRun]:
+        from mlflow.exceptions import MlflowException
+
+        found: list[TrackedRun] = []
+        token: Any = None
+        try:
+            while True:
+                page = self._client.search_runs([self._experiment], text, max_results=1000, page_token=token)
+                found += [self._run(entity) for entity in page]
+                token = page.token
+                if not token:
+                    return found
+        except MlflowException as error:
+            reason = " ".join(str(error).split())
+            raise TrackingError(f"MLflow does not understand the filter {text}: {reason}") from error
+
+    def _run(self, entity: "Entity") -> TrackedRun:
+        info, data = entity.info, entity.data
+        return TrackedRun(info.run_id, str(info.run_name), info.status, data.params, data.metrics, data.tags, self)
+
+
+def _quoted(name: str) -> str:
+    """Inside single quotes; MLflow's filters know no escape."""
+    if "'" in name:
+        raise TrackingError(f"MLflow cannot look for a name with an apostrophe: {name}. Give the run's id.")
+    return name
