@@ -17,7 +17,7 @@ from offshelf.terminal import terminal
 from offshelf.tracking.reading import TrackedRun, TrackedRuns
 
 SETTINGS = {"home": "", "uri": "", "experiment": "offshelf"}
-SHOWN = 4
+SHOWN = 3
 """Parameters that the terminal has room for; files have all that differ."""
 
 
@@ -101,7 +101,7 @@ def _gap(difference: Difference | None, is_best: bool) -> list[str]:
     if difference is None:
         return ["best" if is_best else "–", ""]
     half = (difference.interval.high - difference.interval.low) / 2
-    return [f"{difference.value:+.4f} ± {half:.4f}", f"{difference.p_value:.3f}"]
+    return [f"{difference.value:+.4f} ± {half:.4f}", f"{difference.p_value:.3f}" if difference.p_value >= 0.001 else "< 0.001"]
 
 
 def _varied(runs: Sequence[TrackedRun]) -> list[str]:
@@ -125,7 +125,8 @@ def _show(sheet: Sheet) -> None:
     table = Table(title=sheet.title, box=box.SIMPLE, title_justify="left", pad_edge=False)
     fixed = 5
     for number, column in enumerate(sheet.columns[: fixed + SHOWN]):
-        table.add_column(column, justify="right" if 1 < number < fixed else "left")
+        is_number = 1 < number < fixed
+        table.add_column(column, justify="right" if is_number else "left", no_wrap=is_number)
     for number, line in enumerate(sheet.rows):
         table.add_row(*line[: fixed + SHOWN], style="bold" if number == 0 else None)
     console = terminal()
