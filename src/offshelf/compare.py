@@ -101,7 +101,10 @@ def _gap(difference: Difference | None, is_best: bool) -> list[str]:
     if difference is None:
         return ["best" if is_best else "–", ""]
     half = (difference.interval.high - difference.interval.low) / 2
-    return [f"{difference.value:+.4f} ± {half:.4f}", f"{difference.p_value:.3f}" if difference.p_value >= 0.001 else "< 0.001"]
+    return [
+        f"{difference.value:+.4f} ± {half:.4f}",
+        f"{difference.p_value:.3f}" if difference.p_value >= 0.001 else "< 0.001",
+    ]
 
 
 def _varied(runs: Sequence[TrackedRun]) -> list[str]:

@@ -1,0 +1,152 @@
+"""offshelf compare, as a user types it, on runs in a real store."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from offshelf.compare import main
+from offshelf.errors import ConfigError, TrackingError
+from offshelf.metric import METRICS, Bootstrap
+from offshelf.report import csv_text, read_predictions
+from offshelf.tracking import MLflow
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
+)
+
+IMAGES = 200
+
+
+def table(right, images=IMAGES, prefix=""):
+    """Predictions on images of two classes, the first `right` of them correct."""
+    true = [str(row % 2) for row in range(images)]
+    predicted = [label if row < right else str(1 - int(label)) for row, label in enumerate(true)]
+    ids = [f"{prefix}{row}" for row in range(images)]
+    return csv_text({"fold": [0] * images, "id": ids, "true": true, "predicted": predicted, "score": [1.0] * images})
+
+
+def log(run, right, text=None, **params):
+    """What `classify` leaves of a run."""
+    run.log(
+        params={"dataset": "coins", "backbone._target_": f"b{right}", **params},
+        metrics={"test/accuracy": right / IMAGES, "test/accuracy_low": right / IMAGES - 0.06,
+                 "test/accuracy_high": right / IMAGES + 0.04},
+        tags={"metric": "accuracy"},
+    )  # fmt: skip
+    if text is not None:
+        run.log_text(text, "predictions.csv")
+
+
+@pytest.fixture
+def runs(home):
+    """A sweep of three layers, and a run with other test images: ids by name."""
+    tracker = MLflow(str(home))
+    with tracker.start("sweep") as sweep:
+        for layer, right in (("low", 100), ("high", 160), ("mid", 150)):
+            with sweep.child(layer) as child:
+                log(child, right, table(right), layer=layer)
+    with tracker.start("other images") as other:
+        log(other, 140, table(140, prefix="x"), layer="high")
+    return {"sweep": sweep.id, "other": other.id}
+
+
+def out(tmp_path, *arguments):
+    """The lines that are written."""
+    assert main([*arguments, "--out", str(tmp_path / "out.csv"), "--replicates", "4000"]) == 0
+    return list(csv.DictReader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()))
+
+
+def test_a_sweep(runs, tmp_path, capsys):
+    """Its children, best first, with error bars, paired differences, and the parameters that vary."""
+    lines = out(tmp_path, runs["sweep"][:10])
+    shown = capsys.readouterr().out
+
+    assert [line["run"] for line in lines] == ["high", "mid", "low"]
+    assert [line["accuracy"] for line in lines] == ["0.8000 ± 0.0500", "0.7500 ± 0.0500", "0.5000 ± 0.0500"]
+    assert lines[0]["to the best"] == "best"
+    assert lines[1]["to the best"].startswith("-0.0500 ± 0.0")
+    assert lines[1]["p"] == lines[2]["p"] == "< 0.001"
+    assert [line["layer"] for line in lines] == ["high", "mid", "low"]
+    assert set(lines[0]) == {"run", "id", "accuracy", "to the best", "p", "layer"}
+    assert "-0.3000 ± 0.0" in shown
+
+
+def test_the_difference_is_paired(runs, tmp_path):
+    """Ten images of 200 differ, all in one direction: the half width is 1.96 standard errors of their share."""
+    difference = out(tmp_path, "low", "mid", "high")[1]["to the best"]
+    half = 1.96 * np.sqrt(0.05 * 0.95 / IMAGES)
+
+    assert float(difference.split("±")[1]) == pytest.approx(half, rel=0.15)
+
+
+def test_other_test_images_are_not_paired(runs, tmp_path, capsys):
+    """Each has its error bar; nothing is said of the difference, and why."""
+    lines = out(tmp_path, "high", "other images")
+
+    assert [lines[1]["to the best"], lines[1]["p"]] == ["–", ""]
+    assert "not the same test images" in capsys.readouterr().out
+
+
+def test_a_filter(runs, tmp_path):
+    """MLflow's own language."""
+    lines = out(tmp_path, "metrics.`test/accuracy` > 0.72 and params.layer != 'high'", runs["other"])
+
+    assert [line["run"] for line in lines] == ["mid", "other images"]
+
+
+def test_files(runs, tmp_path):
+    """Four formats by the end of the name."""
+    files = [tmp_path / f"out.{end}" for end in ("md", "html", "tex", "csv")]
+    main([runs["sweep"], *(part for file in files for part in ("--out", str(file)))])
+    markdown, html, tex, _ = (file.read_text(encoding="utf-8") for file in files)
+
+    assert "| high |" in markdown
+    assert "<td>0.8000 ± 0.0500</td>" in html
+    assert r"0.8000 $\pm$ 0.0500" in tex
+
+
+def test_run_without_predictions(home, tmp_path):
+    """One of an older version: its number is shown, nothing is paired."""
+    tracker = MLflow(str(home))
+    for name, text in (("new", table(160)), ("old", None)):
+        with tracker.start(name) as run:
+            log(run, 160 if text else 150, text)
+
+    assert [line["to the best"] for line in out(tmp_path, "new", "old")] == ["best", "–"]
+
+
+def test_another_home(home, tmp_path):
+    """As for all commands."""
+    with MLflow(str(tmp_path / "there")).sweep("sweep") as sweep:
+        for right in (1, 2):
+            with sweep.child(str(right)) as child:
+                log(child, right, table(right))
+
+    assert len(out(tmp_path, "sweep", f"home={tmp_path / 'there'}")) == 2
+
+
+def test_mistakes(runs, tmp_path):
+    """A sentence each."""
+    for arguments, message in (
+        (["nothing", "low"], "There is no run 'nothing'"),
+        (["low"], "One run alone"),
+        (["low", "high", "--metric", "acuracy"], "did you mean 'accuracy'"),
+        (["low", "high", "--metric", "mAP_11pt"], "Without test/mAP_11pt: low, high"),
+        (["low", "high", "--out", str(tmp_path / "out.pdf")], r"ends with none of \.md"),
+        (["metrics.x == 'a'"], "does not understand"),
+        (["it's"], "apostrophe"),
+        ([], "required"),
+    ):
+        with pytest.raises((ConfigError, TrackingError), match=message):
+            main(arguments)
+    with pytest.raises(TrackingError, match="no runs in"):
+        main(["low", "high", f"home={tmp_path / 'empty'}"])
+
+
+def test_interval_agrees_with_the_runs_own():
+    """Predictions read back give the metric and the interval that the run computed."""
+    outcome = read_predictions(table(150)).outcomes
+
+    assert METRICS["accuracy"](outcome[0])[0] == 0.75
+    assert Bootstrap(2000).interval("accuracy", outcome).low == pytest.approx(0.69, abs=0.01)
