@@ -1,10 +1,11 @@
 """Metrics of rankings, for several labels: average precision in three variants, and the area under the ROC curve.
 
 Images that do not count for a label (0) are taken out of its ranking first. Axes: M test images, B weightings of them,
-K labels, P positive images of a label, in the order of the ranking.
+K labels, R images that count for one, P positive ones among them.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,27 +45,62 @@ def areas_under_roc(outcome: Outcome, weights_MB: np.ndarray) -> np.ndarray:
     return _by_label(outcome, weights_MB, _roc)
 
 
-Curve = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""A metric [B] of weights [M, B], labels bool [M] and scores [M], sorted by falling scores."""
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The images that count for one label, by falling scores, of equals the first first: R of them."""
+
+    weights_MB: np.ndarray
+    """int32, of all images."""
+    order_R: np.ndarray
+    """Rows of the images."""
+    is_positive_R: np.ndarray
+    scores_R: np.ndarray
+
+    def sums(self, starts: np.ndarray, stops: np.ndarray, counts_R: np.ndarray) -> np.ndarray:
+        """Weight of the images that count in each run of ranks, int64 [runs, B]. Runs are in order, without overlap."""
+        from scipy.sparse import csr_array
+
+        ranks = np.flatnonzero(counts_R)
+        begin, end = np.searchsorted(ranks, starts), np.searchsorted(ranks, stops)
+        inside = np.repeat(begin, end - begin) + _within(end - begin)
+        pointers = np.concatenate([[0], (end - begin).cumsum()])
+        ones = np.ones(len(inside), np.int32)
+        shape = (len(starts), len(self.weights_MB))
+        return (csr_array((ones, self.order_R[ranks[inside]], pointers), shape=shape) @ self.weights_MB).astype(
+            np.int64
+        )
+
+    def up_to(self, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weight of the positive images, and of all, up to each of these ranks: int64 [len(ends), B]."""
+        starts = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+        hits, seen = (
+            self.sums(starts, ends + 1, counts) for counts in (self.is_positive_R, np.ones_like(self.is_positive_R))
+        )
+        return hits.cumsum(axis=0), seen.cumsum(axis=0)
+
+    def tie_ends(self) -> np.ndarray:
+        """Last rank of each run of equal scores that holds a positive image."""
+        last = np.searchsorted(-self.scores_R, -self.scores_R[self.is_positive_R], side="right") - 1
+        return np.unique(last)
 
 
-def _by_label(outcome: Outcome, weights_MB: np.ndarray, curve: Curve) -> np.ndarray:
-    columns = [curve(*ranked) for ranked in _rankings(outcome, weights_MB)]
-    return np.stack(columns, axis=1)
+def _by_label(outcome: Outcome, weights_MB: np.ndarray, curve: Callable[[Ranking], np.ndarray]) -> np.ndarray:
+    return np.stack([curve(ranking) for ranking in _rankings(outcome, weights_MB)], axis=1)
 
 
-def _rankings(outcome: Outcome, weights_MB: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _rankings(outcome: Outcome, weights_MB: np.ndarray) -> Iterator[Ranking]:
+    weights_MB = weights_MB.astype(np.int32)
     for label in range(outcome.classes):
         targets, scores = outcome.targets[:, label], outcome.scores[:, label]
         order = np.argsort(-scores, kind="stable")
         order = order[targets[order] != 0]
-        yield weights_MB[order], targets[order] > 0, scores[order]
+        yield Ranking(weights_MB, order, targets[order] > 0, scores[order])
 
 
-def _eleven_points(weights_MB: np.ndarray, is_positive: np.ndarray, _: np.ndarray) -> np.ndarray:
-    hits_PB, envelope_PB = _envelope(weights_MB, is_positive)
+def _eleven_points(ranking: Ranking) -> np.ndarray:
+    hits_PB, envelope_PB = _envelope(ranking)
     if not len(hits_PB):
-        return np.full(weights_MB.shape[1], np.nan)
+        return np.full(ranking.weights_MB.shape[1], np.nan)
     total = hits_PB[-1]
     area = np.zeros(len(total))
     for level in range(LEVELS + 1):
@@ -73,57 +109,42 @@ def _eleven_points(weights_MB: np.ndarray, is_positive: np.ndarray, _: np.ndarra
     return np.where(total > 0, area / (LEVELS + 1), np.nan)
 
 
-def _interpolated_area(weights_MB: np.ndarray, is_positive: np.ndarray, _: np.ndarray) -> np.ndarray:
-    hits_PB, envelope_PB = _envelope(weights_MB, is_positive)
+def _interpolated_area(ranking: Ranking) -> np.ndarray:
+    hits_PB, envelope_PB = _envelope(ranking)
     return _mean_over_hits(np.diff(hits_PB, axis=0, prepend=0), envelope_PB)
 
 
-def _envelope(weights_MB: np.ndarray, is_positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _envelope(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:
     """Positives up to each positive image, int64 [P, B], and the largest precision from it on: float64 [P, B]."""
-    ends = np.flatnonzero(is_positive)
-    hits_PB, seen_PB = _up_to(weights_MB, is_positive, ends)
-    precision_PB = np.divide(hits_PB, seen_PB, out=np.zeros(hits_PB.shape), where=seen_PB > 0)
+    hits_PB, seen_PB = ranking.up_to(np.flatnonzero(ranking.is_positive_R))
+    precision_PB = _precision(hits_PB, seen_PB)
     return hits_PB, np.maximum.accumulate(precision_PB[::-1], axis=0)[::-1]
 
 
-def _steps(weights_MB: np.ndarray, is_positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    ends = _tie_ends(is_positive, scores)
-    hits_PB, seen_PB = _up_to(weights_MB, is_positive, ends)
-    precision_PB = np.divide(hits_PB, seen_PB, out=np.zeros(hits_PB.shape), where=seen_PB > 0)
-    return _mean_over_hits(np.diff(hits_PB, axis=0, prepend=0), precision_PB)
+def _steps(ranking: Ranking) -> np.ndarray:
+    hits_PB, seen_PB = ranking.up_to(ranking.tie_ends())
+    return _mean_over_hits(np.diff(hits_PB, axis=0, prepend=0), _precision(hits_PB, seen_PB))
 
 
-def _roc(weights_MB: np.ndarray, is_positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    ends = _tie_ends(is_positive, scores)
-    hits_PB, seen_PB = _up_to(weights_MB, is_positive, ends)
-    misses_PB = seen_PB - hits_PB
-    negatives: np.ndarray = weights_MB[~is_positive].sum(axis=0, dtype=np.int64)
-    # Runs of equal scores that hold a positive image; their negatives count half.
-    starts = np.searchsorted(-scores, -scores[ends])
-    weights_MB = weights_MB * ~is_positive[:, None]
-    tied = [weights_MB[a : b + 1].sum(axis=0, dtype=np.int64) for a, b in zip(starts, ends, strict=True)]
-    tied_PB = np.array(tied, np.int64).reshape(misses_PB.shape)
-    below_PB = negatives - misses_PB + tied_PB / 2
+def _roc(ranking: Ranking) -> np.ndarray:
+    ends = ranking.tie_ends()
+    hits_PB, seen_PB = ranking.up_to(ends)
+    negatives = ranking.weights_MB[ranking.order_R[~ranking.is_positive_R]].sum(axis=0, dtype=np.int64)
+    # Each run of equal scores that holds a positive image: its own negatives count half.
+    starts = np.searchsorted(-ranking.scores_R, -ranking.scores_R[ends])
+    tied_PB = ranking.sums(starts, ends + 1, ~ranking.is_positive_R)
+    below_PB = negatives - (seen_PB - hits_PB) + tied_PB / 2
     share_PB = np.divide(below_PB, negatives, out=np.full(below_PB.shape, np.nan), where=negatives > 0)
     return _mean_over_hits(np.diff(hits_PB, axis=0, prepend=0), share_PB)
 
 
-def _tie_ends(is_positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Last row of each run of equal scores that holds a positive image."""
-    last = np.searchsorted(-scores, -scores[is_positive], side="right") - 1
-    return np.unique(last)
+def _precision(hits_PB: np.ndarray, seen_PB: np.ndarray) -> np.ndarray:
+    return np.divide(hits_PB, seen_PB, out=np.zeros(hits_PB.shape), where=seen_PB > 0)
 
 
-def _up_to(weights_MB: np.ndarray, is_positive: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of the positive images, and of all, up to each of the rows `ends`: int64 [len(ends), B]."""
-    if not len(ends):
-        nothing = np.zeros((0, weights_MB.shape[1]), np.int64)
-        return nothing, nothing
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    upto = weights_MB[: ends[-1] + 1]
-    seen = np.add.reduceat(upto, starts, axis=0, dtype=np.int64).cumsum(axis=0)
-    hits = np.add.reduceat(upto * is_positive[: ends[-1] + 1, None], starts, axis=0, dtype=np.int64).cumsum(axis=0)
-    return hits, seen
+def _within(lengths: np.ndarray) -> np.ndarray:
+    """0, 1, ... within each of several runs."""
+    return np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
 
 
 def _mean_over_hits(hits_PB: np.ndarray, values_PB: np.ndarray) -> np.ndarray:
