@@ -6,6 +6,7 @@ from offshelf.dataset.image import Image, ImageArray, ImageFile, check_images
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.manifest import Csv
 from offshelf.dataset.published import Published
+from offshelf.dataset.voc2007 import Voc2007
 
 __all__ = [
     "Csv",
@@ -20,5 +21,6 @@ __all__ = [
     "LeftOut",
     "Published",
     "Sample",
+    "Voc2007",
     "check_images",
 ]

@@ -1,0 +1,1 @@
+"""Miniatures of data sets that are scored today."""
