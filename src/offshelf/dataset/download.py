@@ -36,8 +36,9 @@ class Remote:
     """Where it is or was published; tried in this order."""
     checksum: str | None = None
     """`md5:…` or `sha256:…`; None where none was published."""
-    holds: str = ""
-    """A path, relative to the data set's folder, that an archive unpacks to; empty for a file that is used as it is."""
+    holds: tuple[str, ...] = ()
+    """What an archive unpacks to: paths in the data set's folder, of which one is enough. Empty for a file that is used
+    as it is."""
     inner: tuple[str, ...] = ()
     """Archives inside the archive that are unpacked too, by their paths in the data set's folder."""
 

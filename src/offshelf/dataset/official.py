@@ -69,7 +69,7 @@ class Official(ABC):
     def folder(self) -> Path:
         """Where the official tree is, or goes."""
         root = Path(self.root).expanduser().absolute()
-        trees = [remote.holds for remote in self.remotes() if remote.holds]
+        trees = [tree for remote in self.remotes() for tree in remote.holds]
         return root if any((root / tree).exists() for tree in trees) else root / self.about.name
 
     def load(self) -> ImageSet:
@@ -107,7 +107,7 @@ class Official(ABC):
         file = self.folder / remote.name
         if not remote.holds:
             return file.is_file()
-        return (self.folder / remote.holds).exists() and (_mark(file).is_file() or not file.is_file())
+        return _holds(self.folder, remote) and (_mark(file).is_file() or not file.is_file())
 
     def _obtain_one(self, remote: Remote) -> None:
         folder = self.folder
@@ -122,8 +122,8 @@ class Official(ABC):
         if remote.holds:
             for archive in (file, *(folder / name for name in remote.inner)):
                 unpack(archive, folder)
-            if not (folder / remote.holds).exists():
-                raise DatasetError(f"{file} does not hold {remote.holds}: it is not the published {remote.name}.")
+            if not _holds(folder, remote):
+                raise DatasetError(f"{file} does not hold {remote.holds[0]}: it is not the published {remote.name}.")
             _mark(file).touch()
 
     def _require_folder(self) -> None:
@@ -133,7 +133,7 @@ class Official(ABC):
             raise DatasetError(f"The folder {self.folder} cannot be made: {error.strerror}.") from error
 
     def _missing(self, remote: Remote, why: str) -> DatasetError:
-        tree = f", or what it unpacks to as {self.folder / remote.holds}" if remote.holds else ""
+        tree = f", or what it unpacks to as {self.folder / remote.holds[0]}" if remote.holds else ""
         return DatasetError(
             f"{self.about.name} is incomplete: {self.folder / remote.name} is missing {why}. Place the file there by "
             f"hand{tree}; it is described at {self.about.home}"
@@ -150,6 +150,10 @@ class Official(ABC):
                     f"on where {expected[0]:,} + {expected[1]:,} are official; remove the folder to have it downloaded "
                     "anew, or go on with dataset.verify=false."
                 )
+
+
+def _holds(folder: Path, remote: Remote) -> bool:
+    return any((folder / tree).exists() for tree in remote.holds)
 
 
 def _mark(archive: Path) -> Path:

@@ -25,7 +25,7 @@ LISTS = f"{TREE}/ImageSets/Main"
 
 
 def _archive(name: str, sha256: str, holds: str) -> Remote:
-    return Remote(name, (f"{SERVER}/{name}", f"{OLD_SERVER}/{name}"), f"sha256:{sha256}", holds)
+    return Remote(name, (f"{SERVER}/{name}", f"{OLD_SERVER}/{name}"), f"sha256:{sha256}", (holds,))
 
 
 TRAINVAL = _archive(
