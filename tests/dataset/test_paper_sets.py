@@ -4,27 +4,10 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from miniature import write
 from miniature_paper import VOC_CLASSES
-from server import serve
 
-from offshelf.dataset import Cub200, H3d, Mit67, UiucAttributes, Voc2007, check_images
+from offshelf.dataset import Cub200, H3d, Mit67, UiucAttributes, Voc2007
 from offshelf.errors import ConfigError, DatasetError
-
-
-@pytest.fixture
-def place(tmp_path):
-    """A function that serves a set, and returns what its spec needs to be had from there."""
-    sites = []
-
-    def offer(name):
-        write(name, tmp_path / "site")
-        sites.append(serve(tmp_path / "site"))
-        return {"root": str(tmp_path / "data"), "mirrors": (sites[-1].__enter__().url,), "verify": False}
-
-    yield offer
-    for site in sites:
-        site.__exit__(None, None, None)
 
 
 def test_voc2007(place, tmp_path):
@@ -106,7 +89,7 @@ def test_mit67_lists_that_are_none(place, tmp_path):
     assert len(Mit67(**settings).load().samples) == 9
 
     (folder / "TestImages.txt").write_text("attic/a.jpg\n")
-    with pytest.raises(DatasetError, match=r"class that TrainImages\.txt has not: attic"):
+    with pytest.raises(DatasetError, match="class that is not among the 3 known ones: attic"):
         Mit67(**settings).load()
     (folder / "TestImages.txt").write_text("404: not found\n")
     with pytest.raises(DatasetError, match=r"TestImages\.txt lists class/file; got '404"):
@@ -234,16 +217,3 @@ def test_uiuc_mistakes(place, tmp_path):
     (folder / "attribute_names.txt").write_text("2D Boxy\n")
     with pytest.raises(DatasetError, match="names 1 attributes where 64"):
         UiucAttributes(**settings).load()
-
-
-@pytest.mark.parametrize("name", ["voc2007", "mit67", "cub200", "h3d", "uiuc_attributes"])
-def test_every_image_can_be_read(place, name):
-    """Whatever its format; and what is there is not asked for again."""
-    made = {"voc2007": Voc2007, "mit67": Mit67, "cub200": Cub200, "h3d": H3d, "uiuc_attributes": UiucAttributes}[name]
-    settings = place(name)
-    images = made(**settings).load()
-    check_images(images.pictures)
-    again = made(**{**settings, "mirrors": (), "download": False}).load()
-
-    assert again.digest == images.digest
-    assert len({sample.id for sample in images.samples}) == len(images.samples)

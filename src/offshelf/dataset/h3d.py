@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from offshelf.dataset.box import from_size, require_context, with_context
 from offshelf.dataset.download import Remote
 from offshelf.dataset.image import Box, ImageFile
-from offshelf.dataset.imageset import Fold, ImageSet, Sample
-from offshelf.dataset.lists import fields, numbers
+from offshelf.dataset.imageset import ImageSet, Sample
+from offshelf.dataset.lists import fields, in_order, numbers
 from offshelf.dataset.official import About, Official
 from offshelf.errors import ConfigError, DatasetError
 
@@ -70,8 +68,7 @@ class H3d(Official):
     def read(self, folder: Path) -> ImageSet:
         """See Official; image names start anew in each part."""
         train, test = (self._part(folder / TREE, part) for part in ("train", "test"))
-        fold = Fold(np.arange(len(train)), np.arange(len(train), len(train) + len(test)))
-        return ImageSet("h3d", CLASSES, [*train, *test], (fold,), "mAP_area")
+        return ImageSet("h3d", CLASSES, [*train, *test], in_order(len(train), len(test)), "mAP_area")
 
     def _part(self, tree: Path, part: str) -> list[Sample]:
         path = tree / part / "labels.txt"

@@ -75,3 +75,16 @@ def join_parts(parts: Sequence[tuple[Sequence[str], Sequence[str]]]) -> tuple[li
     return names, tuple(
         Fold(*(np.array([row[name] for name in side], dtype=np.int64) for side in part)) for part in parts
     )
+
+
+def in_order(train: int, test: int) -> tuple[Fold]:
+    """The one split of so many samples to train on, with those to test on after them."""
+    return (Fold(np.arange(train), np.arange(train, train + test)),)
+
+
+def require_known(named: Sequence[str], classes: Sequence[str], where: Path) -> None:
+    """Raise DatasetError where lists in `where` name a class that does not exist."""
+    unknown = sorted(set(named) - set(classes))
+    if unknown:
+        known = f"the {len(classes)} known ones"
+        raise DatasetError(f"The lists in {where} name a class that is not among {known}: {unknown[0][:80]}.")

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from offshelf.dataset.download import Remote
 from offshelf.dataset.image import ImageFile
-from offshelf.dataset.imageset import Fold, ImageSet, Sample
-from offshelf.dataset.lists import lines
+from offshelf.dataset.imageset import ImageSet, Sample
+from offshelf.dataset.lists import in_order, lines, require_known
 from offshelf.dataset.official import About, Official
 from offshelf.errors import DatasetError
 
@@ -57,15 +55,12 @@ class Mit67(Official):
         train, test = (_names(folder / f"{part}Images.txt") for part in ("Train", "Test"))
         classes = tuple(sorted({name.split("/")[0] for name in train}))
         number = {name: index for index, name in enumerate(classes)}
-        unknown = sorted({name.split("/")[0] for name in test} - set(classes))
-        if unknown:
-            raise DatasetError(f"{folder}/TestImages.txt has a class that TrainImages.txt has not: {unknown[0]}.")
+        require_known([name.split("/")[0] for name in test], classes, folder)
         # Not an error: public copies of the lists differ by a few images.
         if self.verify and (len(train), len(test)) != SIZES:
             log.warning("mit67 has %d + %d images where 5360 + 1340 are official.", len(train), len(test))
         samples = [Sample(name, ImageFile(images / name), number[name.split("/")[0]]) for name in (*train, *test)]
-        fold = Fold(np.arange(len(train)), np.arange(len(train), len(samples)))
-        return ImageSet("mit67", classes, samples, (fold,), "mean_class_accuracy")
+        return ImageSet("mit67", classes, samples, in_order(len(train), len(test)), "mean_class_accuracy")
 
 
 def _names(path: Path) -> list[str]:

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from offshelf.dataset.box import from_matlab, require_context, with_context
 from offshelf.dataset.download import Remote
 from offshelf.dataset.image import ImageFile
-from offshelf.dataset.imageset import Fold, ImageSet, Sample
-from offshelf.dataset.lists import lines, numbers
+from offshelf.dataset.imageset import ImageSet, Sample
+from offshelf.dataset.lists import in_order, lines, numbers
 from offshelf.dataset.official import About, Official
 from offshelf.errors import ConfigError, DatasetError
 
@@ -84,8 +82,7 @@ class UiucAttributes(Official):
             raise DatasetError(f"{path} names {len(set(names))} attributes where {COUNT} are official.")
         train = self._objects(folder, "apascal_train")
         test = [sample for part in TESTED[self.test] for sample in self._objects(folder, part)]
-        fold = Fold(np.arange(len(train)), np.arange(len(train), len(train) + len(test)))
-        return ImageSet("uiuc_attributes", names, [*train, *test], (fold,), "mean_auc")
+        return ImageSet("uiuc_attributes", names, [*train, *test], in_order(len(train), len(test)), "mean_auc")
 
     def _objects(self, folder: Path, part: str) -> list[Sample]:
         path = folder / f"attribute_data/{part}.txt"

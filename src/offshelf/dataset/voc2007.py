@@ -9,8 +9,8 @@ import numpy as np
 
 from offshelf.dataset.download import Remote
 from offshelf.dataset.image import ImageFile
-from offshelf.dataset.imageset import Fold, ImageSet, Sample
-from offshelf.dataset.lists import fields
+from offshelf.dataset.imageset import ImageSet, Sample
+from offshelf.dataset.lists import fields, in_order
 from offshelf.dataset.official import About, Official
 from offshelf.errors import ConfigError, DatasetError
 
@@ -84,8 +84,7 @@ class Voc2007(Official):
                 (*train_ids, *test_ids), np.concatenate((train_labels, test_labels)).tolist(), strict=True
             )
         ]
-        fold = Fold(np.arange(len(train_ids)), np.arange(len(train_ids), len(samples)))
-        return ImageSet("voc2007", CLASSES, samples, (fold,), "mAP_11pt")
+        return ImageSet("voc2007", CLASSES, samples, in_order(len(train_ids), len(test_ids)), "mAP_11pt")
 
 
 def _labels(folder: Path, part: str) -> tuple[list[str], np.ndarray]:
