@@ -20,8 +20,6 @@ FILES = (
     Remote("imagelabels.mat", (f"{SERVER}/imagelabels.mat",), "md5:e0620be6f572b9609742df49c70aed4d"),
     Remote("setid.mat", (f"{SERVER}/setid.mat",), "md5:a5357ecc9cb78c4bef273ce3793fc85c"),
 )
-COUNT = 102
-"""Classes; the authors number them from 1 and give no names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ class Flowers102(Official):
         return (2040 if self.train == "trainval" else 1020), 6149
 
     def read(self, folder: Path) -> ImageSet:
-        """See Official; classes have the authors' numbers for names."""
+        """See Official; the authors number classes from 1, and give no names."""
         labels = np.atleast_1d(matlab(folder / "imagelabels.mat", "labels")).astype(np.int64)
         parts = ("trnid", "valid") if self.train == "trainval" else ("trnid",)
         train = np.concatenate([self._ids(folder, part, len(labels)) for part in parts])
@@ -64,7 +62,7 @@ class Flowers102(Official):
             for number in np.concatenate((train, test))
             for name in [f"image_{number:05d}.jpg"]
         ]
-        classes = tuple(str(number) for number in range(1, COUNT + 1))
+        classes = tuple(str(number) for number in range(1, labels.max() + 1))
         return ImageSet("flowers102", classes, samples, in_order(len(train), len(test)), "mean_class_accuracy")
 
     def _ids(self, folder: Path, part: str, count: int) -> np.ndarray:
