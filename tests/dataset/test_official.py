@@ -61,7 +61,7 @@ def test_missing_part(offline, tmp_path):
 
     folder = tmp_path / "data/voc2007"
     assert str(error.value) == (
-        f"voc2007 is incomplete: {folder}/VOCtest_06-Nov-2007.tar is missing and dataset.download=false. Place the "
+        f"voc2007 is incomplete: {folder}/VOCtest_06-Nov-2007.tar is missing, and dataset.download=false. Place the "
         f"file there by hand, or what it unpacks to as {folder}/{TREE}/ImageSets/Main/aeroplane_test.txt; it is "
         "described at http://host.robots.ox.ac.uk/pascal/VOC/voc2007/"
     )

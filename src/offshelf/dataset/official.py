@@ -32,8 +32,12 @@ class Described(Protocol):
     def about(self) -> About:
         """What there is to know of it."""
 
-    def check_files(self) -> None:
-        """Raise DatasetError where a file is missing, or is another than was published."""
+    @property
+    def folder(self) -> Path:
+        """Where it is, or goes."""
+
+    def check_files(self) -> Sequence[str]:
+        """Names of the published files whose checksums are right. Raises DatasetError where one is not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +84,12 @@ class Official(ABC):
             self._count(images)
         return images
 
-    def check_files(self) -> None:
+    def check_files(self) -> Sequence[str]:
         """See Described; unlike `load`, this reads archives again that were unpacked before."""
-        self._obtain()
-        for remote in self.remotes():
-            file = self.folder / remote.name
-            if self.verify and file.is_file():
-                check_file(file, remote)
+        here = [remote for remote in self.remotes() if self.verify and (self.folder / remote.name).is_file()]
+        for remote in here:
+            check_file(self.folder / remote.name, remote)
+        return [remote.name for remote in here]
 
     def _obtain(self) -> None:
         from filelock import FileLock
@@ -112,13 +115,13 @@ class Official(ABC):
     def _obtain_one(self, remote: Remote) -> None:
         folder = self.folder
         if not (folder / remote.name).is_file() and not self.download:
-            raise self._missing(remote, "and dataset.download=false")
+            raise self._missing(remote, ", and dataset.download=false")
         try:
             file = fetch(remote, folder, self.mirrors, self.verify)
         except DatasetError as error:
             if (folder / remote.name).is_file():  # there, but another
                 raise
-            raise self._missing(remote, f"and {error}") from error
+            raise self._missing(remote, f": {error}") from error
         if remote.holds:
             for archive in (file, *(folder / name for name in remote.inner)):
                 unpack(archive, folder)
@@ -135,7 +138,7 @@ class Official(ABC):
     def _missing(self, remote: Remote, why: str) -> DatasetError:
         tree = f", or what it unpacks to as {self.folder / remote.holds[0]}" if remote.holds else ""
         return DatasetError(
-            f"{self.about.name} is incomplete: {self.folder / remote.name} is missing {why}. Place the file there by "
+            f"{self.about.name} is incomplete: {self.folder / remote.name} is missing{why}. Place the file there by "
             f"hand{tree}; it is described at {self.about.home}"
         )
 
