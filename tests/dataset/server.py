@@ -18,6 +18,8 @@ class Site:
     """Bytes after which each next answer breaks off."""
     ranges: bool = True
     """Whether a download can be resumed."""
+    shift: int = 0
+    """Bytes by which an answer to a range is beside it."""
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     """Path and range of each request."""
 
@@ -56,6 +58,7 @@ def _handler(site):
                 return
             self.send_response(206 if start else 200)
             if start:
+                start += site.shift
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
             self.send_header("Content-Type", "text/html" if path.suffix == ".html" else "application/octet-stream")
             self.send_header("Content-Length", str(len(data) - start))

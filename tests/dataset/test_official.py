@@ -86,10 +86,10 @@ def test_placed_archive_of_another_content(tmp_path):
         Cub200(root=str(tmp_path), verify=False).load()
 
 
-def test_folder_that_cannot_be_made(tmp_path):
+def test_folder_that_cannot_be_written_to(tmp_path):
     """A file is in its place."""
     (tmp_path / "cub200").write_text("")
-    with pytest.raises(DatasetError, match="cub200 cannot be made"):
+    with pytest.raises(DatasetError, match="cub200 cannot be written to: File exists"):
         Cub200(root=str(tmp_path)).load()
 
 

@@ -138,6 +138,8 @@ def _receive(url: str, part: Path) -> None:
         if response.headers.get_content_type() == "text/html":
             raise URLError("it answers with a web page instead of the file")
         resumed = (response.headers.get("Content-Range") or "").startswith(f"bytes {have}-")
+        if response.status == 206 and not resumed:
+            raise URLError("it answers with another part of the file than was asked for")
         length = response.headers.get("Content-Length")
         received = _copy(response, part, have if resumed else 0, int(length) if length else None)
     if length and received < int(length):
@@ -152,10 +154,10 @@ def _copy(response: HTTPResponse, part: Path, have: int, length: int | None) -> 
 
     console = terminal(stderr=True)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    progress = Progress(*columns, console=console, disable=not console.is_terminal)
     received = 0
     log.info("Downloading %s", response.url)
-    with part.open("ab" if have else "wb") as file, Progress(*columns, console=console) as bar:
-        bar.disable = not console.is_terminal
+    with part.open("ab" if have else "wb") as file, progress as bar:
         task = bar.add_task("download", total=have + length if length else None, completed=have)
         while block := response.read(BLOCK):
             file.write(block)

@@ -19,7 +19,7 @@ IMAGES = Remote(
         "https://madm.dfki.de/files/sentinel/EuroSAT.zip",
     ),
     "md5:c8fa014336c82ac7804f0398fcb19387",
-    ("2750",),
+    ("2750/AnnualCrop",),
 )
 
 

@@ -16,7 +16,12 @@ from offshelf.errors import DatasetError
 
 SERVER = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102"
 FILES = (
-    Remote("102flowers.tgz", (f"{SERVER}/102flowers.tgz",), "md5:52808999861908f626f3c1f4e79d11fa", ("jpg",)),
+    Remote(
+        "102flowers.tgz",
+        (f"{SERVER}/102flowers.tgz",),
+        "md5:52808999861908f626f3c1f4e79d11fa",
+        ("jpg/image_00001.jpg",),
+    ),
     Remote("imagelabels.mat", (f"{SERVER}/imagelabels.mat",), "md5:e0620be6f572b9609742df49c70aed4d"),
     Remote("setid.mat", (f"{SERVER}/setid.mat",), "md5:a5357ecc9cb78c4bef273ce3793fc85c"),
 )

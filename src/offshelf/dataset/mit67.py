@@ -44,7 +44,7 @@ class Mit67(Official):
     def remotes(self) -> Sequence[Remote]:
         """See Official."""
         return (
-            _both(SERVER, "indoorCVPR_09.tar", "Images", "images"),
+            _both(SERVER, "indoorCVPR_09.tar", "Images/airport_inside", "images/airport_inside"),
             _both(SPLIT_SERVER, "TrainImages.txt"),
             _both(SPLIT_SERVER, "TestImages.txt"),
         )

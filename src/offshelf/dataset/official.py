@@ -96,11 +96,14 @@ class Official(ABC):
 
         missing = [remote for remote in self.remotes() if not self._is_ready(remote)]
         if missing:
-            self._require_folder()
-            with FileLock(self.folder / ".lock"):  # processes that start together wait for the first
-                for remote in missing:
-                    if not self._is_ready(remote):
-                        self._obtain_one(remote)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with FileLock(self.folder / ".lock"):  # processes that start together wait for the first
+                    for remote in missing:
+                        if not self._is_ready(remote):
+                            self._obtain_one(remote)
+            except OSError as error:
+                raise DatasetError(f"The folder {self.folder} cannot be written to: {error.strerror}.") from error
         for remote in self.remotes():
             if self.verify and not remote.holds:
                 check_file(self.folder / remote.name, remote)
@@ -128,12 +131,6 @@ class Official(ABC):
             if not _holds(folder, remote):
                 raise DatasetError(f"{file} does not hold {remote.holds[0]}: it is not the published {remote.name}.")
             _mark(file).touch()
-
-    def _require_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatasetError(f"The folder {self.folder} cannot be made: {error.strerror}.") from error
 
     def _missing(self, remote: Remote, why: str) -> DatasetError:
         tree = f", or what it unpacks to as {self.folder / remote.holds[0]}" if remote.holds else ""

@@ -23,7 +23,9 @@ def _archive(name: str, sha256: str, holds: str) -> Remote:
 
 
 FILES = (
-    _archive("images.tar.gz", "67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d", "images"),
+    _archive(
+        "images.tar.gz", "67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d", "images/Abyssinian_1.jpg"
+    ),
     _archive(
         "annotations.tar.gz",
         "52425fb6de5c424942b7626b428656fcbd798db970a937df61750c0f1d358e91",
