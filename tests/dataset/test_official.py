@@ -1,6 +1,7 @@
 """What all official sets have in common: how files are had, placed by hand, half unpacked, missing, and counted."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from miniature import archive, write
@@ -27,6 +28,17 @@ def test_placed_archives(offline, tmp_path):
 
     assert len(Voc2007(**offline).load().samples) == len(first.samples) == 10
     assert kept.read_text() == "not unpacked again"
+
+
+def test_processes_that_start_together(tmp_path):
+    """One downloads and unpacks, the others wait for it."""
+    write("voc2007", tmp_path / "site")
+    with serve(tmp_path / "site") as site, ThreadPoolExecutor(4) as pool:
+        spec = Voc2007(root=str(tmp_path / "data"), mirrors=[site.url], verify=False)
+        loaded = list(pool.map(lambda _: spec.load(), range(4)))
+
+    assert len(site.asked) == 2
+    assert len({images.digest for images in loaded}) == 1
 
 
 def test_unpacking_that_was_killed(offline, tmp_path):
