@@ -67,11 +67,12 @@ def test_group_is_a_package(group):
         assert target.startswith((f"offshelf.{group}.", "sklearn.")), path
 
 
-@pytest.mark.parametrize("task", ["classify", "extract", "layers"])
+@pytest.mark.parametrize("task", ["classify", "extract", "layers", "dataset"])
 def test_roots_bind(task):
     """Every parameter of a task is in its config, save what the command line gives."""
-    bound = build(load(task, []))
-    expected = set(inspect.signature(get_object(f"offshelf.task.{task}")).parameters) - {"output_dir", "config"}
+    config = load(task, [])
+    bound = build(config)
+    expected = set(inspect.signature(get_object(config["_target_"])).parameters) - {"output_dir", "config"}
 
     assert set(bound.keywords) == expected
 

@@ -22,6 +22,7 @@ offshelf: how good are off-the-shelf features for my images?
   offshelf classify [group=option] [key=value]   score frozen features with a linear classifier
   offshelf extract  [group=option] [key=value]   fill the feature store; dry_run=true says what is missing
   offshelf layers   [backbone=option]            list the layers that can be asked for
+  offshelf dataset  [option] [key=value]         what a data set is, and whether the copy at hand is whole
   offshelf compare  RUN RUN                      runs side by side: error bars, paired differences
   offshelf store    ls|du|verify|prune|export    look after the feature store
   offshelf ui       [port=5000] [home=DIR]       open MLflow on the runs
@@ -85,7 +86,9 @@ def _dispatch(arguments: list[str]) -> int:
 
     if command not in COMMANDS:
         raise ConfigError(f"There is no command '{command}'{did_you_mean(command, COMMANDS)} See: offshelf --help")
-    return run_task(command, rest)
+    if command == "dataset" and not rest:
+        return _list_datasets()
+    return run_task(command, _named_dataset(rest) if command == "dataset" else rest)
 
 
 def run_task(task: str, arguments: Sequence[str]) -> int:
@@ -195,6 +198,20 @@ def _sweep(task: str, config: "DictConfig") -> Iterator[None]:
 def _at_home(argument: str) -> str:
     """`key=~/…` with the home folder put in: shells leave it as it is, and Hydra's grammar has no such value."""
     return re.sub(r"(?<==)~(?=/|$)", lambda _: str(Path.home()), argument, count=1)
+
+
+def _list_datasets() -> int:
+    from offshelf.config import options
+
+    for name, about in options("dataset").items():
+        print(f"{name:16} {about}")
+    return 0
+
+
+def _named_dataset(arguments: list[str]) -> list[str]:
+    """`voc2007` as `dataset=voc2007`."""
+    named = [argument for argument in arguments[:1] if re.fullmatch(r"\w+", argument)]
+    return [f"dataset={name}" for name in named] + arguments[len(named) :]
 
 
 def _layer_pattern(argument: str) -> str:

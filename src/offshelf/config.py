@@ -16,7 +16,7 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-COMMANDS = ("classify", "extract", "layers", "compare", "store", "ui")
+COMMANDS = ("classify", "extract", "layers", "dataset", "compare", "store", "ui")
 PLAIN = ("compare", "store", "ui")
 """Those that take no overrides."""
 
@@ -38,6 +38,12 @@ def conf_dir() -> Path:
     checkout = package.parents[1] / "conf"
     # A checkout comes first: an editable installation may leave an old copy beside the package.
     return checkout if (package.parents[1] / "pyproject.toml").is_file() and checkout.is_dir() else package / "conf"
+
+
+def options(group: str) -> dict[str, str]:
+    """The shipped options of a group, and the comment that each begins with."""
+    files = sorted((conf_dir() / group).glob("*.yaml"))
+    return {file.stem: file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for file in files}
 
 
 def load(task: str, overrides: Sequence[str], folder: Path | None = None, complete: bool = True) -> DictConfig:

@@ -1,19 +1,17 @@
-"""Data sets of the user's own, and miniatures of published ones in their official layouts."""
+"""Data sets of the user's own, and the bundled digits."""
 
 import csv
 import logging
-import pickle
 from collections import Counter
 
 import numpy as np
 import pytest
-import scipy.io
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from offshelf.dataset import Csv, Digits, Folder, Published
+from offshelf.dataset import Csv, Digits, Folder
 from offshelf.dataset.partition import partition
-from offshelf.errors import ConfigError, DatasetError
+from offshelf.errors import DatasetError
 
 
 def picture(path, seed=0):
@@ -203,120 +201,6 @@ def test_partition_is_stratified_and_seeded():
 
     assert np.bincount(targets[fold.test]).tolist() == [10, 5, 2]
     assert fold.test.tolist() != other.test.tolist()
-
-
-@pytest.fixture
-def flowers(tmp_path, monkeypatch):
-    """Flowers-102 in miniature: its lists count from 1; torchvision's checksums are the originals'."""
-    from offshelf.torchvision_import import import_torchvision
-
-    import_torchvision()
-    from torchvision.datasets import Flowers102
-
-    monkeypatch.setattr(Flowers102, "_check_integrity", lambda self: True)
-    base = tmp_path / "flowers-102"
-    for number in range(1, 7):
-        picture(base / f"jpg/image_{number:05d}.jpg", number)
-    scipy.io.savemat(base / "imagelabels.mat", {"labels": np.array([[1, 2, 1, 2, 1, 102]])})
-    scipy.io.savemat(base / "setid.mat", {"trnid": [[5, 6]], "valid": [[3, 4]], "tstid": [[1, 2]]})
-
-
-def test_flowers102(tmp_path, flowers):
-    """train + val are trained on; labels from 0."""
-    images = Published("flowers102", str(tmp_path), download=False, verify=False).load()
-    (fold,) = images.folds
-
-    assert images.metric == "mean_class_accuracy"
-    assert images.targets.tolist() == [0, 101, 0, 1, 0, 1]
-    assert (fold.train.tolist(), fold.test.tolist()) == ([0, 1, 2, 3], [4, 5])
-    assert images.samples[4].image.path.name == "image_00001.jpg"
-
-
-def test_flowers102_train_alone(tmp_path, flowers):
-    """Without the validation part."""
-    images = Published("flowers102", str(tmp_path), train="train", download=False, verify=False).load()
-
-    assert len(images.folds[0].train) == 2
-
-
-def test_pets(tmp_path):
-    """Labels from the list, not from sorting."""
-    base = tmp_path / "oxford-iiit-pet"
-    for name in ("Abyssinian_1", "beagle_1", "beagle_2", "Abyssinian_2"):
-        picture(base / f"images/{name}.jpg")
-    (base / "annotations").mkdir()
-    (base / "annotations/trainval.txt").write_text("Abyssinian_1 1 1 1\nbeagle_1 2 2 1\n")
-    (base / "annotations/test.txt").write_text("beagle_2 2 2 1\nAbyssinian_2 1 1 1\n")
-    images = Published("pets", str(tmp_path), download=False, verify=False).load()
-
-    assert images.classes == ("Abyssinian", "Beagle")
-    assert images.targets.tolist() == [0, 1, 1, 0]
-
-
-def test_dtd(tmp_path):
-    """One of the ten official splits."""
-    base = tmp_path / "dtd/dtd"
-    parts = {
-        "train": ["dotted/dotted_1.jpg", "banded/banded_1.jpg"],
-        "val": ["banded/banded_2.jpg", "dotted/dotted_2.jpg"],
-        "test": ["banded/banded_3.jpg", "dotted/dotted_3.jpg"],
-    }
-    for part, lines in parts.items():
-        for name in lines:
-            picture(base / "images" / name)
-        (base / "labels").mkdir(exist_ok=True)
-        (base / f"labels/{part}3.txt").write_text("\n".join(lines) + "\n")
-    images = Published("dtd", str(tmp_path), partition=3, download=False, verify=False).load()
-
-    assert images.targets.tolist() == [1, 0, 0, 1, 0, 1]
-    with pytest.raises(ConfigError, match="partition is 1 to 10"):
-        Published("dtd", str(tmp_path), partition=11)
-
-
-def test_food101(tmp_path):
-    """Names from the JSON lists."""
-    base = tmp_path / "food-101"
-    for name in ("apple_pie/1", "waffles/2", "waffles/3", "apple_pie/4"):
-        picture(base / f"images/{name}.jpg")
-    (base / "meta").mkdir()
-    (base / "meta/train.json").write_text('{"apple_pie": ["apple_pie/1"], "waffles": ["waffles/2"]}')
-    (base / "meta/test.json").write_text('{"waffles": ["waffles/3"], "apple_pie": ["apple_pie/4"]}')
-    images = Published("food101", str(tmp_path), download=False, verify=False).load()
-
-    assert images.classes == ("apple_pie", "waffles")
-    assert sorted(images.targets.tolist()) == [0, 0, 1, 1]
-
-
-def test_cifar10_with_a_wrong_checksum_is_refused(tmp_path):
-    """torchvision checks each file before reading it."""
-    base = tmp_path / "cifar-10-batches-py"
-    base.mkdir()
-    (base / "data_batch_1").write_bytes(pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 1]}))
-    with pytest.raises(DatasetError, match=r"cifar10 could not be had.*place by hand.*cifar-10-python"):
-        Published("cifar10", str(tmp_path), download=False).load()
-
-
-def test_half_an_archive_is_noticed(tmp_path, flowers):
-    """The official counts must be met."""
-    with pytest.raises(DatasetError, match=r"has 2 images where 1,020 are official"):
-        Published("flowers102", str(tmp_path), download=False).load()
-
-
-def test_no_connection(tmp_path, monkeypatch):
-    """Says what to place where."""
-    from urllib.error import URLError
-
-    from offshelf.torchvision_import import import_torchvision
-
-    import_torchvision()
-    import torchvision.datasets.flowers102 as module
-
-    def refuse(*_, **__):
-        raise URLError("no route to host")
-
-    monkeypatch.setattr(module, "download_and_extract_archive", refuse)
-    with pytest.raises(DatasetError, match=r"no route to host.*102flowers\.tgz"):
-        Published("flowers102", str(tmp_path)).load()
 
 
 def test_csv_writer_and_reader_agree(tmp_path):

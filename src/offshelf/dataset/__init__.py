@@ -1,24 +1,53 @@
 """Data sets: samples, the folds to train and to test on, and the official metric."""
 
+from offshelf.dataset.caltech101 import Caltech101
+from offshelf.dataset.cifar10 import Cifar10
+from offshelf.dataset.cub200 import Cub200
 from offshelf.dataset.digits import Digits
+from offshelf.dataset.dtd import Dtd
+from offshelf.dataset.eurosat import EuroSat
+from offshelf.dataset.flowers102 import Flowers102
 from offshelf.dataset.folder import Folder
+from offshelf.dataset.food101 import Food101
+from offshelf.dataset.h3d import H3d
 from offshelf.dataset.image import Image, ImageArray, ImageFile, check_images
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.manifest import Csv
-from offshelf.dataset.published import Published
+from offshelf.dataset.mit67 import Mit67
+from offshelf.dataset.official import About, Described
+from offshelf.dataset.pets import Pets
+from offshelf.dataset.stanford_cars import StanfordCars
+from offshelf.dataset.sun397 import Sun397
+from offshelf.dataset.uiuc_attributes import UiucAttributes
+from offshelf.dataset.voc2007 import Voc2007
 
 __all__ = [
+    "About",
+    "Caltech101",
+    "Cifar10",
     "Csv",
+    "Cub200",
     "Dataset",
+    "Described",
     "Digits",
+    "Dtd",
+    "EuroSat",
+    "Flowers102",
     "Fold",
     "Folder",
+    "Food101",
+    "H3d",
     "Image",
     "ImageArray",
     "ImageFile",
     "ImageSet",
     "LeftOut",
-    "Published",
+    "Mit67",
+    "Pets",
     "Sample",
+    "StanfordCars",
+    "Sun397",
+    "UiucAttributes",
+    "Voc2007",
     "check_images",
 ]

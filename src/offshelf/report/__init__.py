@@ -1,5 +1,6 @@
 """What a person sees of a run: tables in the terminal, plots, and files in the output folder."""
 
+from offshelf.report.dataset import about_table, size_table
 from offshelf.report.files import (
     csv_text,
     curve_table,
@@ -17,6 +18,7 @@ from offshelf.report.table import extraction_table, layer_listing, left_out_line
 __all__ = [
     "Predictions",
     "Sheet",
+    "about_table",
     "confusion_figure",
     "csv_text",
     "curve_figure",
@@ -32,6 +34,7 @@ __all__ = [
     "predictions",
     "read_predictions",
     "score_table",
+    "size_table",
     "write_run",
     "write_sheet",
     "write_table",

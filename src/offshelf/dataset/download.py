@@ -1,0 +1,173 @@
+"""Files as they are published: from the first mirror that has them, whole and verified, or not at all.
+
+pooch fetches and hashes too, but it starts a broken download from its beginning and knows one address a file; the hosts
+of old data sets break off, move and vanish.
+"""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from offshelf import __version__
+from offshelf.errors import DatasetError
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+"""Times a transfer that breaks off is taken up again, for each mirror."""
+TIMEOUT = 30
+"""Seconds of silence."""
+BLOCK = 1 << 20
+"""Bytes read at a time."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A published file of a data set."""
+
+    name: str
+    urls: tuple[str, ...]
+    """Where it is or was published; tried in this order."""
+    checksum: str | None = None
+    """`md5:…` or `sha256:…`; None where none was published."""
+    holds: tuple[str, ...] = ()
+    """What an archive unpacks to: paths in the data set's folder, of which one is enough. Empty for a file that is used
+    as it is."""
+    inner: tuple[str, ...] = ()
+    """Archives inside the archive that are unpacked too, by their paths in the data set's folder."""
+
+
+def fetch(remote: Remote, folder: Path, mirrors: Sequence[str] = (), verify: bool = True) -> Path:
+    """The file in `folder`, downloaded where it is not there; a download that broke off goes on where it stopped.
+
+    Args:
+        remote: What to have.
+        folder: Where it is, or goes.
+        mirrors: Folders on servers that are tried before the published addresses.
+        verify: Whether the checksum must be right.
+
+    Raises:
+        DatasetError: no mirror has it, or the file in `folder` is another.
+    """
+    file = folder / remote.name
+    if file.is_file():
+        if verify:
+            check_file(file, remote)
+        return file
+    reasons = []
+    for url in (*(f"{mirror.rstrip('/')}/{remote.name}" for mirror in mirrors), *remote.urls):
+        part = folder / f".{remote.name}.{hashlib.sha256(url.encode()).hexdigest()[:8]}.part"
+        try:
+            _receive_all(url, part)
+            if verify and remote.checksum:
+                _compare(part, remote.checksum)
+        except (OSError, HTTPException, DatasetError) as error:
+            reasons.append(f"{url}: {_reason(error)}")
+            continue
+        part.replace(file)
+        for other in folder.glob(f".{remote.name}.*.part"):
+            other.unlink()
+        if verify:
+            check_file(file, remote)
+        return file
+    raise DatasetError(f"{remote.name} could not be downloaded ({'; '.join(reasons) or 'no address is known'})")
+
+
+def check_file(file: Path, remote: Remote) -> None:
+    """Compare a file with its published checksum or, where there is none, with the one recorded on first use.
+
+    Raises:
+        DatasetError: it is another file, or a damaged one.
+    """
+    record = file.with_name(f"{file.name}.sha256")
+    if remote.checksum is None and not record.is_file():
+        with suppress(OSError):  # a folder that is read-only
+            record.write_text(f"{_checksum(file, 'sha256')}  {file.name}\n")  # as sha256sum writes it
+        return
+    _compare(file, remote.checksum or f"sha256:{record.read_text().split()[0]}")
+
+
+def _compare(file: Path, checksum: str) -> None:
+    kind, _, expected = checksum.partition(":")
+    found = _checksum(file, kind)
+    if found != expected:
+        if file.suffix == ".part":
+            file.unlink()  # else the next attempt would go on from it
+            raise DatasetError(f"it has the {kind} {found} instead of {expected}")
+        raise DatasetError(
+            f"{file} has the {kind} {found} instead of {expected}; remove it to have it downloaded anew, or go on with "
+            "dataset.verify=false."
+        )
+
+
+def _checksum(file: Path, kind: str) -> str:
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, kind).hexdigest()
+
+
+def _receive_all(url: str, part: Path) -> None:
+    """Fill `part`, with new attempts where the connection breaks off."""
+    part.parent.mkdir(parents=True, exist_ok=True)
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            _receive(url, part)
+            return
+        except (ConnectionError, TimeoutError, HTTPException):
+            if not left:
+                raise
+
+
+def _receive(url: str, part: Path) -> None:
+    """Append to `part` what it lacks. Raises ConnectionError where that is not all of it."""
+    have = part.stat().st_size if part.is_file() else 0
+    headers = {"User-Agent": f"offshelf/{__version__}", **({"Range": f"bytes={have}-"} if have else {})}
+    try:
+        response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT)
+    except HTTPError as error:
+        with error:
+            if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{have}":
+                return  # it was whole already
+            raise
+    with response:
+        if response.headers.get_content_type() == "text/html":
+            raise URLError("it answers with a web page instead of the file")
+        resumed = (response.headers.get("Content-Range") or "").startswith(f"bytes {have}-")
+        if response.status == 206 and not resumed:
+            raise URLError("it answers with another part of the file than was asked for")
+        length = response.headers.get("Content-Length")
+        received = _copy(response, part, have if resumed else 0, int(length) if length else None)
+    if length and received < int(length):
+        raise ConnectionError(f"the connection broke off after {received:,} of {int(length):,} bytes")
+
+
+def _copy(response: HTTPResponse, part: Path, have: int, length: int | None) -> int:
+    """Write a response after the first `have` bytes of `part`, with a progress bar. Returns the bytes received."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    from offshelf.terminal import terminal
+
+    console = terminal(stderr=True)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    progress = Progress(*columns, console=console, disable=not console.is_terminal)
+    received = 0
+    log.info("Downloading %s", response.url)
+    with part.open("ab" if have else "wb") as file, progress as bar:
+        task = bar.add_task("download", total=have + length if length else None, completed=have)
+        while block := response.read(BLOCK):
+            file.write(block)
+            received += len(block)
+            bar.advance(task, len(block))
+    return received
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, HTTPError):
+        return f"{error.code} {error.reason}"
+    inner = error.reason if isinstance(error, URLError) else error
+    return str(getattr(inner, "strerror", None) or inner or type(inner).__name__)

@@ -1,0 +1,161 @@
+"""Published sets in their official files: had, verified, unpacked, read, and counted."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from offshelf.dataset.archive import unpack
+from offshelf.dataset.download import Remote, check_file, fetch
+from offshelf.dataset.imageset import ImageSet
+from offshelf.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class About:
+    """What there is to know of a published data set."""
+
+    name: str
+    title: str
+    licence: str
+    home: str
+    """Its page."""
+    citation: str
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A data set that knows what it is."""
+
+    @property
+    def about(self) -> About:
+        """What there is to know of it."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is, or goes."""
+
+    def check_files(self) -> Sequence[str]:
+        """Names of the published files whose checksums are right. Raises DatasetError where one is not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Official(ABC):
+    """What published sets have in common. A tree that was placed by hand, without its archives, is taken as it is."""
+
+    root: str
+    """The folder of all data sets, or the one that holds the official tree."""
+    download: bool = True
+    mirrors: Sequence[str] = ()
+    """URLs of folders that are tried before the published addresses."""
+    verify: bool = True
+    """Whether checksums and numbers of images must be the official ones."""
+
+    @property
+    @abstractmethod
+    def about(self) -> About:
+        """What there is to know of it."""
+
+    @abstractmethod
+    def remotes(self) -> Sequence[Remote]:
+        """The files it is made of."""
+
+    @abstractmethod
+    def read(self, folder: Path) -> ImageSet:
+        """The samples, from the official tree in `folder`."""
+
+    def sizes(self) -> tuple[int, int] | None:
+        """Official numbers of samples to train and to test on, in each fold; None where there are none."""
+        return None
+
+    @property
+    def folder(self) -> Path:
+        """Where the official tree is, or goes."""
+        root = Path(self.root).expanduser().absolute()
+        trees = [tree for remote in self.remotes() for tree in remote.holds]
+        return root if any((root / tree).exists() for tree in trees) else root / self.about.name
+
+    def load(self) -> ImageSet:
+        """See Dataset; downloads what is missing."""
+        self._obtain()
+        images = self.read(self.folder)
+        if self.verify:
+            self._count(images)
+        return images
+
+    def check_files(self) -> Sequence[str]:
+        """See Described; unlike `load`, this reads archives again that were unpacked before."""
+        here = [remote for remote in self.remotes() if self.verify and (self.folder / remote.name).is_file()]
+        for remote in here:
+            check_file(self.folder / remote.name, remote)
+        return [remote.name for remote in here]
+
+    def _obtain(self) -> None:
+        from filelock import FileLock
+
+        missing = [remote for remote in self.remotes() if not self._is_ready(remote)]
+        if missing:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with FileLock(self.folder / ".lock"):  # processes that start together wait for the first
+                    for remote in missing:
+                        if not self._is_ready(remote):
+                            self._obtain_one(remote)
+            except OSError as error:
+                raise DatasetError(f"The folder {self.folder} cannot be written to: {error.strerror}.") from error
+        for remote in self.remotes():
+            if self.verify and not remote.holds:
+                check_file(self.folder / remote.name, remote)
+
+    def _is_ready(self, remote: Remote) -> bool:
+        """Whether it is there and, where its archive is there too, was unpacked to the end."""
+        file = self.folder / remote.name
+        if not remote.holds:
+            return file.is_file()
+        return _holds(self.folder, remote) and (_mark(file).is_file() or not file.is_file())
+
+    def _obtain_one(self, remote: Remote) -> None:
+        folder = self.folder
+        if not (folder / remote.name).is_file() and not self.download:
+            raise self._missing(remote, ", and dataset.download=false")
+        try:
+            file = fetch(remote, folder, self.mirrors, self.verify)
+        except DatasetError as error:
+            if (folder / remote.name).is_file():  # there, but another
+                raise
+            raise self._missing(remote, f": {error}") from error
+        if remote.holds:
+            for archive in (file, *(folder / name for name in remote.inner)):
+                unpack(archive, folder)
+            if not _holds(folder, remote):
+                raise DatasetError(f"{file} does not hold {remote.holds[0]}: it is not the published {remote.name}.")
+            _mark(file).touch()
+
+    def _missing(self, remote: Remote, why: str) -> DatasetError:
+        tree = f", or what it unpacks to as {self.folder / remote.holds[0]}" if remote.holds else ""
+        return DatasetError(
+            f"{self.about.name} is incomplete: {self.folder / remote.name} is missing{why}. Place the file there by "
+            f"hand{tree}; it is described at {self.about.home}"
+        )
+
+    def _count(self, images: ImageSet) -> None:
+        """Tell half an unpacked archive from a whole one. Raises DatasetError."""
+        expected = self.sizes()
+        for fold in images.folds:
+            found = (len(fold.train), len(fold.test))
+            if expected and found != expected:
+                raise DatasetError(
+                    f"{self.about.name} in {self.folder} has {found[0]:,} + {found[1]:,} samples to train and to test "
+                    f"on where {expected[0]:,} + {expected[1]:,} are official; remove the folder to have it downloaded "
+                    "anew, or go on with dataset.verify=false."
+                )
+
+
+def _holds(folder: Path, remote: Remote) -> bool:
+    return any((folder / tree).exists() for tree in remote.holds)
+
+
+def _mark(archive: Path) -> Path:
+    """A file that is there once an archive was unpacked to the end."""
+    return archive.with_name(f"{archive.name}.unpacked")

@@ -1,0 +1,30 @@
+"""`offshelf dataset`: what a data set is, and whether the copy at hand is whole."""
+
+from offshelf.dataset import Dataset, Described, check_images
+from offshelf.report import about_table, size_table
+from offshelf.terminal import terminal
+
+
+def describe(*, dataset: Dataset, read_images: bool) -> None:
+    """Print a summary and verify the copy, which is downloaded where it can be.
+
+    Args:
+        dataset: Any; published ones know their licence, origin and checksums too.
+        read_images: Whether each image is read once.
+
+    Raises:
+        DatasetError: it is missing (the sentence says what to place where), or damaged.
+        BadImagesError: names all images that cannot be read.
+    """
+    console = terminal()
+    if isinstance(dataset, Described):
+        console.print(about_table(dataset.about, dataset.folder))
+    images = dataset.load()
+    console.print(size_table(images))
+    if isinstance(dataset, Described):
+        verified = ", ".join(dataset.check_files())
+        nothing = "No checksum was compared: no published file is here, or dataset.verify=false"
+        console.print(f"Checksums verified: {verified}" if verified else nothing, highlight=False, soft_wrap=True)
+    if read_images:
+        check_images(images.pictures)
+        console.print(f"Every image can be read: {len(images.samples):,}", highlight=False, soft_wrap=True)

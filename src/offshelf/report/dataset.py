@@ -1,0 +1,70 @@
+"""What a data set is, for the terminal."""
+
+from pathlib import Path
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from offshelf.dataset import About, ImageSet
+
+NAMED = 5
+"""Classes that are named; the others are counted."""
+
+
+def about_table(about: About, folder: Path) -> Table:
+    """Title, licence, origin."""
+    table = _table(about.title)
+    table.add_row("name", about.name)
+    table.add_row("licence", about.licence)
+    table.add_row("from", about.home)
+    table.add_row("cite", about.citation)
+    table.add_row("in", str(folder))
+    return table
+
+
+def size_table(images: ImageSet) -> Table:
+    """Parts, classes, labels, the official metric."""
+    table = _table(None)
+    folds = f", in each of {len(images.folds)} folds" if len(images.folds) > 1 else ""
+    table.add_row("samples", f"{len(images.samples):,}")
+    for part in ("train", "test"):
+        table.add_row(part, f"{_span([len(getattr(fold, part)) for fold in images.folds])}{folds}")
+    named = ", ".join(images.classes[:NAMED]) + (", …" if len(images.classes) > NAMED else "")
+    table.add_row("classes", f"{len(images.classes)}: {named}")
+    for name, value in _label_rows(images):
+        table.add_row(name, value)
+    table.add_row("metric", images.metric)
+    return table
+
+
+def _label_rows(images: ImageSet) -> list[tuple[str, str]]:
+    train = np.unique(np.concatenate([fold.train for fold in images.folds]))
+    targets = images.targets
+    if not images.is_multilabel:
+        test = np.unique(np.concatenate([fold.test for fold in images.folds]))
+        counts = {
+            part: np.bincount(targets[rows], minlength=len(images.classes))
+            for part, rows in (("train", train), ("test", test))
+        }
+        several = " over all folds" if len(images.folds) > 1 else ""
+        return [(f"{part}, a class", f"{_span(list(count))}{several}") for part, count in counts.items()]
+    positives = (targets > 0).sum(axis=1)
+    return [
+        ("labels a sample", f"{positives.mean():.2f}, {_span(list(positives))}"),
+        ("train, a class", f"{_span(list((targets[train] > 0).sum(axis=0)))} positives"),
+        ("not counted", f"{(targets == 0).mean():.1%} of all labels"),
+    ]
+
+
+def _span(numbers: list[int]) -> str:
+    """One number, or the smallest and the largest."""
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _table(title: str | None) -> Table:
+    table = Table(title=title, box=box.SIMPLE, show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")  # addresses are shown whole
+    return table
