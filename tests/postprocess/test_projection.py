@@ -63,7 +63,7 @@ def test_more_components_than_there_are(count, dims, possible):
     train[:, possible:] = train[:, :1] if possible < 6 and count > dims else train[:, possible:]
 
     assert Projection(possible).fit(train).components_.shape == (possible, dims)
-    with pytest.raises(ConfigError, match=rf"vary in {possible} directions: set components={possible}"):
+    with pytest.raises(ConfigError, match=rf"vary in {possible} directions: set postprocess.components={possible}"):
         Projection(possible + 1).fit(train)
 
 

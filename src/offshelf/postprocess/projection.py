@@ -50,7 +50,7 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if varied < (self.components or 1):
             raise ConfigError(
                 f"{self.components or 1} principal components were asked for, and {rows} training rows of {dims} "
-                f"dimensions vary in {varied} directions: set components={varied}, fewer, or null for all there are."
+                f"dimensions vary in {varied} directions: set postprocess.components={varied}, fewer, or null for all."
             )
         kept = slice(self.components or varied)
         scale = np.sqrt(variances[kept, None]) if self.whiten else 1
