@@ -17,7 +17,7 @@ from machine import interleaved, machine, seconds, table
 from PIL import Image as Pillow
 from sklearn.datasets import load_sample_images
 
-from offshelf.augmentation import View, center, ten_crop
+from offshelf.augmentation import View, center, jitter16
 from offshelf.backbone import Backbone
 from offshelf.config import build_group, load
 from offshelf.dataset import Image, ImageFile
@@ -183,9 +183,8 @@ def layers(rounds: int) -> None:
 
 
 def views(rounds: int) -> None:
-    """Sixteen views of each image, against one: views a second, files to features."""
+    """The paper's sixteen views of each image, against one: views a second, files to features."""
     backbone = backbones()["EfficientNet-Lite0"]
-    crops = ten_crop(0.8).views + ten_crop(2 / 3).views
     with tempfile.TemporaryDirectory() as folder:
         images = photographs(Path(folder), 1024)
 
@@ -197,7 +196,7 @@ def views(rounds: int) -> None:
 
             return run
 
-        plain, sixteen = center().views, crops[:16]
+        plain, sixteen = center().views, jitter16().views
         cases = {
             "1 of 512": (512, plain),
             "1 of 1024": (1024, plain),

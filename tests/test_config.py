@@ -81,7 +81,7 @@ def test_roots_bind(task):
     ("override", "hint"),
     [
         ("clasifier.C=2", "did you mean 'classifier'"),
-        ("classifier.c=2", "There are: estimator, C, folds, one_standard_error, seed."),
+        ("classifier.c=2", "There are: estimator, C, folds, fusion, one_standard_error, seed."),
         ("dataset=digit", "did you mean 'digits'"),
         ("backbone=resnet05", "did you mean 'resnet50'"),
         ("poolin=avg", "did you mean 'pooling'"),
@@ -113,6 +113,7 @@ def test_all_missing_values_are_named_at_once():
     "override",
     [
         "classifier.C=-1",
+        "classifier.fusion=summ",
         "classifier=knn classifier.n_neighbors=0",
         "+classifier.folts=3",
         "+classifier.estimator.colour=3",

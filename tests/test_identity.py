@@ -51,6 +51,7 @@ def test_array_digest_sees_dtype_and_shape():
 
 
 BOXES, SMALL = (0.0, 0.0, 0.5, 1.0), Preprocessing(32, 24)
+TURNED = View(angle=10.0, inscribed=False)  # where every field of a view shows
 
 
 def weights(folder, value):
@@ -87,8 +88,15 @@ def specs(folder):
         ),
         "view": (
             digest,
-            View(),
-            {"box": View(box=BOXES), "fit": View(fit="whole"), "mirror": View(mirror=True)},
+            TURNED,
+            {
+                "box": replace(TURNED, box=BOXES),
+                "fit": replace(TURNED, fit="whole"),
+                "mirror": replace(TURNED, mirror=True),
+                "angle": replace(TURNED, angle=11.0),
+                "fill": replace(TURNED, fill="black"),
+                "inscribed": replace(TURNED, inscribed=True),
+            },
         ),
         "preprocessing": (
             digest,

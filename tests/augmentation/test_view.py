@@ -1,14 +1,29 @@
 """Views against torchvision's transforms and hand-made pictures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from offshelf.augmentation import View, Views, center, five_crop, mirror, ten_crop, whole
+from offshelf.augmentation import (
+    View,
+    Views,
+    center,
+    five_crop,
+    jitter8,
+    jitter16,
+    look,
+    mirror,
+    square,
+    ten_crop,
+    whole,
+)
 from offshelf.augmentation.resize import resize
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.errors import ConfigError
+from offshelf.identity import digest
 from offshelf.torchvision_import import import_torchvision
 
 
@@ -44,7 +59,8 @@ def test_views_made_on_a_device_have_the_same_pixels(shape, interpolation):
     pixels = np.random.default_rng(0).integers(0, 2, (*shape, 3), dtype=np.uint8) * 255
     preprocessing = Preprocessing(resize=96, crop=80, interpolation=interpolation)
     tensor = torch.from_numpy(pixels)
-    for view in (View(), View(mirror=True), View(box=(0.1, 0.2, 0.9, 0.7), fit="whole"), *ten_crop().views[3:7]):
+    odd = View((0.1, 0.2, 0.9, 0.7), "square", angle=30, fill="mean", inscribed=False)
+    for view in (View(), View(mirror=True), View(box=(0.1, 0.2, 0.9, 0.7), fit="whole"), odd, *jitter16().views[4:10]):
         assert (view.apply(tensor, preprocessing).numpy() == view.apply(pixels, preprocessing)).all(), view
 
 
@@ -108,14 +124,99 @@ def test_five_crops_are_four_ninths_of_the_area():
     assert boxes.max() == pytest.approx(1)
 
 
+def test_square_is_all_of_the_centre():
+    """The middle columns of a wide image; `center` loses their border."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 80, 3), dtype=np.uint8)
+    to = Preprocessing(resize=50, crop=40)
+
+    assert (View(fit="square").apply(pixels, to) == pixels[:, 20:60]).all()
+    assert not (View().apply(pixels, to) == pixels[:, 20:60]).all()
+
+
+def test_mirror_images_are_not_made_again(monkeypatch):
+    """Sixteen views take eight, and are what each gives alone."""
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    to, views = Preprocessing(32, 32), jitter16().views
+    alone = [view.apply(pixels, to) for view in views]
+    made, apply = [], View.apply
+    monkeypatch.setattr(View, "apply", lambda self, *rest: made.append(self) or apply(self, *rest))
+
+    assert np.array_equal(np.stack(look(pixels, views, to)), np.stack(alone))
+    assert len(made) == 8
+
+
+def test_jitter_is_the_papers():
+    """The image, five crops, two rotations; then their mirror images, in the same order."""
+    views = jitter16().views
+
+    assert views[:8] == jitter8().views
+    assert views[8:] == tuple(replace(view, mirror=True) for view in views[:8])
+    assert views[0] == whole().views[0]
+    assert views[1:6] == five_crop().views
+    assert [view.angle for view in views[:8]] == [0, 0, 0, 0, 0, 0, 10, -10]
+    assert {view.fit for view in jitter16(fit="square").views} == {"square"}
+    assert jitter16(angle=7, fill="edge", inscribed=False).views[7] == View(
+        fit="whole", angle=-7, fill="edge", inscribed=False
+    )
+    with pytest.raises(ConfigError, match="same view twice"):
+        jitter16(angle=0)
+
+
 def test_counts():
     """Numbers of views."""
-    assert [len(views().views) for views in (center, whole, mirror, five_crop, ten_crop)] == [1, 1, 2, 5, 10]
+    lists = (center, whole, square, mirror, five_crop, ten_crop, jitter8, jitter16)
+
+    assert [len(views().views) for views in lists] == [1, 1, 1, 2, 5, 10, 8, 16]
+
+
+def test_views_that_show_the_same_are_one():
+    """One key: no angle makes fill and inscribed void, and whole numbers are numbers."""
+    same = [
+        (View(), View(angle=-360, fill="black", inscribed=False), View((0, 0, 1, 1))),
+        (View(angle=10), View(angle=370.0, fill="edge")),
+        (View(angle=180), View(angle=-180)),
+    ]
+    for views in same:
+        assert len({digest(view) for view in views}) == len(set(views)) == 1
+    assert len({digest(group[0]) for group in same}) == 3
 
 
 def test_views_from_yaml():
-    """Mappings become views; surplus fields, repeats and empty lists are refused."""
+    """Mappings become views; repeats and empty lists are refused."""
     assert Views([{"box": [0, 0, 0.5, 0.5], "mirror": True}]).views == (View((0, 0, 0.5, 0.5), mirror=True),)
-    for bad in ([], [{"angle": 3}], [{}, {}]):
+    assert Views([{"fit": "whole", "angle": 5, "fill": "edge", "inscribed": False}]).views == (
+        View(fit="whole", angle=5, fill="edge", inscribed=False),
+    )
+    for bad in ([], [{}, {}]):
         with pytest.raises(ConfigError):
             Views(bad)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"angel": 3}, "A view has no field 'angel'; did you mean 'angle'?"),
+        ({"fit": "sqare"}, "A view's fit cannot be 'sqare'; did you mean 'square'?"),
+        ({"angle": 3, "fill": "mirror"}, "A view's fill cannot be 'mirror'. There are: reflect, edge, black, mean."),
+        ({"angle": "3"}, "A view's angle is a number of degrees; got '3'."),
+        ({"angle": float("nan")}, "got nan"),
+        ({"mirror": "yes"}, "A view's mirror is true or false; got 'yes'."),
+        ({"box": [0, 0, 2, 1]}, "fractions of the image's width and height from 0 to 1"),
+        ({"box": [0, 0, 1]}, "got [0, 0, 1]"),
+        ("whole", "A view is a mapping of its fields"),
+    ],
+)
+def test_fields_that_do_not_fit(fields, sentence):
+    """One sentence, with the way out."""
+    with pytest.raises(ConfigError) as error:
+        Views([fields])
+
+    assert sentence in str(error.value)
+
+
+def test_views_have_names_of_their_own():
+    """What the user reads tells them apart."""
+    views = [*jitter16().views, *jitter16(inscribed=False).views[6:8], square().views[0], View(angle=10)]
+
+    assert len({str(view) for view in views}) == len(views) == 20
+    assert str(jitter16(inscribed=False).views[-1]) == "whole rotated -10° reflect mirrored"

@@ -13,7 +13,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
 
-from offshelf.classifier import Tuned, gram
+from offshelf.classifier import LinearSVM, LinearSVMCV, Tuned, gram
 from offshelf.config import load, plain
 from offshelf.errors import ConfigError
 
@@ -115,12 +115,68 @@ def test_repeated_view_with_half_C_is_one_view(digits, name):
     assert np.mean(once == twice) > 0.995
 
 
+@pytest.fixture(scope="module")
+def shifted(digits):
+    """The digits through two views, one shifted by a pixel: train [N, 2, D], targets, test [M, 2, D]."""
+    train, targets, test, _ = digits
+    return *(np.concatenate([part, np.roll(part, 1, axis=2)], axis=1) for part in (train, test)), targets
+
+
+@pytest.mark.parametrize(
+    "name", ["linear_svm", "linear_svm_ovr", "sklearn_svc", "sklearn_linear_svc", "logistic", "knn"]
+)
+def test_features_are_averaged_in_training_and_in_testing(shifted, name):
+    """As one view that is the mean of all: the same scores, and the same curve."""
+    train, test, targets = shifted
+    grid = {"n_neighbors": [1, 5]} if name == "knn" else {"C": [0.5, 8]}
+    ours = option(name, **grid, folds=2, fusion="features").fit(train, targets)
+    plain = option(name, **grid, folds=2).fit(train.mean(axis=1, keepdims=True), targets)
+
+    assert (ours.score(test) == plain.score(test.mean(axis=1, keepdims=True))).all()
+    assert (ours.curve.scores == plain.curve.scores).all()
+
+
+@pytest.mark.parametrize("fusion", ["sum", "mean", "max"])
+@pytest.mark.parametrize("classes", [2, 5])
+def test_fusion_is_the_same_in_the_search_and_in_the_test(shifted, fusion, classes):
+    """LinearSVMCV's own search scores held-out images as ours does, two classes, pairs and classes against the rest.
+
+    Ours refits, and asks each fit for its scores of the held-out images, as it does for test images.
+    """
+    train, _, targets = shifted
+    train, targets = train[targets < classes], targets[targets < classes]
+    for shape in ({"multiclass": "ovo", "decision_function_shape": "ovo"}, {"multiclass": "ovr"}):
+        settings = {"C": [0.002, 0.5], "folds": 3, "seed": 4, "fusion": fusion}
+        own = Tuned(LinearSVMCV(**shape, tol=1e-7), **settings).fit(train, targets)
+        ours = Tuned(LinearSVM(**shape, tol=1e-7), **settings).fit(train, targets)
+
+        assert own.curve.scores == pytest.approx(ours.curve.scores)
+
+
+def test_largest_response_by_hand(shifted):
+    """Of each class over the views; of pairs and of two classes for either side."""
+    train, test, targets = shifted
+    one_sided = option("sklearn_linear_svc", C=2, fusion="max").fit(train, targets).score(test)
+    rows, labels = train.reshape(-1, train.shape[2]), np.repeat(targets, 2)
+    machine = LinearSVC(C=2, random_state=0, max_iter=5000).fit(rows, labels)
+    views = np.stack([machine.decision_function(test[:, view]) for view in range(2)])
+
+    assert one_sided == pytest.approx(views.max(axis=0))
+
+    keep = targets < 2
+    pair = option("sklearn_svc", C=2, fusion="max").fit(train[keep], targets[keep]).score(test)
+    machine = SVC(kernel="linear", C=2).fit(train[keep].reshape(-1, 64), np.repeat(targets[keep], 2))
+    views = np.stack([machine.decision_function(test[:, view]) for view in range(2)])
+    surest = np.take_along_axis(views, np.abs(views).argmax(axis=0)[None], 0)[0]
+    assert (pair.argmax(axis=1) == (surest > 0)).all()
+
+
 class Chooser(ClassifierMixin, BaseEstimator):
     """Chooses by itself: the largest of its Cs; its responses are the distances to class means, written backwards."""
 
-    def __init__(self, Cs=(1.0,), cv=2, one_standard_error=False, random_state=None, scoring=None):
+    def __init__(self, Cs=(1.0,), cv=2, one_standard_error=False, random_state=None, scoring=None, fusion="sum"):
         self.Cs, self.cv, self.one_standard_error, self.random_state = Cs, cv, one_standard_error, random_state
-        self.scoring = scoring
+        self.scoring, self.fusion = scoring, fusion
 
     def fit(self, X, y, groups):
         self.classes_, self.groups_ = np.unique(y), groups
@@ -142,10 +198,10 @@ def test_estimator_with_its_own_search_is_left_to_it(digits, monkeypatch):
     train, targets, test, truth = digits
     seen, own_fit = [], Chooser.fit
     monkeypatch.setattr(Chooser, "fit", lambda self, X, y, groups: seen.append(self) or own_fit(self, X, y, groups))
-    tuned = Tuned(Chooser(), C=[4, 1, 2], folds=3, one_standard_error=True, seed=9)
+    tuned = Tuned(Chooser(), C=[4, 1, 2], folds=3, one_standard_error=True, seed=9, fusion="max")
     fit = tuned.fit(np.repeat(train, 2, axis=1), targets)
 
-    settings = {"Cs": (1.0, 2.0, 4.0), "cv": 3, "one_standard_error": True, "random_state": 9}
+    settings = {"Cs": (1.0, 2.0, 4.0), "cv": 3, "one_standard_error": True, "random_state": 9, "fusion": "max"}
     assert settings.items() <= seen[0].get_params().items()
     nearest = np.eye(10)[[3, 4]] * -1  # distances: the least wins
     assert seen[0].scoring(np.array([3, 5]), nearest, np.ones(2)) == 0.5
@@ -224,6 +280,7 @@ def test_gram_is_bounded(monkeypatch):
         {"alpha": 1},
         {"C": 1, "folds": 1},
         {"C": 1, "simplest": "both"},
+        {"C": 1, "fusion": "median"},
     ],
 )
 def test_bad_settings(bad):

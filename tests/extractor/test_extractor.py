@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from offshelf.augmentation import View, Views, mirror
+from offshelf.augmentation import View, Views, five_crop, jitter8, jitter16, mirror, square, ten_crop, whole
 from offshelf.backbone import Tiny
 from offshelf.dataset import ImageArray
 from offshelf.errors import ConfigError
@@ -57,6 +57,16 @@ def test_only_missing_images_are_extracted(tmp_path):
     assert features.cost.extracted == 4
 
 
+@pytest.mark.parametrize("other", [whole, five_crop, ten_crop, jitter8])
+def test_a_view_is_stored_once(tmp_path, other):
+    """What the sixteen views hold is there for every other list that holds it; what they do not is extracted."""
+    images = pictures(3)
+    ensure(DiskStore(tmp_path), Extractor(), images, request(views=jitter16().views))
+
+    assert ensure(DiskStore(tmp_path), Extractor(), images, request(views=other().views)).cost.extracted == 0
+    assert ensure(DiskStore(tmp_path), Extractor(), images, request(views=square().views)).cost.extracted == 3
+
+
 def test_warm_run_builds_no_network(tmp_path, monkeypatch):
     """Everything is in the store: the backbone is never loaded."""
     images = pictures(3)
@@ -97,11 +107,11 @@ def test_batches_are_the_same_wherever_views_are_made():
     images = pictures(7)
     chunk = Chunk(np.arange(7), Claim())
     here, there = (
-        list(Stream([chunk], images, VIEWS, Tiny().preprocessing(), 4, threads=2, device=device))
+        list(Stream([chunk], images, jitter16().views, Tiny().preprocessing(), 16, threads=2, device=device))
         for device in ("cpu", "cpu:0")
     )
 
-    assert len(here) == len(there) == 4
+    assert len(here) == len(there) == 7
     for one, other in zip(here, there, strict=True):
         assert torch.equal(one.pixels, other.pixels)
         assert (one.rows == other.rows).all()

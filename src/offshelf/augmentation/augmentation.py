@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from offshelf.augmentation.view import View
+from offshelf.augmentation.rotate import Fill
+from offshelf.augmentation.view import VIEW_FIELDS, Fit, View
 from offshelf.errors import ConfigError
+from offshelf.spelling import did_you_mean
 
 
 class Augmentation(Protocol):
@@ -42,35 +44,69 @@ def whole() -> Views:
     return Views([View(fit="whole")])
 
 
-def mirror() -> Views:
-    """The centre square and its mirror image."""
-    return Views(_mirrored([View()]))
+def square() -> Views:
+    """The largest centre square, all of it: nothing is warped, and the ends of the longer side are lost."""
+    return Views([View(fit="square")])
 
 
-def five_crop(side: float = 2 / 3) -> Views:
-    """Four corners and the centre, each `side` of the width and of the height (2/3: 4/9 of the area), warped."""
-    return Views(_crops(side))
+def mirror(fit: Fit = "center") -> Views:
+    """The image and its mirror image."""
+    return Views(_mirrored([View(fit=fit)]))
 
 
-def ten_crop(side: float = 2 / 3) -> Views:
+def five_crop(side: float = 2 / 3, fit: Fit = "whole") -> Views:
+    """Four corners and the centre, each `side` of the width and of the height (2/3: 4/9 of the area)."""
+    return Views(_crops(side, fit))
+
+
+def ten_crop(side: float = 2 / 3, fit: Fit = "whole") -> Views:
     """`five_crop` and its mirror images."""
-    return Views(_mirrored(_crops(side)))
+    return Views(_mirrored(_crops(side, fit)))
 
 
-def _crops(side: float) -> list[View]:
+def jitter8(
+    side: float = 2 / 3, angle: float = 10.0, fill: Fill = "reflect", inscribed: bool = True, fit: Fit = "whole"
+) -> Views:
+    """The image, five crops of 4/9 of its area and two rotations, without mirror images.
+
+    Eight are what the footprint of the 2014 paper's retrieval (4,000 floats of 500 dimensions, table 7) amounts to.
+    """
+    rotations = [View(fit=fit, angle=each, fill=fill, inscribed=inscribed) for each in (angle, -angle)]
+    return Views([View(fit=fit), *_crops(side, fit), *rotations])
+
+
+def jitter16(
+    side: float = 2 / 3, angle: float = 10.0, fill: Fill = "reflect", inscribed: bool = True, fit: Fit = "whole"
+) -> Views:
+    """`jitter8` and its mirror images: the 2014 paper's augmentation, section 3.
+
+    Args:
+        side: Of a crop, as a fraction of the width and of the height.
+        angle: Rotations are by plus and minus so many degrees. The paper does not say how many: 10 leaves, of a 4:3
+            photograph, more in the inscribed rectangle than a crop shows.
+        fill: See View; the paper does not say. It shows where `inscribed` is False only.
+        inscribed: See View; the paper does not say.
+        fit: How each view becomes the network's square. The paper warps.
+    """
+    return Views(_mirrored(list(jitter8(side, angle, fill, inscribed, fit).views)))
+
+
+def _crops(side: float, fit: Fit) -> list[View]:
     if not 0 < side <= 1:
         raise ConfigError(f"A crop's side is a fraction of the image's, above 0 and at most 1; got {side}.")
     rest = 1 - side
     corners = [(0.0, 0.0), (rest, 0.0), (0.0, rest), (rest, rest), (rest / 2, rest / 2)]
-    return [View(box=(x, y, x + side, y + side), fit="whole") for x, y in corners]
+    return [View(box=(x, y, min(x + side, 1.0), min(y + side, 1.0)), fit=fit) for x, y in corners]
 
 
 def _mirrored(views: list[View]) -> list[View]:
     return views + [replace(view, mirror=True) for view in views]
 
 
-def _view(fields: dict[str, Any]) -> View:
-    try:
-        return View(**{**fields, "box": tuple(fields.get("box", View.box))})
-    except TypeError as error:
-        raise ConfigError(f"A view has the fields box, fit and mirror; got {fields}.") from error
+def _view(fields: Any) -> View:
+    if not isinstance(fields, dict):
+        raise ConfigError(f"A view is a mapping of its fields, such as {{fit: whole, mirror: true}}; got {fields!r}.")
+    for name in map(str, fields):
+        if name not in VIEW_FIELDS:
+            raise ConfigError(f"A view has no field '{name}'{did_you_mean(name, VIEW_FIELDS)}")
+    return View(**fields)

@@ -72,8 +72,8 @@ class Fit:
     curve: Curve | None
     """How it was chosen; None where it was given."""
     score: Callable[[np.ndarray], np.ndarray]
-    """Scores of classes, float64 [M, K], of features float [M, V, D], as `Outcome` has them; the responses to an
-    image's views are summed."""
+    """Scores of classes, float64 [M, K], of features float [M, V, D], as `Outcome` has them; an image's views
+    are fused."""
     held_out: np.ndarray | None = None
     """The metric of the chosen value on each fold's held-out images, float64 [folds]; None where it was given."""
     gap: float | None = None

@@ -9,6 +9,7 @@ import numpy as np
 from offshelf.classifier.encoding import Multiclass
 from offshelf.classifier.linear_base import LinearSVMBase
 from offshelf.classifier.solver import Bias, Loss, Solution
+from offshelf.classifier.view import FUSIONS, Fusion, fuse
 
 Scoring = Literal["accuracy", "average_precision"] | Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 Split = tuple[np.ndarray, np.ndarray]
@@ -30,6 +31,7 @@ class LinearSVMCV(LinearSVMBase):
         select: One C for all classes (`joint`, by the mean), or `per_class` as VISSL and mmselfsup do for VOC.
         one_standard_error: Choose the smallest C within one standard error (std / √(folds - 1)) of the best.
         random_state: Fixes the folds.
+        fusion: How the decision values of a group's rows become one: their `sum`, `mean` or `max`; see `fuse`.
         loss: `hinge` or `squared_hinge`.
         multiclass: For more than two classes, `ovr` (each against all others) or `ovo` (each pair).
         ovo_decision: What decides among pairs: `votes` (libsvm's; of equals the first class) or the `sum` of the
@@ -60,6 +62,7 @@ class LinearSVMCV(LinearSVMBase):
         select: Literal["joint", "per_class"] = "joint",
         one_standard_error: bool = False,
         random_state: int | None = 0,
+        fusion: Fusion = "sum",
         loss: Loss = "hinge",
         multiclass: Multiclass = "ovr",
         ovo_decision: Literal["votes", "sum"] = "votes",
@@ -76,6 +79,7 @@ class LinearSVMCV(LinearSVMBase):
         self.select = select
         self.one_standard_error = one_standard_error
         self.random_state = random_state
+        self.fusion = fusion
         self.loss = loss
         self.multiclass = multiclass
         self.ovo_decision = ovo_decision
@@ -99,7 +103,7 @@ class LinearSVMCV(LinearSVMBase):
             X: float [R, D]; see LinearSVM.fit.
             y: Classes [R], or an indicator matrix [R, K] of several labels.
             sample_weight: [R] or, for several labels, [R, K], where 0 leaves a row out of one class.
-            groups: [R]; rows of a group are views of one image: they are in one fold, and scored by the sum of their
+            groups: [R]; rows of a group are views of one image: they are in one fold, and scored by their fused
                 decision values.
 
         Raises:
@@ -115,11 +119,12 @@ class LinearSVMCV(LinearSVMBase):
             members[:, fold] = False
             members[train, fold] = True
         found: dict[float, list[tuple[slice, Solution]]] = {C: [] for C in Cs}
+        is_two_sided = self.kind_ in ("binary", "ovo")
         held_out: dict[float, list[list[np.ndarray]]] = {C: [[] for _ in splits] for C in Cs}
         for chosen, solution in self._solve(X, y, weights, members, Cs):
             for fold, (_, test) in enumerate(splits):
                 values = solution.decisions_RKV[test, :, fold].astype(np.float32)
-                held_out[solution.C][fold].append(_summed(values, images[test]))
+                held_out[solution.C][fold].append(fuse(values, images[test], self.fusion, is_two_sided))
             slim = Solution(solution.C, np.empty((0, 0, 0)), solution.gap_KV, solution.model)
             found[solution.C].append((chosen, slim))
         best = np.zeros(1, int)
@@ -136,6 +141,8 @@ class LinearSVMCV(LinearSVMBase):
     def _check_search(self) -> None:
         if self.select not in ("joint", "per_class"):
             raise ValueError(f"select is one of joint, per_class; got {self.select!r}.")
+        if self.fusion not in FUSIONS:
+            raise ValueError(f"fusion is one of {', '.join(FUSIONS)}; got {self.fusion!r}.")
         if len(self.Cs) == 0:
             raise ValueError("Cs is one or more positive numbers; it is empty.")
 
@@ -217,11 +224,3 @@ def _first(values: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Of the first row of each image, in their order."""
     first: np.ndarray = values[np.unique(images, return_index=True)[1]]
     return first
-
-
-def _summed(values_RP: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Over the rows of each image, in the order of the images: [N, P]."""
-    numbers = np.unique(images, return_inverse=True)[1]
-    out = np.zeros((numbers.max() + 1, values_RP.shape[1]), values_RP.dtype)
-    np.add.at(out, numbers, values_RP)
-    return out

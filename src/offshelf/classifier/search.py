@@ -3,25 +3,27 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from offshelf.classifier.view import class_scores, rows
-from offshelf.metric import METRICS, Outcome
+from offshelf.classifier.view import rows
 
 log = logging.getLogger(__name__)
 
 Split = tuple[np.ndarray, np.ndarray]
 
+Measure = Callable[[Any, np.ndarray, np.ndarray], float]
+"""How good a fitted estimator is on images: values [M, V, D] and their targets."""
+
 
 def cross_validate(
-    candidates: Sequence[Any], values_NVD: np.ndarray, targets: np.ndarray, metric: str, splits: Iterable[Split]
+    candidates: Sequence[Any], values_NVD: np.ndarray, targets: np.ndarray, measure: Measure, splits: Iterable[Split]
 ) -> np.ndarray:
-    """A metric of unfitted estimators on the held-out images of each split: float64 [len(candidates), splits].
+    """The measure of unfitted estimators on the held-out images of each split: float64 [len(candidates), splits].
 
     All views of an image are on one side: each is a training sample, and held-out images are scored from all theirs.
     """
@@ -32,8 +34,7 @@ def cross_validate(
     def score(split: Split) -> list[float]:
         train, held_out = split
         fitted = (fit(candidate, values_NVD[train], targets[train]) for candidate in candidates)
-        outcomes = (Outcome(targets[held_out], class_scores(one, values_NVD[held_out])) for one in fitted)
-        return [float(METRICS[metric](outcome)[0]) for outcome in outcomes]
+        return [measure(one, values_NVD[held_out], targets[held_out]) for one in fitted]
 
     cores = os.cpu_count() or 1
     # libsvm, liblinear and BLAS release the interpreter lock; folds at once and BLAS together take each core once.

@@ -10,9 +10,10 @@ import numpy as np
 
 from offshelf.classifier.classifier import Curve, Fit
 from offshelf.classifier.search import convergence_logged, cross_validate, fit, make_folds
-from offshelf.classifier.view import class_scores, of_classes, rows
+from offshelf.classifier.view import FUSIONS, Fusion, class_scores, of_classes, rows
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, Outcome
+from offshelf.spelling import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Tuned:
         one_standard_error: bool = False,
         seed: int = 0,
         simplest: Literal["smallest", "largest"] = "smallest",
+        fusion: Fusion | Literal["features"] = "sum",
         **grid: float | Sequence[float],
     ) -> None:
         """Check the settings, before any work.
@@ -48,18 +50,24 @@ class Tuned:
             one_standard_error: Choose the simplest value within one standard error of the best, not the best.
             seed: Fixes the folds.
             simplest: The end of the grid where models are most regularised; of equally good values that one is chosen.
+            fusion: What becomes of an image's views: the `sum`, `mean` or `max` of their responses, each view being a
+                training sample; or with `features` the mean of their features, in training and in testing.
             grid: One parameter of the estimator, or of an estimator in it: a positive value, or a list to choose from.
         """
         if len(grid) != 1:
             raise ConfigError(
-                "classifier takes one hyperparameter beside estimator, folds, one_standard_error, seed and simplest; "
-                f"got {', '.join(sorted(grid)) or 'none'}."
+                "classifier takes one hyperparameter beside estimator, folds, fusion, one_standard_error, seed and "
+                f"simplest; got {', '.join(sorted(grid)) or 'none'}."
             )
         if folds < 2:
             raise ConfigError(f"classifier.folds must be at least 2; got {folds}.")
         if simplest not in ("smallest", "largest"):
             raise ConfigError(f"classifier.simplest is smallest or largest; got '{simplest}'.")
+        if fusion not in (*FUSIONS, "features"):
+            raise ConfigError(f"classifier.fusion cannot be '{fusion}'{did_you_mean(fusion, (*FUSIONS, 'features'))}")
         ((self.parameter, values),) = grid.items()
+        self.averages_features = fusion == "features"
+        self.fusion: Fusion = "sum" if fusion == "features" else fusion
         self.estimator, self.folds, self.one_standard_error, self.seed = estimator, folds, one_standard_error, seed
         settings = estimator.get_params()
         self.chooses_itself = f"{self.parameter}s" in settings
@@ -76,15 +84,19 @@ class Tuned:
         folds = self._possible_folds(targets) if len(self.values) > 1 else self.folds
         choose = self._let_choose if self.chooses_itself else self._choose
         with self._refusals(), convergence_logged():
-            fitted, value, curve, held_out = choose(values_NVD, targets, metric, folds)
+            fitted, value, curve, held_out = choose(self._samples(values_NVD), targets, metric, folds)
 
         def score(values_MVD: np.ndarray) -> np.ndarray:
             with self._refusals():
-                return class_scores(fitted, values_MVD)
+                return class_scores(fitted, self._samples(values_MVD), self.fusion)
 
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = None if gaps is None else float(np.max(gaps))
         return Fit(self.parameter, value, curve, score, held_out, gap, problems)
+
+    def _samples(self, values_NVD: np.ndarray) -> np.ndarray:
+        """What an image is to the estimator: its views, or one mean, [N, 1, D]."""
+        return values_NVD.mean(axis=1, keepdims=True) if self.averages_features else values_NVD
 
     def _choose(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int) -> Choice:
         """By our search."""
@@ -98,7 +110,11 @@ class Tuned:
             candidates = [EachLabel(candidate) for candidate in candidates]
         if len(candidates) == 1:
             return fit(candidates[0], values_NVD, targets), self.values[0], None, None
-        scores = cross_validate(candidates, values_NVD, targets, metric, make_folds(targets, folds, self.seed))
+
+        def measure(fitted: Any, values_MVD: np.ndarray, truth: np.ndarray) -> float:
+            return float(METRICS[metric](Outcome(truth, class_scores(fitted, values_MVD, self.fusion)))[0])
+
+        scores = cross_validate(candidates, values_NVD, targets, measure, make_folds(targets, folds, self.seed))
         curve = Curve(self.parameter, self.values, scores)
         value = curve.simplest if self.one_standard_error else curve.best
         row = self.values.index(value)
@@ -110,7 +126,8 @@ class Tuned:
 
         chooser = clone(self.estimator)
         search = {"cv": folds, "one_standard_error": self.one_standard_error, "random_state": self.seed}
-        chooser.set_params(**{self._key: self.values}, **search, scoring=_Scoring(metric, chooser))
+        ours = {"fusion": self.fusion, "scoring": _Scoring(metric, chooser)}
+        chooser.set_params(**{self._key: self.values}, **search, **ours)
         views = values_NVD.shape[1]
         images = np.repeat(np.arange(len(targets)), views)
         labels = np.repeat(targets, views, axis=0)

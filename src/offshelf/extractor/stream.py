@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from offshelf.augmentation import View
+from offshelf.augmentation import View, look
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.dataset import Image
 from offshelf.errors import ImageError
@@ -85,9 +85,15 @@ class Stream:
         """All views of an image, uint8 [V, H, W, 3] on the device, from one decode."""
         pixels = image.load()
         if self.device == "cpu":
-            return torch.from_numpy(np.stack([view.apply(pixels, self.preprocessing) for view in self.views]))
+            return torch.from_numpy(np.stack(look(pixels, self.views, self.preprocessing)))
         whole = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(self.device)
-        return torch.stack([view.apply(whole, self.preprocessing) for view in self.views])
+        straight = [view for view in self.views if not view.angle]
+        seen = dict(zip(straight, look(whole, straight, self.preprocessing), strict=True))
+        turned = [view for view in self.views if view.angle]
+        if turned:  # rotation is the CPU's work: what it leads to travels, not the image back and forth
+            made = np.stack(look(pixels, turned, self.preprocessing))
+            seen.update(zip(turned, torch.from_numpy(made).to(self.device), strict=True))
+        return torch.stack([seen[view] for view in self.views])
 
     def _collect(self, chunk: Chunk, slots: list[Slot], is_last: bool) -> Batch:
         size = self.preprocessing.crop

@@ -1,5 +1,25 @@
 """Transforms between the store and the classifier, fitted on training features only."""
 
+from typing import TYPE_CHECKING, Any
+
+from offshelf.postprocess.chain import chain
 from offshelf.postprocess.postprocess import Transformer, fit_transform
 
-__all__ = ["Transformer", "fit_transform"]
+if TYPE_CHECKING:
+    from offshelf.postprocess.projection import Projection
+    from offshelf.postprocess.signed_power import SignedPower
+
+__all__ = ["Projection", "SignedPower", "Transformer", "chain", "fit_transform"]
+
+
+def __getattr__(name: str) -> Any:
+    """The scikit-learn transformers, imported with scikit-learn when they are first asked for."""
+    if name == "Projection":
+        from offshelf.postprocess.projection import Projection
+
+        return Projection
+    if name == "SignedPower":
+        from offshelf.postprocess.signed_power import SignedPower
+
+        return SignedPower
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,60 @@
+"""Transforms one after the other, by name."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from offshelf.errors import ConfigError
+from offshelf.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+STEPS = {"l2": "", "standardize": "", "pca": "components", "pca_whiten": "components", "power": "power"}
+"""Words for steps, and the setting that each takes, if any."""
+
+SETTINGS = ("steps", "components", "power")
+
+
+def chain(steps: Sequence[Any], **settings: Any) -> "Pipeline":
+    """Transforms in the order given.
+
+    Args:
+        steps: `l2` (each row to unit length), `standardize` (each dimension to zero mean and unit variance), `pca` (to
+            principal components), `pca_whiten` (the same, each to unit variance), `power` (see SignedPower), or any
+            scikit-learn transformer.
+        settings: `components`, how many `pca` and `pca_whiten` keep (None: all there are), and `power`, where a step
+            takes them; else they are void.
+
+    Raises:
+        ConfigError: a step or setting that does not exist, is missing or does not fit.
+    """
+    from sklearn.pipeline import make_pipeline
+
+    if isinstance(steps, str) or not isinstance(steps, Sequence) or not steps:
+        raise ConfigError(f"postprocess.steps is a list of at least one step; got {steps!r}.")
+    for name in settings:
+        if name not in SETTINGS:
+            raise ConfigError(f"postprocess has no key '{name}'{did_you_mean(name, SETTINGS)}")
+    return make_pipeline(*(_transformer(step, settings) for step in steps))
+
+
+def _transformer(step: Any, settings: dict[str, Any]) -> Any:
+    from sklearn.preprocessing import Normalizer, StandardScaler
+
+    from offshelf.postprocess.projection import Projection, check_components
+    from offshelf.postprocess.signed_power import SignedPower, check_power
+
+    if hasattr(step, "fit") and hasattr(step, "transform"):
+        return step
+    if not isinstance(step, str) or step not in STEPS:
+        raise ConfigError(f"postprocess.steps has no step '{step}'{did_you_mean(str(step), list(STEPS))}")
+    setting = STEPS[step]
+    if setting and setting not in settings:
+        raise ConfigError(f"The step '{step}' needs postprocess.{setting}: add +postprocess.{setting}=…")
+    if step in ("l2", "standardize"):
+        return Normalizer() if step == "l2" else StandardScaler()
+    if step == "power":
+        check_power(settings["power"])
+        return SignedPower(settings["power"])
+    check_components(settings["components"])
+    return Projection(settings["components"], whiten=step == "pca_whiten")

@@ -1,0 +1,91 @@
+"""Principal components against NumPy's singular value decomposition and scikit-learn's checks."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import check_estimator
+
+from offshelf.errors import ConfigError
+from offshelf.postprocess import Projection
+
+
+def rows(count, dims, seed=0):
+    """Correlated, far from 0."""
+    random = np.random.default_rng(seed)
+    return random.normal(size=(count, dims)) @ random.normal(size=(dims, dims)) + 7
+
+
+@pytest.mark.parametrize("shape", [(60, 8), (9, 8), (8, 20), (5, 40)])
+@pytest.mark.parametrize("whiten", [False, True])
+def test_is_the_singular_value_decomposition(shape, whiten):
+    """Of the centred rows, by either solver; signs of components are free."""
+    train, test = rows(*shape), rows(7, shape[1], seed=1)
+    found = Projection(3, whiten).fit(train).transform(test)
+    _, singular, axes = np.linalg.svd(train - train.mean(axis=0), full_matrices=False)
+    expected = (test - train.mean(axis=0)) @ axes[:3].T
+    if whiten:
+        expected *= np.sqrt(shape[0] - 1) / singular[:3]
+
+    assert np.abs(found) == pytest.approx(np.abs(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(50, 6), (6, 50)])
+def test_whitened_rows_are_white(shape):
+    """Unit covariance, in as many directions as there are."""
+    white = Projection(None, whiten=True).fit_transform(rows(*shape))
+
+    assert white.shape[1] == min(shape[0] - 1, shape[1])
+    assert np.cov(white.T) == pytest.approx(np.eye(white.shape[1]), abs=1e-6)
+
+
+def test_float32_is_as_good_as_float64():
+    """Small variances beside large means survive, and rows stay float32."""
+    train = rows(200, 20) * np.geomspace(1, 1e-2, 20)
+    single = Projection(20, whiten=True).fit_transform((train + 100).astype(np.float32))
+
+    assert single.dtype == np.float32
+    assert np.cov(single.T) == pytest.approx(np.eye(20), abs=0.02)
+
+
+def test_every_fit_is_the_same():
+    """No random numbers, where scikit-learn's own choice of solver would draw some."""
+    train = rows(600, 520)
+    first, second = (Projection(10).fit(train).components_ for _ in range(2))
+
+    assert (first == second).all()
+
+
+@pytest.mark.parametrize(("count", "dims", "possible"), [(60, 8, 8), (6, 20, 5), (60, 8, 3)])
+def test_more_components_than_there_are(count, dims, possible):
+    """Of few rows, few dimensions, or rows that vary in few directions: the sentence says how many."""
+    train = rows(count, dims)
+    train[:, possible:] = train[:, :1] if possible < 6 and count > dims else train[:, possible:]
+
+    assert Projection(possible).fit(train).components_.shape == (possible, dims)
+    with pytest.raises(ConfigError, match=rf"vary in {possible} directions: set postprocess.components={possible}"):
+        Projection(possible + 1).fit(train)
+
+
+def test_rows_that_do_not_vary():
+    """A sentence, not a division by zero."""
+    with pytest.raises(ConfigError, match="vary in 0 directions"):
+        Projection(whiten=True).fit(np.ones((5, 3)))
+
+
+@pytest.mark.parametrize("components", [0, -3, 2.5, "5", True])
+def test_components_that_are_none(components):
+    """Whole and positive."""
+    with pytest.raises(ConfigError, match="components is a positive whole number"):
+        Projection(components).fit(rows(9, 3))
+
+
+@pytest.mark.parametrize("settings", [{}, {"components": 1, "whiten": True}], ids=str)
+def test_check_estimator(settings):
+    """No check fails."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(Projection(**settings), on_fail=None, on_skip=None)
+
+    assert not [result for result in results if result["status"] in ("failed", "xfail")]
+    assert sum(result["status"] == "passed" for result in results) > 30
