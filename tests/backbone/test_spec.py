@@ -51,6 +51,8 @@ def test_default_spec_imports_no_torch():
         ("x.y.z", ("x.y.z",)),
         ("b", ("b",)),
         ("relu", ("relu",)),
+        (22, ("22",)),
+        ([22, "c", 1], ("c", "22", "1")),
     ],
 )
 def test_select_layers(asked, chosen):
