@@ -13,6 +13,7 @@ from torch import nn
 from offshelf.backbone import (
     Custom,
     EfficientNetLite0,
+    OverFeat,
     Pixels,
     Timm,
     Tiny,
@@ -29,11 +30,11 @@ from offshelf.identity import digest, file_digest
 
 
 def test_default_spec_imports_no_torch():
-    """Name, preprocessing, identity and layers of the default backbone and the baseline come without torch."""
+    """Name, preprocessing, identity and layers come without torch, where a network is described in the package."""
     code = """
         import sys
-        from offshelf.backbone import EfficientNetLite0, Pixels
-        for spec in (EfficientNetLite0(), Pixels()):
+        from offshelf.backbone import EfficientNetLite0, OverFeat, Pixels
+        for spec in (EfficientNetLite0(), OverFeat('accurate', None), Pixels()):
             spec.name, spec.preprocessing(), spec.identity(), spec.layer_names()
         assert "torch" not in sys.modules and "timm" not in sys.modules
     """
@@ -51,6 +52,8 @@ def test_default_spec_imports_no_torch():
         ("x.y.z", ("x.y.z",)),
         ("b", ("b",)),
         ("relu", ("relu",)),
+        (22, ("22",)),
+        ([22, "c", 1], ("c", "22", "1")),
     ],
 )
 def test_select_layers(asked, chosen):
@@ -76,8 +79,9 @@ def test_identity_of_random_weights_is_their_seed():
     """And the architecture."""
     plain = Torchvision("resnet18", weights=None)
     others = [replace(plain, seed=1), replace(plain, arch="resnet34"), Tiny(), Tiny(1), Pixels(), Pixels(8)]
+    others += [OverFeat("fast", None), OverFeat("fast", None, seed=1), OverFeat("accurate", None)]
 
-    assert len({digest(spec.identity()) for spec in [plain, *others]}) == 7
+    assert len({digest(spec.identity()) for spec in [plain, *others]}) == 10
 
 
 def test_names_of_layers_are_no_identity():

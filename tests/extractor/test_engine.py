@@ -28,6 +28,8 @@ SHIPPED = {
     "vgg16": ["backbone.weights=null"],
     "convnext_tiny": ["backbone.weights=null"],
     "vit_b_16": ["backbone.weights=null"],
+    "overfeat": ["backbone.weights=null"],
+    "overfeat_fast": ["backbone.weights=null"],
     "timm": ["backbone.arch=vit_small_patch14_dinov2", "backbone.weights=null", "backbone.img_size=112"],
     "tiny": [],
     "pixels": [],

@@ -6,6 +6,7 @@ from offshelf.backbone.efficientnet_lite0 import EfficientNetLite0
 from offshelf.backbone.hub import TorchHub
 from offshelf.backbone.layer import select_layers
 from offshelf.backbone.listing import layer_table
+from offshelf.backbone.overfeat import OverFeat
 from offshelf.backbone.pixels import Pixels
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.timm import Timm
@@ -18,6 +19,7 @@ __all__ = [
     "EfficientNetLite0",
     "LayerInfo",
     "Network",
+    "OverFeat",
     "Pixels",
     "Preprocessing",
     "Timm",

@@ -7,16 +7,17 @@ from fnmatch import fnmatchcase
 from offshelf.errors import BackboneError
 
 
-def select_layers(asked: str | Sequence[str], curated: Sequence[str], name: str) -> tuple[str, ...]:
+def select_layers(asked: str | int | Sequence[str | int], curated: Sequence[str], name: str) -> tuple[str, ...]:
     """The layers asked for, in the order of the network where they are curated; none twice.
 
     `all` are the curated layers, `last` is the last of them, a name with `*` or `?` is every curated layer it matches.
-    Other names are curated, or module paths, which the loaded network checks.
+    Other names are curated, or module paths, which the loaded network checks; a number is the path of a module in a
+    sequence.
 
     Raises:
         BackboneError: a pattern matches nothing, or a name looks like a curated one misspelt.
     """
-    words = [asked] if isinstance(asked, str) else list(asked)
+    words = [str(word) for word in ([asked] if isinstance(asked, str | int) else asked)]
     if not words:
         raise BackboneError(f"No layer is asked of {name}; use layer=last, layer=all or a name.")
     chosen: dict[str, None] = {}

@@ -22,7 +22,8 @@ class Preprocessing:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def __str__(self) -> str:
+        mean, std = ([round(value, 4) for value in values] for values in (self.mean, self.std))
         return (
             f"shorter side to {self.resize}, centre crop {self.crop} x {self.crop}, {self.interpolation}, "
-            f"mean {list(self.mean)}, std {list(self.std)}"
+            f"mean {mean}, std {std}"
         )
