@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -182,6 +183,18 @@ def test_metric_that_the_test_images_do_not_define(tmp_path):
     """No label is on a test image."""
     with pytest.raises(DatasetError, match="mAP_11pt is not defined"):
         run(tmp_path, dataset=Tags(green=False))
+
+
+def test_class_without_training_images(tmp_path):
+    """Said before any work, not met as a crash after it."""
+
+    class Lacking(Colours):
+        def load(self):
+            images = super().load()
+            return replace(images, classes=(*images.classes, "green"))
+
+    with pytest.raises(DatasetError, match=r"colours has no training images of 1 class\(es\): green"):
+        run(tmp_path, dataset=Lacking())
 
 
 def test_broken_run_is_recorded_as_failed(tmp_path):

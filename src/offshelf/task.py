@@ -54,7 +54,9 @@ def classify(
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     requests = _requests(backbone, layers, pooling, augmentation, baseline)
     probe = Probe(postprocess, classifier, bootstrap)
-    images, left_out, _ = screen(dataset.load(), on_error, _check)
+    images = dataset.load()
+    images.require_training()
+    images, left_out, _ = screen(images, on_error, _check)
 
     def gather(usable: ImageSet) -> list[Features]:
         return [ensure(store, extractor, usable.pictures, request) for request in requests]

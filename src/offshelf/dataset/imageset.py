@@ -80,6 +80,15 @@ class ImageSet:
             }
         )
 
+    def require_training(self) -> None:
+        """Raise DatasetError where a class has no training image in some fold: nothing could be learnt of it."""
+        wanted = set(range(len(self.classes)))
+        for fold in self.folds:
+            lacking = [] if self.is_multilabel else sorted(wanted - _present(self.targets[fold.train]))
+            if lacking:
+                names = ", ".join(self.classes[number] for number in lacking[:10])
+                raise DatasetError(f"{self.name} has no training images of {len(lacking)} class(es): {names}.")
+
     def without(self, faults: Mapping[int, str]) -> "tuple[ImageSet, list[LeftOut]]":
         """The set without the samples of these row numbers, and what was left out and why.
 
