@@ -10,6 +10,8 @@ GRAM_ROWS = 20_000
 """Most training rows for which the Gram matrix is held: 1.6 GB in float32, for pairs of classes 3.2 GB in float64."""
 FLAT = {True: 2, False: 16}
 """With more rows a dimension, the primal solver is the better one; sooner where it is about rounding error."""
+FEW, MANY = 4, 1500
+"""So few problems on so many rows do not pay for a Gram matrix of all rows: that of the rows that matter is enough."""
 
 __all__ = ["Bias", "Loss", "Problems", "Solution", "solve"]
 
@@ -35,9 +37,11 @@ def solve(  # noqa: PLR0913
         yield from pairwise.walk(gram, problems, Cs, tol)
     elif rows <= min(GRAM_ROWS, FLAT[rows <= COMPACT] * dims) and not on_gpu:
         from offshelf.classifier.solver import dual
-        from offshelf.classifier.solver.gram import Gram
+        from offshelf.classifier.solver.gram import Gram, PartialGram
 
-        yield from dual.walk(Gram(rows_RD, problems.bias, problems.intercept_scaling), problems, Cs, tol)
+        is_few = problems.bias != "free" and rows >= MANY and np.prod(problems.shape[1:]) * len(Cs) <= FEW
+        gram = (PartialGram if is_few else Gram)(rows_RD, problems.bias, problems.intercept_scaling)
+        yield from dual.walk(gram, problems, Cs, tol)
     else:
         from offshelf.classifier.solver import primal
         from offshelf.classifier.solver.rows import Rows

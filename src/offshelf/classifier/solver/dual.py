@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from offshelf.classifier.solver.gram import Gram
+from offshelf.classifier.solver.gram import Gram, PartialGram
 from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, STRETCHES, Problems, Solution, balance, relative_gap
 
 ROUNDS = 60
@@ -66,6 +66,8 @@ class _Path:
     def solve(self, C: float) -> Solution:
         """Go on to a larger C: first the whole of each task, then its folds, which start from what changed in it."""
         self._rescale(C * self.gram.scale**2)
+        if isinstance(self.gram, PartialGram) and not self.beta.any():
+            self._guess(self.gram)
         beta, decisions = self.beta[:, :, -1].copy(), self.decisions[:, :, -1].copy()
         gap, stretch = self._converge(slice(-1, None), None)
         if self.beta.shape[2] > 1:
@@ -107,6 +109,21 @@ class _Path:
             self.beta *= factor
             self.decisions = factor * (self.decisions - self.offset_KV) + self.offset_KV
         self.C = C
+
+    def _guess(self, gram: PartialGram) -> None:
+        """Begin where it shows which rows matter: of all rows the Gram matrix is not at hand."""
+        for task in range(self.beta.shape[1]):
+            for variant, (upper_R, e_R) in enumerate(zip(*(part.T for part in self._bounds(task)), strict=True)):
+                self.beta[:, task, variant] = gram.guess(self.signs_RK1[:, task, 0], upper_R, e_R, self.tol)
+        flat = self.beta.reshape(len(self.beta), -1)
+        self.decisions[...] = gram.decide(flat).reshape(self.beta.shape)
+
+    def _bounds(self, task: int) -> tuple[np.ndarray, np.ndarray]:
+        """Upper bounds of y β, and e, of each row in each variant of a task: float64 [R, V]."""
+        caps_RV = self.problems.caps(task, self.C)
+        if not self.is_squared:
+            return caps_RV, np.zeros_like(caps_RV)
+        return np.where(caps_RV > 0, 1e30, 0), np.divide(0.5, caps_RV, out=np.zeros_like(caps_RV), where=caps_RV > 0)
 
     def _terms(self, C: float, variants: slice = slice(None)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """y'β, β'Kβ and β' diag(e) β, each [K, V]."""
@@ -166,19 +183,15 @@ class _Path:
 
     def _improve_task(self, task: int, variants: np.ndarray, targets: np.ndarray, lead: Lead | None) -> None:
         """Solve some variants of a task on the rows that may matter in one of them."""
-        from offshelf.classifier.solver.box import Box, square
+        from offshelf.classifier.solver.box import Box
 
         signs_R = self.signs_RK1[:, task, 0]
-        caps_RV = self.problems.caps(task, self.C)[:, variants]
-        e_RV, upper_RV = np.zeros_like(caps_RV), caps_RV
-        if self.is_squared:
-            np.divide(0.5, caps_RV, out=e_RV, where=caps_RV > 0)
-            upper_RV = np.where(caps_RV > 0, 1e30, 0)
+        upper_RV, e_RV = (part[:, variants] for part in self._bounds(task))
         beta_RV, decisions_RV = self.beta[:, task, variants], self.decisions[:, task, variants]
         rows = np.arange(len(signs_R))
         if not self.is_small:
             rows = _matter((signs_R[:, None], upper_RV, e_RV, beta_RV, decisions_RV), lead)
-        K_MM = square(self.gram.products_RR, rows)
+        K_MM = self.gram.square(rows)
         kappa = MULTIPLIER * max(1.0, 1 / self.C) if self.gram.is_free else self.gram.kappa
         y_M = signs_R[rows].astype(np.float32)
         for number, variant in enumerate(variants):

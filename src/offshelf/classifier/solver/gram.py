@@ -1,5 +1,7 @@
 """Inner products of the training rows: shared by all classes, folds and values of C."""
 
+from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,10 +41,15 @@ class Gram:
         """s² in these units: what b² / 2 is divided by."""
         self.shift_R = np.zeros(len(rows_RD)) if self.is_free else self.centred_RD @ self.mean_D
         self.kappa = 0.0 if self.is_free else float(self.mean_D @ self.mean_D) + share
-        single = self.centred_RD.astype(dtype, copy=False)
-        self.products_RR = single @ single.T
-        """Z, or after `absorb` all of K save κ: of the given type."""
+        self.dtype = dtype
         self.is_absorbed = self.is_free
+
+    @cached_property
+    def products_RR(self) -> np.ndarray:  # noqa: N802 - a matrix
+        """Z, or after `absorb` all of K save κ: of the given type."""
+        single = self.centred_RD.astype(self.dtype, copy=False)
+        products: np.ndarray = single @ single.T
+        return products
 
     def absorb(self) -> None:
         """Add u_i + u_j to Z, in place: a little less exact than to add them to what Z gives, but done once."""
@@ -51,6 +58,12 @@ class Gram:
             self.products_RR += shift
             self.products_RR += shift[:, None]
             self.is_absorbed = True
+
+    def square(self, rows_M: np.ndarray) -> np.ndarray:
+        """What `absorb` has made, of some rows and the same columns: [M, M]; not a copy where it is all of them."""
+        from offshelf.classifier.solver.box import square
+
+        return square(self.products_RR, rows_M)
 
     def decide(self, beta_RP: np.ndarray) -> np.ndarray:
         """K β by products with what `absorb` has made, in its own type: float64 [R, P]."""
@@ -82,3 +95,52 @@ class Gram:
         centred = (beta_RP.T @ self.centred_RD).T
         bias = offset_P - self.mean_D @ centred if self.is_free else self.bias_share * total
         return (centred + np.outer(self.mean_D, total)) / self.scale, bias
+
+
+class PartialGram(Gram):
+    """For few problems, which need few rows of it: products are computed for the rows that are asked for, and kept."""
+
+    def __init__(self, rows_RD: np.ndarray, bias: Bias, intercept_scaling: float = 1.0) -> None:
+        super().__init__(rows_RD, bias, intercept_scaling)
+        self.single_RD = self.centred_RD.astype(np.float32, copy=False)
+        self._lock = Lock()
+        self._known = np.empty(0, np.int64)
+        self._products = np.empty((0, 0), np.float32)
+
+    def absorb(self) -> None:
+        """Each product has its u_i + u_j from the start."""
+
+    def square(self, rows_M: np.ndarray) -> np.ndarray:
+        """See Gram."""
+        with self._lock:  # tasks are solved in threads
+            new = np.setdiff1d(rows_M, self._known)
+            if len(new):
+                self._extend(new)
+            known, products = self._known, self._products
+        place = np.empty(len(self.centred_RD), np.int64)
+        place[known] = np.arange(len(known))
+        from offshelf.classifier.solver.pairs import gather
+
+        out = np.empty((len(rows_M), len(rows_M)), np.float32)
+        gather(products, place[rows_M], out)
+        return out
+
+    def decide(self, beta_RP: np.ndarray) -> np.ndarray:
+        """See Gram; by way of the weights, in float32."""
+        beta = beta_RP.astype(np.float32)
+        return self._shifted((self.single_RD @ (self.single_RD.T @ beta)).astype(np.float64), beta_RP)
+
+    def guess(self, signs_R: np.ndarray, upper_R: np.ndarray, e_R: np.ndarray, tol: float) -> np.ndarray:
+        """A β to start from, float64 [R], by sweeps of coordinate descent: often all that is needed."""
+        from offshelf.classifier.solver.sweeps import descend
+
+        return descend((self.single_RD, self.shift_R, self.kappa), (signs_R, upper_R, e_R), tol)
+
+    def _extend(self, new: np.ndarray) -> None:
+        before, rows = len(self._known), np.concatenate([self._known, new])
+        shift = self.shift_R.astype(np.float32)
+        added = self.single_RD[new] @ self.single_RD[rows].T + shift[rows] + shift[new, None]
+        products = np.empty((len(rows), len(rows)), np.float32)
+        products[:before, :before], products[before:] = self._products, added
+        products[:before, before:] = added[:, :before].T
+        self._known, self._products = rows, products
