@@ -125,7 +125,7 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _keep(self, models: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
         """Weights [D, P], biases [P] and gaps [P], of groups of problems."""
         weights, biases, gaps = zip(*models, strict=True)
-        self.coef_ = np.concatenate(weights, axis=1).T
+        self.coef_ = (weights[0] if len(weights) == 1 else np.concatenate(weights, axis=1)).T
         self.intercept_ = np.concatenate(biases)
         self.dual_gap_ = np.concatenate(gaps)
 

@@ -91,10 +91,12 @@ class Gram:
 
     def model(self, beta_RP: "np.ndarray | csc_array", offset_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights [D, P] and biases [P] for rows as given, from β and a free bias for centred rows: float64."""
+        weights = ((beta_RP.T / self.scale) @ self.centred_RD).T
+        if self.is_free:  # Σ β = 0
+            return weights, offset_P - self.mean_D @ weights * self.scale
         total = np.asarray(beta_RP.sum(axis=0))
-        centred = (beta_RP.T @ self.centred_RD).T
-        bias = offset_P - self.mean_D @ centred if self.is_free else self.bias_share * total
-        return (centred + np.outer(self.mean_D, total)) / self.scale, bias
+        weights += np.outer(self.mean_D / self.scale, total)
+        return weights, self.bias_share * total
 
 
 class PartialGram(Gram):
