@@ -105,6 +105,15 @@ def test_pair_values_are_summed_over_views_before_they_vote(digits):
     assert (predicted == votes.argmax(axis=1)).all()
 
 
+def test_pairs_vote_whatever_the_estimator_would_show(digits):
+    """LinearSVMCV shows scores of classes by default; with three classes they are as many as the pairs."""
+    train, targets, test, truth = digits
+    keep, seen = targets < 3, truth < 3
+    fit = Tuned(LinearSVMCV(multiclass="ovo"), C=2.0).fit(train[keep], targets[keep])
+
+    assert np.mean(fit.score(test[seen]).argmax(axis=1) == truth[seen]) > 0.98
+
+
 @pytest.mark.parametrize("name", ["sklearn_svc", "sklearn_linear_svc"])
 def test_repeated_view_with_half_C_is_one_view(digits, name):
     """Two identical views double every loss: with half of C the labels are those of one view."""

@@ -70,6 +70,11 @@ class Tuned:
         self.fusion: Fusion = "sum" if fusion == "features" else fusion
         self.estimator, self.folds, self.one_standard_error, self.seed = estimator, folds, one_standard_error, seed
         settings = estimator.get_params()
+        if hasattr(estimator, "class_scores") and "decision_function_shape" in settings:
+            from sklearn.base import clone
+
+            # Views are fused pair by pair, before the pairs vote.
+            self.estimator = clone(estimator).set_params(decision_function_shape="ovo")
         self.chooses_itself = f"{self.parameter}s" in settings
         self._key = f"{self.parameter}s" if self.chooses_itself else _key(estimator, self.parameter)
         kind = int if isinstance(settings[self._key], int) else float
