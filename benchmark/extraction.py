@@ -17,7 +17,7 @@ from machine import interleaved, machine, seconds, table
 from PIL import Image as Pillow
 from sklearn.datasets import load_sample_images
 
-from offshelf.augmentation import View, center, jitter16
+from offshelf.augmentation import View, Views, center, jitter16, ten_crop
 from offshelf.backbone import Backbone
 from offshelf.config import build_group, load
 from offshelf.dataset import Image, ImageFile
@@ -183,8 +183,13 @@ def layers(rounds: int) -> None:
 
 
 def views(rounds: int) -> None:
-    """The paper's sixteen views of each image, against one: views a second, files to features."""
+    """Sixteen views of each image, crops alone or the paper's, against one: views a second, files to features."""
     backbone = backbones()["EfficientNet-Lite0"]
+    lists = {
+        "one": center(),
+        "crops": Views((ten_crop(0.8).views + ten_crop(2 / 3).views)[:16]),
+        "jitter16": jitter16(),
+    }
     with tempfile.TemporaryDirectory() as folder:
         images = photographs(Path(folder), 1024)
 
@@ -196,17 +201,15 @@ def views(rounds: int) -> None:
 
             return run
 
-        plain, sixteen = center().views, jitter16().views
         cases = {
-            "1 of 512": (512, plain),
-            "1 of 1024": (1024, plain),
-            "16 of 32": (32, sixteen),
-            "16 of 64": (64, sixteen),
+            f"{total} of {name}": end_to_end(total // len(each.views), each.views)
+            for name, each in lists.items()
+            for total in (512, 1024)
         }
-        times = interleaved({label: end_to_end(*case) for label, case in cases.items()}, rounds)
-    one = 512 / (times["1 of 1024"] - times["1 of 512"])
-    many = 16 * 32 / (times["16 of 64"] - times["16 of 32"])
-    table(["one view, views/s", "16 views, views/s", "ratio"], [[f"{one:.1f}", f"{many:.1f}", f"{many / one:.2f}"]])
+        times = interleaved(cases, rounds)
+    rates = {name: 512 / (times[f"1024 of {name}"] - times[f"512 of {name}"]) for name in lists}
+    rows = [[name, f"{rate:.1f}", f"{rate / rates['one']:.2f}"] for name, rate in rates.items()]
+    table(["views", "views/s", "x one view"], rows)
 
 
 def gpu(rounds: int) -> None:
