@@ -65,7 +65,7 @@ def test_eight_processes_at_once_share_the_work(tmp_path):
 
 @pytest.mark.slow
 def test_torchrun_shares_the_work(tmp_path):
-    """Two processes of a gloo group: each image is decoded once, by one of them, and the bits are those of one alone."""
+    """Two processes of a gloo group: each image is decoded once, by one of them; the bits are those of one alone."""
     script = Path(__file__).with_name("together.py")
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script, tmp_path],
