@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -60,6 +61,7 @@ def test_help(arguments, tmp_path):
     [
         (["clasify"], "There is no command 'clasify'; did you mean 'classify'?"),
         (["classify", "clasifier.C=2"], "There is no key 'clasifier'; did you mean 'classifier'?"),
+        (["classify", 'dataset.root=a "b(c'], "quote a value with such characters"),
         (["classify", "dataset=folder"], "Missing: dataset.root. Set: dataset.root=…"),
         (["classify", "-m", "layer=a,b", "dataset=digits,digit"], "did you mean 'digits'?"),
         (["classify", "layer=blocks.77", "tracking=none"], "efficientnet_lite0 has no layer 'blocks.77'"),
@@ -79,6 +81,17 @@ def test_mistakes_get_a_sentence(arguments, message, tmp_path):
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stderr.count("Error") == 1, "Hydra announces it as well"
+
+
+def test_odd_characters_as_the_message_says(tmp_path):
+    """The quotes that it names bring the value through."""
+    override = 'dataset.root=a"b(c d'
+    said = run("classify", "dataset=folder", override, cwd=tmp_path).stderr
+    quoted = shlex.split(said.partition("shell: ")[2])[0]
+    done = run("classify", "dataset=folder", quoted, "tracking=none", cwd=tmp_path)
+
+    assert f"{override} is no folder" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -148,7 +161,25 @@ def test_completion(tmp_path):
     assert "dataset=digits" in answers("offshelf classify dataset=d")
     assert "dry_run=" in answers("offshelf extract dry")
     assert "complete" in run("-sc", "install=bash", cwd=tmp_path).stdout
-    assert "bashcompinit" in run("-sc", "install=zsh", cwd=tmp_path).stdout.splitlines()[0]
+    for order in ("install", "uninstall"):
+        assert "bashcompinit" in run("-sc", f"{order}=zsh", cwd=tmp_path).stdout.splitlines()[0]
+
+
+def test_completion_is_taken_away(tmp_path):
+    """By bash itself, where nothing completed `offshelf` before."""
+    program = Path(sys.executable).parent
+    script = """
+        PATH=$1:$PATH
+        eval "$(offshelf -sc install=bash)" && complete -p offshelf
+        eval "$(offshelf -sc uninstall=bash)"
+        complete -p offshelf
+    """
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", program], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+
+    assert done.stdout.count("-F hydra_bash_completion offshelf") == 1
+    assert done.stderr.count("no completion specification") == 1
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -107,9 +107,12 @@ def test_prune_asks(store, capsys, monkeypatch):
     assert "Nothing was deleted" in capsys.readouterr().out
     assert len(shards(store)) == count
     monkeypatch.setattr("builtins.input", lambda question: "y")
-    assert main(["prune", "--backbone", shards(store)[0].parent.name[:8]]) == 0
+    assert main(["prune", "--backbone", shards(store)[0].parent.name[:8].upper()]) == 0
     assert len(shards(store)) == count // 2
-    assert main(["prune", "--yes"]) == 0
+    with pytest.raises(ConfigError, match=r"no features of a backbone 'Tinny'; did you mean 'tiny'\?"):
+        main(["prune", "--backbone", "Tinny", "--yes"])
+    assert len(shards(store)) == count // 2
+    assert main(["prune", "--backbone", "TINY float32", "--yes"]) == 0
     assert not list(store.root.iterdir())
 
 

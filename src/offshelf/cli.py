@@ -98,7 +98,7 @@ def run_task(task: str, arguments: Sequence[str]) -> int:
     from offshelf.config import conf_dir
 
     arguments = [_layer_pattern(argument) for argument in arguments]
-    failures: list[str] = []
+    failures: list[tuple[str, OffshelfError]] = []
     checked = _check(task, arguments)
     sys.argv = [f"offshelf {task}", *arguments]
     # Hydra then passes errors on, instead of printing them and leaving.
@@ -109,16 +109,19 @@ def run_task(task: str, arguments: Sequence[str]) -> int:
 
     with _sweep(task, checked) if checked is not None else nullcontext(), suppress(_JobFailed):
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
-    if failures:
-        print(f"Failed: {len(failures)} job(s): {'; '.join(failures)}", file=sys.stderr)
-    return 1 if failures else 0
+    if not failures:
+        return 0
+    if checked is None:
+        raise failures[0][1]
+    print(f"Failed: {len(failures)} job(s): {'; '.join(name for name, _ in failures)}", file=sys.stderr)
+    return 1
 
 
 class _JobFailed(Exception):  # noqa: N818 - said already
     """A job of a sweep failed; its sentence is printed."""
 
 
-def _job(config: "DictConfig", failures: list[str], is_sweep: bool) -> Any:
+def _job(config: "DictConfig", failures: list[tuple[str, OffshelfError]], is_sweep: bool) -> Any:
     """One run: build the task from its config, and call it."""
     from hydra.core.hydra_config import HydraConfig
 
@@ -130,10 +133,11 @@ def _job(config: "DictConfig", failures: list[str], is_sweep: bool) -> Any:
         given = {"output_dir": hydra_config.runtime.output_dir, "config": plain(config)}
         return task(**{name: given[name] for name in GIVEN if name in _parameters(config["_target_"])})
     except OffshelfError as error:
+        name = hydra_config.job.override_dirname
+        failures.append((name, error))
         if not is_sweep:
-            raise
-        failures.append(hydra_config.job.override_dirname)
-        print(f"Error in job {hydra_config.job.num} ({failures[-1]}): {error}", file=sys.stderr)
+            return None  # raised when Hydra is through, which would announce it in its own words
+        print(f"Error in job {hydra_config.job.num} ({name}): {error}", file=sys.stderr)
         raise _JobFailed from error
 
 

@@ -6,7 +6,7 @@ import sys
 from offshelf.config import COMMANDS, PLAIN, conf_dir
 
 ZSH = "autoload -Uz compinit bashcompinit; (( $+functions[compdef] )) || compinit; bashcompinit"
-"""Hydra's script for zsh is the one for bash, which needs zsh's emulation of bash's completion."""
+"""Hydra's scripts for zsh are those for bash, which need zsh's emulation of bash's completion."""
 
 
 def complete(arguments: list[str]) -> int:
@@ -21,8 +21,10 @@ def complete(arguments: list[str]) -> int:
             return 0
         # Hydra completes a line that holds the program and its overrides alone.
         os.environ["COMP_LINE"] = line.replace(f"{words[0]} {words[1]}", words[0], 1)
-    if arguments == ["install=zsh"]:
+    if arguments in (["install=zsh"], ["uninstall=zsh"]):
         print(ZSH)
+    if arguments in (["uninstall=bash"], ["uninstall=zsh"]):
+        print("complete -r offshelf 2> /dev/null")  # Hydra's leaves it where nothing was there before
     import hydra
 
     task = words[1] if len(words) > 1 and words[1] in COMMANDS else "classify"

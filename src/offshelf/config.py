@@ -1,5 +1,6 @@
 """Configs: where they are, what is wrong with one, and what they build. With cli.py the only importer of Hydra."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,7 +90,7 @@ def explain(error: BaseException) -> ConfigError:
 
     for cause in _causes(error):
         if isinstance(cause, OverrideParseException):
-            return ConfigError(f"'{cause.override}' is no override: expected group=option or key=value.")
+            return ConfigError(f"'{cause.override}' is no override: {_expected(str(cause.override))}")
         if isinstance(cause, MissingConfigException):
             if cause.options is None:
                 return ConfigError(f"There is no config '{cause.missing_cfg_file}' where configs are looked for.")
@@ -104,6 +105,16 @@ def explain(error: BaseException) -> ConfigError:
         if isinstance(cause, OffshelfError):
             return ConfigError(str(cause))
     return ConfigError(" ".join(str(error).split()))
+
+
+def _expected(override: str) -> str:
+    """The form of an override; where it is that of a value with odd characters, how to quote it."""
+    key, equals, value = override.partition("=")
+    if not equals or not re.fullmatch(r"[+~]{0,2}[\w.@/:-]+", key):
+        return "expected group=option or key=value."
+    # Backslashes are doubled before a quote alone.
+    quoted = re.sub(r'(\\*)("|\Z)', lambda found: 2 * found[1] + found[2].replace('"', r"\""), value)
+    return f"quote a value with such characters, once for Hydra and once for the shell: '{key}=\"{quoted}\"'"
 
 
 def build(config: DictConfig) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,16 +75,21 @@ def classify(
         networks = [key.network for request in requests for key in request.keys(extractor).values()]
         store.note_use(networks, Use(title, run.id, time.time(), config))
 
-        def score(found: Features, name: str) -> list[Score]:
-            scores = []
-            for layer_name, values in found.values.items():
-                scores.append(probe.score(layer_name, values, images))
-                if len(layers) > 1:
-                    record.layer(scores[-1], name, found.digest)
-            return scores
+        with ThreadPoolExecutor(1, "record") as recorder:  # one layer is written down while the next is fitted
+            written: list[Future[None]] = []
 
-        scores = score(features, backbone.name)
-        beside = [found for other in others for found in score(other, requests[1].backbone.name)]
+            def score(found: Features, name: str) -> list[Score]:
+                scores = []
+                for layer_name, values in found.values.items():
+                    scores.append(probe.score(layer_name, values, images))
+                    if len(layers) > 1:
+                        written.append(recorder.submit(record.layer, scores[-1], name, found.digest))
+                return scores
+
+            scores = score(features, backbone.name)
+            beside = [found for other in others for found in score(other, requests[1].backbone.name)]
+        for layer_run in written:
+            layer_run.result()
         chosen = choose(scores)
         record.end(scores, beside, chosen, features)
     console.print(score_table(scores, beside, chosen, title))

@@ -1,5 +1,6 @@
 """Specs: cheap, total in identity, clear when something is not there."""
 
+import logging
 import subprocess
 import sys
 import textwrap
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from torch import nn
 
 from offshelf.backbone import (
@@ -23,6 +25,7 @@ from offshelf.backbone import (
     select_layers,
 )
 from offshelf.backbone.checkpoint import load_tensors
+from offshelf.backbone.download import hugging_face_file
 from offshelf.backbone.head import heads
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.errors import BackboneError
@@ -230,6 +233,31 @@ def test_timm_loads_the_file_that_is_its_identity(tmp_path, monkeypatch):
     assert small.preprocessing().crop == 112
     assert small.load().features(images[..., ::2, ::2], ["blocks.3"], "auto")["blocks.3"].shape == (1, 192)
     assert digest(small.identity()) != digest(spec.identity())
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (LocalEntryNotFoundError("no connection"), ["model.safetensors"]),
+        (EntryNotFoundError("404"), ["model.safetensors", "pytorch_model.bin"]),
+    ],
+)
+def test_weights_that_cannot_be_downloaded(error, asked, monkeypatch, caplog):
+    """One sentence, without the hub's lines on its tries; an older file is asked for where a newer one is missing."""
+    seen = []
+
+    def download(repository, file):
+        seen.append(file)
+        logging.getLogger("huggingface_hub.utils._http").warning("'%s' thrown while requesting HEAD", error)
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+
+    with pytest.raises(BackboneError, match=r"model\.safetensors of owner/model\. Connect once"):
+        hugging_face_file("owner/model", None, "model")
+    assert seen == asked
+    assert not caplog.records
 
 
 def test_published_weights_may_see_larger_images():

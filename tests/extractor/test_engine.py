@@ -80,13 +80,19 @@ def test_compile(precision):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["openvino", "eager"])
-def test_bfloat16_is_close_and_another_feature(name):
-    """On ResNet-50 within 3e-2; the key says precision and engine."""
-    shipped = backbone("resnet50", "backbone.weights=null")
-    images = [ImageArray(image) for image in photographs(224, 2)]
-    request = Request(shipped, ("layer3", "avgpool"), "auto", center().views)
-    low = Extractor(engine=name, device="cpu", precision="bfloat16", batch_size=2)
+@pytest.mark.parametrize(
+    ("engine", "shipped", "layers"),
+    [
+        ("openvino", backbone("resnet50", "backbone.weights=null"), ("layer3", "avgpool")),
+        ("eager", backbone("resnet50", "backbone.weights=null"), ("layer3", "avgpool")),
+        ("openvino", backbone("efficientnet_lite0"), ("blocks.5", "pre_logits")),
+    ],
+)
+def test_bfloat16_is_close_and_another_feature(engine, shipped, layers):
+    """Within 3e-2, also on a network of depthwise convolutions; the key says precision and engine."""
+    images = [ImageArray(image) for image in photographs(400, 4)]
+    request = Request(shipped, layers, "auto", center().views)
+    low = Extractor(engine=engine, device="cpu", precision="bfloat16", batch_size=2)
     plain, lower = (
         ensure(MemoryStore(), extractor, images, request)
         for extractor in (Extractor(engine="eager", device="cpu", batch_size=2), low)

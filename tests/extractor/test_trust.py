@@ -63,6 +63,27 @@ def test_eight_processes_at_once_share_the_work(tmp_path):
     assert not seen["left"]
 
 
+@pytest.mark.slow
+def test_torchrun_shares_the_work(tmp_path):
+    """Two processes of a gloo group: each image is decoded once, by one of them; the bits are those of one alone."""
+    script = Path(__file__).with_name("together.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+
+    assert sum(seen["decodes"]) == 320
+    assert min(seen["decodes"]) > 0
+    assert seen["equal"]
+    assert seen["sound"]
+
+
 def folder_of(tmp_path, count):
     """A folder of distinct PNGs."""
     random = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,6 +153,19 @@ def test_error_bars():
     assert 0 <= low < 0.75 < high <= 1
     assert f"0.7500 ± {(high - low) / 2:.4f}" in console.export_text(clear=False)
     assert "95% interval" in console.export_text()
+
+
+def test_several_folds_fit_in_80_columns():
+    """A line a layer, whatever each fold chose: the smallest and the largest value."""
+    (fit,) = score(gap=1e-4).fits
+    folds = tuple(replace(fit, value=value) for value in (0.2, 2.0, 0.2, 2.0))
+    many = Score("pre_logits", 1280, "accuracy", folds, tuple(map(outcome, (3, 2, 3, 4))), 14.2, Bootstrap(100))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(score_table([many], [], many, "t"))
+    (row,) = (line for line in console.export_text().splitlines() if "pre_logits" in line)
+
+    assert "0.2–2 " in row
+    assert row.rstrip().endswith("14.2")
 
 
 def test_files(tmp_path):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
@@ -35,6 +36,8 @@ def test_everything_logged_is_found(tmp_path):
         )
         run.log_table({"class": ["a", "b"], "accuracy": [1.0, None]}, "per_class.json")
         run.log_figure(Figure(), "confusion.png")
+        (tmp_path / "curve.csv").write_text("C,mean\n")
+        run.log_file(tmp_path / "curve.csv")
         run.log_text("seed: 0\n", "config.yaml")
         run.log_dataset("digits", "d" * 64, "all", {"images": 3})
     found = runs(tmp_path)["a run"]
@@ -47,7 +50,7 @@ def test_everything_logged_is_found(tmp_path):
     assert len(found.data.metrics) == 252
     assert found.data.tags["feature_digest"] == "abc"
     assert found.data.tags["version.torch"]
-    assert artifacts == {"per_class.json", "confusion.png", "config.yaml"}
+    assert artifacts == {"per_class.json", "confusion.png", "curve.csv", "config.yaml"}
     assert found.inputs.dataset_inputs[0].dataset.name == "digits"
     assert (tmp_path / "artifacts/offshelf" / found.info.run_id / "artifacts/config.yaml").is_file()
 
@@ -127,6 +130,7 @@ def test_no_tracking_takes_the_same_calls():
         child.log(metrics={"a": 1})
         child.log_table({"a": [1]}, "a.json")
         child.log_figure(Figure(), "a.png")
+        child.log_file(Path("a.csv"))
         child.log_text("a", "a.txt")
         child.log_dataset("a", "b", "all", {})
 

@@ -1,5 +1,8 @@
 """Published weights: from the local cache, or downloaded on first use."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlparse
@@ -42,12 +45,34 @@ def hugging_face_file(repository: str, file: str | None, name: str) -> Path:
         if isinstance(cached, str):
             return Path(cached)
     problem: Exception | None = None
-    for candidate in names:
-        try:
-            return Path(huggingface_hub.hf_hub_download(repository, candidate))
-        except Exception as error:  # the hub's errors share no base class: network, HTTP, cache, missing entry
-            problem = problem or error
+    with _unheard():
+        for candidate in names:
+            try:
+                return Path(huggingface_hub.hf_hub_download(repository, candidate))
+            except Exception as error:  # the hub's errors share no base class: network, HTTP, cache, missing entry
+                problem = problem or error
+                if not _is_missing(error):
+                    break
     raise _unavailable(name, f"{names[0]} of {repository}", "the Hugging Face cache") from problem
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether the repository was reached and has no such file."""
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    return isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError)
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Without the hub's lines on each of its tries; what fails in the end raises."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _safe_first(file: str) -> list[str]:

@@ -18,6 +18,7 @@ from torch import nn
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.errors import BackboneError
 from offshelf.extractor.plan import Plan
+from offshelf.extractor.rounding import round_convolutions
 
 if TYPE_CHECKING:
     from offshelf.extractor.extractor import Request
@@ -139,8 +140,11 @@ def _openvino(recorded: "torch.export.ExportedProgram", plan: Plan, layers: tupl
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
+    model = openvino.convert_model(recorded)
+    if plan.precision == "bfloat16":
+        round_convolutions(model)
     compiled = openvino.Core().compile_model(
-        openvino.convert_model(recorded),
+        model,
         "CPU",
         {
             "INFERENCE_PRECISION_HINT": "bf16" if plan.precision == "bfloat16" else "f32",

@@ -55,7 +55,8 @@ class Extractor:
         """The identity of one layer's features through one view."""
         network: dict[str, Any] = {"backbone": backbone.identity(), "precision": self.precision}
         if self.precision != "float32":
-            network["engine"] = self.plan().engine
+            engine = self.plan().engine
+            network["engine"] = "openvino, filters rounded by sums" if engine == "openvino" else engine
         name = f"{backbone.name} {self.precision}"
         return FeatureKey(digest(network), backbone.module_of(layer), pooling, view, name)
 

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from offshelf.errors import StoreError
+from offshelf.errors import ConfigError, StoreError
+from offshelf.spelling import did_you_mean
 from offshelf.store.claim import FOLDER as CLAIMS
 from offshelf.store.claim import is_claimed
 from offshelf.store.inventory import RUNS, Holding, holdings
@@ -43,15 +44,19 @@ def prunable(root: Path, backbone: str = "", unused_days: float | None = None) -
 
     Args:
         root: The store.
-        backbone: Part of the backbone's name and precision, or the start of the network's digest; empty: all.
+        backbone: Part of the backbone's name and precision in any case, or the start of the network's digest; empty:
+            all.
         unused_days: Only what was neither written nor used for so long.
+
+    Raises:
+        ConfigError: nothing is of that backbone.
     """
-    matching = [
-        holding
-        for holding in holdings(root)
-        if backbone in holding.backbone or (backbone and holding.folder.name.startswith(backbone))
-        if unused_days is None or time.time() - holding.touched >= unused_days * 86400
-    ]
+    word, held = backbone.lower(), holdings(root)
+    named = [each for each in held if word in each.backbone.lower() or each.folder.name.startswith(word)]
+    if word and not named:
+        names = list(dict.fromkeys(each.backbone.split()[0] for each in held))
+        raise ConfigError(f"The store holds no features of a backbone '{backbone}'{did_you_mean(word, names)}")
+    matching = [each for each in named if unused_days is None or time.time() - each.touched >= unused_days * 86400]
     busy = [holding for holding in matching if is_claimed(holding.folder)]
     return [holding for holding in matching if holding not in busy], busy
 

@@ -87,6 +87,10 @@ class MLflowRun:
         quick = {"dpi": 80, "pil_kwargs": {"compress_level": 1}}  # drawn for every run: speed before size
         self.client.log_figure(self.id, figure, file, save_kwargs=quick)
 
+    def log_file(self, path: Path) -> None:
+        """See Run."""
+        self.client.log_artifact(self.id, str(path))
+
     def log_text(self, text: str, file: str) -> None:
         """See Run."""
         self.client.log_text(self.id, text, file)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.tracking.tracker import Run
@@ -39,6 +40,9 @@ class NullRun:
         """Nothing."""
 
     def log_figure(self, figure: "Figure", file: str) -> None:
+        """Nothing."""
+
+    def log_file(self, path: Path) -> None:
         """Nothing."""
 
     def log_text(self, text: str, file: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ class Run(Protocol):
 
     def log_figure(self, figure: "Figure", file: str) -> None:
         """A matplotlib figure as the artifact `file` (a .png)."""
+
+    def log_file(self, path: Path) -> None:
+        """A file as an artifact of the same name."""
 
     def log_text(self, text: str, file: str) -> None:
         """A text artifact: YAML, CSV, Markdown."""
