@@ -16,6 +16,15 @@ from offshelf.dataset.manifest import Csv
 from offshelf.dataset.mit67 import Mit67
 from offshelf.dataset.official import About, Described
 from offshelf.dataset.pets import Pets
+from offshelf.dataset.retrieval import (
+    Picture,
+    RetrievalDataset,
+    RetrievalSet,
+    Truth,
+    as_retrieval,
+    require_labels,
+    require_retrieval,
+)
 from offshelf.dataset.stanford_cars import StanfordCars
 from offshelf.dataset.sun397 import Sun397
 from offshelf.dataset.uiuc_attributes import UiucAttributes
@@ -44,10 +53,17 @@ __all__ = [
     "LeftOut",
     "Mit67",
     "Pets",
+    "Picture",
+    "RetrievalDataset",
+    "RetrievalSet",
     "Sample",
     "StanfordCars",
     "Sun397",
+    "Truth",
     "UiucAttributes",
     "Voc2007",
+    "as_retrieval",
     "check_images",
+    "require_labels",
+    "require_retrieval",
 ]
