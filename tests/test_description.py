@@ -66,6 +66,33 @@ def test_folds(tmp_path, capsys):
     assert cells["test, a class"] == "6 over all folds"
 
 
+def test_retrieval(tmp_path, capsys):
+    """References, queries, and what each should find."""
+    write("paris6k", tmp_path / "paris6k")
+    describe("dataset=paris6k", "dataset.count_corrupt=true", f"dataset.root={tmp_path}", "dataset.verify=false")
+    cells, lines = rows(capsys)
+
+    assert cells["name"] == "paris6k"
+    assert (cells["references"], cells["queries"]) == ("4", "2")
+    assert cells["relevant a query"] == "3.50, 3 to 4"
+    assert cells["relevant, but missing"] == "2 in all, counted as never found"
+    assert "ignored a query" not in cells
+    assert cells["metric"] == "mAP"
+    assert "Every image can be read: 6" in lines  # two queries are parts of images
+
+
+def test_retrieval_protocols(tmp_path, capsys):
+    """A row for each."""
+    write("roxford5k", tmp_path / "oxford5k")
+    describe("dataset=roxford5k", f"dataset.root={tmp_path}", "dataset.verify=false")
+    cells, _ = rows(capsys)
+
+    assert cells["relevant a query, medium"] == "2.00, 1 to 3"
+    assert cells["ignored a query, easy"] == "2.00, 1 to 3"
+    assert cells["nothing to find, easy"] == "1 queries, not counted"
+    assert cells["metric"] == "medium/mAP"
+
+
 def test_checksums(tmp_path, capsys, monkeypatch):
     """Named where they were compared; a file that changed later is an error."""
     monkeypatch.setattr("offshelf.dataset.h3d.H3d.sizes", lambda self: None)

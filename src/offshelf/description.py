@@ -1,11 +1,11 @@
 """`offshelf dataset`: what a data set is, and whether the copy at hand is whole."""
 
-from offshelf.dataset import Dataset, Described, check_images
-from offshelf.report import about_table, size_table
+from offshelf.dataset import Dataset, Described, RetrievalDataset, RetrievalSet, check_images
+from offshelf.report import about_table, retrieval_table, size_table
 from offshelf.terminal import terminal
 
 
-def describe(*, dataset: Dataset, read_images: bool) -> None:
+def describe(*, dataset: Dataset | RetrievalDataset, read_images: bool) -> None:
     """Print a summary and verify the copy, which is downloaded where it can be.
 
     Args:
@@ -20,11 +20,11 @@ def describe(*, dataset: Dataset, read_images: bool) -> None:
     if isinstance(dataset, Described):
         console.print(about_table(dataset.about, dataset.folder))
     images = dataset.load()
-    console.print(size_table(images))
+    console.print(retrieval_table(images) if isinstance(images, RetrievalSet) else size_table(images))
     if isinstance(dataset, Described):
         verified = ", ".join(dataset.check_files())
         nothing = "No checksum was compared: no published file is here, or dataset.verify=false"
         console.print(f"Checksums verified: {verified}" if verified else nothing, highlight=False, soft_wrap=True)
     if read_images:
         check_images(images.pictures)
-        console.print(f"Every image can be read: {len(images.samples):,}", highlight=False, soft_wrap=True)
+        console.print(f"Every image can be read: {len(images.pictures):,}", highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from typing import Any
 from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, layer_table, select_layers
 from offshelf.classifier import Classifier
-from offshelf.dataset import Dataset, ImageSet, check_images
+from offshelf.dataset import Dataset, ImageSet, check_images, require_labels
 from offshelf.evaluate import Probe, Score
 from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
 from offshelf.metric import Bootstrap
@@ -55,7 +55,7 @@ def classify(
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     requests = _requests(backbone, layers, pooling, augmentation, baseline)
     probe = Probe(postprocess, classifier, bootstrap)
-    images = dataset.load()
+    images = require_labels(dataset.load())
     images.require_training()
     images, left_out, _ = screen(images, on_error, _check)
 
@@ -163,7 +163,7 @@ def gather(
         _check(usable)
         return ensure(store, extractor, usable.pictures, request)
 
-    images, _, features = screen(dataset.load(), on_error, work)
+    images, _, features = screen(require_labels(dataset.load()), on_error, work)
     return images, features
 
 

@@ -28,8 +28,9 @@ def write(name, folder):
     """Write a set's official files to a folder that is made."""
     import miniature_modern
     import miniature_paper
+    import miniature_retrieval
 
-    assert {miniature_modern, miniature_paper}  # they register their writers
+    assert {miniature_modern, miniature_paper, miniature_retrieval}  # they register their writers
     Path(folder).mkdir(parents=True, exist_ok=True)
     WRITERS[name](Path(folder))
 

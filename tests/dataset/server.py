@@ -1,10 +1,12 @@
-"""A web server on this machine, for files that data sets are made of; it can break off and answer like a dead site."""
+"""Servers on this machine, for files that data sets are made of; they can break off and answer like a dead site."""
 
 import re
+import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
 
@@ -28,12 +30,25 @@ class Site:
 def serve(folder):
     """A Site that answers for as long as the context is open."""
     site = Site(Path(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(site))
-    site.url = f"http://127.0.0.1:{server.server_port}"
+    with _running(ThreadingHTTPServer(("127.0.0.1", 0), _handler(site)), site, "http"):
+        yield site
+
+
+@contextmanager
+def serve_ftp(folder):
+    """The same, by the oldest of protocols."""
+    site = Site(Path(folder))
+    with _running(ThreadingTCPServer(("127.0.0.1", 0), _ftp_handler(site)), site, "ftp"):
+        yield site
+
+
+@contextmanager
+def _running(server, site, scheme):
+    site.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield site
+        yield
     finally:
         server.shutdown()
         thread.join()
@@ -67,5 +82,37 @@ def _handler(site):
 
         def log_message(self, *_):
             pass
+
+    return Handler
+
+
+def _ftp_handler(site):
+    answers = {"USER": "331 password?", "PASS": "230 in", "TYPE": "200 yes", "CWD": "250 there", "QUIT": "221 bye"}
+
+    class Handler(StreamRequestHandler):
+        def say(self, line):
+            self.wfile.write(f"{line}\r\n".encode())
+
+        def handle(self):
+            self.say("220 ready")
+            for line in self.rfile:
+                verb, _, argument = line.decode().strip().partition(" ")
+                if verb == "PASV":
+                    data = socket.create_server(("127.0.0.1", 0))
+                    port = data.getsockname()[1]
+                    self.say(f"227 passive (127,0,0,1,{port // 256},{port % 256})")
+                elif verb == "RETR":
+                    self.send(data, argument)
+                else:
+                    self.say(answers.get(verb, "502 no"))
+
+        def send(self, data, name):
+            site.asked.append((name, None))
+            path = site.folder / name
+            with data, data.accept()[0] as connection:
+                content = path.read_bytes()
+                self.say(f"150 opening ({len(content)} bytes)")
+                connection.sendall(content[: site.breaks.pop(0) if site.breaks else None])
+            self.say("226 done")
 
     return Handler

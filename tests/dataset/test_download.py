@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from server import serve
+from server import serve, serve_ftp
 
 from offshelf.dataset.archive import unpack
 from offshelf.dataset.download import Remote, check_file, fetch
@@ -98,6 +98,16 @@ def test_every_mirror_fails(site, tmp_path):
     wanted = remote(f"{site.url}/nothing", f"{site.url}/moved.html")
     with pytest.raises(DatasetError, match=r"/data/set\.tar: Connection refused; .*404 .*; .*web page"):
         fetch(wanted, tmp_path, mirrors=[DEAD])
+
+
+def test_ftp(tmp_path):
+    """Where old data sets still are; from the beginning where it broke off."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/set.tar").write_bytes(DATA)
+    with serve_ftp(tmp_path / "site") as site:
+        site.breaks = [100_000]
+        assert fetch(remote(f"{site.url}/pub/set.tar"), tmp_path).read_bytes() == DATA
+        assert [name for name, _ in site.asked] == ["set.tar", "set.tar"]
 
 
 def test_wrong_checksum(site, tmp_path):

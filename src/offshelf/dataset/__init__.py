@@ -10,15 +10,30 @@ from offshelf.dataset.flowers102 import Flowers102
 from offshelf.dataset.folder import Folder
 from offshelf.dataset.food101 import Food101
 from offshelf.dataset.h3d import H3d
+from offshelf.dataset.holidays import Holidays
 from offshelf.dataset.image import Image, ImageArray, ImageFile, check_images
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.manifest import Csv
 from offshelf.dataset.mit67 import Mit67
 from offshelf.dataset.official import About, Described
+from offshelf.dataset.oxford5k import Oxford5k
+from offshelf.dataset.paris6k import Paris6k
 from offshelf.dataset.pets import Pets
+from offshelf.dataset.retrieval import (
+    Picture,
+    RetrievalDataset,
+    RetrievalSet,
+    Truth,
+    as_retrieval,
+    require_labels,
+    require_retrieval,
+)
+from offshelf.dataset.revisited import ROxford5k, RParis6k
+from offshelf.dataset.sculptures6k import Sculptures6k
 from offshelf.dataset.stanford_cars import StanfordCars
 from offshelf.dataset.sun397 import Sun397
 from offshelf.dataset.uiuc_attributes import UiucAttributes
+from offshelf.dataset.ukbench import UkBench
 from offshelf.dataset.voc2007 import Voc2007
 
 __all__ = [
@@ -37,17 +52,31 @@ __all__ = [
     "Folder",
     "Food101",
     "H3d",
+    "Holidays",
     "Image",
     "ImageArray",
     "ImageFile",
     "ImageSet",
     "LeftOut",
     "Mit67",
+    "Oxford5k",
+    "Paris6k",
     "Pets",
+    "Picture",
+    "ROxford5k",
+    "RParis6k",
+    "RetrievalDataset",
+    "RetrievalSet",
     "Sample",
+    "Sculptures6k",
     "StanfordCars",
     "Sun397",
+    "Truth",
     "UiucAttributes",
+    "UkBench",
     "Voc2007",
+    "as_retrieval",
     "check_images",
+    "require_labels",
+    "require_retrieval",
 ]

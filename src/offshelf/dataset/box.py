@@ -21,6 +21,14 @@ def with_context(box: Box, factor: float) -> Box:
     return (x1 - across, y1 - down, x2 + across, y2 + down)
 
 
+def smallest_square(box: Box) -> Box:
+    """The smallest square that contains the box, about its centre; images cut off what lies outside of them."""
+    x1, y1, x2, y2 = box
+    half = max(x2 - x1, y2 - y1) / 2
+    across, down = (x1 + x2) / 2, (y1 + y2) / 2
+    return (across - half, down - half, across + half, down + half)
+
+
 def require_context(factor: float) -> None:
     """Raise ConfigError where a box would shrink."""
     if factor < 1:

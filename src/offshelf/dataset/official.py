@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from offshelf.dataset.archive import unpack
 from offshelf.dataset.download import Remote, check_file, fetch
 from offshelf.dataset.imageset import ImageSet
+from offshelf.dataset.retrieval import RetrievalSet
 from offshelf.errors import DatasetError
 
 
@@ -41,8 +42,8 @@ class Described(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Official(ABC):
-    """What published sets have in common. A tree that was placed by hand, without its archives, is taken as it is."""
+class Published(ABC):
+    """The files of a published set. A tree that was placed by hand, without its archives, is taken as it is."""
 
     root: str
     """The folder of all data sets, or the one that holds the official tree."""
@@ -61,28 +62,17 @@ class Official(ABC):
     def remotes(self) -> Sequence[Remote]:
         """The files it is made of."""
 
-    @abstractmethod
-    def read(self, folder: Path) -> ImageSet:
-        """The samples, from the official tree in `folder`."""
-
-    def sizes(self) -> tuple[int, int] | None:
-        """Official numbers of samples to train and to test on, in each fold; None where there are none."""
-        return None
+    @property
+    def own_folder(self) -> str:
+        """The name of its folder among those of all data sets; sets that share their images share it."""
+        return self.about.name
 
     @property
     def folder(self) -> Path:
         """Where the official tree is, or goes."""
         root = Path(self.root).expanduser().absolute()
         trees = [tree for remote in self.remotes() for tree in remote.holds]
-        return root if any((root / tree).exists() for tree in trees) else root / self.about.name
-
-    def load(self) -> ImageSet:
-        """See Dataset; downloads what is missing."""
-        self._obtain()
-        images = self.read(self.folder)
-        if self.verify:
-            self._count(images)
-        return images
+        return root if any((root / tree).exists() for tree in trees) else root / self.own_folder
 
     def check_files(self) -> Sequence[str]:
         """See Described; unlike `load`, this reads archives again that were unpacked before."""
@@ -109,11 +99,14 @@ class Official(ABC):
                 check_file(self.folder / remote.name, remote)
 
     def _is_ready(self, remote: Remote) -> bool:
-        """Whether it is there and, where its archive is there too, was unpacked to the end."""
+        """Whether it is there: as a file, unpacked to the end, or as a tree that was placed by hand."""
         file = self.folder / remote.name
         if not remote.holds:
             return file.is_file()
-        return _holds(self.folder, remote) and (_mark(file).is_file() or not file.is_file())
+        # Archives that unpack into one tree: once one of them is here, the tree alone says nothing of the others.
+        parts = [self.folder / other.name for other in self.remotes() if other.holds == remote.holds]
+        by_hand = not any(part.is_file() or _mark(part).is_file() for part in parts)
+        return _holds(self.folder, remote) and (_mark(file).is_file() or by_hand)
 
     def _obtain_one(self, remote: Remote) -> None:
         folder = self.folder
@@ -139,17 +132,53 @@ class Official(ABC):
             f"hand{tree}; it is described at {self.about.home}"
         )
 
-    def _count(self, images: ImageSet) -> None:
+    def _require_count(self, found: tuple[int, int], expected: tuple[int, int] | None, parts: str) -> None:
         """Tell half an unpacked archive from a whole one. Raises DatasetError."""
-        expected = self.sizes()
+        if self.verify and expected and found != expected:
+            raise DatasetError(
+                f"{self.about.name} in {self.folder} has {found[0]:,} + {found[1]:,} {parts} where {expected[0]:,} + "
+                f"{expected[1]:,} are official; remove the folder to have it downloaded anew, or go on with "
+                "dataset.verify=false."
+            )
+
+
+class Official(Published):
+    """A published set of labelled images."""
+
+    @abstractmethod
+    def read(self, folder: Path) -> ImageSet:
+        """The samples, from the official tree in `folder`."""
+
+    def sizes(self) -> tuple[int, int] | None:
+        """Official numbers of samples to train and to test on, in each fold; None where there are none."""
+        return None
+
+    def load(self) -> ImageSet:
+        """See Dataset; downloads what is missing."""
+        self._obtain()
+        images = self.read(self.folder)
         for fold in images.folds:
-            found = (len(fold.train), len(fold.test))
-            if expected and found != expected:
-                raise DatasetError(
-                    f"{self.about.name} in {self.folder} has {found[0]:,} + {found[1]:,} samples to train and to test "
-                    f"on where {expected[0]:,} + {expected[1]:,} are official; remove the folder to have it downloaded "
-                    "anew, or go on with dataset.verify=false."
-                )
+            self._require_count((len(fold.train), len(fold.test)), self.sizes(), "samples to train and to test on")
+        return images
+
+
+class OfficialRetrieval(Published):
+    """A published set of references and queries."""
+
+    @abstractmethod
+    def read(self, folder: Path) -> RetrievalSet:
+        """References, queries and truths, from the official tree in `folder`."""
+
+    @abstractmethod
+    def sizes(self) -> tuple[int, int] | None:
+        """Official numbers of references and queries; None where there are none."""
+
+    def load(self) -> RetrievalSet:
+        """See RetrievalDataset; downloads what is missing."""
+        self._obtain()
+        images = self.read(self.folder)
+        self._require_count((len(images.references), len(images.queries)), self.sizes(), "references and queries")
+        return images
 
 
 def _holds(folder: Path, remote: Remote) -> bool:

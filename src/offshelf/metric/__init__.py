@@ -1,7 +1,21 @@
-"""Metrics: pure functions of what a classifier said of test images, each variant under its own name; error bars."""
+"""Metrics: pure functions of what a classifier or a search said, each variant under its own name; error bars."""
 
 from offshelf.metric.bootstrap import Bootstrap, Difference, Interval
 from offshelf.metric.metric import METRICS, Metric, by_class, metrics_of
 from offshelf.metric.outcome import Outcome
+from offshelf.metric.retrieval import RETRIEVAL_METRICS, Ranks, Truth, positions
 
-__all__ = ["METRICS", "Bootstrap", "Difference", "Interval", "Metric", "Outcome", "by_class", "metrics_of"]
+__all__ = [
+    "METRICS",
+    "RETRIEVAL_METRICS",
+    "Bootstrap",
+    "Difference",
+    "Interval",
+    "Metric",
+    "Outcome",
+    "Ranks",
+    "Truth",
+    "by_class",
+    "metrics_of",
+    "positions",
+]

@@ -1,6 +1,6 @@
 """What a person sees of a run: tables in the terminal, plots, and files in the output folder."""
 
-from offshelf.report.dataset import about_table, size_table
+from offshelf.report.dataset import about_table, retrieval_table, size_table
 from offshelf.report.files import (
     csv_text,
     curve_table,
@@ -33,6 +33,7 @@ __all__ = [
     "per_class",
     "predictions",
     "read_predictions",
+    "retrieval_table",
     "score_table",
     "size_table",
     "write_run",

@@ -1,12 +1,13 @@
 """What a data set is, for the terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from rich import box
 from rich.table import Table
 
-from offshelf.dataset import About, ImageSet
+from offshelf.dataset import About, ImageSet, RetrievalSet, Truth
 
 NAMED = 5
 """Classes that are named; the others are counted."""
@@ -36,6 +37,28 @@ def size_table(images: ImageSet) -> Table:
         table.add_row(name, value)
     table.add_row("metric", images.metric)
     return table
+
+
+def retrieval_table(images: RetrievalSet) -> Table:
+    """References, queries, what these should find by protocol, the official metric."""
+    table = _table(None)
+    table.add_row("references", f"{len(images.references):,}")
+    table.add_row("queries", f"{len(images.queries):,}")
+    for protocol, truths in images.truths.items():
+        for name, value in _truth_rows(truths):
+            table.add_row(f"{name}, {protocol}" if protocol else name, value)
+    table.add_row("metric", images.metric)
+    return table
+
+
+def _truth_rows(truths: Sequence[Truth]) -> list[tuple[str, str]]:
+    """References by query; what is none is not listed."""
+    relevant, ignored = [truth.n_relevant for truth in truths], [len(truth.ignored) for truth in truths]
+    missing, nothing = sum(truth.missing for truth in truths), relevant.count(0)
+    rows = [("relevant a query", f"{np.mean(relevant):.2f}, {_span(relevant)}")]
+    rows += [("ignored a query", f"{np.mean(ignored):.2f}, {_span(ignored)}")] if any(ignored) else []
+    rows += [("relevant, but missing", f"{missing:,} in all, counted as never found")] if missing else []
+    return rows + ([("nothing to find", f"{nothing:,} queries, not counted")] if nothing else [])
 
 
 def _label_rows(images: ImageSet) -> list[tuple[str, str]]:

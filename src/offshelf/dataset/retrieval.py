@@ -1,0 +1,180 @@
+"""What every retrieval data set loads into: references to search, queries, and what each should find."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, TypeVar, overload
+
+import numpy as np
+
+from offshelf.dataset.image import Image
+from offshelf.dataset.imageset import ImageSet, LeftOut
+from offshelf.errors import DatasetError
+from offshelf.identity import digest
+from offshelf.metric.retrieval import Truth as Truth
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A reference or a query; `id` is unique among its kind and readable."""
+
+    id: str
+    image: Image
+
+
+@dataclass(frozen=True, eq=False)
+class RetrievalSet:
+    """A loaded data set. A query that is a reference too has that reference's image object.
+
+    Its own row is `ignored` where the protocol takes the query out of its ranking (Holidays), and `relevant` where it
+    counts (Oxford5k, UKBench).
+    """
+
+    name: str
+    references: Sequence[Picture]
+    queries: Sequence[Picture]
+    truths: Mapping[str, Sequence[Truth]]
+    """By protocol, "" where there is one alone: a truth for each query."""
+    metric: str = "mAP"
+    """The official metric, a name in `offshelf.metric.RETRIEVAL_METRICS`; after its protocol: `medium/mAP`."""
+
+    @cached_property
+    def pictures(self) -> list[Image]:
+        """Every image once: those of the references, then those of the queries that are no references."""
+        return list({id(one.image): one.image for one in (*self.references, *self.queries)}.values())
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of pixels and truths; paths do not count."""
+        return digest(
+            {
+                "references": [one.image.digest for one in self.references],
+                "queries": [one.image.digest for one in self.queries],
+                "truths": {protocol: _identify(truths) for protocol, truths in self.truths.items()},
+            }
+        )
+
+    def without(self, faults: Mapping[int, str]) -> "tuple[RetrievalSet, list[LeftOut]]":
+        """The set without these of its `pictures`, and what was left out and why.
+
+        A relevant reference that is left out still counts, as never found.
+
+        Raises:
+            DatasetError: no reference or no query is left.
+        """
+        why = {id(self.pictures[row]): reason for row, reason in faults.items()}
+        left_out = [
+            LeftOut(one.id, role, why[id(one.image)])
+            for role, several in (("reference", self.references), ("query", self.queries))
+            for one in several
+            if id(one.image) in why
+        ]
+        kept_N, kept_Q = (
+            np.array([id(one.image) not in why for one in several], bool) for several in (self.references, self.queries)
+        )
+        if not kept_N.any() or not kept_Q.any():
+            raise DatasetError(
+                f"Without the images that cannot be read no reference or no query is left in {self.name}."
+            )
+        rest = replace(
+            self,
+            references=_chosen(self.references, kept_N),
+            queries=_chosen(self.queries, kept_Q),
+            truths={
+                protocol: [without_rows(truth, kept_N) for truth in _chosen(truths, kept_Q)]
+                for protocol, truths in self.truths.items()
+            },
+        )
+        return rest, left_out
+
+
+class RetrievalDataset(Protocol):
+    """A retrieval data set's spec: cheap to make; `load` reads (or downloads) it."""
+
+    def load(self) -> RetrievalSet:
+        """Raises DatasetError when the data is missing or contradicts itself."""
+
+
+def without_rows(truth: Truth, kept_N: np.ndarray) -> Truth:
+    """A truth in the rows of the references that are kept: bool [N]. Relevant ones that are not become missing."""
+    row_N = kept_N.cumsum() - 1
+    relevant, ignored = (row_N[rows[kept_N[rows]]] for rows in (truth.relevant, truth.ignored))
+    return Truth(relevant, ignored, truth.n_relevant - len(relevant))
+
+
+def as_retrieval(images: ImageSet) -> RetrievalSet:
+    """A labelled set as a retrieval set: a class is an object, every image is a reference and a query.
+
+    Protocols: `with_query`, where the query's own row counts as found (UKBench's rule), and `leave_query_out`, where it
+    is taken out of the ranking (Holidays'); an image that is alone in its class has nothing to find there.
+
+    Raises:
+        DatasetError: images have several labels, or each is alone in its class.
+    """
+    if images.is_multilabel:
+        raise DatasetError(
+            f"{images.name} has several labels an image, so that it does not say which images show the same; retrieval "
+            "takes sets of one label an image, and retrieval sets."
+        )
+    pictures = [Picture(sample.id, sample.image) for sample in images.samples]
+    groups = [np.flatnonzero(images.targets == number) for number in range(len(images.classes))]
+    if all(len(rows) < 2 for rows in groups):
+        raise DatasetError(f"{images.name} has no class of two or more images, so that there is nothing to find.")
+    mine = [groups[target] for target in images.targets]
+    truths = {
+        "with_query": [Truth(rows, np.empty(0, np.int64)) for rows in mine],
+        "leave_query_out": _LeaveOut(mine),
+    }
+    return RetrievalSet(images.name, pictures, pictures, truths, "leave_query_out/mAP")
+
+
+def require_retrieval(images: ImageSet | RetrievalSet) -> RetrievalSet:
+    """A retrieval set as it is, a set of single labels as one. Raises DatasetError for several labels."""
+    return images if isinstance(images, RetrievalSet) else as_retrieval(images)
+
+
+def require_labels(images: ImageSet | RetrievalSet) -> ImageSet:
+    """A labelled set as it is. Raises DatasetError for a retrieval set."""
+    if isinstance(images, RetrievalSet):
+        raise DatasetError(
+            f"{images.name} is a retrieval set: it has queries and references instead of labels. "
+            "Score it with: offshelf retrieve"
+        )
+    return images
+
+
+class _LeaveOut(Sequence[Truth]):
+    """A truth for each image: the others of its group. Made when asked for: together they are as large as N x group."""
+
+    def __init__(self, groups: Sequence[np.ndarray]) -> None:
+        self._groups = groups
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    @overload
+    def __getitem__(self, row: int) -> Truth: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Truth]: ...
+    def __getitem__(self, row: int | slice) -> Truth | list[Truth]:
+        if isinstance(row, slice):
+            return [self[one] for one in range(*row.indices(len(self)))]
+        own = range(len(self))[row]
+        group = self._groups[own]
+        return Truth(group[group != own], np.array([own]))
+
+
+def _identify(truths: Sequence[Truth]) -> str:
+    """SHA-256, in hex."""
+    state = hashlib.sha256()
+    for truth in truths:
+        for rows in ([len(truth.relevant), len(truth.ignored), truth.missing], truth.relevant, truth.ignored):
+            state.update(np.asarray(rows, np.dtype("<i8")).tobytes())
+    return state.hexdigest()
+
+
+def _chosen(several: Sequence[T], kept: np.ndarray) -> list[T]:
+    return [one for one, is_kept in zip(several, kept, strict=True) if is_kept]
