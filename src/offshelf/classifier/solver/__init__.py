@@ -1,6 +1,7 @@
 """Linear SVMs to a certified optimum: many problems at once, by the method that suits their shape."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -10,6 +11,8 @@ GRAM_ROWS = 20_000
 """Most training rows for which the Gram matrix is held: 1.6 GB in float32, for pairs of classes 3.2 GB in float64."""
 FLAT = {True: 2, False: 16}
 """With more rows a dimension, the primal solver is the better one; sooner where it is about rounding error."""
+SERIAL = 2000
+"""Up to so many rows the products are so small that BLAS loses more by waking its threads than it wins."""
 FEW, MANY = 4, 1500
 """So few problems on so many rows do not pay for a Gram matrix of all rows: that of the rows that matter is enough."""
 
@@ -27,6 +30,15 @@ def solve(  # noqa: PLR0913
     Yields:
         Which tasks, and their solution at one C.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas") if len(rows_RD) <= SERIAL else nullcontext():
+        yield from _solve(rows_RD, problems, Cs, tol, device, pairs)
+
+
+def _solve(  # noqa: PLR0913
+    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str, pairs: bool
+) -> Iterator[tuple[slice, Solution]]:
     rows, dims = rows_RD.shape
     on_gpu = _is_gpu(device, rows)
     if pairs and rows <= GRAM_ROWS and not on_gpu:
