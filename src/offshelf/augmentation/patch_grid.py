@@ -35,7 +35,9 @@ class PatchGrid:
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(f"augmentation.{name} is a whole number from 1 on; got {value}.")
         if isinstance(self.overlap, bool) or not isinstance(self.overlap, int | float) or not 0 <= self.overlap < 1:
-            raise ConfigError(f"augmentation.overlap is a share of a patch's side, from 0 to below 1; got {self.overlap}.")
+            raise ConfigError(
+                f"augmentation.overlap is a share of a patch's side, from 0 to below 1; got {self.overlap}."
+            )
         if self.fill not in FILLS:
             raise ConfigError(f"augmentation.fill cannot be '{self.fill}'{did_you_mean(self.fill, FILLS)}")
 

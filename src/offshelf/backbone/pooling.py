@@ -88,9 +88,7 @@ def _rmac(maps: "torch.Tensor") -> "torch.Tensor":
     for level in range(1, RMAC_LEVELS + 1):
         side = max(1, 2 * size // (level + 1))
         starts = [number * (size - side) // max(1, level - 1) for number in range(level)]
-        regions += [
-            maps[..., top : top + side, left : left + side].amax((2, 3)) for top in starts for left in starts
-        ]
+        regions += [maps[..., top : top + side, left : left + side].amax((2, 3)) for top in starts for left in starts]
     total: torch.Tensor = sum(normalize(region, dim=1) for region in regions)  # type: ignore[assignment]
     return total
 
