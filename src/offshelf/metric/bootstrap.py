@@ -69,6 +69,19 @@ class Bootstrap:
         tail = min(np.mean(draws <= 0), np.mean(draws >= 0))
         return Difference(float(values[1] - values[0]), interval, float(min(1.0, max(2 * tail, 1 / len(draws)))))
 
+    def mean_intervals(self, values_MK: np.ndarray) -> list[Interval | None]:
+        """Of K means over M items (queries, say), NaN left out; None without replicates, or where all are NaN.
+
+        The draws are those of M test images in one fold.
+        """
+        if not self.replicates:
+            return [None] * values_MK.shape[1]
+        draws_BM = _weights(len(values_MK), self.replicates, self.seed).T.astype(np.float64)
+        is_known = ~np.isnan(values_MK)
+        sums, counts = draws_BM @ np.where(is_known, values_MK, 0), draws_BM @ is_known
+        means_BK = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+        return [self._percentiles(draws) for draws in means_BK.T]
+
     def _draws(self, metric: str, outcomes: Sequence[Outcome]) -> np.ndarray:
         """The metric on every draw: float64 [replicates]."""
         by_fold = [

@@ -119,7 +119,7 @@ class _Queries:
 
     @property
     def count(self) -> int:
-        """q."""
+        """How many."""
         return len(self.vectors) // self.width
 
     @property
