@@ -8,9 +8,8 @@ from typing import Any
 
 from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, select_layers
-from offshelf.dataset import check_images
-from offshelf.dataset.retrieval import Picture, RetrievalDataset, RetrievalSet, require_retrieval
-from offshelf.errors import BadImagesError
+from offshelf.dataset import Picture, RetrievalDataset, RetrievalSet, check_images, require_retrieval
+from offshelf.errors import BadImagesError, ConfigError
 from offshelf.extractor import Cost, Extractor, Features, Request, ensure
 from offshelf.identity import digest
 from offshelf.metric import Bootstrap
@@ -52,7 +51,14 @@ def retrieve(
 
     Returns:
         The data set's official metric.
+
+    Raises:
+        ConfigError: `query_augmentation=` is the name of an augmentation.
     """
+    if isinstance(query_augmentation, str):
+        raise ConfigError(
+            f"query_augmentation is an augmentation, not a word: augmentation@query_augmentation={query_augmentation}"
+        )
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     parts = Parts(
         Request(backbone, layers, pooling, augmentation.views),
