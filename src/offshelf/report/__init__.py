@@ -13,7 +13,7 @@ from offshelf.report.files import (
 )
 from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
-from offshelf.report.retrieval import layer_scores, protocol_scores, query_table
+from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table
 from offshelf.report.sheet import Sheet, write_sheet
 from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
 
@@ -34,6 +34,7 @@ __all__ = [
     "left_out_line",
     "open_grids",
     "paired",
+    "paired_queries",
     "per_class",
     "precision_recall_figure",
     "predictions",

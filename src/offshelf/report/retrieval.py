@@ -1,5 +1,7 @@
 """What a retrieval found, as tables."""
 
+import csv
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +19,21 @@ def query_table(score: RetrievalScore, ids: Sequence[str]) -> dict[str, list[Any
     for name, numbers in score.by_query.items():
         columns[of_one(name)] = [None if np.isnan(number) else float(number) for number in numbers]
     return columns
+
+
+def paired_queries(first: str, second: str, metric: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """A metric of the same queries from two tables, float64 [Q] each, NaN where it is not defined.
+
+    None where the queries are others, or a table has not the metric.
+    """
+    one, other = (
+        {line["query"]: line.get(of_one(metric)) for line in csv.DictReader(io.StringIO(text))}
+        for text in (first, second)
+    )
+    if not one or one.keys() != other.keys() or None in (*one.values(), *other.values()):
+        return None
+    mine, theirs = (np.array([float(table[query] or "nan") for query in one]) for table in (one, other))
+    return mine, theirs
 
 
 def of_one(name: str) -> str:
