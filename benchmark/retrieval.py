@@ -14,7 +14,7 @@ from offshelf.metric import Bootstrap
 from offshelf.metric.retrieval import Ranks, Truth
 from offshelf.rank import RetrievalScore
 from offshelf.retrieval import search
-from offshelf.retrieval.arrays import OnCpu
+from offshelf.retrieval.arrays import InTorch, OnCpu
 
 MIB = 2**20
 BLOCK = 4096
@@ -115,6 +115,24 @@ def flat(options: argparse.Namespace) -> None:
     table(header, [[f"{options.vectors:,}", *cells]])
 
 
+def arrays(options: argparse.Namespace) -> None:
+    """NumPy, a thread a block, against PyTorch, all threads on each block, on the CPU."""
+    random = np.random.default_rng(0)
+    references = random.standard_normal((4000, 30, 500), np.float32)
+    queries = random.standard_normal((55, 14, 500), np.float32)
+    in_torch = InTorch("cpu")
+    in_torch.block = OnCpu.block
+    kinds = {"NumPy": OnCpu(), "PyTorch": in_torch}
+    works = {
+        name: lambda kind=kind: sum(len(part) for part in search.rows(references, queries, "l2", kind))
+        for name, kind in kinds.items()
+    }
+    interleaved(works, 1)
+    times = interleaved(works, options.rounds)
+    ratio = times["PyTorch"] / times["NumPy"]
+    table(["NumPy, s", "PyTorch, s", "ratio"], [[*(f"{times[name]:.2f}" for name in kinds), f"{ratio:.2f}"]])
+
+
 def evaluation(options: argparse.Namespace) -> None:
     """Every metric of three protocols, with bootstrap intervals, from the ranks of 10,000 queries."""
     random = np.random.default_rng(0)
@@ -143,7 +161,7 @@ def evaluation(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """One measurement, or all."""
-    works = {"spatial": spatial, "flat": flat, "evaluation": evaluation}
+    works = {"spatial": spatial, "flat": flat, "evaluation": evaluation, "arrays": arrays}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("works", nargs="*", help=", ".join(works))
     parser.add_argument("--rounds", type=int, default=3)

@@ -89,6 +89,12 @@ def test_half_precision_halves_the_footprint():
     assert (halves != all_rows(SpatialSearch(device="cpu"))).any()
 
 
+def test_numbers_too_large_for_half_precision():
+    """Not a search of infinities."""
+    with pytest.raises(ConfigError, match="holds numbers up to 65,504"):
+        all_rows(SpatialSearch(storage="float16", device="cpu"), -1e5 * np.ones((2, 1, 2), np.float32))
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [

@@ -109,6 +109,27 @@ def test_a_mapped_file_of_float16(arrays, tmp_path):
     assert -found == pytest.approx(spatial(half, queries, "l2"), abs=2e-5)
 
 
+class Watched(OnCpu):
+    """Notes the bytes of what is put on the device."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def put(self, values):
+        self.sizes.append(4 * values.size)
+        return super().put(values)
+
+
+@pytest.mark.parametrize(("queries", "dims"), [(1, 8), (1, 4096), (300, 8)])
+def test_blocks_are_small_whatever_is_searched(queries, dims):
+    """A single query, long vectors, many queries: no block of references is larger than it may be."""
+    arrays = Watched()
+    references = np.broadcast_to(np.float32(1), (200_000 if dims == 8 else 1000, 1, dims))
+    search.nearest(references, np.zeros((queries, 1, dims), np.float32), 3, "l2", arrays)
+
+    assert max(arrays.sizes) <= OnCpu.block
+
+
 def test_zeros_have_no_direction():
     """Cosine 0 to everything, themselves too; no warning."""
     values = np.zeros((2, 1, 3), np.float32)

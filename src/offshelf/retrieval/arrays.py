@@ -16,7 +16,7 @@ class Arrays(Protocol):
     """Where the search computes. Its arrays are NumPy's or PyTorch's, float32."""
 
     block: int
-    """Bytes of a block of products."""
+    """Bytes of a block of references, and of products."""
 
     def put(self, values: np.ndarray) -> Any:
         """Values of any float type."""
@@ -97,8 +97,7 @@ class InTorch:
 def arrays_on(device: str) -> Arrays:
     """NumPy for `cpu`, PyTorch for `cuda`, for `auto` the GPU where there is one. Raises ConfigError.
 
-    On two cores NumPy took half of PyTorch's time for the same blocks (benchmark/retrieval.py), and needs no import of
-    seconds.
+    On two cores NumPy took a quarter of PyTorch's time (`benchmark/retrieval.py arrays`), and no seconds of import.
     """
     from offshelf.extractor.plan import has_cuda
 

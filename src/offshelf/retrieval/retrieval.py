@@ -18,7 +18,11 @@ class Retrieval(Protocol):
     """A frozen spec of a search."""
 
     def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> Iterator[np.ndarray]:
-        """Of consecutive queries, V views each, to all references, P views each: float32 [q, N]; nearer is larger."""
+        """Of consecutive queries, V views each, to all references, P views each: float32 [q, N]; nearer is larger.
+
+        Raises:
+            ConfigError: there is no such device here, or the features do not fit the storage.
+        """
 
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
         """Numbers, and bytes, that are kept of a reference of so many views."""
@@ -69,7 +73,7 @@ class Nearest:
             references = augmented(references, self.database_augmentation, self.alpha, arrays)
         if self.query_expansion:
             queries = expanded(queries, references, self.query_expansion, self.alpha, arrays)
-        return rows(references.astype(self.storage, copy=False), queries, self.distance, arrays)
+        return rows(_stored(references, self.storage), queries, self.distance, arrays)
 
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
         """See Retrieval."""
@@ -99,7 +103,7 @@ class SpatialSearch:
         from offshelf.retrieval.arrays import arrays_on
         from offshelf.retrieval.search import rows
 
-        return rows(references_NPD.astype(self.storage, copy=False), queries_QVD, self.distance, arrays_on(self.device))
+        return rows(_stored(references_NPD, self.storage), queries_QVD, self.distance, arrays_on(self.device))
 
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
         """See Retrieval."""
@@ -109,6 +113,17 @@ class SpatialSearch:
 def _one_view(values_NVD: np.ndarray) -> np.ndarray:
     """[N, 1, D]."""
     return values_NVD if values_NVD.shape[1] == 1 else values_NVD.mean(axis=1, keepdims=True, dtype=np.float32)
+
+
+def _stored(values: np.ndarray, storage: str) -> np.ndarray:
+    """As they are kept. Raises ConfigError: they are too large for it."""
+    largest = np.finfo(storage).max
+    if np.finfo(values.dtype).max > largest and max(values.max(), -values.min()) > largest:
+        raise ConfigError(
+            f"retrieval.storage={storage} holds numbers up to {largest:,.0f}, and there are larger ones among these "
+            "features: use float32, or postprocess=l2."
+        )
+    return values.astype(storage, copy=False)
 
 
 def _check(spec: Any) -> None:

@@ -1,7 +1,8 @@
 """Exact search: distances of sets of vectors by matrix products, block by block over references of any number.
 
-The references may be a memory-mapped array, of float16 too. Beside them the search holds a pass of rows, the queries,
-and a block of products a thread: `ROWS` + `VECTORS` + a few MiB.
+The references may be a memory-mapped array, of float16 too. Beside them the search holds, however many there are, less
+than a GiB: the rows of two passes, one of them its reader's, the queries of a pass three times while they are prepared,
+and a few blocks a thread.
 
 Axes: N references of P vectors, Q queries of V vectors, D dimensions; n references of a block, q queries of a block.
 """
@@ -18,9 +19,9 @@ from threadpoolctl import threadpool_limits
 from offshelf.retrieval.arrays import MIB, Arrays, OnCpu
 from offshelf.retrieval.best import Best
 
-ROWS = 512 * MIB
+ROWS = 256 * MIB
 """Bytes of the rows of distances of one pass over the references."""
-VECTORS = 256 * MIB
+VECTORS = 128 * MIB
 """Bytes of the vectors of the queries of one pass."""
 WIDEST = 1024
 """Vectors of queries in a product on the CPU."""
@@ -34,17 +35,18 @@ def rows(references_NPD: np.ndarray, queries_QVD: np.ndarray, distance: str, arr
     """
     count = max(1, min(ROWS // (4 * len(references_NPD)), VECTORS // (4 * queries_QVD[0].size)))
     for start in range(0, len(queries_QVD), count):
-        yield -_pass(references_NPD, _Queries.of(queries_QVD[start : start + count], distance, arrays))
+        yield _pass(references_NPD, _Queries.of(queries_QVD[start : start + count], distance, arrays))
 
 
 def _pass(references_NPD: np.ndarray, queries: "_Queries") -> np.ndarray:
-    """Distances of some queries to all references, float32 [q, N]."""
+    """Similarities of some queries to all references, float32 [q, N]."""
     found_qN = np.empty((queries.count, len(references_NPD)), np.float32)
 
     def fill(first: int, block_nPD: Any) -> None:
         for begin, distances_nq in queries.distances(block_nPD):
             count, width = distances_nq.shape
-            found_qN[begin : begin + width, first : first + count] = queries.arrays.get(distances_nq).T
+            part = found_qN[begin : begin + width, first : first + count]
+            np.negative(queries.arrays.get(distances_nq).T, out=part)
 
     for _ in _blocks(references_NPD, queries, fill):
         pass
@@ -128,8 +130,9 @@ class _Queries:
         return WIDEST if isinstance(self.arrays, OnCpu) else len(self.vectors)
 
     def references(self, patches: int) -> int:
-        """How many references of `patches` vectors make a block."""
-        return max(1, self.arrays.block // (4 * patches * min(self.widest, len(self.vectors))))
+        """How many references of `patches` vectors make a block: neither they nor the products are larger than one."""
+        longest = max(self.vectors.shape[1], min(self.widest, len(self.vectors)))
+        return max(1, self.arrays.block // (4 * patches * longest))
 
     def _least(self, products: Any, count: int) -> Any:
         """Over the vectors of each reference: [n, q V]."""
