@@ -15,6 +15,7 @@ from offshelf.report import (
     curve_figure,
     curve_table,
     layer_figure,
+    metric_columns,
     per_class,
     predictions,
     write_run,
@@ -78,7 +79,7 @@ class Record:
             self._curves(scores, beside)
         if len(scores) > 1:
             self.book.figure(layer_figure(scores, beside, self.book.title()), "layers.png")
-            self.run.log_table(_columns([*scores, *beside]), "layers.json")
+            self.run.log_table(metric_columns([*scores, *beside]), "layers.json")
 
     def whereabouts(self) -> str:
         """Where to look next."""
@@ -111,9 +112,3 @@ class Record:
             official = f"test/{self.images.metric}"
             metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *beside]}
         return metrics
-
-
-def _columns(scores: Sequence[Score]) -> dict[str, list[Any]]:
-    names = list(scores[0].metrics)
-    columns: dict[str, list[Any]] = {"layer": [score.name for score in scores]}
-    return columns | {name: [score.metrics.get(name) for score in scores] for name in names}

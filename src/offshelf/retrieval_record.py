@@ -11,7 +11,15 @@ from offshelf.dataset.retrieval import RetrievalSet
 from offshelf.extractor import Cost
 from offshelf.logbook import DataCard, Logbook, extraction_cost
 from offshelf.rank import RetrievalScore
-from offshelf.report import contact_sheet, csv_text, layer_figure, precision_recall_figure, query_table, write_text
+from offshelf.report import (
+    contact_sheet,
+    csv_text,
+    layer_figure,
+    metric_columns,
+    precision_recall_figure,
+    query_table,
+    write_text,
+)
 from offshelf.tracking import Run
 
 if TYPE_CHECKING:
@@ -71,7 +79,7 @@ class RetrievalRecord:
         self.book.figure(self._curve(chosen), CURVE)
         if len(scores) > 1:
             self.book.figure(layer_figure(scores, [], self.book.title()), "layers.png")
-            self.run.log_table(_columns(scores), "layers.json")
+            self.run.log_table(metric_columns(scores), "layers.json")
 
     def _curve(self, score: RetrievalScore) -> "Figure":
         return precision_recall_figure(score, self._title(score))
@@ -93,8 +101,3 @@ class RetrievalRecord:
             official = f"test/{self.images.metric}"
             metrics |= {f"{official}/{score.name}": score.metrics[official] for score in scores}
         return metrics
-
-
-def _columns(scores: Sequence[RetrievalScore]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {"layer": [score.name for score in scores]}
-    return columns | {name: [score.metrics.get(name) for score in scores] for name in scores[0].metrics}

@@ -1,7 +1,7 @@
 """Figures, drawn with matplotlib's object interface: no windows, no global state."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from offshelf.classifier import Curve
 from offshelf.evaluate import Score
 from offshelf.metric.precision_recall import precision_recall
 from offshelf.rank import RetrievalScore
+from offshelf.report.files import Scored
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,22 +39,6 @@ def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) 
             count = str(confusion[row, column])
             axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
     return figure
-
-
-class Scored(Protocol):
-    """What one layer is worth, whatever the task."""
-
-    @property
-    def name(self) -> str:
-        """The layer's."""
-
-    @property
-    def metric(self) -> str:
-        """The official one."""
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """All numbers."""
 
 
 def layer_figure(scores: Sequence[Scored], beside: Sequence[Scored], title: str) -> "Figure":
