@@ -12,7 +12,7 @@ from sklearn.preprocessing import Normalizer
 
 from offshelf.augmentation import PatchGrid, Views, center, mirror, whole
 from offshelf.backbone import Pixels, Tiny
-from offshelf.dataset import Folder, ImageFile
+from offshelf.dataset import Csv, Folder, ImageFile
 from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
 from offshelf.errors import BadImagesError, DatasetError
 from offshelf.extractor import Extractor
@@ -100,6 +100,29 @@ def test_a_folder_of_objects(objects, tmp_path):
     assert {row["leave_query_out/AP"] for row in queries} == {"1.0"}
     assert (tmp_path / "out/precision_recall.png").stat().st_size > 5000
     assert (tmp_path / "out/config.yaml").exists()
+
+
+def test_objects_of_few_pictures(objects, tmp_path):
+    """Of which none could be held out to classify: two of each, and one alone, which has nothing to find."""
+    for number in range(4):
+        for view in (2, 3):
+            (objects / f"object {number}" / f"{view}.png").unlink()
+    (objects / "object 3" / "1.png").unlink()
+    value = run(tmp_path, dataset=Folder(str(objects)))
+    _, queries = results(tmp_path)
+
+    assert value == 1
+    assert [row["leave_query_out/AP"] for row in queries] == ["1.0"] * 6 + [""]
+    assert [row["with_query/AP"] for row in queries] == ["1.0"] * 7
+
+
+def test_a_list_of_objects(objects, tmp_path):
+    """The same from a CSV."""
+    lines = [f"object {number}/{view}.png,object {number}" for number in range(4) for view in range(2)]
+    (objects / "list.csv").write_text("\n".join(["path,label", *lines]))
+
+    assert run(tmp_path, dataset=Csv(str(objects / "list.csv"))) == 1
+    assert len(results(tmp_path)[1]) == 8
 
 
 class Frames(HTMLParser):

@@ -8,7 +8,15 @@ from typing import Any
 
 from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, select_layers
-from offshelf.dataset import Picture, RetrievalDataset, RetrievalSet, check_images, require_retrieval
+from offshelf.dataset import (
+    Dataset,
+    Picture,
+    RetrievalDataset,
+    RetrievalSet,
+    check_images,
+    load_unsplit,
+    require_retrieval,
+)
 from offshelf.errors import BadImagesError, ConfigError
 from offshelf.extractor import Cost, Extractor, Features, Request, ensure
 from offshelf.identity import digest
@@ -26,7 +34,7 @@ from offshelf.tracking import Tracker
 
 def retrieve(
     *,
-    dataset: RetrievalDataset,
+    dataset: Dataset | RetrievalDataset,
     augmentation: Augmentation,
     backbone: Backbone,
     layer: str | Sequence[str],
@@ -65,7 +73,7 @@ def retrieve(
         Request(backbone, layers, pooling, (query_augmentation or augmentation).query_views),
     )
     probe = RetrievalProbe(postprocess, retrieval, bootstrap)
-    images, left_out, _ = screen(require_retrieval(dataset.load()), on_error, _check)
+    images, left_out, _ = screen(require_retrieval(load_unsplit(dataset)), on_error, _check)
     console = terminal()
     console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
     title = name or f"{images.name} {backbone.name} {layers[0] if len(layers) == 1 else f'{len(layers)} layers'}"

@@ -10,7 +10,15 @@ from typing import Any
 from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, layer_table, select_layers
 from offshelf.classifier import Classifier
-from offshelf.dataset import Dataset, ImageSet, RetrievalDataset, RetrievalSet, check_images, require_labels
+from offshelf.dataset import (
+    Dataset,
+    ImageSet,
+    RetrievalDataset,
+    RetrievalSet,
+    check_images,
+    load_unsplit,
+    require_labels,
+)
 from offshelf.evaluate import Probe, Score
 from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
 from offshelf.metric import Bootstrap
@@ -185,8 +193,7 @@ def refill(
 ) -> int:
     """Extract what a run would find missing. Returns the number of images."""
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    loaded: ImageSet | RetrievalSet = dataset.load()
-    images, _, _ = screen(loaded, on_error or "stop", _check)
+    images, _, _ = screen(load_unsplit(dataset), on_error or "stop", _check)
     requests = _requests(backbone, layers, pooling, augmentation, baseline)
     if query_augmentation:
         requests.append(Request(backbone, layers, pooling, query_augmentation.query_views))
