@@ -29,7 +29,7 @@ def contact_sheet(score: RetrievalScore, images: RetrievalSet, title: str) -> st
     Raises:
         ImageError: an image cannot be read any more.
     """
-    protocol = images.metric.rpartition("/")[0]
+    protocol, _, metric = images.metric.rpartition("/")
     numbers = score.by_query[images.metric]
     worst = np.argsort(numbers, kind="stable")[: np.isfinite(numbers).sum()][:QUERIES]
     rows = np.unique(score.first_QT[worst])
@@ -37,7 +37,7 @@ def contact_sheet(score: RetrievalScore, images: RetrievalSet, title: str) -> st
     asked = _thumbnails([images.queries[query].image for query in worst])
     strips = [
         _strip(
-            _figure(images.queries[query], thumbnail, "query", f"{of_one(images.metric)} {numbers[query]:.3f}"),
+            _figure(images.queries[query], thumbnail, "query", f"{of_one(metric)} {numbers[query]:.3f}"),
             [
                 _figure(
                     images.references[row], thumbnails[row], _verdict(row, images.truths[protocol][query]), str(rank)
