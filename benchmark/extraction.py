@@ -17,7 +17,7 @@ from machine import interleaved, machine, seconds, table
 from PIL import Image as Pillow
 from sklearn.datasets import load_sample_images
 
-from offshelf.augmentation import View, Views, center, jitter16, ten_crop
+from offshelf.augmentation import PatchGrid, View, Views, center, jitter16, ten_crop
 from offshelf.backbone import Backbone
 from offshelf.config import build_group, load
 from offshelf.dataset import Image, ImageFile
@@ -183,12 +183,13 @@ def layers(rounds: int) -> None:
 
 
 def views(rounds: int) -> None:
-    """Sixteen views of each image, crops alone or the paper's, against one: views a second, files to features."""
+    """Sixteen views of each image, crops alone or the paper's, or 30 patches, against one: files to features."""
     backbone = backbones()["EfficientNet-Lite0"]
     lists = {
         "one": center(),
         "crops": Views((ten_crop(0.8).views + ten_crop(2 / 3).views)[:16]),
         "jitter16": jitter16(),
+        "patch_grid": PatchGrid(),
     }
     with tempfile.TemporaryDirectory() as folder:
         images = photographs(Path(folder), 1024)
@@ -207,7 +208,12 @@ def views(rounds: int) -> None:
             for total in (512, 1024)
         }
         times = interleaved(cases, rounds)
-    rates = {name: 512 / (times[f"1024 of {name}"] - times[f"512 of {name}"]) for name in lists}
+    rates = {
+        name: (1024 // len(each.views) - 512 // len(each.views))
+        * len(each.views)
+        / (times[f"1024 of {name}"] - times[f"512 of {name}"])
+        for name, each in lists.items()
+    }
     rows = [[name, f"{rate:.1f}", f"{rate / rates['one']:.2f}"] for name, rate in rates.items()]
     table(["views", "views/s", "x one view"], rows)
 

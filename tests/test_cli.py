@@ -26,6 +26,18 @@ def run(*arguments, cwd, timeout=120, **environment):
     )
 
 
+@pytest.fixture
+def digit_folder(tmp_path):
+    """24 of scikit-learn's digits as a folder of three classes: 3, 5 and 8, which are easily confused."""
+    digits = load_digits()
+    for label in (3, 5, 8):
+        folder = tmp_path / "digits" / str(label)
+        folder.mkdir(parents=True)
+        for number, pixels in enumerate(digits.images[digits.target == label][:8]):
+            Image.fromarray((pixels * 255 / 16).astype(np.uint8)).save(folder / f"{number}.png")
+    return tmp_path / "digits"
+
+
 def metrics(folder):
     """metrics.json of the only run below a folder."""
     (path,) = Path(folder).rglob("metrics.json")
@@ -39,6 +51,7 @@ import sys
 import offshelf.cli, offshelf.config, offshelf.completion
 from offshelf.config import load
 load("classify", [])
+load("retrieve", [])
 heavy = {"torch", "torchvision", "timm", "pytorch_lightning", "mlflow", "sklearn", "matplotlib", "pandas"}
 sys.exit(" ".join(heavy & sys.modules.keys()) or 0)
 """
@@ -70,6 +83,8 @@ def test_help(arguments, tmp_path):
         (["classify", "--config-dir", "nowhere"], "nowhere is no folder"),
         (["classify", "--config-name", "nothing"], "There is no config 'nothing'"),
         (["classify", "tracking.uri=http://127.0.0.1:9"], "No MLflow server answers at http://127.0.0.1:9"),
+        (["retrieve", "retrieval=nearst"], "retrieval has no option 'nearst'; did you mean 'nearest'?"),
+        (["retrieve", "query_augmentation=whole", "tracking=none"], "augmentation@query_augmentation=whole"),
         (["ui", "prot=3"], "did you mean 'port=…'?"),
         (["ui"], "There are no runs in"),
     ],
@@ -130,6 +145,21 @@ def test_run_leaves_its_files(tmp_path):
     assert metrics(tmp_path)["test/accuracy"] > 0.5
     assert "block3" in done.stdout
     assert folder.relative_to(tmp_path).parts[:2] == ("outputs", "classify")
+
+
+def test_retrieval_leaves_its_files(digit_folder, tmp_path):
+    """A folder of objects, patch by patch: one command, scores on the terminal, files to look at."""
+    patches = ["augmentation=patch_grid", "retrieval=spatial_search", "augmentation@query_augmentation=whole"]
+    chosen = ["dataset=folder", f"dataset.root={digit_folder}", "backbone=tiny", "tracking=none", *patches]
+    done = run("retrieve", *chosen, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    (folder,) = (path.parent for path in tmp_path.rglob("metrics.json"))
+    assert folder.relative_to(tmp_path).parts[:2] == ("outputs", "retrieve")
+    files = {"metrics.json", "queries.csv", "contact_sheet.html", "precision_recall.png", "config.yaml"}
+    assert files <= {path.name for path in folder.iterdir()}
+    assert metrics(tmp_path)["test/leave_query_out/mAP"] > 0.4  # by chance 7 of 23
+    assert "leave query out" in done.stdout
 
 
 def test_layer_pattern_is_one_run(tmp_path):
@@ -235,18 +265,6 @@ def test_same_numbers_however_it_runs(tmp_path):
     results = numbers_however_it_runs(["backbone=tiny", "layer=all"], variants, tmp_path)
 
     assert all(result == results["cold"] for result in results.values())
-
-
-@pytest.fixture
-def digit_folder(tmp_path):
-    """24 of scikit-learn's digits as a folder of three classes: 3, 5 and 8, which are easily confused."""
-    digits = load_digits()
-    for label in (3, 5, 8):
-        folder = tmp_path / "digits" / str(label)
-        folder.mkdir(parents=True)
-        for number, pixels in enumerate(digits.images[digits.target == label][:8]):
-            Image.fromarray((pixels * 255 / 16).astype(np.uint8)).save(folder / f"{number}.png")
-    return tmp_path / "digits"
 
 
 @pytest.mark.slow

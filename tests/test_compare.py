@@ -150,3 +150,44 @@ def test_interval_agrees_with_the_runs_own():
 
     assert METRICS["accuracy"](outcome[0])[0] == 0.75
     assert Bootstrap(2000).interval("accuracy", outcome).low == pytest.approx(0.69, abs=0.01)
+
+
+def queries(values, prefix=""):
+    """A retrieval's table: AP of each query, none where it has nothing to find."""
+    return csv_text({"query": [f"{prefix}{row}" for row in range(len(values))], "medium/AP": values})
+
+
+@pytest.fixture
+def retrievals(home):
+    """Three runs on 60 queries, one of which has nothing to find; the third is on other queries."""
+    random = np.random.default_rng(0)
+    first = random.uniform(0.2, 0.6, 60)
+    tables = {"plain": first, "whitened": first + random.normal(0.1, 0.05, 60), "others": first + 0.3}
+    for name, values in tables.items():
+        cells = [None, *values[1:].tolist()]
+        with MLflow(str(home)).start(name) as run:
+            run.log(metrics={"test/medium/mAP": float(values[1:].mean())}, tags={"metric": "medium/mAP"})
+            run.log_text(queries(cells, prefix=name[:5] if name == "others" else ""), "queries.csv")
+    return tables
+
+
+def test_retrievals_are_paired_by_query(retrievals, tmp_path):
+    """The official metric; the difference is the mean of differences, much surer than the metrics themselves."""
+    plain, whitened = out(tmp_path, "plain", "whitened")[::-1]
+    gaps = (retrievals["plain"] - retrievals["whitened"])[1:]
+    value, half = map(float, plain["to the best"].split(" ± "))
+
+    assert whitened["to the best"] == "best"
+    assert float(whitened["medium/mAP"]) == pytest.approx(retrievals["whitened"][1:].mean(), abs=1e-4)
+    assert value == pytest.approx(gaps.mean(), abs=1e-4)
+    assert half == pytest.approx(1.96 * gaps.std() / np.sqrt(59), rel=0.1)
+    assert plain["p"] == "< 0.001"
+
+
+def test_other_queries_are_not_paired(retrievals, tmp_path):
+    """Nor is there a metric that no run has."""
+    rows = {row["run"]: row for row in out(tmp_path, "plain", "others")}
+
+    assert rows["plain"]["to the best"] == "–"
+    with pytest.raises(ConfigError, match="did you mean 'medium/mAP'"):
+        main(["plain", "others", "--metric", "medium/mP"])

@@ -26,16 +26,17 @@ NEEDED = {
 def test_all_options_are_seen():
     """The list above is not empty by mistake."""
     assert len(OPTIONS) >= 43
-    assert (
-        sorted(["augmentation", "backbone", "classifier", "dataset", "extractor", "postprocess", "store", "tracking"])
-        == GROUPS
-    )
+    assert [
+        *("augmentation", "backbone", "classifier", "dataset", "extractor", "postprocess", "retrieval", "store"),
+        "tracking",
+    ] == GROUPS
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda word: word)
 def test_option_binds(group, option):
     """Composed into a root, each target can be made."""
-    config = load("classify", [f"{group}={option}", *NEEDED.get((group, option), [])])
+    task = "retrieve" if group == "retrieval" else "classify"
+    config = load(task, [f"{group}={option}", *NEEDED.get((group, option), [])])
     made = instantiate(plain(config)[group], _convert_="all")
 
     assert made is not None
@@ -67,7 +68,7 @@ def test_group_is_a_package(group):
         assert target.startswith((f"offshelf.{group}.", "sklearn.")), path
 
 
-@pytest.mark.parametrize("task", ["classify", "extract", "layers", "dataset"])
+@pytest.mark.parametrize("task", ["classify", "retrieve", "extract", "layers", "dataset"])
 def test_roots_bind(task):
     """Every parameter of a task is in its config, save what the command line gives."""
     config = load(task, [])

@@ -20,6 +20,7 @@ HELP = """\
 offshelf: how good are off-the-shelf features for my images?
 
   offshelf classify [group=option] [key=value]   score frozen features with a linear classifier
+  offshelf retrieve [group=option] [key=value]   rank references for queries: what do images find?
   offshelf extract  [group=option] [key=value]   fill the feature store; dry_run=true says what is missing
   offshelf layers   [backbone=option]            list the layers that can be asked for
   offshelf dataset  [option] [key=value]         what a data set is, and whether the copy at hand is whole
@@ -30,6 +31,7 @@ offshelf: how good are off-the-shelf features for my images?
   offshelf classify                                              digits, EfficientNet-Lite0: works offline
   offshelf classify layer=all                                    every layer, from one pass
   offshelf classify dataset=folder dataset.root=DIR              your images, a folder a class
+  offshelf retrieve dataset=folder dataset.root=DIR              your objects, a folder each: score, contact sheet
   offshelf classify -m layer=blocks.4,blocks.6 classifier.C=2,20 a sweep
   offshelf classify --cfg job                                    the whole config, before it runs
   offshelf classify --help                                       all groups and options

@@ -11,7 +11,7 @@ from rich.table import Table
 from offshelf.arguments import Parser, divide
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap, Difference
-from offshelf.report import Sheet, paired, write_sheet
+from offshelf.report import Sheet, paired, paired_queries, write_sheet
 from offshelf.spelling import did_you_mean
 from offshelf.terminal import terminal
 from offshelf.tracking.reading import TrackedRun, TrackedRuns
@@ -56,20 +56,30 @@ def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> li
         ConfigError: there is no such metric, or a run has it not.
         TrackingError: the tables of predictions cannot be read.
     """
-    if metric not in METRICS:
-        raise ConfigError(f"There is no metric '{metric}'{did_you_mean(metric, list(METRICS))}")
+    known = [*METRICS, *(name for name in runs[0].metrics if name.startswith("test/"))]
+    names = list(dict.fromkeys(name.removeprefix("test/") for name in known))
+    if metric not in names:
+        raise ConfigError(f"There is no metric '{metric}'{did_you_mean(metric, names)}")
     without = [run.name for run in runs if f"test/{metric}" not in run.metrics]
     if without:
         raise ConfigError(f"Without test/{metric}: {', '.join(without)}. Another metric: --metric NAME")
     best, *others = sorted(runs, key=lambda run: -run.metrics[f"test/{metric}"])
-    text = best.text("predictions.csv")
     rows = [Row(best, best.metrics[f"test/{metric}"], None)]
-    for run in others:
-        mine = run.text("predictions.csv")
-        pair = paired(text, mine) if text and mine else None
-        difference = bootstrap.difference(metric, *pair) if pair and bootstrap.replicates else None
-        rows.append(Row(run, run.metrics[f"test/{metric}"], difference))
+    rows += [Row(run, run.metrics[f"test/{metric}"], _difference(best, run, metric, bootstrap)) for run in others]
     return rows
+
+
+def _difference(best: TrackedRun, run: TrackedRun, metric: str, bootstrap: Bootstrap) -> Difference | None:
+    """Paired by test images, or of a retrieval by queries; None where these are not the same or not on record."""
+    file = "predictions.csv" if metric in METRICS else "queries.csv"
+    first, second = best.text(file), run.text(file)
+    if not first or not second or not bootstrap.replicates:
+        return None
+    if metric in METRICS:
+        pair = paired(first, second)
+        return bootstrap.difference(metric, *pair) if pair else None
+    values = paired_queries(first, second, metric)
+    return bootstrap.mean_difference(*values) if values else None
 
 
 def to_sheet(rows: Sequence[Row], metric: str) -> Sheet:
@@ -82,12 +92,14 @@ def to_sheet(rows: Sequence[Row], metric: str) -> Sheet:
         for row in rows
     ]
     notes = [
-        "±: half of the bootstrap interval over the test images (95 % unless the run says otherwise); differences are "
-        "paired, image by image.",
+        "±: half of the bootstrap interval over test images or queries (95 % unless the run says otherwise); "
+        "differences are paired, one by one.",
         "p: two-sided, of no difference to the best; not corrected for the number of runs.",
     ]
     if any(row.difference is None for row in rows[1:]):
-        notes.append("–: not the same test images, or no predictions on record, so that nothing can be paired.")
+        notes.append(
+            "–: not the same test images or queries, or no table of them on record, so that nothing can be paired."
+        )
     return Sheet(f"{metric} of {len(rows)} runs", columns, lines, notes)
 
 

@@ -17,7 +17,7 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-COMMANDS = ("classify", "extract", "layers", "dataset", "compare", "store", "ui")
+COMMANDS = ("classify", "retrieve", "extract", "layers", "dataset", "compare", "store", "ui")
 PLAIN = ("compare", "store", "ui")
 """Those that take no overrides."""
 
@@ -26,6 +26,9 @@ SHARED = ("home", "data_dir", "seed")
 
 GIVEN = ("output_dir", "config")
 """Parameters of a task that the command line gives, not the config."""
+
+GROUPS = ("dataset", "augmentation", "query_augmentation", "backbone", "extractor", "baseline")
+"""Those that say which features a run needs."""
 
 ANY = "**"
 """Stands for the parameters of a component that takes any by keyword."""
@@ -154,7 +157,7 @@ def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
     from offshelf.identity import digest
     from offshelf.task import refill
 
-    groups = {name: config.get(name) for name in ("dataset", "augmentation", "backbone", "extractor", "baseline")}
+    groups = {name: config.get(name) for name in GROUPS}
     values: dict[str, Any] = {name: config.get(name) for name in ("layer", "pooling", "on_error")}
     name = digest({**groups, **values})
     if name in seen:

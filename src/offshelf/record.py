@@ -3,20 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import Any
 
 from offshelf.dataset import ImageSet, LeftOut
 from offshelf.evaluate import Score, fit_cost
 from offshelf.extractor import Features
+from offshelf.logbook import DataCard, Logbook, extraction_cost
 from offshelf.report import (
     confusion_figure,
     csv_text,
     curve_figure,
     curve_table,
-    flat,
     layer_figure,
+    metric_columns,
     per_class,
     predictions,
     write_run,
@@ -24,9 +23,6 @@ from offshelf.report import (
     write_text,
 )
 from offshelf.tracking import Run
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -42,26 +38,34 @@ class Record:
     left_out: Sequence[LeftOut] = ()
     """Images of the data set that could not be used."""
 
+    @property
+    def book(self) -> Logbook:
+        """What it has in common with the record of any run."""
+        images = self.images
+        profile = {
+            "images": len(images.samples),
+            "classes": len(images.classes),
+            "metric": images.metric,
+            "folds": [[len(fold.train), len(fold.test)] for fold in images.folds],
+        }
+        card = DataCard(images.name, images.digest, images.metric, ("train", "test"), profile)
+        return Logbook(self.run, card, self.backbone, self.config, self.folder, self.left_out)
+
     def begin(self, layers: Sequence[str]) -> None:
         """Log what is about to be done."""
-        self.run.log(params=self._params(", ".join(layers)))
-        self.run.log_text(self._yaml(), "config.yaml")
+        self.book.begin(layers)
 
     def data(self) -> None:
         """Log the images that are used, and those that are not."""
-        self.run.log(metrics=self._left_out(), tags=self._data_tags())
-        self.run.log_dataset(self.images.name, self.images.digest, "all", self._profile())
-        if self.left_out:
-            table = {name: [getattr(one, name) for one in self.left_out] for name in ("id", "role", "why")}
-            self.run.log_table(table, "left_out.json")
-            write_table(self.folder / "left_out.csv", table)
+        self.book.log_data()
+        self.book.log_left_out()
 
     def layer(self, score: Score, backbone: str, feature_digest: str) -> None:
         """Log one of several layers as a run of its own, under this one."""
-        params = self._params(score.name) | {"backbone": backbone, "dims": score.dims}
+        params = self.book.params(score.name) | {"backbone": backbone, "dims": score.dims}
         with self.run.child(score.name) as child:
-            child.log(params, score.metrics, {"feature_digest": feature_digest, **self._data_tags()})
-            child.log_dataset(self.images.name, self.images.digest, "all", self._profile())
+            child.log(params, score.metrics, {"feature_digest": feature_digest})
+            self.book.log_data(child)
             self._log_tables(child, score)
 
     def end(self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features) -> None:
@@ -69,18 +73,17 @@ class Record:
         metrics = self._summary(scores, beside, chosen, features)
         self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
         self._log_tables(self.run, chosen)
-        write_run(self.folder, metrics, [*scores, *beside], self.images.classes, self._yaml())
+        write_run(self.folder, metrics, [*scores, *beside], self.images.classes, self.book.yaml())
         write_text(self.folder / "predictions.csv", csv_text(predictions(chosen, self.images)))
         if chosen.curve:
             self._curves(scores, beside)
         if len(scores) > 1:
-            self._figure(layer_figure(scores, beside, self._title()), "layers.png")
-            self.run.log_table(_columns([*scores, *beside]), "layers.json")
+            self.book.figure(layer_figure(scores, beside, self.book.title()), "layers.png")
+            self.run.log_table(metric_columns([*scores, *beside]), "layers.json")
 
     def whereabouts(self) -> str:
         """Where to look next."""
-        tracked = "\nCompare runs with: offshelf ui" if self.run.id else ""
-        return f"Results are in {self.folder}{tracked}"
+        return self.book.whereabouts()
 
     def _curves(self, scores: Sequence[Score], beside: Sequence[Score]) -> None:
         """How the hyperparameter was chosen, for each layer: `c_curve.png`, `.csv` and `.json` where it is C."""
@@ -88,14 +91,7 @@ class Record:
         columns = curve_table([*scores, *beside])
         write_table(self.folder / f"{name}.csv", columns)
         self.run.log_table(columns, f"{name}.json")
-        self._figure(curve_figure(scores, beside, self._title()), f"{name}.png")
-
-    def _figure(self, figure: "Figure", file: str) -> None:
-        figure.savefig(self.folder / file, dpi=120, pil_kwargs={"compress_level": 1})  # speed before size
-        self.run.log_file(self.folder / file)
-
-    def _title(self) -> str:
-        return f"{self.images.name}, {self.backbone}"
+        self.book.figure(curve_figure(scores, beside, self.book.title()), f"{name}.png")
 
     def _log_tables(self, run: Run, score: Score) -> None:
         run.log_table(per_class(score, self.images.classes), "per_class.json")
@@ -110,41 +106,9 @@ class Record:
         """The chosen layer's metrics; with several layers each one's official metric too, and the cost of all."""
         metrics = dict(chosen.metrics)
         metrics |= fit_cost([*scores, *beside])
-        metrics |= self._left_out()
-        cost = features.cost
-        metrics["cost/images_extracted"] = float(cost.extracted)
-        metrics["cost/extract_seconds"] = cost.seconds
-        if cost.extracted:
-            metrics["cost/images_per_second"] = cost.extracted / cost.seconds
+        metrics |= self.book.left_out_counts()
+        metrics |= extraction_cost(features.cost.extracted, features.cost.seconds)
         if len(scores) > 1:
             official = f"test/{self.images.metric}"
             metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *beside]}
         return metrics
-
-    def _data_tags(self) -> dict[str, str]:
-        return {"data_digest": self.images.digest, "metric": self.images.metric}
-
-    def _left_out(self) -> dict[str, float]:
-        roles = [one.role for one in self.left_out]
-        parts = {f"data/left_out_{part}": float(sum(part in role for role in roles)) for part in ("train", "test")}
-        return {"data/left_out": float(len(roles)), **parts} if roles else {}
-
-    def _params(self, layers: str) -> dict[str, Any]:
-        return {**flat(self.config), "dataset": self.images.name, "backbone": self.backbone, "layer": layers}
-
-    def _profile(self) -> dict[str, Any]:
-        return {
-            "images": len(self.images.samples),
-            "classes": len(self.images.classes),
-            "metric": self.images.metric,
-            "folds": [[len(fold.train), len(fold.test)] for fold in self.images.folds],
-        }
-
-    def _yaml(self) -> str:
-        return yaml.safe_dump(dict(self.config), sort_keys=False, allow_unicode=True)
-
-
-def _columns(scores: Sequence[Score]) -> dict[str, list[Any]]:
-    names = list(scores[0].metrics)
-    columns: dict[str, list[Any]] = {"layer": [score.name for score in scores]}
-    return columns | {name: [score.metrics.get(name) for score in scores] for name in names}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from offshelf.dataset import ImageSet, LeftOut
+from offshelf.dataset.retrieval import RetrievalSet
 from offshelf.errors import BadImagesError, ConfigError
 
 log = logging.getLogger(__name__)
@@ -12,9 +13,10 @@ log = logging.getLogger(__name__)
 ON_ERROR = ("stop", "skip")
 
 T = TypeVar("T")
+Images = TypeVar("Images", bound=ImageSet | RetrievalSet)
 
 
-def screen(images: ImageSet, on_error: str, work: Callable[[ImageSet], T]) -> tuple[ImageSet, list[LeftOut], T]:
+def screen(images: Images, on_error: str, work: Callable[[Images], T]) -> tuple[Images, list[LeftOut], T]:
     """Do work on a data set whose images may prove unusable.
 
     Args:
@@ -38,7 +40,7 @@ def screen(images: ImageSet, on_error: str, work: Callable[[ImageSet], T]) -> tu
         except BadImagesError as bad:
             if on_error == "stop":
                 raise
-            images, more = images.without(bad.faults)
+            images, more = images.without(bad.faults)  # type: ignore[assignment] # of the same kind
             for one in more:
                 log.warning("Left out of %s: %s", one.role, one.why)
             left_out += more

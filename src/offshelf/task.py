@@ -10,7 +10,15 @@ from typing import Any
 from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, layer_table, select_layers
 from offshelf.classifier import Classifier
-from offshelf.dataset import Dataset, ImageSet, check_images, require_labels
+from offshelf.dataset import (
+    Dataset,
+    ImageSet,
+    RetrievalDataset,
+    RetrievalSet,
+    check_images,
+    load_unsplit,
+    require_labels,
+)
 from offshelf.evaluate import Probe, Score
 from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
 from offshelf.metric import Bootstrap
@@ -111,7 +119,7 @@ def choose(scores: Sequence[Score]) -> Score:
 
 def extract(
     *,
-    dataset: Dataset,
+    dataset: Dataset | RetrievalDataset,
     augmentation: Augmentation,
     backbone: Backbone,
     layer: str | Sequence[str],
@@ -124,11 +132,14 @@ def extract(
 ) -> float:
     """Fill the store with the features of a data set, or say what that would comprise.
 
+    Of a retrieval set these are the references' and the queries', all through the references' views.
+
     Returns:
         Images whose features were missing.
     """
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    images, left_out, _ = screen(dataset.load(), on_error, _check)
+    loaded: ImageSet | RetrievalSet = dataset.load()
+    images, left_out, _ = screen(loaded, on_error, _check)
     request = Request(backbone, layers, pooling, augmentation.views)
     console = terminal()
     console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
@@ -169,8 +180,9 @@ def gather(
 
 def refill(
     *,
-    dataset: Dataset,
+    dataset: Dataset | RetrievalDataset,
     augmentation: Augmentation,
+    query_augmentation: Augmentation | None,
     backbone: Backbone,
     layer: str | Sequence[str],
     pooling: str,
@@ -181,8 +193,10 @@ def refill(
 ) -> int:
     """Extract what a run would find missing. Returns the number of images."""
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    images, _, _ = screen(dataset.load(), on_error or "stop", _check)
+    images, _, _ = screen(load_unsplit(dataset), on_error or "stop", _check)
     requests = _requests(backbone, layers, pooling, augmentation, baseline)
+    if query_augmentation:
+        requests.append(Request(backbone, layers, pooling, query_augmentation.query_views))
     return sum(fill(store, extractor, images.pictures, request).extracted for request in requests)
 
 
@@ -204,5 +218,5 @@ def _requests(
     return requests
 
 
-def _check(images: ImageSet) -> None:
+def _check(images: ImageSet | RetrievalSet) -> None:
     check_images(images.pictures)

@@ -60,7 +60,15 @@ def test_views_made_on_a_device_have_the_same_pixels(shape, interpolation):
     preprocessing = Preprocessing(resize=96, crop=80, interpolation=interpolation)
     tensor = torch.from_numpy(pixels)
     odd = View((0.1, 0.2, 0.9, 0.7), "square", angle=30, fill="mean", inscribed=False)
-    for view in (View(), View(mirror=True), View(box=(0.1, 0.2, 0.9, 0.7), fit="whole"), odd, *jitter16().views[4:10]):
+    around = View((0.1, 0.2, 0.9, 0.3), "enclosing", fill="mean")
+    for view in (
+        View(),
+        View(mirror=True),
+        View(box=(0.1, 0.2, 0.9, 0.7), fit="whole"),
+        odd,
+        around,
+        *jitter16().views[4:10],
+    ):
         assert (view.apply(tensor, preprocessing).numpy() == view.apply(pixels, preprocessing)).all(), view
 
 

@@ -6,6 +6,7 @@ from scipy.stats import bootstrap as scipy_bootstrap
 
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, Bootstrap, Outcome
+from offshelf.metric.bootstrap import _weights
 
 
 def coins(is_right):
@@ -101,3 +102,33 @@ def test_bad_settings(bad):
     """A sentence, before any work."""
     with pytest.raises(ConfigError, match="bootstrap"):
         Bootstrap(**bad)
+
+
+def test_intervals_of_means_are_those_of_a_metric():
+    """Accuracy is the mean of rights and wrongs: the same draws, the same percentiles."""
+    random = np.random.default_rng(0)
+    targets = random.integers(0, 3, 80)
+    scores = random.random((80, 3))
+    bootstrap = Bootstrap(500, seed=3)
+    rights = (scores.argmax(axis=1) == targets).astype(float)
+
+    first, second = bootstrap.mean_intervals(np.stack([rights, 2 * rights], axis=1))
+    expected = bootstrap.interval("accuracy", [Outcome(targets, scores)])
+    assert (first.low, first.high) == pytest.approx((expected.low, expected.high))
+    assert (second.low, second.high) == pytest.approx((2 * expected.low, 2 * expected.high))
+
+
+def test_intervals_of_means_leave_out_what_is_not_defined():
+    """Half of the items have no number: wider than with all, and as by a loop over the draws."""
+    random = np.random.default_rng(1)
+    values = random.random((50, 2))
+    values[::2, 1] = np.nan
+    bootstrap = Bootstrap(200)
+    draws = _weights(50, 200, 0).T
+    by_hand = [np.average(values[1::2, 1], weights=draw[1::2]) for draw in draws]
+
+    whole, half = bootstrap.mean_intervals(values)
+    assert half.high - half.low > whole.high - whole.low
+    assert (half.low, half.high) == pytest.approx(tuple(np.percentile(by_hand, [2.5, 97.5])))
+    assert bootstrap.mean_intervals(np.full((5, 1), np.nan)) == [None]
+    assert Bootstrap(0).mean_intervals(values) == [None, None]

@@ -1,4 +1,7 @@
-"""Which views an image is seen through: in training views are samples, in testing their responses are summed."""
+"""Which views an image is seen through.
+
+In training views are samples, in testing their responses are summed; in retrieval they are compared one by one.
+"""
 
 from offshelf.augmentation.augmentation import (
     Augmentation,
@@ -12,10 +15,12 @@ from offshelf.augmentation.augmentation import (
     ten_crop,
     whole,
 )
+from offshelf.augmentation.patch_grid import PatchGrid
 from offshelf.augmentation.view import View, look
 
 __all__ = [
     "Augmentation",
+    "PatchGrid",
     "View",
     "Views",
     "center",

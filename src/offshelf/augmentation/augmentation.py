@@ -17,6 +17,10 @@ class Augmentation(Protocol):
     def views(self) -> tuple[View, ...]:
         """At least one view, none twice."""
 
+    @property
+    def query_views(self) -> tuple[View, ...]:
+        """Those of an image that is searched for, where nothing else is asked for."""
+
 
 @dataclass(frozen=True)
 class Views:
@@ -32,6 +36,11 @@ class Views:
         if len(set(made)) < len(made):
             raise ConfigError("An augmentation holds the same view twice; leave each in once.")
         object.__setattr__(self, "views", made)
+
+    @property
+    def query_views(self) -> tuple[View, ...]:
+        """The same."""
+        return self.views
 
 
 def center() -> Views:

@@ -7,16 +7,17 @@ from typing import Literal
 
 import numpy as np
 
+from offshelf.augmentation.enclose import enclose, grow
 from offshelf.augmentation.resize import Picture, resize
-from offshelf.augmentation.rotate import FILLS, Fill, rotate
+from offshelf.augmentation.rotate import FILLS, Colour, Fill, rotate
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.errors import ConfigError
 from offshelf.spelling import did_you_mean
 
 Box = tuple[float, float, float, float]
 
-Fit = Literal["center", "square", "whole"]
-FITS = ("center", "square", "whole")
+Fit = Literal["center", "square", "whole", "enclosing"]
+FITS = ("center", "square", "whole", "enclosing")
 
 LONGEST = 16
 """Sides of an image beyond 16 to 1 are cut to that about the centre before `center` enlarges them: of a strip of
@@ -27,7 +28,7 @@ LONGEST = 16
 class View:
     """One way to look at an image: a sub-window, turned, made the square a network sees, and mirrored, in this order.
 
-    Views that show the same are equal: angles count modulo 360, and what the angle or `inscribed` makes void is reset.
+    Views that show the same are equal: angles count modulo 360, and what another field makes void is reset.
 
     Raises:
         ConfigError: a field that does not fit.
@@ -37,15 +38,16 @@ class View:
     """Sub-window x1, y1, x2, y2 as fractions of the image's width and height."""
     fit: Fit = "center"
     """`center`: shorter side to `resize`, centre square of `crop`. `square`: the largest centre square, to `crop`.
-    `whole`: warped to `crop` x `crop`."""
+    `whole`: warped to `crop` x `crop`. `enclosing`: the smallest square around the sub-window, to `crop`; it shows what
+    lies beside the sub-window, and `fill` where the image is shorter than the square."""
     mirror: bool = False
     """Left and right exchanged, after all else."""
     angle: float = 0.0
     """Rotation of the sub-window about its centre, in degrees, counter-clockwise."""
     fill: Fill = "reflect"
-    """What a rotated view that is not `inscribed` shows beyond the sub-window's borders: `reflect` and `edge` continue
-    the picture, so that no edge appears that the network might respond to; `black` is 0, `mean` the mean colour of the
-    network's normalisation, which is 0 after it."""
+    """What a rotated view that is not `inscribed` shows beyond the sub-window's borders, and an `enclosing` one beyond
+    the image's: `reflect` and `edge` continue the picture, so that no edge appears that the network might respond to;
+    `black` is 0, `mean` the mean colour of the network's normalisation, which is 0 after it."""
     inscribed: bool = True
     """Whether a rotated view keeps the largest rectangle of the same aspect ratio that lies inside the sub-window:
     nothing is invented, and the border is lost (10 degrees keep 0.82 of the sides of a 4:3 photograph)."""
@@ -64,13 +66,20 @@ class View:
                 raise ConfigError(f"A view's {name} is true or false; got {getattr(self, name)!r}.")
         if self.angle == 0:
             set_field(self, "inscribed", View.inscribed)
-        if self.inscribed:
+        if not self._is_filled:
             set_field(self, "fill", View.fill)
 
     def __str__(self) -> str:
         window = "" if self.box == View.box else "[" + " ".join(f"{edge:.3g}" for edge in self.box) + "] "
         turned = f" rotated {self.angle:g}°" if self.angle else ""
-        return f"{window}{self.fit}{turned}{'' if self.inscribed else f' {self.fill}'}{' mirrored' * self.mirror}"
+        filled = f" {self.fill}" if self._is_filled else ""
+        framed = " framed" if self.fit == "enclosing" and not self.inscribed else ""
+        return f"{window}{self.fit}{turned}{framed}{filled}{' mirrored' * self.mirror}"
+
+    @property
+    def _is_filled(self) -> bool:
+        """Whether it may show what is no part of the image."""
+        return self.fit == "enclosing" or not self.inscribed
 
     def apply(self, pixels: Picture, preprocessing: Preprocessing) -> Picture:
         """The view's pixels: uint8 [crop, crop, 3] from an image uint8 [H, W, 3], both arrays or both tensors.
@@ -80,7 +89,11 @@ class View:
         window = self._window(pixels)
         if self.angle:
             window = self._rotated(window, preprocessing)
-        seen = _FIT[self.fit](window, preprocessing)
+        if self.fit == "enclosing":
+            to = preprocessing
+            seen = enclose(window, to.crop, to.interpolation, self.fill, _mean_colour(to))
+        else:
+            seen = _FIT[self.fit](window, preprocessing)
         return _mirrored(seen) if self.mirror else seen
 
     def _window(self, pixels: Picture) -> Picture:
@@ -89,13 +102,14 @@ class View:
         height, width = pixels.shape[:2]
         x1, y1, x2, y2 = self.box
         left, top = min(round(x1 * width), width - 1), min(round(y1 * height), height - 1)
-        right, bottom = round(x2 * width), round(y2 * height)
-        return pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
+        right, bottom = max(round(x2 * width), left + 1), max(round(y2 * height), top + 1)
+        if self.fit == "enclosing":
+            left, top, right, bottom = grow((left, top, right, bottom), width, height)
+        return pixels[top:bottom, left:right]
 
     def _rotated(self, pixels: Picture, preprocessing: Preprocessing) -> Picture:
         window = pixels if self.inscribed else _shortened(pixels)
-        red, green, blue = (round(255 * level) for level in preprocessing.mean)
-        return rotate(window, self.angle, self.inscribed, self.fill, (red, green, blue))
+        return rotate(window, self.angle, self.inscribed, self.fill, _mean_colour(preprocessing))
 
 
 VIEW_FIELDS = tuple(field.name for field in fields(View))
@@ -127,6 +141,11 @@ def _checked_angle(angle: float) -> float:
         raise ConfigError(f"A view's angle is a number of degrees; got {angle!r}.")
     turn = math.remainder(angle, 360)
     return abs(turn) if turn in (-180, 0) else turn
+
+
+def _mean_colour(preprocessing: Preprocessing) -> Colour:
+    red, green, blue = (round(255 * level) for level in preprocessing.mean)
+    return red, green, blue
 
 
 def _mirrored(pixels: Picture) -> Picture:

@@ -11,16 +11,25 @@ from offshelf.errors import BackboneError
 if TYPE_CHECKING:
     import torch
 
-Pooling = Literal["auto", "avg", "max", "cls", "flatten"]
-POOLINGS = ("auto", "avg", "max", "cls", "flatten")
+Pooling = Literal["auto", "avg", "max", "gem", "rmac", "cls", "flatten"]
+POOLINGS = ("auto", "avg", "max", "gem", "rmac", "cls", "flatten")
+
+GEM_POWER = 3
+"""Radenović et al., TPAMI 2018: where the power is not learnt."""
+GEM_LEAST = 1e-6
+"""Smaller values, negative ones too, count as this."""
+RMAC_LEVELS = 3
+"""Tolias et al., ICLR 2016."""
 
 
 def pool(output: "torch.Tensor", pooling: str, prefix: int, class_token: bool) -> "torch.Tensor":
     """One float32 vector an image, [N, D], in memory of its own.
 
-    Maps [N, C, H, W], or [N, H, W, C] as in Swin (images are square, so the two equal axes are space), are averaged or
-    maximised over space. Of tokens [N, T, C] `auto` takes the class token where there is one, and else averages;
-    `avg` and `max` go over the patch tokens, without the `prefix` of class and register tokens. Vectors stay.
+    Maps [N, C, H, W], or [N, H, W, C] as in Swin (images are square, so the two equal axes are space), are averaged
+    (`avg`, `auto`) or maximised (`max`) over space, or the two's generalisation is taken (`gem`): the cube root of the
+    mean cube. `rmac` is the sum over 1 + 4 + 9 square regions of their maxima, each brought to unit length. Of tokens
+    [N, T, C] `auto` takes the class token where there is one, and else averages; `avg`, `max`, `gem` and `rmac` go over
+    the patch tokens, without the `prefix` of class and register tokens. Vectors stay.
 
     Raises:
         BackboneError: the pooling does not fit the output.
@@ -32,8 +41,8 @@ def pool(output: "torch.Tensor", pooling: str, prefix: int, class_token: bool) -
     elif output.ndim == 3:
         vector = _pool_tokens(output, pooling, prefix, class_token)
     elif output.ndim == 4 and pooling != "cls":
-        space = (2, 3) if output.shape[2] == output.shape[3] or output.shape[1] != output.shape[2] else (1, 2)
-        vector = output.amax(space) if pooling == "max" else output.float().mean(space)
+        is_first = output.shape[2] == output.shape[3] or output.shape[1] != output.shape[2]
+        vector = _pool_map(output if is_first else output.movedim(3, 1), pooling)
     else:
         raise BackboneError(f"pooling={pooling} does not fit an output of shape {tuple(output.shape[1:])}.")
     return vector.detach().float().clone()
@@ -46,8 +55,42 @@ def _pool_tokens(output: "torch.Tensor", pooling: str, prefix: int, class_token:
         if not class_token:
             raise BackboneError("pooling=cls, but there is no class token at this layer; use pooling=avg.")
         return output[:, 0]
-    patches = output[:, prefix:]
-    return patches.amax(1) if pooling == "max" else patches.float().mean(1)
+    patches = output[:, prefix:].mT  # [N, C, T]
+    if pooling == "rmac":
+        if not _is_square(patches.shape[2]):
+            raise BackboneError(f"pooling=rmac needs patch tokens in a square; {patches.shape[2]} are none.")
+        patches = patches.unflatten(2, (isqrt(patches.shape[2]), -1))
+    return _pool_map(patches, pooling)
+
+
+def _pool_map(values: "torch.Tensor", pooling: str) -> "torch.Tensor":
+    """[N, C] of [N, C, H, W] or [N, C, T]."""
+    space = tuple(range(2, values.ndim))
+    if pooling == "max":
+        return values.amax(space)
+    if pooling == "gem":
+        cubes = values.float().clamp(min=GEM_LEAST) ** GEM_POWER
+        return cubes.mean(space) ** (1 / GEM_POWER)
+    return _rmac(values.float()) if pooling == "rmac" else values.float().mean(space)
+
+
+def _rmac(maps: "torch.Tensor") -> "torch.Tensor":
+    """Regional maximum activations of square maps (Tolias et al., ICLR 2016, section 4), without their own whitening.
+
+    At level l there are l x l regions of side 2 S / (l + 1), rounded down, evenly spaced from border to border.
+    """
+    from torch.nn.functional import normalize
+
+    size = maps.shape[3]
+    if maps.shape[2] != size:
+        raise BackboneError(f"pooling=rmac needs square maps; these are {maps.shape[2]} x {size}.")
+    regions = []
+    for level in range(1, RMAC_LEVELS + 1):
+        side = max(1, 2 * size // (level + 1))
+        starts = [number * (size - side) // max(1, level - 1) for number in range(level)]
+        regions += [maps[..., top : top + side, left : left + side].amax((2, 3)) for top in starts for left in starts]
+    total: torch.Tensor = sum(normalize(region, dim=1) for region in regions)  # type: ignore[assignment]
+    return total
 
 
 def _is_square(number: int) -> bool:

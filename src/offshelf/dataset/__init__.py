@@ -24,7 +24,9 @@ from offshelf.dataset.retrieval import (
     RetrievalDataset,
     RetrievalSet,
     Truth,
+    Unsplit,
     as_retrieval,
+    load_unsplit,
     require_labels,
     require_retrieval,
 )
@@ -74,9 +76,11 @@ __all__ = [
     "Truth",
     "UiucAttributes",
     "UkBench",
+    "Unsplit",
     "Voc2007",
     "as_retrieval",
     "check_images",
+    "load_unsplit",
     "require_labels",
     "require_retrieval",
 ]

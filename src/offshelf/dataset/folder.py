@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,15 @@ class Folder:
 
     def load(self) -> ImageSet:
         """See Dataset; classes are the sorted folder names, those of `train/` where there is one."""
+        images = self.unsplit()
+        if images.folds:
+            return images
+        return replace(
+            images, folds=partition(images.targets, images.classes, self.test_fraction, self.folds, self.seed)
+        )
+
+    def unsplit(self) -> ImageSet:
+        """See Unsplit; a folder's own `train/` and `test/` are its fold all the same."""
         root = Path(self.root).expanduser().absolute()
         if not root.is_dir():
             raise DatasetError(
@@ -41,10 +50,7 @@ class Folder:
         splits = [root / name for name in SPLITS if (root / name).is_dir()]
         if root / "test" in splits and root / "train" in splits:
             return self._split(root, splits)
-        classes, samples = self._read(root, root, None)
-        targets = np.array([sample.target for sample in samples])
-        folds = partition(targets, classes, self.test_fraction, self.folds, self.seed)
-        return ImageSet(root.name, classes, samples, folds)
+        return ImageSet(root.name, *self._read(root, root, None), folds=())
 
     def _split(self, root: Path, splits: list[Path]) -> ImageSet:
         if self.folds is not None:

@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from offshelf.errors import DatasetError
 
 BOX = ("x1", "y1", "x2", "y2")
 SPLITS = ("train", "val", "test")
+
+Line = tuple[int, dict[str, str]]
+"""Its number and cells."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,20 @@ class Csv:
 
     def load(self) -> ImageSet:
         """See Dataset."""
+        file, lines = self._lines()
+        images = self._samples(file, lines)
+        return replace(images, folds=self._folds(file, lines, images))
+
+    def unsplit(self) -> ImageSet:
+        """See Unsplit."""
+        return self._samples(*self._lines())
+
+    def _lines(self) -> tuple[Path, list[Line]]:
         file = Path(self.path).expanduser().absolute()
+        return file, _read(file)
+
+    def _samples(self, file: Path, lines: Sequence[Line]) -> ImageSet:
         root = Path(self.root).expanduser().absolute() if self.root else file.parent
-        lines = _read(file)
         classes = tuple(sorted({line["label"] for _, line in lines}))
         if len(classes) < 2:
             raise DatasetError(f"{file} needs two or more labels; it has {len(classes)}.")
@@ -50,12 +64,10 @@ class Csv:
             seen.add(line["path"])
             image = ImageFile(root / line["path"], background, _box(file, row, line))
             samples.append(Sample(name, image, number[line["label"]]))
-        return ImageSet(file.stem, classes, samples, self._folds(file, lines, samples, classes))
+        return ImageSet(file.stem, classes, samples, ())
 
-    def _folds(
-        self, file: Path, lines: Sequence[tuple[int, Mapping[str, str]]], samples: list[Sample], classes: Sequence[str]
-    ) -> tuple[Fold, ...]:
-        targets = np.array([sample.target for sample in samples])
+    def _folds(self, file: Path, lines: Sequence[Line], images: ImageSet) -> tuple[Fold, ...]:
+        targets, classes = images.targets, images.classes
         if not lines[0][1].get("split"):
             return partition(targets, classes, self.test_fraction, self.folds, self.seed)
         if self.folds is not None:
@@ -71,8 +83,7 @@ class Csv:
         return (Fold(np.flatnonzero(~tested), np.flatnonzero(tested)),)
 
 
-def _read(file: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line numbers and cells."""
+def _read(file: Path) -> list[Line]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.DictReader(text)

@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, TypeVar, overload
+from typing import Protocol, TypeVar, overload, runtime_checkable
 
 import numpy as np
 
 from offshelf.dataset.image import Image
-from offshelf.dataset.imageset import ImageSet, LeftOut
+from offshelf.dataset.imageset import Dataset, ImageSet, LeftOut
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
 from offshelf.metric.retrieval import Truth as Truth
@@ -98,6 +98,14 @@ class RetrievalDataset(Protocol):
         """Raises DatasetError when the data is missing or contradicts itself."""
 
 
+@runtime_checkable
+class Unsplit(Protocol):
+    """A data set that draws its folds."""
+
+    def unsplit(self) -> ImageSet:
+        """All samples, without folds that were drawn. Raises DatasetError as `load`."""
+
+
 def without_rows(truth: Truth, kept_N: np.ndarray) -> Truth:
     """A truth in the rows of the references that are kept: bool [N]. Relevant ones that are not become missing."""
     row_N = kept_N.cumsum() - 1
@@ -129,6 +137,11 @@ def as_retrieval(images: ImageSet) -> RetrievalSet:
         "leave_query_out": _LeaveOut(mine),
     }
     return RetrievalSet(images.name, pictures, pictures, truths, "leave_query_out/mAP")
+
+
+def load_unsplit(dataset: Dataset | RetrievalDataset) -> ImageSet | RetrievalSet:
+    """A data set, without drawing folds: of two pictures an object none could be held out."""
+    return dataset.unsplit() if isinstance(dataset, Unsplit) else dataset.load()
 
 
 def require_retrieval(images: ImageSet | RetrievalSet) -> RetrievalSet:

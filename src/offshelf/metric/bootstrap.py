@@ -61,13 +61,40 @@ class Bootstrap:
         The draws in which one of them is not defined are left out; None where none is left.
         """
         values = [np.mean([METRICS[metric](one)[0] for one in outcomes]) for outcomes in (first, second)]
-        draws = self._draws(metric, second) - self._draws(metric, first)
+        return self._judged(float(values[1] - values[0]), self._draws(metric, second) - self._draws(metric, first))
+
+    def mean_intervals(self, values_MK: np.ndarray) -> list[Interval | None]:
+        """Of K means over M items (queries, say), NaN left out; None without replicates, or where all are NaN.
+
+        The draws are those of M test images in one fold.
+        """
+        if not self.replicates:
+            return [None] * values_MK.shape[1]
+        return [self._percentiles(draws) for draws in self._means(values_MK).T]
+
+    def mean_difference(self, first_M: np.ndarray, second_M: np.ndarray) -> Difference | None:
+        """The second mean minus the first, over items that have both numbers; None without any, or without draws."""
+        gaps_M = second_M - first_M
+        if not self.replicates or np.isnan(gaps_M).all():
+            return None
+        return self._judged(float(np.nanmean(gaps_M)), self._means(gaps_M[:, None])[:, 0])
+
+    def _means(self, values_MK: np.ndarray) -> np.ndarray:
+        """Of what is known, on every draw: float64 [replicates, K]."""
+        draws_BM = _weights(len(values_MK), self.replicates, self.seed).T.astype(np.float64)
+        is_known = ~np.isnan(values_MK)
+        sums, counts = draws_BM @ np.where(is_known, values_MK, 0), draws_BM @ is_known
+        means_BK: np.ndarray = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+        return means_BK
+
+    def _judged(self, value: float, draws: np.ndarray) -> Difference | None:
+        """A difference by its draws, those left out in which it is not defined; None where none is left."""
         interval = self._percentiles(draws)
         if interval is None:
             return None
         draws = draws[~np.isnan(draws)]
-        tail = min(np.mean(draws <= 0), np.mean(draws >= 0))
-        return Difference(float(values[1] - values[0]), interval, float(min(1.0, max(2 * tail, 1 / len(draws)))))
+        tail = min(float(np.mean(draws <= 0)), float(np.mean(draws >= 0)))
+        return Difference(value, interval, min(1.0, max(2 * tail, 1 / len(draws))))
 
     def _draws(self, metric: str, outcomes: Sequence[Outcome]) -> np.ndarray:
         """The metric on every draw: float64 [replicates]."""

@@ -1,17 +1,20 @@
 """What a person sees of a run: tables in the terminal, plots, and files in the output folder."""
 
+from offshelf.report.contact_sheet import contact_sheet
 from offshelf.report.dataset import about_table, retrieval_table, size_table
 from offshelf.report.files import (
     csv_text,
     curve_table,
     flat,
+    metric_columns,
     per_class,
     write_run,
     write_table,
     write_text,
 )
-from offshelf.report.plot import confusion_figure, curve_figure, layer_figure
+from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
+from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table
 from offshelf.report.sheet import Sheet, write_sheet
 from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
 
@@ -20,6 +23,7 @@ __all__ = [
     "Sheet",
     "about_table",
     "confusion_figure",
+    "contact_sheet",
     "csv_text",
     "curve_figure",
     "curve_table",
@@ -27,11 +31,17 @@ __all__ = [
     "flat",
     "layer_figure",
     "layer_listing",
+    "layer_scores",
     "left_out_line",
+    "metric_columns",
     "open_grids",
     "paired",
+    "paired_queries",
     "per_class",
+    "precision_recall_figure",
     "predictions",
+    "protocol_scores",
+    "query_table",
     "read_predictions",
     "retrieval_table",
     "score_table",

@@ -5,12 +5,28 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from offshelf.errors import StoreError
 from offshelf.evaluate import Score
+
+
+class Scored(Protocol):
+    """What one layer is worth, whatever the task."""
+
+    @property
+    def name(self) -> str:
+        """The layer's."""
+
+    @property
+    def metric(self) -> str:
+        """The official one."""
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """All numbers."""
 
 
 def per_class(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
@@ -39,6 +55,12 @@ def curve_table(scores: Sequence[Score]) -> dict[str, list[Any]]:
         "mean": [float(mean) for _, curve in curves for mean in curve.mean],
         "std": [float(std) for _, curve in curves for std in curve.std],
     }
+
+
+def metric_columns(scores: Sequence[Scored]) -> dict[str, list[Any]]:
+    """Columns: layer, and every metric that the first one has."""
+    columns: dict[str, list[Any]] = {"layer": [score.name for score in scores]}
+    return columns | {name: [score.metrics.get(name) for score in scores] for name in scores[0].metrics}
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,6 +7,9 @@ import numpy as np
 
 from offshelf.classifier import Curve
 from offshelf.evaluate import Score
+from offshelf.metric.precision_recall import precision_recall
+from offshelf.rank import RetrievalScore
+from offshelf.report.files import Scored
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +41,7 @@ def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) 
     return figure
 
 
-def layer_figure(scores: Sequence[Score], beside: Sequence[Score], title: str) -> "Figure":
+def layer_figure(scores: Sequence[Scored], beside: Sequence[Scored], title: str) -> "Figure":
     """Test metric by depth with its error bars, the cross-validated one beside it, and the baseline as a line."""
     from matplotlib.figure import Figure
 
@@ -88,6 +91,24 @@ def curve_figure(scores: Sequence[Score], beside: Sequence[Score], title: str) -
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": 8} if many else {}))
+    return figure
+
+
+def precision_recall_figure(score: RetrievalScore, title: str) -> "Figure":
+    """Mean over queries of the interpolated precision by recall: a line a protocol."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5, 4.5), layout="tight")
+    axes = figure.add_subplot(title=title, xlabel="recall", ylabel="mean of the largest precision from there on")
+    for protocol, ranks in score.ranks.items():
+        precision = precision_recall(ranks)
+        if not np.isnan(precision).any():
+            axes.plot(np.linspace(0, 1, len(precision)), precision, label=protocol.replace("_", " "))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.02)
+    axes.grid(alpha=0.3)
+    if len(score.ranks) > 1:
+        axes.legend()
     return figure
 
 

@@ -1,0 +1,99 @@
+"""What every run writes down, whatever its task: its config, its data, where its results are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from offshelf.dataset import LeftOut
+from offshelf.report import flat, write_table
+from offshelf.tracking import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What is on record of a data set."""
+
+    name: str
+    digest: str
+    metric: str
+    """The official one."""
+    parts: tuple[str, ...]
+    """What an image can be of it: `train`, `test`."""
+    profile: Mapping[str, Any]
+    """Sizes."""
+
+
+@dataclass(frozen=True)
+class Logbook:
+    """Writes to the tracker and into the output folder: what is known before the work comes first."""
+
+    run: Run
+    data: DataCard
+    backbone: str
+    config: Mapping[str, Any]
+    """The resolved config."""
+    folder: Path
+    left_out: Sequence[LeftOut] = ()
+    """Images of the data set that could not be used."""
+
+    def begin(self, layers: Sequence[str]) -> None:
+        """Log what is about to be done."""
+        self.run.log(params=self.params(", ".join(layers)))
+        self.run.log_text(self.yaml(), "config.yaml")
+
+    def log_data(self, run: Run | None = None) -> None:
+        """Log the images that are used, to a child run as to this one."""
+        (run or self.run).log(tags=self.tags())
+        (run or self.run).log_dataset(self.data.name, self.data.digest, "all", self.data.profile)
+
+    def log_left_out(self) -> None:
+        """Log the images that are not used."""
+        if self.left_out:
+            self.run.log(metrics=self.left_out_counts())
+            table = {name: [getattr(one, name) for one in self.left_out] for name in ("id", "role", "why")}
+            self.run.log_table(table, "left_out.json")
+            write_table(self.folder / "left_out.csv", table)
+
+    def figure(self, figure: "Figure", file: str) -> None:
+        """Keep a plot in both places."""
+        figure.savefig(self.folder / file, dpi=120, pil_kwargs={"compress_level": 1})  # speed before size
+        self.run.log_file(self.folder / file)
+
+    def params(self, layers: str) -> dict[str, Any]:
+        """The config's leaves, and what a person looks for."""
+        return {**flat(self.config), "dataset": self.data.name, "backbone": self.backbone, "layer": layers}
+
+    def tags(self) -> dict[str, str]:
+        """What runs on the same data have in common."""
+        return {"data_digest": self.data.digest, "metric": self.data.metric}
+
+    def left_out_counts(self) -> dict[str, float]:
+        """Metrics; none where every image could be used."""
+        roles = [one.role for one in self.left_out]
+        parts = {f"data/left_out_{part}": float(sum(part in role for role in roles)) for part in self.data.parts}
+        return {"data/left_out": float(len(roles)), **parts} if roles else {}
+
+    def title(self) -> str:
+        """Of a plot."""
+        return f"{self.data.name}, {self.backbone}"
+
+    def yaml(self) -> str:
+        """The resolved config."""
+        return yaml.safe_dump(dict(self.config), sort_keys=False, allow_unicode=True)
+
+    def whereabouts(self) -> str:
+        """Where to look next."""
+        tracked = "\nCompare runs with: offshelf ui" if self.run.id else ""
+        return f"Results are in {self.folder}{tracked}"
+
+
+def extraction_cost(extracted: int, seconds: float) -> dict[str, float]:
+    """Metrics of what it took to have the features."""
+    cost = {"cost/images_extracted": float(extracted), "cost/extract_seconds": seconds}
+    return cost | ({"cost/images_per_second": extracted / seconds} if extracted else {})

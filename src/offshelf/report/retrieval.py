@@ -1,0 +1,88 @@
+"""What a retrieval found, as tables."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.filesize import decimal
+from rich.table import Table
+
+from offshelf.rank import RetrievalScore
+
+
+def query_table(score: RetrievalScore, ids: Sequence[str]) -> dict[str, list[Any]]:
+    """A line a query: its id and every metric; None where it has nothing to find."""
+    columns: dict[str, list[Any]] = {"query": list(ids)}
+    for name, numbers in score.by_query.items():
+        columns[of_one(name)] = [None if np.isnan(number) else float(number) for number in numbers]
+    return columns
+
+
+def paired_queries(first: str, second: str, metric: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """A metric of the same queries from two tables, float64 [Q] each, NaN where it is not defined.
+
+    None where the queries are others, or a table has not the metric.
+    """
+    one, other = (
+        {line["query"]: line.get(of_one(metric)) for line in csv.DictReader(io.StringIO(text))}
+        for text in (first, second)
+    )
+    if not one or one.keys() != other.keys() or None in (*one.values(), *other.values()):
+        return None
+    mine, theirs = (np.array([float(table[query] or "nan") for query in one]) for table in (one, other))
+    return mine, theirs
+
+
+def of_one(name: str) -> str:
+    """What a mean over queries is called for one of them: `medium/mAP` is `medium/AP`."""
+    protocol, slash, metric = name.rpartition("/")
+    return protocol + slash + (metric[1:] if metric.startswith(("mAP", "mP")) else metric)
+
+
+def layer_scores(scores: Sequence[RetrievalScore], chosen: RetrievalScore, title: str) -> Table:
+    """Layers from input to output with the official metric of each, the reported one bold."""
+    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)
+    table.add_column("layer")
+    for column in ("dims", _words(chosen.metric.rpartition("/")[2]), "floats", "size", "search s"):
+        table.add_column(column, justify="right")
+    for score in scores:
+        floats, size = score.footprint
+        cells = (f"{score.dims:,}", _bar(score, score.metric), f"{floats:,}", decimal(size), f"{score.seconds:.1f}")
+        table.add_row(score.name, *cells, style="bold" if score is chosen and len(scores) > 1 else None)
+    notes = ["floats, size: kept of each reference"]
+    if chosen.bootstrap.replicates:
+        notes.append(f"±: half of the {chosen.bootstrap.level:.0%} interval over queries")
+    if len(scores) > 1:
+        notes.append("no images to train on choose a layer: the last is reported")
+    table.caption, table.caption_justify = "; ".join(notes), "left"
+    return table
+
+
+def protocol_scores(score: RetrievalScore) -> Table:
+    """Every metric of one layer, a column a protocol."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column(score.name)
+    for protocol in score.ranks:
+        table.add_column(_words(protocol) or "value", justify="right")
+    for metric in dict.fromkeys(name.rpartition("/")[2] for name in score.by_query):
+        names = [f"{protocol}/{metric}" if protocol else metric for protocol in score.ranks]
+        cells = [_bar(score, name) if name in score.by_query else "" for name in names]
+        table.add_row(
+            _words(metric),
+            *(f"{cell} *" if name == score.metric else cell for name, cell in zip(names, cells, strict=True)),
+        )
+    table.caption, table.caption_justify = "*: the official metric", "left"
+    return table
+
+
+def _bar(score: RetrievalScore, name: str) -> str:
+    low, high = (score.metrics.get(f"test/{name}_{end}") for end in ("low", "high"))
+    half = "" if low is None or high is None else f" ± {(high - low) / 2:.4f}"
+    return f"{score.metrics[f'test/{name}']:.4f}{half}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

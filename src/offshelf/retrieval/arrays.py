@@ -1,0 +1,108 @@
+"""The few array functions that NumPy and PyTorch call by other names: the search is written once, over these."""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from offshelf.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+MIB = 1 << 20
+
+
+class Arrays(Protocol):
+    """Where the search computes. Its arrays are NumPy's or PyTorch's, float32."""
+
+    block: int
+    """Bytes of a block of references, and of products."""
+
+    def put(self, values: np.ndarray) -> Any:
+        """Values of any float type."""
+
+    def get(self, values: Any) -> np.ndarray:
+        """Values as NumPy's."""
+
+    def least(self, values: Any, axis: int) -> Any:
+        """Minimum over an axis."""
+
+    def where(self, mask: Any) -> tuple[Any, Any]:
+        """Rows and columns of the True elements of a matrix, row by row."""
+
+    def nth_least(self, values: Any, count: int) -> Any:
+        """The `count` smallest of each column, the largest of them: [columns]."""
+
+
+class OnCpu:
+    """NumPy. Blocks stay in the caches of a core, so that what follows a product costs little beside it."""
+
+    block = 4 * MIB
+
+    def put(self, values: np.ndarray) -> np.ndarray:
+        """See Arrays."""
+        return np.ascontiguousarray(values, np.float32)
+
+    def get(self, values: np.ndarray) -> np.ndarray:
+        """See Arrays."""
+        return values
+
+    def least(self, values: np.ndarray, axis: int) -> np.ndarray:
+        """See Arrays."""
+        return values.min(axis=axis)
+
+    def where(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See Arrays."""
+        rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])  # faster than np.nonzero
+        return rows, columns
+
+    def nth_least(self, values: np.ndarray, count: int) -> np.ndarray:
+        """See Arrays."""
+        return np.partition(values, count - 1, axis=0)[count - 1]
+
+
+class InTorch:
+    """PyTorch, on a GPU."""
+
+    block = 256 * MIB
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def put(self, values: np.ndarray) -> "torch.Tensor":
+        """See Arrays; float16 travels as it is."""
+        import torch
+
+        copy = np.require(values, requirements=["C", "W"])  # PyTorch takes no read-only memory
+        return torch.from_numpy(copy).to(self.device).float()
+
+    def get(self, values: "torch.Tensor") -> np.ndarray:
+        """See Arrays."""
+        return values.cpu().numpy()
+
+    def least(self, values: "torch.Tensor", axis: int) -> "torch.Tensor":
+        """See Arrays."""
+        return values.amin(axis)
+
+    def where(self, mask: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
+        """See Arrays."""
+        rows, columns = mask.nonzero(as_tuple=True)
+        return rows, columns
+
+    def nth_least(self, values: "torch.Tensor", count: int) -> "torch.Tensor":
+        """See Arrays."""
+        return values.kthvalue(count, dim=0).values
+
+
+def arrays_on(device: str) -> Arrays:
+    """NumPy for `cpu`, PyTorch for `cuda`, for `auto` the GPU where there is one. Raises ConfigError.
+
+    On two cores NumPy took a quarter of PyTorch's time (`benchmark/retrieval.py arrays`), and no seconds of import.
+    """
+    from offshelf.extractor.plan import has_cuda
+
+    if device == "cpu" or not has_cuda():
+        if device == "cuda":
+            raise ConfigError("retrieval.device=cuda, but no CUDA device is to be had; use retrieval.device=auto.")
+        return OnCpu()
+    return InTorch("cuda")

@@ -1,0 +1,137 @@
+"""The task `retrieve`: every query searches all references by frozen features."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from offshelf.augmentation import Augmentation
+from offshelf.backbone import Backbone, select_layers
+from offshelf.dataset import (
+    Dataset,
+    Picture,
+    RetrievalDataset,
+    RetrievalSet,
+    check_images,
+    load_unsplit,
+    require_retrieval,
+)
+from offshelf.errors import BadImagesError, ConfigError
+from offshelf.extractor import Cost, Extractor, Features, Request, ensure
+from offshelf.identity import digest
+from offshelf.metric import Bootstrap
+from offshelf.postprocess import Transformer
+from offshelf.rank import RetrievalProbe
+from offshelf.report import layer_scores, left_out_line, protocol_scores
+from offshelf.retrieval import Retrieval
+from offshelf.retrieval_record import RetrievalRecord
+from offshelf.screen import screen
+from offshelf.store import FeatureStore, Use
+from offshelf.terminal import terminal
+from offshelf.tracking import Tracker
+
+
+def retrieve(
+    *,
+    dataset: Dataset | RetrievalDataset,
+    augmentation: Augmentation,
+    backbone: Backbone,
+    layer: str | Sequence[str],
+    pooling: str,
+    extractor: Extractor,
+    store: FeatureStore,
+    postprocess: Transformer,
+    retrieval: Retrieval,
+    bootstrap: Bootstrap,
+    tracking: Tracker,
+    output_dir: str,
+    config: dict[str, Any],
+    query_augmentation: Augmentation | None = None,
+    on_error: str = "stop",
+    name: str | None = None,
+) -> float:
+    """Rank all references for each query by frozen features of one or several layers.
+
+    Any set of single labels is taken too: a class is an object, and each image searches all others. With several layers
+    there is a run for each, under one parent; nothing that could choose among them is not a query, so that the last is
+    the reported one. Postprocessing is fitted on the references.
+
+    Returns:
+        The data set's official metric.
+
+    Raises:
+        ConfigError: `query_augmentation=` is the name of an augmentation.
+    """
+    if isinstance(query_augmentation, str):
+        raise ConfigError(
+            f"query_augmentation is an augmentation, not a word: augmentation@query_augmentation={query_augmentation}"
+        )
+    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    parts = Parts(
+        Request(backbone, layers, pooling, augmentation.views),
+        Request(backbone, layers, pooling, (query_augmentation or augmentation).query_views),
+    )
+    probe = RetrievalProbe(postprocess, retrieval, bootstrap)
+    images, left_out, _ = screen(require_retrieval(load_unsplit(dataset)), on_error, _check)
+    console = terminal()
+    console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
+    title = name or f"{images.name} {backbone.name} {layers[0] if len(layers) == 1 else f'{len(layers)} layers'}"
+    with tracking.start(title) as run:
+        record = RetrievalRecord(run, images, backbone.name, config, Path(output_dir))
+        record.book.begin(layers)
+        images, more, found = screen(images, on_error, lambda usable: parts.gather(store, extractor, usable))
+        left_out += more
+        record = replace(record, images=images, left_out=left_out)
+        record.book.log_data()
+        record.book.log_left_out()
+        store.note_use(parts.networks(extractor), Use(title, run.id, time.time(), config))
+        identity = digest([features.digest for features in found])
+        scores = []
+        for layer_name in layers:
+            references, queries = (features.values[layer_name] for features in found)
+            scores.append(probe.score(layer_name, references, queries, images))
+            if len(layers) > 1:
+                record.layer(scores[-1], identity)
+        record.end(scores, scores[-1], identity, [features.cost for features in found])
+    console.print(layer_scores(scores, scores[-1], title))
+    console.print(protocol_scores(scores[-1]))
+    for line in (left_out_line(left_out), record.book.whereabouts()):
+        console.print(line, highlight=False, soft_wrap=True) if line else None
+    return scores[-1].metrics[f"test/{images.metric}"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is computed of the references, and of the queries."""
+
+    references: Request
+    queries: Request
+
+    def gather(self, store: FeatureStore, extractor: Extractor, images: RetrievalSet) -> tuple[Features, Features]:
+        """Features of both, those that the store lacks extracted; what both need is extracted once.
+
+        Raises:
+            BadImagesError: by the place in `images.pictures`.
+        """
+        place = {id(image): row for row, image in enumerate(images.pictures)}
+
+        def of(pictures: Sequence[Picture], request: Request) -> Features:
+            wanted = [picture.image for picture in pictures]
+            try:
+                return ensure(store, extractor, wanted, request)
+            except BadImagesError as bad:
+                raise BadImagesError({place[id(wanted[row])]: why for row, why in bad.faults.items()}) from bad
+
+        references = of(images.references, self.references)
+        if images.queries is images.references and self.queries == self.references:
+            return references, replace(references, cost=Cost())
+        return references, of(images.queries, self.queries)
+
+    def networks(self, extractor: Extractor) -> list[str]:
+        """Digests of the networks used."""
+        return [key.network for request in (self.references, self.queries) for key in request.keys(extractor).values()]
+
+
+def _check(images: RetrievalSet) -> None:
+    check_images(images.pictures)
