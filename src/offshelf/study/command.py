@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 def _show(sheet: Sheet) -> None:
     table = Table(title=sheet.title, box=box.SIMPLE, title_justify="left", pad_edge=False)
     for number, column in enumerate(sheet.columns):
-        table.add_column(column, justify="right" if number else "left")
+        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number > 0)
     for row in sheet.rows:
         table.add_row(*row)
     console = terminal()

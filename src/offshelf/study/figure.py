@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FEW = 3
+FEW = 5
 """Columns up to which there is a panel for each."""
 ABREAST = 3
 """Panels of layers beside each other."""
@@ -62,15 +62,18 @@ def _draw_layers(axes: "Axes", columns: Sequence[Column], lines: Sequence[Line])
         axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", va="center", color="grey")
         axes.set_xticks([])
         return
+    from matplotlib import colormaps
+
     depth = np.arange(len(lines))
-    for column in columns:
+    for number, column in enumerate(columns):
         values, low, high = _band([line.numbers[column.name] for line in lines])
         if column.label is None:
-            (drawn,) = axes.plot(depth, values, "o-", linewidth=2, label=column.name, zorder=3)
-            axes.fill_between(depth, low, high, alpha=0.25, color=drawn.get_color(), zorder=2)
-            axes.errorbar(depth, values, [values - low, high - values], fmt="none", capsize=2, color=drawn.get_color())
+            axes.fill_between(depth, low, high, alpha=0.2, color="black", zorder=2)
+            errors = [values - low, high - values]
+            axes.errorbar(depth, values, errors, fmt="o-", capsize=3, color="black", label=column.name, zorder=3)
         else:
-            axes.plot(depth, values, "-", linewidth=0.8, alpha=0.8, label=column.name)
+            colour = colormaps["tab20"](number % 20)
+            axes.plot(depth, values, ".-", linewidth=0.8, markersize=4, color=colour, label=column.name)
     axes.set_xticks(depth, [line.layer for line in lines], rotation=60, ha="right", fontsize=8)
 
 
@@ -94,6 +97,7 @@ def _by_method(study: Study, entries: Sequence[_Entry]) -> "Figure":
             values, low, high = _band([entry.numbers[number]])
             axes.errorbar(values, [place], xerr=[values - low, high - values], **entry.style)
         axes.set_yticks(height, [entry.name for entry in entries])
+        axes.set_ylim(-0.7, len(entries) - 0.3)
         axes.set_xlabel(f"{column.name}, percent")
         axes.grid(alpha=0.3)
     figure.suptitle(study.title)
