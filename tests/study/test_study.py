@@ -1,5 +1,8 @@
 """What a study says, and what is said of one that is malformed."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from offshelf.errors import ConfigError
@@ -115,3 +118,12 @@ def test_no_study(tmp_path):
         ConfigError, match=r"study\.yaml cannot be read: .* A study is a folder that holds a study\.yaml"
     ):
         read_study(tmp_path / "nowhere")
+
+
+def test_the_documented_example(tmp_path):
+    """Of experiments/README.md."""
+    text = (Path(__file__).parents[2] / "experiments/README.md").read_text()
+    example = re.search("```yaml\n(.*?)```", text, re.DOTALL).group(1)
+    study = read_study(write(tmp_path, example, "method,head,accuracy\nSVM [1],1,2\n"))
+
+    assert [column.beside for column in study.columns] == ["head", "accuracy", "accuracy", "abroad"]

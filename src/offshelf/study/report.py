@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ class Report:
     metrics: Mapping[str, float]
     """The numbers that are not of single classes, for the tracker."""
 
+    @cached_property
     def texts(self) -> dict[str, str]:
         """Its text files by name, drawings included."""
         drawings = {f"{name}.svg": _svg(figure) for name, figure in self.figures.items()}
@@ -48,7 +50,7 @@ class Report:
 
     def write(self, folder: Path) -> None:
         """Write its files. Raises StoreError where the folder cannot be written."""
-        for file, text in self.texts().items():
+        for file, text in self.texts.items():
             write_text(folder / file, text)
         try:
             for name, figure in self.figures.items():
@@ -59,7 +61,7 @@ class Report:
     def log(self, run: Run) -> None:
         """Log the same to the tracker."""
         run.log(metrics=self.metrics)
-        for file, text in self.texts().items():
+        for file, text in self.texts.items():
             run.log_text(text, file)
         for name, figure in self.figures.items():
             run.log_figure(figure, f"{name}.png")
