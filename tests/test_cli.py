@@ -72,6 +72,7 @@ def test_help(arguments, tmp_path):
         (["classify", "tracking.uri=http://127.0.0.1:9"], "No MLflow server answers at http://127.0.0.1:9"),
         (["ui", "prot=3"], "did you mean 'port=…'?"),
         (["ui"], "There are no runs in"),
+        (["report", "nowhere"], "nowhere/study.yaml cannot be read"),
     ],
 )
 def test_mistakes_get_a_sentence(arguments, message, tmp_path):

@@ -75,6 +75,7 @@ def test_read(tmp_path):
         (GOOD[GOOD.index("columns") : GOOD.index("rows")], "", "'columns' is empty"),
         ("title: Coins", "title: Coins\nkind: layers", "only rows of the kind 'table' are set beside a published one"),
         (', beside: "SVM [1]" }', " }\nkind: layers", "'run' of a column is for the kind 'table'"),
+        ("notes:", "  - { name: ours, run: x }\nnotes:", "two rows are called 'ours'; give each a name of its own."),
         (GOOD, "just words", "study.yaml: expected keys and values (title, kind, "),
     ],
 )

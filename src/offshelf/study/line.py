@@ -44,14 +44,14 @@ def layer_lines(study: Study, runs: TrackedRuns, bootstrap: Bootstrap) -> list[L
         for layer in layers:
             reading = _reading(layer, bootstrap)
             numbers = {column.name: _number(reading, column) for column in study.columns}
-            lines.append(Line(row, numbers, layer.params["layer"] if layer else ""))
+            lines.append(Line(row, numbers, layer.params.get("layer", layer.name) if layer else ""))
     return lines
 
 
 def _layers(runs: TrackedRuns, run: TrackedRun) -> Sequence[TrackedRun]:
     """The runs of its layers, without the baseline beside them; of one layer the run itself."""
     children = runs.children(run)
-    return [child for child in children if child.params["backbone"] == run.params["backbone"]] or [run]
+    return [child for child in children if child.params.get("backbone") == run.params.get("backbone")] or [run]
 
 
 def _names(study: Study) -> list[str]:

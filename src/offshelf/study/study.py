@@ -168,6 +168,9 @@ def _check(study: Study, path: Path) -> None:
 
 
 def _check_rows(study: Study, path: Path) -> None:
+    names = [row.name for row in study.rows]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{path}: two rows are called '{max(names, key=names.count)}'; give each a name of its own.")
     for row in study.rows:
         if row.beside is None:
             continue
