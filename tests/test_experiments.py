@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import shlex
 import sys
 from pathlib import Path
@@ -148,11 +149,13 @@ def test_committed_report_has_no_number_of_ours(name):
 
 
 @pytest.fixture
-def offshelf(tmp_path, monkeypatch):
+def offshelf(monkeypatch):
     """The command line, in this process, from the root of the checkout."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     monkeypatch.setattr("signal.signal", lambda *_: None)
+    log = logging.getLogger()
+    handlers, level = log.handlers[:], log.level
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["offshelf", *arguments])
@@ -160,7 +163,9 @@ def offshelf(tmp_path, monkeypatch):
             cli.main()
         assert done.value.code == 0
 
-    return call
+    yield call
+    log.handlers[:] = handlers  # Hydra's go to a stream that ends with the test
+    log.setLevel(level)
 
 
 @pytest.fixture
