@@ -87,6 +87,7 @@ def test_help(arguments, tmp_path):
         (["retrieve", "query_augmentation=whole", "tracking=none"], "augmentation@query_augmentation=whole"),
         (["ui", "prot=3"], "did you mean 'port=…'?"),
         (["ui"], "There are no runs in"),
+        (["report", "nowhere"], "nowhere/study.yaml cannot be read"),
     ],
 )
 def test_mistakes_get_a_sentence(arguments, message, tmp_path):

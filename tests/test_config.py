@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-from pathlib import Path
 
 import pytest
 from hydra.utils import get_object, instantiate
@@ -170,13 +169,3 @@ def test_home_is_resolved(tmp_path):
     assert config["store"]["root"] == f"{tmp_path}/store"
     assert config["tracking"]["home"] == str(tmp_path)
     assert config["dataset"]["root"] == f"{tmp_path}/data"
-
-
-def test_studies_compose():
-    """Every study's runs are sentences in today's vocabulary."""
-    runs = sorted((Path(__file__).parents[1] / "experiments").glob("*/*.yaml"))
-    for path in runs:
-        assert path.read_text().startswith("# "), path
-        build(load(path.stem, [], path.parent))
-
-    assert runs

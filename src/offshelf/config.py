@@ -17,8 +17,8 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-COMMANDS = ("classify", "retrieve", "extract", "layers", "dataset", "compare", "store", "ui")
-PLAIN = ("compare", "store", "ui")
+COMMANDS = ("classify", "retrieve", "extract", "layers", "dataset", "compare", "report", "store", "ui")
+PLAIN = ("compare", "report", "store", "ui")
 """Those that take no overrides."""
 
 SHARED = ("home", "data_dir", "seed")

@@ -10,7 +10,7 @@ import numpy as np
 from offshelf.classifier import Classifier, Curve, Fit
 from offshelf.dataset import ImageSet
 from offshelf.errors import DatasetError
-from offshelf.metric import METRICS, Bootstrap, Outcome, by_class, metrics_of
+from offshelf.metric import METRICS, Bootstrap, Outcome, by_class, mean_of_known, metrics_of
 from offshelf.postprocess import Transformer, fit_transform
 
 
@@ -45,7 +45,7 @@ class Score:
     def by_class(self) -> dict[str, np.ndarray]:
         """For each class, float64 [K], the mean over folds of its numbers; NaN without test images."""
         folds = [by_class(outcome) for outcome in self.outcomes]
-        return {name: _mean_of_known(np.array([fold[name] for fold in folds])) for name in folds[0]}
+        return {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}
 
     @property
     def parameter(self) -> str:
@@ -143,10 +143,3 @@ class Probe:
         seconds = time.perf_counter() - start
         dims = values_NVD.shape[-1]
         return Score(name, dims, images.metric, tuple(fits), tuple(outcomes), seconds, self.bootstrap)
-
-
-def _mean_of_known(values_FK: np.ndarray) -> np.ndarray:
-    """Mean over folds, [K], of the values that are no NaN; NaN where none is."""
-    known = ~np.isnan(values_FK)
-    sums, count = np.where(known, values_FK, 0).sum(axis=0), known.sum(axis=0)
-    return np.divide(sums, count, out=np.full(len(sums), np.nan), where=count > 0)

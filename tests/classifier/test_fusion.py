@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from offshelf.classifier.view import fuse
+from offshelf.classifier import view
+from offshelf.classifier.view import class_scores, fuse
 
 RESPONSES = np.array([[1.0, -5.0], [7.0, 7.0], [3.0, 2.0], [-4.0, 1.0]])
 IMAGES = np.array([8, 2, 8, 8])
@@ -30,3 +32,15 @@ def test_precision_is_kept():
     """float32 responses stay so."""
     for fusion in ("sum", "mean", "max"):
         assert fuse(RESPONSES.astype(np.float32), IMAGES, fusion, False).dtype == np.float32
+
+
+@pytest.mark.parametrize("rows", [1, 5, 12, 1000])
+def test_blocks_of_images_are_scored_alike(rows, monkeypatch):
+    """However many rows are scored at a time, an image's views are together."""
+    random = np.random.default_rng(0)
+    fitted = LogisticRegression().fit(random.normal(size=(30, 4)), np.arange(30) % 3)
+    values = random.normal(size=(7, 4, 4))
+    by_hand = np.array([fitted.decision_function(image).sum(axis=0) for image in values])
+    monkeypatch.setattr(view, "ROWS", rows)
+
+    assert class_scores(fitted, values) == pytest.approx(by_hand)

@@ -132,3 +132,35 @@ def test_intervals_of_means_leave_out_what_is_not_defined():
     assert (half.low, half.high) == pytest.approx(tuple(np.percentile(by_hand, [2.5, 97.5])))
     assert bootstrap.mean_intervals(np.full((5, 1), np.nan)) == [None]
     assert Bootstrap(0).mean_intervals(values) == [None, None]
+
+
+def test_intervals_of_classes():
+    """1.96 standard errors of each class' own share; the number of its images varies from draw to draw too."""
+    targets = np.repeat([0, 1], [300, 1200])
+    is_right = np.concatenate([np.arange(300) < 90, np.arange(1200) < 960])
+    outcome = Outcome(targets, np.eye(2)[np.where(is_right, targets, 1 - targets)])
+    found = Bootstrap(4000).class_intervals("mean_class_accuracy", [outcome])
+    halves = 1.96 * np.sqrt([0.3 * 0.7 / 300, 0.8 * 0.2 / 1200])
+
+    assert [(one.high - one.low) / 2 for one in found] == pytest.approx(halves, rel=0.06)
+    assert [(one.high + one.low) / 2 for one in found] == pytest.approx([0.3, 0.8], abs=0.01)
+
+
+def test_intervals_of_the_only_class_are_those_of_the_mean():
+    """Draw by draw the same numbers."""
+    random = np.random.default_rng(4)
+    targets = np.where(random.random((60, 1)) < 0.4, 1, -1).astype(np.int8)
+    outcome = Outcome(targets, random.normal(size=(60, 1)))
+    bootstrap = Bootstrap(500)
+
+    assert bootstrap.class_intervals("mAP_11pt", [outcome]) == [bootstrap.interval("mAP_11pt", [outcome])]
+
+
+def test_no_intervals_of_classes():
+    """Without draws, or without a test image of the class in any of them."""
+    outcome = coins([True, False, True])
+
+    assert Bootstrap(0).class_intervals("mean_class_accuracy", [outcome]) == [None, None]
+    first, second = Bootstrap(100).class_intervals("mean_class_accuracy", [outcome])
+    assert first is not None
+    assert second is None

@@ -1,7 +1,7 @@
 """Metrics: pure functions of what a classifier or a search said, each variant under its own name; error bars."""
 
 from offshelf.metric.bootstrap import Bootstrap, Difference, Interval
-from offshelf.metric.metric import METRICS, Metric, by_class, metrics_of
+from offshelf.metric.metric import METRICS, Metric, by_class, mean_of_known, metrics_of
 from offshelf.metric.outcome import Outcome
 from offshelf.metric.retrieval import RETRIEVAL_METRICS, Ranks, Truth, positions
 
@@ -16,6 +16,7 @@ __all__ = [
     "Ranks",
     "Truth",
     "by_class",
+    "mean_of_known",
     "metrics_of",
     "positions",
 ]

@@ -4,14 +4,14 @@ Efron and Tibshirani, An Introduction to the Bootstrap (1993): as many test imag
 again and again; the interval is between percentiles of the metric over the draws (section 13.3).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from offshelf.errors import ConfigError
-from offshelf.metric.metric import METRICS
+from offshelf.metric.metric import METRICS, mean_of_known
 from offshelf.metric.outcome import Outcome
 
 
@@ -54,6 +54,16 @@ class Bootstrap:
         if not self.replicates:
             return None
         return self._percentiles(self._draws(metric, outcomes))
+
+    def class_intervals(self, metric: str, outcomes: Sequence[Outcome]) -> list[Interval | None]:
+        """Of the number for each class of a metric that is a mean over classes: K, on the draws of `interval`.
+
+        With several folds, of its mean over those where it is defined. None as in `interval`.
+        """
+        if not self.replicates:
+            return [None] * outcomes[0].classes
+        by_fold_FBK = np.array([METRICS[metric].measure(*drawn) for drawn in self._drawn(outcomes)])
+        return [self._percentiles(draws) for draws in mean_of_known(by_fold_FBK, axis=0).T]
 
     def difference(self, metric: str, first: Sequence[Outcome], second: Sequence[Outcome]) -> Difference | None:
         """The second minus the first, both on the same draws of the same test images, fold by fold.
@@ -98,12 +108,13 @@ class Bootstrap:
 
     def _draws(self, metric: str, outcomes: Sequence[Outcome]) -> np.ndarray:
         """The metric on every draw: float64 [replicates]."""
-        by_fold = [
-            METRICS[metric](outcome, _weights(len(outcome.targets), self.replicates, self.seed + fold))
-            for fold, outcome in enumerate(outcomes)
-        ]
-        mean: np.ndarray = np.mean(by_fold, axis=0)
+        mean: np.ndarray = np.mean([METRICS[metric](*drawn) for drawn in self._drawn(outcomes)], axis=0)
         return mean
+
+    def _drawn(self, outcomes: Sequence[Outcome]) -> Iterator[tuple[Outcome, np.ndarray]]:
+        """Each fold's outcome with the weights of its images in the draws."""
+        for fold, outcome in enumerate(outcomes):
+            yield outcome, _weights(len(outcome.targets), self.replicates, self.seed + fold)
 
     def _percentiles(self, draws: np.ndarray) -> Interval | None:
         known = draws[~np.isnan(draws)]

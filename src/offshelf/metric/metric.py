@@ -27,14 +27,15 @@ class Metric:
         NaN where that leaves no class.
         """
         values = self.measure(outcome, outcome.once if weights_MB is None else weights_MB)
-        return _mean_over_classes(values) if self.by_class else values
+        return mean_of_known(values, axis=1) if self.by_class else values
 
 
-def _mean_over_classes(values_BK: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(values_BK)
-    count = known.sum(axis=1)
-    sums = np.where(known, values_BK, 0).sum(axis=1)
-    return np.divide(sums, count, out=np.full(len(sums), np.nan), where=count > 0)
+def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:
+    """Mean along an axis of the values that are no NaN; NaN where none is."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=axis)
+    sums = np.where(known, values, 0).sum(axis=axis)
+    return np.divide(sums, count, out=np.full(sums.shape, np.nan), where=count > 0)
 
 
 METRICS: Mapping[str, Metric] = {

@@ -1,0 +1,109 @@
+"""Which classes a run takes for which: the strongest confusions, and the whole matrix as a figure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from offshelf.errors import ConfigError
+from offshelf.metric import Bootstrap
+from offshelf.report import Sheet, confusion_figure
+from offshelf.study.reading import Number, Reading
+from offshelf.study.study import Column, Row, Study
+from offshelf.study.table import NOT_RUN, UNKNOWN
+from offshelf.tracking.reading import TrackedRuns
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LISTED = 15
+"""Confusions of a run in the table, at most."""
+DIAGONAL = Column("mean of the diagonal", "mean_class_accuracy")
+
+
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """A run's matrix."""
+
+    row: Row
+    classes: Sequence[str]
+    counts: np.ndarray
+    """Test images of all folds, int64 [K, K]: row the true class, column the predicted one."""
+    diagonal: Number
+    """Mean of the diagonal of the matrix of shares, which is the mean class accuracy."""
+
+    def strongest(self) -> list[tuple[str, str, int, int]]:
+        """True class, predicted class, images, images of the true class: by the share of the true class, falling."""
+        totals = self.counts.sum(axis=1)
+        off_diagonal = self.counts * (1 - np.eye(len(totals), dtype=int))
+        pairs = [(int(true), int(predicted)) for true, predicted in np.argwhere(off_diagonal)]
+        pairs.sort(key=lambda pair: (-off_diagonal[pair] / totals[pair[0]], pair))
+        return [
+            (self.classes[true], self.classes[predicted], int(off_diagonal[true, predicted]), int(totals[true]))
+            for true, predicted in pairs[:LISTED]
+        ]
+
+    def figure(self) -> "Figure":
+        """The matrix of shares as a heat map."""
+        return confusion_figure(self.counts, self.classes, self.row.name)
+
+
+def confusions(study: Study, runs: TrackedRuns, bootstrap: Bootstrap) -> list[Confusion | None]:
+    """One a row; None where it was not run.
+
+    Raises:
+        ConfigError: a run has several labels an image.
+        TrackingError: a run kept no predictions.
+    """
+    return [_confusion(row, runs, bootstrap) for row in study.rows]
+
+
+def _confusion(row: Row, runs: TrackedRuns, bootstrap: Bootstrap) -> Confusion | None:
+    run = runs.named(row.run)
+    if run is None:
+        return None
+    reading = Reading(run, bootstrap)
+    outcomes = reading.predictions.outcomes
+    if outcomes[0].is_multilabel:
+        raise ConfigError(f"The run '{run.name}' has several labels an image: no class is taken for another.")
+    counts = np.sum([outcome.confusion() for outcome in outcomes], axis=0)
+    return Confusion(row, reading.predictions.classes, counts, reading.number(DIAGONAL))
+
+
+def confusion_sheet(study: Study, found: Sequence[Confusion | None]) -> Sheet:
+    """The strongest confusions of each run."""
+    rows = []
+    for row, confusion in zip(study.rows, found, strict=True):
+        if confusion is None:
+            rows.append([row.name, NOT_RUN, *[UNKNOWN] * 3])
+            continue
+        rows += [
+            [row.name, true, predicted, f"{images} of {total}", f"{100 * images / total:.1f}"]
+            for true, predicted, images, total in confusion.strongest()
+        ]
+    notes = [_diagonal(confusion) for confusion in found if confusion]
+    missing = [row.name for row, confusion in zip(study.rows, found, strict=True) if confusion is None]
+    notes += [f"Not run, so that there is no number of ours: {'; '.join(missing)}."] if missing else []
+    return Sheet(study.title, ["run", "true", "taken for", "images", "percent"], rows, [*notes, *study.notes])
+
+
+def confusion_cells(found: Sequence[Confusion | None]) -> dict[str, list[Any]]:
+    """All cells of the matrices that hold an image. Columns: run, true, predicted, images."""
+    cells = [
+        (
+            confusion.row.name,
+            confusion.classes[true],
+            confusion.classes[predicted],
+            int(confusion.counts[true, predicted]),
+        )
+        for confusion in found
+        if confusion
+        for true, predicted in np.argwhere(confusion.counts)
+    ]
+    return {name: [cell[place] for cell in cells] for place, name in enumerate(("run", "true", "predicted", "images"))}
+
+
+def _diagonal(confusion: Confusion) -> str:
+    half = "" if confusion.diagonal.half is None else f" ± {confusion.diagonal.half:.1f}"
+    return f"{confusion.row.name}: the mean of the diagonal is {confusion.diagonal.value:.1f}{half} percent."

@@ -1,0 +1,89 @@
+"""Numbers of a tracked run, computed anew from what it took each test image for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from offshelf.errors import ConfigError, TrackingError
+from offshelf.metric import METRICS, Bootstrap, Interval, mean_of_known
+from offshelf.report import Predictions, read_predictions
+from offshelf.spelling import did_you_mean
+from offshelf.study.study import Column
+from offshelf.tracking.reading import TrackedRun
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measured number in percent."""
+
+    value: float | None
+    """None where it is not defined, as for a class without test images."""
+    interval: Interval | None
+    """Of the bootstrap over test images."""
+    run: str
+    """Id of the run that it is of."""
+
+    @property
+    def half(self) -> float | None:
+        """Half of the interval's width."""
+        return None if self.interval is None else (self.interval.high - self.interval.low) / 2
+
+
+class Reading:
+    """A run's numbers; each metric is resampled once for all classes."""
+
+    def __init__(self, run: TrackedRun, bootstrap: Bootstrap) -> None:
+        """Read the run's predictions.
+
+        Raises:
+            TrackingError: it kept none.
+        """
+        self.run, self.bootstrap = run, bootstrap
+        self.predictions = _predictions(run)
+        self._of_classes = cache(self._resample_classes)
+        self._of_all = cache(self._resample)
+
+    def number(self, column: Column) -> Number:
+        """What a column asks for.
+
+        Raises:
+            ConfigError: the run has no such class, or its labels are not of the kind that the metric is for.
+        """
+        metric = METRICS[column.metric]
+        if metric.multilabel != self.predictions.outcomes[0].is_multilabel:
+            kind = "several labels" if metric.multilabel else "one label"
+            raise ConfigError(
+                f"Column '{column.name}': {column.metric} is for {kind} an image, unlike '{self.run.name}'."
+            )
+        if column.label is None:
+            return self._of_all(column.metric)
+        if column.label not in self.predictions.classes:
+            near = did_you_mean(column.label, self.predictions.classes)
+            raise ConfigError(f"Column '{column.name}': the run '{self.run.name}' has no class '{column.label}'{near}")
+        return self._of_classes(column.metric)[column.label]
+
+    def _resample(self, metric: str) -> Number:
+        outcomes = self.predictions.outcomes
+        value = float(np.mean([METRICS[metric](outcome)[0] for outcome in outcomes]))
+        return self._number(value, self.bootstrap.interval(metric, outcomes))
+
+    def _resample_classes(self, metric: str) -> Mapping[str, Number]:
+        outcomes = self.predictions.outcomes
+        by_fold_FK = np.array([METRICS[metric].measure(outcome, outcome.once)[0] for outcome in outcomes])
+        values_K = mean_of_known(by_fold_FK, axis=0)
+        intervals = self.bootstrap.class_intervals(metric, outcomes)
+        numbers = [self._number(value, interval) for value, interval in zip(values_K, intervals, strict=True)]
+        return dict(zip(self.predictions.classes, numbers, strict=True))
+
+    def _number(self, value: float, interval: Interval | None) -> Number:
+        percent = Interval(100 * interval.low, 100 * interval.high) if interval else None
+        return Number(None if np.isnan(value) else 100 * float(value), percent, self.run.id)
+
+
+def _predictions(run: TrackedRun) -> Predictions:
+    text = run.text("predictions.csv")
+    if text is None:
+        raise TrackingError(f"The run '{run.name}' ({run.id[:8]}) kept no predictions.csv; run it again.")
+    return read_predictions(text)

@@ -1,0 +1,205 @@
+"""What a study is: `study.yaml` says which runs answer it and what is to be read off them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from offshelf.errors import ConfigError
+from offshelf.metric import METRICS
+from offshelf.spelling import did_you_mean
+from offshelf.study.published import Published, read_published
+
+FILE = "study.yaml"
+KINDS = ("table", "layers", "confusion")
+KEYS = ("title", "kind", "metric", "columns", "rows", "notes")
+ROW_KEYS = ("name", "run", "beside")
+COLUMN_KEYS = ("class", "metric", "run", "beside")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number that is read off a run."""
+
+    name: str
+    metric: str
+    label: str | None = None
+    """The class that it is of; None: of all, the metric itself."""
+    run: str = ""
+    """What follows a row's run in the name of the run that it is taken from, where one run has not all numbers."""
+    beside: str = ""
+    """The published column that it is set beside."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run, by the name that its config gives it."""
+
+    name: str
+    run: str
+    beside: str | None = None
+    """The published method that it is set beside."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, and where its answer is."""
+
+    folder: Path
+    title: str
+    kind: str
+    """`table`: a line a run; `layers`: a line a layer of a run; `confusion`: which classes a run confuses."""
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    notes: Sequence[str] = ()
+    published: Published = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The folder's."""
+        return self.folder.absolute().name
+
+    @property
+    def summary(self) -> Sequence[Column]:
+        """Columns that are not of single classes; all where there are only such."""
+        return [column for column in self.columns if column.label is None] or self.columns
+
+
+def read_study(folder: Path) -> Study:
+    """Read `study.yaml` and, where there is one, `published.csv`.
+
+    Raises:
+        ConfigError: one of them is missing or malformed; the file and the key are named.
+    """
+    path = folder / FILE
+    node = _Node(_parse(path), str(path), KEYS)
+    study = Study(
+        folder=folder,
+        title=node.text("title"),
+        kind=node.text("kind", "table"),
+        columns=_columns(node),
+        rows=_rows(node),
+        notes=tuple(str(note) for note in node.entries("notes")),
+        published=read_published(folder / "published.csv"),
+    )
+    _check(study, path)
+    return study
+
+
+def _parse(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}. A study is a folder that holds a {FILE}."
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+
+
+class _Node:
+    """A mapping of the file, with the names of its keys and its place for messages."""
+
+    def __init__(self, value: Any, place: str, known: Sequence[str]) -> None:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{place}: expected keys and values ({', '.join(known)}); got {value!r}.")
+        for key in map(str, value):
+            if key not in known:
+                raise ConfigError(f"{place}: there is no key '{key}'{did_you_mean(key, known)}")
+        self.value, self.place = value, place
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A text or a number, as text."""
+        found = self.value.get(key, default)
+        if found is None:
+            raise ConfigError(f"{self.place}: the key '{key}' is missing.")
+        if isinstance(found, Mapping | list):
+            raise ConfigError(f"{self.place}: '{key}' is one text; got {found!r}.")
+        return str(found)
+
+    def entries(self, key: str) -> Sequence[Any]:
+        """A list; empty where there is none."""
+        found = self.value.get(key) or []
+        if not isinstance(found, list):
+            raise ConfigError(f"{self.place}: '{key}' is a list; got {found!r}.")
+        return found
+
+
+def _columns(node: _Node) -> tuple[Column, ...]:
+    place = f"{node.place}, columns"
+    listed = node.value.get("columns") or {}
+    if not isinstance(listed, Mapping):
+        raise ConfigError(f"{place}: expected names, and for each what it is; got {listed!r}.")
+    common = node.value.get("metric")
+    columns = []
+    for name, value in listed.items():
+        found = _Node(value or {}, f"{place}, {name}", COLUMN_KEYS)
+        metric = found.text("metric", common)
+        if metric not in METRICS:
+            raise ConfigError(f"{found.place}: there is no metric '{metric}'{did_you_mean(metric, list(METRICS))}")
+        label = found.text("class") if "class" in found.value else None
+        if label is not None and not METRICS[metric].by_class:
+            raise ConfigError(f"{found.place}: {metric} has no numbers for single classes.")
+        columns.append(Column(str(name), metric, label, found.text("run", ""), found.text("beside", str(name))))
+    return tuple(columns)
+
+
+def _rows(node: _Node) -> tuple[Row, ...]:
+    rows = []
+    for number, value in enumerate(node.entries("rows"), 1):
+        found = _Node(value, f"{node.place}, row {number}", ROW_KEYS)
+        beside = found.text("beside") if "beside" in found.value else None
+        rows.append(Row(found.text("name"), found.text("run"), beside))
+    return tuple(rows)
+
+
+def _check(study: Study, path: Path) -> None:
+    """Raise ConfigError where parts of a study do not fit each other."""
+    if study.kind not in KINDS:
+        raise ConfigError(f"{path}: there is no kind '{study.kind}'{did_you_mean(study.kind, KINDS)}")
+    if not study.rows:
+        raise ConfigError(f"{path}: 'rows' is empty; list the runs, each with name and run.")
+    if not study.columns and study.kind != "confusion":
+        raise ConfigError(f"{path}: 'columns' is empty; list what is read off each run.")
+    _check_rows(study, path)
+    _check_columns(study, path)
+
+
+def _check_rows(study: Study, path: Path) -> None:
+    names = [row.name for row in study.rows]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{path}: two rows are called '{max(names, key=names.count)}'; give each a name of its own.")
+    for row in study.rows:
+        if row.beside is None:
+            continue
+        if study.kind != "table":
+            raise ConfigError(
+                f"{path}, row '{row.name}': only rows of the kind 'table' are set beside a published one."
+            )
+        if row.beside not in study.published:
+            known = list(study.published)
+            raise ConfigError(
+                f"{path}, row '{row.name}': published.csv has no method '{row.beside}'{did_you_mean(row.beside, known)}"
+            )
+
+
+def _check_columns(study: Study, path: Path) -> None:
+    if study.kind == "layers" and any(column.run for column in study.columns):
+        raise ConfigError(
+            f"{path}: the layers of a row are those of one run; 'run' of a column is for the kind 'table'."
+        )
+    if not study.published:
+        return
+    known = list(dict.fromkeys(name for cells in study.published.values() for name in cells))
+    for column in study.columns:
+        if column.beside not in known and column.beside != column.name:
+            raise ConfigError(
+                f"{path}, column '{column.name}': published.csv has no column '{column.beside}'"
+                f"{did_you_mean(column.beside, known)}"
+            )
+    read = {column.beside for column in study.columns}
+    unread = [name for name in known if name not in read]
+    if unread:
+        raise ConfigError(f"{path}: published.csv has the column '{unread[0]}', which no column is set beside.")
