@@ -236,12 +236,16 @@ class Datasets:
 
     def job_digest(self, job: Job) -> str:
         """Identity of a job: its config and its data; empty where it has none, or its images cannot all be read."""
+        from offshelf.dataset import load_unsplit
+
         if "dataset" not in job.config:
             return ""
         config = digest(plain(job.config)["dataset"])
         if config not in self.known:
             try:
-                self.known[config] = build_group(job.config, "dataset").load().digest
+                dataset = build_group(job.config, "dataset")
+                splits = "classifier" in job.config  # other tasks draw no folds, which small sets may not allow
+                self.known[config] = (dataset.load() if splits else load_unsplit(dataset)).digest
             except ImageError:
                 self.known[config] = ""
         data = self.known[config]

@@ -202,8 +202,9 @@ def refill(
 
 def outstanding(
     *,
-    dataset: Dataset,
+    dataset: Dataset | RetrievalDataset,
     augmentation: Augmentation,
+    query_augmentation: Augmentation | None,
     backbone: Backbone,
     layer: str | Sequence[str],
     pooling: str,
@@ -218,9 +219,12 @@ def outstanding(
     Features in `planned`, data digest and key, will be there by then; those of this run join them.
     """
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    images, _, _ = screen(dataset.load(), on_error, _check)
+    images, _, _ = screen(load_unsplit(dataset), on_error, _check)
+    requests = _requests(backbone, layers, pooling, augmentation, baseline)
+    if query_augmentation:
+        requests.append(Request(backbone, layers, pooling, query_augmentation.query_views))
     lines = []
-    for request in _requests(backbone, layers, pooling, augmentation, baseline):
+    for request in requests:
         keys = {place: (images.digest, key) for place, key in request.keys(extractor).items()}
         new = tuple(name for name in request.layers if any(keys[at] not in planned for at in keys if at[0] == name))
         planned.update(keys.values())
