@@ -177,7 +177,7 @@ def test_sweep_goes_on_after_a_failed_job(tmp_path):
 
     assert done.returncode == 1
     assert "has no layer 'nolayer'" in done.stderr
-    assert "Failed: 1 job(s)" in done.stderr
+    assert "1 of 3 jobs failed" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(list(tmp_path.rglob("metrics.json"))) == 2
 

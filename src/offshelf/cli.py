@@ -4,8 +4,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +14,8 @@ from offshelf.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+    from offshelf.sweep import Job
 
 HELP = """\
 offshelf: how good are off-the-shelf features for my images?
@@ -100,69 +101,90 @@ def _dispatch(arguments: list[str]) -> int:
 
 def run_task(task: str, arguments: Sequence[str]) -> int:
     """Check the overrides, then hand them to Hydra, which runs the task once, or once a job of a sweep."""
+    from offshelf.sweep import Command, run_sweep
+
+    arguments = [_layer_pattern(argument) for argument in arguments]
+    overrides, config = _check(task, arguments)
+    # Hydra then passes errors on, instead of printing them and leaving.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    if config is None:
+        _run_once(task, arguments)
+        return 0
+    of_jobs = [override for override in overrides if not re.match(r"[+~]*hydra[./]", override)]
+    flags = [argument for argument in arguments if argument not in of_jobs]
+    run_sweep(Command(task, flags, of_jobs), config, lambda call, *more: _launch(task, [*arguments, *more], call))
+    return 0
+
+
+def _run_once(task: str, arguments: Sequence[str]) -> None:
+    from hydra.core.hydra_config import HydraConfig
+
+    from offshelf.config import perform
+
+    errors: list[OffshelfError] = []
+
+    def job(config: "DictConfig") -> Any:
+        try:
+            return perform(config, Path(HydraConfig.get().runtime.output_dir))
+        except OffshelfError as error:
+            errors.append(error)  # raised when Hydra is through, which would announce it in its own words
+            return None
+
+    _hydra(task, arguments, job)
+    if errors:
+        raise errors[0]
+
+
+def _launch(task: str, arguments: Sequence[str], call: "Callable[[Job], Any]") -> None:
+    """Call a function with each job of a sweep, in Hydra's order."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from offshelf.sweep import Job
+
+    def job(config: "DictConfig") -> Any:
+        hydra = HydraConfig.get()
+        folder = Path(hydra.runtime.output_dir)
+        return call(Job(hydra.job.num, list(hydra.overrides.task), config, folder))
+
+    _hydra(task, arguments, job)
+
+
+def _hydra(task: str, arguments: Sequence[str], job: "Callable[[DictConfig], Any]") -> None:
     import hydra
 
     from offshelf.config import conf_dir
 
-    arguments = [_layer_pattern(argument) for argument in arguments]
-    failures: list[tuple[str, OffshelfError]] = []
-    checked = _check(task, arguments)
     sys.argv = [f"offshelf {task}", *arguments]
-    # Hydra then passes errors on, instead of printing them and leaving.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-
-    def job(config: "DictConfig") -> Any:
-        return _job(config, failures, is_sweep=checked is not None)
-
-    with _sweep(task, checked) if checked is not None else nullcontext(), suppress(_JobFailed):
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
-    if not failures:
-        return 0
-    if checked is None:
-        raise failures[0][1]
-    print(f"Failed: {len(failures)} job(s): {'; '.join(name for name, _ in failures)}", file=sys.stderr)
-    return 1
+    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
 
 
-class _JobFailed(Exception):  # noqa: N818 - said already
-    """A job of a sweep failed; its sentence is printed."""
+def _check(task: str, arguments: Sequence[str]) -> "tuple[list[str], DictConfig | None]":
+    """Compose first, so that a mistake is answered at once.
 
-
-def _job(config: "DictConfig", failures: list[tuple[str, OffshelfError]], is_sweep: bool) -> Any:
-    """One run: build the task from its config, and call it."""
-    from hydra.core.hydra_config import HydraConfig
-
-    from offshelf.config import GIVEN, _parameters, build, plain
-
-    hydra_config = HydraConfig.get()
-    try:
-        task = build(config)
-        given = {"output_dir": hydra_config.runtime.output_dir, "config": plain(config)}
-        return task(**{name: given[name] for name in GIVEN if name in _parameters(config["_target_"])})
-    except OffshelfError as error:
-        name = hydra_config.job.override_dirname
-        failures.append((name, error))
-        if not is_sweep:
-            return None  # raised when Hydra is through, which would announce it in its own words
-        print(f"Error in job {hydra_config.job.num} ({name}): {error}", file=sys.stderr)
-        raise _JobFailed from error
-
-
-def _check(task: str, arguments: Sequence[str]) -> "DictConfig | None":
-    """Compose first, so that a mistake is answered at once. Returns the sweep's config, or None for a single run."""
+    Returns:
+        The overrides among the arguments, and the config of a sweep's first job, or None for a single run.
+    """
     from hydra._internal.utils import get_args_parser
 
     parsed = get_args_parser().parse_args(list(arguments))
     if parsed.hydra_help or parsed.help or parsed.info or parsed.config_path:
-        return None
-    from offshelf.config import load
+        return parsed.overrides, None
+    from offshelf.config import is_multirun, load
 
     folder = Path(parsed.config_dir) if parsed.config_dir else None
     if folder and not folder.is_dir():
         raise ConfigError(f"--config-dir {folder} is no folder.")
     name = parsed.config_name or task
-    configs = [load(name, choice, folder, complete=not parsed.cfg) for choice in _choices(parsed.overrides)]
-    return configs[0] if parsed.multirun else None
+    choices = _choices(parsed.overrides)
+    configs = [load(name, choice, folder, complete=not parsed.cfg) for choice in choices]
+    own = parsed.config_name or any("hydra.mode=" in override for override in parsed.overrides)
+    if parsed.multirun or (own and is_multirun(name, choices[0], folder)):
+        return parsed.overrides, None if parsed.cfg else configs[0]
+    if configs[0].sweep.dry_run:
+        raise ConfigError(
+            "sweep.dry_run lists the jobs of a sweep: add -m; of a single run: offshelf extract dry_run=true"
+        )
+    return parsed.overrides, None
 
 
 def _choices(overrides: Sequence[str]) -> list[list[str]]:
@@ -191,19 +213,6 @@ def _options(override: Any) -> list[str]:
     if not override.is_discrete_sweep() or "glob(" in override.input_line:
         return []
     return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
-
-
-@contextmanager
-def _sweep(task: str, config: "DictConfig") -> Iterator[None]:
-    """One parent run around all jobs of a sweep, closed whatever happens."""
-    from offshelf.config import build_group
-
-    tracking = build_group(config, "tracking")
-    if tracking is None or not hasattr(tracking, "sweep"):
-        yield
-        return
-    with tracking.sweep(f"sweep {task} {' '.join(argument for argument in sys.argv[1:] if '=' in argument)}"[:250]):
-        yield
 
 
 def _at_home(argument: str) -> str:

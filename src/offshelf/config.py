@@ -21,8 +21,8 @@ COMMANDS = ("classify", "retrieve", "extract", "layers", "dataset", "compare", "
 PLAIN = ("compare", "report", "store", "ui")
 """Those that take no overrides."""
 
-SHARED = ("home", "data_dir", "seed")
-"""Root keys that other keys refer to, and that no task takes."""
+SHARED = ("home", "data_dir", "seed", "sweep")
+"""Root keys that no task takes: other keys refer to them, or the command line does."""
 
 GIVEN = ("output_dir", "config")
 """Parameters of a task that the command line gives, not the config."""
@@ -71,6 +71,15 @@ def load(task: str, overrides: Sequence[str], folder: Path | None = None, comple
     if complete:
         _require_values(config)
     return config
+
+
+def is_multirun(task: str, overrides: Sequence[str], folder: Path | None = None) -> bool:
+    """Whether a root config is a sweep by itself, without -m: by `hydra.mode`. See load."""
+    from hydra.types import RunMode
+
+    with _search_path(task, folder):
+        mode = compose(task, list(overrides), return_hydra_config=True).hydra.mode
+    return bool(mode == RunMode.MULTIRUN)
 
 
 @contextmanager
@@ -139,11 +148,25 @@ def build(config: DictConfig) -> Callable[..., Any]:
     return task
 
 
-def build_group(config: DictConfig, group: str) -> Any:
-    """One component of a root config, or None where the config has no such group."""
-    from hydra.utils import instantiate
+def perform(config: DictConfig, folder: Path) -> Any:
+    """Build a root config's task and call it; `folder` is for its output.
 
-    return instantiate(plain(config)[group], _convert_="all") if group in config else None
+    Raises:
+        OffshelfError: a component cannot be made, or the task fails.
+    """
+    task = build(config)
+    recorded = {key: value for key, value in plain(config).items() if key != "sweep"}
+    given = {"output_dir": str(folder), "config": recorded}
+    return task(**{name: given[name] for name in GIVEN if name in _parameters(config["_target_"])})
+
+
+def build_group(config: DictConfig, group: str) -> Any:
+    """One component of a root config, or None where the config has no such group.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    return _make(plain(config)[group]) if group in config else None
 
 
 def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
@@ -152,8 +175,6 @@ def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
     Raises:
         OffshelfError: its data, its network or its config is not to be had any more.
     """
-    from hydra.utils import instantiate
-
     from offshelf.identity import digest
     from offshelf.task import refill
 
@@ -163,14 +184,36 @@ def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
     if name in seen:
         return 0
     seen.add(name)
+    parts: dict[str, Any] = {group: _make(node) for group, node in groups.items()}
+    return refill(**parts, **values, store=store)
+
+
+def needs(config: DictConfig, planned: set[Any]) -> str:
+    """What extraction a root config still needs, in words, beside the features that are `planned`; it joins them.
+
+    Raises:
+        OffshelfError: its data, its network or its config is not to be had.
+    """
+    from offshelf.task import outstanding
+
+    if any(group not in config for group in ("dataset", "backbone", "store")):
+        return "its run"
+    values = plain(config)
+    parts: dict[str, Any] = {group: _make(values.get(group)) for group in (*GROUPS, "store")}
+    found = outstanding(**parts, **{name: values[name] for name in ("layer", "pooling", "on_error")}, planned=planned)
+    return "; ".join(found) or "no extraction"
+
+
+def _make(node: Any) -> Any:
+    from hydra.utils import instantiate
+
     try:
-        parts: dict[str, Any] = {group: instantiate(node, _convert_="all") for group, node in groups.items()}
+        return instantiate(node, _convert_="all")
     except Exception as error:
         for cause in _causes(error):
             if isinstance(cause, OffshelfError):
                 raise cause from None
         raise ConfigError(" ".join(str(error).split())) from error
-    return refill(**parts, **values, store=store)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

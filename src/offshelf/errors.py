@@ -7,7 +7,8 @@ OffshelfError
 │       └── BadImagesError   all of those in a data set, by their place in it
 ├── BackboneError    a network, checkpoint or layer that cannot be had
 ├── StoreError       a feature store that cannot be read or written
-└── TrackingError    an MLflow store or server that cannot be reached
+├── TrackingError    an MLflow store or server that cannot be reached
+└── SweepError       jobs of a sweep that have failed
 """
 
 from collections.abc import Mapping
@@ -55,3 +56,7 @@ class StoreError(OffshelfError, OSError):
 
 class TrackingError(OffshelfError, ConnectionError):
     """An MLflow store or server that cannot be reached."""
+
+
+class SweepError(OffshelfError):
+    """Jobs of a sweep that have failed."""

@@ -200,6 +200,45 @@ def refill(
     return sum(fill(store, extractor, images.pictures, request).extracted for request in requests)
 
 
+def outstanding(
+    *,
+    dataset: Dataset | RetrievalDataset,
+    augmentation: Augmentation,
+    query_augmentation: Augmentation | None,
+    backbone: Backbone,
+    layer: str | Sequence[str],
+    pooling: str,
+    extractor: Extractor,
+    store: FeatureStore,
+    baseline: Backbone | None,
+    on_error: str,
+    planned: set[tuple[str, Any]],
+) -> list[str]:
+    """What a run would have to extract, a line for each pass over the images.
+
+    Features in `planned`, data digest and key, will be there by then; those of this run join them.
+    """
+    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    images, _, _ = screen(load_unsplit(dataset), on_error, _check)
+    requests = _requests(backbone, layers, pooling, augmentation, baseline)
+    if query_augmentation:
+        requests.append(Request(backbone, layers, pooling, query_augmentation.query_views))
+    lines = []
+    for request in requests:
+        keys = {place: (images.digest, key) for place, key in request.keys(extractor).items()}
+        new = tuple(name for name in request.layers if any(keys[at] not in planned for at in keys if at[0] == name))
+        planned.update(keys.values())
+        if not new:
+            continue
+        forecast = foresee(store, extractor, images.pictures, replace(request, layers=new), probe=False)
+        if forecast.missing:
+            lines.append(
+                f"{', '.join(new)} of {request.backbone.name}: {forecast.missing:,} of {forecast.images:,} images, "
+                f"{forecast.passes:,} passes"
+            )
+    return lines
+
+
 def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
     """List the layers that can be asked for, curated names first."""
     listed = layer_table(backbone)

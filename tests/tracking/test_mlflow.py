@@ -67,6 +67,33 @@ def test_children_belong_to_their_parent(tmp_path):
     assert "OFFSHELF_PARENT_RUN" not in os.environ
 
 
+def test_sweep_is_taken_up_again_once(tmp_path):
+    """By its digest, with the jobs that are done; not while it is open, and not when it is finished."""
+    tracker = MLflow(str(tmp_path))
+    with pytest.raises(KeyboardInterrupt), tracker.sweep("first", "d", resume=True) as first:
+        with first.job("one"), tracker.start("job") as job:
+            job.log(metrics={"test/accuracy": 0.5}, tags={"metric": "accuracy"})
+        with first.job("two"), tracker.start("job"):
+            raise KeyboardInterrupt
+    assert tracker.finished("d").keys() == {"one"}
+
+    with tracker.sweep("again", "d", resume=True) as again:
+        (done,) = again.finished().values()
+        with MLflow(str(tmp_path)).sweep("beside", "d", resume=True) as beside:
+            pass
+    with tracker.sweep("new", "d", resume=True) as new:
+        pass
+    with tracker.sweep("other", "e", resume=True) as other:
+        pass
+
+    assert again.id == first.id
+    assert (done.id, done.metric, done.metrics) == (job.id, "accuracy", {"test/accuracy": 0.5})
+    assert len({first.id, beside.id, new.id, other.id}) == 4
+    assert tracker.finished("d") == {}
+    assert runs(tmp_path)["first"].info.status == "FINISHED"
+    assert "OFFSHELF_JOB_DIGEST" not in os.environ
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "KILLED")]
 )

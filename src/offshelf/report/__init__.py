@@ -16,9 +16,11 @@ from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, p
 from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
 from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table
 from offshelf.report.sheet import Sheet, write_sheet
+from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
 from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
 
 __all__ = [
+    "JobOutcome",
     "Predictions",
     "Sheet",
     "about_table",
@@ -29,6 +31,9 @@ __all__ = [
     "curve_table",
     "extraction_table",
     "flat",
+    "forecast_table",
+    "job_columns",
+    "job_table",
     "layer_figure",
     "layer_listing",
     "layer_scores",
@@ -46,6 +51,7 @@ __all__ = [
     "retrieval_table",
     "score_table",
     "size_table",
+    "sweep_figure",
     "write_run",
     "write_sheet",
     "write_table",

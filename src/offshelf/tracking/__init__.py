@@ -2,6 +2,6 @@
 
 from offshelf.tracking.mlflow import MLflow
 from offshelf.tracking.null import NoTracking
-from offshelf.tracking.tracker import Run, Tracker
+from offshelf.tracking.tracker import FinishedJob, Run, SweepRun, Tracker
 
-__all__ = ["MLflow", "NoTracking", "Run", "Tracker"]
+__all__ = ["FinishedJob", "MLflow", "NoTracking", "Run", "SweepRun", "Tracker"]

@@ -1,6 +1,5 @@
 """Tracking with MLflow, by explicit run ids: nothing global, so that runs nest and threads do not meet."""
 
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from offshelf.home import home_dir
 from offshelf.tracking.connection import connect
+from offshelf.tracking.process import this_process
 from offshelf.tracking.provenance import provenance
-from offshelf.tracking.tracker import Run
+from offshelf.tracking.sweep import MLflowSweep, close_dead, finished_jobs, reopen, surroundings, under, unfinished
+from offshelf.tracking.tracker import FinishedJob, Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow.tracking import MlflowClient
 
-PARENT = "OFFSHELF_PARENT_RUN"
-"""Environment variable with the id of the run that a sweep's runs belong under."""
 LONGEST_PARAM = 6000
 
 
@@ -35,19 +34,39 @@ class MLflow:
     @contextmanager
     def start(self, name: str) -> Iterator[Run]:
         """See Tracker."""
-        client, experiment = connect(Path(home_dir(self.home)), self.uri, self.experiment)
-        with _run(client, experiment, name, os.environ.get(PARENT)) as run:
+        client, experiment = self._connect()
+        tags = surroundings()
+        if not tags:
+            close_dead(client, experiment)
+        with _run(client, experiment, name, tags) as run:
             yield run
 
     @contextmanager
-    def sweep(self, name: str) -> Iterator[Run]:
-        """A run that all runs started meanwhile, in this process and its children, belong under."""
-        with self.start(name) as run:
-            os.environ[PARENT] = run.id
-            try:
-                yield run
-            finally:
-                del os.environ[PARENT]
+    def sweep(self, name: str, digest: str = "", resume: bool = False) -> Iterator[MLflowSweep]:
+        """See Tracker."""
+        from filelock import FileLock
+
+        client, experiment = self._connect()
+        close_dead(client, experiment)
+        with FileLock(Path(home_dir(self.home)) / "sweep.lock"):  # of two that start at once, one takes it up
+            earlier = unfinished(client, experiment, digest) if resume else None
+            if earlier:
+                reopen(client, earlier)
+        again = _closing(client, experiment, earlier) if earlier else None
+        with again or _run(client, experiment, name, {"sweep_digest": digest}) as run, under(run.id):
+            yield MLflowSweep(run, client, experiment)
+
+    def finished(self, digest: str) -> Mapping[str, FinishedJob]:
+        """See Tracker."""
+        if not self.uri and not (Path(home_dir(self.home)) / "mlflow.db").exists():
+            return {}
+        client, experiment = self._connect()
+        close_dead(client, experiment)
+        earlier = unfinished(client, experiment, digest)
+        return finished_jobs(client, experiment, earlier) if earlier else {}
+
+    def _connect(self) -> "tuple[MlflowClient, str]":
+        return connect(Path(home_dir(self.home)), self.uri, self.experiment)
 
 
 @dataclass(frozen=True)
@@ -108,20 +127,27 @@ class MLflowRun:
     @contextmanager
     def child(self, name: str) -> Iterator[Run]:
         """See Run."""
-        with _run(self.client, self.experiment, name, self.id) as run:
+        with _run(self.client, self.experiment, name, {"mlflow.parentRunId": self.id}) as run:
             yield run
 
 
 @contextmanager
-def _run(client: "MlflowClient", experiment: str, name: str, parent: str | None) -> Iterator[MLflowRun]:
-    tags = {**provenance(), **({"mlflow.parentRunId": parent} if parent else {})}
-    run = client.create_run(experiment, tags=tags, run_name=name)
+def _run(client: "MlflowClient", experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[MLflowRun]:
+    everything = {**provenance(), "process": this_process(), **tags}
+    run = client.create_run(experiment, tags=everything, run_name=name)
+    with _closing(client, experiment, run.info.run_id) as opened:
+        yield opened
+
+
+@contextmanager
+def _closing(client: "MlflowClient", experiment: str, run: str) -> Iterator[MLflowRun]:
+    """An open run, closed whatever happens."""
     try:
-        yield MLflowRun(client, experiment, run.info.run_id)
+        yield MLflowRun(client, experiment, run)
     except BaseException as error:
-        client.set_terminated(run.info.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        client.set_terminated(run, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
-    client.set_terminated(run.info.run_id, "FINISHED")
+    client.set_terminated(run, "FINISHED")
 
 
 def _name(name: str) -> str:

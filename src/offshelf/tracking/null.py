@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offshelf.tracking.tracker import Run
+from offshelf.tracking.tracker import FinishedJob, Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +20,15 @@ class NoTracking:
     def start(self, name: str) -> Iterator[Run]:
         """See Tracker."""
         yield NullRun()
+
+    @contextmanager
+    def sweep(self, name: str, digest: str = "", resume: bool = False) -> Iterator["NullSweep"]:
+        """See Tracker."""
+        yield NullSweep()
+
+    def finished(self, digest: str) -> Mapping[str, FinishedJob]:
+        """None are known."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -55,3 +64,23 @@ class NullRun:
     def child(self, name: str) -> Iterator[Run]:
         """Another of these."""
         yield NullRun()
+
+
+@dataclass(frozen=True)
+class NullSweep:
+    """See SweepRun."""
+
+    id: str = ""
+    run: NullRun = field(default_factory=NullRun)
+
+    @contextmanager
+    def job(self, digest: str) -> Iterator[None]:
+        """As it is."""
+        yield
+
+    def finished(self) -> Mapping[str, FinishedJob]:
+        """None are known."""
+        return {}
+
+    def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
+        """Nothing."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,6 +44,38 @@ class Run(Protocol):
         """A run nested under this one; closed FINISHED, or FAILED when its body raises."""
 
 
+@dataclass(frozen=True)
+class FinishedJob:
+    """A job of a sweep that is done and on record."""
+
+    id: str
+    name: str
+    metric: str
+    """The official metric's name; empty where the run has none."""
+    metrics: Mapping[str, float]
+
+
+class SweepRun(Protocol):
+    """The parent run of a sweep, open."""
+
+    @property
+    def id(self) -> str:
+        """See Run."""
+
+    @property
+    def run(self) -> Run:
+        """The run itself."""
+
+    def job(self, digest: str) -> AbstractContextManager[None]:
+        """Runs started meanwhile, in this process and its children, are the job with this digest."""
+
+    def finished(self) -> Mapping[str, FinishedJob]:
+        """Jobs that are done, by their digests; after a sweep was taken up again, those of before too."""
+
+    def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
+        """See Run; a table of that name is replaced."""
+
+
 class Tracker(Protocol):
     """Where runs go; a frozen spec, `start` connects."""
 
@@ -51,3 +84,12 @@ class Tracker(Protocol):
 
         Raises TrackingError when the store cannot be reached.
         """
+
+    def sweep(self, name: str, digest: str, resume: bool) -> AbstractContextManager[SweepRun]:
+        """A run that all runs started meanwhile, in this process and its children, belong under.
+
+        With `resume` the newest sweep of the same digest is taken up again, unless it is finished or in progress.
+        """
+
+    def finished(self, digest: str) -> Mapping[str, FinishedJob]:
+        """Jobs that are done of the sweep that would be taken up again; nothing is written."""

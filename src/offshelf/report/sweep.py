@@ -1,0 +1,116 @@
+"""What a person sees of a sweep: its jobs in a table, and the metric by what was swept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """How a job of a sweep ended."""
+
+    number: int
+    choices: Mapping[str, str]
+    """Its overrides: key to value, as on the command line."""
+    status: str
+    """`done`, `done before`, `FAILED`, or `not run`."""
+    value: float | None = None
+    """The primary metric; None where there is none."""
+    seconds: float | None = None
+    run: str = ""
+    """The tracker's id of its run; empty where there is none."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be done."""
+        return not self.status.startswith("done")
+
+
+def swept(outcomes: Sequence[JobOutcome]) -> list[str]:
+    """The keys that differ between jobs; all of them where none does."""
+    keys = list(dict.fromkeys(key for outcome in outcomes for key in outcome.choices))
+    return [key for key in keys if len({outcome.choices.get(key) for outcome in outcomes}) > 1] or keys
+
+
+def job_columns(outcomes: Sequence[JobOutcome], metric: str) -> dict[str, list[Any]]:
+    """Column name to values, a row a job."""
+    columns: dict[str, list[Any]] = {"job": [outcome.number for outcome in outcomes]}
+    columns |= {key: [outcome.choices.get(key, "") for outcome in outcomes] for key in swept(outcomes)}
+    columns["status"] = [outcome.status for outcome in outcomes]
+    columns[metric] = [outcome.value for outcome in outcomes]
+    columns["seconds"] = [outcome.seconds for outcome in outcomes]
+    return columns | {"run": [outcome.run for outcome in outcomes]}
+
+
+def job_table(outcomes: Sequence[JobOutcome], metric: str, best: str, caption: str = "") -> Table:
+    """The jobs of a sweep in their order; that of the run `best` is bold."""
+    table = Table(box=box.SIMPLE, pad_edge=False, caption=caption or None, caption_justify="left")
+    keys = swept(outcomes)
+    table.add_column("job", justify="right")
+    for key in [*keys, "status"]:
+        table.add_column(key, overflow="fold")
+    for name in (metric, "s"):
+        table.add_column(name, justify="right")
+    for outcome in outcomes:
+        value = "–" if outcome.value is None else f"{outcome.value:.4f}"
+        seconds = "–" if outcome.seconds is None else f"{outcome.seconds:.1f}"
+        cells = [str(outcome.number), *(outcome.choices.get(key, "") for key in keys), outcome.status, value, seconds]
+        table.add_row(*cells, style="bold" if best and outcome.run == best else None)
+    return table
+
+
+def forecast_table(jobs: Sequence[tuple[JobOutcome, str]]) -> Table:
+    """The jobs of a sweep, and what each still needs."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    keys = swept([outcome for outcome, _ in jobs])
+    for column in ("job", *keys, "still to be done"):
+        table.add_column(column, overflow="fold")
+    for outcome, needs in jobs:
+        table.add_row(str(outcome.number), *(outcome.choices.get(key, "") for key in keys), needs)
+    return table
+
+
+def sweep_figure(outcomes: Sequence[JobOutcome], metric: str) -> "Figure | None":
+    """The metric by the one number that was swept, a line for each choice of what else was.
+
+    None where no number was swept, or several were, or fewer than two jobs have a value.
+    """
+    scored = [outcome for outcome in outcomes if outcome.value is not None]
+    keys = swept(scored)
+    numeric = [key for key in keys if all(_number(outcome.choices.get(key)) is not None for outcome in scored)]
+    if len(scored) < 2 or len(numeric) != 1:
+        return None
+    from matplotlib.figure import Figure
+
+    (key,) = numeric
+    others = [other for other in keys if other != key]
+
+    def line(outcome: JobOutcome) -> tuple[str, ...]:
+        return tuple(outcome.choices.get(other, "") for other in others)
+
+    figure = Figure(figsize=(6.5, 4.5), layout="tight")
+    axes = figure.add_subplot(xlabel=key, ylabel=metric)
+    for name, members in groupby(sorted(scored, key=line), line):
+        points = sorted((_number(member.choices[key]) or 0.0, member.value) for member in members)
+        axes.plot(*zip(*points, strict=True), "o-", label=", ".join(name))
+    places = [_number(outcome.choices[key]) or 0.0 for outcome in scored]
+    if min(places) > 0 and max(places) >= 10 * min(places):
+        axes.set_xscale("log")
+    if others:
+        axes.legend(title=", ".join(others))
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None

@@ -1,0 +1,116 @@
+"""A sweep in MLflow: a parent run that is found again when it was broken off, and the jobs that are done under it."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from offshelf.tracking.process import is_dead, this_process
+from offshelf.tracking.tracker import FinishedJob, Run
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+PARENT = "OFFSHELF_PARENT_RUN"
+"""Environment variable with the id of the run that a sweep's runs belong under."""
+JOB = "OFFSHELF_JOB_DIGEST"
+"""Environment variable with the digest of the job that is being done."""
+
+
+@dataclass(frozen=True)
+class MLflowSweep:
+    """See SweepRun."""
+
+    run: Run
+    client: "MlflowClient" = field(repr=False)
+    experiment: str
+
+    @property
+    def id(self) -> str:
+        """See SweepRun."""
+        return self.run.id
+
+    @contextmanager
+    def job(self, digest: str) -> Iterator[None]:
+        """See SweepRun."""
+        with _environment(JOB, digest):
+            yield
+
+    def finished(self) -> dict[str, FinishedJob]:
+        """See SweepRun."""
+        return finished_jobs(self.client, self.experiment, self.id)
+
+    def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
+        """See SweepRun; MLflow would add to the table that an earlier start has left."""
+        if file in {item.path for item in self.client.list_artifacts(self.id)}:
+            rows = [list(row) for row in zip(*columns.values(), strict=True)]
+            self.run.log_text(json.dumps({"columns": list(columns), "data": rows}), file)
+        else:
+            self.run.log_table(columns, file)
+
+
+@contextmanager
+def under(parent: str) -> Iterator[None]:
+    """Runs that are started meanwhile, in this process and its children, belong under a parent."""
+    with _environment(PARENT, parent):
+        yield
+
+
+def surroundings() -> dict[str, str]:
+    """Tags of a run from the sweep it is a job of, if any."""
+    named = {"mlflow.parentRunId": os.environ.get(PARENT), "job_digest": os.environ.get(JOB)}
+    return {name: value for name, value in named.items() if value}
+
+
+def close_dead(client: "MlflowClient", experiment: str) -> None:
+    """Close as KILLED the runs of processes of this host that have died without a word: of SIGKILL, say."""
+    host = this_process().partition(" ")[0]
+    text = f"attributes.status = 'RUNNING' and tags.process LIKE '{host} %'"
+    for run in client.search_runs([experiment], text, max_results=1000):
+        if is_dead(run.data.tags["process"]):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def unfinished(client: "MlflowClient", experiment: str, digest: str) -> str | None:
+    """The newest sweep of a digest, those in progress apart, if it was broken off or had failures."""
+    text = f"tags.sweep_digest = '{digest}' and attributes.status != 'RUNNING'"
+    found = client.search_runs([experiment], text, max_results=1, order_by=["attributes.start_time DESC"])
+    return found[0].info.run_id if found and found[0].info.status != "FINISHED" else None
+
+
+def reopen(client: "MlflowClient", run: str) -> None:
+    """Take over a run that has ended."""
+    client.set_tag(run, "process", this_process())
+    client.update_run(run, status="RUNNING")
+
+
+def finished_jobs(client: "MlflowClient", experiment: str, parent: str) -> dict[str, FinishedJob]:
+    """Finished jobs of a sweep by their digests."""
+    text = f"tags.`mlflow.parentRunId` = '{parent}' and attributes.status = 'FINISHED'"
+    found: dict[str, FinishedJob] = {}
+    token: Any = None
+    while True:
+        page = client.search_runs([experiment], text, max_results=1000, page_token=token)
+        for run in page:
+            tags = run.data.tags
+            job = FinishedJob(run.info.run_id, str(run.info.run_name), tags.get("metric", ""), run.data.metrics)
+            found.setdefault(tags.get("job_digest", ""), job)  # newest first
+        token = page.token
+        if not token:
+            found.pop("", None)
+            return found
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -1,0 +1,263 @@
+"""Sweeps as a user meets them: failures, interruptions by real signals, what is found on record, and dry runs."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from itertools import product
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+from omegaconf import OmegaConf
+from PIL import Image
+
+import offshelf.sweep
+from offshelf.errors import ConfigError, SweepError
+from offshelf.sweep import Command, Job, Jobs, Sweep, choose, covering
+from offshelf.tracking import FinishedJob, NoTracking
+from offshelf.tracking.connection import default_uri
+
+FAST = ["classify", "-m", "backbone=tiny", "classifier=knn"]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+def start(*arguments, cwd):
+    """An `offshelf` process."""
+    command = [sys.executable, "-m", "offshelf", *arguments]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(*arguments, cwd):
+    """Exit code, output and errors of an `offshelf` process."""
+    process = start(*arguments, cwd=cwd)
+    output, errors = process.communicate(timeout=240)
+    assert "Traceback" not in errors
+    return process.returncode, output, errors
+
+
+class Record:
+    """The runs of a home: sweeps, and their jobs in the order they were started."""
+
+    def __init__(self, home):
+        self.client = MlflowClient(default_uri(home))
+        (experiment,) = self.client.search_experiments(filter_string="name = 'offshelf'")
+        self.runs = self.client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+        self.sweeps = [run for run in self.runs if "sweep_digest" in run.data.tags]
+        self.jobs = [run for run in self.runs if "mlflow.parentRunId" in run.data.tags]
+
+    def statuses(self, runs):
+        """Of these runs."""
+        return [run.info.status for run in runs]
+
+    def table(self, sweep, file="jobs.json"):
+        """Rows of an artifact of log_table, as dictionaries."""
+        folder = Path(self.client.download_artifacts(sweep.info.run_id, file))
+        table = json.loads(folder.read_text())
+        return [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+
+
+def interrupt(number, home, folder, *arguments):
+    """A sweep that gets a signal as soon as one of its jobs is finished; returns its exit code."""
+    process = start(*arguments, cwd=folder)
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and process.poll() is None:
+        if (home / ".mlflow-ready").exists():
+            try:
+                if "FINISHED" in Record(home).statuses(Record(home).jobs):
+                    break
+            except ValueError:
+                pass  # no experiment yet
+        time.sleep(0.1)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
+    """Under the same parent, with the jobs that are left; and no run stays open."""
+    command = [*FAST, "layer=block1,block2,block3", "classifier.n_neighbors=1,2,3"]
+    assert interrupt(number, home, tmp_path, *command) == code
+    before = Record(home)
+    done = {run.info.run_id for run in before.jobs if run.info.status == "FINISHED"}
+    assert 1 <= len(done) < 9
+    assert before.statuses(before.sweeps) == ["RUNNING" if number == signal.SIGKILL else "KILLED"]
+
+    code, output, _ = finish(*command, cwd=tmp_path)
+    after = Record(home)
+
+    assert code == 0
+    assert after.statuses(after.sweeps) == ["FINISHED"]
+    finished = [run for run in after.jobs if run.info.status == "FINISHED"]
+    assert len(finished) == 9
+    assert done < {run.info.run_id for run in finished}
+    assert "RUNNING" not in after.statuses(after.runs)
+    assert {run.data.tags["mlflow.parentRunId"] for run in after.jobs} == {after.sweeps[0].info.run_id}
+    assert output.count("done before") == len(done)
+    rows = after.table(after.sweeps[0])
+    assert [(row["layer"], row["classifier.n_neighbors"]) for row in rows] == [
+        (layer, str(number)) for layer in ("block1", "block2", "block3") for number in (1, 2, 3)
+    ]
+    best = max(finished, key=lambda run: run.data.metrics["test/accuracy"])
+    assert after.sweeps[0].data.metrics["test/accuracy"] == best.data.metrics["test/accuracy"]
+    assert max(row["test/accuracy"] for row in rows) == pytest.approx(best.data.metrics["test/accuracy"])
+
+
+def test_only_failures_are_done_again(home, tmp_path):
+    """By the same command, under the same parent; a finished sweep is done anew, as with sweep.resume=false."""
+    module = "import os\nfrom torch import nn\n\nclass Net(nn.Sequential):\n    def __init__(self, width):\n"
+    module += "        1 / (width != 5 or os.path.exists('mended'))\n"
+    module += "        super().__init__(nn.Conv2d(3, width, 8, 8), nn.Flatten())\n"
+    (tmp_path / "my_net.py").write_text(module)
+    command = ["classify", "-m", "backbone=custom", "backbone.module=my_net.Net", "layer='1'", "classifier=knn"]
+    command += ["+backbone.kwargs.width=4,5,6"]
+
+    code, output, errors = finish(*command, cwd=tmp_path)
+    first = Record(home)
+    assert code == 1
+    assert "Error in job 1" in errors
+    assert "1 of 3 jobs failed" in errors
+    assert output.count("FAILED") == 1
+    assert first.statuses(first.sweeps) == ["FAILED"]
+    assert first.statuses(first.jobs) == ["FINISHED", "FINISHED"]
+
+    (tmp_path / "mended").touch()
+    code, output, _ = finish(*command, cwd=tmp_path)
+    second = Record(home)
+    assert code == 0
+    assert second.statuses(second.sweeps) == ["FINISHED"]
+    assert len(second.jobs) == 3
+    assert [row["status"] for row in second.table(second.sweeps[0])] == ["done before", "done", "done before"]
+    assert {item.path for item in second.client.list_artifacts(second.sweeps[0].info.run_id)} == {
+        "jobs.json",
+        "sweep.png",
+    }
+
+    code, output, _ = finish(*command, cwd=tmp_path)
+    third = Record(home)
+    assert "done before" not in output
+    assert third.statuses(third.sweeps) == ["FINISHED", "FINISHED"]
+    assert len(third.jobs) == 6
+
+
+def test_changed_data_are_a_new_job(home, tmp_path):
+    """In a sweep that is taken up again, a finished job is done anew where an image has changed since."""
+    for label, shade in product(("dark", "light"), range(8)):
+        folder = tmp_path / "images" / label
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (16, 16), 10 * shade + 150 * (label == "light")).save(folder / f"{shade}.png")
+    command = [*FAST, "layer=block1", "dataset=folder", f"dataset.root={tmp_path / 'images'}"]
+    command += ["classifier.n_neighbors=1,-1", "bootstrap.replicates=0"]
+    finish(*command, cwd=tmp_path)
+    Image.new("L", (16, 16), 77).save(tmp_path / "images/dark/0.png")
+    _, output, _ = finish(*command, cwd=tmp_path)
+
+    assert "done before" not in output
+    assert len(Record(home).sweeps) == 1
+    assert Record(home).statuses(Record(home).jobs) == ["FINISHED", "FINISHED"]
+
+
+def test_dry_run(home, tmp_path):
+    """What each job needs beyond those before it; nothing is extracted, tracked or written."""
+    command = [*FAST, "layer=block1,block2", "classifier.n_neighbors=1,2", "sweep.dry_run=true"]
+    code, output, _ = finish(*command, cwd=tmp_path)
+
+    assert code == 0
+    words = " ".join(output.split())
+    assert words.count("1,797 of 1,797 images") == 2
+    assert words.count("no extraction") == 2
+    assert not list(tmp_path.rglob("*.safetensors"))
+    assert not (home / "mlflow.db").exists()
+    assert not (tmp_path / "multirun").exists()
+
+
+@pytest.fixture
+def performed(monkeypatch, tmp_path):
+    """Jobs that are run; those with C=0 fail by a mistake that is nobody's to mend."""
+    numbers = []
+
+    def perform(config, folder):
+        numbers.append(config.C)
+        return 1 / config.C
+
+    monkeypatch.setattr(offshelf.sweep, "perform", perform)
+    return numbers
+
+
+def run_jobs(values, folder, **options):
+    """A sweep over C without tracking."""
+    with NoTracking().sweep("s") as parent:
+        jobs = Jobs(Sweep(**options), parent, {})
+        for number, value in enumerate(values):
+            jobs.run_one(Job(number, [f"C={value}", "D=1"], OmegaConf.create({"C": value}), folder))
+        jobs.conclude()
+        return jobs
+
+
+def test_any_error_stays_in_its_job(performed, tmp_path, capsys):
+    """It is told at once, in a line; its traceback is in the folder of the job; the command runs it alone."""
+    jobs = run_jobs([1, 0, 2], tmp_path)
+    said = capsys.readouterr()
+
+    assert performed == [1, 0, 2]
+    assert [outcome.status for outcome in jobs.outcomes] == ["done", "FAILED", "done"]
+    assert "Error in job 1 (C=0, D=1): ZeroDivisionError: division by zero" in said.err
+    assert "ZeroDivisionError" in (tmp_path / "traceback.txt").read_text()
+    assert "0.5000" in said.out
+    with pytest.raises(SweepError, match="1 of 3 jobs failed.*\n" + r"offshelf classify -m C=0 D=1$"):
+        jobs.require_success(Command("classify", ["-m"], ["C=1,0,2"]))
+
+
+def test_fail_fast(performed, tmp_path):
+    """Nothing is begun after a failure; what was not run belongs to what is left."""
+    jobs = run_jobs([1, 0, 2], tmp_path, fail_fast=True)
+
+    assert performed == [1, 0]
+    assert [outcome.status for outcome in jobs.outcomes] == ["done", "FAILED", "not run"]
+    with pytest.raises(SweepError, match=r"1 of 3 jobs failed, 1 not run.*\n.*C=0,2 D=1$"):
+        jobs.require_success(Command("classify", ["-m"], ["C=1,0,2"]))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        ([{"a": "1", "b": "[x,y]"}], [["a=1", "b=[x,y]"]]),
+        ([{"a": "1", "b": "2"}, {"a": "3", "b": "2"}], [["a=1,3", "b=2"]]),
+        ([{"a": "1", "b": "2"}, {"a": "3", "b": "4"}], [["a=1", "b=2"], ["a=3", "b=4"]]),
+    ],
+)
+def test_commands_cover_just_these_jobs(jobs, expected):
+    assert covering(jobs) == expected
+
+
+def test_how_a_sweep_runs_is_not_its_identity():
+    """Options of the sweep do not name it; the config and the other overrides do."""
+    config = OmegaConf.create({"C": 1, "sweep": {"resume": True}})
+    plain = Command("classify", ["-m"], ["C=1,2"])
+    anew = Command("classify", ["-m"], ["C=1,2", "sweep.resume=false"])
+    changed = OmegaConf.create({"C": 1, "sweep": {"resume": False}, "seed": 3})
+
+    assert plain.digest(config) == anew.digest(config)
+    assert plain.digest(config) != plain.digest(changed)
+    assert plain.digest(config) != Command("classify", ["-m"], ["C=1,3"]).digest(config)
+
+
+def test_best_is_chosen_on_training_images():
+    """Where all jobs were cross-validated; the test metric only tells where they were not."""
+    a = FinishedJob("a", "a", "accuracy", {"cv/accuracy": 0.7, "test/accuracy": 0.9})
+    b = FinishedJob("b", "b", "accuracy", {"cv/accuracy": 0.8, "test/accuracy": 0.6})
+    c = FinishedJob("c", "c", "accuracy", {"test/accuracy": 0.7})
+
+    assert choose([a, b], "test/accuracy") == (b, "cv/accuracy")
+    assert choose([a, b, c], "test/accuracy") == (a, "test/accuracy")
+    assert choose([a], "test/accuracy") == (None, "")
+
+
+def test_options_are_true_or_false():
+    with pytest.raises(ConfigError, match=r"sweep\.resume is true or false; got 'yes'"):
+        Sweep(resume="yes")
