@@ -1,0 +1,5 @@
+"""What a run has learnt, as data: kept without pickle, read without executing anything."""
+
+from offshelf.model.model import FILE, Model, identify
+
+__all__ = ["FILE", "Model", "identify"]
