@@ -26,6 +26,7 @@ offshelf: how good are off-the-shelf features for my images?
   offshelf dataset  [option] [key=value]         what a data set is, and whether the copy at hand is whole
   offshelf compare  RUN RUN                      runs side by side: error bars, paired differences
   offshelf report   STUDY_DIR                    a study's runs beside the published numbers
+  offshelf predict  RUN IMAGES                   classes of other images, by a run's model
   offshelf store    ls|du|verify|prune|export    look after the feature store
   offshelf ui       [port=5000] [home=DIR]       open MLflow on the runs
 
@@ -85,6 +86,10 @@ def _dispatch(arguments: list[str]) -> int:
         from offshelf.study.command import main as report
 
         return report(rest)
+    if command == "predict":
+        from offshelf.predict import main as predict
+
+        return predict(rest)
     if command == "store":
         from offshelf.maintenance import main as store
 

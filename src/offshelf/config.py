@@ -17,8 +17,8 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-COMMANDS = ("classify", "retrieve", "extract", "layers", "dataset", "compare", "report", "store", "ui")
-PLAIN = ("compare", "report", "store", "ui")
+COMMANDS = ("classify", "retrieve", "extract", "layers", "dataset", "compare", "report", "predict", "store", "ui")
+PLAIN = ("compare", "report", "predict", "store", "ui")
 """Those that take no overrides."""
 
 SHARED = ("home", "data_dir", "seed")
@@ -126,24 +126,36 @@ def build(config: DictConfig) -> Callable[..., Any]:
     Raises:
         ConfigError: a component cannot be made.
     """
-    from hydra.utils import instantiate
-
     arguments = {key: value for key, value in plain(config).items() if key not in SHARED}
-    try:
-        task: Callable[..., Any] = instantiate(arguments, _convert_="all", _partial_=True)
-    except Exception as error:
-        for cause in _causes(error):
-            if isinstance(cause, OffshelfError):
-                raise cause from None
-        raise ConfigError(" ".join(str(error).split())) from error
+    task: Callable[..., Any] = _make(arguments, _partial_=True)
     return task
 
 
 def build_group(config: DictConfig, group: str) -> Any:
     """One component of a root config, or None where the config has no such group."""
+    return _make(plain(config)[group]) if group in config else None
+
+
+def components(config: Mapping[str, Any], groups: Sequence[str]) -> dict[str, Any]:
+    """Components of a recorded config by their groups; None where the config has no such group.
+
+    Raises:
+        ConfigError: one cannot be made any more.
+    """
+    return {group: _make(config.get(group)) for group in groups}
+
+
+def _make(node: Any, **options: Any) -> Any:
+    """What a config stands for; its own error where it cannot be made, in one sentence."""
     from hydra.utils import instantiate
 
-    return instantiate(plain(config)[group], _convert_="all") if group in config else None
+    try:
+        return instantiate(node, _convert_="all", **options)
+    except Exception as error:
+        for cause in _causes(error):
+            if isinstance(cause, OffshelfError):
+                raise cause from None
+        raise ConfigError(" ".join(str(error).split())) from error
 
 
 def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
@@ -152,8 +164,6 @@ def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
     Raises:
         OffshelfError: its data, its network or its config is not to be had any more.
     """
-    from hydra.utils import instantiate
-
     from offshelf.identity import digest
     from offshelf.task import refill
 
@@ -163,14 +173,7 @@ def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
     if name in seen:
         return 0
     seen.add(name)
-    try:
-        parts: dict[str, Any] = {group: instantiate(node, _convert_="all") for group, node in groups.items()}
-    except Exception as error:
-        for cause in _causes(error):
-            if isinstance(cause, OffshelfError):
-                raise cause from None
-        raise ConfigError(" ".join(str(error).split())) from error
-    return refill(**parts, **values, store=store)
+    return refill(**components(config, tuple(groups)), **values, store=store)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
