@@ -17,8 +17,8 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-COMMANDS = ("classify", "retrieve", "extract", "layers", "dataset", "compare", "report", "predict", "store", "ui")
-PLAIN = ("compare", "report", "predict", "store", "ui")
+COMMANDS = ("classify", "retrieve", "extract", "layers", "dataset", "compare", "report", "predict", "rerun", "store", "ui")
+PLAIN = ("compare", "report", "predict", "rerun", "store", "ui")
 """Those that take no overrides."""
 
 SHARED = ("home", "data_dir", "seed")
@@ -174,6 +174,18 @@ def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
         return 0
     seen.add(name)
     return refill(**components(config, tuple(groups)), **values, store=store)
+
+
+def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any) -> Any:
+    """Run the task of a recorded config, with another tracker. Returns what the task returns.
+
+    Raises:
+        ConfigError: the config does not fit this release any more.
+        OffshelfError: the run fails.
+    """
+    composed = OmegaConf.create(dict(config))
+    _require_known(composed)
+    return build(composed)(output_dir=str(folder), config=dict(config), tracking=tracking)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
