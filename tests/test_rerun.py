@@ -71,9 +71,11 @@ def test_check_leaves_nothing(original, tmp_path, monkeypatch, capsys):
     home = original / "home"
     before = MlflowClient(default_uri(home)).search_runs(["1"])
     code = main(["noise", f"home={home}", "--check", "--cold"])
+    shown = capsys.readouterr().out
 
     assert code == 0
-    assert "Equal: all" in capsys.readouterr().out
+    assert "Equal: all" in shown
+    assert "Results are in" not in shown
     assert len(MlflowClient(default_uri(home)).search_runs(["1"])) == len(before)
     assert not list(tmp_path.iterdir())
 
@@ -86,6 +88,7 @@ def test_images_that_have_changed(place, capsys):
     shown = " ".join(capsys.readouterr().out.split())
 
     assert code == 1
+    assert "An output folder does not tell what it was made with" in shown
     assert "Came out otherwise" in shown
     assert "test/accuracy" in shown
     assert "Equal" not in shown

@@ -2,8 +2,9 @@
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -39,7 +40,10 @@ def main(arguments: Sequence[str]) -> int:
     if len(words) != 1:
         raise ConfigError(f"One run at a time; got {len(words)}. See: offshelf rerun --help")
     past = PastRun.find(words[0], **where)
-    _show("Differs today", changed(_versions(past.tags), _versions(provenance())))
+    if past.tags:
+        _show("Differs today", changed(_versions(past.tags), _versions(provenance())))
+    else:
+        print("An output folder does not tell what it was made with: versions and digests are not compared.")
     again = rerun(past, tracks=not options.check, is_cold=options.cold)
     differing = changed(_compared(past.metrics), _compared(again.metrics))
     for tag, what in DIGESTS.items():
@@ -70,11 +74,11 @@ def rerun(past: PastRun, tracks: bool = True, is_cold: bool = False) -> Followed
 
 @contextmanager
 def _output(is_kept: bool) -> Iterator[Path]:
-    """An output folder, named as those of other tasks are, or one that goes away."""
+    """An output folder, named as those of other tasks are, or one that goes away, with what is said of it."""
     if is_kept:
         yield Path("outputs/rerun") / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}"
         return
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, redirect_stdout(StringIO()):
         yield Path(folder)
 
 
