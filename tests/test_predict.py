@@ -10,7 +10,8 @@ from PIL import Image
 
 from offshelf.config import build, load, plain
 from offshelf.errors import ConfigError, DatasetError, ImageError, ModelError, TrackingError
-from offshelf.predict import columns, main, records
+from offshelf.model import columns, records
+from offshelf.predict import main
 from offshelf.tracking.reading import TrackedRuns
 
 pytestmark = pytest.mark.filterwarnings(

@@ -28,6 +28,7 @@ offshelf: how good are off-the-shelf features for my images?
   offshelf compare  RUN RUN                      runs side by side: error bars, paired differences
   offshelf report   STUDY_DIR                    a study's runs beside the published numbers
   offshelf predict  RUN IMAGES                   classes of other images, by a run's model
+  offshelf export   RUN DIR                      an MLflow model of a run, for mlflow models serve
   offshelf rerun    RUN [--check]                a run again: do its numbers come out equal?
   offshelf store    ls|du|verify|prune|export    look after the feature store
   offshelf ui       [port=5000] [home=DIR]       open MLflow on the runs
@@ -46,6 +47,7 @@ Options of a task are Hydra's: -m, --cfg, --info, --resolve, --config-dir, --con
 
 MODULES = {
     "compare": "offshelf.compare",
+    "export": "offshelf.serving",
     "predict": "offshelf.predict",
     "report": "offshelf.study.command",
     "rerun": "offshelf.rerun",

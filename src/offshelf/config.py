@@ -17,8 +17,20 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-COMMANDS = ("classify", "retrieve", "extract", "layers", "dataset", "compare", "report", "predict", "rerun", "store", "ui")
-PLAIN = ("compare", "report", "predict", "rerun", "store", "ui")
+COMMANDS = (
+    "classify",
+    "retrieve",
+    "extract",
+    "layers",
+    "dataset",
+    "compare",
+    "predict",
+    "export",
+    "rerun",
+    "store",
+    "ui",
+)
+PLAIN = ("compare", "report", "predict", "export", "rerun", "store", "ui")
 """Those that take no overrides."""
 
 SHARED = ("home", "data_dir", "seed")

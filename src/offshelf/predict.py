@@ -5,7 +5,6 @@ import glob
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from offshelf.arguments import Parser, divide
 from offshelf.config import components
 from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_files
 from offshelf.errors import ConfigError, DatasetError
-from offshelf.model import Model
+from offshelf.model import Model, columns, records
 from offshelf.past import SETTINGS, PastRun
 from offshelf.predictor import Predictor
 from offshelf.report import csv_text, write_text
@@ -82,38 +81,6 @@ def predict(
 
     usable, _, scores = screen(ImageSet("images", predictor.model.classes, samples, ()), on_error, work)
     return [sample.id for sample in usable.samples], scores
-
-
-def columns(model: Model, names: Sequence[str], scores_NK: np.ndarray) -> dict[str, list[Any]]:
-    """Columns image, class, score; or, for several labels, image, labels (those above 0, joined by `;`), score of each.
-
-    The scores are those of `predictions.csv`.
-    """
-    if model.is_multilabel:
-        each = {f"score {name}": scores_NK[:, column].tolist() for column, name in enumerate(model.classes)}
-        labels = [";".join(_labels(model, scores)) for scores in scores_NK]
-        return {"image": list(names), "labels": labels, **each}
-    best = scores_NK.argmax(axis=1)
-    return {
-        "image": list(names),
-        "class": [model.classes[number] for number in best],
-        "score": scores_NK.max(axis=1, initial=-np.inf).tolist(),
-    }
-
-
-def records(model: Model, names: Sequence[str], scores_NK: np.ndarray) -> list[dict[str, Any]]:
-    """For each image its class and score, or its labels, and the scores of all."""
-    made = []
-    for name, scores in zip(names, scores_NK, strict=True):
-        by_class = dict(zip(model.classes, scores.tolist(), strict=True))
-        best = model.classes[int(scores.argmax())]
-        said = {"labels": _labels(model, scores)} if model.is_multilabel else {"class": best, "score": by_class[best]}
-        made.append({"image": name, **said, "scores": by_class})
-    return made
-
-
-def _labels(model: Model, scores_K: np.ndarray) -> list[str]:
-    return [name for name, score in zip(model.classes, scores_K, strict=True) if score > 0]
 
 
 def _hand_over(out: str | None, model: Model, names: Sequence[str], scores_NK: np.ndarray) -> None:
