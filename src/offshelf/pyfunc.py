@@ -17,7 +17,9 @@ class RunModel(PythonModel):
         """Make the network's spec, and read the model."""
         self.service = Service.of(Path(context.artifacts["config"]).parent)
 
-    def predict(self, context: Any, model_input: pd.DataFrame) -> list[dict[str, Any]]:
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """See Service.answer; `model_input` is a table with a column `image`."""
         return self.service.answer(list(model_input["image"]))
 
