@@ -18,8 +18,9 @@ from offshelf.dataset import Digits, Fold, ImageArray, ImageSet, Sample
 from offshelf.dataset.partition import partition
 from offshelf.errors import BackboneError, DatasetError
 from offshelf.evaluate import Score
-from offshelf.extractor import Extractor
+from offshelf.extractor import Extractor, Request
 from offshelf.metric import Bootstrap, Outcome
+from offshelf.model import Model, identify
 from offshelf.store import DiskStore, MemoryStore
 from offshelf.task import choose, classify
 from offshelf.tracking import MLflow, NoTracking
@@ -239,3 +240,40 @@ def test_digits_accuracy_is_what_others_measured(tmp_path):
     )
 
     assert value == pytest.approx(0.94, abs=0.025)
+
+
+def test_the_reported_layer_is_kept(tmp_path):
+    """As a file of the run and an artifact; with several folds the first fold's, whose test scores it gives again."""
+    store = MemoryStore()
+    run(tmp_path, store=store, tracking=MLflow(str(tmp_path)))
+    client = MlflowClient(default_uri(tmp_path))
+    found = client.search_runs([client.get_experiment_by_name("offshelf").experiment_id])
+    (parent,) = [item for item in found if "mlflow.parentRunId" not in item.data.tags]
+    model = Model.read(tmp_path / "out/model.safetensors")
+    images = Colours().load()
+    rows = images.folds[0].test
+    keys = Request(Tiny(), (model.layer,), "auto", center().views).keys(Extractor(device="cpu"))
+    features = store.read(list(keys.values()), [images.pictures[row].digest for row in rows])
+    scores = [float(line["score"]) for line in csv.DictReader((tmp_path / "out/predictions.csv").open())]
+
+    assert "model.safetensors" in {item.path for item in client.list_artifacts(parent.info.run_id)}
+    assert model.features == identify(keys.values())
+    assert model.score(features).max(axis=1) == pytest.approx(scores[: len(rows)], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"keep_model_mb": 0.001}, "keep_model_mb=0.001 is less"),
+        ({"classifier": Certified()}, "no form that could be read back"),
+        ({"keep_model_mb": 0}, None),
+    ],
+)  # fmt: skip
+def test_a_model_that_is_not_kept(changes, why, tmp_path, capsys):
+    """Said in a sentence, unless it was asked for; the run is none the worse."""
+    run(tmp_path, layer="last", **changes)
+    shown = " ".join(capsys.readouterr().out.split())
+
+    assert not (tmp_path / "out/model.safetensors").exists()
+    assert ("not kept" in shown) == bool(why)
+    assert (why or "") in shown

@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,6 +28,9 @@ offshelf: how good are off-the-shelf features for my images?
   offshelf dataset  [option] [key=value]         what a data set is, and whether the copy at hand is whole
   offshelf compare  RUN RUN                      runs side by side: error bars, paired differences
   offshelf report   STUDY_DIR                    a study's runs beside the published numbers
+  offshelf predict  RUN IMAGES                   classes of other images, by a run's model
+  offshelf export   RUN DIR                      an MLflow model of a run, for mlflow models serve
+  offshelf rerun    RUN [--check]                a run again: do its numbers come out equal?
   offshelf store    ls|du|verify|prune|export    look after the feature store
   offshelf ui       [port=5000] [home=DIR]       open MLflow on the runs
 
@@ -41,6 +45,17 @@ offshelf: how good are off-the-shelf features for my images?
 
 Options of a task are Hydra's: -m, --cfg, --info, --resolve, --config-dir, --config-name.
 """
+
+MODULES = {
+    "compare": "offshelf.compare",
+    "export": "offshelf.serving",
+    "predict": "offshelf.predict",
+    "report": "offshelf.study.command",
+    "rerun": "offshelf.rerun",
+    "store": "offshelf.maintenance",
+    "ui": "offshelf.tracking.ui",
+}
+"""Commands that are no tasks, and whose `main` runs them."""
 
 
 def main() -> NoReturn:
@@ -74,22 +89,9 @@ def _dispatch(arguments: list[str]) -> int:
         from offshelf.completion import complete
 
         return complete(rest)
-    if command == "ui":
-        from offshelf.tracking.ui import main as ui
-
-        return ui(rest)
-    if command == "compare":
-        from offshelf.compare import main as compare
-
-        return compare(rest)
-    if command == "report":
-        from offshelf.study.command import main as report
-
-        return report(rest)
-    if command == "store":
-        from offshelf.maintenance import main as store
-
-        return store(rest)
+    if command in MODULES:
+        code: int = import_module(MODULES[command]).main(rest)
+        return code
     from offshelf.config import COMMANDS
 
     if command not in COMMANDS:

@@ -17,9 +17,11 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-COMMANDS = ("classify", "retrieve", "extract", "layers", "dataset", "compare", "report", "store", "ui")
-PLAIN = ("compare", "report", "store", "ui")
-"""Those that take no overrides."""
+TASKS = ("classify", "retrieve", "extract", "layers", "dataset")
+PLAIN = ("compare", "report", "predict", "export", "rerun", "store", "ui")
+"""Commands that take no overrides."""
+
+COMMANDS = (*TASKS, *PLAIN)
 
 SHARED = ("home", "data_dir", "seed", "sweep")
 """Root keys that no task takes: other keys refer to them, or the command line does."""
@@ -135,16 +137,8 @@ def build(config: DictConfig) -> Callable[..., Any]:
     Raises:
         ConfigError: a component cannot be made.
     """
-    from hydra.utils import instantiate
-
     arguments = {key: value for key, value in plain(config).items() if key not in SHARED}
-    try:
-        task: Callable[..., Any] = instantiate(arguments, _convert_="all", _partial_=True)
-    except Exception as error:
-        for cause in _causes(error):
-            if isinstance(cause, OffshelfError):
-                raise cause from None
-        raise ConfigError(" ".join(str(error).split())) from error
+    task: Callable[..., Any] = _make(arguments, _partial_=True)
     return task
 
 
@@ -169,6 +163,28 @@ def build_group(config: DictConfig, group: str) -> Any:
     return _make(plain(config)[group]) if group in config else None
 
 
+def components(config: Mapping[str, Any], groups: Sequence[str]) -> dict[str, Any]:
+    """Components of a recorded config by their groups; None where the config has no such group.
+
+    Raises:
+        ConfigError: one cannot be made any more.
+    """
+    return {group: _make(config.get(group)) for group in groups}
+
+
+def _make(node: Any, **options: Any) -> Any:
+    """What a config stands for; its own error where it cannot be made, in one sentence."""
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(node, _convert_="all", **options)
+    except Exception as error:
+        for cause in _causes(error):
+            if isinstance(cause, OffshelfError):
+                raise cause from None
+        raise ConfigError(" ".join(str(error).split())) from error
+
+
 def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
     """Extract again what a recorded run needs and the store lacks, unless `seen` has the like. Returns images done.
 
@@ -184,8 +200,19 @@ def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
     if name in seen:
         return 0
     seen.add(name)
-    parts: dict[str, Any] = {group: _make(node) for group, node in groups.items()}
-    return refill(**parts, **values, store=store)
+    return refill(**components(config, tuple(groups)), **values, store=store)
+
+
+def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any) -> Any:
+    """Run the task of a recorded config, with another tracker. Returns what the task returns.
+
+    Raises:
+        ConfigError: the config does not fit this release any more.
+        OffshelfError: the run fails.
+    """
+    composed = OmegaConf.create(dict(config))
+    _require_known(composed)
+    return build(composed)(output_dir=str(folder), config=dict(config), tracking=tracking)
 
 
 def needs(config: DictConfig, planned: set[Any]) -> str:
@@ -202,18 +229,6 @@ def needs(config: DictConfig, planned: set[Any]) -> str:
     parts: dict[str, Any] = {group: _make(values.get(group)) for group in (*GROUPS, "store")}
     found = outstanding(**parts, **{name: values[name] for name in ("layer", "pooling", "on_error")}, planned=planned)
     return "; ".join(found) or "no extraction"
-
-
-def _make(node: Any) -> Any:
-    from hydra.utils import instantiate
-
-    try:
-        return instantiate(node, _convert_="all")
-    except Exception as error:
-        for cause in _causes(error):
-            if isinstance(cause, OffshelfError):
-                raise cause from None
-        raise ConfigError(" ".join(str(error).split())) from error
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

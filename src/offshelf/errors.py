@@ -6,6 +6,7 @@ OffshelfError
 │   └── ImageError   files that cannot be read as images
 │       └── BadImagesError   all of those in a data set, by their place in it
 ├── BackboneError    a network, checkpoint or layer that cannot be had
+├── ModelError       a run's model that was not kept, or cannot be used
 ├── StoreError       a feature store that cannot be read or written
 ├── TrackingError    an MLflow store or server that cannot be reached
 └── SweepError       jobs of a sweep that have failed
@@ -48,6 +49,10 @@ class BadImagesError(ImageError):
 
 class BackboneError(OffshelfError, ValueError):
     """A network, checkpoint or layer that cannot be had."""
+
+
+class ModelError(OffshelfError, ValueError):
+    """A run's model that was not kept, or cannot be used."""
 
 
 class StoreError(OffshelfError, OSError):

@@ -7,11 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
+from offshelf import postprocess
 from offshelf.classifier import Classifier, Curve, Fit
 from offshelf.dataset import ImageSet
 from offshelf.errors import DatasetError
 from offshelf.metric import METRICS, Bootstrap, Outcome, by_class, mean_of_known, metrics_of
-from offshelf.postprocess import Transformer, fit_transform
+from offshelf.postprocess import Transformer
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,8 @@ class Score:
     seconds: float
     """Choosing the hyperparameter, fitting and scoring."""
     bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(0))
+    transformers: tuple[Transformer, ...] = ()
+    """Fitted to the training features of each fold."""
 
     @cached_property
     def confusion(self) -> np.ndarray | None:
@@ -130,16 +133,18 @@ class Probe:
             DatasetError: the official metric is not defined on the test images.
         """
         start = time.perf_counter()
-        fits, outcomes = [], []
+        fits, outcomes, transformers = [], [], []
         for fold in images.folds:
-            train, test = fit_transform(self.postprocess, values_NVD[fold.train], values_NVD[fold.test])
-            fit = self.classifier.fit(train, images.targets[fold.train], images.metric)
-            fits.append(fit)
-            outcomes.append(Outcome(images.targets[fold.test], fit.score(test)))
+            fitted = postprocess.fit(self.postprocess, values_NVD[fold.train])
+            train, test = (postprocess.transform(fitted, values_NVD[rows]) for rows in (fold.train, fold.test))
+            transformers.append(fitted)
+            fits.append(self.classifier.fit(train, images.targets[fold.train], images.metric))
+            outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test)))
             if np.isnan(METRICS[images.metric](outcomes[-1])[0]):
                 raise DatasetError(
                     f"{images.metric} is not defined on the test images of {images.name}: none has a label."
                 )
         seconds = time.perf_counter() - start
         dims = values_NVD.shape[-1]
-        return Score(name, dims, images.metric, tuple(fits), tuple(outcomes), seconds, self.bootstrap)
+        found = (tuple(fits), tuple(outcomes), seconds, self.bootstrap, tuple(transformers))
+        return Score(name, dims, images.metric, *found)

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.filesize import decimal
+
 from offshelf.dataset import ImageSet, LeftOut
+from offshelf.errors import ModelError
 from offshelf.evaluate import Score, fit_cost
 from offshelf.extractor import Features
 from offshelf.logbook import DataCard, Logbook, extraction_cost
+from offshelf.model import FILE, Model
 from offshelf.report import (
     confusion_figure,
     csv_text,
@@ -18,6 +22,7 @@ from offshelf.report import (
     metric_columns,
     per_class,
     predictions,
+    write_bytes,
     write_run,
     write_table,
     write_text,
@@ -81,6 +86,18 @@ class Record:
             self.book.figure(layer_figure(scores, beside, self.book.title()), "layers.png")
             self.run.log_table(metric_columns([*scores, *beside]), "layers.json")
 
+    def keep(self, model: Model | None, limit_mb: float) -> str:
+        """Write the model into the folder and to the tracker. Returns a sentence: that it was kept, or why not."""
+        try:
+            data = _as_data(model, limit_mb)
+        except ModelError as error:
+            return f"The model was not kept, so that offshelf predict cannot use this run: {error}"
+        write_bytes(self.folder / FILE, data)
+        self.run.log_file(self.folder / FILE)
+        fold = f", of the first of {len(self.images.folds)} folds" if len(self.images.folds) > 1 else ""
+        where = self.run.id[:8] or self.folder
+        return f"The model is kept ({decimal(len(data))}{fold}). Predict with: offshelf predict {where} IMAGES"
+
     def whereabouts(self) -> str:
         """Where to look next."""
         return self.book.whereabouts()
@@ -112,3 +129,11 @@ class Record:
             official = f"test/{self.images.metric}"
             metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *beside]}
         return metrics
+
+
+def _as_data(model: Model | None, limit_mb: float) -> bytes:
+    if model is None:
+        raise ModelError("its classifier has no form that could be read back.")
+    if model.size > limit_mb * 1e6:
+        raise ModelError(f"it takes {decimal(model.size)}; keep_model_mb={limit_mb:g} is less.")
+    return model.to_bytes()

@@ -1,7 +1,7 @@
 """The tasks: what a command line runs. Each is a plain function of the components its config names."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +22,12 @@ from offshelf.dataset import (
 from offshelf.evaluate import Probe, Score
 from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
 from offshelf.metric import Bootstrap
+from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
 from offshelf.record import Record
 from offshelf.report import extraction_table, layer_listing, left_out_line, open_grids, score_table
 from offshelf.screen import screen
-from offshelf.store import FeatureStore, Use
+from offshelf.store import FeatureKey, FeatureStore, Use
 from offshelf.terminal import terminal
 from offshelf.tracking import Tracker
 
@@ -49,13 +50,14 @@ def classify(
     config: dict[str, Any],
     on_error: str = "stop",
     name: str | None = None,
+    keep_model_mb: float = 200,
 ) -> float:
     """Score frozen features of one or several layers with a linear classifier.
 
     Extraction, choice of the hyperparameter on the training images, fit, and one reading of the test images, in this
     order. With several layers there is a run for each, under one parent, and the reported layer is the one that
     cross-validation on the training images prefers. `name` is what the tracker calls the run, instead of its data set,
-    backbone and layer.
+    backbone and layer. The reported layer's model is kept if it takes at most `keep_model_mb` megabytes (10^6 bytes).
 
     Returns:
         The data set's official metric on the test images (the mean over folds, where there are several).
@@ -100,8 +102,9 @@ def classify(
             layer_run.result()
         chosen = choose(scores)
         record.end(scores, beside, chosen, features)
+        kept = record.keep(_model(chosen, images, requests[0].keys(extractor)), keep_model_mb) if keep_model_mb else ""
     console.print(score_table(scores, beside, chosen, title))
-    for line in (left_out_line(left_out), open_grids(scores), record.whereabouts()):
+    for line in (left_out_line(left_out), open_grids(scores), kept, record.whereabouts()):
         console.print(line, highlight=False, soft_wrap=True) if line else None
     return chosen.metrics[f"test/{images.metric}"]
 
@@ -255,6 +258,15 @@ def _requests(
     if baseline and len(layers) > 1:
         requests.append(Request(baseline, baseline.layer_names()[-1:], pooling, augmentation.views))
     return requests
+
+
+def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], FeatureKey]) -> Model | None:
+    """What the first fold's training images taught; None of a classifier that cannot be kept."""
+    scorer = chosen.fits[0].scorer
+    if not scorer:
+        return None
+    features = identify(key for (layer, _), key in keys.items() if layer == chosen.name)
+    return Model(chosen.name, features, images.classes, images.is_multilabel, chosen.transformers[0], scorer)
 
 
 def _check(images: ImageSet | RetrievalSet) -> None:

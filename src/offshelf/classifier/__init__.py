@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from offshelf.classifier.classifier import Classifier, Curve, Fit
 from offshelf.classifier.kernel import gram
+from offshelf.classifier.scorer import Scorer
 from offshelf.classifier.tuned import Tuned
 
 if TYPE_CHECKING:
     from offshelf.classifier.linear_svm import LinearSVM
     from offshelf.classifier.linear_svm_cv import GridEdgeWarning, LinearSVMCV
 
-__all__ = ["Classifier", "Curve", "Fit", "GridEdgeWarning", "LinearSVM", "LinearSVMCV", "Tuned", "gram"]
+__all__ = ["Classifier", "Curve", "Fit", "GridEdgeWarning", "LinearSVM", "LinearSVMCV", "Scorer", "Tuned", "gram"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from offshelf.classifier.scorer import Scorer
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -80,6 +82,8 @@ class Fit:
     """Largest relative duality gap of the fitted binary problems; None where no certificate is known."""
     problems: int | None = None
     """Binary problems solved for this fit, those of cross-validation included; None where that is not known."""
+    scorer: Scorer | None = None
+    """What `score` does, in the form that a run keeps; None of a classifier that has no such form."""
 
 
 class Classifier(Protocol):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from offshelf.classifier.classifier import Curve, Fit
+from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import convergence_logged, cross_validate, fit, make_folds
 from offshelf.classifier.view import FUSIONS, Fusion, class_scores, of_classes, rows
 from offshelf.errors import ConfigError
@@ -89,19 +90,16 @@ class Tuned:
         folds = self._possible_folds(targets) if len(self.values) > 1 else self.folds
         choose = self._let_choose if self.chooses_itself else self._choose
         with self._refusals(), convergence_logged():
-            fitted, value, curve, held_out = choose(self._samples(values_NVD), targets, metric, folds)
+            fitted, value, curve, held_out = choose(samples(values_NVD, self.averages_features), targets, metric, folds)
+        scorer = Scorer(fitted, self.fusion, self.averages_features)
 
         def score(values_MVD: np.ndarray) -> np.ndarray:
             with self._refusals():
-                return class_scores(fitted, self._samples(values_MVD), self.fusion)
+                return scorer(values_MVD)
 
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = None if gaps is None else float(np.max(gaps))
-        return Fit(self.parameter, value, curve, score, held_out, gap, problems)
-
-    def _samples(self, values_NVD: np.ndarray) -> np.ndarray:
-        """What an image is to the estimator: its views, or one mean, [N, 1, D]."""
-        return values_NVD.mean(axis=1, keepdims=True) if self.averages_features else values_NVD
+        return Fit(self.parameter, value, curve, score, held_out, gap, problems, scorer)
 
     def _choose(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int) -> Choice:
         """By our search."""

@@ -7,11 +7,11 @@ from offshelf.dataset.digits import Digits
 from offshelf.dataset.dtd import Dtd
 from offshelf.dataset.eurosat import EuroSat
 from offshelf.dataset.flowers102 import Flowers102
-from offshelf.dataset.folder import Folder
+from offshelf.dataset.folder import Folder, image_files
 from offshelf.dataset.food101 import Food101
 from offshelf.dataset.h3d import H3d
 from offshelf.dataset.holidays import Holidays
-from offshelf.dataset.image import Image, ImageArray, ImageFile, check_images
+from offshelf.dataset.image import Image, ImageArray, ImageBytes, ImageFile, check_images, parse_colour
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.manifest import Csv
 from offshelf.dataset.mit67 import Mit67
@@ -57,6 +57,7 @@ __all__ = [
     "Holidays",
     "Image",
     "ImageArray",
+    "ImageBytes",
     "ImageFile",
     "ImageSet",
     "LeftOut",
@@ -80,7 +81,9 @@ __all__ = [
     "Voc2007",
     "as_retrieval",
     "check_images",
+    "image_files",
     "load_unsplit",
+    "parse_colour",
     "require_labels",
     "require_retrieval",
 ]

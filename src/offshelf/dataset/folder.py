@@ -92,12 +92,21 @@ class Folder:
 def _images(folder: Path) -> list[Path]:
     """Image files below a class folder, sorted. Raises DatasetError where there are none."""
     files = [path for path in _walk(folder) if not path.is_dir()]
-    images = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
+    images = _of_images(files)
     if not images:
         raise DatasetError(f"The class folder {folder} holds no images ({', '.join(SUFFIXES)}). Fill or remove it.")
     if len(images) < len(files):
         log.info("%s: %d file(s) that are no images by their names are left out.", folder, len(files) - len(images))
     return images
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Files at any depth that are images by their names, sorted; hidden ones are left out. Raises DatasetError."""
+    return _of_images([path for path in _walk(folder) if not path.is_dir()])
+
+
+def _of_images(files: Sequence[Path]) -> list[Path]:
+    return sorted(path for path in files if path.suffix.lower() in SUFFIXES)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

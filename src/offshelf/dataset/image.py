@@ -1,9 +1,10 @@
 """Images: where the pixels come from and what identifies them."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +51,29 @@ class ImageArray:
         return self.pixels
 
 
+@dataclass(frozen=True, eq=False)
+class ImageBytes:
+    """An image file's bytes in memory; see ImageFile."""
+
+    data: bytes = field(repr=False)
+    background: Colour = (255, 255, 255)
+
+    def __str__(self) -> str:
+        return f"an image file of {len(self.data):,} bytes in memory"
+
+    @cached_property
+    def digest(self) -> str:
+        """See Image."""
+        return digest({"bytes": hashlib.sha256(self.data).hexdigest(), "region": None, "background": self.background})
+
+    def load(self) -> np.ndarray:
+        """See Image."""
+        try:
+            return decode(self.data, self.background)
+        except DecodeError as error:
+            raise ImageError(f"{self} cannot be read as an image: {error}.") from error
+
+
 @dataclass(frozen=True)
 class ImageFile:
     """A file, opened by its content, not its name: the first frame, upright by EXIF, on a background, RGB, 8 bits."""
@@ -93,8 +117,6 @@ class ImageFile:
         self.__dict__["digest"] = self._identify(data)
 
     def _identify(self, data: bytes) -> str:
-        import hashlib
-
         content = hashlib.sha256(data).hexdigest()
         return digest({"bytes": content, "region": self.region, "background": self.background})
 

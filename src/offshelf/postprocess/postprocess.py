@@ -19,11 +19,21 @@ def fit_transform(
     transformer: Transformer, train_NVD: np.ndarray, test_MVD: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit a copy to all views of the training images, and transform both sets: [N, V, E] and [M, V, E]."""
+    fitted = fit(transformer, train_NVD)
+    return transform(fitted, train_NVD), transform(fitted, test_MVD)
+
+
+def fit(transformer: Transformer, values_NVD: np.ndarray) -> Transformer:
+    """A copy, fitted to all views of the images."""
     from sklearn.base import clone
 
-    fitted = clone(transformer).fit(_rows(train_NVD))
-    train, test = fitted.transform(_rows(train_NVD)), fitted.transform(_rows(test_MVD))
-    return train.reshape(*train_NVD.shape[:2], -1), test.reshape(*test_MVD.shape[:2], -1)
+    fitted: Transformer = clone(transformer).fit(_rows(values_NVD))
+    return fitted
+
+
+def transform(fitted: Transformer, values_NVD: np.ndarray) -> np.ndarray:
+    """[N, V, E] from [N, V, D]."""
+    return fitted.transform(_rows(values_NVD)).reshape(*values_NVD.shape[:2], -1)
 
 
 def _rows(values_NVD: np.ndarray) -> np.ndarray:

@@ -1,7 +1,19 @@
 """Experiment tracking: the only package that imports MLflow."""
 
-from offshelf.tracking.mlflow import MLflow
+from offshelf.tracking.followed import Followed
+from offshelf.tracking.mlflow import MLflow, allowed_name
 from offshelf.tracking.null import NoTracking
+from offshelf.tracking.provenance import provenance
 from offshelf.tracking.tracker import FinishedJob, Run, SweepRun, Tracker
 
-__all__ = ["FinishedJob", "MLflow", "NoTracking", "Run", "SweepRun", "Tracker"]
+__all__ = [
+    "FinishedJob",
+    "Followed",
+    "MLflow",
+    "NoTracking",
+    "Run",
+    "SweepRun",
+    "Tracker",
+    "allowed_name",
+    "provenance",
+]

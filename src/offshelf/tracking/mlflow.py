@@ -88,9 +88,11 @@ class MLflowRun:
 
         now = int(time.time() * 1000)
         entries: dict[str, list[Any]] = {
-            "params": [Param(_name(name)[:250], str(value)[:LONGEST_PARAM]) for name, value in (params or {}).items()],
-            "metrics": [Metric(_name(name), float(value), now, 0) for name, value in (metrics or {}).items()],
-            "tags": [RunTag(_name(name), value[:8000]) for name, value in (tags or {}).items()],
+            "params": [
+                Param(allowed_name(name)[:250], str(value)[:LONGEST_PARAM]) for name, value in (params or {}).items()
+            ],
+            "metrics": [Metric(allowed_name(name), float(value), now, 0) for name, value in (metrics or {}).items()],
+            "tags": [RunTag(allowed_name(name), value[:8000]) for name, value in (tags or {}).items()],
         }
         # A server takes at most 100 parameters, 1,000 metrics and 100 tags in a call.
         for start in range(0, max(map(len, entries.values())), 100):
@@ -150,6 +152,6 @@ def _closing(client: "MlflowClient", experiment: str, run: str) -> Iterator[MLfl
     client.set_terminated(run, "FINISHED")
 
 
-def _name(name: str) -> str:
+def allowed_name(name: str) -> str:
     """A name in the letters that MLflow allows; others become an underscore."""
     return re.sub(r"[^\w\-./: ]", "_", name)

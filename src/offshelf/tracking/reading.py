@@ -36,7 +36,16 @@ class TrackedRun:
         Raises:
             TrackingError: the artifact cannot be read.
         """
-        return self.source.text(self.id, file)
+        data = self.data(file)
+        return None if data is None else data.decode()
+
+    def data(self, file: str) -> bytes | None:
+        """An artifact; None where the run has no such file.
+
+        Raises:
+            TrackingError: the artifact cannot be read.
+        """
+        return self.source.data(self.id, file)
 
 
 class TrackedRuns:
@@ -78,7 +87,7 @@ class TrackedRuns:
         """Runs nested under a run, in the order they were started."""
         return self._search(f"tags.`mlflow.parentRunId` = '{run.id}'")[::-1]
 
-    def text(self, run: str, file: str) -> str | None:
+    def data(self, run: str, file: str) -> bytes | None:
         """See TrackedRun."""
         from mlflow.exceptions import MlflowException
 
@@ -87,7 +96,7 @@ class TrackedRuns:
                 return None
             with TemporaryDirectory() as folder:
                 path = self._client.download_artifacts(run, file, folder)
-                return Path(path).read_text(encoding="utf-8")
+                return Path(path).read_bytes()
         except (MlflowException, OSError) as error:
             raise TrackingError(f"{file} of the run {run} cannot be read: {str(error).splitlines()[0]}") from error
 

@@ -1,0 +1,28 @@
+"""From the features of images to scores of classes, by a fitted estimator."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from offshelf.classifier.view import Fusion, class_scores
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """A fitted scikit-learn classifier, and what becomes of an image's views."""
+
+    estimator: Any
+    fusion: Fusion
+    """Of the responses to an image's views."""
+    averages_features: bool
+    """Whether an image's views are averaged before the estimator sees them."""
+
+    def __call__(self, values_NVD: np.ndarray) -> np.ndarray:
+        """Scores of classes, float64 [N, K], as `Outcome` has them."""
+        return class_scores(self.estimator, samples(values_NVD, self.averages_features), self.fusion)
+
+
+def samples(values_NVD: np.ndarray, averages_features: bool) -> np.ndarray:
+    """What an image is to the estimator: its views, or one mean, [N, 1, D]."""
+    return values_NVD.mean(axis=1, keepdims=True) if averages_features else values_NVD

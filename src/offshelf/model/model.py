@@ -1,0 +1,115 @@
+"""A run's model: all that comes after the features of its layer, in one file that is data alone.
+
+The file is a safetensors file. Its header's entry `offshelf` is JSON: format, layer, classes, and the estimators as
+`part.pack` describes them; its tensors are their arrays.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from offshelf.classifier import Scorer
+from offshelf.errors import ModelError
+from offshelf.identity import digest
+from offshelf.model.part import Arrays, pack, size, unpack
+from offshelf.postprocess import Transformer, transform
+from offshelf.store import FeatureKey
+
+FORMAT = 1
+FILE = "model.safetensors"
+_ENTRY = "offshelf"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """From the features of one layer to scores of classes."""
+
+    layer: str
+    features: str
+    """What features it was fitted to: the digest of their keys, see `identify`."""
+    classes: tuple[str, ...]
+    is_multilabel: bool
+    transformer: Transformer
+    """Fitted to the training features."""
+    scorer: Scorer
+
+    def score(self, values_NVD: np.ndarray) -> np.ndarray:
+        """Scores of classes, float64 [N, K], of features float32 [N, V, D].
+
+        The class with the largest is predicted; of several labels all above 0.
+        """
+        return self.scorer(transform(self.transformer, values_NVD))
+
+    @property
+    def size(self) -> int:
+        """Bytes of its arrays."""
+        return size(self.transformer) + size(self.scorer.estimator)
+
+    def to_bytes(self) -> bytes:
+        """The file.
+
+        Raises:
+            ModelError: a part of it cannot be written as data.
+        """
+        from safetensors.numpy import save
+
+        arrays: Arrays = {}
+        described = {
+            "format": FORMAT,
+            "layer": self.layer,
+            "features": self.features,
+            "classes": list(self.classes),
+            "is_multilabel": self.is_multilabel,
+            "fusion": self.scorer.fusion,
+            "averages_features": self.scorer.averages_features,
+            "transformer": pack(self.transformer, "transformer", arrays),
+            "estimator": pack(self.scorer.estimator, "estimator", arrays),
+        }
+        contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+        return save(contiguous, {_ENTRY: json.dumps(described, ensure_ascii=False)})
+
+    @staticmethod
+    def read(path: Path) -> "Model":
+        """The model of a file.
+
+        Raises:
+            ModelError: it is no such file, or one of another format.
+        """
+        described, arrays = _contents(path)
+        if described.get("format") != FORMAT:
+            raise ModelError(f"{path} is a model of another release of offshelf; fit it again: offshelf rerun")
+        try:
+            estimator = unpack(described["estimator"], "estimator", arrays)
+            return Model(
+                described["layer"],
+                described["features"],
+                tuple(described["classes"]),
+                described["is_multilabel"],
+                unpack(described["transformer"], "transformer", arrays),
+                Scorer(estimator, described["fusion"], described["averages_features"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"{path} is no model of offshelf's: {error!r}.") from error
+
+
+def identify(keys: Iterable[FeatureKey]) -> str:
+    """Identity of features: network (weights, architecture, preprocessing, precision), module, pooling and views."""
+    return digest([key.digest for key in keys])
+
+
+def _contents(path: Path) -> tuple[dict[str, Any], Arrays]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            described = json.loads((file.metadata() or {}).get(_ENTRY, "null"))
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as a model: {str(error).splitlines()[0]}.") from error
+    if not isinstance(described, dict):
+        raise ModelError(f"{path} is no model of offshelf's.")
+    return described, arrays

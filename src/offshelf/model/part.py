@@ -1,0 +1,140 @@
+"""Fitted estimators and transformers as numbers, and back.
+
+Those that are known here become their settings and arrays; any other estimator becomes a skops file, which is read only
+if nothing but scikit-learn and offshelf is in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from offshelf.errors import ModelError
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Where a class is, and what of it transforms or predicts."""
+
+    module: str
+    settings: tuple[str, ...] = ()
+    """Parameters of its constructor."""
+    fitted: tuple[str, ...] = ()
+    """Attributes that fitting sets: arrays, numbers, words, or None."""
+
+
+KINDS = {
+    "FunctionTransformer": Kind("sklearn.preprocessing"),  # without a function, as postprocess=none has it
+    "Normalizer": Kind("sklearn.preprocessing", ("norm",)),
+    "StandardScaler": Kind("sklearn.preprocessing", ("with_mean", "with_std"), ("mean_", "scale_")),
+    "Projection": Kind("offshelf.postprocess", (), ("mean_", "components_")),
+    "SignedPower": Kind("offshelf.postprocess", ("power",)),
+    "LinearSVM": Kind(
+        "offshelf.classifier",
+        ("multiclass", "ovo_decision", "decision_function_shape"),
+        ("classes_", "coef_", "intercept_", "kind_"),
+    ),
+}
+ALIASES = {"LinearSVMCV": "LinearSVM"}
+"""How C was chosen is no part of what predicts."""
+
+TRUSTED = frozenset({"offshelf.classifier.label.EachLabel", "offshelf.classifier.kernel.gram"})
+"""What of offshelf's own may be in a skops file."""
+
+PIPELINE = "Pipeline"
+SKOPS = "skops"
+
+
+def pack(part: Any, name: str, arrays: Arrays) -> dict[str, Any]:
+    """Describe a fitted estimator in JSON's types; its arrays are added to `arrays`, under `name` and a dot.
+
+    Raises:
+        ModelError: it holds code or types that are neither scikit-learn's nor offshelf's.
+    """
+    word = ALIASES.get(type(part).__name__, type(part).__name__)
+    if word == PIPELINE:
+        steps = [step for _, step in part.steps if step != "passthrough"]
+        return {"kind": PIPELINE, "steps": [pack(step, f"{name}.{row}", arrays) for row, step in enumerate(steps)]}
+    is_known = word in KINDS and type(part).__module__.startswith(KINDS[word].module)
+    if not is_known or getattr(part, "func", None) is not None:
+        return _pack_foreign(part, name, arrays)
+    kind = KINDS[word]
+    described: dict[str, Any] = {"kind": word, "settings": {key: getattr(part, key) for key in kind.settings}}
+    fitted = {key: getattr(part, key) for key in (*kind.fitted, "n_features_in_") if hasattr(part, key)}
+    arrays |= {f"{name}.{key}": value for key, value in fitted.items() if isinstance(value, np.ndarray)}
+    return described | {"fitted": {key: value for key, value in fitted.items() if not isinstance(value, np.ndarray)}}
+
+
+def unpack(described: Mapping[str, Any], name: str, arrays: Arrays) -> Any:
+    """The estimator that `pack` described.
+
+    Raises:
+        ModelError: it is of no kind known here, or a skops file that would execute anything.
+    """
+    word = described["kind"]
+    if word == PIPELINE:
+        from sklearn.pipeline import make_pipeline
+
+        return make_pipeline(*(unpack(step, f"{name}.{row}", arrays) for row, step in enumerate(described["steps"])))
+    if word == SKOPS:
+        return _unpack_foreign(arrays[name].tobytes())
+    if word not in KINDS:
+        raise ModelError(f"The model has a part of the kind '{word}', which this offshelf does not know; update it.")
+    made = getattr(import_module(KINDS[word].module), word)(**described["settings"])
+    for key in (*KINDS[word].fitted, "n_features_in_"):
+        if f"{name}.{key}" in arrays or key in described["fitted"]:
+            setattr(made, key, arrays.get(f"{name}.{key}", described["fitted"].get(key)))
+    return made
+
+
+def size(part: Any, seen: set[int] | None = None) -> int:
+    """Bytes of the arrays that an estimator holds, in it or in what it holds."""
+    seen = set() if seen is None else seen
+    if id(part) in seen:
+        return 0
+    seen.add(id(part))
+    if isinstance(part, np.ndarray):
+        return part.nbytes
+    held = part if isinstance(part, list | tuple) else getattr(part, "__dict__", {}).values()
+    return sum(size(one, seen) for one in held)
+
+
+def _pack_foreign(part: Any, name: str, arrays: Arrays) -> dict[str, Any]:
+    from skops.io import dumps
+
+    try:
+        data = dumps(part)
+    except Exception as error:  # whatever an estimator of anybody's holds
+        raise ModelError(f"{type(part).__name__} cannot be written without pickle: {_first_line(error)}") from error
+    _require_trust(data, f"{type(part).__name__} cannot be kept")
+    arrays[name] = np.frombuffer(data, np.uint8)
+    return {"kind": SKOPS}
+
+
+def _unpack_foreign(data: bytes) -> Any:
+    from skops.io import loads
+
+    _require_trust(data, "The model was not read")
+    try:
+        return loads(data, trusted=sorted(TRUSTED))
+    except Exception as error:  # a broken file, or a version of scikit-learn that has not what it names
+        raise ModelError(f"The model cannot be read: {_first_line(error)} Fit it again: offshelf rerun") from error
+
+
+def _require_trust(data: bytes, what: str) -> None:
+    from skops.io import get_untrusted_types
+
+    try:
+        foreign = sorted(set(get_untrusted_types(data=data)) - TRUSTED)
+    except Exception as error:
+        raise ModelError(f"{what}: {_first_line(error)}") from error
+    if foreign:
+        raise ModelError(f"{what}: only scikit-learn's and offshelf's own types are read, not {', '.join(foreign)}.")
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300].rstrip(".") + "."

@@ -1,0 +1,104 @@
+"""`offshelf predict`: what a run's model takes other images for."""
+
+import argparse
+import glob
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from offshelf.arguments import Parser, divide
+from offshelf.config import components
+from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_files
+from offshelf.errors import ConfigError, DatasetError
+from offshelf.model import Model, columns, records
+from offshelf.past import SETTINGS, PastRun
+from offshelf.predictor import Predictor
+from offshelf.report import csv_text, write_text
+from offshelf.screen import screen
+from offshelf.store import FeatureStore
+
+FORMATS = (".csv", ".json")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Predict the classes of images, and print or write them.
+
+    Raises:
+        ConfigError: an argument is misspelt.
+        TrackingError: there is no such run.
+        ModelError: it kept no model, or its network is not what it was.
+        DatasetError: there are no such images.
+    """
+    options = _parser().parse_args(arguments)
+    if options.out and Path(options.out).suffix not in FORMATS:
+        raise ConfigError(f"--out is a .csv or .json file; got '{options.out}'.")
+    words, settings = divide(options.images, {**SETTINGS, "on_error": "stop"})
+    on_error = settings.pop("on_error")
+    past = PastRun.find(options.run, **settings)
+    predictor = Predictor.of(past.config, past.model())
+    store = components(past.config, ("store",))["store"]
+    found = [ImageFile(path, predictor.background) for word in words for path in paths(word)]
+    names, scores = predict(predictor, list(dict.fromkeys(found)), store, on_error)
+    _hand_over(options.out, predictor.model, names, scores)
+    return 0
+
+
+def paths(word: str) -> list[Path]:
+    """Image files of a file's name, a folder (all below it, sorted), or a pattern (`**` crosses folders).
+
+    Raises:
+        DatasetError: there are none.
+    """
+    path = Path(word).expanduser()
+    if path.is_dir():
+        found = image_files(path)
+    elif path.exists() or not glob.has_magic(word):
+        return [path]  # a file that is missing is named with all others that cannot be read
+    else:
+        matches = map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207 - pathlib takes relative patterns alone
+        found = sorted(match for match in matches if match.is_file())
+    if not found:
+        raise DatasetError(f"There are no images at {word}.")
+    return found
+
+
+def predict(
+    predictor: Predictor, images: Sequence[ImageFile], store: FeatureStore, on_error: str = "stop"
+) -> tuple[list[str], np.ndarray]:
+    """Names of the images and scores of classes, float64 [N, K].
+
+    Raises:
+        BadImagesError: images that cannot be read, unless `on_error` is `skip`: they are then left out, with a warning.
+    """
+    samples = [Sample(str(image), image, 0) for image in images]
+
+    def work(usable: ImageSet) -> np.ndarray:
+        check_images(usable.pictures)
+        blocks = list(predictor.scores(usable.pictures, store))
+        return np.concatenate([*blocks, np.empty((0, len(predictor.model.classes)))])
+
+    usable, _, scores = screen(ImageSet("images", predictor.model.classes, samples, ()), on_error, work)
+    return [sample.id for sample in usable.samples], scores
+
+
+def _hand_over(out: str | None, model: Model, names: Sequence[str], scores_NK: np.ndarray) -> None:
+    if out is None:
+        print(csv_text(columns(model, names, scores_NK)), end="")
+        return
+    if Path(out).suffix == ".json":
+        write_text(Path(out), json.dumps(records(model, names, scores_NK), indent=1, ensure_ascii=False) + "\n")
+    else:
+        write_text(Path(out), csv_text(columns(model, names, scores_NK)))
+    print(f"{len(names):,} image(s): written to {out}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="offshelf predict", description=__doc__)
+    parser.add_argument("run", help="id (its first letters), name, or output folder", metavar="RUN")
+    parser.add_argument(
+        "images", nargs="+", help="files, folders, patterns; home=DIR, on_error=skip", metavar="IMAGES|key=value"
+    )
+    parser.add_argument("--out", help=f"a file to write instead of printing: {', '.join(FORMATS)}", metavar="FILE")
+    return parser

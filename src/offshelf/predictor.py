@@ -1,0 +1,59 @@
+"""A run's way from images to scores of classes: its network, layer, views and model."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from offshelf.config import components
+from offshelf.dataset import Image, parse_colour
+from offshelf.errors import ModelError
+from offshelf.extractor import Extractor, Request, ensure, fill
+from offshelf.model import Model, identify
+from offshelf.store import FeatureStore
+
+BLOCK = 1024
+"""Images whose features are in memory at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """Everything a run needs to score an image."""
+
+    model: Model
+    request: Request
+    extractor: Extractor
+    background: tuple[int, int, int]
+    """RGB, seen through transparent pixels."""
+
+    @staticmethod
+    def of(config: Mapping[str, Any], model: Model) -> "Predictor":
+        """Made from a run's recorded config.
+
+        Raises:
+            ModelError: the network is not what it was.
+            OffshelfError: the network cannot be had.
+        """
+        parts = components(config, ("augmentation", "backbone", "extractor"))
+        request = Request(parts["backbone"], (model.layer,), config["pooling"], parts["augmentation"].views)
+        if identify(request.keys(parts["extractor"]).values()) != model.features:
+            raise ModelError(
+                f"{parts['backbone'].name} is not the network any more that this model was fitted on: weights, "
+                "preprocessing, views, precision or, in bfloat16, the engine are others. Fit again with: offshelf rerun"
+            )
+        background = parse_colour((config.get("dataset") or {}).get("background", "white"))
+        return Predictor(model, request, parts["extractor"], background)
+
+    def scores(self, images: Sequence[Image], store: FeatureStore) -> Iterator[np.ndarray]:
+        """Scores of classes, float64 [n, K], block by block in the order of the images.
+
+        Features go to the store: what is there is not extracted again.
+
+        Raises:
+            BadImagesError: images that cannot be read.
+        """
+        fill(store, self.extractor, images, self.request)  # in one go, with one progress bar
+        for start in range(0, len(images), BLOCK):
+            features = ensure(store, self.extractor, images[start : start + BLOCK], self.request)
+            yield self.model.score(features.values[self.model.layer])
