@@ -26,6 +26,12 @@ ROOT = Path(__file__).parents[1]
 STUDIES = {path.name: path for path in sorted((ROOT / "experiments").iterdir()) if path.is_dir()}
 RUNS = [path for folder in STUDIES.values() for path in sorted(folder.glob("*.yaml")) if path.stem != "study"]
 PAPER = ["table1_voc2007", "table2_mit67", "table3_cub200", "table4_flowers102", "table5_uiuc", "table6_h3d"]
+RETRIEVED = {
+    "table7_retrieval": ("oxford5k", "paris6k", "sculptures6k", "holidays", "ukbench"),
+    "roxford_rparis": ("roxford5k", "rparis6k"),
+    "digits_retrieval": (),
+}
+"""Studies of retrieval, and the data sets that a run file is for by the end of its name."""
 SWEPT = {"table5_uiuc": ("a_pascal", "a_yahoo", "both")}
 """Test sets that each of a study's run files is run for."""
 
@@ -39,6 +45,9 @@ def study(path):
 
 def names(path):
     """What the tracker calls the runs of a run file."""
+    if RETRIEVED.get(study(path)):
+        method, _, dataset = path.stem.rpartition("_")
+        return [f"{study(path)} {method} {dataset}"]
     return [f"{study(path)} {path.stem} {part}".rstrip() for part in SWEPT.get(study(path), ("",))]
 
 
@@ -52,8 +61,8 @@ def asked(folder):
 
 def test_studies_are_seen():
     """The lists above are not empty by mistake."""
-    assert set(PAPER) | {"digits_layers", "figure2a_layers", "figure2b_confusion"} == set(STUDIES)
-    assert len(RUNS) == 6 + 2 + 6 * 4
+    assert set(PAPER) | {"digits_layers", "figure2a_layers", "figure2b_confusion"} | set(RETRIEVED) == set(STUDIES)
+    assert len(RUNS) == 6 + 2 + 6 * 4 + 3 * 5 + 2 * 2 + 6
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -63,9 +72,11 @@ def test_run_file(path):
     head = [line for line in path.read_text().splitlines() if line.startswith("# ")]
     sweep = f" -m dataset.test={','.join(SWEPT[study(path)])}" if study(path) in SWEPT else ""
 
+    task = "retrieve" if study(path) in RETRIEVED else "classify"
+
     build(config)
     assert config.name == names(path)[0]
-    assert head[1] == f"# offshelf classify --config-dir experiments/{study(path)} --config-name {path.stem}{sweep}"
+    assert head[1] == f"# offshelf {task} --config-dir experiments/{study(path)} --config-name {path.stem}{sweep}"
     assert head[2].startswith("# Cost: ")
     assert head == path.read_text().splitlines()[: len(head)]
     assert len(path.read_text().splitlines()) <= 25
@@ -136,7 +147,51 @@ class NoRuns:
         return None
 
 
-@pytest.mark.parametrize("name", [*PAPER, "figure2a_layers", "figure2b_confusion"])
+ALTERED = {
+    "table7_retrieval": {
+        "": "cnnaug_ss_oxford5k",
+        "Holidays": "cnn_ss_holidays",
+        "Holidays, UKBench": "cnn_ss_ukbench",
+        "Sculptures6k": "cnn_ss_sculptures6k",
+    },
+    "roxford_rparis": {"": "dinov2_roxford5k", "ResNet-50": "resnet50_gem_rparis6k"},
+}
+"""By what stands in brackets behind an override the run file that it is tried on; "": where nothing else is said."""
+
+
+@pytest.mark.parametrize(("name", "least"), [("table7_retrieval", 10), ("roxford_rparis", 4)])
+def test_retrieval_readme_has_the_alternatives(name, least):
+    """Each cell of overrides composes and binds."""
+    text = (STUDIES[name] / "README.md").read_text()
+    rows = [line for line in text.splitlines() if line[:2] == "| "]
+    found = [(row, shlex.split(code)) for row in rows for code in row.split("`")[1::2] if "=" in code]
+    stems = ALTERED[name]
+
+    assert len(found) >= least
+    for row, overrides in found:
+        build(load(stems.get(row.rpartition("(")[2].partition(")")[0], stems[""]), overrides, STUDIES[name]))
+
+
+def test_footprints_of_table_7():
+    """What is kept of a reference is what the paper states: 4k; 32k to 120k; 4k to 15k numbers."""
+    kept = {}
+    for method in ("cnn", "cnn_ss", "cnnaug_ss"):
+        for dataset in RETRIEVED["table7_retrieval"]:
+            task = build(load(f"{method}_{dataset}", [], STUDIES["table7_retrieval"])).keywords
+            dims = 500 if method == "cnnaug_ss" else 4096
+            floats, _ = task["retrieval"].footprint(len(task["augmentation"].views), dims)
+            kept.setdefault(method, []).append(floats)
+
+    assert kept == {
+        "cnn": [4096] * 5,
+        "cnn_ss": [122_880] * 3 + [32_768] * 2,
+        "cnnaug_ss": [15_000] * 3 + [4_000] * 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "name", [*PAPER, "figure2a_layers", "figure2b_confusion", "table7_retrieval", "roxford_rparis"]
+)
 def test_committed_report_has_no_number_of_ours(name):
     """Until a study is run on the real data its report is that of no runs, and its README and the project's say so."""
     report = make_report(read_study(STUDIES[name]), NoRuns(), Bootstrap(0))
@@ -169,7 +224,7 @@ def offshelf(monkeypatch):
 
 
 @pytest.fixture
-def classify(offshelf, tmp_path):
+def run(offshelf, tmp_path):
     """A function that runs a study's run file on the miniature of a data set; metrics of its runs, in percent."""
     sites = {}
 
@@ -183,8 +238,10 @@ def classify(offshelf, tmp_path):
         where = f"hydra.sweep.dir={out}" if parts else f"hydra.run.dir={out}"
         sweep = ["-m", f"dataset.test={','.join(parts)}"] if parts else []
         here = [f"dataset.mirrors=[{sites[dataset][1]}]", "dataset.verify=false", f"data_dir={tmp_path}/data"]
-        command = ["classify", "--config-dir", f"experiments/{folder}", "--config-name", stem]
-        offshelf(*command, *sweep, *here, *FAST, where, *overrides)
+        task = "retrieve" if folder in RETRIEVED else "classify"
+        fast = [one for one in FAST if task == "classify" or not one.startswith("baseline")]
+        command = [task, "--config-dir", f"experiments/{folder}", "--config-name", stem]
+        offshelf(*command, *sweep, *here, *fast, where, *overrides)
         files = sorted(out.rglob("metrics.json"))
         assert len(files) == len(parts or [1])
         return [json.loads(file.read_text()) for file in files]
@@ -200,10 +257,10 @@ def cells(folder):
 
 
 @pytest.mark.parametrize("name", PAPER)
-def test_a_table_from_data_to_report(name, classify, offshelf, tmp_path):
+def test_a_table_from_data_to_report(name, run, offshelf, tmp_path):
     """Both settings of the paper on a miniature: the report has their numbers, and no others of ours."""
     dataset = {"table5_uiuc": "uiuc_attributes"}.get(name, name.partition("_")[2])
-    found = {stem: classify(name, stem, dataset) for stem in ("cnn_svm", "cnnaug_svm")}
+    found = {stem: run(name, stem, dataset) for stem in ("cnn_svm", "cnnaug_svm")}
     offshelf("report", f"experiments/{name}", "--out", str(tmp_path / "report"))
     report = {(cell["method"], cell["column"]): cell for cell in cells(tmp_path / "report")}
     plan = read_study(STUDIES[name])
@@ -226,9 +283,9 @@ def test_a_table_from_data_to_report(name, classify, offshelf, tmp_path):
     assert "ours: CNN-SVM, ConvNeXt-Tiny | not run |" in text
 
 
-def test_layers_from_data_to_report(classify, offshelf, tmp_path):
+def test_layers_from_data_to_report(run, offshelf, tmp_path):
     """Figure 2a: each layer's mean and classes, from one run."""
-    (metrics,) = classify("figure2a_layers", "overfeat", "voc2007", "layer=all")
+    (metrics,) = run("figure2a_layers", "overfeat", "voc2007", "layer=all")
     offshelf("report", "experiments/figure2a_layers", "--out", str(tmp_path / "report"))
     means = {
         cell["layer"]: float(cell["value"])
@@ -243,9 +300,9 @@ def test_layers_from_data_to_report(classify, offshelf, tmp_path):
     assert (tmp_path / "report/figure.svg").exists()
 
 
-def test_confusions_from_data_to_report(classify, offshelf, tmp_path):
+def test_confusions_from_data_to_report(run, offshelf, tmp_path):
     """Figure 2b: from the run of table 2."""
-    (metrics,) = classify("table2_mit67", "cnn_svm", "mit67")
+    (metrics,) = run("table2_mit67", "cnn_svm", "mit67")
     offshelf("report", "experiments/figure2b_confusion", "--out", str(tmp_path / "report"))
     found = cells(tmp_path / "report")
     right = sum(int(cell["images"]) for cell in found if cell["true"] == cell["predicted"])
@@ -254,3 +311,52 @@ def test_confusions_from_data_to_report(classify, offshelf, tmp_path):
     assert right / 3 == pytest.approx(metrics["test/accuracy"])
     assert "| CNN-SVM, ConvNeXt-Tiny | not run |" in (tmp_path / "report/table.md").read_text()
     assert (tmp_path / "report/figure.png").exists()
+
+
+@pytest.mark.parametrize("name", ["table7_retrieval", "roxford_rparis"])
+def test_retrievals_from_data_to_report(name, run, offshelf, tmp_path):
+    """Every method on the miniature of every data set: the report has their numbers, and their intervals."""
+    found = {}
+    for path in (path for path in RUNS if study(path) == name):
+        small = ["postprocess.components=2"] if "aug" in path.stem else []
+        dataset = path.stem.rpartition("_")[2]
+        (found[names(path)[0]],) = run(name, path.stem, dataset, "pooling=avg", *small)
+    offshelf("report", f"experiments/{name}", "--out", str(tmp_path / "report"))
+    report = {(cell["method"], cell["column"]): cell for cell in cells(tmp_path / "report")}
+    plan = read_study(STUDIES[name])
+
+    for row in plan.rows:
+        for column in plan.columns:
+            metrics, cell = found[f"{row.run} {column.run}"], report[row.name, column.name]
+            for key, end in (("value", ""), ("low", "_low"), ("high", "_high")):
+                assert float(cell[key]) == pytest.approx(100 * metrics[f"test/{column.metric}{end}"])
+    assert "bootstrap interval over the queries" in (tmp_path / "report/table.md").read_text()
+
+
+def test_digits_retrieval_from_data_to_report(offshelf, tmp_path):
+    """A line a layer, from one run; the rows that were not run say so."""
+    offshelf(
+        *("retrieve", "--config-dir", "experiments/digits_retrieval", "--config-name", "efficientnet_lite0"),
+        *("backbone=tiny", "extractor=cpu", f"hydra.run.dir={tmp_path}/out", "bootstrap.replicates=100"),
+    )
+    offshelf("report", "experiments/digits_retrieval", "--out", str(tmp_path / "report"))
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    means = {
+        cell["layer"]: float(cell["value"])
+        for cell in cells(tmp_path / "report")
+        if cell["column"] == "mAP" and cell["value"]
+    }
+
+    assert means == {
+        layer: pytest.approx(100 * metrics[f"test/leave_query_out/mAP/{layer}"])
+        for layer in ("block1", "block2", "block3")
+    }
+    assert "| pixels | – | not run |" in (tmp_path / "report/table.md").read_text()
+
+
+def test_committed_digits_retrieval_is_whole():
+    """Every run is there, with its error bars."""
+    table = cells(STUDIES["digits_retrieval"] / "report")
+
+    assert {cell["method"] for cell in table} == {row.name for row in read_study(STUDIES["digits_retrieval"]).rows}
+    assert all(float(cell["low"]) <= float(cell["value"]) <= float(cell["high"]) for cell in table)

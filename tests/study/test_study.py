@@ -64,6 +64,17 @@ def test_read(tmp_path):
             "metric: accuracy",
             "columns, head: accuracy has no numbers for single classes.",
         ),
+        (
+            "metric: accuracy",
+            "metric: ns_score",
+            "columns, mean: there is no metric 'ns_score'",
+        ),
+        ("metric: accuracy", "metric: medium/mAPP", "columns, mean: there is no metric 'medium/mAPP'"),
+        (
+            "metric: mean_class_accuracy",
+            "metric: mAP",
+            "columns, head: mAP has no numbers for single classes.",
+        ),
         ("run: coins svm", "runs: coins svm", "row 1: there is no key 'runs'; did you mean 'run'?"),
         ("run: coins svm, ", "", "row 1: the key 'run' is missing."),
         ('"SVM [1]" }', '"SVN [1]" }', "row 'ours': published.csv has no method 'SVN [1]'; did you mean 'SVM [1]'?"),

@@ -276,3 +276,51 @@ def test_misspelt(study):
     """The way out."""
     with pytest.raises(ConfigError, match="See: offshelf report --help"):
         main([str(study(TABLE)), "--outt", "x"])
+
+
+QUERIES = """\
+title: Objects
+columns:
+  easy: { metric: easy/mAP }
+  recall: { metric: recall_at_4 }
+rows:
+  - { name: first, run: objects first }
+"""
+
+
+def log_queries(home, columns):
+    """What `retrieve` leaves of a run."""
+    with MLflow(str(home)).start("objects first") as run:
+        run.log_text(csv_text(columns), "queries.csv")
+
+
+def test_retrieval(home, study):
+    """Means over the queries that have something to find; half of an interval is 1.96 standard errors of the mean."""
+    random = np.random.default_rng(0)
+    recall = random.random(400)
+    easy = [None if row % 2 else value for row, value in enumerate(random.random(400))]
+    log_queries(home, {"query": range(400), "easy/AP": easy, "recall_at_4": recall})
+    folder = study(QUERIES)
+    main([str(folder)])
+    known = np.array(easy[::2], float)
+    (line,) = table(folder / "report")[1:]
+
+    for cell, values in zip(line[1:], (known, recall), strict=True):
+        value, half = map(float, cell.split(" ± "))
+        assert value == pytest.approx(100 * values.mean(), abs=0.05)
+        assert half == pytest.approx(196 * values.std() / np.sqrt(len(values)), rel=0.1)
+    assert "bootstrap interval over the queries." in (folder / "report/table.md").read_text()
+
+
+def test_retrieval_without_the_metric(home, study):
+    """The column and the run are named."""
+    log_queries(home, {"query": [0, 1], "recall_at_4": [0.5, 1.0]})
+    with pytest.raises(ConfigError, match="Column 'easy': the run 'objects first' has no metric 'easy/mAP'"):
+        main([str(study(QUERIES))])
+
+
+def test_classification_for_a_retrieval(home, study):
+    """It kept no table of queries."""
+    log(home, "objects first", predictions(1, 1, 1, 1))
+    with pytest.raises(TrackingError, match=r"The run 'objects first' \(.*\) kept no queries\.csv"):
+        main([str(study(QUERIES))])

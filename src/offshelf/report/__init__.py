@@ -15,7 +15,7 @@ from offshelf.report.files import (
 )
 from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
-from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table
+from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table, query_values
 from offshelf.report.sheet import Sheet, write_sheet
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
 from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
@@ -48,6 +48,7 @@ __all__ = [
     "predictions",
     "protocol_scores",
     "query_table",
+    "query_values",
     "read_predictions",
     "retrieval_table",
     "score_table",

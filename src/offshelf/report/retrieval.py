@@ -21,6 +21,12 @@ def query_table(score: RetrievalScore, ids: Sequence[str]) -> dict[str, list[Any
     return columns
 
 
+def query_values(text: str, metric: str) -> np.ndarray | None:
+    """A metric of each query from a table, float64 [Q], NaN where it is not defined; None where it is not there."""
+    values = [line.get(of_one(metric)) for line in csv.DictReader(io.StringIO(text))]
+    return None if None in values else np.array([float(value or "nan") for value in values])
+
+
 def paired_queries(first: str, second: str, metric: str) -> tuple[np.ndarray, np.ndarray] | None:
     """A metric of the same queries from two tables, float64 [Q] each, NaN where it is not defined.
 

@@ -65,15 +65,17 @@ def _draw_layers(axes: "Axes", columns: Sequence[Column], lines: Sequence[Line])
     from matplotlib import colormaps
 
     depth = np.arange(len(lines))
+    several = sum(column.label is None for column in columns) > 1
     for number, column in enumerate(columns):
         values, low, high = _band([line.numbers[column.name] for line in lines])
         if column.label is None:
-            axes.fill_between(depth, low, high, alpha=0.2, color="black", zorder=2)
+            colour = f"C{number}" if several else "black"
+            axes.fill_between(depth, low, high, alpha=0.2, color=colour, zorder=2)
             errors = [values - low, high - values]
-            axes.errorbar(depth, values, errors, fmt="o-", capsize=3, color="black", label=column.name, zorder=3)
+            axes.errorbar(depth, values, errors, fmt="o-", capsize=3, color=colour, label=column.name, zorder=3)
         else:
-            colour = colormaps["tab20"](number % 20)
-            axes.plot(depth, values, ".-", linewidth=0.8, markersize=4, color=colour, label=column.name)
+            shade = colormaps["tab20"](number % 20)
+            axes.plot(depth, values, ".-", linewidth=0.8, markersize=4, color=shade, label=column.name)
     axes.set_xticks(depth, [line.layer for line in lines], rotation=60, ha="right", fontsize=8)
 
 

@@ -1,14 +1,14 @@
-"""Numbers of a tracked run, computed anew from what it took each test image for."""
+"""Numbers of a tracked run, computed anew from what it took each test image for, or what each query found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap, Interval, mean_of_known
-from offshelf.report import Predictions, read_predictions
+from offshelf.report import Predictions, query_values, read_predictions
 from offshelf.spelling import did_you_mean
 from offshelf.study.study import Column
 from offshelf.tracking.reading import TrackedRun
@@ -21,7 +21,7 @@ class Number:
     value: float | None
     """None where it is not defined, as for a class without test images."""
     interval: Interval | None
-    """Of the bootstrap over test images."""
+    """Of the bootstrap over test images, or queries."""
     run: str
     """Id of the run that it is of."""
 
@@ -35,22 +35,25 @@ class Reading:
     """A run's numbers; each metric is resampled once for all classes."""
 
     def __init__(self, run: TrackedRun, bootstrap: Bootstrap) -> None:
-        """Read the run's predictions.
-
-        Raises:
-            TrackingError: it kept none.
-        """
+        """Nothing is read before it is asked for."""
         self.run, self.bootstrap = run, bootstrap
-        self.predictions = _predictions(run)
         self._of_classes = cache(self._resample_classes)
         self._of_all = cache(self._resample)
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        """Of a classification. Raises TrackingError where none were kept."""
+        return read_predictions(_text(self.run, "predictions.csv"))
 
     def number(self, column: Column) -> Number:
         """What a column asks for.
 
         Raises:
-            ConfigError: the run has no such class, or its labels are not of the kind that the metric is for.
+            ConfigError: the run has no such class or metric, or its labels are not of the kind that the metric is for.
+            TrackingError: it kept neither predictions nor, of a retrieval, a table of queries.
         """
+        if column.of_queries:
+            return self._of_queries(column)
         metric = METRICS[column.metric]
         if metric.multilabel != self.predictions.outcomes[0].is_multilabel:
             kind = "several labels" if metric.multilabel else "one label"
@@ -63,6 +66,12 @@ class Reading:
             near = did_you_mean(column.label, self.predictions.classes)
             raise ConfigError(f"Column '{column.name}': the run '{self.run.name}' has no class '{column.label}'{near}")
         return self._of_classes(column.metric)[column.label]
+
+    def _of_queries(self, column: Column) -> Number:
+        values_Q = query_values(_text(self.run, "queries.csv"), column.metric)
+        if values_Q is None:
+            raise ConfigError(f"Column '{column.name}': the run '{self.run.name}' has no metric '{column.metric}'.")
+        return self._number(float(np.nanmean(values_Q)), self.bootstrap.mean_intervals(values_Q[:, None])[0])
 
     def _resample(self, metric: str) -> Number:
         outcomes = self.predictions.outcomes
@@ -82,8 +91,8 @@ class Reading:
         return Number(None if np.isnan(value) else 100 * float(value), percent, self.run.id)
 
 
-def _predictions(run: TrackedRun) -> Predictions:
-    text = run.text("predictions.csv")
+def _text(run: TrackedRun, file: str) -> str:
+    text = run.text(file)
     if text is None:
-        raise TrackingError(f"The run '{run.name}' ({run.id[:8]}) kept no predictions.csv; run it again.")
-    return read_predictions(text)
+        raise TrackingError(f"The run '{run.name}' ({run.id[:8]}) kept no {file}; run it again.")
+    return text

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from offshelf.errors import ConfigError
-from offshelf.metric import METRICS
+from offshelf.metric import METRICS, RETRIEVAL_METRICS
 from offshelf.spelling import did_you_mean
 from offshelf.study.published import Published, read_published
 
@@ -17,6 +17,8 @@ KINDS = ("table", "layers", "confusion")
 KEYS = ("title", "kind", "metric", "columns", "rows", "notes")
 ROW_KEYS = ("name", "run", "beside")
 COLUMN_KEYS = ("class", "metric", "run", "beside")
+NO_SHARE = "ns_score"
+"""A metric that is no share, so that a report in percent has no place for it: recall_at_4 is a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Column:
     """What follows a row's run in the name of the run that it is taken from, where one run has not all numbers."""
     beside: str = ""
     """The published column that it is set beside."""
+
+    @property
+    def of_queries(self) -> bool:
+        """Whether it is a mean over the queries of a retrieval."""
+        return self.metric not in METRICS
 
 
 @dataclass(frozen=True)
@@ -137,13 +144,20 @@ def _columns(node: _Node) -> tuple[Column, ...]:
     for name, value in listed.items():
         found = _Node(value or {}, f"{place}, {name}", COLUMN_KEYS)
         metric = found.text("metric", common)
-        if metric not in METRICS:
-            raise ConfigError(f"{found.place}: there is no metric '{metric}'{did_you_mean(metric, list(METRICS))}")
+        _check_metric(metric, found.place)
         label = found.text("class") if "class" in found.value else None
-        if label is not None and not METRICS[metric].by_class:
+        if label is not None and not (metric in METRICS and METRICS[metric].by_class):
             raise ConfigError(f"{found.place}: {metric} has no numbers for single classes.")
         columns.append(Column(str(name), metric, label, found.text("run", ""), found.text("beside", str(name))))
     return tuple(columns)
+
+
+def _check_metric(metric: str, place: str) -> None:
+    """Those of a retrieval come after their protocol, where there are several: `medium/mAP`."""
+    shares = [name for name in RETRIEVAL_METRICS if name != NO_SHARE]
+    known = [*METRICS, *shares]
+    if metric not in METRICS and metric.rpartition("/")[2] not in shares:
+        raise ConfigError(f"{place}: there is no metric '{metric}'{did_you_mean(metric, known)}")
 
 
 def _rows(node: _Node) -> tuple[Row, ...]:

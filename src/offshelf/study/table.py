@@ -10,7 +10,7 @@ from offshelf.study.study import Column, Study
 
 NOT_RUN = "not run"
 UNKNOWN = "–"
-ERROR_BARS = "All numbers are percent. ±: half of the 95 % bootstrap interval over the test images."
+ERROR_BARS = "All numbers are percent. ±: half of the 95 % bootstrap interval over the {items}."
 AGAINST = "Differences are ours minus the published number, which came without an interval; their ± is that of ours."
 
 
@@ -23,7 +23,12 @@ def run_sheet(study: Study, lines: Sequence[Line], columns: Sequence[Column]) ->
             if line.row.beside == method:
                 rows += _beside(line, columns, cells)
     rows += [_ours(line, columns) for line in lines if line.row.beside is None]
-    notes = [ERROR_BARS, *([AGAINST] if study.published else []), *_not_run(lines), *study.notes]
+    notes = [
+        _error_bars(columns),
+        *([AGAINST] if any(row.beside for row in study.rows) else []),
+        *_not_run(lines),
+        *study.notes,
+    ]
     return Sheet(study.title, ["method", *(column.name for column in columns)], rows, notes)
 
 
@@ -33,7 +38,7 @@ def layer_sheet(study: Study, lines: Sequence[Line], columns: Sequence[Column]) 
         [line.row.name, line.layer or UNKNOWN, *(_number(line.numbers[column.name]) for column in columns)]
         for line in lines
     ]
-    notes = [ERROR_BARS, *_not_run(lines), *study.notes]
+    notes = [_error_bars(columns), *_not_run(lines), *study.notes]
     return Sheet(study.title, ["run", "layer", *(column.name for column in columns)], rows, notes)
 
 
@@ -84,6 +89,11 @@ def _difference(number: Number | None, published: float | None) -> str:
     if number is None or number.value is None or published is None:
         return UNKNOWN
     return f"{number.value - published:+.1f}{_bar(number)}"
+
+
+def _error_bars(columns: Sequence[Column]) -> str:
+    kinds = {"queries" if column.of_queries else "test images": None for column in columns}
+    return ERROR_BARS.format(items=" or ".join(kinds))
 
 
 def _bar(number: Number) -> str:
