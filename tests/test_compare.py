@@ -118,7 +118,7 @@ def test_run_without_predictions(home, tmp_path):
 
 def test_another_home(home, tmp_path):
     """As for all commands."""
-    with MLflow(str(tmp_path / "there")).sweep("sweep") as sweep:
+    with MLflow(str(tmp_path / "there")).start("sweep") as sweep:
         for right in (1, 2):
             with sweep.child(str(right)) as child:
                 log(child, right, table(right))
