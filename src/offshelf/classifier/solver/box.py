@@ -90,8 +90,11 @@ class Box:
 
 def square(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Some rows of a matrix and the same columns, side by side: float32 [M, M]; not a copy where it is all of them."""
-    if len(rows) == len(matrix):
-        return matrix
+    return matrix if len(rows) == len(matrix) else gathered(matrix, rows)
+
+
+def gathered(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a matrix and the same columns, in their order: float32 [M, M], a copy."""
     out = np.empty((len(rows), len(rows)), np.float32)
     gather(matrix, rows, out)
     return out

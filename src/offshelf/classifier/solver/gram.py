@@ -121,11 +121,9 @@ class PartialGram(Gram):
             known, products = self._known, self._products
         place = np.empty(len(self.centred_RD), np.int64)
         place[known] = np.arange(len(known))
-        from offshelf.classifier.solver.pairs import gather
+        from offshelf.classifier.solver.box import gathered
 
-        out = np.empty((len(rows_M), len(rows_M)), np.float32)
-        gather(products, place[rows_M], out)
-        return out
+        return gathered(products, place[rows_M])
 
     def decide(self, beta_RP: np.ndarray) -> np.ndarray:
         """See Gram; by way of the weights, in float32."""
