@@ -8,8 +8,8 @@ from offshelf.dataset.download import Remote
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.lists import join_parts, lines
-from offshelf.dataset.official import About, Official
-from offshelf.dataset.split_choice import Partition, Train, partitions, require_partition, require_train, trained_parts
+from offshelf.dataset.official import About
+from offshelf.dataset.split_choice import Partition, WithValidation, partitions, require_partition
 
 NAME = "dtd-r1.0.1.tar.gz"
 ARCHIVE = Remote(
@@ -21,17 +21,15 @@ ARCHIVE = Remote(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dtd(Official):
+class Dtd(WithValidation):
     """40 + 40 + 40 images a class in each split; the official score is the mean over all ten."""
 
     partition: Partition = 1
     """Which split, or `all`: ten folds."""
-    train: Train = "trainval"
-    """Whether the validation part is trained on too."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_partition(self.partition)
-        require_train(self.train)
 
     @property
     def about(self) -> About:
@@ -58,7 +56,7 @@ class Dtd(Official):
         names, folds = join_parts(
             [
                 (
-                    [name for part in trained_parts(self.train) for name in lines(tree / f"labels/{part}{number}.txt")],
+                    [name for part in self.trained_parts for name in lines(tree / f"labels/{part}{number}.txt")],
                     lines(tree / f"labels/test{number}.txt"),
                 )
                 for number in partitions(self.partition)

@@ -8,8 +8,8 @@ from offshelf.dataset.download import Remote
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.lists import in_order, lines, require_known
-from offshelf.dataset.official import About, Official
-from offshelf.dataset.split_choice import Train, require_train, trained_parts
+from offshelf.dataset.official import About
+from offshelf.dataset.split_choice import WithValidation
 
 SERVER = "https://huggingface.co/datasets/torchgeo/eurosat/resolve"
 IMAGES = Remote(
@@ -36,14 +36,8 @@ LISTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class EuroSat(Official):
+class EuroSat(WithValidation):
     """Its authors give no split; this is torchgeo's published one: 16,200, 5,400 and 5,400 images."""
-
-    train: Train = "trainval"
-    """Whether the validation part is trained on too."""
-
-    def __post_init__(self) -> None:
-        require_train(self.train)
 
     @property
     def about(self) -> About:
@@ -67,7 +61,7 @@ class EuroSat(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; a file's name begins with its class."""
-        train = [name for part in trained_parts(self.train) for name in lines(folder / LISTS[part].name)]
+        train = [name for part in self.trained_parts for name in lines(folder / LISTS[part].name)]
         test = lines(folder / LISTS["test"].name)
         classes = tuple(sorted(path.name for path in (folder / "2750").iterdir() if path.is_dir()))
         number = {name: index for index, name in enumerate(classes)}

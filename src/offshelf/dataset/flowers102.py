@@ -10,8 +10,8 @@ from offshelf.dataset.download import Remote
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.lists import in_order, matlab
-from offshelf.dataset.official import About, Official
-from offshelf.dataset.split_choice import Train, require_train
+from offshelf.dataset.official import About
+from offshelf.dataset.split_choice import WithValidation
 from offshelf.errors import DatasetError
 
 SERVER = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102"
@@ -28,14 +28,11 @@ FILES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flowers102(Official):
-    """1,020 training, 1,020 validation and 6,149 test images: the test part really is the largest."""
+class Flowers102(WithValidation):
+    """1,020 training, 1,020 validation and 6,149 test images: the test part really is the largest.
 
-    train: Train = "trainval"
-    """Whether the validation part is trained on too. The paper does not say."""
-
-    def __post_init__(self) -> None:
-        require_train(self.train)
+    Whether the 2014 paper trains on the validation part too it does not say.
+    """
 
     @property
     def about(self) -> About:

@@ -1,15 +1,15 @@
 """The choice among official splits, and of the parts that are trained on."""
 
+from dataclasses import dataclass
 from typing import Literal
 
+from offshelf.dataset.official import Official
 from offshelf.errors import ConfigError
 
 COUNT = 10
 """Splits of DTD, and of SUN397."""
 
 Partition = int | Literal["all"]
-Train = Literal["trainval", "train"]
-"""Whether an official validation part is trained on too."""
 
 
 def require_partition(partition: Partition) -> None:
@@ -23,12 +23,18 @@ def partitions(partition: Partition) -> range:
     return range(1, COUNT + 1) if partition == "all" else range(partition, partition + 1)
 
 
-def require_train(train: Train) -> None:
-    """Raise ConfigError for what is neither."""
-    if train not in ("trainval", "train"):
-        raise ConfigError(f"dataset.train is trainval or train; got '{train}'.")
+@dataclass(frozen=True, kw_only=True)
+class WithValidation(Official):
+    """A published set with an official validation part."""
 
+    train: Literal["trainval", "train"] = "trainval"
+    """Whether the validation part is trained on too."""
 
-def trained_parts(train: Train) -> tuple[str, ...]:
-    """Names of the parts that are trained on."""
-    return ("train", "val") if train == "trainval" else ("train",)
+    def __post_init__(self) -> None:
+        if self.train not in ("trainval", "train"):
+            raise ConfigError(f"dataset.train is trainval or train; got '{self.train}'.")
+
+    @property
+    def trained_parts(self) -> tuple[str, ...]:
+        """Names of the parts that are trained on."""
+        return ("train", "val") if self.train == "trainval" else ("train",)
