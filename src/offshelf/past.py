@@ -14,9 +14,6 @@ from offshelf.home import home_dir
 from offshelf.model import FILE, Model
 from offshelf.tracking.reading import TrackedRun, TrackedRuns
 
-SETTINGS = {"home": "", "uri": "", "experiment": "offshelf"}
-"""Where runs are looked for, as on the command line, and the defaults."""
-
 CONFIG = "config.yaml"
 
 

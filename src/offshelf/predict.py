@@ -13,11 +13,12 @@ from offshelf.config import components
 from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_files
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.model import Model, columns, records
-from offshelf.past import SETTINGS, PastRun
+from offshelf.past import PastRun
 from offshelf.predictor import Predictor
 from offshelf.report import csv_text, write_text
 from offshelf.screen import screen
 from offshelf.store import FeatureStore
+from offshelf.tracking.reading import SETTINGS
 
 FORMATS = (".csv", ".json")
 

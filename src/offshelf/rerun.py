@@ -15,9 +15,10 @@ from rich.table import Table
 from offshelf.arguments import Parser, divide
 from offshelf.config import components, run_recorded
 from offshelf.errors import ConfigError
-from offshelf.past import SETTINGS, PastRun
+from offshelf.past import PastRun
 from offshelf.terminal import terminal
 from offshelf.tracking import Followed, NoTracking, allowed_name, provenance
+from offshelf.tracking.reading import SETTINGS
 
 COMPARED = ("test/", "cv/", "data/")
 """How metrics begin that have to come out equal; others tell of costs and certificates."""

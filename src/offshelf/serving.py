@@ -18,9 +18,10 @@ from offshelf.arguments import Parser, divide
 from offshelf.dataset import Image, ImageBytes, ImageFile
 from offshelf.errors import ImageError
 from offshelf.model import FILE, records
-from offshelf.past import CONFIG, SETTINGS, PastRun
+from offshelf.past import CONFIG, PastRun
 from offshelf.predictor import Predictor
 from offshelf.store import MemoryStore
+from offshelf.tracking.reading import SETTINGS
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from offshelf.errors import TrackingError
 
 if TYPE_CHECKING:
+    from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
 QUIET = {
@@ -29,6 +30,18 @@ def silence() -> None:
         os.environ.setdefault(name, value)
     for logger in ("alembic", "mlflow"):
         logging.getLogger(logger).setLevel(logging.WARNING)
+
+
+def search_all(client: "MlflowClient", experiment: str, text: str) -> "list[Run]":
+    """All runs of an experiment that a filter means, the newest first."""
+    found: list[Run] = []
+    token: str | None = None
+    while True:
+        page = client.search_runs([experiment], text, max_results=1000, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
 
 
 def default_uri(home: Path) -> str:

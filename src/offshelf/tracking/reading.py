@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from offshelf.errors import TrackingError
 from offshelf.home import home_dir
-from offshelf.tracking.connection import connect
+from offshelf.tracking.connection import connect, search_all
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as Entity
     from mlflow.tracking import MlflowClient
+
+SETTINGS = {"home": "", "uri": "", "experiment": "offshelf"}
+"""Where runs are looked for, as on the command line, and the defaults."""
 
 SHORTEST_ID = 6
 """Letters of a run's id that are enough to name it."""
@@ -111,15 +114,8 @@ class TrackedRuns:
     def _search(self, text: str) -> list[TrackedRun]:
         from mlflow.exceptions import MlflowException
 
-        found: list[TrackedRun] = []
-        token: Any = None
         try:
-            while True:
-                page = self._client.search_runs([self._experiment], text, max_results=1000, page_token=token)
-                found += [self._run(entity) for entity in page]
-                token = page.token
-                if not token:
-                    return found
+            return [self._run(entity) for entity in search_all(self._client, self._experiment, text)]
         except MlflowException as error:
             reason = " ".join(str(error).split())
             raise TrackingError(f"MLflow does not understand the filter {text}: {reason}") from error

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from offshelf.tracking.connection import search_all
 from offshelf.tracking.process import is_dead, this_process
 from offshelf.tracking.tracker import FinishedJob, Run
 
@@ -68,7 +69,7 @@ def close_dead(client: "MlflowClient", experiment: str) -> None:
     """Close as KILLED the runs of processes of this host that have died without a word: of SIGKILL, say."""
     host = this_process().partition(" ")[0]
     text = f"attributes.status = 'RUNNING' and tags.process LIKE '{host} %'"
-    for run in client.search_runs([experiment], text, max_results=1000):
+    for run in search_all(client, experiment, text):
         if is_dead(run.data.tags["process"]):
             client.set_terminated(run.info.run_id, "KILLED")
 
@@ -90,17 +91,12 @@ def finished_jobs(client: "MlflowClient", experiment: str, parent: str) -> dict[
     """Finished jobs of a sweep by their digests."""
     text = f"tags.`mlflow.parentRunId` = '{parent}' and attributes.status = 'FINISHED'"
     found: dict[str, FinishedJob] = {}
-    token: Any = None
-    while True:
-        page = client.search_runs([experiment], text, max_results=1000, page_token=token)
-        for run in page:
-            tags = run.data.tags
-            job = FinishedJob(run.info.run_id, str(run.info.run_name), tags.get("metric", ""), run.data.metrics)
-            found.setdefault(tags.get("job_digest", ""), job)  # newest first
-        token = page.token
-        if not token:
-            found.pop("", None)
-            return found
+    for run in search_all(client, experiment, text):
+        tags = run.data.tags
+        job = FinishedJob(run.info.run_id, str(run.info.run_name), tags.get("metric", ""), run.data.metrics)
+        found.setdefault(tags.get("job_digest", ""), job)
+    found.pop("", None)
+    return found
 
 
 @contextmanager
