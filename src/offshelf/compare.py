@@ -11,12 +11,11 @@ from rich.table import Table
 from offshelf.arguments import Parser, divide
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap, Difference
-from offshelf.report import Sheet, paired, paired_queries, write_sheet
+from offshelf.report import Sheet, paired, paired_queries, with_error_bar, write_sheet
 from offshelf.spelling import did_you_mean
 from offshelf.terminal import terminal
-from offshelf.tracking.reading import TrackedRun, TrackedRuns
+from offshelf.tracking.reading import SETTINGS, TrackedRun, TrackedRuns
 
-SETTINGS = {"home": "", "uri": "", "experiment": "offshelf"}
 SHOWN = 3
 """Parameters that the terminal has room for; files have all that differ."""
 
@@ -87,7 +86,7 @@ def to_sheet(rows: Sequence[Row], metric: str) -> Sheet:
     varied = _varied([row.run for row in rows])
     columns = ["run", "id", metric, "to the best", "p", *varied]
     lines = [
-        [row.run.name, row.run.id[:8], _bar(row.run, metric), *_gap(row.difference, row is rows[0])]
+        [row.run.name, row.run.id[:8], with_error_bar(row.run.metrics, metric), *_gap(row.difference, row is rows[0])]
         + [row.run.params.get(name, "") for name in varied]
         for row in rows
     ]
@@ -103,18 +102,11 @@ def to_sheet(rows: Sequence[Row], metric: str) -> Sheet:
     return Sheet(f"{metric} of {len(rows)} runs", columns, lines, notes)
 
 
-def _bar(run: TrackedRun, metric: str) -> str:
-    value = f"{run.metrics[f'test/{metric}']:.4f}"
-    low, high = (run.metrics.get(f"test/{metric}_{end}") for end in ("low", "high"))
-    return value if low is None or high is None else f"{value} ± {(high - low) / 2:.4f}"
-
-
 def _gap(difference: Difference | None, is_best: bool) -> list[str]:
     if difference is None:
         return ["best" if is_best else "–", ""]
-    half = (difference.interval.high - difference.interval.low) / 2
     return [
-        f"{difference.value:+.4f} ± {half:.4f}",
+        f"{difference.value:+.4f} ± {difference.interval.half:.4f}",
         f"{difference.p_value:.3f}" if difference.p_value >= 0.001 else "< 0.001",
     ]
 

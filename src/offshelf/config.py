@@ -226,7 +226,7 @@ def needs(config: DictConfig, planned: set[Any]) -> str:
     if any(group not in config for group in ("dataset", "backbone", "store")):
         return "its run"
     values = plain(config)
-    parts: dict[str, Any] = {group: _make(values.get(group)) for group in (*GROUPS, "store")}
+    parts = components(values, (*GROUPS, "store"))
     found = outstanding(**parts, **{name: values[name] for name in ("layer", "pooling", "on_error")}, planned=planned)
     return "; ".join(found) or "no extraction"
 

@@ -2,7 +2,7 @@
 
 from offshelf.dataset import Dataset, Described, RetrievalDataset, RetrievalSet, check_images
 from offshelf.report import about_table, retrieval_table, size_table
-from offshelf.terminal import terminal
+from offshelf.terminal import say, terminal
 
 
 def describe(*, dataset: Dataset | RetrievalDataset, read_images: bool) -> None:
@@ -24,7 +24,7 @@ def describe(*, dataset: Dataset | RetrievalDataset, read_images: bool) -> None:
     if isinstance(dataset, Described):
         verified = ", ".join(dataset.check_files())
         nothing = "No checksum was compared: no published file is here, or dataset.verify=false"
-        console.print(f"Checksums verified: {verified}" if verified else nothing, highlight=False, soft_wrap=True)
+        say(f"Checksums verified: {verified}" if verified else nothing)
     if read_images:
         check_images(images.pictures)
-        console.print(f"Every image can be read: {len(images.pictures):,}", highlight=False, soft_wrap=True)
+        say(f"Every image can be read: {len(images.pictures):,}")

@@ -1,5 +1,6 @@
 """What every run writes down, whatever its task: its config, its data, where its results are."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,49 @@ class Logbook:
         """Where to look next."""
         tracked = "\nCompare runs with: offshelf ui" if self.run.id else ""
         return f"Results are in {self.folder}{tracked}"
+
+
+@dataclass(frozen=True)
+class RunRecord(ABC):
+    """Writes down a run: parameters and data before the work, so that a broken run can be found too, numbers after."""
+
+    run: Run
+    images: Any
+    """The data set."""
+    backbone: str
+    config: Mapping[str, Any]
+    """The resolved config."""
+    folder: Path
+    left_out: Sequence[LeftOut] = ()
+    """Images of the data set that could not be used."""
+
+    @property
+    @abstractmethod
+    def card(self) -> DataCard:
+        """What is on record of the data set."""
+
+    @property
+    def book(self) -> Logbook:
+        """What it has in common with the record of any run."""
+        return Logbook(self.run, self.card, self.backbone, self.config, self.folder, self.left_out)
+
+    def begin(self, layers: Sequence[str]) -> None:
+        """Log what is about to be done."""
+        self.book.begin(layers)
+
+    def data(self) -> None:
+        """Log the images that are used, and those that are not."""
+        self.book.log_data()
+        self.book.log_left_out()
+
+    def whereabouts(self) -> str:
+        """Where to look next."""
+        return self.book.whereabouts()
+
+
+def run_title(data: str, backbone: str, layers: Sequence[str]) -> str:
+    """What a run is called that has no name of its own."""
+    return f"{data} {backbone} {layers[0] if len(layers) == 1 else f'{len(layers)} layers'}"
 
 
 def extraction_cost(extracted: int, seconds: float) -> dict[str, float]:

@@ -1,17 +1,15 @@
 """The record of a classification: what goes to the tracker and into the output folder, and when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from rich.filesize import decimal
 
-from offshelf.dataset import ImageSet, LeftOut
+from offshelf.dataset import ImageSet
 from offshelf.errors import ModelError
 from offshelf.evaluate import Score, fit_cost
 from offshelf.extractor import Features
-from offshelf.logbook import DataCard, Logbook, extraction_cost
+from offshelf.logbook import DataCard, RunRecord, extraction_cost
 from offshelf.model import FILE, Model
 from offshelf.report import (
     confusion_figure,
@@ -31,21 +29,14 @@ from offshelf.tracking import Run
 
 
 @dataclass(frozen=True)
-class Record:
-    """Writes down a run: parameters and data before the work, so that a broken run can be found too, numbers after."""
+class Record(RunRecord):
+    """See RunRecord."""
 
-    run: Run
     images: ImageSet
-    backbone: str
-    config: Mapping[str, Any]
-    """The resolved config."""
-    folder: Path
-    left_out: Sequence[LeftOut] = ()
-    """Images of the data set that could not be used."""
 
     @property
-    def book(self) -> Logbook:
-        """What it has in common with the record of any run."""
+    def card(self) -> DataCard:
+        """See RunRecord."""
         images = self.images
         profile = {
             "images": len(images.samples),
@@ -53,17 +44,7 @@ class Record:
             "metric": images.metric,
             "folds": [[len(fold.train), len(fold.test)] for fold in images.folds],
         }
-        card = DataCard(images.name, images.digest, images.metric, ("train", "test"), profile)
-        return Logbook(self.run, card, self.backbone, self.config, self.folder, self.left_out)
-
-    def begin(self, layers: Sequence[str]) -> None:
-        """Log what is about to be done."""
-        self.book.begin(layers)
-
-    def data(self) -> None:
-        """Log the images that are used, and those that are not."""
-        self.book.log_data()
-        self.book.log_left_out()
+        return DataCard(images.name, images.digest, images.metric, ("train", "test"), profile)
 
     def layer(self, score: Score, backbone: str, feature_digest: str) -> None:
         """Log one of several layers as a run of its own, under this one."""
@@ -77,9 +58,9 @@ class Record:
         """Log and write what came out; with several layers also the curve over them."""
         metrics = self._summary(scores, beside, chosen, features)
         self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
-        self._log_tables(self.run, chosen)
+        taken_for = self._log_tables(self.run, chosen)
         write_run(self.folder, metrics, [*scores, *beside], self.images.classes, self.book.yaml())
-        write_text(self.folder / "predictions.csv", csv_text(predictions(chosen, self.images)))
+        write_text(self.folder / "predictions.csv", taken_for)
         if chosen.curve:
             self._curves(scores, beside)
         if len(scores) > 1:
@@ -98,10 +79,6 @@ class Record:
         where = self.run.id[:8] or self.folder
         return f"The model is kept ({decimal(len(data))}{fold}). Predict with: offshelf predict {where} IMAGES"
 
-    def whereabouts(self) -> str:
-        """Where to look next."""
-        return self.book.whereabouts()
-
     def _curves(self, scores: Sequence[Score], beside: Sequence[Score]) -> None:
         """How the hyperparameter was chosen, for each layer: `c_curve.png`, `.csv` and `.json` where it is C."""
         name = f"{scores[0].parameter.lower()}_curve"
@@ -110,12 +87,15 @@ class Record:
         self.run.log_table(columns, f"{name}.json")
         self.book.figure(curve_figure(scores, beside, self.book.title()), f"{name}.png")
 
-    def _log_tables(self, run: Run, score: Score) -> None:
+    def _log_tables(self, run: Run, score: Score) -> str:
+        """Returns what each test image was taken for, as CSV."""
+        taken_for = csv_text(predictions(score, self.images))
         run.log_table(per_class(score, self.images.classes), "per_class.json")
-        run.log_text(csv_text(predictions(score, self.images)), "predictions.csv")
+        run.log_text(taken_for, "predictions.csv")
         if score.confusion is not None:
             title = f"{self.images.name}, {score.name}"
             run.log_figure(confusion_figure(score.confusion, self.images.classes, title), "confusion.png")
+        return taken_for
 
     def _summary(
         self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features

@@ -1,15 +1,13 @@
 """The record of a retrieval: what goes to the tracker and into the output folder, and when."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from offshelf.dataset import LeftOut
 from offshelf.dataset.retrieval import RetrievalSet
 from offshelf.extractor import Cost
-from offshelf.logbook import DataCard, Logbook, extraction_cost
+from offshelf.logbook import DataCard, RunRecord, extraction_cost
 from offshelf.rank import RetrievalScore
 from offshelf.report import (
     contact_sheet,
@@ -20,7 +18,6 @@ from offshelf.report import (
     query_table,
     write_text,
 )
-from offshelf.tracking import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,21 +26,14 @@ CURVE = "precision_recall.png"
 
 
 @dataclass(frozen=True)
-class RetrievalRecord:
-    """Writes down a run: parameters and data before the work, so that a broken run can be found too, numbers after."""
+class RetrievalRecord(RunRecord):
+    """See RunRecord."""
 
-    run: Run
     images: RetrievalSet
-    backbone: str
-    config: Mapping[str, Any]
-    """The resolved config."""
-    folder: Path
-    left_out: Sequence[LeftOut] = ()
-    """Images of the data set that could not be used."""
 
     @property
-    def book(self) -> Logbook:
-        """What it has in common with the record of any run."""
+    def card(self) -> DataCard:
+        """See RunRecord."""
         images = self.images
         profile = {
             "references": len(images.references),
@@ -51,8 +41,7 @@ class RetrievalRecord:
             "protocols": [protocol for protocol in images.truths if protocol],
             "metric": images.metric,
         }
-        card = DataCard(images.name, images.digest, images.metric, ("reference", "query"), profile)
-        return Logbook(self.run, card, self.backbone, self.config, self.folder, self.left_out)
+        return DataCard(images.name, images.digest, images.metric, ("reference", "query"), profile)
 
     def layer(self, score: RetrievalScore, feature_digest: str) -> None:
         """Log one of several layers as a run of its own, under this one."""

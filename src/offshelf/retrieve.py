@@ -7,28 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from offshelf.augmentation import Augmentation
-from offshelf.backbone import Backbone, select_layers
+from offshelf.backbone import Backbone, select_layers, what_it_sees
 from offshelf.dataset import (
     Dataset,
     Picture,
     RetrievalDataset,
     RetrievalSet,
-    check_images,
     load_unsplit,
     require_retrieval,
 )
 from offshelf.errors import BadImagesError, ConfigError
 from offshelf.extractor import Cost, Extractor, Features, Request, ensure
 from offshelf.identity import digest
+from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer
 from offshelf.rank import RetrievalProbe
 from offshelf.report import layer_scores, left_out_line, protocol_scores
 from offshelf.retrieval import Retrieval
 from offshelf.retrieval_record import RetrievalRecord
-from offshelf.screen import screen
+from offshelf.screen import readable, screen
 from offshelf.store import FeatureStore, Use
-from offshelf.terminal import terminal
+from offshelf.terminal import say, terminal
 from offshelf.tracking import Tracker
 
 
@@ -73,18 +73,16 @@ def retrieve(
         Request(backbone, layers, pooling, (query_augmentation or augmentation).query_views),
     )
     probe = RetrievalProbe(postprocess, retrieval, bootstrap)
-    images, left_out, _ = screen(require_retrieval(load_unsplit(dataset)), on_error, _check)
-    console = terminal()
-    console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
-    title = name or f"{images.name} {backbone.name} {layers[0] if len(layers) == 1 else f'{len(layers)} layers'}"
+    images, left_out = readable(require_retrieval(load_unsplit(dataset)), on_error)
+    say(what_it_sees(backbone))
+    title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title) as run:
         record = RetrievalRecord(run, images, backbone.name, config, Path(output_dir))
-        record.book.begin(layers)
+        record.begin(layers)
         images, more, found = screen(images, on_error, lambda usable: parts.gather(store, extractor, usable))
         left_out += more
         record = replace(record, images=images, left_out=left_out)
-        record.book.log_data()
-        record.book.log_left_out()
+        record.data()
         store.note_use(parts.networks(extractor), Use(title, run.id, time.time(), config))
         identity = digest([features.digest for features in found])
         scores = []
@@ -94,10 +92,9 @@ def retrieve(
             if len(layers) > 1:
                 record.layer(scores[-1], identity)
         record.end(scores, scores[-1], identity, [features.cost for features in found])
-    console.print(layer_scores(scores, scores[-1], title))
-    console.print(protocol_scores(scores[-1]))
-    for line in (left_out_line(left_out), record.book.whereabouts()):
-        console.print(line, highlight=False, soft_wrap=True) if line else None
+    terminal().print(layer_scores(scores, scores[-1], title))
+    terminal().print(protocol_scores(scores[-1]))
+    say(left_out_line(left_out), record.whereabouts())
     return scores[-1].metrics[f"test/{images.metric}"]
 
 
@@ -131,7 +128,3 @@ class Parts:
     def networks(self, extractor: Extractor) -> list[str]:
         """Digests of the networks used."""
         return [key.network for request in (self.references, self.queries) for key in request.keys(extractor).values()]
-
-
-def _check(images: RetrievalSet) -> None:
-    check_images(images.pictures)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from offshelf.dataset import ImageSet, LeftOut
+from offshelf.dataset import ImageSet, LeftOut, check_images
 from offshelf.dataset.retrieval import RetrievalSet
 from offshelf.errors import BadImagesError, ConfigError
 
@@ -14,6 +14,12 @@ ON_ERROR = ("stop", "skip")
 
 T = TypeVar("T")
 Images = TypeVar("Images", bound=ImageSet | RetrievalSet)
+
+
+def readable(images: Images, on_error: str) -> tuple[Images, list[LeftOut]]:
+    """The images of a data set whose files can be read, and those left out. See screen."""
+    kept, left_out, _ = screen(images, on_error, lambda usable: check_images(usable.pictures))
+    return kept, left_out
 
 
 def screen(images: Images, on_error: str, work: Callable[[Images], T]) -> tuple[Images, list[LeftOut], T]:

@@ -14,7 +14,7 @@ from offshelf import __version__
 from offshelf.config import build_group, needs, perform, plain
 from offshelf.errors import ConfigError, ImageError, OffshelfError, SweepError
 from offshelf.identity import digest
-from offshelf.terminal import terminal
+from offshelf.terminal import say, terminal
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -155,8 +155,7 @@ class Jobs:
         from offshelf.report import JobOutcome
 
         known = self.finished[name]
-        line = f"Done already, as run {known.id[:SHORT]}: {job}"
-        terminal(stderr=True).print(line, highlight=False, soft_wrap=True)
+        say(f"Done already, as run {known.id[:SHORT]}: {job}", stderr=True)
         value = known.metrics.get(f"test/{known.metric}")
         self._note(JobOutcome(job.number, job.choices, "done before", value, run=known.id), name)
         return value
@@ -269,7 +268,7 @@ def _tell(job: Job, error: Exception) -> None:
             file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         except OSError:
             told = "".join(traceback.format_exception(error))
-    terminal(stderr=True).print(f"Error in {job}: {told}", highlight=False, soft_wrap=True)
+    say(f"Error in {job}: {told}", stderr=True)
 
 
 def _list(launch: Launch, finished: Mapping[str, "FinishedJob"]) -> None:

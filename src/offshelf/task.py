@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from offshelf.augmentation import Augmentation
-from offshelf.backbone import Backbone, layer_table, select_layers
+from offshelf.backbone import Backbone, layer_table, select_layers, what_it_sees
 from offshelf.classifier import Classifier
 from offshelf.dataset import (
     Dataset,
@@ -21,14 +21,15 @@ from offshelf.dataset import (
 )
 from offshelf.evaluate import Probe, Score
 from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
+from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
 from offshelf.record import Record
 from offshelf.report import extraction_table, layer_listing, left_out_line, open_grids, score_table
-from offshelf.screen import screen
+from offshelf.screen import readable, screen
 from offshelf.store import FeatureKey, FeatureStore, Use
-from offshelf.terminal import terminal
+from offshelf.terminal import say, terminal
 from offshelf.tracking import Tracker
 
 
@@ -67,14 +68,13 @@ def classify(
     probe = Probe(postprocess, classifier, bootstrap)
     images = require_labels(dataset.load())
     images.require_training()
-    images, left_out, _ = screen(images, on_error, _check)
+    images, left_out = readable(images, on_error)
 
     def gather(usable: ImageSet) -> list[Features]:
         return [ensure(store, extractor, usable.pictures, request) for request in requests]
 
-    console = terminal()
-    console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
-    title = name or f"{images.name} {backbone.name} {layers[0] if len(layers) == 1 else f'{len(layers)} layers'}"
+    say(what_it_sees(backbone))
+    title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title) as run:
         record = Record(run, images, backbone.name, config, Path(output_dir))
         record.begin(layers)
@@ -103,9 +103,8 @@ def classify(
         chosen = choose(scores)
         record.end(scores, beside, chosen, features)
         kept = record.keep(_model(chosen, images, requests[0].keys(extractor)), keep_model_mb) if keep_model_mb else ""
-    console.print(score_table(scores, beside, chosen, title))
-    for line in (left_out_line(left_out), open_grids(scores), kept, record.whereabouts()):
-        console.print(line, highlight=False, soft_wrap=True) if line else None
+    terminal().print(score_table(scores, beside, chosen, title))
+    say(left_out_line(left_out), open_grids(scores), kept, record.whereabouts())
     return chosen.metrics[f"test/{images.metric}"]
 
 
@@ -142,19 +141,17 @@ def extract(
     """
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     loaded: ImageSet | RetrievalSet = dataset.load()
-    images, left_out, _ = screen(loaded, on_error, _check)
+    images, left_out = readable(loaded, on_error)
     request = Request(backbone, layers, pooling, augmentation.views)
-    console = terminal()
-    console.print(f"{backbone.name} sees: {backbone.preprocessing()}", highlight=False, soft_wrap=True)
+    say(what_it_sees(backbone))
     forecast = foresee(store, extractor, images.pictures, request, probe=dry_run)
-    console.print(extraction_table(forecast, layers, len(request.views)))
+    terminal().print(extraction_table(forecast, layers, len(request.views)))
     if not dry_run:
         _, more, _ = screen(images, on_error, lambda usable: fill(store, extractor, usable.pictures, request))
         left_out += more
         use = Use(f"extract {images.name} {backbone.name}", "", time.time(), config)
         store.note_use([key.network for key in request.keys(extractor).values()], use)
-    line = left_out_line(left_out)
-    console.print(line, highlight=False, soft_wrap=True) if line else None
+    say(left_out_line(left_out))
     return float(forecast.missing)
 
 
@@ -171,10 +168,10 @@ def gather(
 ) -> tuple[ImageSet, Features]:
     """A data set and its features, those that the store lacks extracted."""
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    (request,) = _requests(backbone, layers, pooling, augmentation, None)
+    request = Request(backbone, layers, pooling, augmentation.views)
 
     def work(usable: ImageSet) -> Features:
-        _check(usable)
+        check_images(usable.pictures)
         return ensure(store, extractor, usable.pictures, request)
 
     images, _, features = screen(require_labels(dataset.load()), on_error, work)
@@ -196,10 +193,8 @@ def refill(
 ) -> int:
     """Extract what a run would find missing. Returns the number of images."""
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    images, _, _ = screen(load_unsplit(dataset), on_error or "stop", _check)
-    requests = _requests(backbone, layers, pooling, augmentation, baseline)
-    if query_augmentation:
-        requests.append(Request(backbone, layers, pooling, query_augmentation.query_views))
+    images, _ = readable(load_unsplit(dataset), on_error or "stop")
+    requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
     return sum(fill(store, extractor, images.pictures, request).extracted for request in requests)
 
 
@@ -222,10 +217,8 @@ def outstanding(
     Features in `planned`, data digest and key, will be there by then; those of this run join them.
     """
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    images, _, _ = screen(load_unsplit(dataset), on_error, _check)
-    requests = _requests(backbone, layers, pooling, augmentation, baseline)
-    if query_augmentation:
-        requests.append(Request(backbone, layers, pooling, query_augmentation.query_views))
+    images, _ = readable(load_unsplit(dataset), on_error)
+    requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
     lines = []
     for request in requests:
         keys = {place: (images.digest, key) for place, key in request.keys(extractor).items()}
@@ -247,16 +240,23 @@ def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
     listed = layer_table(backbone)
     asked = set(select_layers(layer, backbone.layer_names(), backbone.name)) if layer != "all" else None
     rows = [info for info in listed if asked is None or info.name in asked]
-    terminal().print(layer_listing(rows, f"{backbone.name} sees: {backbone.preprocessing()}"))
+    terminal().print(layer_listing(rows, what_it_sees(backbone)))
 
 
 def _requests(
-    backbone: Backbone, layers: Sequence[str], pooling: str, augmentation: Augmentation, baseline: Backbone | None
+    backbone: Backbone,
+    layers: Sequence[str],
+    pooling: str,
+    augmentation: Augmentation,
+    baseline: Backbone | None,
+    query_augmentation: Augmentation | None = None,
 ) -> list[Request]:
-    """What a run needs: its layers and, beside several of them, the baseline's last."""
+    """What a run needs: its layers, beside several of them the baseline's last, and the views of its queries."""
     requests = [Request(backbone, tuple(layers), pooling, augmentation.views)]
     if baseline and len(layers) > 1:
         requests.append(Request(baseline, baseline.layer_names()[-1:], pooling, augmentation.views))
+    if query_augmentation:
+        requests.append(Request(backbone, tuple(layers), pooling, query_augmentation.query_views))
     return requests
 
 
@@ -267,7 +267,3 @@ def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], Featu
         return None
     features = identify(key for (layer, _), key in keys.items() if layer == chosen.name)
     return Model(chosen.name, features, images.classes, images.is_multilabel, chosen.transformers[0], scorer)
-
-
-def _check(images: ImageSet | RetrievalSet) -> None:
-    check_images(images.pictures)

@@ -6,3 +6,11 @@ from rich.console import Console
 def terminal(stderr: bool = False) -> Console:
     """A console that takes no `[word]` for markup and no `:word:` for an emoji."""
     return Console(stderr=stderr, markup=False, emoji=False)
+
+
+def say(*lines: str, stderr: bool = False) -> None:
+    """Print lines as long as they are, without colours; empty ones are left out."""
+    console = terminal(stderr)
+    for line in lines:
+        if line:
+            console.print(line, highlight=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from offshelf.backbone.custom import Custom
 from offshelf.backbone.efficientnet_lite0 import EfficientNetLite0
 from offshelf.backbone.hub import TorchHub
 from offshelf.backbone.layer import select_layers
-from offshelf.backbone.listing import layer_table
+from offshelf.backbone.listing import layer_table, what_it_sees
 from offshelf.backbone.overfeat import OverFeat
 from offshelf.backbone.pixels import Pixels
 from offshelf.backbone.preprocessing import Preprocessing
@@ -28,4 +28,5 @@ __all__ = [
     "Torchvision",
     "layer_table",
     "select_layers",
+    "what_it_sees",
 ]

@@ -1,4 +1,4 @@
-"""All layers of a backbone, with shapes."""
+"""What a person is told of a backbone: its layers with their shapes, and what it sees."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,3 +14,8 @@ def layer_table(backbone: Backbone) -> list[LayerInfo]:
         spec = random if random.preprocessing() == backbone.preprocessing() else spec
     listed: list[LayerInfo] = spec.load().listing(backbone.preprocessing().crop)
     return listed
+
+
+def what_it_sees(backbone: Backbone) -> str:
+    """A line for people: the network's own preprocessing."""
+    return f"{backbone.name} sees: {backbone.preprocessing()}"

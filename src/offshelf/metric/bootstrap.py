@@ -4,7 +4,7 @@ Efron and Tibshirani, An Introduction to the Bootstrap (1993): as many test imag
 again and again; the interval is between percentiles of the metric over the draws (section 13.3).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +21,17 @@ class Interval:
 
     low: float
     high: float
+
+    @property
+    def half(self) -> float:
+        """Half of its width: what stands behind a ±."""
+        return (self.high - self.low) / 2
+
+    @staticmethod
+    def logged(metrics: Mapping[str, float], name: str) -> "Interval | None":
+        """That of a test metric among a run's metrics; None where it has none."""
+        low, high = (metrics.get(f"test/{name}_{end}") for end in ("low", "high"))
+        return None if low is None or high is None else Interval(low, high)
 
 
 @dataclass(frozen=True)

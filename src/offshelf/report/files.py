@@ -11,6 +11,7 @@ import numpy as np
 
 from offshelf.errors import StoreError
 from offshelf.evaluate import Score
+from offshelf.metric import Interval
 
 
 class Scored(Protocol):
@@ -61,6 +62,12 @@ def metric_columns(scores: Sequence[Scored]) -> dict[str, list[Any]]:
     """Columns: layer, and every metric that the first one has."""
     columns: dict[str, list[Any]] = {"layer": [score.name for score in scores]}
     return columns | {name: [score.metrics.get(name) for score in scores] for name in scores[0].metrics}
+
+
+def with_error_bar(metrics: Mapping[str, float], name: str) -> str:
+    """A test metric of a run, ± half of its interval where it has one."""
+    interval = Interval.logged(metrics, name)
+    return f"{metrics[f'test/{name}']:.4f}{f' ± {interval.half:.4f}' if interval else ''}"
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

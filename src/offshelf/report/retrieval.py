@@ -11,6 +11,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from offshelf.rank import RetrievalScore
+from offshelf.report.files import with_error_bar
 
 
 def query_table(score: RetrievalScore, ids: Sequence[str]) -> dict[str, list[Any]]:
@@ -56,7 +57,13 @@ def layer_scores(scores: Sequence[RetrievalScore], chosen: RetrievalScore, title
         table.add_column(column, justify="right")
     for score in scores:
         floats, size = score.footprint
-        cells = (f"{score.dims:,}", _bar(score, score.metric), f"{floats:,}", decimal(size), f"{score.seconds:.1f}")
+        cells = (
+            f"{score.dims:,}",
+            with_error_bar(score.metrics, score.metric),
+            f"{floats:,}",
+            decimal(size),
+            f"{score.seconds:.1f}",
+        )
         table.add_row(score.name, *cells, style="bold" if score is chosen and len(scores) > 1 else None)
     notes = ["floats, size: kept of each reference"]
     if chosen.bootstrap.replicates:
@@ -75,19 +82,13 @@ def protocol_scores(score: RetrievalScore) -> Table:
         table.add_column(_words(protocol) or "value", justify="right")
     for metric in dict.fromkeys(name.rpartition("/")[2] for name in score.by_query):
         names = [f"{protocol}/{metric}" if protocol else metric for protocol in score.ranks]
-        cells = [_bar(score, name) if name in score.by_query else "" for name in names]
+        cells = [with_error_bar(score.metrics, name) if name in score.by_query else "" for name in names]
         table.add_row(
             _words(metric),
             *(f"{cell} *" if name == score.metric else cell for name, cell in zip(names, cells, strict=True)),
         )
     table.caption, table.caption_justify = "*: the official metric", "left"
     return table
-
-
-def _bar(score: RetrievalScore, name: str) -> str:
-    low, high = (score.metrics.get(f"test/{name}_{end}") for end in ("low", "high"))
-    half = "" if low is None or high is None else f" ± {(high - low) / 2:.4f}"
-    return f"{score.metrics[f'test/{name}']:.4f}{half}"
 
 
 def _words(name: str) -> str:

@@ -11,6 +11,7 @@ from offshelf.backbone.backbone import LayerInfo
 from offshelf.dataset import LeftOut
 from offshelf.evaluate import Score
 from offshelf.extractor import Forecast
+from offshelf.report.files import with_error_bar
 
 
 def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score, title: str) -> Table:
@@ -48,10 +49,7 @@ def open_grids(scores: Sequence[Score]) -> str:
 def _cells(score: Score) -> list[str]:
     metrics, metric = score.metrics, score.metric
     cv = f"{metrics[f'cv/{metric}']:.4f} ± {metrics[f'cv/{metric}_std']:.4f}" if f"cv/{metric}" in metrics else "–"
-    test = f"{metrics[f'test/{metric}']:.4f}" if f"test/{metric}" in metrics else "–"
-    if f"test/{metric}_low" in metrics:
-        half = (metrics[f"test/{metric}_high"] - metrics[f"test/{metric}_low"]) / 2
-        test += f" ± {half:.4f}"
+    test = with_error_bar(metrics, metric) if f"test/{metric}" in metrics else "–"
     chosen = sorted({fit.value for fit in score.fits})  # one a fold: all of them would not fit in 80 columns
     values = "–".join(f"{value:g}" for value in dict.fromkeys((chosen[0], chosen[-1])))
     certified = [f"{score.gap:.0e}"] if score.gap is not None else []

@@ -28,7 +28,7 @@ class Number:
     @property
     def half(self) -> float | None:
         """Half of the interval's width."""
-        return None if self.interval is None else (self.interval.high - self.interval.low) / 2
+        return None if self.interval is None else self.interval.half
 
 
 class Reading:
