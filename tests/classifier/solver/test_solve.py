@@ -233,8 +233,8 @@ def test_one_class_of_many_rows(loss, monkeypatch):
     values, problems = made(1600, 40, loss, "penalised")
     problems = problems.tasks(slice(0, 1))
     asked = []
-    extend = PartialGram._extend
-    monkeypatch.setattr(PartialGram, "_extend", lambda gram, rows: asked.append(len(rows)) or extend(gram, rows))
+    reach = PartialGram.reach
+    monkeypatch.setattr(PartialGram, "reach", lambda gram, rows: asked.extend(rows) or reach(gram, rows))
     monkeypatch.setattr("offshelf.classifier.solver.FLAT", {False: 100, True: 2})
     ((_, solution),) = solve(values.astype(np.float32), problems, [0.02], 1e-5)
     weights, biases = solution.model()
@@ -242,4 +242,4 @@ def test_one_class_of_many_rows(loss, monkeypatch):
 
     assert solution.gap_KV[0, 0] <= 1e-5
     assert primal(problem, weights[:, 0], biases[0]) == pytest.approx(best(problem), rel=2e-5)
-    assert sum(asked) < 1600
+    assert 0 < len(set(asked)) < 1600

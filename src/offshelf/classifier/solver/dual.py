@@ -167,30 +167,41 @@ class _Path:
     def _improve(self, variants: slice, todo: np.ndarray, targets: np.ndarray, lead: Lead | None) -> None:
         from threadpoolctl import threadpool_limits
 
-        numbers = np.arange(self.beta.shape[2])[variants]
+        numbers, tasks = np.arange(self.beta.shape[2])[variants], np.flatnonzero(todo.any(axis=1))
 
-        def work(task: int) -> None:
-            chosen = todo[task]
-            self._improve_task(
-                int(task),
-                numbers[chosen],
-                targets[task, chosen],
-                (lead[0][:, task], lead[1][:, task]) if lead else None,
-            )
+        def lead_of(task: int) -> Lead | None:
+            return (lead[0][:, task], lead[1][:, task]) if lead else None
+
+        def chosen(task: int) -> np.ndarray:
+            return self._chosen(task, numbers[todo[task]], lead_of(task))
+
+        def work(task: int, rows: np.ndarray) -> None:
+            self._improve_task(task, rows, numbers[todo[task]], targets[task, todo[task]], lead_of(task))
 
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            list(pool.map(work, np.flatnonzero(todo.any(axis=1))))
+            rows_of = list(pool.map(chosen, tasks))
+            for rows in rows_of:  # not in the threads, whose order would be that of the products' sums
+                self.gram.reach(rows)
+            list(pool.map(work, tasks, rows_of))
 
-    def _improve_task(self, task: int, variants: np.ndarray, targets: np.ndarray, lead: Lead | None) -> None:
-        """Solve some variants of a task on the rows that may matter in one of them."""
+    def _chosen(self, task: int, variants: np.ndarray, lead: Lead | None) -> np.ndarray:
+        """The rows that may matter in one of some variants of a task."""
+        if self.is_small:
+            return np.arange(len(self.beta))
+        signs_R1 = self.signs_RK1[:, task]
+        upper_RV, e_RV = (part[:, variants] for part in self._bounds(task))
+        beta_RV, decisions_RV = self.beta[:, task, variants], self.decisions[:, task, variants]
+        return _matter((signs_R1, upper_RV, e_RV, beta_RV, decisions_RV), lead)
+
+    def _improve_task(
+        self, task: int, rows: np.ndarray, variants: np.ndarray, targets: np.ndarray, lead: Lead | None
+    ) -> None:
+        """Solve some variants of a task on some rows."""
         from offshelf.classifier.solver.box import Box
 
         signs_R = self.signs_RK1[:, task, 0]
         upper_RV, e_RV = (part[:, variants] for part in self._bounds(task))
         beta_RV, decisions_RV = self.beta[:, task, variants], self.decisions[:, task, variants]
-        rows = np.arange(len(signs_R))
-        if not self.is_small:
-            rows = _matter((signs_R[:, None], upper_RV, e_RV, beta_RV, decisions_RV), lead)
         K_MM = self.gram.square(rows)
         kappa = MULTIPLIER * max(1.0, 1 / self.C) if self.gram.is_free else self.gram.kappa
         y_M = signs_R[rows].astype(np.float32)

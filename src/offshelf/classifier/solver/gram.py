@@ -1,7 +1,6 @@
 """Inner products of the training rows: shared by all classes, folds and values of C."""
 
 from functools import cached_property
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +58,9 @@ class Gram:
             self.products_RR += shift[:, None]
             self.is_absorbed = True
 
+    def reach(self, rows_M: np.ndarray) -> None:
+        """Before `square`: have the products of some rows at hand, as those of all rows are."""
+
     def square(self, rows_M: np.ndarray) -> np.ndarray:
         """What `absorb` has made, of some rows and the same columns: [M, M]; not a copy where it is all of them."""
         from offshelf.classifier.solver.box import square
@@ -105,25 +107,32 @@ class PartialGram(Gram):
     def __init__(self, rows_RD: np.ndarray, bias: Bias, intercept_scaling: float = 1.0) -> None:
         super().__init__(rows_RD, bias, intercept_scaling)
         self.single_RD = self.centred_RD.astype(np.float32, copy=False)
-        self._lock = Lock()
         self._known = np.empty(0, np.int64)
         self._products = np.empty((0, 0), np.float32)
 
     def absorb(self) -> None:
         """Each product has its u_i + u_j from the start."""
 
-    def square(self, rows_M: np.ndarray) -> np.ndarray:
+    def reach(self, rows_M: np.ndarray) -> None:
         """See Gram."""
-        with self._lock:  # tasks are solved in threads
-            new = np.setdiff1d(rows_M, self._known)
-            if len(new):
-                self._extend(new)
-            known, products = self._known, self._products
-        place = np.empty(len(self.centred_RD), np.int64)
-        place[known] = np.arange(len(known))
+        new = np.setdiff1d(rows_M, self._known)
+        if not len(new):
+            return
+        before, rows = len(self._known), np.concatenate([self._known, new])
+        shift = self.shift_R.astype(np.float32)
+        added = self.single_RD[new] @ self.single_RD[rows].T + shift[rows] + shift[new, None]
+        products = np.empty((len(rows), len(rows)), np.float32)
+        products[:before, :before], products[before:] = self._products, added
+        products[:before, before:] = added[:, :before].T
+        self._known, self._products = rows, products
+
+    def square(self, rows_M: np.ndarray) -> np.ndarray:
+        """See Gram; of rows that are at hand."""
         from offshelf.classifier.solver.box import gathered
 
-        return gathered(products, place[rows_M])
+        place = np.empty(len(self.centred_RD), np.int64)
+        place[self._known] = np.arange(len(self._known))
+        return gathered(self._products, place[rows_M])
 
     def decide(self, beta_RP: np.ndarray) -> np.ndarray:
         """See Gram; by way of the weights, in float32."""
@@ -135,12 +144,3 @@ class PartialGram(Gram):
         from offshelf.classifier.solver.sweeps import descend
 
         return descend((self.single_RD, self.shift_R, self.kappa), (signs_R, upper_R, e_R), tol)
-
-    def _extend(self, new: np.ndarray) -> None:
-        before, rows = len(self._known), np.concatenate([self._known, new])
-        shift = self.shift_R.astype(np.float32)
-        added = self.single_RD[new] @ self.single_RD[rows].T + shift[rows] + shift[new, None]
-        products = np.empty((len(rows), len(rows)), np.float32)
-        products[:before, :before], products[before:] = self._products, added
-        products[:before, before:] = added[:, :before].T
-        self._known, self._products = rows, products
