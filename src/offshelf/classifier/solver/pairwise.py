@@ -20,7 +20,7 @@ ROUNDS = 60
 """Times that the gradient is refreshed, at most."""
 STEPS = 50
 """Steps a row in one round, at most."""
-CHUNK = 64
+CHUNK = 4
 """Pairs a thread takes at a time."""
 EXACT = 1e-17
 """The gap that is aimed at where it is to be rounding error."""
