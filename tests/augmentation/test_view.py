@@ -16,6 +16,7 @@ from offshelf.augmentation import (
     jitter16,
     look,
     mirror,
+    multi_scale,
     square,
     ten_crop,
     whole,
@@ -228,3 +229,28 @@ def test_views_have_names_of_their_own():
 
     assert len({str(view) for view in views}) == len(views) == 20
     assert str(jitter16(inscribed=False).views[-1]) == "whole rotated -10° reflect mirrored"
+
+
+@pytest.mark.parametrize("fit", ["center", "whole", "square", "enclosing"])
+def test_scale_is_another_size_of_the_input(fit):
+    """What a network trained on that size sees; of plain size nothing changes, and the name says it."""
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
+    larger = View(fit=fit, scale=1.5).apply(pixels, Preprocessing(resize=64, crop=48))
+
+    assert (larger == View(fit=fit).apply(pixels, Preprocessing(resize=96, crop=72))).all()
+    assert str(View(fit=fit, scale=1.5)) == f"{View(fit=fit)} x 1.5"
+    assert View(scale=1) == View()
+
+
+def test_multi_scale():
+    """A plain view first, then the same √2 larger and smaller."""
+    sides = [view.apply(np.zeros((9, 9, 3), np.uint8), Preprocessing(crop=100)).shape for view in multi_scale().views]
+
+    assert sides == [(100, 100, 3), (141, 141, 3), (71, 71, 3)]
+
+
+@pytest.mark.parametrize("scale", [0, -1, 9, True, "large", float("nan")])
+def test_wrong_scale(scale):
+    """One sentence."""
+    with pytest.raises(ConfigError, match="scale is a number above 0 and at most 8"):
+        View(scale=scale)

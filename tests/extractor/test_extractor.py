@@ -8,10 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from offshelf.augmentation import View, Views, five_crop, jitter8, jitter16, mirror, square, ten_crop, whole
-from offshelf.backbone import Tiny
+from offshelf.augmentation import (
+    View,
+    Views,
+    five_crop,
+    jitter8,
+    jitter16,
+    mirror,
+    multi_scale,
+    square,
+    ten_crop,
+    whole,
+)
+from offshelf.backbone import Pixels, Tiny
+from offshelf.backbone.network import TappedNetwork
 from offshelf.dataset import ImageArray
-from offshelf.errors import ConfigError
+from offshelf.errors import BackboneError, ConfigError
 from offshelf.extractor import Extractor, Request, ensure, fill
 from offshelf.extractor.stream import Stream
 from offshelf.extractor.work import Chunk
@@ -158,3 +170,41 @@ def test_views_share_what_they_have_in_common(tmp_path):
 
     assert ensure(DiskStore(tmp_path), Extractor(), images, request(views=(View(),))).cost.extracted == 0
     assert ensure(DiskStore(tmp_path), Extractor(), images, request()).cost.extracted == 2
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 64])
+def test_views_at_several_scales(batch_size):
+    """Each as the network itself answers to its square; views of one scale share a batch with no other."""
+    images = pictures(5)
+    views = multi_scale(fit="center").views + mirror().views[1:]
+    features = ensure(MemoryStore(), Extractor(batch_size=batch_size), images, request(views=views))
+    network, preprocessing = Tiny().load(), Tiny().preprocessing()
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
+
+    for number, view in enumerate(views):
+        for row, image in enumerate(images):
+            seen = torch.tensor(view.apply(image.load(), preprocessing).copy()).permute(2, 0, 1)
+            expected = network.features((seen / 255 - mean)[None] / std, Tiny().layer_names(), "auto")
+            for layer, values in features.values.items():
+                assert values[row, number] == pytest.approx(expected[layer][0].numpy(), rel=1e-4, abs=1e-5)
+
+
+def test_pixels_at_several_scales():
+    """Vectors of one length, so that a baseline stands beside every augmentation."""
+    asked = Request(Pixels(8), ("pixels",), "auto", multi_scale().views)
+    assert ensure(MemoryStore(), Extractor(), pictures(2), asked).values["pixels"].shape == (2, 3, 192)
+
+
+class OneSize(Tiny):
+    """Sees 32 x 32 pixels, as most transformers see one size."""
+
+    def load(self):
+        """A layer of 3 x 32 x 32 inputs."""
+        return TappedNetwork(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 4)), {"block1": "1"}, "one")
+
+
+def test_network_of_one_size():
+    """One sentence names the size, and the way out."""
+    asked = request(backbone=OneSize(), layers=("block1",), views=multi_scale().views)
+    with pytest.raises(BackboneError, match=r"tiny cannot see squares of 45 pixels \(.*Leave their scale out"):
+        ensure(MemoryStore(), Extractor(), pictures(1), asked)

@@ -100,6 +100,16 @@ def jitter16(
     return Views(_mirrored(list(jitter8(side, angle, fill, inscribed, fit).views)))
 
 
+def multi_scale(scales: Sequence[float] = (1.0, 2**0.5, 0.5**0.5), fit: Fit = "whole") -> Views:
+    """The image at several sizes of the network's input, as retrieval describes images today.
+
+    Args:
+        scales: See View; the default is what Radenović, Tolias and Chum (TPAMI 2019) evaluate with in their code.
+        fit: See View.
+    """
+    return Views([View(fit=fit, scale=scale) for scale in scales])
+
+
 def _crops(side: float, fit: Fit) -> list[View]:
     if not 0 < side <= 1:
         raise ConfigError(f"A crop's side is a fraction of the image's, above 0 and at most 1; got {side}.")

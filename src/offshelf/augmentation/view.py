@@ -23,6 +23,9 @@ LONGEST = 16
 """Sides of an image beyond 16 to 1 are cut to that about the centre before `center` enlarges them: of a strip of
 30,000 x 2 pixels a network sees the middle either way, and 256 pixels for 2 would need 3 GB for the rest."""
 
+LARGEST_SCALE = 8
+"""Side 8 times: 64 times the memory of a pass."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -52,11 +55,15 @@ class View:
     """Whether a rotated view keeps the largest rectangle of the same aspect ratio that lies inside the sub-window:
     nothing is invented, and the border is lost (10 degrees keep 0.82 of the sides of a 4:3 photograph)."""
 
+    scale: float = 1.0
+    """Side of the square, as a multiple of the side that the network was trained on: other sizes, other details."""
+
     def __post_init__(self) -> None:
         """Check the fields, and bring them into one form."""
         set_field = object.__setattr__
         set_field(self, "box", _checked_box(self.box))
         set_field(self, "angle", _checked_angle(self.angle))
+        set_field(self, "scale", _checked_scale(self.scale))
         for name, known in (("fit", FITS), ("fill", FILLS)):
             word = getattr(self, name)
             if word not in known:
@@ -74,7 +81,8 @@ class View:
         turned = f" rotated {self.angle:g}°" if self.angle else ""
         filled = f" {self.fill}" if self._is_filled else ""
         framed = " framed" if self.fit == "enclosing" and not self.inscribed else ""
-        return f"{window}{self.fit}{turned}{framed}{filled}{' mirrored' * self.mirror}"
+        sized = f" x {self.scale:.3g}" if self.scale != 1 else ""
+        return f"{window}{self.fit}{turned}{framed}{filled}{' mirrored' * self.mirror}{sized}"
 
     @property
     def _is_filled(self) -> bool:
@@ -82,10 +90,11 @@ class View:
         return self.fit == "enclosing" or not self.inscribed
 
     def apply(self, pixels: Picture, preprocessing: Preprocessing) -> Picture:
-        """The view's pixels: uint8 [crop, crop, 3] from an image uint8 [H, W, 3], both arrays or both tensors.
+        """The view's pixels: uint8 [S, S, 3] from an image uint8 [H, W, 3], both arrays or both tensors.
 
-        A tensor's view is made on its device, save for rotation, and has the same pixels.
+        S is `crop` times the scale. A tensor's view is made on its device, save for rotation, and has the same pixels.
         """
+        preprocessing = preprocessing.scaled(self.scale)
         window = self._window(pixels)
         if self.angle:
             window = self._rotated(window, preprocessing)
@@ -141,6 +150,12 @@ def _checked_angle(angle: float) -> float:
         raise ConfigError(f"A view's angle is a number of degrees; got {angle!r}.")
     turn = math.remainder(angle, 360)
     return abs(turn) if turn in (-180, 0) else turn
+
+
+def _checked_scale(scale: float) -> float:
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale <= LARGEST_SCALE:
+        raise ConfigError(f"A view's scale is a number above 0 and at most {LARGEST_SCALE}; got {scale!r}.")
+    return float(scale)
 
 
 def _mean_colour(preprocessing: Preprocessing) -> Colour:

@@ -31,7 +31,7 @@ class Pixels:
 
     def module_of(self, layer: str) -> str:
         """See Backbone."""
-        return {"pixels": "0"}.get(layer, layer)
+        return {"pixels": "1"}.get(layer, layer)
 
     def load(self) -> "TappedNetwork":
         """See Backbone."""
@@ -39,4 +39,5 @@ class Pixels:
 
         from offshelf.backbone.network import TappedNetwork
 
-        return TappedNetwork(nn.Sequential(nn.Flatten()), {"pixels": "0"}, self.name)
+        shrink = nn.AdaptiveAvgPool2d(self.size)  # of views at another scale; what has this size stays as it is
+        return TappedNetwork(nn.Sequential(shrink, nn.Flatten()), {"pixels": "1"}, self.name)

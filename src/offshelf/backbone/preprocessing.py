@@ -1,6 +1,6 @@
 """From pixels to a network's input: the geometry and normalisation a backbone was trained with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -20,6 +20,11 @@ class Preprocessing:
     interpolation: Interpolation = "bilinear"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def scaled(self, scale: float) -> "Preprocessing":
+        """The same at another size: all lengths times `scale`, rounded."""
+        resize, crop = (max(1, round(length * scale)) for length in (self.resize, self.crop))
+        return replace(self, resize=resize, crop=crop)
 
     def __str__(self) -> str:
         mean, std = ([round(value, 4) for value in values] for values in (self.mean, self.std))

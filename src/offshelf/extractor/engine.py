@@ -46,6 +46,7 @@ class Eager(nn.Module):
         self.network = request.backbone.load()
         self.layers, self.pooling = request.layers, request.pooling
         preprocessing: Preprocessing = request.backbone.preprocessing()
+        self.side = preprocessing.crop
         self.mean: torch.Tensor
         self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
@@ -74,6 +75,35 @@ def prepare(eager: Eager, plan: Plan, may_fall_back: bool, pixels: torch.Tensor)
             ) from error
         log.warning("The engine %s cannot run %s (%s); eager PyTorch does.", plan.engine, eager.name, error)
         return eager, replace(plan, engine="eager", why=f"{plan.engine} cannot run it")
+
+
+class Engines:
+    """The plan's engine for each size of squares, prepared when the first batch of it comes."""
+
+    def __init__(self, request: "Request", plan: Plan, may_fall_back: bool) -> None:
+        self.plan, self.may_fall_back = plan, may_fall_back
+        self.eager = Eager(request)
+        self._at: dict[int, Engine] = {}
+
+    def __call__(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+        """See Engine.
+
+        Raises:
+            BackboneError: the engine cannot run the network, or the network cannot see squares of this size.
+        """
+        side = pixels.shape[1]
+        if side not in self._at:
+            try:
+                self._at[side], self.plan = prepare(self.eager, self.plan, self.may_fall_back, pixels)
+                return self._at[side](pixels)
+            except (RuntimeError, AssertionError, ValueError) as error:
+                if side == self.eager.side:
+                    raise
+                raise BackboneError(
+                    f"{self.eager.name} cannot see squares of {side} pixels ({str(error).strip().splitlines()[0]}); "
+                    f"it was trained on {self.eager.side}. Leave their scale out of the augmentation."
+                ) from error
+        return self._at[side](pixels)
 
 
 def build_engine(plan: Plan, eager: Eager, pixels: torch.Tensor) -> Engine:

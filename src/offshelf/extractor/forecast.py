@@ -55,7 +55,7 @@ def foresee(
 def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> tuple[float, float, int]:
     """Seconds to start, images a second then, and values an image."""
     from offshelf.extractor.allocator import keep_freed_memory
-    from offshelf.extractor.engine import Eager, prepare
+    from offshelf.extractor.engine import Engines
     from offshelf.extractor.stream import Stream
     from offshelf.extractor.work import Chunk
 
@@ -63,7 +63,8 @@ def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> t
     begin = time.perf_counter()
     keep_freed_memory()
     plan = extractor.plan(len(images))
-    eager, engine = Eager(request).to(plan.device), None
+    engines = Engines(request, plan, extractor.engine == "auto")
+    engines.eager.to(plan.device)
     stream = Stream(
         [Chunk(np.arange(count), Claim())],
         images,
@@ -77,9 +78,7 @@ def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> t
     for number, batch in enumerate(stream):
         if batch.faults:
             raise BadImagesError(batch.faults)
-        if engine is None:
-            engine, _ = prepare(eager, plan, extractor.engine == "auto", batch.pixels)
-        features = engine(batch.pixels)
+        features = engines(batch.pixels)
         floats = sum(values.shape[1] for values in features.values()) * len(request.views)
         if number == 0:
             warm = time.perf_counter()

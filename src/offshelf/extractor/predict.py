@@ -19,7 +19,7 @@ from pytorch_lightning.plugins.environments import LightningEnvironment  # type:
 from offshelf.dataset import Image  # noqa: E402
 from offshelf.errors import BadImagesError, ConfigError  # noqa: E402
 from offshelf.extractor.allocator import keep_freed_memory  # noqa: E402
-from offshelf.extractor.engine import Eager, Engine, prepare  # noqa: E402
+from offshelf.extractor.engine import Engines  # noqa: E402
 from offshelf.extractor.plan import Plan  # noqa: E402
 from offshelf.extractor.progress import ExtractionProgress  # noqa: E402
 from offshelf.extractor.stream import Batch, Stream  # noqa: E402
@@ -86,7 +86,7 @@ def _predict(
         while True:
             _run(_trainer(plan, [writer, *progress], rank), forward, stream)
             if not work.wait():
-                return work.faults, str(forward.plan)
+                return work.faults, str(forward.engines.plan)
     finally:
         writer.close()
         work.release()
@@ -131,16 +131,13 @@ class _Forward(pl.LightningModule):
 
     def __init__(self, request: "Request", plan: Plan, may_fall_back: bool) -> None:
         super().__init__()
-        self.name, self.views = request.backbone.name, len(request.views)
-        self.plan, self.may_fall_back = plan, may_fall_back
-        self.eager = Eager(request)
-        self.engine: Engine | None = None
+        self.name, self.views = request.backbone.name, len(request.views)  # for the progress
+        self.engines = Engines(request, plan, may_fall_back)
+        self.eager = self.engines.eager  # for Lightning to move
 
     def predict_step(self, batch: Batch, batch_idx: int) -> "tuple[Batch, dict[str, np.ndarray]]":
         """The batch and its features by layer, float32 [n, D]."""
-        if self.engine is None:
-            self.engine, self.plan = prepare(self.eager, self.plan, self.may_fall_back, batch.pixels)
-        features = self.engine(batch.pixels)
+        features = self.engines(batch.pixels)
         count = len(batch.rows)
         return batch, {layer: values[:count].float().cpu().numpy() for layer, values in features.items()}
 

@@ -21,13 +21,13 @@ from offshelf.extractor.work import Chunk
 BATCHES_AHEAD = 2
 """Batches in the making while one is in the network. They are all the pixels that extraction ever holds."""
 
-Slot = tuple[int, int, "Future[torch.Tensor]"]
+Slot = tuple[int, int, "Future[list[torch.Tensor]]"]
 """Row number, view number, and the image's views to come."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Views of one chunk's images. All batches have the same size, so that all pass through the same kernels."""
+    """Views of one chunk's images, at one scale. All batches are of one length, so that the same kernels see them."""
 
     chunk: Chunk
     rows: np.ndarray
@@ -35,7 +35,7 @@ class Batch:
     views: np.ndarray
     """View number, int64 [n]."""
     pixels: torch.Tensor
-    """uint8 [B, H, W, 3], on the device; beyond n, filling."""
+    """uint8 [B, S, S, 3], on the device; beyond n, filling."""
     faults: dict[int, str]
     """Images among these that cannot be read, by row number, and why."""
     is_last: bool
@@ -69,34 +69,42 @@ class Stream:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _submitted(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Chunk, list[Slot], bool]]:
-        """Batches whose images are in the hands of the threads. Chunks are taken no earlier than needed."""
-        for chunk in self.chunks:
-            slots: list[Slot] = []
-            for number, row in enumerate(chunk.rows.tolist()):
-                made = pool.submit(self._make_views, self.images[row])
-                for view in range(len(self.views)):
-                    slots.append((row, view, made))
-                    is_last = number == len(chunk.rows) - 1 and view == len(self.views) - 1
-                    if len(slots) == self.batch_size or is_last:
-                        yield chunk, slots, is_last
-                        slots = []
+        """Batches whose images are in the hands of the threads. Chunks are taken no earlier than needed.
 
-    def _make_views(self, image: Image) -> torch.Tensor:
-        """All views of an image, uint8 [V, H, W, 3] on the device, from one decode."""
+        A batch holds views of one scale, whose squares have one size.
+        """
+        for chunk in self.chunks:
+            left = len(chunk.rows) * len(self.views)
+            slots_at: dict[float, list[Slot]] = {view.scale: [] for view in self.views}
+            for row in chunk.rows.tolist():
+                made = pool.submit(self._make_views, self.images[row])
+                for number, view in enumerate(self.views):
+                    slots = slots_at[view.scale]
+                    slots.append((row, number, made))
+                    if len(slots) == self.batch_size:
+                        left -= len(slots)
+                        yield chunk, slots, left == 0
+                        slots_at[view.scale] = []
+            for slots in filter(None, slots_at.values()):
+                left -= len(slots)
+                yield chunk, slots, left == 0
+
+    def _make_views(self, image: Image) -> list[torch.Tensor]:
+        """All views of an image, each uint8 [S, S, 3] on the device, from one decode."""
         pixels = image.load()
         if self.device == "cpu":
-            return torch.from_numpy(np.stack(look(pixels, self.views, self.preprocessing)))
-        whole = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(self.device)
+            return [_tensor(view) for view in look(pixels, self.views, self.preprocessing)]
+        whole = _tensor(pixels).to(self.device)
         straight = [view for view in self.views if not view.angle]
         seen = dict(zip(straight, look(whole, straight, self.preprocessing), strict=True))
         turned = [view for view in self.views if view.angle]
         if turned:  # rotation is the CPU's work: what it leads to travels, not the image back and forth
-            made = np.stack(look(pixels, turned, self.preprocessing))
-            seen.update(zip(turned, torch.from_numpy(made).to(self.device), strict=True))
-        return torch.stack([seen[view] for view in self.views])
+            made = look(pixels, turned, self.preprocessing)
+            seen.update(zip(turned, (_tensor(view).to(self.device) for view in made), strict=True))
+        return [seen[view] for view in self.views]
 
     def _collect(self, chunk: Chunk, slots: list[Slot], is_last: bool) -> Batch:
-        size = self.preprocessing.crop
+        size = self.preprocessing.scaled(self.views[slots[0][1]].scale).crop
         pixels = torch.empty((self.batch_size, size, size, 3), dtype=torch.uint8, device=self.device)
         filled = pixels.numpy() if self.device == "cpu" else pixels  # NumPy copies without waiting for busy cores
         rows: list[int] = []
@@ -112,6 +120,10 @@ class Stream:
             views.append(view)
         filled[len(rows) :] = 0
         return Batch(chunk, np.array(rows, np.int64), np.array(views, np.int64), pixels, faults, is_last)
+
+
+def _tensor(pixels: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
 
 
 def _give_way() -> None:

@@ -56,8 +56,7 @@ class StoreWriter(BasePredictionWriter):
         faults = {row: why for batch, _ in batches for row, why in batch.faults.items()}
         arrays: dict[FeatureKey, np.ndarray] = {}
         for (layer, view), key in self.keys.items():
-            width = batches[0][1][layer].shape[1]
-            arrays[key] = np.zeros((len(chunk.rows), width), np.float32)
+            arrays[key] = np.zeros((len(chunk.rows), batches[0][1][layer].shape[1]), np.float32)
             for batch, features in batches:
                 seen = batch.views == view
                 arrays[key][[place[row] for row in batch.rows[seen].tolist()]] = features[layer][seen]
