@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 from PIL import Image
+from sklearn.decomposition import PCA
 from sklearn.preprocessing import Normalizer
 
 from offshelf.augmentation import PatchGrid, Views, center, mirror, whole
@@ -17,11 +18,13 @@ from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
 from offshelf.errors import BadImagesError, DatasetError
 from offshelf.extractor import Extractor
 from offshelf.metric import Bootstrap
+from offshelf.postprocess import chain
+from offshelf.rank import RetrievalProbe
 from offshelf.retrieval import Nearest, SpatialSearch
 from offshelf.retrieve import retrieve
 from offshelf.store import DiskStore, MemoryStore
 from offshelf.task import classify, extract, refill
-from offshelf.tracking import MLflow, NoTracking
+from offshelf.tracking import Followed, MLflow, NoTracking
 from offshelf.tracking.connection import default_uri
 
 pytestmark = pytest.mark.filterwarnings(
@@ -254,8 +257,8 @@ def test_other_tasks_on_a_retrieval_set(tmp_path):
     asked = Views([{"mirror": True}])
 
     assert extract(**common, dry_run=False, config={}) == 4
-    assert refill(**common, query_augmentation=None, baseline=None) == 0
-    assert refill(**common, query_augmentation=asked, baseline=None) == 4
+    assert refill(**common, query_augmentation=None, postprocess_dataset=None, baseline=None) == 0
+    assert refill(**common, query_augmentation=asked, postprocess_dataset=None, baseline=None) == 4
     with pytest.raises(DatasetError, match="offshelf retrieve"):
         classify(
             **common,
@@ -267,3 +270,34 @@ def test_other_tasks_on_a_retrieval_set(tmp_path):
             output_dir=str(tmp_path),
             config={},
         )
+
+
+def test_postprocessing_learns_from_another_data_set(objects, tmp_path, capsys):
+    """Components of other images: not those of the references, and as scikit-learn's PCA of those images has them."""
+    (tmp_path / "pair").mkdir()
+    whiten = {"postprocess": chain(["pca"], components=1), "store": MemoryStore()}
+    tracking = Followed(NoTracking(), {})
+    own = run(tmp_path, dataset=Pair(tmp_path / "pair"), **whiten, tracking=tracking)
+    assert tracking.tags["postprocess_learnt_from"] == "the references that are searched"
+
+    run(
+        tmp_path, dataset=Pair(tmp_path / "pair"), postprocess_dataset=Folder(str(objects)), **whiten, tracking=tracking
+    )
+    assert tracking.tags["postprocess_learnt_from"] == "objects"
+    assert len(tracking.tags["postprocess_data_digest"]) > 20
+    assert "Postprocessing learns from objects." in capsys.readouterr().out
+    assert own == 1
+    assert results(tmp_path)[0]["cost/images_extracted"] == 16
+
+
+def test_what_postprocessing_is_fitted_to():
+    """The lessons, or the references; the search goes on in what is left of them."""
+    random = np.random.default_rng(0)
+    references, queries, lessons = (random.random((count, 1, 6), np.float32) for count in (5, 4, 20))
+    images = RetrievalSet("numbers", [], [], {"": [Truth(np.array([row]), np.array([], np.int64)) for row in range(4)]})
+    probe = RetrievalProbe(chain(["pca"], components=2), Nearest(device="cpu"), Bootstrap(0))
+    pca = PCA(2).fit(lessons[:, 0])
+    distances = np.linalg.norm(pca.transform(queries[:, 0])[:, None] - pca.transform(references[:, 0]), axis=2)
+
+    assert (probe.score("x", references, queries, images, lessons).first_QT == np.argsort(distances, axis=1)).all()
+    assert (probe.score("x", references, queries, images).first_QT != np.argsort(distances, axis=1)).any()

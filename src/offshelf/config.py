@@ -29,7 +29,9 @@ SHARED = ("home", "data_dir", "seed", "sweep")
 GIVEN = ("output_dir", "config")
 """Parameters of a task that the command line gives, not the config."""
 
-GROUPS = ("dataset", "augmentation", "query_augmentation", "backbone", "extractor", "baseline")
+GROUPS = (
+    *("dataset", "postprocess_dataset", "augmentation", "query_augmentation", "backbone", "extractor", "baseline"),
+)
 """Those that say which features a run needs."""
 
 ANY = "**"

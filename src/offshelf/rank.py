@@ -11,7 +11,7 @@ from offshelf.dataset.retrieval import RetrievalSet
 from offshelf.errors import DatasetError
 from offshelf.metric import Bootstrap
 from offshelf.metric.retrieval import RETRIEVAL_METRICS, Ranks, positions
-from offshelf.postprocess import Transformer, fit_transform
+from offshelf.postprocess import Transformer, fit, transform
 from offshelf.retrieval import Retrieval
 
 SHOWN = 10
@@ -68,20 +68,32 @@ class RetrievalProbe:
     """How features are judged."""
 
     postprocess: Transformer
-    """Fitted on the references: what it learns, it learns of the images that are searched, not of the queries."""
     retrieval: Retrieval
     bootstrap: Bootstrap
 
     def score(
-        self, name: str, references_NPD: np.ndarray, queries_QVD: np.ndarray, images: RetrievalSet
+        self,
+        name: str,
+        references_NPD: np.ndarray,
+        queries_QVD: np.ndarray,
+        images: RetrievalSet,
+        lessons_MPD: np.ndarray | None = None,
     ) -> RetrievalScore:
         """Search with one layer's features, in the order of the references and of the queries.
+
+        Args:
+            name: The layer's.
+            references_NPD: Features of all views of the references.
+            queries_QVD: Of the queries.
+            images: What is searched, and what should be found.
+            lessons_MPD: What postprocessing is fitted to; None: the references, never the queries.
 
         Raises:
             DatasetError: the official metric is defined for no query.
         """
         start = time.perf_counter()
-        references, queries = fit_transform(self.postprocess, references_NPD, queries_QVD)
+        fitted = fit(self.postprocess, references_NPD if lessons_MPD is None else lessons_MPD)
+        references, queries = transform(fitted, references_NPD), transform(fitted, queries_QVD)
         ranks, first = _rank(self.retrieval, references, queries, images)
         seconds = time.perf_counter() - start
         dims, footprint = references.shape[2], self.retrieval.footprint(*references.shape[1:])

@@ -10,6 +10,7 @@ from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, select_layers, what_it_sees
 from offshelf.dataset import (
     Dataset,
+    ImageSet,
     Picture,
     RetrievalDataset,
     RetrievalSet,
@@ -21,7 +22,7 @@ from offshelf.extractor import Cost, Extractor, Features, Request, ensure
 from offshelf.identity import digest
 from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
-from offshelf.postprocess import Transformer
+from offshelf.postprocess import Transformer, learns
 from offshelf.rank import RetrievalProbe
 from offshelf.report import layer_scores, left_out_line, protocol_scores
 from offshelf.retrieval import Retrieval
@@ -30,6 +31,9 @@ from offshelf.screen import readable, screen
 from offshelf.store import FeatureStore, Use
 from offshelf.terminal import say, terminal
 from offshelf.tracking import Tracker
+
+SCHOOL = "postprocess_learnt_from"
+"""The tag that names what postprocessing was fitted to, where it learns anything."""
 
 
 def retrieve(
@@ -48,6 +52,7 @@ def retrieve(
     output_dir: str,
     config: dict[str, Any],
     query_augmentation: Augmentation | None = None,
+    postprocess_dataset: Dataset | RetrievalDataset | None = None,
     on_error: str = "stop",
     name: str | None = None,
 ) -> float:
@@ -55,18 +60,20 @@ def retrieve(
 
     Any set of single labels is taken too: a class is an object, and each image searches all others. With several layers
     there is a run for each, under one parent; nothing that could choose among them is not a query, so that the last is
-    the reported one. Postprocessing is fitted on the references.
+    the reported one. Postprocessing is fitted on the images of `postprocess_dataset`; without, on the references.
 
     Returns:
         The data set's official metric.
 
     Raises:
-        ConfigError: `query_augmentation=` is the name of an augmentation.
+        ConfigError: `query_augmentation=` is the name of an augmentation, `postprocess_dataset=` of a data set.
     """
-    if isinstance(query_augmentation, str):
-        raise ConfigError(
-            f"query_augmentation is an augmentation, not a word: augmentation@query_augmentation={query_augmentation}"
-        )
+    for group, key, given in (
+        ("augmentation", "query_augmentation", query_augmentation),
+        ("dataset", "postprocess_dataset", postprocess_dataset),
+    ):
+        if isinstance(given, str):
+            raise ConfigError(f"{key} is one of the group {group}, not a word: {group}@{key}={given}")
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     parts = Parts(
         Request(backbone, layers, pooling, augmentation.views),
@@ -74,6 +81,7 @@ def retrieve(
     )
     probe = RetrievalProbe(postprocess, retrieval, bootstrap)
     images, left_out = readable(require_retrieval(load_unsplit(dataset)), on_error)
+    teachers = readable(load_unsplit(postprocess_dataset), on_error)[0] if postprocess_dataset else None
     say(what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title) as run:
@@ -84,18 +92,31 @@ def retrieve(
         record = replace(record, images=images, left_out=left_out)
         record.data()
         store.note_use(parts.networks(extractor), Use(title, run.id, time.time(), config))
-        identity = digest([features.digest for features in found])
+        if learns(postprocess):
+            run.log(tags=_school(teachers))
+            say(f"Postprocessing learns from {_school(teachers)[SCHOOL]}.")
+        seen = [*found]
+        if teachers:
+            seen.append(screen(teachers, on_error, lambda usable: parts.lessons(store, extractor, usable))[2])
+        identity = digest([features.digest for features in seen])
         scores = []
         for layer_name in layers:
-            references, queries = (features.values[layer_name] for features in found)
-            scores.append(probe.score(layer_name, references, queries, images))
+            references, queries, *lessons = (features.values[layer_name] for features in seen)
+            scores.append(probe.score(layer_name, references, queries, images, *lessons))
             if len(layers) > 1:
                 record.layer(scores[-1], identity)
-        record.end(scores, scores[-1], identity, [features.cost for features in found])
+        record.end(scores, scores[-1], identity, [features.cost for features in seen])
     terminal().print(layer_scores(scores, scores[-1], title))
     terminal().print(protocol_scores(scores[-1]))
     say(left_out_line(left_out), record.whereabouts())
     return scores[-1].metrics[f"test/{images.metric}"]
+
+
+def _school(teachers: ImageSet | RetrievalSet | None) -> dict[str, str]:
+    """What postprocessing has learnt from, as tags: from the images that are searched it may know too much."""
+    if teachers is None:
+        return {SCHOOL: "the references that are searched"}
+    return {SCHOOL: teachers.name, "postprocess_data_digest": teachers.digest}
 
 
 @dataclass(frozen=True)
@@ -124,6 +145,10 @@ class Parts:
         if images.queries is images.references and self.queries == self.references:
             return references, replace(references, cost=Cost())
         return references, of(images.queries, self.queries)
+
+    def lessons(self, store: FeatureStore, extractor: Extractor, images: ImageSet | RetrievalSet) -> Features:
+        """Features of other images, seen as references are."""
+        return ensure(store, extractor, images.pictures, self.references)
 
     def networks(self, extractor: Extractor) -> list[str]:
         """Digests of the networks used."""

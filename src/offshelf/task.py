@@ -183,6 +183,7 @@ def refill(
     dataset: Dataset | RetrievalDataset,
     augmentation: Augmentation,
     query_augmentation: Augmentation | None,
+    postprocess_dataset: Dataset | RetrievalDataset | None,
     backbone: Backbone,
     layer: str | Sequence[str],
     pooling: str,
@@ -195,7 +196,10 @@ def refill(
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     images, _ = readable(load_unsplit(dataset), on_error or "stop")
     requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
-    return sum(fill(store, extractor, images.pictures, request).extracted for request in requests)
+    work = [(images.pictures, request) for request in requests]
+    if postprocess_dataset:
+        work.append((readable(load_unsplit(postprocess_dataset), on_error or "stop")[0].pictures, requests[0]))
+    return sum(fill(store, extractor, pictures, request).extracted for pictures, request in work)
 
 
 def outstanding(
@@ -203,6 +207,7 @@ def outstanding(
     dataset: Dataset | RetrievalDataset,
     augmentation: Augmentation,
     query_augmentation: Augmentation | None,
+    postprocess_dataset: Dataset | RetrievalDataset | None,
     backbone: Backbone,
     layer: str | Sequence[str],
     pooling: str,
@@ -218,9 +223,11 @@ def outstanding(
     """
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     images, _ = readable(load_unsplit(dataset), on_error)
-    requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
+    work = [(images, one) for one in _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)]
+    if postprocess_dataset:
+        work.append((readable(load_unsplit(postprocess_dataset), on_error)[0], work[0][1]))
     lines = []
-    for request in requests:
+    for images, request in work:
         keys = {place: (images.digest, key) for place, key in request.keys(extractor).items()}
         new = tuple(name for name in request.layers if any(keys[at] not in planned for at in keys if at[0] == name))
         planned.update(keys.values())

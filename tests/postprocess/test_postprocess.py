@@ -1,9 +1,10 @@
 """Transforms see training features only."""
 
 import numpy as np
-from sklearn.preprocessing import Normalizer, StandardScaler
+import pytest
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
-from offshelf.postprocess import fit_transform
+from offshelf.postprocess import chain, fit_transform, learns
 
 
 def test_fitted_on_training_features_only():
@@ -22,3 +23,19 @@ def test_views_keep_their_place():
     unit, _ = fit_transform(Normalizer(), values, values)
 
     assert np.allclose(unit, values / np.linalg.norm(values, axis=2, keepdims=True))
+
+
+@pytest.mark.parametrize(
+    ("steps", "answer"),
+    [(["l2", "power"], False), (["l2", "pca"], True), (["standardize"], True), (["pca_whiten"], True)],
+)
+def test_what_learns(steps, answer):
+    """Unit length and powers are of a row alone; the rest is of all rows."""
+    assert learns(chain(steps, components=2, power=2)) is answer
+
+
+def test_plain_transformers_that_learn_nothing():
+    """Scikit-learn's own, out of a chain."""
+    assert not learns(Normalizer())
+    assert not learns(FunctionTransformer())
+    assert learns(StandardScaler())

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from offshelf.postprocess.chain import chain
-from offshelf.postprocess.postprocess import Transformer, fit, fit_transform, transform
+from offshelf.postprocess.postprocess import Transformer, fit, fit_transform, learns, transform
 
 if TYPE_CHECKING:
     from offshelf.postprocess.projection import Projection
     from offshelf.postprocess.signed_power import SignedPower
 
-__all__ = ["Projection", "SignedPower", "Transformer", "chain", "fit", "fit_transform", "transform"]
+__all__ = ["Projection", "SignedPower", "Transformer", "chain", "fit", "fit_transform", "learns", "transform"]
 
 
 def __getattr__(name: str) -> Any:

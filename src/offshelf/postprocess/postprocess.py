@@ -31,6 +31,14 @@ def fit(transformer: Transformer, values_NVD: np.ndarray) -> Transformer:
     return fitted
 
 
+def learns(transformer: Transformer) -> bool:
+    """Whether it, or a step of it, takes anything from the rows that it is fitted to."""
+    from sklearn.utils import get_tags
+
+    steps = [step for _, step in getattr(transformer, "steps", [("", transformer)])]
+    return any(get_tags(step).requires_fit for step in steps)
+
+
 def transform(fitted: Transformer, values_NVD: np.ndarray) -> np.ndarray:
     """[N, V, E] from [N, V, D]."""
     return fitted.transform(_rows(values_NVD)).reshape(*values_NVD.shape[:2], -1)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from offshelf.errors import ConfigError
 
@@ -27,7 +27,6 @@ class SignedPower(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Rows [R, D] from rows [R, D], float32 from float32."""
-        check_is_fitted(self, "n_features_in_")
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         powers = np.abs(X)
         powers **= self.power
@@ -35,6 +34,7 @@ class SignedPower(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
