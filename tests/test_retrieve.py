@@ -9,7 +9,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from PIL import Image
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import FunctionTransformer, Normalizer
 
 from offshelf.augmentation import PatchGrid, Views, center, mirror, whole
 from offshelf.backbone import Pixels, Tiny
@@ -20,7 +20,7 @@ from offshelf.extractor import Extractor
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import chain
 from offshelf.rank import RetrievalProbe
-from offshelf.retrieval import Nearest, SpatialSearch
+from offshelf.retrieval import Approximate, Nearest, SpatialSearch
 from offshelf.retrieve import retrieve
 from offshelf.store import DiskStore, MemoryStore
 from offshelf.task import classify, extract, refill
@@ -301,3 +301,26 @@ def test_what_postprocessing_is_fitted_to():
 
     assert (probe.score("x", references, queries, images, lessons).first_QT == np.argsort(distances, axis=1)).all()
     assert (probe.score("x", references, queries, images).first_QT != np.argsort(distances, axis=1)).any()
+
+
+def test_recall_of_an_approximate_search():
+    """Of two heaps one is searched, for four: of the exact search's first ten these are found, and no others ranked."""
+    heaps = np.repeat([[0.0], [100.0]], 60, axis=0) + np.arange(120)[:, None] / 100
+    references = np.array(heaps[:, None], np.float32)
+    images = RetrievalSet("heaps", [], [], {"": [Truth(np.array([0, 119]), np.array([], np.int64))]})
+    alike = FunctionTransformer()
+    score = RetrievalProbe(alike, Approximate(cells=2, probes=1, neighbours=4), Bootstrap(0)).score(
+        "x", references, references[:1], images
+    )
+
+    assert score.first_QT.tolist() == [[0, 1, 2, 3, *[-1] * 6]]
+    assert score.metrics["search/recall_at_10"] == 0.4
+    assert score.ranks[""].found_Q.tolist() == [1]
+    exact = RetrievalProbe(alike, Nearest(device="cpu"), Bootstrap(0)).score("x", references, references[:1], images)
+    assert "search/recall_at_10" not in exact.metrics
+
+
+def test_approximate_search_of_a_folder(objects, tmp_path):
+    """Of so few references there is one cell: the same numbers, a contact sheet, and a recall of 1."""
+    assert run(tmp_path, dataset=Folder(str(objects)), retrieval=Approximate()) == 1
+    assert results(tmp_path)[0]["search/recall_at_10"] == 1

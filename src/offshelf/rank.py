@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,7 @@ from offshelf.errors import DatasetError
 from offshelf.metric import Bootstrap
 from offshelf.metric.retrieval import RETRIEVAL_METRICS, Ranks, positions
 from offshelf.postprocess import Transformer, fit, transform
-from offshelf.retrieval import Retrieval
+from offshelf.retrieval import Approximate, Retrieval
 
 SHOWN = 10
 """References whose rows are kept of each ranking."""
@@ -33,10 +33,14 @@ class RetrievalScore:
     ranks: Mapping[str, Ranks]
     """By protocol, "" where there is one alone."""
     first_QT: np.ndarray
-    """Row numbers of the references that each query ranks first, ignored ones among them: int64 [Q, at most SHOWN]."""
+    """Row numbers of the references that each query ranks first, ignored ones among them: int64 [Q, at most SHOWN].
+
+    -1 at the end, where the search has found fewer."""
     seconds: float
     """Postprocessing, searching and ranking."""
     bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(0))
+    recall: float | None = None
+    """Of an approximate search: the share of the exact one's first SHOWN that are among its own."""
 
     @cached_property
     def by_query(self) -> dict[str, np.ndarray]:
@@ -59,6 +63,8 @@ class RetrievalScore:
             if interval:
                 numbers |= {f"test/{name}_low": interval.low, f"test/{name}_high": interval.high}
         floats, size = self.footprint
+        if self.recall is not None:
+            numbers[f"search/recall_at_{SHOWN}"] = self.recall
         cost = {"cost/search_seconds": self.seconds}
         return numbers | cost | {"footprint/floats": float(floats), "footprint/bytes": float(size)}
 
@@ -97,7 +103,11 @@ class RetrievalProbe:
         ranks, first = _rank(self.retrieval, references, queries, images)
         seconds = time.perf_counter() - start
         dims, footprint = references.shape[2], self.retrieval.footprint(*references.shape[1:])
-        score = RetrievalScore(name, dims, footprint, images.metric, ranks, first, seconds, self.bootstrap)
+        recall = None
+        if isinstance(self.retrieval, Approximate):
+            exact = _rank(self.retrieval.exact, references, queries, replace(images, truths={}))[1]
+            recall = _shared(first, exact)
+        score = RetrievalScore(name, dims, footprint, images.metric, ranks, first, seconds, self.bootstrap, recall)
         if images.metric not in score.by_query:
             raise DatasetError(f"{images.metric} is not defined on {images.name}: no query has anything to find.")
         return score
@@ -113,9 +123,15 @@ def _rank(
         for row_N in rows_qN:
             for protocol, truths in images.truths.items():
                 found[protocol].append(positions(row_N, truths[len(first)]))
-            first.append(largest(row_N, SHOWN))
+            nearest = largest(row_N, SHOWN)
+            first.append(np.where(row_N[nearest] > -np.inf, nearest, -1))
     ranks = {protocol: Ranks.of(found[protocol], truths) for protocol, truths in images.truths.items()}
     return ranks, np.array(first)
+
+
+def _shared(found_QT: np.ndarray, exact_QT: np.ndarray) -> float:
+    """Share of the exact search's that were found; what was not found is -1, and no row's number."""
+    return float(np.mean([np.isin(*pair).mean() for pair in zip(exact_QT, found_QT, strict=True)]))
 
 
 def largest(values_N: np.ndarray, count: int) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Nearest neighbours, spatial search, expansions: against the definitions, written out."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from offshelf.errors import ConfigError
-from offshelf.retrieval import Nearest, SpatialSearch
+from offshelf.retrieval import Approximate, Nearest, SpatialSearch
 from offshelf.retrieval.arrays import OnCpu
 from offshelf.retrieval.expansion import augmented, expanded
 
@@ -119,3 +121,46 @@ def test_no_gpu(monkeypatch):
 
     with pytest.raises(ConfigError, match=r"use retrieval\.device=auto"):
         SpatialSearch(device="cuda").similarities(REFERENCES, QUERIES)
+
+
+CROWD = RANDOM.normal(size=(800, 2, 6)).astype(np.float32)
+
+
+@pytest.mark.parametrize("distance", ["l2", "cosine"])
+def test_all_cells_are_the_exact_search(distance):
+    """Whoever looks into every cell finds everything, as near as it is."""
+    found = all_rows(Approximate(distance, cells=5, probes=5), CROWD)
+
+    assert found == pytest.approx(all_rows(Nearest(distance, device="cpu"), CROWD), abs=1e-5)
+
+
+def test_few_cells_find_less():
+    """The nearest of what is found are exact; the rest is in no ranking; twice the same."""
+    spec = Approximate(probes=1, neighbours=20)
+    found, exact = all_rows(spec, CROWD), all_rows(Nearest(device="cpu"), CROWD)
+    is_found = found > -np.inf
+
+    assert 0 < is_found.sum() <= 5 * 20
+    assert found[is_found] == pytest.approx(exact[is_found], abs=1e-5)
+    assert (found == all_rows(spec, CROWD)).all()
+
+
+def test_fewer_references_than_cells():
+    """Of a handful there is one cell, and the search is exact."""
+    found = all_rows(Approximate(cells=100), CROWD[:20])
+    assert found == pytest.approx(all_rows(Nearest(device="cpu"), CROWD[:20]), abs=1e-5)
+
+
+@pytest.mark.parametrize("field", ["cells", "probes", "neighbours"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, True])
+def test_wrong_numbers(field, value):
+    """One sentence."""
+    with pytest.raises(ConfigError, match=f"retrieval.{field} is a number, 1 or more"):
+        Approximate(**{field: value})
+
+
+def test_without_faiss(monkeypatch):
+    """What to install."""
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ConfigError, match=r"offshelf\[approximate\]"):
+        all_rows(Approximate())

@@ -32,7 +32,8 @@ def contact_sheet(score: RetrievalScore, images: RetrievalSet, title: str) -> st
     protocol, _, metric = images.metric.rpartition("/")
     numbers = score.by_query[images.metric]
     worst = np.argsort(numbers, kind="stable")[: np.isfinite(numbers).sum()][:QUERIES]
-    rows = np.unique(score.first_QT[worst])
+    found = {query: [row for row in score.first_QT[query].tolist() if row >= 0] for query in worst}
+    rows = sorted({row for several in found.values() for row in several})
     thumbnails = dict(zip(rows, _thumbnails([images.references[row].image for row in rows]), strict=True))
     asked = _thumbnails([images.queries[query].image for query in worst])
     strips = [
@@ -42,7 +43,7 @@ def contact_sheet(score: RetrievalScore, images: RetrievalSet, title: str) -> st
                 _figure(
                     images.references[row], thumbnails[row], _verdict(row, images.truths[protocol][query]), str(rank)
                 )
-                for rank, row in enumerate(score.first_QT[query], 1)
+                for rank, row in enumerate(found[query], 1)
             ],
         )
         for query, thumbnail in zip(worst, asked, strict=True)

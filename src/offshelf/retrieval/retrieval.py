@@ -9,9 +9,7 @@ import numpy as np
 from offshelf.errors import ConfigError
 from offshelf.spelling import did_you_mean
 
-DISTANCES = ("l2", "cosine")
-STORAGES = ("float32", "float16")
-DEVICES = ("auto", "cpu", "cuda")
+WORDS = {"distance": ("l2", "cosine"), "storage": ("float32", "float16"), "device": ("auto", "cpu", "cuda")}
 
 
 class Retrieval(Protocol):
@@ -53,7 +51,7 @@ class Nearest:
     """`auto` (the GPU where there is one), `cpu` or `cuda`."""
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self, *WORDS)
         for name in ("query_expansion", "database_augmentation"):
             count = getattr(self, name)
             if isinstance(count, bool) or not isinstance(count, int) or count < 0:
@@ -68,7 +66,7 @@ class Nearest:
         from offshelf.retrieval.search import rows
 
         arrays = arrays_on(self.device)
-        references, queries = _one_view(references_NPD), _one_view(queries_QVD)
+        references, queries = one_view(references_NPD), one_view(queries_QVD)
         if self.database_augmentation:
             references = augmented(references, self.database_augmentation, self.alpha, arrays)
         if self.query_expansion:
@@ -96,7 +94,7 @@ class SpatialSearch:
     """`auto` (the GPU where there is one), `cpu` or `cuda`."""
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self, *WORDS)
 
     def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> Iterator[np.ndarray]:
         """See Retrieval."""
@@ -110,8 +108,8 @@ class SpatialSearch:
         return views * dims, views * dims * np.dtype(self.storage).itemsize
 
 
-def _one_view(values_NVD: np.ndarray) -> np.ndarray:
-    """[N, 1, D]."""
+def one_view(values_NVD: np.ndarray) -> np.ndarray:
+    """The mean over views, [N, 1, D]."""
     return values_NVD if values_NVD.shape[1] == 1 else values_NVD.mean(axis=1, keepdims=True, dtype=np.float32)
 
 
@@ -126,8 +124,9 @@ def _stored(values: np.ndarray, storage: str) -> np.ndarray:
     return values.astype(storage, copy=False)
 
 
-def _check(spec: Any) -> None:
-    for name, known in (("distance", DISTANCES), ("storage", STORAGES), ("device", DEVICES)):
-        word = getattr(spec, name)
+def check(spec: Any, *names: str) -> None:
+    """Raise ConfigError for a word that a field of these names cannot be."""
+    for name in names:
+        word, known = getattr(spec, name), WORDS[name]
         if word not in known:
             raise ConfigError(f"retrieval.{name} cannot be '{word}'{did_you_mean(str(word), known)}")

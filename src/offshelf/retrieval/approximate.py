@@ -1,0 +1,93 @@
+"""Approximate search by faiss, and how much of the exact search it finds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from offshelf.errors import ConfigError
+from offshelf.retrieval.retrieval import Nearest, check, one_view
+
+if TYPE_CHECKING:
+    import faiss
+
+BLOCK = 256
+"""Queries searched at a time."""
+TRAINED_BY = 39
+"""References a cell that faiss wants for finding the cells' centres."""
+
+
+@dataclass(frozen=True)
+class Approximate:
+    """One vector an image, the mean over its views, searched for in the nearest cells of the references alone.
+
+    The references are cut into cells by k-means; a query looks into the cells whose centres are nearest to it: faiss's
+    IndexIVFFlat (Jégou, Douze, Schmid, TPAMI 2011, section IV, without compression). What it does not find is not in
+    its ranking.
+
+    Raises:
+        ConfigError: a field that does not fit.
+    """
+
+    distance: str = "l2"
+    """`l2`, or `cosine`."""
+    cells: int | None = None
+    """How many; None: the square root of the number of references, times 4, and no more than faiss can train."""
+    probes: int = 8
+    """Cells that a query looks into."""
+    neighbours: int = 1000
+    """References that a query finds, at most."""
+
+    def __post_init__(self) -> None:
+        check(self, "distance")
+        for name in ("cells", "probes", "neighbours"):
+            count = getattr(self, name)
+            if (count is not None or name != "cells") and (
+                isinstance(count, bool) or not isinstance(count, int) or count < 1
+            ):
+                raise ConfigError(f"retrieval.{name} is a number, 1 or more; got {count}.")
+
+    def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> Iterator[np.ndarray]:
+        """See Retrieval; -inf for what is not found. Raises ConfigError where faiss is not installed."""
+        references, queries = (self._vectors(values) for values in (references_NPD, queries_QVD))
+        index, count = self._index(references), min(self.neighbours, len(references))
+        for start in range(0, len(queries), BLOCK):
+            squares, rows = index.search(queries[start : start + BLOCK], count)
+            out = np.full((len(rows), len(references)), -np.inf, np.float32)
+            asked, place = np.nonzero(rows >= 0)  # -1 fills what the cells have not
+            out[asked, rows[asked, place]] = self._nearness(squares[asked, place])
+            yield out
+
+    def footprint(self, views: int, dims: int) -> tuple[int, int]:
+        """See Retrieval; beside the vector, the reference's number."""
+        return dims, dims * 4 + 8
+
+    @property
+    def exact(self) -> Nearest:
+        """The search that this one approximates."""
+        return Nearest(self.distance, device="cpu")
+
+    def _vectors(self, values_NVD: np.ndarray) -> np.ndarray:
+        vectors = np.array(one_view(values_NVD)[:, 0], np.float32)
+        if self.distance == "cosine":
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return vectors
+
+    def _nearness(self, squares: np.ndarray) -> np.ndarray:
+        """As Nearest has it, from squared distances; half of those of unit vectors are 1 - cos."""
+        return -squares / 2 if self.distance == "cosine" else -np.sqrt(np.maximum(squares, 0))
+
+    def _index(self, references_ND: np.ndarray) -> "faiss.IndexIVFFlat":
+        try:
+            import faiss
+        except ImportError as error:
+            raise ConfigError("retrieval=approximate needs faiss: pip install 'offshelf[approximate]'") from error
+        count, dims = references_ND.shape
+        cells = self.cells or round(4 * count**0.5)
+        cells = max(1, min(cells, count // TRAINED_BY))
+        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(dims), dims, cells)
+        index.train(references_ND)
+        index.add(references_ND)
+        index.nprobe = self.probes
+        return index
