@@ -243,3 +243,30 @@ def test_one_class_of_many_rows(loss, monkeypatch):
     assert solution.gap_KV[0, 0] <= 1e-5
     assert primal(problem, weights[:, 0], biases[0]) == pytest.approx(best(problem), rel=2e-5)
     assert 0 < len(set(asked)) < 1600
+
+
+@pytest.mark.parametrize(
+    ("loss", "rows", "dims", "expected"),
+    [
+        ("hinge", 14_368, 3072, "dual"),
+        ("squared_hinge", 14_368, 3072, "primal"),
+        ("squared_hinge", 14_368, 4096, "dual"),
+        ("squared_hinge", 5011, 500, "dual"),
+        ("squared_hinge", 5011, 300, "primal"),
+        ("hinge", 20_001, 20_001, "primal"),
+    ],
+)
+def test_method_by_shape(monkeypatch, loss, rows, dims, expected):
+    """Many rows a dimension are the primal's, of the squared hinge sooner; nothing is solved here."""
+    asked = []
+    for name in ("dual", "primal"):
+        monkeypatch.setattr(
+            f"offshelf.classifier.solver.{name}.walk", lambda *_, name=name: iter(asked.append(name) or [])
+        )
+    for name in ("gram.Gram", "rows.Rows"):
+        monkeypatch.setattr(f"offshelf.classifier.solver.{name}", lambda *_: None)
+    values = np.broadcast_to(np.float32(0), (rows, dims))
+    signs, members = np.broadcast_to(np.int8(1), (rows, 20)), np.broadcast_to(True, (rows, 6))
+    problems = Problems(signs, members, np.broadcast_to(1.0, (rows, 1)), loss, "penalised", 1.0)
+    assert list(solve(values, problems, [1.0], 1e-4, device="cpu")) == []
+    assert asked == [expected]
