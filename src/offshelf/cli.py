@@ -1,5 +1,6 @@
 """The command line: `offshelf <task> <overrides>`, Hydra's grammar throughout; heavy imports wait for the task."""
 
+import logging
 import os
 import re
 import signal
@@ -7,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from offshelf import __version__
 from offshelf.errors import ConfigError, OffshelfError
@@ -16,7 +17,7 @@ from offshelf.spelling import did_you_mean
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from offshelf.sweep import Job
+    from offshelf.launcher import Job
 
 HELP = """\
 offshelf: how good are off-the-shelf features for my images?
@@ -103,10 +104,10 @@ def _dispatch(arguments: list[str]) -> int:
 
 def run_task(task: str, arguments: Sequence[str]) -> int:
     """Check the overrides, then hand them to Hydra, which runs the task once, or once a job of a sweep."""
-    from offshelf.sweep import Command, run_sweep
+    from offshelf.sweep import Command, Source, run_sweep
 
     arguments = [_layer_pattern(argument) for argument in arguments]
-    overrides, config = _check(task, arguments)
+    overrides, config, chooses = _check(task, arguments)
     # Hydra then passes errors on, instead of printing them and leaving.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if config is None:
@@ -114,7 +115,8 @@ def run_task(task: str, arguments: Sequence[str]) -> int:
         return 0
     of_jobs = [override for override in overrides if not re.match(r"[+~]*hydra[./]", override)]
     flags = [argument for argument in arguments if argument not in of_jobs]
-    run_sweep(Command(task, flags, of_jobs), config, lambda call, *more: _launch(task, [*arguments, *more], call))
+    source = Source(lambda call, *more: _launch(task, [*arguments, *more], call), chooses)
+    run_sweep(Command(task, flags, of_jobs), config, source)
     return 0
 
 
@@ -141,13 +143,12 @@ def _launch(task: str, arguments: Sequence[str], call: "Callable[[Job], Any]") -
     """Call a function with each job of a sweep, in Hydra's order."""
     from hydra.core.hydra_config import HydraConfig
 
-    from offshelf.sweep import Job
+    from offshelf.launcher import Job
 
     def job(config: "DictConfig") -> Any:
-        hydra = HydraConfig.get()
-        folder = Path(hydra.runtime.output_dir)
-        return call(Job(hydra.job.num, list(hydra.overrides.task), config, folder))
+        return call(Job.of(config, cast("DictConfig", HydraConfig.get())))
 
+    logging.getLogger("hydra._internal.core_plugins.basic_launcher").setLevel(logging.WARNING)  # it launches nothing
     _hydra(task, arguments, job)
 
 
@@ -160,18 +161,20 @@ def _hydra(task: str, arguments: Sequence[str], job: "Callable[[DictConfig], Any
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
 
 
-def _check(task: str, arguments: Sequence[str]) -> "tuple[list[str], DictConfig | None]":
+def _check(task: str, arguments: Sequence[str]) -> "tuple[list[str], DictConfig | None, bool]":
     """Compose first, so that a mistake is answered at once.
 
     Returns:
-        The overrides among the arguments, and the config of a sweep's first job, or None for a single run.
+        The overrides among the arguments, the config of a sweep's first job, or None for a single run, and whether
+        a sweeper chooses the jobs by their results.
     """
     from hydra._internal.utils import get_args_parser
+    from hydra.types import RunMode
 
     parsed = get_args_parser().parse_args(list(arguments))
     if parsed.hydra_help or parsed.help or parsed.info or parsed.config_path:
-        return parsed.overrides, None
-    from offshelf.config import is_multirun, load
+        return parsed.overrides, None, False
+    from offshelf.config import hydra_config, load
 
     folder = Path(parsed.config_dir) if parsed.config_dir else None
     if folder and not folder.is_dir():
@@ -180,13 +183,17 @@ def _check(task: str, arguments: Sequence[str]) -> "tuple[list[str], DictConfig 
     choices = _choices(parsed.overrides)
     configs = [load(name, choice, folder, complete=not parsed.cfg) for choice in choices]
     own = parsed.config_name or any("hydra.mode=" in override for override in parsed.overrides)
-    if parsed.multirun or (own and is_multirun(name, choices[0], folder)):
-        return parsed.overrides, None if parsed.cfg else configs[0]
+    hydra = hydra_config(name, choices[0], folder) if parsed.multirun or own else None
+    if hydra and (parsed.multirun or hydra.mode == RunMode.MULTIRUN):
+        if not hydra.launcher._target_.endswith(".BasicLauncher"):
+            raise ConfigError("hydra/launcher is not for offshelf's jobs: use launcher=joblib or launcher=slurm.")
+        chooses = not hydra.sweeper._target_.endswith(".BasicSweeper")
+        return parsed.overrides, None if parsed.cfg else configs[0], chooses
     if configs[0].sweep.dry_run:
         raise ConfigError(
             "sweep.dry_run lists the jobs of a sweep: add -m; of a single run: offshelf extract dry_run=true"
         )
-    return parsed.overrides, None
+    return parsed.overrides, None, False
 
 
 def _choices(overrides: Sequence[str]) -> list[list[str]]:

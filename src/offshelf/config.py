@@ -23,7 +23,10 @@ PLAIN = ("compare", "report", "predict", "export", "rerun", "store", "ui")
 
 COMMANDS = (*TASKS, *PLAIN)
 
-SHARED = ("home", "data_dir", "seed", "sweep")
+HOW = ("sweep", "launcher")
+"""Root keys that say how the jobs of a sweep are run, and nothing of what they compute."""
+
+SHARED = ("home", "data_dir", "seed", *HOW)
 """Root keys that no task takes: other keys refer to them, or the command line does."""
 
 GIVEN = ("output_dir", "config")
@@ -77,13 +80,11 @@ def load(task: str, overrides: Sequence[str], folder: Path | None = None, comple
     return config
 
 
-def is_multirun(task: str, overrides: Sequence[str], folder: Path | None = None) -> bool:
-    """Whether a root config is a sweep by itself, without -m: by `hydra.mode`. See load."""
-    from hydra.types import RunMode
-
+def hydra_config(task: str, overrides: Sequence[str], folder: Path | None = None) -> DictConfig:
+    """Hydra's own settings of a root config. See load."""
     with _search_path(task, folder):
-        mode = compose(task, list(overrides), return_hydra_config=True).hydra.mode
-    return bool(mode == RunMode.MULTIRUN)
+        settings: DictConfig = compose(task, list(overrides), return_hydra_config=True).hydra
+    return settings
 
 
 @contextmanager
@@ -151,7 +152,7 @@ def perform(config: DictConfig, folder: Path) -> Any:
         OffshelfError: a component cannot be made, or the task fails.
     """
     task = build(config)
-    recorded = {key: value for key, value in plain(config).items() if key != "sweep"}
+    recorded = {key: value for key, value in plain(config).items() if key not in HOW}
     given = {"output_dir": str(folder), "config": recorded}
     return task(**{name: given[name] for name in GIVEN if name in _parameters(config["_target_"])})
 
@@ -217,20 +218,16 @@ def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any) -> Any:
     return build(composed)(output_dir=str(folder), config=dict(config), tracking=tracking)
 
 
-def needs(config: DictConfig, planned: set[Any]) -> str:
-    """What extraction a root config still needs, in words, beside the features that are `planned`; it joins them.
+def needs(config: Mapping[str, Any], planned: set[Any]) -> list[str]:
+    """What extraction a recorded config still needs, in words, beside features that are `planned`; it joins them.
 
     Raises:
         OffshelfError: its data, its network or its config is not to be had.
     """
     from offshelf.task import outstanding
 
-    if any(group not in config for group in ("dataset", "backbone", "store")):
-        return "its run"
-    values = plain(config)
-    parts = components(values, (*GROUPS, "store"))
-    found = outstanding(**parts, **{name: values[name] for name in ("layer", "pooling", "on_error")}, planned=planned)
-    return "; ".join(found) or "no extraction"
+    parts = components(config, (*GROUPS, "store"))
+    return outstanding(**parts, **{name: config[name] for name in ("layer", "pooling", "on_error")}, planned=planned)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

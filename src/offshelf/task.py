@@ -12,6 +12,7 @@ from offshelf.backbone import Backbone, layer_table, select_layers, what_it_sees
 from offshelf.classifier import Classifier
 from offshelf.dataset import (
     Dataset,
+    Image,
     ImageSet,
     RetrievalDataset,
     RetrievalSet,
@@ -199,7 +200,8 @@ def refill(
     work = [(images.pictures, request) for request in requests]
     if postprocess_dataset:
         work.append((readable(load_unsplit(postprocess_dataset), on_error or "stop")[0].pictures, requests[0]))
-    return sum(fill(store, extractor, pictures, request).extracted for pictures, request in work)
+    lacking = [(pictures, _lacking(request, pictures, extractor, store)) for pictures, request in work]
+    return sum(fill(store, extractor, pictures, request).extracted for pictures, request in lacking if request.layers)
 
 
 def outstanding(
@@ -265,6 +267,17 @@ def _requests(
     if query_augmentation:
         requests.append(Request(backbone, tuple(layers), pooling, query_augmentation.query_views))
     return requests
+
+
+def _lacking(request: Request, pictures: Sequence[Image], extractor: Extractor, store: FeatureStore) -> Request:
+    """Of a request the layers of which a feature is missing."""
+    names = [picture.digest for picture in pictures]
+    keys = request.keys(extractor)
+
+    def lacks(layer: str) -> bool:
+        return len(store.missing([key for (of, _), key in keys.items() if of == layer], names)) > 0
+
+    return replace(request, layers=tuple(filter(lacks, request.layers)))
 
 
 def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], FeatureKey]) -> Model | None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from mlflow.tracking import MlflowClient
 
 from offshelf.errors import TrackingError
-from offshelf.tracking import MLflow, NoTracking
+from offshelf.tracking import MLflow, NoTracking, belonging
 from offshelf.tracking.connection import connect, default_uri
 from offshelf.tracking.ui import free_port, start_server, wait_until_up
 
@@ -71,9 +71,9 @@ def test_sweep_is_taken_up_again_once(tmp_path):
     """By its digest, with the jobs that are done; not while it is open, and not when it is finished."""
     tracker = MLflow(str(tmp_path))
     with pytest.raises(KeyboardInterrupt), tracker.sweep("first", "d", resume=True) as first:
-        with first.job("one"), tracker.start("job") as job:
+        with belonging(first.id, "one"), tracker.start("job") as job:
             job.log(metrics={"test/accuracy": 0.5}, tags={"metric": "accuracy"})
-        with first.job("two"), tracker.start("job"):
+        with belonging(first.id, "two"), tracker.start("job"):
             raise KeyboardInterrupt
     assert tracker.finished("d").keys() == {"one"}
 

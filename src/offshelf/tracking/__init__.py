@@ -4,6 +4,7 @@ from offshelf.tracking.followed import Followed
 from offshelf.tracking.mlflow import MLflow, allowed_name
 from offshelf.tracking.null import NoTracking
 from offshelf.tracking.provenance import provenance
+from offshelf.tracking.sweep import belonging
 from offshelf.tracking.tracker import FinishedJob, Run, SweepRun, Tracker
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "SweepRun",
     "Tracker",
     "allowed_name",
+    "belonging",
     "provenance",
 ]

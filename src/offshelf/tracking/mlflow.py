@@ -12,7 +12,16 @@ from offshelf.home import home_dir
 from offshelf.tracking.connection import connect
 from offshelf.tracking.process import this_process
 from offshelf.tracking.provenance import provenance
-from offshelf.tracking.sweep import MLflowSweep, close_dead, finished_jobs, reopen, surroundings, under, unfinished
+from offshelf.tracking.sweep import (
+    MLflowSweep,
+    close_dead,
+    close_open,
+    finished_jobs,
+    reopen,
+    surroundings,
+    under,
+    unfinished,
+)
 from offshelf.tracking.tracker import FinishedJob, Run
 
 if TYPE_CHECKING:
@@ -54,7 +63,10 @@ class MLflow:
                 reopen(client, earlier)
         again = _closing(client, experiment, earlier) if earlier else None
         with again or _run(client, experiment, name, {"sweep_digest": digest}) as run, under(run.id):
-            yield MLflowSweep(run, client, experiment)
+            try:
+                yield MLflowSweep(run, client, experiment)
+            finally:
+                close_open(client, experiment, run.id)  # of jobs in processes that were killed
 
     def finished(self, digest: str) -> Mapping[str, FinishedJob]:
         """See Tracker."""

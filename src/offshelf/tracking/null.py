@@ -73,11 +73,6 @@ class NullSweep:
     id: str = ""
     run: NullRun = field(default_factory=NullRun)
 
-    @contextmanager
-    def job(self, digest: str) -> Iterator[None]:
-        """As it is."""
-        yield
-
     def finished(self) -> Mapping[str, FinishedJob]:
         """None are known."""
         return {}

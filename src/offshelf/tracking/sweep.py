@@ -33,12 +33,6 @@ class MLflowSweep:
         """See SweepRun."""
         return self.run.id
 
-    @contextmanager
-    def job(self, digest: str) -> Iterator[None]:
-        """See SweepRun."""
-        with _environment(JOB, digest):
-            yield
-
     def finished(self) -> dict[str, FinishedJob]:
         """See SweepRun."""
         return finished_jobs(self.client, self.experiment, self.id)
@@ -59,6 +53,13 @@ def under(parent: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def belonging(parent: str, job: str) -> Iterator[None]:
+    """Runs that are started meanwhile, in this process and its children, are the job with this digest of a sweep."""
+    with _environment(PARENT, parent), _environment(JOB, job):
+        yield
+
+
 def surroundings() -> dict[str, str]:
     """Tags of a run from the sweep it is a job of, if any."""
     named = {"mlflow.parentRunId": os.environ.get(PARENT), "job_digest": os.environ.get(JOB)}
@@ -72,6 +73,14 @@ def close_dead(client: "MlflowClient", experiment: str) -> None:
     for run in search_all(client, experiment, text):
         if is_dead(run.data.tags["process"]):
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def close_open(client: "MlflowClient", experiment: str, parent: str) -> None:
+    """Close as KILLED what is still open under a run; for when nobody is left who works on it."""
+    text = f"tags.`mlflow.parentRunId` = '{parent}' and attributes.status = 'RUNNING'"
+    for run in search_all(client, experiment, text):
+        close_open(client, experiment, run.info.run_id)
+        client.set_terminated(run.info.run_id, "KILLED")
 
 
 def unfinished(client: "MlflowClient", experiment: str, digest: str) -> str | None:

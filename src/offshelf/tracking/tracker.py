@@ -66,9 +66,6 @@ class SweepRun(Protocol):
     def run(self) -> Run:
         """The run itself."""
 
-    def job(self, digest: str) -> AbstractContextManager[None]:
-        """Runs started meanwhile, in this process and its children, are the job with this digest."""
-
     def finished(self) -> Mapping[str, FinishedJob]:
         """Jobs that are done, by their digests; after a sweep was taken up again, those of before too."""
 

@@ -1,81 +1,23 @@
 """Sweeps as a user meets them: failures, interruptions by real signals, what is found on record, and dry runs."""
 
-import json
 import signal
-import subprocess
-import sys
-import time
 from itertools import product
-from pathlib import Path
 
 import pytest
-from mlflow.tracking import MlflowClient
 from omegaconf import OmegaConf
 from PIL import Image
+from processes import FAST, Record, finish, interrupt
 
-import offshelf.sweep
+import offshelf.launcher.job
 from offshelf.errors import ConfigError, SweepError
-from offshelf.sweep import Command, Job, Jobs, Sweep, choose, covering
+from offshelf.launcher import Job
+from offshelf.sweep import Command, Jobs, Sweep, choose, covering
 from offshelf.tracking import FinishedJob, NoTracking
-from offshelf.tracking.connection import default_uri
 
-FAST = ["classify", "-m", "backbone=tiny", "classifier=knn"]
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-
-
-def start(*arguments, cwd):
-    """An `offshelf` process."""
-    command = [sys.executable, "-m", "offshelf", *arguments]
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def finish(*arguments, cwd):
-    """Exit code, output and errors of an `offshelf` process."""
-    process = start(*arguments, cwd=cwd)
-    output, errors = process.communicate(timeout=240)
-    assert "Traceback" not in errors
-    return process.returncode, output, errors
-
-
-class Record:
-    """The runs of a home: sweeps, and their jobs in the order they were started."""
-
-    def __init__(self, home):
-        self.client = MlflowClient(default_uri(home))
-        (experiment,) = self.client.search_experiments(filter_string="name = 'offshelf'")
-        self.runs = self.client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
-        self.sweeps = [run for run in self.runs if "sweep_digest" in run.data.tags]
-        self.jobs = [run for run in self.runs if "mlflow.parentRunId" in run.data.tags]
-
-    def statuses(self, runs):
-        """Of these runs."""
-        return [run.info.status for run in runs]
-
-    def table(self, sweep, file="jobs.json"):
-        """Rows of an artifact of log_table, as dictionaries."""
-        folder = Path(self.client.download_artifacts(sweep.info.run_id, file))
-        table = json.loads(folder.read_text())
-        return [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
-
-
-def interrupt(number, home, folder, *arguments):
-    """A sweep that gets a signal as soon as one of its jobs is finished; returns its exit code."""
-    process = start(*arguments, cwd=folder)
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and process.poll() is None:
-        if (home / ".mlflow-ready").exists():
-            try:
-                if "FINISHED" in Record(home).statuses(Record(home).jobs):
-                    break
-            except ValueError:
-                pass  # no experiment yet
-        time.sleep(0.1)
-    process.send_signal(number)
-    process.communicate(timeout=60)
-    return process.returncode
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9), (signal.SIGINT, 130)])
@@ -163,14 +105,15 @@ def test_changed_data_are_a_new_job(home, tmp_path):
 
 
 def test_dry_run(home, tmp_path):
-    """What each job needs beyond those before it; nothing is extracted, tracked or written."""
+    """What is extracted first, and what each job needs beside that; nothing is extracted, tracked or written."""
     command = [*FAST, "layer=block1,block2", "classifier.n_neighbors=1,2", "sweep.dry_run=true"]
     code, output, _ = finish(*command, cwd=tmp_path)
 
     assert code == 0
     words = " ".join(output.split())
-    assert words.count("1,797 of 1,797 images") == 2
-    assert words.count("no extraction") == 2
+    assert words.count("1,797 of 1,797 images") == 1
+    assert "Features first: block1, block2 of tiny" in words
+    assert words.count("no extraction") == 4
     assert not list(tmp_path.rglob("*.safetensors"))
     assert not (home / "mlflow.db").exists()
     assert not (tmp_path / "multirun").exists()
@@ -185,7 +128,7 @@ def performed(monkeypatch, tmp_path):
         numbers.append(config.C)
         return 1 / config.C
 
-    monkeypatch.setattr(offshelf.sweep, "perform", perform)
+    monkeypatch.setattr(offshelf.launcher.job, "perform", perform)
     return numbers
 
 
@@ -193,8 +136,7 @@ def run_jobs(values, folder, **options):
     """A sweep over C without tracking."""
     with NoTracking().sweep("s") as parent:
         jobs = Jobs(Sweep(**options), parent, {})
-        for number, value in enumerate(values):
-            jobs.run_one(Job(number, [f"C={value}", "D=1"], OmegaConf.create({"C": value}), folder))
+        jobs.run([Job(n, [f"C={C}", "D=1"], OmegaConf.create({"C": C}), folder) for n, C in enumerate(values)])
         jobs.conclude()
         return jobs
 
@@ -239,7 +181,7 @@ def test_how_a_sweep_runs_is_not_its_identity():
     """Options of the sweep do not name it; the config and the other overrides do."""
     config = OmegaConf.create({"C": 1, "sweep": {"resume": True}})
     plain = Command("classify", ["-m"], ["C=1,2"])
-    anew = Command("classify", ["-m"], ["C=1,2", "sweep.resume=false"])
+    anew = Command("classify", ["-m"], ["C=1,2", "sweep.resume=false", "launcher=joblib", "launcher.jobs=2"])
     changed = OmegaConf.create({"C": 1, "sweep": {"resume": False}, "seed": 3})
 
     assert plain.digest(config) == anew.digest(config)

@@ -1,0 +1,170 @@
+"""Jobs in processes of this machine, which share its cores and GPUs: joblib's loky, a pool of one for each place.
+
+A pool of its own lets a process that dies take no other's work with it, and gives each place its own environment.
+"""
+
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from offshelf.errors import ConfigError
+from offshelf.launcher.launcher import Lost
+
+GRACE_SECONDS = 15.0
+"""For a job to close its run, before its process is killed."""
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Joblib:
+    """See Launcher."""
+
+    jobs: int | None = None
+    """Jobs at once; null: one a GPU or, without GPUs, one a core."""
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and (isinstance(self.jobs, bool) or not isinstance(self.jobs, int) or self.jobs < 1):
+            raise ConfigError(f"launcher.jobs is a positive whole number, or null; got {self.jobs}.")
+
+    @property
+    def slots(self) -> int:
+        """See Launcher."""
+        return self.jobs or len(gpus()) or len(_cores())
+
+    def run(
+        self, items: Sequence[Any], work: Callable[[Any], Any], folder: Path
+    ) -> Generator[tuple[int, Any], None, None]:
+        """See Launcher."""
+        idle = [Worker(*share) for share in shares(min(self.slots, len(items)), _cores(), gpus())]
+        busy: dict[Future[Any], tuple[int, Worker]] = {}
+        left = list(enumerate(items))[::-1]
+        try:
+            while left or busy:
+                while left and idle:
+                    number, item = left.pop()
+                    worker = idle.pop(0)
+                    busy[worker.submit(work, item)] = (number, worker)
+                for future in wait(busy, return_when=FIRST_COMPLETED).done:
+                    number, worker = busy.pop(future)
+                    error = future.exception()
+                    idle.append(worker if error is None else worker.again())
+                    yield number, future.result() if error is None else Lost(_cause(error))
+        finally:
+            for worker in (worker for _, worker in busy.values()):
+                worker.terminate()
+            wait(busy, timeout=GRACE_SECONDS)
+            for worker in [*idle, *(worker for _, worker in busy.values())]:
+                worker.end()
+
+
+@dataclass(eq=False)
+class Worker:
+    """A process that does one piece of work after the other; it starts with the first."""
+
+    cores: Sequence[int]
+    gpu: str | None
+    _pool: Any = field(init=False, default=None)
+    _process: "Future[int]" = field(init=False)
+
+    def submit(self, work: Callable[[Any], Any], item: Any) -> "Future[Any]":
+        """Do work on an item."""
+        if self._pool is None:
+            from joblib.externals.loky import ProcessPoolExecutor
+
+            environment = dict.fromkeys(THREADS, str(len(self.cores)))
+            if self.gpu is not None:
+                environment["CUDA_VISIBLE_DEVICES"] = self.gpu
+            arguments = (os.getpid(), self.cores)
+            self._pool = ProcessPoolExecutor(1, env=environment, initializer=_begin, initargs=arguments)
+            self._process = self._pool.submit(os.getpid)
+        future: Future[Any] = self._pool.submit(work, item)
+        return future
+
+    def again(self) -> "Worker":
+        """Another in its place."""
+        self.end()
+        return Worker(self.cores, self.gpu)
+
+    def terminate(self) -> None:
+        """Ask it to leave its work."""
+        if self._process.done() and not self._process.exception():
+            with suppress(ProcessLookupError):
+                os.kill(self._process.result(), signal.SIGTERM)
+
+    def end(self) -> None:
+        """End the process, and all that it has started."""
+        if self._pool is not None:
+            self._pool.shutdown(kill_workers=True)
+
+
+def shares(count: int, cores: Sequence[int], devices: Sequence[str]) -> list[tuple[list[int], str | None]]:
+    """What each of `count` places has of the machine: cores, none shared while there are enough, and a GPU."""
+    sizes = [len(cores) // count + (place < len(cores) % count) for place in range(count)]
+    starts = [sum(sizes[:place]) for place in range(count)]
+    parts = [list(cores[start : start + size]) for start, size in zip(starts, sizes, strict=True)]
+    return [
+        (part or [cores[place % len(cores)]], devices[place % len(devices)] if devices else None)
+        for place, part in enumerate(parts)
+    ]
+
+
+def gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [device.strip() for device in given.split(",") if device.strip()]
+    from offshelf.extractor.plan import has_cuda
+
+    if not has_cuda():
+        return []
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def _cores() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _begin(parent: int, cores: Sequence[int]) -> None:
+    """In the worker: Ctrl-C is the parent's to pass on, as SIGTERM, which leaves the job and not the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second would break off what the first has the job do
+    raise SystemExit(128 + number)
+
+
+def _follow(parent: int) -> None:
+    """Leave when the parent has died."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os._exit(1)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"it left Python, with exit code {error.code}"
+    found = re.search(r"(SIG[A-Z]+)\(-\d+\)", str(error))
+    if not found:
+        return f"its process died: {' '.join(str(error).split()) or type(error).__name__}"
+    hint = "; if memory ran out, run fewer at once: launcher.jobs=1" if found[1] == "SIGKILL" else ""
+    return f"its process died of {found[1]}{hint}"

@@ -1,0 +1,49 @@
+"""The command line of a sweep: what names it, and what runs a part of it again."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+from offshelf import __version__
+from offshelf.config import HOW
+from offshelf.identity import digest
+from offshelf.sweep.identity import config_text
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line that sweeps."""
+
+    task: str
+    flags: Sequence[str]
+    """Flags, and settings of Hydra itself."""
+    overrides: Sequence[str]
+
+    def text(self, overrides: Sequence[str] | None = None) -> str:
+        """As it is typed; with other overrides, where they are given."""
+        return shlex.join(["offshelf", self.task, *self.flags, *(self.overrides if overrides is None else overrides)])
+
+    @property
+    def how(self) -> list[str]:
+        """The overrides that say how its jobs are run."""
+        return [override for override in self.overrides if override.partition("=")[0].partition(".")[0] in HOW]
+
+    def digest(self, config: "DictConfig") -> str:
+        """Identity of the sweep: task, config and overrides, save how its jobs are run."""
+        asked = [override for override in self.overrides if override not in self.how]
+        return digest([__version__, self.task, list(self.flags), asked, config_text(config)])
+
+
+def covering(jobs: Sequence[Mapping[str, str]]) -> list[list[str]]:
+    """Overrides that sweep over just these jobs: at once where they are a full grid, else one by one."""
+    keys = list(dict.fromkeys(key for job in jobs for key in job))
+    values = [list(dict.fromkeys(job.get(key, "") for job in jobs)) for key in keys]
+    grid = set(product(*values))
+    if grid == {tuple(job.get(key, "") for key in keys) for job in jobs}:
+        return [[f"{key}={','.join(choices)}" for key, choices in zip(keys, values, strict=True)]]
+    return [[f"{key}={value}" for key, value in job.items()] for job in jobs]

@@ -1,0 +1,76 @@
+"""Features first: what the jobs of a sweep extract, in one pass over the images for each network and list of views."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from offshelf.backbone import select_layers
+from offshelf.config import GROUPS, components, needs, plain, rebuild
+from offshelf.identity import digest
+from offshelf.launcher import Job, Launcher
+from offshelf.store import MemoryStore
+from offshelf.terminal import say
+
+TOGETHER = (*(group for group in GROUPS if group != "baseline"), "store", "pooling", "on_error")
+"""Root keys that jobs have in common whose layers one pass can take."""
+
+
+def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """Configs of what jobs need, with all their layers, one for each data set, network, and list of views.
+
+    A job that cannot be foreseen has no part in it: its own run will say why. Nor has one that keeps its features to
+    itself, or whose task is to extract them.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    known: dict[str, dict[str, Any]] = {}
+    for job in jobs:
+        try:
+            values = plain(job.config)
+            if "tracking" not in values or "store" not in values:
+                continue
+            name = digest({key: values.get(key) for key in TOGETHER})
+            if name not in known:  # to know its layers, a network of the user's own has to be built
+                known[name] = components(values, ("backbone", "store"))
+            backbone = known[name]["backbone"]
+            layers = select_layers(values["layer"], backbone.layer_names(), backbone.name)
+        except Exception:  # whatever it is, it stays in its job
+            continue
+        if isinstance(known[name]["store"], MemoryStore):
+            continue
+        shared = found.setdefault(name, {**values, "layer": [], "baseline": None})
+        shared["layer"] = select_layers([*shared["layer"], *layers], backbone.layer_names(), backbone.name)
+        if len(layers) > 1:  # one layer alone is not compared with anything
+            shared["baseline"] = values.get("baseline")
+    return [{**one, "layer": list(one["layer"])} for one in found.values()]
+
+
+def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:
+    """What of a shared pass is missing, in words, beside features that are `planned`; empty where it cannot be told."""
+    try:
+        return needs(shared, planned)
+    except Exception:  # jobs will say so
+        return []
+
+
+def extract_first(jobs: Sequence[Job], launcher: Launcher, folder: Path) -> None:
+    """Extract what jobs need, where they are to be run; what fails is left to the jobs that need it."""
+    planned: set[Any] = set()
+    missing = [(shared, text) for shared in passes(jobs) if (text := lines(shared, planned))]
+    for _, text in missing:
+        say(*(f"Features first: {line}" for line in text), stderr=True)
+    if missing:
+        # Several processes share a pass, a chunk of images each.
+        work = [shared for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
+        with closing(launcher.run(work, extract, folder)) as done:
+            for _ in done:
+                pass
+
+
+def extract(shared: Mapping[str, Any]) -> bool:
+    """Do a shared pass, as far as it goes. Returns whether it went to the end."""
+    try:
+        rebuild(shared, components(shared, ("store",))["store"], set())
+    except Exception:  # it will come again in each job that needs it, which says so
+        return False
+    return True

@@ -1,0 +1,153 @@
+"""The jobs of a sweep, as they come and go."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from offshelf.errors import SweepError
+from offshelf.launcher import Basic, Ending, Job, Launcher, Lost, perform_job
+from offshelf.launcher.job import common_folder, describe
+from offshelf.sweep.command import Command, covering
+from offshelf.sweep.features import extract_first
+from offshelf.sweep.identity import Datasets
+from offshelf.terminal import say, terminal
+
+if TYPE_CHECKING:
+    from offshelf.report import JobOutcome
+    from offshelf.sweep.sweep import Sweep
+    from offshelf.tracking import FinishedJob, SweepRun
+
+RESULT = "result"
+"""What a job's number is called where the tracker does not know the metric."""
+
+SHORT = 8
+"""Letters of a run's id that are enough for a person, and for `offshelf compare`."""
+
+
+@dataclass
+class Jobs:
+    """Those of one sweep, and how each ended."""
+
+    sweep: "Sweep"
+    parent: "SweepRun"
+    finished: Mapping[str, "FinishedJob"]
+    """Those that an earlier start has done, by their digests."""
+    launcher: Launcher = field(default_factory=Basic)
+    ended: "list[tuple[JobOutcome, str]]" = field(default_factory=list)
+    """Outcomes, and the jobs' digests."""
+    datasets: Datasets = field(default_factory=Datasets)
+
+    @property
+    def outcomes(self) -> "list[JobOutcome]":
+        """In the order of the jobs."""
+        return [outcome for outcome, _ in sorted(self.ended, key=lambda one: one[0].number)]
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Run those that are not done already; whatever goes wrong in one is told at once, and stays in it."""
+        left = [named for job in jobs if (named := self._named(job)) and not self._skip(named)]
+        if left and not self._is_over():
+            folder = common_folder(jobs)
+            extract_first(left, self.launcher, folder)
+            work = partial(perform_job, parent=self.parent.id)
+            with closing(self.launcher.run(left, work, folder)) as endings:
+                for place, ending in endings:
+                    self._end(left[place], ending)
+                    if self._is_over():
+                        break
+        known = {outcome.number for outcome, _ in self.ended}
+        for job in jobs:
+            if job.number not in known:
+                self._note(job, "not run")
+
+    def run_one(self, job: Job) -> float | None:
+        """Run a job for a sweeper that chooses the next by what it returns; None where it failed or was not run."""
+        self.run([job])
+        return next(outcome.value for outcome, _ in self.ended if outcome.number == job.number)
+
+    def _is_over(self) -> bool:
+        return self.sweep.fail_fast and any(outcome.status == "FAILED" for outcome, _ in self.ended)
+
+    def _named(self, job: Job) -> Job | None:
+        """With its digest; None where that shows that it cannot be run."""
+        try:
+            return replace(job, digest=self.datasets.job_digest(job) if self.parent.id else "")
+        except Exception as error:
+            self._end(job, Ending(None, 0.0, describe(error, job.folder)))
+            return None
+
+    def _skip(self, job: Job) -> bool:
+        known = self.finished.get(job.digest)
+        if known:
+            say(f"Done already, as run {known.id[:SHORT]}: {job}", stderr=True)
+            self._note(job, "done before", known.metrics.get(f"test/{known.metric}"), run=known.id)
+        return known is not None
+
+    def _end(self, job: Job, ending: Ending | Lost) -> None:
+        if isinstance(ending, Lost):
+            ending = Ending(None, 0.0, ending.why)
+        if ending.error:
+            say(f"Error in {job}: {ending.error}", stderr=True)
+        self._note(job, "FAILED" if ending.error else "done", ending.value, ending.seconds)
+
+    def _note(
+        self, job: Job, status: str, value: float | None = None, seconds: float | None = None, run: str = ""
+    ) -> None:
+        from offshelf.report import JobOutcome
+
+        self.ended.append((JobOutcome(job.number, job.choices, status, value, seconds, run), job.digest))
+
+    def show(self) -> None:
+        """Print the jobs so far in a table."""
+        from offshelf.report import job_table
+
+        terminal().print(job_table(self.outcomes, RESULT, ""))
+
+    def conclude(self) -> None:
+        """Print all jobs in a table; in the parent, log it, the best run and the curve."""
+        from offshelf.report import job_columns, job_table, sweep_figure
+
+        runs = self.parent.finished()
+        ended = sorted(self.ended, key=lambda one: one[0].number)
+        known = [runs.get(name) for _, name in ended]
+        rows = [replace(one, run=run.id) if run else one for (one, _), run in zip(ended, known, strict=True)]
+        done = [run for run in known if run]
+        names = {f"test/{run.metric}" for run in done}
+        metric = names.pop() if len(names) == 1 else RESULT
+        best, by = choose(done, metric)
+        terminal().print(job_table(rows, metric, best.id if best else "", f"bold: best by {by}" if best else ""))
+        self.parent.log_table(job_columns(rows, metric), "jobs.json")
+        if best:
+            metrics = {name: best.metrics[name] for name in {by, metric} if name in best.metrics}
+            self.parent.run.log(metrics=metrics, tags={"best_run": best.id, "best_run_name": best.name, "best_by": by})
+        figure = sweep_figure(rows, metric) if self.parent.id else None
+        if figure:
+            self.parent.run.log_figure(figure, "sweep.png")
+
+    def require_success(self, command: Command) -> None:
+        """Raise SweepError where a job is still to be done, with the command that runs just those."""
+        failed = [outcome for outcome in self.outcomes if outcome.status == "FAILED"]
+        if not failed:
+            return
+        left = [outcome for outcome in self.outcomes if outcome.is_open]
+        same = self.parent.id and self.sweep.resume
+        alone = [[*one, *command.how] for one in covering([outcome.choices for outcome in left])]
+        commands = [command.text()] if same else [command.text(one) for one in alone]
+        others = f", {len(left) - len(failed)} not run" if len(left) > len(failed) else ""
+        these = "just these, in the same sweep" if same else "just these"
+        raise SweepError(
+            f"{len(failed)} of {len(self.outcomes)} jobs failed{others}. To run {these}:\n" + "\n".join(commands)
+        )
+
+
+def choose(done: "Sequence[FinishedJob]", metric: str) -> "tuple[FinishedJob | None, str]":
+    """The best of several runs and the metric that says so: on training images where all were cross-validated.
+
+    None where jobs differ in their metric, or there is one alone.
+    """
+    validated = metric.replace("test/", "cv/", 1)
+    for by in (validated, metric):
+        if len(done) > 1 and all(by in run.metrics for run in done):
+            return max(done, key=lambda run: run.metrics[by]), by
+    return None, ""

@@ -1,0 +1,127 @@
+"""A sweep from its command line to its table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from offshelf.config import build_group, needs, plain
+from offshelf.errors import ConfigError, OffshelfError
+from offshelf.launcher import Basic, Job, Launcher
+from offshelf.sweep.command import Command
+from offshelf.sweep.features import lines, passes
+from offshelf.sweep.identity import Datasets
+from offshelf.sweep.jobs import SHORT, Jobs
+from offshelf.terminal import say, terminal
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from offshelf.tracking import FinishedJob
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How the jobs of a sweep are run."""
+
+    fail_fast: bool = False
+    """Whether the first failure ends it; otherwise the other jobs are run."""
+    resume: bool = True
+    """Whether a sweep that was broken off, or had failures, is taken up again by the same command."""
+    dry_run: bool = False
+    """Whether jobs are listed, with what they still need, instead of run."""
+
+    def __post_init__(self) -> None:
+        for name in ("fail_fast", "resume", "dry_run"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"sweep.{name} is true or false; got '{getattr(self, name)}'.")
+
+
+Call = Callable[..., None]
+"""Calls a function with each job of a sweep; further arguments are overrides of Hydra's settings."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the jobs of a sweep come from."""
+
+    call: Call
+    chooses: bool = False
+    """Whether a job is chosen by the results of those before it, so that none is known beforehand."""
+
+    def all(self, *settings: str) -> list[Job]:
+        """All jobs, none of them run."""
+        jobs: list[Job] = []
+        self.call(jobs.append, *settings)
+        return jobs
+
+
+def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
+    """Run the jobs, as far as they are not done yet, under one parent run.
+
+    Raises:
+        SweepError: jobs have failed; all others are done, unless `fail_fast`.
+        ConfigError: settings that do not go together.
+    """
+    from offshelf.tracking import NoTracking
+
+    sweep: Sweep = build_group(config, "sweep")
+    launcher: Launcher = build_group(config, "launcher")
+    tracking = build_group(config, "tracking") or NoTracking()
+    if source.chooses and (sweep.dry_run or not isinstance(launcher, Basic)):
+        raise ConfigError(
+            "This hydra/sweeper chooses each job by the results of those before it: sweep.dry_run=false launcher=basic"
+        )
+    name = command.digest(config)
+    if sweep.dry_run:
+        _list(source, tracking.finished(name) if sweep.resume else {})
+        return
+    title = f"sweep {command.task} {' '.join(command.overrides)}"[:250]
+    with tracking.sweep(title, name, sweep.resume) as run:
+        jobs = Jobs(sweep, run, run.finished(), launcher)
+        try:
+            if source.chooses:
+                source.call(jobs.run_one)
+            else:
+                jobs.run(source.all())
+        except BaseException:
+            jobs.show()
+            raise
+        jobs.conclude()
+        jobs.require_success(command)
+
+
+def _list(source: Source, finished: Mapping[str, "FinishedJob"]) -> None:
+    """Print the features that are extracted first, and what each job needs beside them."""
+    from offshelf.report import JobOutcome, forecast_table
+
+    with TemporaryDirectory() as folder:  # where Hydra puts down the configs of jobs
+        jobs = source.all(f"hydra.sweep.dir={folder}")
+    datasets = Datasets()
+    done: dict[int, FinishedJob] = {}
+    broken: dict[int, str] = {}
+    for job in jobs:
+        try:
+            known = finished.get(datasets.job_digest(job)) if finished else None
+        except OffshelfError as error:
+            broken[job.number] = f"cannot be run: {error}"
+        else:
+            done |= {job.number: known} if known else {}
+    planned: set[Any] = set()
+    for shared in passes([job for job in jobs if job.number not in done]):
+        say(*(f"Features first: {line}" for line in lines(shared, planned)))
+    rows: list[tuple[JobOutcome, str]] = []
+    for job in jobs:
+        before = f"nothing: done already, as run {done[job.number].id[:SHORT]}" if job.number in done else ""
+        needed = before or broken.get(job.number) or _needed(job, planned)
+        rows.append((JobOutcome(job.number, job.choices, "not run"), needed))
+    terminal().print(forecast_table(rows))
+
+
+def _needed(job: Job, planned: set[Any]) -> str:
+    try:
+        if any(group not in job.config for group in ("dataset", "backbone", "store")):
+            return "its run"
+        return "; ".join(needs(plain(job.config), planned)) or "no extraction"
+    except OffshelfError as error:
+        return f"cannot be run: {error}"

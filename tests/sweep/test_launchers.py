@@ -1,0 +1,165 @@
+"""Sweeps in other processes: the same numbers and guarantees as in one."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from processes import FAST, Record, finish, interrupt, start
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of MLflow and SQLAlchemy
+JOBLIB = ["launcher=joblib", "launcher.jobs=2"]
+SLURM = ["launcher=slurm", "launcher.cluster=local", "launcher.array_parallelism=2", "launcher.cpus=1"]
+
+NET = """\
+import os
+import time
+from pathlib import Path
+
+from torch import nn
+
+
+class Net(nn.Sequential):
+    def __init__(self, width):
+        {first}
+        super().__init__(nn.Conv2d(3, width, 8, 8), nn.Flatten())
+"""
+CUSTOM = ["classify", "-m", "backbone=custom", "backbone.module=my_net.Net", "layer='1'", "classifier=knn"]
+
+
+def numbers(record):
+    """What the jobs of each sweep found, by what was swept."""
+    found = {}
+    for run in record.jobs:
+        metrics = {name: value for name, value in run.data.metrics.items() if not name.startswith("cost/")}
+        key = (run.data.params["layer"], run.data.params["classifier.C"])
+        found.setdefault(run.data.tags["mlflow.parentRunId"], {})[key] = metrics
+    return list(found.values())
+
+
+def alive(home):
+    """Processes of this home: those whose environment names it."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"OFFSHELF_HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return [process for process in found if process != os.getpid()]
+
+
+@pytest.mark.parametrize("launcher", [JOBLIB, SLURM], ids=["joblib", "slurm"])
+def test_same_numbers(launcher, home, tmp_path):
+    """To the last digit; one parent, all jobs in its table, and nobody left."""
+    command = ["classify", "-m", "backbone=tiny", "layer=block1,block2", "classifier.C=0.2,2"]
+    assert finish(*command, cwd=tmp_path)[0] == 0
+    code, _output, _ = finish(*command, *launcher, cwd=tmp_path)
+    found = Record(home)
+    one, other = numbers(found)
+
+    assert code == 0
+    assert len(one) == 4
+    assert one == other
+    assert found.statuses(found.sweeps) == ["FINISHED", "FINISHED"]
+    assert found.sweeps[0].data.tags["sweep_digest"] == found.sweeps[1].data.tags["sweep_digest"]
+    rows = [[(row["job"], row["layer"], row["test/accuracy"]) for row in found.table(one)] for one in found.sweeps]
+    assert rows[0] == rows[1]
+    assert alive(home) == []
+
+
+def test_killed_process_is_one_job(home, tmp_path):
+    """As the system kills a process when memory runs out: told, its run closed, the other jobs done."""
+    (tmp_path / "my_net.py").write_text(NET.format(first="width == 5 and os.kill(os.getpid(), 9)"))
+    code, _output, errors = finish(*CUSTOM, "+backbone.kwargs.width=4,5,6,7", *JOBLIB, cwd=tmp_path)
+    found = Record(home)
+
+    assert code == 1
+    assert "Error in job 1" in errors
+    assert "died of SIGKILL; if memory ran out, run fewer at once: launcher.jobs=1" in errors
+    assert "1 of 4 jobs failed" in errors
+    assert sorted(found.statuses(found.jobs)) == ["FINISHED", "FINISHED", "FINISHED", "KILLED"]
+    assert [row["status"] for row in found.table(found.sweeps[0])] == ["done", "FAILED", "done", "done"]
+
+
+def test_fail_fast(home, tmp_path):
+    """Nothing is begun after a failure, and what runs is broken off."""
+    first = "assert width != 4\n        time.sleep(60 * (width > 4))"
+    (tmp_path / "my_net.py").write_text(NET.format(first=first))
+    command = [*CUSTOM, "+backbone.kwargs.width=4,5,6,7", *JOBLIB, "sweep.fail_fast=true", "store=memory"]
+    code, _output, errors = finish(*command, cwd=tmp_path)
+    found = Record(home)
+
+    assert code == 1
+    assert "1 of 4 jobs failed, 3 not run" in errors
+    assert sorted(found.statuses(found.jobs)) in (["FAILED", "KILLED"], ["FAILED"])
+    assert alive(home) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
+    """No process and no run stays behind; the same command does the jobs that are left, under the same parent."""
+    command = [*FAST, "layer=block1,block2,block3", "classifier.n_neighbors=1,2,3", *JOBLIB]
+    assert interrupt(number, home, tmp_path, *command) == code
+    assert alive(home) == []
+    before = Record(home)
+    done = {run.info.run_id for run in before.jobs if run.info.status == "FINISHED"}
+    assert 1 <= len(done) < 9
+    assert "RUNNING" not in before.statuses(before.jobs)
+    assert before.statuses(before.sweeps) == ["RUNNING" if number == signal.SIGKILL else "KILLED"]
+
+    code, output, _ = finish(*command, cwd=tmp_path)
+    after = Record(home)
+    finished = {run.info.run_id for run in after.jobs if run.info.status == "FINISHED"}
+    assert code == 0
+    assert after.statuses(after.sweeps) == ["FINISHED"]
+    assert len(finished) == 9
+    assert done < finished
+    assert output.count("done before") == len(done)
+
+
+def test_preempted_job_is_done_again(home, tmp_path):
+    """By the signal that Slurm sends: the job is requeued, and the sweep ends well."""
+    first = "Path('begun').exists() or (Path('begun').write_text(str(os.getpid())), time.sleep(100))"
+    (tmp_path / "my_net.py").write_text(NET.format(first=first))
+    # A store of its own, so that the network is built in the job, and not before it.
+    process = start(*CUSTOM, "+backbone.kwargs.width=4,5", *SLURM, "store=memory", cwd=tmp_path)
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and not (tmp_path / "begun").exists():
+        time.sleep(0.1)
+    time.sleep(0.5)
+    os.kill(int((tmp_path / "begun").read_text()), signal.SIGUSR2)
+    _, errors = process.communicate(timeout=200)
+    found = Record(home)
+
+    assert process.returncode == 0, errors
+    assert sorted(found.statuses(found.jobs)) == ["FINISHED", "FINISHED", "KILLED"]
+    assert found.statuses(found.sweeps) == ["FINISHED"]
+
+
+def test_interrupted_array_is_cancelled(home, tmp_path):
+    """Ctrl-C ends the jobs that were handed out, too."""
+    command = [*FAST, "layer=block1,block2,block3", "classifier.n_neighbors=1,2,3", *SLURM]
+    assert interrupt(signal.SIGINT, home, tmp_path, *command) == 130
+    found = Record(home)
+
+    assert "RUNNING" not in found.statuses(found.runs)
+    assert alive(home) == []
+
+
+def test_two_at_once(home, tmp_path):
+    """Two machines that share a home: each has its own parent, all of its jobs, and the same numbers."""
+    command = ["classify", "-m", "backbone=tiny", "layer=block1,block2", "classifier.C=0.2,2"]
+    processes = []
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        processes.append(start(*command, cwd=tmp_path / name))
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    found = Record(home)
+    one, other = numbers(found)
+
+    assert [process.returncode for process in processes] == [0, 0], errors
+    assert len(one) == 4
+    assert one == other
+    assert found.statuses(found.runs) == ["FINISHED"] * 10
