@@ -188,6 +188,8 @@ def _check(task: str, arguments: Sequence[str]) -> "tuple[list[str], DictConfig 
         if not hydra.launcher._target_.endswith(".BasicLauncher"):
             raise ConfigError("hydra/launcher is not for offshelf's jobs: use launcher=joblib or launcher=slurm.")
         chooses = not hydra.sweeper._target_.endswith(".BasicSweeper")
+        if chooses and "minimize" in str(hydra.sweeper.get("direction")):
+            raise ConfigError("Metrics are the better the larger they are: hydra.sweeper.direction=maximize")
         return parsed.overrides, None if parsed.cfg else configs[0], chooses
     if configs[0].sweep.dry_run:
         raise ConfigError(

@@ -31,15 +31,16 @@ def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
                 continue
             name = digest({key: values.get(key) for key in TOGETHER})
             if name not in known:  # to know its layers, a network of the user's own has to be built
-                known[name] = components(values, ("backbone", "store"))
-            backbone = known[name]["backbone"]
-            layers = select_layers(values["layer"], backbone.layer_names(), backbone.name)
+                parts = components(values, ("backbone", "store"))
+                known[name] = {**parts, "names": parts["backbone"].layer_names()}
+            names, backbone = known[name]["names"], known[name]["backbone"].name
+            layers = select_layers(values["layer"], names, backbone)
         except Exception:  # whatever it is, it stays in its job
             continue
         if isinstance(known[name]["store"], MemoryStore):
             continue
         shared = found.setdefault(name, {**values, "layer": [], "baseline": None})
-        shared["layer"] = select_layers([*shared["layer"], *layers], backbone.layer_names(), backbone.name)
+        shared["layer"] = select_layers([*shared["layer"], *layers], names, backbone)
         if len(layers) > 1:  # one layer alone is not compared with anything
             shared["baseline"] = values.get("baseline")
     return [{**one, "layer": list(one["layer"])} for one in found.values()]

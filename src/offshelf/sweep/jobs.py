@@ -62,9 +62,15 @@ class Jobs:
                 self._note(job, "not run")
 
     def run_one(self, job: Job) -> float | None:
-        """Run a job for a sweeper that chooses the next by what it returns; None where it failed or was not run."""
+        """Run a job for a sweeper that chooses the next by what it returns; None where it failed or was not run.
+
+        That is the metric on training images where it was cross-validated, as in `choose`: the test images, seen by a
+        search, would be no test any more.
+        """
         self.run([job])
-        return next(outcome.value for outcome, _ in self.ended if outcome.number == job.number)
+        outcome, name = self.ended[-1]
+        run = self.parent.finished().get(name) if name else None
+        return run.metrics.get(f"cv/{run.metric}", outcome.value) if run else outcome.value
 
     def _is_over(self) -> bool:
         return self.sweep.fail_fast and any(outcome.status == "FAILED" for outcome, _ in self.ended)

@@ -81,7 +81,7 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
         jobs = Jobs(sweep, run, run.finished(), launcher)
         try:
             if source.chooses:
-                source.call(jobs.run_one)
+                _follow(source, jobs)
             else:
                 jobs.run(source.all())
         except BaseException:
@@ -89,6 +89,16 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
             raise
         jobs.conclude()
         jobs.require_success(command)
+
+
+def _follow(source: Source, jobs: Jobs) -> None:
+    """Run the jobs that a sweeper chooses; it may give up where some have failed, which the table then tells."""
+    try:
+        source.call(jobs.run_one)
+    except Exception as error:
+        if all(outcome.status != "FAILED" for outcome in jobs.outcomes):
+            raise
+        say(f"The sweeper has given up: {' '.join(str(error).split())}", stderr=True)
 
 
 def _list(source: Source, finished: Mapping[str, "FinishedJob"]) -> None:
