@@ -70,7 +70,7 @@ def perform_job(job: Job, parent: str) -> Ending:
     """Run a job as part of a sweep with this parent run; whatever goes wrong in it is in what it returns."""
     begin = time.perf_counter()
     try:
-        with belonging(parent, job.digest), _as_in_hydra(job):
+        with belonging(parent, job.digest), as_in_hydra(job):
             say(f"Begins: {job}", stderr=True)
             value = perform(job.config, job.folder)
         return Ending(None if value is None else float(value), time.perf_counter() - begin)
@@ -98,7 +98,8 @@ def common_folder(jobs: Sequence[Job]) -> Path:
 
 
 @contextmanager
-def _as_in_hydra(job: Job) -> Iterator[None]:
+def as_in_hydra(job: Job) -> Iterator[None]:
+    """What Hydra sets for a job: logging, variables of the environment, the working folder."""
     if job.hydra is None:
         yield
         return

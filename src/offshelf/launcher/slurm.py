@@ -78,8 +78,9 @@ class Slurm:
         try:
             executor = submitit.AutoExecutor(folder, self.cluster, slurm_max_num_timeout=self.requeues)
         except RuntimeError as error:
+            why = str(error).rstrip(".?")
             raise ConfigError(
-                f"launcher=slurm cannot be used here: {error}. On a machine without Slurm: launcher=joblib"
+                f"launcher=slurm cannot be used here: {why}. On a machine without Slurm: launcher=joblib"
             ) from error
         memory = {} if self.memory_gb is None else {"mem_gb": self.memory_gb}
         executor.update_parameters(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from offshelf.errors import SweepError
 from offshelf.launcher import Basic, Ending, Job, Launcher, Lost, perform_job
-from offshelf.launcher.job import common_folder, describe
+from offshelf.launcher.job import as_in_hydra, common_folder, describe
 from offshelf.sweep.command import Command, covering
 from offshelf.sweep.features import extract_first
 from offshelf.sweep.identity import Datasets
@@ -49,7 +49,8 @@ class Jobs:
         left = [named for job in jobs if (named := self._named(job)) and not self._skip(named)]
         if left and not self._is_over():
             folder = common_folder(jobs)
-            extract_first(left, self.launcher, folder)
+            with as_in_hydra(left[0]):
+                extract_first(left, self.launcher, folder)
             work = partial(perform_job, parent=self.parent.id)
             with closing(self.launcher.run(left, work, folder)) as endings:
                 for place, ending in endings:
@@ -108,7 +109,8 @@ class Jobs:
         """Print the jobs so far in a table."""
         from offshelf.report import job_table
 
-        terminal().print(job_table(self.outcomes, RESULT, ""))
+        if self.ended:
+            terminal().print(job_table(self.outcomes, RESULT, ""))
 
     def conclude(self) -> None:
         """Print all jobs in a table; in the parent, log it, the best run and the curve."""
