@@ -7,6 +7,8 @@ from offshelf.config import load
 from offshelf.launcher import Job
 from offshelf.sweep import passes
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # of MLflow and SQLAlchemy
+
 
 def jobs(tmp_path, *lines):
     """A job for each line of overrides."""

@@ -4,6 +4,7 @@ import pytest
 from processes import FAST, Record, finish
 
 pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="pip install 'offshelf[optuna]'")
+pytestmark = pytest.mark.filterwarnings("ignore")  # of MLflow and SQLAlchemy
 OPTUNA = ["hydra/sweeper=optuna", "hydra.sweeper.n_jobs=1", "hydra.sweeper.sampler.seed=1"]
 MAXIMIZE = "hydra.sweeper.direction=maximize"
 
