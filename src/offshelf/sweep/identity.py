@@ -21,20 +21,24 @@ class Datasets:
 
     def job_digest(self, job: Job) -> str:
         """Identity of a job: its config and its data; empty where it has none, or its images cannot all be read."""
-        from offshelf.dataset import load_unsplit
-
         if "dataset" not in job.config:
             return ""
-        config = digest(plain(job.config)["dataset"])
+        groups = [group for group in ("dataset", "postprocess_dataset") if job.config.get(group)]
+        data = [self._digest(job, group) for group in groups]
+        return digest([__version__, config_text(job.config), *data]) if all(data) else ""
+
+    def _digest(self, job: Job, group: str) -> str:
+        from offshelf.dataset import load_unsplit
+
+        config = digest(plain(job.config)[group])
         if config not in self.known:
             try:
-                dataset = build_group(job.config, "dataset")
+                dataset = build_group(job.config, group)
                 splits = "classifier" in job.config  # other tasks draw no folds, which small sets may not allow
                 self.known[config] = (dataset.load() if splits else load_unsplit(dataset)).digest
             except ImageError:
                 self.known[config] = ""
-        data = self.known[config]
-        return digest([__version__, config_text(job.config), data]) if data else ""
+        return self.known[config]
 
 
 def config_text(config: "DictConfig") -> str:
