@@ -33,6 +33,7 @@ offshelf: how good are off-the-shelf features for my images?
   offshelf export   RUN DIR                      an MLflow model of a run, for mlflow models serve
   offshelf rerun    RUN [--check]                a run again: do its numbers come out equal?
   offshelf store    ls|du|verify|prune|export    look after the feature store
+  offshelf track    sync [FOLDER ...]            send runs that were kept, by tracking=offline or a lost server
   offshelf ui       [port=5000] [home=DIR]       open MLflow on the runs
 
   offshelf classify                                              digits, EfficientNet-Lite0: works offline
@@ -54,6 +55,7 @@ MODULES = {
     "report": "offshelf.study.command",
     "rerun": "offshelf.rerun",
     "store": "offshelf.maintenance",
+    "track": "offshelf.track",
     "ui": "offshelf.tracking.ui",
 }
 """Commands that are no tasks, and whose `main` runs them."""

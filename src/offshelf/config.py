@@ -18,7 +18,7 @@ from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
 TASKS = ("classify", "retrieve", "extract", "layers", "dataset")
-PLAIN = ("compare", "report", "predict", "export", "rerun", "store", "ui")
+PLAIN = ("compare", "report", "predict", "export", "rerun", "store", "track", "ui")
 """Commands that take no overrides."""
 
 COMMANDS = (*TASKS, *PLAIN)

@@ -90,8 +90,7 @@ class Logbook:
 
     def whereabouts(self) -> str:
         """Where to look next."""
-        tracked = "\nCompare runs with: offshelf ui" if self.run.id else ""
-        return f"Results are in {self.folder}{tracked}"
+        return "\n".join(filter(None, [f"Results are in {self.folder}", self.run.hint]))
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class Record(RunRecord):
         write_bytes(self.folder / FILE, data)
         self.run.log_file(self.folder / FILE)
         fold = f", of the first of {len(self.images.folds)} folds" if len(self.images.folds) > 1 else ""
-        where = self.run.id[:8] or self.folder
+        where = self.run.id[:8] if self.run.is_sent else self.folder
         return f"The model is kept ({decimal(len(data))}{fold}). Predict with: offshelf predict {where} IMAGES"
 
     def _curves(self, scores: Sequence[Score], beside: Sequence[Score]) -> None:

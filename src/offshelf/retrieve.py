@@ -84,7 +84,7 @@ def retrieve(
     teachers = readable(load_unsplit(postprocess_dataset), on_error)[0] if postprocess_dataset else None
     say(what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
-    with tracking.start(title) as run:
+    with tracking.start(title, Path(output_dir)) as run:
         record = RetrievalRecord(run, images, backbone.name, config, Path(output_dir))
         record.begin(layers)
         images, more, found = screen(images, on_error, lambda usable: parts.gather(store, extractor, usable))

@@ -76,7 +76,7 @@ def classify(
 
     say(what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
-    with tracking.start(title) as run:
+    with tracking.start(title, Path(output_dir)) as run:
         record = Record(run, images, backbone.name, config, Path(output_dir))
         record.begin(layers)
         images, more, (features, *others) = screen(images, on_error, gather)

@@ -2,9 +2,15 @@
 
 import logging
 import os
+import re
+import socket
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from offshelf.errors import TrackingError
 
@@ -12,14 +18,22 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
+DATABASES = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""Database servers that MLflow knows, and the ports they listen at."""
+
+PATIENCE = 4
+"""Seconds that a server has to answer at the start; with the start itself a dead one is known in 5."""
+
+WITHOUT = "To go on without it: tracking=offline, to be sent later, or tracking=none"
+
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_AGENT_HINT": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 """MLflow's settings unless the user has set them: nothing phones home, and a dead server is known soon."""
 
@@ -49,6 +63,29 @@ def default_uri(home: Path) -> str:
     return f"sqlite:///{home / 'mlflow.db'}"
 
 
+@contextmanager
+def explained(target: str) -> Iterator[None]:
+    """What MLflow raises meanwhile, as a sentence with the way out.
+
+    Raises:
+        TrackingError: the store or server cannot be used.
+    """
+    from offshelf.tracking.sending import failures
+
+    try:
+        yield
+    except TrackingError:
+        raise
+    except failures() as error:
+        reason = without_password((str(error).splitlines() or [type(error).__name__])[0])[:300]
+        raise TrackingError(f"MLflow's store {target} cannot be used: {reason}. {WITHOUT}") from error
+
+
+def without_password(text: str) -> str:
+    """URIs in a text as they may be shown."""
+    return re.sub(r"(?<=://)([^/@:\s]*):[^/@\s]*@", r"\1:***@", text)
+
+
 def connect(home: Path, uri: str | None, experiment: str) -> "tuple[MlflowClient, str]":
     """A client, and the id of the experiment, which is made if it is missing.
 
@@ -58,20 +95,13 @@ def connect(home: Path, uri: str | None, experiment: str) -> "tuple[MlflowClient
         TrackingError: the store or server cannot be reached, in one sentence.
     """
     silence()
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
-    from sqlalchemy.exc import SQLAlchemyError  # MLflow's own dependency, whose errors it lets through
-
     target = uri or default_uri(home)
     _check(target)
-    try:
+    with explained(without_password(target)):
+        from mlflow.tracking import MlflowClient
+
         client = _local_client(home, target) if uri is None else MlflowClient(target)
         return client, _experiment(client, experiment, None if uri else home / "artifacts")
-    except (MlflowException, SQLAlchemyError, OSError, sqlite3.Error) as error:
-        reason = str(error).splitlines()[0][:300]
-        raise TrackingError(
-            f"MLflow's store {target} cannot be used: {reason}. Without tracking: tracking=none"
-        ) from error
 
 
 def _local_client(home: Path, uri: str) -> "MlflowClient":
@@ -111,10 +141,13 @@ def _experiment(client: "MlflowClient", name: str, artifacts: Path | None) -> st
 
 
 def _check(uri: str) -> None:
-    scheme = uri.partition(":")[0]
-    if scheme in ("http", "https"):
+    scheme, _, _ = uri.partition(":")
+    dialect, _, _ = scheme.partition("+")
+    if dialect in ("http", "https"):
         _probe(uri)
-    elif scheme not in ("sqlite", "postgresql", "mysql", "mssql") and "+" not in scheme:
+    elif dialect in DATABASES:
+        _knock(uri, DATABASES[dialect])
+    elif dialect != "sqlite":
         raise TrackingError(
             f"tracking.uri={uri} is no tracking store: expected http(s)://…, sqlite:///…, or a database URI. "
             "(MLflow has retired plain folders.)"
@@ -122,17 +155,31 @@ def _check(uri: str) -> None:
 
 
 def _probe(uri: str) -> None:
-    """Ask a server whether it is there, for 5 seconds at most."""
-    from urllib.error import HTTPError, URLError
+    """Ask a server whether it is there."""
+    from urllib.error import HTTPError
     from urllib.request import urlopen
 
     try:
-        with urlopen(f"{uri.rstrip('/')}/health", timeout=5):
+        with urlopen(f"{uri.rstrip('/')}/health", timeout=PATIENCE):
             return
     except HTTPError:
         return  # it answers; whether it lets us in, the first call will tell
-    except (URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise TrackingError(
-            f"No MLflow server answers at {uri} ({reason}). Start it, correct tracking.uri, or use tracking=none"
-        ) from error
+    except (OSError, ValueError, HTTPException) as error:
+        raise _silent(uri, error) from error
+
+
+def _knock(uri: str, port: int) -> None:
+    """Ask a database whether it is there: MLflow itself would try for minutes."""
+    try:
+        address = urlsplit(uri)
+        if address.hostname:
+            socket.create_connection((address.hostname, address.port or port), PATIENCE).close()
+    except (OSError, ValueError) as error:
+        raise _silent(uri, error) from error
+
+
+def _silent(uri: str, error: Exception) -> TrackingError:
+    reason = getattr(error, "reason", error)
+    return TrackingError(
+        f"No MLflow server answers at {without_password(uri)} ({reason}). Start it, or correct tracking.uri. {WITHOUT}"
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from offshelf.tracking.tracker import Run, Tracker
@@ -19,9 +20,9 @@ class Followed:
     tags: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def start(self, name: str) -> Iterator[Run]:
+    def start(self, name: str, folder: Path | None = None) -> Iterator[Run]:
         """See Tracker."""
-        with self.tracker.start(name) as run:
+        with self.tracker.start(name, folder) as run:
             run.log(tags=self.given)
             yield _FollowedRun(run, self)
 

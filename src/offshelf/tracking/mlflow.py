@@ -1,39 +1,29 @@
 """Tracking with MLflow, by explicit run ids: nothing global, so that runs nest and threads do not meet."""
 
-import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offshelf.errors import TrackingError
 from offshelf.home import home_dir
-from offshelf.tracking.connection import connect
-from offshelf.tracking.process import this_process
-from offshelf.tracking.provenance import provenance
-from offshelf.tracking.sweep import (
-    MLflowSweep,
-    close_dead,
-    close_open,
-    finished_jobs,
-    reopen,
-    surroundings,
-    under,
-    unfinished,
-)
+from offshelf.terminal import say
+from offshelf.tracking.connection import connect, explained, without_password
+from offshelf.tracking.journal import Event, Place, opening
+from offshelf.tracking.logged import JournalSink, LoggedRun, Sink, closing
+from offshelf.tracking.logged import under as nested
+from offshelf.tracking.sending import create, failures, send
+from offshelf.tracking.sweep import close_dead, close_open, finished_jobs, reopen, surroundings, under, unfinished
 from offshelf.tracking.tracker import FinishedJob, Run
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from mlflow.tracking import MlflowClient
-
-LONGEST_PARAM = 6000
 
 
 @dataclass(frozen=True)
 class MLflow:
-    """Runs go to the SQLite store of a home, or to a tracking server."""
+    """Runs go to the SQLite store of a home, or to a tracking server; what it does not take is kept to be sent later."""
 
     home: str | None = None
     uri: str | None = None
@@ -41,129 +31,171 @@ class MLflow:
     experiment: str = "offshelf"
 
     @contextmanager
-    def start(self, name: str) -> Iterator[Run]:
+    def start(self, name: str, folder: Path | None = None) -> Iterator[Run]:
         """See Tracker."""
-        client, experiment = self._connect()
         tags = surroundings()
-        if not tags:
-            close_dead(client, experiment)
-        with _run(client, experiment, name, tags) as run:
+        place = Place(self._home, folder)
+        start = opening(name, self.experiment, self.uri, tags)
+        with closing(self._sink(start, place, is_job=bool(tags))) as run:
             yield run
 
     @contextmanager
-    def sweep(self, name: str, digest: str = "", resume: bool = False) -> Iterator[MLflowSweep]:
+    def sweep(self, name: str, digest: str = "", resume: bool = False) -> Iterator["MLflowSweep"]:
         """See Tracker."""
         from filelock import FileLock
 
-        client, experiment = self._connect()
-        close_dead(client, experiment)
-        with FileLock(Path(home_dir(self.home)) / "sweep.lock"):  # of two that start at once, one takes it up
-            earlier = unfinished(client, experiment, digest) if resume else None
+        link = self._link(Place(self._home, None))
+        start = opening(name, self.experiment, self.uri, {"sweep_digest": digest})
+        with explained(link.target), FileLock(self._home / "sweep.lock"):  # of two that start at once, one takes it up
+            earlier = unfinished(link.client, link.experiment, digest) if resume else None
             if earlier:
-                reopen(client, earlier)
-        again = _closing(client, experiment, earlier) if earlier else None
-        with again or _run(client, experiment, name, {"sweep_digest": digest}) as run, under(run.id):
+                reopen(link.client, earlier)
+        sink = link.begun(start, earlier) if earlier else link.open(start)
+        with closing(sink) as run, under(run.id):
             try:
-                yield MLflowSweep(run, client, experiment)
+                yield MLflowSweep(run, link)
             finally:
-                close_open(client, experiment, run.id)  # of jobs in processes that were killed
+                link.close_open(run.id)
 
     def finished(self, digest: str) -> Mapping[str, FinishedJob]:
         """See Tracker."""
-        if not self.uri and not (Path(home_dir(self.home)) / "mlflow.db").exists():
+        if not self.uri and not (self._home / "mlflow.db").exists():
             return {}
-        client, experiment = self._connect()
-        close_dead(client, experiment)
-        earlier = unfinished(client, experiment, digest)
-        return finished_jobs(client, experiment, earlier) if earlier else {}
+        link = self._link(Place(self._home, None))
+        with explained(link.target):
+            earlier = unfinished(link.client, link.experiment, digest)
+            return finished_jobs(link.client, link.experiment, earlier) if earlier else {}
 
-    def _connect(self) -> "tuple[MlflowClient, str]":
-        return connect(Path(home_dir(self.home)), self.uri, self.experiment)
+    @property
+    def _home(self) -> Path:
+        return Path(home_dir(self.home))
+
+    def _sink(self, start: Event, place: Place, is_job: bool) -> Sink:
+        try:
+            return self._link(place, closes=not is_job).open(start)
+        except TrackingError as error:
+            if not is_job:
+                raise
+            say(
+                f"{error}",
+                f"The run is kept in {place.folder}. Send the sweep later with: {place.command()}",
+                stderr=True,
+            )
+            return JournalSink.open(start, place, place.command())
+
+    def _link(self, place: Place, closes: bool = True) -> "Link":
+        client, experiment = connect(self._home, self.uri, self.experiment)
+        target = without_password(self.uri) if self.uri else str(self._home / "mlflow.db")
+        if closes:
+            with explained(target):
+                close_dead(client, experiment)
+        return Link(client, experiment, target, place)
 
 
-@dataclass(frozen=True)
-class MLflowRun:
-    """See Run."""
+@dataclass
+class Link:
+    """The connection of a run and of those under it: once it has failed it stays unused, so that no time is lost."""
 
     client: "MlflowClient" = field(repr=False)
     experiment: str
-    id: str
+    target: str
+    """As a person knows it."""
+    place: Place
+    is_lost: bool = False
 
-    def log(
-        self,
-        params: Mapping[str, Any] | None = None,
-        metrics: Mapping[str, float] | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """See Run; parameters of over 6,000 characters are cut, as MLflow would: config.yaml holds them whole."""
-        from mlflow.entities import Metric, Param, RunTag
+    def open(self, start: Event) -> Sink:
+        """A new run."""
+        if not self.is_lost:
+            try:
+                return self.begun(start, create(self.client, self.experiment, start))
+            except failures() as error:
+                self.lose(error)
+        return JournalSink.open(start, self.place, self.place.command())
 
-        now = int(time.time() * 1000)
-        entries: dict[str, list[Any]] = {
-            "params": [
-                Param(allowed_name(name)[:250], str(value)[:LONGEST_PARAM]) for name, value in (params or {}).items()
-            ],
-            "metrics": [Metric(allowed_name(name), float(value), now, 0) for name, value in (metrics or {}).items()],
-            "tags": [RunTag(allowed_name(name), value[:8000]) for name, value in (tags or {}).items()],
-        }
-        # A server takes at most 100 parameters, 1,000 metrics and 100 tags in a call.
-        for start in range(0, max(map(len, entries.values())), 100):
-            part: dict[str, Any] = {kind: items[start : start + 100] for kind, items in entries.items()}
-            self.client.log_batch(self.id, **part)
+    def begun(self, start: Event, run: str) -> "ServerSink":
+        """A run that MLflow has, by its id."""
+        return ServerSink(self, {**start, "id": run, "begun": True})
+
+    def close_open(self, parent: str) -> None:
+        """Close what is open under a sweep, of jobs in processes that were killed; sync closes what this does not."""
+        if self.is_lost:
+            return
+        try:
+            close_open(self.client, self.experiment, parent)
+        except failures() as error:
+            self.lose(error)
+
+    def lose(self, error: Exception) -> None:
+        """Say so, once."""
+        if not self.is_lost:
+            self.is_lost = True
+            reason = " ".join(str(error).split())[:200]
+            say(
+                f"MLflow's store {self.target} does not take the run any more ({reason}). The run goes on; what is not "
+                f"sent is kept, and sent later by: {self.place.command()}",
+                stderr=True,
+            )
+
+
+@dataclass
+class ServerSink:
+    """To MLflow; from the first failure on into the run's folder."""
+
+    link: Link
+    start: Event
+    kept: JournalSink | None = None
+
+    @property
+    def id(self) -> str:
+        """See Sink."""
+        return str(self.start["id"])
+
+    @property
+    def hint(self) -> str:
+        """See Sink."""
+        return self.kept.hint if self.kept else "Compare runs with: offshelf ui"
+
+    @property
+    def is_sent(self) -> bool:
+        """See Sink."""
+        return not self.link.is_lost
+
+    def put(self, event: Event, content: bytes | Path | None = None) -> None:
+        """See Sink."""
+        if not self.link.is_lost:
+            try:
+                return send(self.link.client, self.id, event, content)
+            except failures() as error:
+                self.link.lose(error)
+        if not self.kept:
+            self.kept = JournalSink.open(self.start, self.link.place, self.link.place.command())
+        self.kept.put(event, content)
+
+    def child(self, name: str) -> Sink:
+        """See Sink."""
+        return self.link.open(nested(self.start, name))
+
+
+@dataclass(frozen=True)
+class MLflowSweep:
+    """See SweepRun."""
+
+    run: LoggedRun
+    link: Link
+
+    @property
+    def id(self) -> str:
+        """See SweepRun."""
+        return self.run.id
+
+    def finished(self) -> Mapping[str, FinishedJob]:
+        """See SweepRun; none are known once MLflow is lost, rather than those alone that were kept."""
+        try:
+            return {} if self.link.is_lost else finished_jobs(self.link.client, self.link.experiment, self.id)
+        except failures() as error:
+            self.link.lose(error)
+            return {}
 
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
-        """See Run."""
-        self.client.log_table(self.id, {name: list(values) for name, values in columns.items()}, file)
-
-    def log_figure(self, figure: "Figure", file: str) -> None:
-        """See Run."""
-        quick = {"dpi": 80, "pil_kwargs": {"compress_level": 1}}  # drawn for every run: speed before size
-        self.client.log_figure(self.id, figure, file, save_kwargs=quick)
-
-    def log_file(self, path: Path) -> None:
-        """See Run."""
-        self.client.log_artifact(self.id, str(path))
-
-    def log_text(self, text: str, file: str) -> None:
-        """See Run."""
-        self.client.log_text(self.id, text, file)
-
-    def log_dataset(self, name: str, digest: str, context: str, profile: Mapping[str, Any]) -> None:
-        """See Run; MLflow keeps 36 characters of the digest."""
-        import json
-
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        source = json.dumps({"tags": {"mlflow.source.name": "offshelf"}})
-        data = Dataset(name, digest[:36], "code", source, profile=json.dumps(dict(profile)))
-        self.client.log_inputs(self.id, datasets=[DatasetInput(data, [InputTag("mlflow.data.context", context)])])
-
-    @contextmanager
-    def child(self, name: str) -> Iterator[Run]:
-        """See Run."""
-        with _run(self.client, self.experiment, name, {"mlflow.parentRunId": self.id}) as run:
-            yield run
-
-
-@contextmanager
-def _run(client: "MlflowClient", experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[MLflowRun]:
-    everything = {**provenance(), "process": this_process(), **tags}
-    run = client.create_run(experiment, tags=everything, run_name=name)
-    with _closing(client, experiment, run.info.run_id) as opened:
-        yield opened
-
-
-@contextmanager
-def _closing(client: "MlflowClient", experiment: str, run: str) -> Iterator[MLflowRun]:
-    """An open run, closed whatever happens."""
-    try:
-        yield MLflowRun(client, experiment, run)
-    except BaseException as error:
-        client.set_terminated(run, "FAILED" if isinstance(error, Exception) else "KILLED")
-        raise
-    client.set_terminated(run, "FINISHED")
-
-
-def allowed_name(name: str) -> str:
-    """A name in the letters that MLflow allows; others become an underscore."""
-    return re.sub(r"[^\w\-./: ]", "_", name)
+        """See SweepRun."""
+        self.run.log_table(columns, file)

@@ -17,7 +17,7 @@ class NoTracking:
     """See Tracker."""
 
     @contextmanager
-    def start(self, name: str) -> Iterator[Run]:
+    def start(self, name: str, folder: Path | None = None) -> Iterator[Run]:
         """See Tracker."""
         yield NullRun()
 
@@ -36,6 +36,8 @@ class NullRun:
     """See Run."""
 
     id: str = ""
+    is_sent: bool = False
+    hint: str = ""
 
     def log(
         self,

@@ -1,49 +1,20 @@
 """A sweep in MLflow: a parent run that is found again when it was broken off, and the jobs that are done under it."""
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from offshelf.tracking.connection import search_all
+from offshelf.tracking.journal import PARENT
 from offshelf.tracking.process import is_dead, this_process
-from offshelf.tracking.tracker import FinishedJob, Run
+from offshelf.tracking.tracker import FinishedJob
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-PARENT = "OFFSHELF_PARENT_RUN"
-"""Environment variable with the id of the run that a sweep's runs belong under."""
 JOB = "OFFSHELF_JOB_DIGEST"
 """Environment variable with the digest of the job that is being done."""
-
-
-@dataclass(frozen=True)
-class MLflowSweep:
-    """See SweepRun."""
-
-    run: Run
-    client: "MlflowClient" = field(repr=False)
-    experiment: str
-
-    @property
-    def id(self) -> str:
-        """See SweepRun."""
-        return self.run.id
-
-    def finished(self) -> dict[str, FinishedJob]:
-        """See SweepRun."""
-        return finished_jobs(self.client, self.experiment, self.id)
-
-    def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
-        """See SweepRun; MLflow would add to the table that an earlier start has left."""
-        if file in {item.path for item in self.client.list_artifacts(self.id)}:
-            rows = [list(row) for row in zip(*columns.values(), strict=True)]
-            self.run.log_text(json.dumps({"columns": list(columns), "data": rows}), file)
-        else:
-            self.run.log_table(columns, file)
 
 
 @contextmanager

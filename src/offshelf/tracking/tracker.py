@@ -17,6 +17,14 @@ class Run(Protocol):
     def id(self) -> str:
         """The tracker's identifier of this run; empty for the null tracker."""
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether MLflow has it, so that commands find it by its id; otherwise they do by its output folder alone."""
+
+    @property
+    def hint(self) -> str:
+        """What to do next with it; empty for the null tracker."""
+
     def log(
         self,
         params: Mapping[str, Any] | None = None,
@@ -76,9 +84,10 @@ class SweepRun(Protocol):
 class Tracker(Protocol):
     """Where runs go; a frozen spec, `start` connects."""
 
-    def start(self, name: str) -> AbstractContextManager[Run]:
+    def start(self, name: str, folder: Path | None = None) -> AbstractContextManager[Run]:
         """Open a run (under the sweep's parent, when there is one); closed FINISHED, or FAILED when its body raises.
 
+        `folder`, its output folder, takes what cannot be sent; without one, the home does.
         Raises TrackingError when the store cannot be reached.
         """
 
