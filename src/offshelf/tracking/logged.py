@@ -84,8 +84,8 @@ class LoggedRun:
     def log_figure(self, figure: "Figure", file: str) -> None:
         """See Run."""
         data = BytesIO()
-        quick = {"dpi": 80, "pil_kwargs": {"compress_level": 1}}  # drawn for every run: speed before size
-        figure.savefig(data, format=PurePosixPath(file).suffix[1:], **quick)
+        form = PurePosixPath(file).suffix[1:]
+        figure.savefig(data, format=form, dpi=80, pil_kwargs={"compress_level": 1})  # for every run: speed before size
         self._put("file", data.getvalue(), name=file)
 
     def log_file(self, path: Path) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MLflow:
-    """Runs go to the SQLite store of a home, or to a tracking server; what it does not take is kept to be sent later."""
+    """Runs go to the SQLite store of a home, or to a tracking server; what these do not take is kept."""
 
     home: str | None = None
     uri: str | None = None
@@ -76,11 +76,8 @@ class MLflow:
         except TrackingError as error:
             if not is_job:
                 raise
-            say(
-                f"{error}",
-                f"The run is kept in {place.folder}. Send the sweep later with: {place.command()}",
-                stderr=True,
-            )
+            kept = f"The run is kept in {place.folder}; send the sweep later with: {place.command()}"
+            say(str(error), kept, stderr=True)
             return JournalSink.open(start, place, place.command())
 
     def _link(self, place: Place, closes: bool = True) -> "Link":

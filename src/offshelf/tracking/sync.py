@@ -1,5 +1,6 @@
 """Sending kept runs to MLflow: parents before children, each once however often it is asked for."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +51,12 @@ class Sync:
         Raises:
             TrackingError: a folder has none, MLflow cannot be reached, or a journal is damaged.
         """
-        kept = self._with_parents(_in_folders(folders) if folders else Shelf(self.home).waiting())
+        from filelock import FileLock
+
+        with FileLock(self.home / "sync.lock"):  # two at once would both miss a run, and open it twice
+            return self._send(self._with_parents(_in_folders(folders) if folders else Shelf(self.home).waiting()))
+
+    def _send(self, kept: dict[str, Kept]) -> Sent:
         sent = Sent(left=self._left_alone(kept))
         ready = [run for run in kept.values() if run.id not in sent.left]
         targets: dict[tuple[str, str], Target] = {}
@@ -131,8 +137,8 @@ class Target:
             return found
         if run.start["begun"]:
             raise TrackingError(
-                f"The beginning of {run.start['name']} ({run.folder}) was sent elsewhere: it is not in {self.name}. Send "
-                f"the rest there too: tracking.uri={without_password(run.start['uri'] or '')}"
+                f"The beginning of {run.start['name']} ({run.folder}) was sent elsewhere, not to {self.name}. Send the "
+                f"rest there too: tracking.uri={without_password(run.start['uri'] or '')}"
             )
         tags = dict(run.start["tags"])
         if run.parent:
@@ -185,12 +191,7 @@ def _in_folders(folders: Sequence[Path]) -> list[Journal]:
 def _translation(ids: dict[str, str]) -> Callable[[str], str]:
     """From runs' own ids to those that MLflow gave them."""
 
-    def translate(text: str) -> str:
-        for own, given in ids.items():
-            text = text.replace(own, given)
-        return text
-
-    return translate
+    return lambda text: re.sub(r"\b[0-9a-f]{32}\b", lambda found: ids.get(found[0], found[0]), text)
 
 
 def _content(run: Kept, event: Event, translate: Callable[[str], str]) -> bytes | Path:
