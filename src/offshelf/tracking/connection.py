@@ -159,8 +159,10 @@ def _probe(uri: str) -> None:
     from urllib.error import HTTPError
     from urllib.request import urlopen
 
+    address = urlsplit(uri)
+    bare = address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()  # urlopen takes a user for a host
     try:
-        with urlopen(f"{uri.rstrip('/')}/health", timeout=PATIENCE):
+        with urlopen(f"{bare.rstrip('/')}/health", timeout=PATIENCE):
             return
     except HTTPError:
         return  # it answers; whether it lets us in, the first call will tell

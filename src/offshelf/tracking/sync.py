@@ -190,7 +190,6 @@ def _in_folders(folders: Sequence[Path]) -> list[Journal]:
 
 def _translation(ids: dict[str, str]) -> Callable[[str], str]:
     """From runs' own ids to those that MLflow gave them."""
-
     return lambda text: re.sub(r"\b[0-9a-f]{32}\b", lambda found: ids.get(found[0], found[0]), text)
 
 

@@ -1,0 +1,209 @@
+"""Real servers: one that is killed in the middle of a run, and PostgreSQL, behind a server and directly."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+from record import on_record
+
+from offshelf.tracking.connection import connect, default_uri
+from offshelf.tracking.ui import free_port, start_server, wait_until_up
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+FAST = ["backbone=tiny", "classifier=knn", "bootstrap.replicates=100"]
+
+
+def start(*arguments, cwd):
+    """An `offshelf` process."""
+    command = [sys.executable, "-m", "offshelf", *arguments]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(*arguments, cwd):
+    """Output and errors of an `offshelf` process that ends well."""
+    process = start(*arguments, cwd=cwd)
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return output, errors
+
+
+@contextmanager
+def serving(folder, uri, port):
+    """A server of MLflow's, killed at the end if it is still there."""
+    folder.mkdir(exist_ok=True)
+    server = start_server(folder, uri, port)
+    try:
+        wait_until_up(server, port)
+        yield server
+    finally:
+        kill(server)
+
+
+def kill(server):
+    """With its workers."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    others = [int(child) for child in children.read_text().split()] if children.exists() else []
+    for process in [server.pid, *others] if server.returncode is None else []:
+        os.kill(process, signal.SIGKILL)
+    server.wait(10)
+
+
+def test_a_server_that_is_killed_in_the_middle(tmp_path):
+    """The run ends well, and sync completes it on the server, under the same id and with all that a whole run has."""
+    port = free_port(6100)
+    uri, store = f"http://127.0.0.1:{port}", tmp_path / "server"
+    store.mkdir()
+    connect(store, None, "other")
+    command = ["classify", *FAST, "layer=all", "hydra.run.dir=out"]
+    finish(*command[:-1], "hydra.run.dir=whole", f"home={tmp_path / 'whole'}", cwd=tmp_path)
+    with serving(store, default_uri(store), port) as server:
+        run = start(*command, f"tracking.uri={uri}", cwd=tmp_path)
+        begun = wait_for_a_run(uri)
+        kill(server)
+    output, errors = run.communicate(timeout=120)
+    assert run.returncode == 0, errors
+    assert errors.count("does not take the run any more") == 1
+    assert "Traceback" not in errors
+    assert "offshelf track sync " in output
+    with serving(store, default_uri(store), port):
+        for _ in range(2):
+            finish("track", "sync", "out", cwd=tmp_path)
+        record = on_record(uri)
+        same = MlflowClient(uri).get_run(begun).info
+    whole = on_record(default_uri(tmp_path / "whole"))
+
+    assert same.status == "FINISHED"
+    assert record.keys() == whole.keys()
+    assert len(record) > 2
+    for name, found in record.items():
+        assert found["files"].keys() == whole[name]["files"].keys()
+        assert found["metrics"].keys() == whole[name]["metrics"].keys()
+        assert found["params"].keys() == whole[name]["params"].keys()
+        assert found["tags"].keys() == whole[name]["tags"].keys()
+        assert found["metrics"]["test/accuracy"] == whole[name]["metrics"]["test/accuracy"]
+
+
+def wait_for_a_run(uri):
+    """The id of the first run, once its parameters are there."""
+    client = MlflowClient(uri)
+    for _ in range(1200):
+        experiment = client.get_experiment_by_name("offshelf")
+        found = client.search_runs([experiment.experiment_id]) if experiment else []
+        if found and found[0].data.params:
+            return found[0].info.run_id
+        time.sleep(0.05)
+    raise AssertionError("no run was begun")
+
+
+def test_a_sweep_that_is_kept_and_sent(tmp_path, home):
+    """As a sweep that was not kept; the same command has nothing left to do meanwhile."""
+    command = ["classify", "-m", *FAST, "dataset.test_fraction=0.5,2", "hydra.sweep.dir=jobs"]
+    whole = tmp_path / "whole"
+    failed = start(*command, "tracking=offline", cwd=tmp_path)
+    failed.communicate(timeout=300)
+    again = start(*command, "tracking=offline", cwd=tmp_path)
+    _, errors = again.communicate(timeout=300)
+    start(*command, f"home={whole}", cwd=tmp_path).communicate(timeout=300)
+    assert failed.returncode == again.returncode == 1
+    assert "Done already, as run" in errors
+    assert not (home / "mlflow.db").exists()
+    for _ in range(2):
+        finish("track", "sync", cwd=tmp_path)
+    record, expected = on_record(default_uri(home)), on_record(default_uri(whole))
+
+    assert {one["tags"].get("mlflow.parentRunId") for one in record.values()} == {
+        None,
+        *(name for name in record if name.startswith("sweep")),
+    }
+    kinds = sorted((one["status"], sorted(one["files"])) for one in record.values())
+    assert kinds == sorted((one["status"], sorted(one["files"])) for one in expected.values())
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory):
+    """URI of a real PostgreSQL server's empty database."""
+    pytest.importorskip("psycopg2")
+    found = [shutil.which("initdb"), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))[::-1])]
+    if not any(found):
+        pytest.skip("PostgreSQL is not installed: no initdb")
+    programs = Path(next(filter(None, found))).resolve().parent
+    if not (programs / "pg_ctl").exists():
+        programs = Path(next(filter(None, found))).parent
+    folder = tmp_path_factory.mktemp("postgresql")
+    for part in (folder, *folder.parents[:3]):  # of pytest's, which are for one user alone
+        if part.is_relative_to("/tmp") and part != Path("/tmp"):
+            part.chmod(0o755)
+    user = {}
+    if os.getuid() == 0:  # PostgreSQL does not run as the superuser
+        account = next((name for name in ("postgres", "nobody") if _has(name)), None)
+        if account is None:
+            pytest.skip("PostgreSQL does not run as the superuser, and there is no other user")
+        os.chown(folder, pwd.getpwnam(account).pw_uid, -1)
+        user = {"user": account}
+    port = free_port(6300)
+
+    def call(*command):
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=120, **user)
+
+    data = str(folder / "data")
+    call(str(programs / "initdb"), "-D", data, "-U", "offshelf", "-A", "trust", "--no-sync", "-E", "UTF8")
+    listening = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
+    call(str(programs / "pg_ctl"), "-D", data, "-o", listening, "-l", str(folder / "log"), "-w", "start")
+    yield f"postgresql://offshelf@127.0.0.1:{port}/"
+    call(str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
+
+
+def _has(account):
+    try:
+        return bool(pwd.getpwnam(account))
+    except KeyError:
+        return False
+
+
+def database(postgresql, name):
+    """URI of a new database."""
+    import psycopg2
+
+    connection = psycopg2.connect(f"{postgresql}postgres")
+    connection.autocommit = True
+    connection.cursor().execute(f"CREATE DATABASE {name}")
+    connection.close()
+    return f"{postgresql}{name}"
+
+
+def run_sweep_and_compare(uri, cwd):
+    """A sweep, a run of which one layer is best, and their table."""
+    sweep = ["classify", "-m", *FAST, "layer=block1,block2", f"tracking.uri={uri}"]
+    finish(*sweep, cwd=cwd)
+    finish("classify", *FAST, "layer=block3", "tracking=offline", f"tracking.uri={uri}", "hydra.run.dir=kept", cwd=cwd)
+    finish("track", "sync", "kept", cwd=cwd)
+    record = on_record(uri)
+    assert len(record) == 4
+    assert {one["status"] for one in record.values()} == {"FINISHED"}
+    output, _ = finish("compare", "attributes.run_name LIKE 'digits%'", f"uri={uri}", "--replicates", "100", cwd=cwd)
+    assert all(f"digits tiny block{layer}" in output for layer in (1, 2, 3))
+
+
+def test_postgresql_directly(tmp_path, postgresql, monkeypatch):
+    """The database is the store; artifacts go where the experiment says."""
+    monkeypatch.chdir(tmp_path)
+    run_sweep_and_compare(database(postgresql, "direct"), tmp_path)
+
+
+def test_postgresql_behind_a_server(tmp_path, postgresql):
+    """As in a team: clients know the server alone."""
+    port = free_port(6200)
+    with serving(tmp_path / "server", database(postgresql, "behind"), port):
+        run_sweep_and_compare(f"http://127.0.0.1:{port}", tmp_path)
