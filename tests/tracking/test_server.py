@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -132,54 +133,46 @@ def test_a_sweep_that_is_kept_and_sent(tmp_path, home):
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
-    """URI of a real PostgreSQL server's empty database."""
-    pytest.importorskip("psycopg2")
-    found = [shutil.which("initdb"), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))[::-1])]
-    if not any(found):
+def postgresql():
+    """URI of a real PostgreSQL server, which is stopped at the end."""
+    pytest.importorskip("psycopg")
+    found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), *map(Path, filter(None, [shutil.which("initdb")]))]
+    if not found:
         pytest.skip("PostgreSQL is not installed: no initdb")
-    programs = Path(next(filter(None, found))).resolve().parent
-    if not (programs / "pg_ctl").exists():
-        programs = Path(next(filter(None, found))).parent
-    folder = tmp_path_factory.mktemp("postgresql")
-    for part in (folder, *folder.parents[:3]):  # of pytest's, which are for one user alone
-        if part.is_relative_to("/tmp") and part != Path("/tmp"):
-            part.chmod(0o755)
-    user = {}
-    if os.getuid() == 0:  # PostgreSQL does not run as the superuser
-        account = next((name for name in ("postgres", "nobody") if _has(name)), None)
-        if account is None:
-            pytest.skip("PostgreSQL does not run as the superuser, and there is no other user")
-        os.chown(folder, pwd.getpwnam(account).pw_uid, -1)
-        user = {"user": account}
-    port = free_port(6300)
+    account = unprivileged()
+    with TemporaryDirectory() as folder:  # pytest's own are closed to other users
+        if account:
+            shutil.chown(folder, account)
 
-    def call(*command):
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=120, **user)
+        def call(program, *arguments):
+            command = [str(found[0].with_name(program)), "-D", f"{folder}/data", *arguments]
+            subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=120, user=account)
 
-    data = str(folder / "data")
-    call(str(programs / "initdb"), "-D", data, "-U", "offshelf", "-A", "trust", "--no-sync", "-E", "UTF8")
-    listening = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    call(str(programs / "pg_ctl"), "-D", data, "-o", listening, "-l", str(folder / "log"), "-w", "start")
-    yield f"postgresql://offshelf@127.0.0.1:{port}/"
-    call(str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
+        port = free_port(6300)
+        call("initdb", "-U", "offshelf", "-A", "trust", "--no-sync", "-E", "UTF8")
+        listening = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
+        call("pg_ctl", "-o", listening, "-l", f"{folder}/log", "-w", "start")
+        yield f"postgresql://offshelf:secret@127.0.0.1:{port}/"
+        call("pg_ctl", "-m", "immediate", "stop")
 
 
-def _has(account):
-    try:
-        return bool(pwd.getpwnam(account))
-    except KeyError:
-        return False
+def unprivileged():
+    """A user that PostgreSQL agrees to run as; None for this one."""
+    if os.getuid():
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    for name in ("postgres", "nobody"):
+        if name in names:
+            return name
+    return pytest.skip("PostgreSQL does not run as the superuser, and there is no other user")
 
 
 def database(postgresql, name):
     """URI of a new database."""
-    import psycopg2
+    import psycopg
 
-    connection = psycopg2.connect(f"{postgresql}postgres")
-    connection.autocommit = True
-    connection.cursor().execute(f"CREATE DATABASE {name}")
-    connection.close()
+    with psycopg.connect(f"{postgresql}postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
     return f"{postgresql}{name}"
 
 
@@ -192,8 +185,10 @@ def run_sweep_and_compare(uri, cwd):
     record = on_record(uri)
     assert len(record) == 4
     assert {one["status"] for one in record.values()} == {"FINISHED"}
-    output, _ = finish("compare", "attributes.run_name LIKE 'digits%'", f"uri={uri}", "--replicates", "100", cwd=cwd)
-    assert all(f"digits tiny block{layer}" in output for layer in (1, 2, 3))
+    runs = "attributes.run_name LIKE 'digits%'"
+    finish("compare", runs, f"uri={uri}", "--replicates", "100", "--out", "table.csv", cwd=cwd)
+    table = (cwd / "table.csv").read_text()
+    assert all(f"digits tiny block{layer}," in table for layer in (1, 2, 3))
 
 
 def test_postgresql_directly(tmp_path, postgresql, monkeypatch):

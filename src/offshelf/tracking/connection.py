@@ -76,6 +76,11 @@ def explained(target: str) -> Iterator[None]:
         yield
     except TrackingError:
         raise
+    except ModuleNotFoundError as error:
+        raise TrackingError(
+            f"MLflow's store {target} needs a driver that is not installed: pip install {error.name}, or name another "
+            f"in the URI, as in postgresql+psycopg2://…. {WITHOUT}"
+        ) from error
     except failures() as error:
         reason = without_password((str(error).splitlines() or [type(error).__name__])[0])[:300]
         raise TrackingError(f"MLflow's store {target} cannot be used: {reason}. {WITHOUT}") from error
