@@ -191,10 +191,12 @@ def run_sweep_and_compare(uri, cwd):
     assert all(f"digits tiny block{layer}," in table for layer in (1, 2, 3))
 
 
-def test_postgresql_directly(tmp_path, postgresql, monkeypatch):
-    """The database is the store; artifacts go where the experiment says."""
-    monkeypatch.chdir(tmp_path)
+def test_postgresql_directly(tmp_path, home, postgresql):
+    """The database is the store; artifacts are in the home, not in the folder of whoever comes first."""
     run_sweep_and_compare(database(postgresql, "direct"), tmp_path)
+
+    assert (home / "artifacts/offshelf").is_dir()
+    assert not (tmp_path / "mlruns").exists()
 
 
 def test_postgresql_behind_a_server(tmp_path, postgresql):

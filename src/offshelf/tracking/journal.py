@@ -144,6 +144,15 @@ class Journal:
         path.write_bytes(whole + b"\n")
         self.write({"event": "resume", "time": now(), "process": this_process()})
 
+    def tags(self) -> Mapping[str, str]:
+        """Those that the run was opened with; none where there is no whole line."""
+        try:
+            with (self.folder / FILE).open(encoding="utf-8") as file:
+                found: dict[str, str] = json.loads(file.readline())["tags"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return found
+
     def read(self) -> Kept:
         """All of it, save a last line that was cut short.
 
@@ -197,11 +206,13 @@ class Shelf:
         noted = [_noted(entry) for entry in (self._entry(run), self._entry(run, "sent")) if entry.exists()]
         return next((journal for journal in noted if (journal.folder / FILE).exists()), None)
 
-    def all(self) -> Iterator[Kept]:
-        """All whose folders are still there."""
-        for entry in (self.home / "offline").glob("**/*.json"):
-            if entry.parent.name in ("offline", "sent") and (_noted(entry).folder / FILE).exists():
-                yield _noted(entry).read()
+    def tagged(self, tag: str, value: str) -> Iterator[Kept]:
+        """All with a tag that they were opened with, sent or not, whose folders are still there."""
+        for part in ("", "sent"):
+            for entry in (self.home / "offline" / part).glob("*.json"):
+                journal = _noted(entry)
+                if journal.tags().get(tag) == value:
+                    yield journal.read()
 
     def _entry(self, run: str, part: str = "") -> Path:
         return self.home / "offline" / part / f"{run}.json"

@@ -61,7 +61,7 @@ class Offline:
 
     def _unfinished(self, digest: str) -> Kept | None:
         """The newest sweep of a digest, those in progress apart, if it was broken off or had failures."""
-        same = (kept for kept in Shelf(self._home).all() if kept.start["tags"].get("sweep_digest") == digest)
+        same = Shelf(self._home).tagged("sweep_digest", digest)
         ended = [(kept.start["time"], kept.ending[0], kept) for kept in same if kept.ending]
         if not ended:
             return None
@@ -93,8 +93,8 @@ class OfflineSweep:
 def _finished_jobs(shelf: Shelf, parent: str) -> dict[str, FinishedJob]:
     """Finished jobs of a sweep by their digests."""
     found: dict[str, FinishedJob] = {}
-    for kept in shelf.all():
-        if kept.parent == parent and kept.ending and kept.ending[0] == "FINISHED":
+    for kept in shelf.tagged("mlflow.parentRunId", parent):
+        if kept.ending and kept.ending[0] == "FINISHED":
             tags = kept.collected("tags")
             metrics = {allowed_name(name): float(value) for name, value in kept.collected("metrics").items()}
             found[tags.get("job_digest", "")] = FinishedJob(
