@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from offshelf.tracking import MLflow
+from offshelf.tracking import MLflow, belonging
 from offshelf.tracking.reading import TrackedRuns
 from offshelf.tracking.ui import connect
 
@@ -55,7 +55,7 @@ def test_a_thousand_runs(tmp_path, home):
     """A run's start, the link of the UI, a run by id and by name: as with two. A sweep's jobs: by pages."""
     tracker = MLflow()
     with pytest.raises(KeyboardInterrupt), tracker.sweep("sweep", "d") as sweep:
-        with sweep.job("first"), tracker.start("job") as job:
+        with belonging(sweep.id, "first"), tracker.start("job") as job:
             job.log({"C": 1}, {"test/accuracy": 0.5}, {"metric": "accuracy"})
         raise KeyboardInterrupt
 

@@ -15,7 +15,7 @@ from record import on_record
 
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.track import main
-from offshelf.tracking import MLflow, Offline
+from offshelf.tracking import MLflow, Offline, belonging
 from offshelf.tracking import mlflow as online
 from offshelf.tracking import sync as syncing
 from offshelf.tracking.connection import connect, default_uri
@@ -137,7 +137,7 @@ def test_a_sweep_names_its_runs_as_mlflow_does(tmp_path, home):
     """Jobs under the parent, also where they are sent first; the best run by MLflow's id."""
     tracker = Offline()
     with tracker.sweep("sweep", "d", resume=True) as sweep:
-        with sweep.job("one"), tracker.start("job", tmp_path / "0") as job:
+        with belonging(sweep.id, "one"), tracker.start("job", tmp_path / "0") as job:
             job.log(metrics={"test/accuracy": 0.5}, tags={"metric": "accuracy"})
         (done,) = sweep.finished().values()
         sweep.run.log(tags={"best_run": done.id})
@@ -159,9 +159,9 @@ def test_a_sweep_is_taken_up_again_also_after_it_was_sent(tmp_path, home):
     """By its digest, unless it is finished or in progress."""
     tracker = Offline()
     with pytest.raises(KeyboardInterrupt), tracker.sweep("sweep", "d", resume=True) as first:
-        with first.job("one"), tracker.start("job", tmp_path / "0"):
+        with belonging(first.id, "one"), tracker.start("job", tmp_path / "0"):
             pass
-        with first.job("two"), tracker.start("broken", tmp_path / "1"):
+        with belonging(first.id, "two"), tracker.start("broken", tmp_path / "1"):
             raise KeyboardInterrupt
     main(["sync"])
     assert on_record(default_uri(home))["sweep"]["status"] == "KILLED"
@@ -268,7 +268,7 @@ def test_jobs_of_a_sweep_go_on_without_the_server(tmp_path, home, monkeypatch, c
     tracker = MLflow()
     with tracker.sweep("sweep", "d") as sweep:
         monkeypatch.setattr(online, "connect", lambda *_: (_ for _ in ()).throw(TrackingError("no server")))
-        with sweep.job("one"), tracker.start("job", tmp_path / "0") as job:
+        with belonging(sweep.id, "one"), tracker.start("job", tmp_path / "0") as job:
             job.log(metrics={"test/accuracy": 0.5})
     monkeypatch.undo()
     assert "no server" in capsys.readouterr().err
