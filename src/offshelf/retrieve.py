@@ -74,6 +74,7 @@ def retrieve(
     ):
         if isinstance(given, str):
             raise ConfigError(f"{key} is one of the group {group}, not a word: {group}@{key}={given}")
+    tracking.check()
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     parts = Parts(
         Request(backbone, layers, pooling, augmentation.views),

@@ -64,6 +64,7 @@ def classify(
     Returns:
         The data set's official metric on the test images (the mean over folds, where there are several).
     """
+    tracking.check()
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     requests = _requests(backbone, layers, pooling, augmentation, baseline)
     probe = Probe(postprocess, classifier, bootstrap)

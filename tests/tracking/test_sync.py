@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from record import on_record
 
+from offshelf.cli import run_task
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.track import main
 from offshelf.tracking import MLflow, Offline, belonging
@@ -295,6 +296,14 @@ def test_a_server_that_swallows_packets_is_known_in_five_seconds(tmp_path, schem
                 connect(tmp_path, f"{scheme}://me:secret@127.0.0.1:{port}", "offshelf")
     assert time.monotonic() - begin < 5
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("task", ["classify", "retrieve"])
+def test_a_server_is_asked_for_before_the_work(tmp_path, monkeypatch, task):
+    """Before the data are looked at, which may take long."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TrackingError, match=r"No MLflow server answers at http://127\.0\.0\.1:9 .*tracking=offline"):
+        run_task(task, ["dataset=folder", "dataset.root=missing", "tracking.uri=http://127.0.0.1:9"])
 
 
 def test_the_shelf_lists_what_waits(tmp_path, home):

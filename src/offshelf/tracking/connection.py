@@ -115,7 +115,7 @@ def connect(home: Path, uri: str | None, experiment: str) -> "tuple[MlflowClient
     """
     silence()
     target = uri or default_uri(home)
-    _check(target)
+    require_answer(target)
     with explained(without_password(target)):
         from mlflow.tracking import MlflowClient
 
@@ -160,7 +160,12 @@ def _experiment(client: "MlflowClient", name: str, artifacts: Path | None) -> st
     raise TrackingError(f"The experiment '{name}' exists and is deleted; restore it, or use tracking.experiment=…")
 
 
-def _check(uri: str) -> None:
+def require_answer(uri: str) -> None:
+    """Ask a store whether it is there, before MLflow is imported and whatever it does is waited for.
+
+    Raises:
+        TrackingError: it is no URI of a store, or does not answer within PATIENCE.
+    """
     scheme, _, _ = uri.partition(":")
     dialect, _, _ = scheme.partition("+")
     if dialect in ("http", "https"):

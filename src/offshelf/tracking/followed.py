@@ -19,6 +19,10 @@ class Followed:
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
+    def check(self) -> None:
+        """See Tracker."""
+        self.tracker.check()
+
     @contextmanager
     def start(self, name: str, folder: Path | None = None) -> Iterator[Run]:
         """See Tracker."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from offshelf.errors import TrackingError
 from offshelf.home import home_dir
 from offshelf.terminal import say
-from offshelf.tracking.connection import connect, explained, without_password
+from offshelf.tracking.connection import connect, explained, require_answer, without_password
 from offshelf.tracking.journal import Event, Place, opening
 from offshelf.tracking.logged import JournalSink, LoggedRun, Sink, closing
 from offshelf.tracking.logged import under as nested
@@ -29,6 +29,11 @@ class MLflow:
     uri: str | None = None
     """A tracking server (`http://…`) or database; null: `<home>/mlflow.db`."""
     experiment: str = "offshelf"
+
+    def check(self) -> None:
+        """See Tracker; a job of a sweep goes on without a server."""
+        if self.uri and not surroundings():
+            require_answer(self.uri)
 
     @contextmanager
     def start(self, name: str, folder: Path | None = None) -> Iterator[Run]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class NoTracking:
     """See Tracker."""
 
+    def check(self) -> None:
+        """Nothing can be missing."""
+
     @contextmanager
     def start(self, name: str, folder: Path | None = None) -> Iterator[Run]:
         """See Tracker."""

@@ -23,6 +23,9 @@ class Offline:
     """Where runs are sent if nothing else is said then; null: the SQLite store of the home."""
     experiment: str = "offshelf"
 
+    def check(self) -> None:
+        """Nothing can be missing."""
+
     @contextmanager
     def start(self, name: str, folder: Path | None = None) -> Iterator[Run]:
         """See Tracker."""

@@ -84,6 +84,9 @@ class SweepRun(Protocol):
 class Tracker(Protocol):
     """Where runs go; a frozen spec, `start` connects."""
 
+    def check(self) -> None:
+        """Raise TrackingError where the store does not answer: before the work, and without connecting."""
+
     def start(self, name: str, folder: Path | None = None) -> AbstractContextManager[Run]:
         """Open a run (under the sweep's parent, when there is one); closed FINISHED, or FAILED when its body raises.
 
