@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+import offshelf.compare
 from offshelf.compare import main
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap
@@ -191,3 +192,89 @@ def test_other_queries_are_not_paired(retrievals, tmp_path):
     assert rows["plain"]["to the best"] == "–"
     with pytest.raises(ConfigError, match="did you mean 'medium/mAP'"):
         main(["plain", "others", "--metric", "medium/mP"])
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Axes of the figures that are written."""
+    kept = []
+    write = offshelf.compare.write_figure
+    monkeypatch.setattr(
+        offshelf.compare, "write_figure", lambda file, figure: (kept.extend(figure.axes), write(file, figure))
+    )
+    return kept
+
+
+def curves(axes):
+    """Of an axes: label to places, values and the ends of the error bars."""
+    found = {}
+    for bars in axes.containers:
+        (ends,) = bars.lines[2]
+        segments = np.array(ends.get_segments())
+        found[bars.get_label()] = (*bars.lines[0].get_data(), segments[:, :, 1].T)
+    return found
+
+
+def test_layer_curve(home, tmp_path, drawn):
+    """Layers in the order of the run, with their intervals; the baseline is a level."""
+    with MLflow(str(home)).start("all layers") as parent:
+        for layer, right, backbone in (("a", 100, "net"), ("b", 160, "net"), ("c", 150, "net"), ("raw", 120, "pixels")):
+            with parent.child(layer) as child:
+                log(child, right, table(right), layer=layer, backbone=backbone, dims=right)
+    main(["all layers", "--out", str(tmp_path / "curve.svg"), "--out", str(tmp_path / "curve.png")])
+    axes = drawn[0]
+    places, values, (low, high) = curves(axes)["net"]
+
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b", "c"]
+    assert places.tolist() == [0, 1, 2]
+    assert values.tolist() == [0.5, 0.8, 0.75]
+    assert low == pytest.approx(values - 0.06)
+    assert high == pytest.approx(values + 0.04)
+    assert [line.get_ydata() for line in axes.lines if line.get_linestyle() == "--"] == [[0.6, 0.6]]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("layer", "accuracy")
+    assert (tmp_path / "curve.svg").read_text().startswith("<?xml")
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_curve_over_a_number(home, tmp_path, drawn):
+    """C of a sweep, a line a layer, in any order."""
+    with MLflow(str(home)).start("sweep") as parent:
+        for layer, C, right in (("a", 20, 150), ("b", 2, 160), ("a", 2, 100), ("b", 20, 170), ("a", 0.2, 90)):
+            with parent.child(f"{layer} {C}") as child:
+                log(child, right, layer=layer, **{"classifier.C": C})
+    main(["sweep", "--out", str(tmp_path / "curve.png")])
+    places, values, _ = curves(drawn[0])["a"]
+
+    assert places.tolist() == [0.2, 2, 20]
+    assert values.tolist() == [0.45, 0.5, 0.75]
+    assert set(curves(drawn[0])) == {"a", "b"}
+    assert drawn[0].get_xscale() == "log"
+    assert drawn[0].get_xlabel() == "classifier.C"
+
+
+def test_parameters_that_follow_another_are_one(home, tmp_path, drawn):
+    """The seed is in several places; what belongs to a backbone differs with it."""
+    for seed, backbone, mean in ((1, "x", 0.5), (2, "x", 0.5), (1, "y", 0.6), (2, "y", 0.6)):
+        with MLflow(str(home)).start(f"{backbone}{seed}") as run:
+            log(run, 100 + seed, **{"seed": seed, "classifier.seed": seed, "backbone": backbone, "backbone.mean": mean})
+    main(["x1", "x2", "y1", "y2", "--out", str(tmp_path / "curve.png")])
+
+    assert drawn[0].get_xlabel() == "seed"
+    assert set(curves(drawn[0])) == {"x", "y"}
+
+
+def test_no_curve(runs, home, tmp_path):
+    """A sentence, where runs differ in two numbers, or in none and in no layer."""
+    for name, params in (
+        ("p", {"C": 1, "folds": 3}),
+        ("q", {"C": 2, "folds": 5}),
+        ("r", {"C": 1, "folds": 3, "k": "l"}),
+    ):
+        with MLflow(str(home)).start(name) as run:
+            log(run, 100, layer="a", **params)
+    file = str(tmp_path / "curve.png")
+    for pair, difference in ((("p", "q"), "C, folds"), (("p", "r"), "k")):
+        with pytest.raises(ConfigError, match=f"differ in {difference}. A figure takes"):
+            main([*pair, "--out", file])
+    with pytest.raises(ConfigError, match=r"none of \.md.*of tables, and \.png, \.svg, of figures"):
+        main(["p", "q", "--out", str(tmp_path / "curve.jpeg")])

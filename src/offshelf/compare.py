@@ -1,23 +1,43 @@
 """`offshelf compare`: runs side by side, best first, with error bars and what the difference to the best is worth."""
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import box
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from offshelf.arguments import Parser, divide
 from offshelf.errors import ConfigError, TrackingError
-from offshelf.metric import METRICS, Bootstrap, Difference
-from offshelf.report import Sheet, paired, paired_queries, with_error_bar, write_sheet
+from offshelf.metric import METRICS, Bootstrap, Difference, Interval
+from offshelf.report import (
+    FIGURES,
+    SHEETS,
+    Point,
+    Sheet,
+    comparison_figure,
+    paired,
+    paired_queries,
+    with_error_bar,
+    write_figure,
+    write_sheet,
+)
 from offshelf.spelling import did_you_mean
 from offshelf.terminal import terminal
 from offshelf.tracking.reading import SETTINGS, TrackedRun, TrackedRuns
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SHOWN = 3
 """Parameters that the terminal has room for; files have all that differ."""
+
+FOLLOWS = ("dims", "name")
+"""Parameters that say nothing of their own of how runs differ."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +58,18 @@ def main(arguments: Sequence[str]) -> int:
         TrackingError: a run cannot be found, or kept no predictions.
     """
     options = _parser().parse_args(arguments)
+    files = [Path(file) for file in options.out or ()]
+    _require_formats(files)
     selectors, where = divide(options.runs, SETTINGS)
     chosen = _chosen(TrackedRuns(**where), selectors)
     metric = options.metric or chosen[0].tags.get("metric", "accuracy")
     sheet = to_sheet(compare(chosen, metric, Bootstrap(options.replicates)), metric)
     _show(sheet)
-    for file in options.out or ():
-        write_sheet(Path(file), sheet)
+    for file in files:
+        if file.suffix in FIGURES:
+            write_figure(file, draw(chosen, metric))
+        else:
+            write_sheet(file, sheet)
     return 0
 
 
@@ -118,8 +143,79 @@ def _varied(runs: Sequence[TrackedRun]) -> list[str]:
     return sorted(varied, key=lambda name: (name.count("."), name))
 
 
+def draw(runs: Sequence[TrackedRun], metric: str) -> "Figure":
+    """The metric by the one number in which runs differ or, where they differ in none, by layer, in the runs' order.
+
+    A line for each choice of what else differs. A run alone on its line, whose layer no other has, is a level: the
+    baseline of `layer=all`.
+
+    Raises:
+        ConfigError: runs differ in several numbers, or in neither a number nor the layer.
+    """
+    differing = _independent(runs)
+    numeric = [name for name in differing if all(_number(run.params.get(name)) is not None for run in runs)]
+    if len(numeric) > 1 or not (numeric or "layer" in differing):
+        raise ConfigError(
+            f"There is no curve to draw: the runs differ in {', '.join(differing) or 'nothing'}. A figure takes runs "
+            "that differ in one number, or in the layer."
+        )
+    axis = numeric[0] if numeric else "layer"
+    others = [name for name in differing if name != axis]
+    lines = [", ".join(run.params.get(name, "–") for name in others) for run in runs]
+    ticks = () if numeric else _shared_layers(runs, lines)
+    places = {run.params[axis]: _number(run.params[axis]) for run in runs} if numeric else _numbered(ticks)
+    points = [
+        Point(places.get(run.params[axis]), line, run.metrics[f"test/{metric}"], Interval.logged(run.metrics, metric))
+        for run, line in zip(runs, lines, strict=True)
+    ]
+    return comparison_figure(points, axis, metric, ticks, ", ".join(others))
+
+
+def _shared_layers(runs: Sequence[TrackedRun], lines: Sequence[str]) -> tuple[str, ...]:
+    """Layers of lines that have several runs; of the only line, all."""
+    several = [line for line in lines if lines.count(line) > 1] or lines
+    return tuple(dict.fromkeys(run.params["layer"] for run, line in zip(runs, lines, strict=True) if line in several))
+
+
+def _numbered(ticks: Sequence[str]) -> dict[str, float | None]:
+    return {tick: float(number) for number, tick in enumerate(ticks)}
+
+
+def _independent(runs: Sequence[TrackedRun]) -> list[str]:
+    """Parameters that differ, without those that follow from one before them.
+
+    Some are the same number: seeds that follow the seed. Others are parts of a choice: the mean that a backbone takes.
+    """
+    kept: dict[str, list[str | None]] = {}
+    for name in _varied(runs):
+        values = [run.params.get(name) for run in runs]
+        is_part = any(
+            name.startswith(f"{other}.") and len(set(zip(theirs, values, strict=True))) == len(set(theirs))
+            for other, theirs in kept.items()
+        )
+        if name not in FOLLOWS and not is_part and values not in kept.values():
+            kept[name] = values
+    return list(kept)
+
+
+def _require_formats(files: Sequence[Path]) -> None:
+    for file in files:
+        if file.suffix not in (*SHEETS, *FIGURES):
+            raise ConfigError(
+                f"{file} ends with none of {', '.join(SHEETS)}, of tables, and {', '.join(FIGURES)}, of figures."
+            )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def _chosen(runs: TrackedRuns, selectors: Sequence[str]) -> list[TrackedRun]:
-    found = [run for selector in selectors for run in runs.find(selector)]
+    found = [run for selector in selectors for run in reversed(runs.find(selector))]  # of a filter the first started
     unique = list({run.id: run for run in found}.values())
     if len(unique) == 1:
         unique = [run for run in runs.children(unique[0]) if run.metrics] or unique
@@ -133,7 +229,8 @@ def _show(sheet: Sheet) -> None:
     fixed = 5
     for number, column in enumerate(sheet.columns[: fixed + SHOWN]):
         is_number = 1 < number < fixed
-        table.add_column(column, justify="right" if is_number else "left", no_wrap=is_number)
+        justify: JustifyMethod = "right" if is_number else "left"
+        table.add_column(column, justify=justify, no_wrap=is_number or column == "id", overflow="fold")
     for number, line in enumerate(sheet.rows):
         table.add_row(*line[: fixed + SHOWN], style="bold" if number == 0 else None)
     console = terminal()
@@ -150,6 +247,8 @@ def _parser() -> argparse.ArgumentParser:
         "runs", nargs="+", help="ids (their first letters), names, a sweep, or a filter", metavar="RUN|home=DIR"
     )
     parser.add_argument("--metric", help="by default the official one of the first run's data set")
-    parser.add_argument("--out", action="append", help="a file to write: .md, .csv, .html, .tex", metavar="FILE")
+    parser.add_argument(
+        "--out", action="append", help="a table, .md, .csv, .html, .tex, or a figure, .png, .svg", metavar="FILE"
+    )
     parser.add_argument("--replicates", type=int, default=2000, help="draws of the bootstrap")
     return parser

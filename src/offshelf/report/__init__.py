@@ -1,5 +1,6 @@
 """What a person sees of a run: tables in the terminal, plots, and files in the output folder."""
 
+from offshelf.report.comparison import FIGURES, Point, comparison_figure, write_figure
 from offshelf.report.contact_sheet import contact_sheet
 from offshelf.report.dataset import about_table, retrieval_table, size_table
 from offshelf.report.files import (
@@ -17,15 +18,19 @@ from offshelf.report.files import (
 from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
 from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table, query_values
-from offshelf.report.sheet import Sheet, write_sheet
+from offshelf.report.sheet import SHEETS, Sheet, write_sheet
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
 from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
 
 __all__ = [
+    "FIGURES",
+    "SHEETS",
     "JobOutcome",
+    "Point",
     "Predictions",
     "Sheet",
     "about_table",
+    "comparison_figure",
     "confusion_figure",
     "contact_sheet",
     "csv_text",
@@ -57,6 +62,7 @@ __all__ = [
     "sweep_figure",
     "with_error_bar",
     "write_bytes",
+    "write_figure",
     "write_run",
     "write_sheet",
     "write_table",

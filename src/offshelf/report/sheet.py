@@ -61,17 +61,18 @@ def write_sheet(path: Path, sheet: Sheet) -> None:
         ConfigError: there is no such format.
         StoreError: the file cannot be written.
     """
-    if path.suffix not in _FORMATS:
-        raise ConfigError(f"{path} ends with none of {', '.join(_FORMATS)}, the formats that tables are written in.")
-    write_text(path, _FORMATS[path.suffix](sheet))
+    if path.suffix not in SHEETS:
+        raise ConfigError(f"{path} ends with none of {', '.join(SHEETS)}, the formats that tables are written in.")
+    write_text(path, SHEETS[path.suffix](sheet))
 
 
-_FORMATS: dict[str, Callable[[Sheet], str]] = {
+SHEETS: dict[str, Callable[[Sheet], str]] = {
     ".md": Sheet.markdown,
     ".csv": Sheet.csv,
     ".html": Sheet.html,
     ".tex": Sheet.latex,
 }
+"""What the names of files of tables end with."""
 
 _PAGE = """<!doctype html>
 <meta charset="utf-8">
