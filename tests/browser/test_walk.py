@@ -1,15 +1,13 @@
-"""The real MLflow UI, as `offshelf ui` links it, in a real browser."""
+"""The README's walk through the real MLflow UI, as `offshelf ui` links it, in a real browser."""
 
 import importlib.util
 import shutil
-import tempfile
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-
-from offshelf.tracking import MLflow
-from offshelf.tracking.connection import connect, default_uri
-from offshelf.tracking.ui import free_port, start_server, ui_url, wait_until_up
+from PIL import Image
 
 BROWSER = all(map(shutil.which, ("chromium", "chromedriver"))) and importlib.util.find_spec("selenium")
 pytestmark = [
@@ -19,7 +17,8 @@ pytestmark = [
 ]
 
 
-def screenshot_module():
+@pytest.fixture
+def guide():
     """docs/screenshot.py."""
     path = Path(__file__).parents[2] / "docs/screenshot.py"
     spec = importlib.util.spec_from_file_location("screenshot", path)
@@ -28,28 +27,30 @@ def screenshot_module():
     return module
 
 
-def test_children_are_shown_best_first(tmp_path):
-    """The link opens the runs, children included, sorted by the metric."""
-    with MLflow(str(tmp_path)).start("digits tiny 2 layers") as run:
-        run.log(metrics={"test/accuracy": 0.7})
-        for name, accuracy in (("worst-layer", 0.4), ("best-layer", 0.9)):
-            with run.child(name) as child:
-                child.log(metrics={"test/accuracy": accuracy})
-    _, experiment = connect(tmp_path, None, "offshelf")
-    port = free_port(5800)
-    server = start_server(tmp_path, default_uri(tmp_path), port)
-    try:
-        wait_until_up(server, port)
-        module = screenshot_module()
-        with tempfile.TemporaryDirectory() as profile:
-            page = module.browser(profile)
-            try:
-                page.get(ui_url(f"http://127.0.0.1:{port}", experiment, "test/accuracy"))
-                text = module.wait_for_text(page, ["best-layer", "worst-layer", "digits tiny 2 layers"])
-            finally:
-                page.quit()
-    finally:
-        server.terminate()
-        server.wait(10)
+@pytest.fixture
+def sweep(home, tmp_path):
+    """A sweep of two layers: names of its runs, best first, and last the sweep itself."""
+    command = [sys.executable, "-m", "offshelf", "classify", "-m", "backbone=tiny", "classifier.C=200", "baseline=null"]
+    command += ["layer=block1,block3", "bootstrap.replicates=0"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    return ["digits tiny block3", "digits tiny block1"]
 
-    assert text.index("best-layer") < text.index("digits tiny 2 layers") < text.index("worst-layer")
+
+def test_walk(guide, sweep, home, tmp_path):
+    """Open the link, see the sweep's runs best first, sort, chart, compare two, look at the confusion matrix."""
+    with guide.link_of_ui(home) as link, guide.browser() as page:
+        shown = guide.open_runs(page, link, sweep)
+        assert any(name.startswith("sweep classify") for name in shown), "the parent is there too"
+        guide.walk(page, link, sweep, tmp_path)
+
+    pictures = sorted(tmp_path.glob("mlflow-*.png"))
+    assert [file.stem for file in pictures] == [
+        "mlflow-comparison",
+        "mlflow-confusion",
+        "mlflow-runs",
+        "mlflow-two-runs",
+    ]
+    for file in pictures:
+        with Image.open(file) as picture:
+            assert picture.width == 1600
+            assert len(picture.convert("L").getcolors()) > 50, "there is something on it"
