@@ -157,6 +157,7 @@ def confusion(page: Any, run: str) -> None:
     click(page, "//button[@role='tab'][normalize-space(.)='Artifacts']")
     click(page, "//*[normalize-space(text())='confusion.png']")
     wait(page, "the confusion matrix", lambda: page.execute_script(PICTURES) > 300)
+    close_assistant(page)
 
 
 def walk(page: Any, link: str, runs: Sequence[str], folder: Path, metric: str = "test/accuracy") -> None:
