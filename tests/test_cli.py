@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from offshelf import cli
+
 FAST = ["backbone=tiny", "layer=last", "tracking=none", "classifier.C=2000"]
 
 
@@ -305,3 +307,19 @@ def test_layers_are_listed(tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert "8 x 16 x 16" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "passed"),
+    [
+        ("dataset.root=/home/jörg/Bilder 1", "dataset.root='/home/jörg/Bilder 1'"),
+        ("name=Prüfung", "name='Prüfung'"),
+        ("dataset.root=/a,/ö", "dataset.root=/a,/ö"),
+        ("name='schön'", "name='schön'"),
+        ("layer=[a,b]", "layer=[a,b]"),
+        ("dataset.root=/a b", "dataset.root=/a b"),
+    ],
+)
+def test_letters_beyond_ascii_are_quoted(typed, passed):
+    """For Hydra; what may be a sweep, has quotes already, or needs none stays as it is."""
+    assert cli._quoted(typed) == passed

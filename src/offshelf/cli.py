@@ -108,7 +108,7 @@ def run_task(task: str, arguments: Sequence[str]) -> int:
     """Check the overrides, then hand them to Hydra, which runs the task once, or once a job of a sweep."""
     from offshelf.sweep import Command, Source, run_sweep
 
-    arguments = [_layer_pattern(argument) for argument in arguments]
+    arguments = [_quoted(_layer_pattern(argument)) for argument in arguments]
     overrides, config, chooses = _check(task, arguments)
     # Hydra then passes errors on, instead of printing them and leaving.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -251,6 +251,12 @@ def _layer_pattern(argument: str) -> str:
     """Hydra's glob is for groups; for layers a pattern is a value, so that one pass takes all that match."""
     found = re.fullmatch(r"layer=glob\((.*)\)", argument)
     return f"layer='{found.group(1)}'" if found else argument
+
+
+def _quoted(argument: str) -> str:
+    """`key=Äpfel` with quotes, as Hydra's grammar wants it where a value has letters beyond ASCII."""
+    found = re.fullmatch(r"([\w./@+~]+)=([\w ./~@%+\x80-\U0010ffff-]+)", argument)
+    return f"{found[1]}='{found[2]}'" if found and not found[2].isascii() else argument
 
 
 def _terminate(number: int, _: object) -> NoReturn:

@@ -1,5 +1,6 @@
 """Configs: where they are, what is wrong with one, and what they build. With cli.py the only importer of Hydra."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ ANY = "**"
 """Stands for the parameters of a component that takes any by keyword."""
 
 OmegaConf.register_new_resolver("home_dir", lambda: str(home_dir()), replace=True)
+# Results go where one is, or into the home where that is a folder one may not write into.
+OmegaConf.register_new_resolver("here_or", lambda home: "" if os.access(".", os.W_OK) else f"{home}/", replace=True)
 
 
 def conf_dir() -> Path:

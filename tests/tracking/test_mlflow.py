@@ -190,3 +190,11 @@ def test_tracking_server(tmp_path):
     assert found["layer"].data.tags["mlflow.parentRunId"] == run.id
     assert artifacts == {"per_class.json", "config.yaml"}
     assert not (tmp_path / "client/mlflow.db").exists()
+
+
+@pytest.mark.parametrize("name", ["a b", "dächer 家", "50%20", "50%", "x #2", "q?w"])
+def test_uri_of_a_home_means_its_database(name, tmp_path):
+    """Whatever SQLAlchemy takes for an escape or a query."""
+    from sqlalchemy import make_url
+
+    assert make_url(default_uri(tmp_path / name)).database == str(tmp_path / name / "mlflow.db")

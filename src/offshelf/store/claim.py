@@ -16,6 +16,8 @@ from offshelf.errors import StoreError
 log = logging.getLogger(__name__)
 
 FOLDER = ".claims"
+SHARED = 0o666
+"""Rights of a lock that its holder left behind by dying: whoever may write into the folder may take it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,7 @@ def claim(folder: Path, name: str) -> Claim | None:
     place = folder / FOLDER
     try:
         place.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(place / f"{name[:32]}.lock", timeout=0, thread_local=False)
+        lock = FileLock(place / f"{name[:32]}.lock", timeout=0, thread_local=False, mode=SHARED)
         lock.acquire()
     except Timeout:
         return None

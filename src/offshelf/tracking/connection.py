@@ -73,8 +73,13 @@ def _no_collection() -> Iterator[None]:
 
 
 def default_uri(home: Path) -> str:
-    """The SQLite store of a home."""
-    return f"sqlite:///{home / 'mlflow.db'}"
+    """The SQLite store of a home, whose path may have signs that mean something in a URL."""
+    from sqlalchemy import URL, make_url  # MLflow's own dependency
+
+    path = str(home / "mlflow.db")
+    plain = f"sqlite:///{path}"
+    # Escaped only where it must be: MLflow makes a folder of the name as it stands in the URL.
+    return plain if make_url(plain).database == path else URL.create("sqlite", database=path).render_as_string()
 
 
 @contextmanager
