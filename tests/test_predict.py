@@ -8,10 +8,12 @@ import pytest
 import yaml
 from PIL import Image
 
+from offshelf.backbone import Tiny
 from offshelf.config import build, load, plain
 from offshelf.errors import ConfigError, DatasetError, ImageError, ModelError, TrackingError
 from offshelf.model import columns, records
 from offshelf.predict import main
+from offshelf.serving import Service
 from offshelf.tracking.reading import TrackedRuns
 
 pytestmark = pytest.mark.filterwarnings(
@@ -140,6 +142,23 @@ def test_another_network_is_refused(place, tmp_path):
 
     with pytest.raises(ModelError, match="not the network any more that this model was fitted on"):
         predicted(place, place / "images", run=str(tmp_path))
+
+
+def test_requests_share_one_network(place, monkeypatch):
+    """Built before the first of them; each is answered as the run itself answers."""
+    built = []
+    load_network = Tiny.load
+    monkeypatch.setattr(Tiny, "load", lambda spec: built.append(spec) or load_network(spec))
+    service = Service.of(place / "out")
+    service.warm_up()
+    assert len(built) == 1
+    images = [str(place / f"images/test/{name}.png") for name in ("red/5", "blue/6")]
+    answers = [service.answer([image])[0] for image in images]
+
+    assert len(built) == 1
+    own = predicted(place, *images)
+    assert [answer["score"] for answer in answers] == pytest.approx([float(line["score"]) for line in own], abs=1e-5)
+    assert [answer["class"] for answer in answers] == ["red", "blue"]
 
 
 def test_runs_that_cannot_predict(place, tmp_path):

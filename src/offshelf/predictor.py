@@ -1,7 +1,7 @@
 """A run's way from images to scores of classes: its network, layer, views and model."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from offshelf.config import components
 from offshelf.dataset import Image, parse_colour
 from offshelf.errors import ModelError
-from offshelf.extractor import Extractor, Request, ensure, fill
+from offshelf.extractor import Extractor, Networks, Request, ensure, fill
 from offshelf.model import Model, identify
 from offshelf.store import FeatureStore
 
@@ -26,6 +26,8 @@ class Predictor:
     extractor: Extractor
     background: tuple[int, int, int]
     """RGB, seen through transparent pixels."""
+    networks: Networks = field(default_factory=Networks, repr=False)
+    """What was built for one call is there for the next."""
 
     @staticmethod
     def of(config: Mapping[str, Any], model: Model) -> "Predictor":
@@ -53,7 +55,7 @@ class Predictor:
         Raises:
             BadImagesError: images that cannot be read.
         """
-        fill(store, self.extractor, images, self.request)  # in one go, with one progress bar
+        fill(store, self.extractor, images, self.request, self.networks)  # in one go, with one progress bar
         for start in range(0, len(images), BLOCK):
-            features = ensure(store, self.extractor, images[start : start + BLOCK], self.request)
+            features = ensure(store, self.extractor, images[start : start + BLOCK], self.request, self.networks)
             yield self.model.score(features.values[self.model.layer])

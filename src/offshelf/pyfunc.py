@@ -14,8 +14,9 @@ class RunModel(PythonModel):
     """A run's model, with its network."""
 
     def load_context(self, context: Any) -> None:
-        """Make the network's spec, and read the model."""
+        """Build the network, and read the model, once for all requests."""
         self.service = Service.of(Path(context.artifacts["config"]).parent)
+        self.service.warm_up()
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None

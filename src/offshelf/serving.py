@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from offshelf.arguments import Parser, divide
-from offshelf.dataset import Image, ImageBytes, ImageFile
+from offshelf.dataset import Image, ImageArray, ImageBytes, ImageFile
 from offshelf.errors import ImageError
 from offshelf.model import FILE, records
 from offshelf.past import CONFIG, PastRun
@@ -59,6 +59,10 @@ class Service:
         """From a folder with a run's config and model. Raises as `Predictor.of`."""
         past = PastRun.find(str(folder))
         return Service(Predictor.of(past.config, past.model()))
+
+    def warm_up(self) -> None:
+        """Build the network, so that no request waits for it."""
+        list(self.predictor.scores([ImageArray(np.zeros((8, 8, 3), np.uint8))], MemoryStore()))
 
     def answer(self, given: Sequence[bytes | str]) -> list[dict[str, Any]]:
         """For each image its class and score, or its labels, and the scores of all.

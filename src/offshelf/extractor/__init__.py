@@ -3,5 +3,6 @@
 from offshelf.extractor.extractor import Extractor, Request
 from offshelf.extractor.features import Cost, Features, ensure, fill
 from offshelf.extractor.forecast import Forecast, foresee
+from offshelf.extractor.networks import Networks
 
-__all__ = ["Cost", "Extractor", "Features", "Forecast", "Request", "ensure", "fill", "foresee"]
+__all__ = ["Cost", "Extractor", "Features", "Forecast", "Networks", "Request", "ensure", "fill", "foresee"]

@@ -8,6 +8,7 @@ from offshelf.augmentation import View
 from offshelf.backbone.backbone import Backbone
 from offshelf.dataset import Image
 from offshelf.errors import ConfigError
+from offshelf.extractor.networks import Networks
 from offshelf.extractor.plan import ENGINES, Plan, choose
 from offshelf.identity import digest
 from offshelf.store import FeatureKey, FeatureStore
@@ -64,8 +65,12 @@ class Extractor:
         """Device and engine for so many images (null: for very many), and why. Raises ConfigError."""
         return choose(self.device, self.engine, self.precision, images)
 
-    def run(self, images: Sequence[Image], request: "Request", store: FeatureStore) -> str:
+    def run(
+        self, images: Sequence[Image], request: "Request", store: FeatureStore, networks: Networks | None = None
+    ) -> str:
         """Extract the request's features of the images that lack them into the store, one decode an image.
+
+        Of one process the network is taken from `networks`, where they are given, and left there for the next time.
 
         Returns:
             How it was done.
@@ -75,7 +80,7 @@ class Extractor:
         """
         from offshelf.extractor.predict import predict
 
-        return predict(self, images, request, store)
+        return predict(self, images, request, store, networks)
 
 
 @dataclass(frozen=True)

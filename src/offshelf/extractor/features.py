@@ -9,6 +9,7 @@ import numpy as np
 from offshelf.dataset import Image
 from offshelf.errors import StoreError
 from offshelf.extractor.extractor import Extractor, Request
+from offshelf.extractor.networks import Networks
 from offshelf.identity import digest
 from offshelf.store import DamagedShardError, FeatureStore
 
@@ -38,8 +39,16 @@ class Features:
     cost: Cost
 
 
-def fill(store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request) -> Cost:
+def fill(
+    store: FeatureStore,
+    extractor: Extractor,
+    images: Sequence[Image],
+    request: Request,
+    networks: Networks | None = None,
+) -> Cost:
     """Extract what the store lacks. A request whose features are all there builds no network.
+
+    A network among `networks` is not built anew; see Extractor.run.
 
     Raises:
         BadImagesError: images that cannot be read; the features of all others are in the store.
@@ -51,11 +60,17 @@ def fill(store: FeatureStore, extractor: Extractor, images: Sequence[Image], req
     missing = store.missing(keys, [image.digest for image in images])
     if not len(missing):
         return Cost()
-    how = extractor.run(images, request, store)
+    how = extractor.run(images, request, store, networks)
     return Cost(len(missing), time.perf_counter() - start, how)
 
 
-def ensure(store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request) -> Features:
+def ensure(
+    store: FeatureStore,
+    extractor: Extractor,
+    images: Sequence[Image],
+    request: Request,
+    networks: Networks | None = None,
+) -> Features:
     """Features of the images: those in the store are read, only the missing ones are extracted.
 
     A shard that proves damaged on reading counts as missing, and its features are extracted again.
@@ -67,7 +82,7 @@ def ensure(store: FeatureStore, extractor: Extractor, images: Sequence[Image], r
     names = [image.digest for image in images]
     cost = Cost()
     for _ in range(TRIES):
-        done = fill(store, extractor, images, request)
+        done = fill(store, extractor, images, request, networks)
         how = done.how if done.extracted else cost.how
         cost = Cost(cost.extracted + done.extracted, cost.seconds + done.seconds, how)
         try:

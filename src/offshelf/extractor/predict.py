@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from offshelf.dataset import Image  # noqa: E402
 from offshelf.errors import BadImagesError, ConfigError  # noqa: E402
 from offshelf.extractor.allocator import keep_freed_memory  # noqa: E402
 from offshelf.extractor.engine import Engines  # noqa: E402
+from offshelf.extractor.networks import Networks  # noqa: E402
 from offshelf.extractor.plan import Plan  # noqa: E402
 from offshelf.extractor.progress import ExtractionProgress  # noqa: E402
 from offshelf.extractor.stream import Batch, Stream  # noqa: E402
@@ -33,19 +35,35 @@ if TYPE_CHECKING:
     from offshelf.extractor.extractor import Extractor, Request
 
 
-def predict(extractor: "Extractor", images: Sequence[Image], request: "Request", store: FeatureStore) -> str:
+@dataclass(frozen=True)
+class Worker:
+    """One of the processes that share an extraction."""
+
+    rank: int
+    networks: Networks = field(default_factory=Networks)
+
+
+def predict(
+    extractor: "Extractor",
+    images: Sequence[Image],
+    request: "Request",
+    store: FeatureStore,
+    networks: Networks | None = None,
+) -> str:
     """See Extractor.run.
 
     Processes need no word with each other: each takes chunks that nobody else has taken, wherever it was started.
     """
     if extractor.processes == 1:
-        faults, how = _predict(extractor, images, request, store, _local_rank())
+        worker = Worker(_local_rank(), networks or Networks())
+        with worker.networks.lock:
+            faults, how = _predict(extractor, images, request, store, worker)
     elif isinstance(store, MemoryStore):
         raise ConfigError("Several processes cannot share store=memory; use store=disk or extractor.processes=1.")
     else:
         with ProcessPoolExecutor(extractor.processes, get_context("spawn")) as pool:
             arguments = (extractor, images, request, store)
-            jobs = [pool.submit(_predict, *arguments, rank) for rank in range(extractor.processes)]
+            jobs = [pool.submit(_predict_alone, *arguments, rank) for rank in range(extractor.processes)]
             results = [job.result() for job in jobs]
         faults, how = {row: why for found, _ in results for row, why in found.items()}, results[0][1]
     if faults:
@@ -59,8 +77,15 @@ def _local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", 0)))
 
 
-def _predict(
+def _predict_alone(
     extractor: "Extractor", images: Sequence[Image], request: "Request", store: FeatureStore, rank: int
+) -> tuple[dict[int, str], str]:
+    """See _predict; in a process of its own, to which no network can be given."""
+    return _predict(extractor, images, request, store, Worker(rank))
+
+
+def _predict(
+    extractor: "Extractor", images: Sequence[Image], request: "Request", store: FeatureStore, worker: Worker
 ) -> tuple[dict[int, str], str]:
     """One process's share. Returns what cannot be extracted, by row number, and how the rest was."""
     keys = request.keys(extractor)
@@ -70,7 +95,8 @@ def _predict(
         keep_freed_memory()
     if plan.device == "cpu" and extractor.processes > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // extractor.processes))
-    forward = _Forward(request, plan, may_fall_back=extractor.engine == "auto")
+    forward = worker.networks.get(request, plan, lambda: _Forward(request, plan, extractor.engine == "auto"))
+    rank = worker.rank
     stream = Stream(
         work,
         images,
