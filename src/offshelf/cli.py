@@ -24,6 +24,7 @@ offshelf: how good are off-the-shelf features for my images?
 
   offshelf classify [group=option] [key=value]   score frozen features with a linear classifier
   offshelf retrieve [group=option] [key=value]   rank references for queries: what do images find?
+  offshelf recommend dataset=folder dataset.root=DIR budget=10min    which features are best for my images?
   offshelf extract  [group=option] [key=value]   fill the feature store; dry_run=true says what is missing
   offshelf layers   [backbone=option]            list the layers that can be asked for
   offshelf dataset  [option] [key=value]         what a data set is, and whether the copy at hand is whole
@@ -31,6 +32,7 @@ offshelf: how good are off-the-shelf features for my images?
   offshelf report   STUDY_DIR                    a study's runs beside the published numbers
   offshelf predict  RUN IMAGES                   classes of other images, by a run's model
   offshelf export   RUN DIR                      an MLflow model of a run, for mlflow models serve
+  offshelf register RUN NAME                     the same in MLflow's model registry
   offshelf rerun    RUN [--check]                a run again: do its numbers come out equal?
   offshelf store    ls|du|verify|prune|export    look after the feature store
   offshelf track    sync [FOLDER ...]            send runs that were kept, by tracking=offline or a lost server
@@ -52,6 +54,7 @@ MODULES = {
     "compare": "offshelf.compare",
     "export": "offshelf.serving",
     "predict": "offshelf.predict",
+    "register": "offshelf.register",
     "report": "offshelf.study.command",
     "rerun": "offshelf.rerun",
     "store": "offshelf.maintenance",
@@ -131,7 +134,7 @@ def _run_once(task: str, arguments: Sequence[str]) -> None:
 
     def job(config: "DictConfig") -> Any:
         try:
-            return perform(config, Path(HydraConfig.get().runtime.output_dir))
+            return perform(config, Path(HydraConfig.get().runtime.output_dir), arguments)
         except OffshelfError as error:
             errors.append(error)  # raised when Hydra is through, which would announce it in its own words
             return None

@@ -18,8 +18,8 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
 from offshelf.spelling import did_you_mean
 
-TASKS = ("classify", "retrieve", "extract", "layers", "dataset")
-PLAIN = ("compare", "report", "predict", "export", "rerun", "store", "track", "ui")
+TASKS = ("classify", "retrieve", "recommend", "extract", "layers", "dataset")
+PLAIN = ("compare", "report", "predict", "export", "register", "rerun", "store", "track", "ui")
 """Commands that take no overrides."""
 
 COMMANDS = (*TASKS, *PLAIN)
@@ -30,7 +30,7 @@ HOW = ("sweep", "launcher")
 SHARED = ("home", "data_dir", "seed", *HOW)
 """Root keys that no task takes: other keys refer to them, or the command line does."""
 
-GIVEN = ("output_dir", "config")
+GIVEN = ("output_dir", "config", "arguments")
 """Parameters of a task that the command line gives, not the config."""
 
 GROUPS = (
@@ -148,15 +148,15 @@ def build(config: DictConfig) -> Callable[..., Any]:
     return task
 
 
-def perform(config: DictConfig, folder: Path) -> Any:
-    """Build a root config's task and call it; `folder` is for its output.
+def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = None) -> Any:
+    """Build a root config's task and call it; `folder` is for its output, `arguments` are those of the command line.
 
     Raises:
         OffshelfError: a component cannot be made, or the task fails.
     """
     task = build(config)
     recorded = {key: value for key, value in plain(config).items() if key not in HOW}
-    given = {"output_dir": str(folder), "config": recorded}
+    given = {"output_dir": str(folder), "config": recorded, "arguments": arguments}
     return task(**{name: given[name] for name in GIVEN if name in _parameters(config["_target_"])})
 
 
@@ -271,16 +271,22 @@ def _require_parameters(place: str, node: Any) -> None:
     if not isinstance(node, DictConfig) or OmegaConf.is_missing(node, "_target_"):
         return
     target = node.get("_target_")
-    if isinstance(target, str) and target.startswith("offshelf."):
+    if target is not None:
+        if not isinstance(target, str) or not target.startswith("offshelf."):
+            return
         known = _parameters(target)
         if ANY in known:  # it looks at its keys itself, when it is made
             return
         for key in map(str, node):
             if key != "_target_" and key not in known:
                 raise ConfigError(f"{place} has no key '{key}'{did_you_mean(key, known)}")
-        for key in map(str, node):
-            if not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
-                _require_parameters(f"{place}.{key}", node[key])
+    for key in map(str, node):
+        if _is_plain(node, key):
+            _require_parameters(f"{place}.{key}", node[key])
+
+
+def _is_plain(node: DictConfig, key: str) -> bool:
+    return not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key)
 
 
 def _parameters(target: str) -> list[str]:

@@ -32,20 +32,30 @@ def main(arguments: Sequence[str]) -> int:
         ModelError: the run kept no model, or its network is not what it was.
         TrackingError: there is no such run, or the folder cannot be written.
     """
-    from offshelf.tracking.exporting import save_pyfunc
-
     options = _parser().parse_args(arguments)
     _, where = divide(options.settings, SETTINGS)
     past = PastRun.find(options.run, **where)
+    write_model(past, Path(options.folder))
+    print(f"Serve it with: mlflow models serve --env-manager local -m {options.folder}")
+    return 0
+
+
+def write_model(past: PastRun, folder: Path) -> None:
+    """Write a run as an MLflow model into a folder that is made.
+
+    Raises:
+        ModelError: the run kept no model, or its network is not what it was.
+        TrackingError: the folder cannot be written.
+    """
+    from offshelf.tracking.exporting import save_pyfunc
+
     Predictor.of(past.config, past.model())  # refuses a network that has changed
-    with TemporaryDirectory() as folder:
-        files = {"config": Path(folder) / CONFIG, "model": Path(folder) / FILE}
+    with TemporaryDirectory() as place:
+        files = {"config": Path(place) / CONFIG, "model": Path(place) / FILE}
         files["config"].write_text(yaml.safe_dump(past.config, allow_unicode=True), encoding="utf-8")
         files["model"].write_bytes(past.read(FILE) or b"")
         script = Path(__file__).with_name("pyfunc.py")
-        save_pyfunc(Path(options.folder), script, files, [f"offshelf=={version('offshelf')}"])
-    print(f"Serve it with: mlflow models serve --env-manager local -m {options.folder}")
-    return 0
+        save_pyfunc(folder, script, files, [f"offshelf=={version('offshelf')}"])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,9 @@
 """Networks: architecture, weights, preprocessing and the names of their layers; cheap specs that load when needed."""
 
 from offshelf.backbone.backbone import Backbone, LayerInfo, Network
+from offshelf.backbone.cache import cached
 from offshelf.backbone.custom import Custom
+from offshelf.backbone.download import without_downloads
 from offshelf.backbone.efficientnet_lite0 import EfficientNetLite0
 from offshelf.backbone.hub import TorchHub
 from offshelf.backbone.layer import select_layers
@@ -26,7 +28,9 @@ __all__ = [
     "Tiny",
     "TorchHub",
     "Torchvision",
+    "cached",
     "layer_table",
     "select_layers",
     "what_it_sees",
+    "without_downloads",
 ]

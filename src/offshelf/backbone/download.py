@@ -1,6 +1,7 @@
 """Published weights: from the local cache, or downloaded on first use."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,35 @@ from urllib.error import URLError
 from urllib.parse import urlparse
 
 from offshelf.errors import BackboneError
+
+FORBIDDEN = "OFFSHELF_NO_DOWNLOADS"
+"""Environment variable that is set while nothing may be downloaded, in this process and its children."""
+
+
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """What is not at hand raises BackboneError meanwhile."""
+    before = os.environ.get(FORBIDDEN)
+    os.environ[FORBIDDEN] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[FORBIDDEN]
+        else:
+            os.environ[FORBIDDEN] = before
+
+
+def downloads_forbidden() -> bool:
+    """Whether this is inside `without_downloads`."""
+    return FORBIDDEN in os.environ
+
+
+def hub_path(url: str) -> Path:
+    """Where the file behind a URL is in torch hub's cache, if it is there."""
+    import torch
+
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
 
 
 def hub_file(url: str, name: str) -> Path:
@@ -18,10 +48,12 @@ def hub_file(url: str, name: str) -> Path:
     """
     import torch
 
-    file = Path(urlparse(url).path).name
-    path = Path(torch.hub.get_dir()) / "checkpoints" / file
+    path = hub_path(url)
+    file = path.name
     if path.is_file():
         return path
+    if downloads_forbidden():
+        raise BackboneError(f"its weights are not at hand: {file} is not in {path.parent}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         has_checksum = torch.hub.HASH_REGEX.search(file)
@@ -44,6 +76,8 @@ def hugging_face_file(repository: str, file: str | None, name: str) -> Path:
         cached = huggingface_hub.try_to_load_from_cache(repository, candidate)
         if isinstance(cached, str):
             return Path(cached)
+    if downloads_forbidden():
+        raise BackboneError(f"its weights are not at hand: {repository} is not in the Hugging Face cache")
     problem: Exception | None = None
     with _unheard():
         for candidate in names:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from offshelf.backbone.checkpoint import load_tensors, read_tensors, weights_digest
-from offshelf.backbone.download import hub_file
+from offshelf.backbone.download import downloads_forbidden, hub_file
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.errors import BackboneError
 
@@ -63,10 +63,11 @@ class TorchHub:
         from offshelf.backbone.seeded import seeded
 
         path = self._file()
+        repo, source = self._code()
         try:
             with seeded(0):
                 model = torch.hub.load(
-                    self.repo, self.model, source=self.source, trust_repo=True, pretrained=False, **self.kwargs
+                    repo, self.model, source=source, trust_repo=True, pretrained=False, **self.kwargs
                 )
         except Exception as error:  # a hub repository may raise anything
             raise BackboneError(
@@ -76,6 +77,19 @@ class TorchHub:
         if path:
             load_tensors(model, read_tensors(path), path)
         return TappedNetwork(model, self.layers, self.name)
+
+    def _code(self) -> tuple[str, str]:
+        """Repository and source, as torch hub takes them; where nothing may be downloaded, the copy in its cache."""
+        if self.source == "local" or not downloads_forbidden():
+            return self.repo, self.source
+        import torch
+
+        name, _, ref = self.repo.partition(":")
+        folders = [Path(torch.hub.get_dir()) / f"{name.replace('/', '_')}_{one}" for one in (ref or "main", "master")]
+        found = next((folder for folder in folders if folder.is_dir()), None)
+        if not found:
+            raise BackboneError(f"its code is not at hand: {folders[0]} is missing")
+        return str(found), "local"
 
     def _file(self) -> Path | None:
         if self.weights is None:

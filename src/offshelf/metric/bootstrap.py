@@ -42,6 +42,8 @@ class Difference:
     interval: Interval
     p_value: float
     """Two-sided: twice the share of draws on which the other one is at least as good; never below 1 / draws."""
+    standard_error: float
+    """Standard deviation of the difference over the draws."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Bootstrap:
             return None
         draws = draws[~np.isnan(draws)]
         tail = min(float(np.mean(draws <= 0)), float(np.mean(draws >= 0)))
-        return Difference(value, interval, min(1.0, max(2 * tail, 1 / len(draws))))
+        return Difference(value, interval, min(1.0, max(2 * tail, 1 / len(draws))), float(draws.std()))
 
     def _draws(self, metric: str, outcomes: Sequence[Outcome]) -> np.ndarray:
         """The metric on every draw: float64 [replicates]."""

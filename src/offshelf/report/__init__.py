@@ -17,6 +17,7 @@ from offshelf.report.files import (
 )
 from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
+from offshelf.report.recommendation import Standing, aside_lines, standing_columns, standing_table
 from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table, query_values
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
@@ -29,7 +30,9 @@ __all__ = [
     "Point",
     "Predictions",
     "Sheet",
+    "Standing",
     "about_table",
+    "aside_lines",
     "comparison_figure",
     "confusion_figure",
     "contact_sheet",
@@ -59,6 +62,8 @@ __all__ = [
     "retrieval_table",
     "score_table",
     "size_table",
+    "standing_columns",
+    "standing_table",
     "sweep_figure",
     "with_error_bar",
     "write_bytes",

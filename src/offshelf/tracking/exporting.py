@@ -1,11 +1,16 @@
-"""Models in MLflow's own format, from code and data: nothing in them is a pickle."""
+"""Models in MLflow's own format, from code and data: nothing in them is a pickle; and its registry of models."""
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from offshelf.errors import TrackingError
-from offshelf.tracking.connection import silence
+from offshelf.home import home_dir
+from offshelf.tracking.connection import connect, default_uri, silence
+
+ARTIFACT = "mlflow_model"
+"""Folder of a registered model among its run's artifacts."""
 
 
 def save_pyfunc(folder: Path, script: Path, artifacts: Mapping[str, Path], requirements: list[str]) -> None:
@@ -39,3 +44,46 @@ def _save(folder: Path, script: Path, files: dict[str, str], requirements: list[
 
     signature = ModelSignature(Schema([ColSpec(AnyType(), "image")]))  # type: ignore[no-untyped-call]
     save_model(folder, python_model=str(script), artifacts=files, signature=signature, pip_requirements=requirements)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version of a model in the registry."""
+
+    name: str
+    version: str
+    store: str
+    """The tracking store that it is in, as MLFLOW_TRACKING_URI has it."""
+
+
+def register(run: str, folder: Path, name: str, alias: str, where: Mapping[str, str]) -> Registered:
+    """Put an MLflow model among its run's artifacts, and into the registry of the run's tracking store.
+
+    Args:
+        run: Id of the run that it was made of.
+        folder: Holds the model.
+        name: In the registry; a name that is there gets a new version.
+        alias: Points at this version from now on; empty for none.
+        where: As SETTINGS of `reading`.
+
+    Raises:
+        TrackingError: the store cannot be reached, or refuses the name or the alias.
+    """
+    home = Path(home_dir(where["home"]))
+    client, _ = connect(home, where["uri"] or None, where["experiment"])
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_artifacts(run, str(folder), ARTIFACT)
+        try:
+            client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{client.get_run(run).info.artifact_uri}/{ARTIFACT}"
+        version = str(client.create_model_version(name, source, run).version)
+        if alias:
+            client.set_registered_model_alias(name, alias, version)
+    except (MlflowException, OSError) as error:
+        raise TrackingError(f"The model was not registered as '{name}': {str(error).splitlines()[0]}") from error
+    return Registered(name, version, where["uri"] or default_uri(home))

@@ -1,0 +1,70 @@
+"""What a person sees of a recommendation: candidates ranked, with what they cost and when they were dropped."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from offshelf.metric import Interval
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A layer's place."""
+
+    backbone: str
+    layer: str
+    value: float
+    """The official metric, cross-validated on training images in the last round it was in."""
+    interval: Interval | None
+    images: int
+    """In the sample of that round."""
+    rate: float
+    """Images a second through the backbone, all of its layers at once."""
+    size: int
+    """Bytes of features an image."""
+    fate: str
+    """The round it was dropped in, and the difference to that round's best; empty of those that were not."""
+
+
+def standing_columns(standings: Sequence[Standing], metric: str) -> dict[str, list[Any]]:
+    """Column name to values, a row a candidate."""
+    return {
+        "rank": list(range(1, len(standings) + 1)),
+        "backbone": [one.backbone for one in standings],
+        "layer": [one.layer for one in standings],
+        f"cv/{metric}": [one.value for one in standings],
+        f"cv/{metric}_low": [one.interval.low if one.interval else None for one in standings],
+        f"cv/{metric}_high": [one.interval.high if one.interval else None for one in standings],
+        "images": [one.images for one in standings],
+        "images_per_second": [one.rate for one in standings],
+        "bytes_per_image": [one.size for one in standings],
+        "dropped": [one.fate for one in standings],
+    }
+
+
+def standing_table(standings: Sequence[Standing], metric: str, title: str) -> Table:
+    """Best first; the winner is bold, and a line parts those that were not ruled out from the others."""
+    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False, caption_justify="left")
+    table.caption = (
+        "cv ±: half of the interval over held-out training images; images/s: all layers of the backbone at once; "
+        "dropped: in which round, and the paired difference to its best ± standard error"
+    )
+    for column in ("backbone", "layer"):
+        table.add_column(column, overflow="fold")
+    for column in (f"cv {metric.replace('_', ' ')}", "images/s", "bytes"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("dropped", no_wrap=True)
+    for number, one in enumerate(standings):
+        bar = f" ± {one.interval.half:.3f}" if one.interval else ""
+        is_last = not one.fate and number + 1 < len(standings) and bool(standings[number + 1].fate)
+        cells = (f"{one.value:.3f}{bar}", f"{one.rate:.0f}", f"{one.size:,}", one.fate or "–")
+        table.add_row(one.backbone, one.layer, *cells, style="bold" if number == 0 else None, end_section=is_last)
+    return table
+
+
+def aside_lines(aside: Mapping[str, str]) -> str:
+    """Backbones that were not tried, and why; empty where all were."""
+    return "\n".join(["Left out:", *(f"  {name}: {why}" for name, why in aside.items())]) if aside else ""
