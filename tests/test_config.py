@@ -81,7 +81,7 @@ def test_roots_bind(task):
     ("override", "hint"),
     [
         ("clasifier.C=2", "did you mean 'classifier'"),
-        ("classifier.c=2", "There are: estimator, C, folds, fusion, one_standard_error, seed."),
+        ("classifier.c=2", "There are: estimator, C, folds, fusion, one_standard_error, calibrate, seed."),
         ("dataset=digit", "did you mean 'digits'"),
         ("backbone=resnet05", "did you mean 'resnet50'"),
         ("poolin=avg", "did you mean 'pooling'"),

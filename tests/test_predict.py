@@ -144,6 +144,34 @@ def test_another_network_is_refused(place, tmp_path):
         predicted(place, place / "images", run=str(tmp_path))
 
 
+def test_probabilities(place, tmp_path):
+    """On ask, of a run that learnt them; they are kept with its model, and its scores are not changed by them."""
+    calibrated = tmp_path / "out"
+    data = ["dataset=folder", f"dataset.root={place / 'images'}", f"home={place / 'home'}", "tracking=none"]
+    classify(calibrated, *data, "layer=block3", "classifier.calibrate=true")
+    images = place / "images/test"
+    asked = predicted(place, images, "probabilities=true", run=str(calibrated))
+    plain = predicted(place, images, run=str(calibrated))
+    out = tmp_path / "answers.json"
+    main([str(calibrated), str(images), "probabilities=true", f"home={place / 'home'}", "--out", str(out)])
+    answers = json.loads(out.read_text(encoding="utf-8"))
+    served = Service.of(calibrated).answer([str(images / "red/6.png")], probabilities=True)
+
+    assert [{key: line[key] for key in plain[0]} for line in asked] == plain
+    assert [float(line["probability"]) for line in asked] == pytest.approx(
+        [answer["probabilities"][answer["class"]] for answer in answers]
+    )
+    assert [sum(answer["probabilities"].values()) for answer in answers] == pytest.approx([1.0] * len(answers))
+    assert all(float(line["probability"]) > 1 / 3 for line in asked)
+    assert served[0]["probabilities"]["red"] == pytest.approx(
+        next(answer["probabilities"]["red"] for answer in answers if answer["image"].endswith("red/6.png"))
+    )
+    with pytest.raises(ModelError, match=r"learnt no probabilities. Run it again with classifier\.calibrate=true"):
+        predicted(place, images, "probabilities=true")
+    with pytest.raises(ConfigError, match="probabilities is true or false; got 'yes'"):
+        predicted(place, images, "probabilities=yes")
+
+
 def test_requests_share_one_network(place, monkeypatch):
     """Built before the first of them; each is answered as the run itself answers."""
     built = []

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from offshelf.config import build, load, plain
-from offshelf.errors import TrackingError
+from offshelf.errors import ModelError, TrackingError
 from offshelf.serving import main
 from offshelf.tracking.ui import free_port
 
@@ -68,6 +68,18 @@ def test_loaded_by_mlflow(place):
     agree(model.predict(pd.DataFrame({"image": paths})), lines)
     agree(model.predict(pd.DataFrame({"image": [Path(path).read_bytes() for path in paths]})), lines)
     assert not [path for path in (place / "model").rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
+
+
+def test_probabilities_are_a_parameter(place):
+    """Of the model's signature, known to whoever asks; where the run has learnt none the answer says so."""
+    from mlflow.pyfunc import load_model
+
+    model = load_model(str(place / "model"))
+    paths, _ = own(place)
+
+    assert [param.name for param in model.metadata.signature.params] == ["probabilities"]
+    with pytest.raises(ModelError, match="learnt no probabilities"):
+        model.predict(pd.DataFrame({"image": paths}), params={"probabilities": True})
 
 
 def test_served_over_http(place):

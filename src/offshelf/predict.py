@@ -4,6 +4,7 @@ import argparse
 import glob
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,14 +36,18 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     if options.out and Path(options.out).suffix not in FORMATS:
         raise ConfigError(f"--out is a .csv or .json file; got '{options.out}'.")
-    words, settings = divide(options.images, {**SETTINGS, "on_error": "stop"})
-    on_error = settings.pop("on_error")
+    words, settings = divide(options.images, {**SETTINGS, "on_error": "stop", "probabilities": "false"})
+    on_error, probabilities = settings.pop("on_error"), settings.pop("probabilities")
+    if probabilities not in ("true", "false"):
+        raise ConfigError(f"probabilities is true or false; got '{probabilities}'.")
     past = PastRun.find(options.run, **settings)
     predictor = Predictor.of(past.config, past.model())
+    if probabilities == "true":
+        predictor.model.probabilities(np.empty((0, len(predictor.model.classes))))  # refuses before any work
     store = components(past.config, ("store",))["store"]
     found = [ImageFile(path, predictor.background) for word in words for path in paths(word)]
     names, scores = predict(predictor, list(dict.fromkeys(found)), store, on_error)
-    _hand_over(options.out, predictor.model, names, scores)
+    _hand_over(options.out, Answer(predictor.model, names, scores, probabilities == "true"))
     return 0
 
 
@@ -84,22 +89,41 @@ def predict(
     return [sample.id for sample in usable.samples], scores
 
 
-def _hand_over(out: str | None, model: Model, names: Sequence[str], scores_NK: np.ndarray) -> None:
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says of images: see `columns` and `records`."""
+
+    model: Model
+    names: Sequence[str]
+    scores_NK: np.ndarray
+    probabilities: bool
+
+    def csv(self) -> str:
+        """As CSV."""
+        return csv_text(columns(self.model, self.names, self.scores_NK, self.probabilities))
+
+    def json(self) -> str:
+        """As JSON."""
+        made = records(self.model, self.names, self.scores_NK, self.probabilities)
+        return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+
+
+def _hand_over(out: str | None, answer: Answer) -> None:
     if out is None:
-        print(csv_text(columns(model, names, scores_NK)), end="")
+        print(answer.csv(), end="")
         return
-    if Path(out).suffix == ".json":
-        write_text(Path(out), json.dumps(records(model, names, scores_NK), indent=1, ensure_ascii=False) + "\n")
-    else:
-        write_text(Path(out), csv_text(columns(model, names, scores_NK)))
-    print(f"{len(names):,} image(s): written to {out}")
+    write_text(Path(out), answer.json() if Path(out).suffix == ".json" else answer.csv())
+    print(f"{len(answer.names):,} image(s): written to {out}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="offshelf predict", description=__doc__)
     parser.add_argument("run", help="id (its first letters), name, or output folder", metavar="RUN")
     parser.add_argument(
-        "images", nargs="+", help="files, folders, patterns; home=DIR, on_error=skip", metavar="IMAGES|key=value"
+        "images",
+        nargs="+",
+        help="files, folders, patterns; home=DIR, on_error=skip, probabilities=true",
+        metavar="IMAGES|key=value",
     )
     parser.add_argument("--out", help=f"a file to write instead of printing: {', '.join(FORMATS)}", metavar="FILE")
     return parser

@@ -21,8 +21,8 @@ class RunModel(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
-        """See Service.answer; `model_input` is a table with a column `image`."""
-        return self.service.answer(list(model_input["image"]))
+        """See Service.answer; `model_input` is a table with a column `image`, `params` may have `probabilities`."""
+        return self.service.answer(list(model_input["image"]), bool((params or {}).get("probabilities")))
 
 
 set_model(RunModel())

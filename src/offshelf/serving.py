@@ -74,18 +74,20 @@ class Service:
         """Build the network, so that no request waits for it."""
         list(self.predictor.scores([ImageArray(np.zeros((8, 8, 3), np.uint8))], MemoryStore()))
 
-    def answer(self, given: Sequence[bytes | str]) -> list[dict[str, Any]]:
+    def answer(self, given: Sequence[bytes | str], probabilities: bool = False) -> list[dict[str, Any]]:
         """For each image its class and score, or its labels, and the scores of all.
 
         Args:
             given: Bytes of image files, or as text: a path, a `data:` URL, or base64.
+            probabilities: Whether those of all classes are given too.
 
         Raises:
             ImageError: an image that is none of these, or cannot be read.
+            ModelError: the model has no probabilities.
         """
         images = [self._image(one) for one in given]
         scores = np.concatenate(list(self.predictor.scores(images, MemoryStore())))
-        return records(self.predictor.model, [str(image) for image in images], scores)
+        return records(self.predictor.model, [str(image) for image in images], scores, probabilities)
 
     def _image(self, given: bytes | str) -> Image:
         background = self.predictor.background

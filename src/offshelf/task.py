@@ -283,8 +283,11 @@ def _lacking(request: Request, pictures: Sequence[Image], extractor: Extractor, 
 
 def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], FeatureKey]) -> Model | None:
     """What the first fold's training images taught; None of a classifier that cannot be kept."""
-    scorer = chosen.fits[0].scorer
+    fit = chosen.fits[0]
+    scorer = fit.scorer
     if not scorer:
         return None
     features = identify(key for (layer, _), key in keys.items() if layer == chosen.name)
-    return Model(chosen.name, features, images.classes, images.is_multilabel, chosen.transformers[0], scorer)
+    return Model(
+        chosen.name, features, images.classes, images.is_multilabel, chosen.transformers[0], scorer, fit.calibration
+    )

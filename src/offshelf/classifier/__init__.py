@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from offshelf.classifier.calibration import Calibration
 from offshelf.classifier.classifier import Classifier, Curve, Fit
 from offshelf.classifier.kernel import gram
 from offshelf.classifier.scorer import Scorer
@@ -11,7 +12,18 @@ if TYPE_CHECKING:
     from offshelf.classifier.linear_svm import LinearSVM
     from offshelf.classifier.linear_svm_cv import GridEdgeWarning, LinearSVMCV
 
-__all__ = ["Classifier", "Curve", "Fit", "GridEdgeWarning", "LinearSVM", "LinearSVMCV", "Scorer", "Tuned", "gram"]
+__all__ = [
+    "Calibration",
+    "Classifier",
+    "Curve",
+    "Fit",
+    "GridEdgeWarning",
+    "LinearSVM",
+    "LinearSVMCV",
+    "Scorer",
+    "Tuned",
+    "gram",
+]
 
 
 def __getattr__(name: str) -> Any:

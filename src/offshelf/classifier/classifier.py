@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from offshelf.classifier.calibration import Calibration
 from offshelf.classifier.scorer import Scorer
 
 
@@ -84,6 +85,8 @@ class Fit:
     """Binary problems solved for this fit, those of cross-validation included; None where that is not known."""
     scorer: Scorer | None = None
     """What `score` does, in the form that a run keeps; None of a classifier that has no such form."""
+    calibration: Calibration | None = None
+    """From scores to probabilities; None where that was not asked for."""
 
 
 class Classifier(Protocol):

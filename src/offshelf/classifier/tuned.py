@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offshelf.classifier.calibration import Calibration
 from offshelf.classifier.classifier import Curve, Fit
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import convergence_logged, cross_validate, fit, make_folds
@@ -41,6 +42,7 @@ class Tuned:
         seed: int = 0,
         simplest: Literal["smallest", "largest"] = "smallest",
         fusion: Fusion | Literal["features"] = "sum",
+        calibrate: bool = False,
         **grid: float | Sequence[float],
     ) -> None:
         """Check the settings, before any work.
@@ -53,20 +55,24 @@ class Tuned:
             simplest: The end of the grid where models are most regularised; of equally good values that one is chosen.
             fusion: What becomes of an image's views: the `sum`, `mean` or `max` of their responses, each view being a
                 training sample; or with `features` the mean of their features, in training and in testing.
+            calibrate: Whether probabilities of classes are learnt too, from scores of images held out in these folds.
             grid: One parameter of the estimator, or of an estimator in it: a positive value, or a list to choose from.
         """
         if len(grid) != 1:
             raise ConfigError(
-                "classifier takes one hyperparameter beside estimator, folds, fusion, one_standard_error, seed and "
-                f"simplest; got {', '.join(sorted(grid)) or 'none'}."
+                "classifier takes one hyperparameter beside calibrate, estimator, folds, fusion, one_standard_error, "
+                f"seed and simplest; got {', '.join(sorted(grid)) or 'none'}."
             )
         if folds < 2:
             raise ConfigError(f"classifier.folds must be at least 2; got {folds}.")
         if simplest not in ("smallest", "largest"):
             raise ConfigError(f"classifier.simplest is smallest or largest; got '{simplest}'.")
+        if not isinstance(calibrate, bool):
+            raise ConfigError(f"classifier.calibrate is true or false; got '{calibrate}'.")
         if fusion not in (*FUSIONS, "features"):
             raise ConfigError(f"classifier.fusion cannot be '{fusion}'{did_you_mean(fusion, (*FUSIONS, 'features'))}")
         ((self.parameter, values),) = grid.items()
+        self.calibrate = calibrate
         self.averages_features = fusion == "features"
         self.fusion: Fusion = "sum" if fusion == "features" else fusion
         self.estimator, self.folds, self.one_standard_error, self.seed = estimator, folds, one_standard_error, seed
@@ -99,7 +105,21 @@ class Tuned:
 
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = None if gaps is None else float(np.max(gaps))
-        return Fit(self.parameter, value, curve, score, held_out, gap, problems, scorer)
+        calibration = self._calibration(value, values_NVD, targets) if self.calibrate else None
+        return Fit(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration)
+
+    def _calibration(self, value: float, values_NVD: np.ndarray, targets: np.ndarray) -> Calibration:
+        """From the scores of each image by a classifier that was fitted without it, with the chosen value."""
+        fewest = int(np.bincount(targets).min()) if targets.ndim == 1 else len(targets)
+        if fewest < 2:
+            raise ConfigError("classifier.calibrate needs 2 training images of each class, to hold one out.")
+        fusion = "features" if self.averages_features else self.fusion
+        settings: dict[str, Any] = {"seed": self.seed, "fusion": fusion, self.parameter: value}
+        given = Tuned(self.estimator, **settings)
+        splits = list(make_folds(targets, min(self.folds, fewest), self.seed))
+        scores = [given.fit(values_NVD[train], targets[train]).score(values_NVD[rows]) for train, rows in splits]
+        order = np.concatenate([rows for _, rows in splits])
+        return Calibration.learn(np.concatenate(scores), targets[order])
 
     def _choose(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int) -> Choice:
         """By our search."""

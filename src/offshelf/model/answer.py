@@ -8,31 +8,51 @@ import numpy as np
 from offshelf.model.model import Model
 
 
-def columns(model: Model, names: Sequence[str], scores_NK: np.ndarray) -> dict[str, list[Any]]:
+def columns(
+    model: Model, names: Sequence[str], scores_NK: np.ndarray, probabilities: bool = False
+) -> dict[str, list[Any]]:
     """Columns image, class, score; or, for several labels, image, labels (those above 0, joined by `;`), score of each.
 
-    The scores are those of `predictions.csv`.
+    The scores are those of `predictions.csv`. With probabilities also that of the class, or of each label.
+
+    Raises:
+        ModelError: the model has no probabilities.
     """
+    likely_NK = model.probabilities(scores_NK) if probabilities else None
     if model.is_multilabel:
         each = {f"score {name}": scores_NK[:, column].tolist() for column, name in enumerate(model.classes)}
         labels = [";".join(_labels(model, scores)) for scores in scores_NK]
+        if likely_NK is not None:
+            each |= {f"probability {name}": likely_NK[:, column].tolist() for column, name in enumerate(model.classes)}
         return {"image": list(names), "labels": labels, **each}
     best = scores_NK.argmax(axis=1)
-    return {
+    found = {
         "image": list(names),
         "class": [model.classes[number] for number in best],
         "score": scores_NK.max(axis=1, initial=-np.inf).tolist(),
     }
+    if likely_NK is None:
+        return found
+    return found | {"probability": likely_NK[np.arange(len(best)), best].tolist()}
 
 
-def records(model: Model, names: Sequence[str], scores_NK: np.ndarray) -> list[dict[str, Any]]:
-    """For each image its class and score, or its labels, and the scores of all."""
-    made = []
+def records(
+    model: Model, names: Sequence[str], scores_NK: np.ndarray, probabilities: bool = False
+) -> list[dict[str, Any]]:
+    """For each image its class and score, or its labels, and the scores of all; with probabilities these too.
+
+    Raises:
+        ModelError: the model has no probabilities.
+    """
+    made: list[dict[str, Any]] = []
     for name, scores in zip(names, scores_NK, strict=True):
         by_class = dict(zip(model.classes, scores.tolist(), strict=True))
         best = model.classes[int(scores.argmax())]
         said = {"labels": _labels(model, scores)} if model.is_multilabel else {"class": best, "score": by_class[best]}
         made.append({"image": name, **said, "scores": by_class})
+    if probabilities:
+        for record, likely_K in zip(made, model.probabilities(scores_NK), strict=True):
+            record["probabilities"] = dict(zip(model.classes, likely_K.tolist(), strict=True))
     return made
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from offshelf.classifier import Scorer
+from offshelf.classifier import Calibration, Scorer
 from offshelf.errors import ModelError
 from offshelf.identity import digest
 from offshelf.model.part import Arrays, pack, size, unpack
@@ -21,6 +21,7 @@ from offshelf.store import FeatureKey
 
 FORMAT = 1
 FILE = "model.safetensors"
+CALIBRATION = ("slopes", "offsets")
 _ENTRY = "offshelf"
 
 
@@ -36,6 +37,8 @@ class Model:
     transformer: Transformer
     """Fitted to the training features."""
     scorer: Scorer
+    calibration: Calibration | None = None
+    """From scores to probabilities, where the run has learnt that."""
 
     def score(self, values_NVD: np.ndarray) -> np.ndarray:
         """Scores of classes, float64 [N, K], of features float32 [N, V, D].
@@ -43,6 +46,19 @@ class Model:
         The class with the largest is predicted; of several labels all above 0.
         """
         return self.scorer(transform(self.transformer, values_NVD))
+
+    def probabilities(self, scores_NK: np.ndarray) -> np.ndarray:
+        """Of classes, float64 [N, K], from their scores; each row's sum is 1, save of several labels.
+
+        Raises:
+            ModelError: the run has not learnt them.
+        """
+        if not self.calibration:
+            raise ModelError(
+                "The run has learnt no probabilities. Run it again with classifier.calibrate=true, or predict without "
+                "probabilities=true"
+            )
+        return self.calibration(scores_NK)
 
     @property
     def size(self) -> int:
@@ -68,7 +84,10 @@ class Model:
             "averages_features": self.scorer.averages_features,
             "transformer": pack(self.transformer, "transformer", arrays),
             "estimator": pack(self.scorer.estimator, "estimator", arrays),
+            "is_calibrated": self.calibration is not None,
         }
+        if self.calibration:
+            arrays |= {f"calibration.{name}": getattr(self.calibration, f"{name}_K") for name in CALIBRATION}
         contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
         return save(contiguous, {_ENTRY: json.dumps(described, ensure_ascii=False)})
 
@@ -91,6 +110,7 @@ class Model:
                 described["is_multilabel"],
                 unpack(described["transformer"], "transformer", arrays),
                 Scorer(estimator, described["fusion"], described["averages_features"]),
+                _calibration(described, arrays),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{path} is no model of offshelf's: {error!r}.") from error
@@ -99,6 +119,13 @@ class Model:
 def identify(keys: Iterable[FeatureKey]) -> str:
     """Identity of features: network (weights, architecture, preprocessing, precision), module, pooling and views."""
     return digest([key.digest for key in keys])
+
+
+def _calibration(described: dict[str, Any], arrays: Arrays) -> Calibration | None:
+    if not described.get("is_calibrated"):  # models of earlier releases do not say
+        return None
+    slopes, offsets = (arrays[f"calibration.{name}"] for name in CALIBRATION)
+    return Calibration(slopes, offsets, described["is_multilabel"])
 
 
 def _contents(path: Path) -> tuple[dict[str, Any], Arrays]:

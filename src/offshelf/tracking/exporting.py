@@ -14,7 +14,7 @@ ARTIFACT = "mlflow_model"
 
 
 def save_pyfunc(folder: Path, script: Path, artifacts: Mapping[str, Path], requirements: list[str]) -> None:
-    """Write a model that takes a column `image` of any type.
+    """Write a model that takes a column `image` of any type, and a parameter `probabilities`, true or false.
 
     Args:
         folder: Made; not there yet, or empty.
@@ -40,9 +40,10 @@ def save_pyfunc(folder: Path, script: Path, artifacts: Mapping[str, Path], requi
 def _save(folder: Path, script: Path, files: dict[str, str], requirements: list[str]) -> None:
     from mlflow.models import ModelSignature
     from mlflow.pyfunc import save_model
-    from mlflow.types.schema import AnyType, ColSpec, Schema
+    from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
 
-    signature = ModelSignature(Schema([ColSpec(AnyType(), "image")]))  # type: ignore[no-untyped-call]
+    params = ParamSchema([ParamSpec("probabilities", "boolean", False)])
+    signature = ModelSignature(Schema([ColSpec(AnyType(), "image")]), params=params)  # type: ignore[no-untyped-call]
     save_model(folder, python_model=str(script), artifacts=files, signature=signature, pip_requirements=requirements)
 
 

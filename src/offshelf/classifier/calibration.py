@@ -1,0 +1,70 @@
+"""Probabilities of classes from scores, learnt on images that the classifier was not fitted to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Of single labels softmax(slope * score + offset), with one slope; of several a sigmoid of that for each.
+
+    For two classes, and for each of several labels, it is Platt's sigmoid (Advances in Large Margin Classifiers, 1999),
+    whose targets are not quite 1 and 0. For more classes it is temperature scaling (Guo et al., ICML 2017) with an
+    offset for each class (Alexandari et al., ICML 2020), and targets of the same kind: an image of a class that has n
+    images wants (n + 1) / (n + K) for this class and 1 / (n + K) for each other.
+    """
+
+    slopes_K: np.ndarray
+    offsets_K: np.ndarray
+    is_multilabel: bool
+
+    @staticmethod
+    def learn(scores_NK: np.ndarray, targets: np.ndarray) -> "Calibration":
+        """From scores of held-out images and what these are: classes int64 [N], or 1, -1 and 0 int8 [N, K]."""
+        if targets.ndim == 1:
+            slope, offsets_K = _fit(scores_NK, targets)
+            return Calibration(np.full(len(offsets_K), slope), offsets_K, False)
+        lines_K2 = np.array([_sigmoid(*column) for column in zip(scores_NK.T, targets.T, strict=True)])
+        return Calibration(lines_K2[:, 0], lines_K2[:, 1], True)
+
+    def __call__(self, scores_NK: np.ndarray) -> np.ndarray:
+        """Probabilities, float64 [N, K]: of single labels each row's sum is 1."""
+        from scipy.special import expit, softmax
+
+        logits_NK = scores_NK * self.slopes_K + self.offsets_K
+        probabilities_NK: np.ndarray = expit(logits_NK) if self.is_multilabel else softmax(logits_NK, axis=1)
+        return probabilities_NK
+
+
+def _sigmoid(scores_N: np.ndarray, signs_N: np.ndarray) -> tuple[float, float]:
+    """Slope and offset of one label, over the images that count."""
+    counts = signs_N != 0
+    scores_N, is_positive_N = scores_N[counts], signs_N[counts] > 0
+    if is_positive_N.all() or not is_positive_N.any():
+        positives = int(is_positive_N.sum())
+        return 0.0, float(np.log((positives + 1) / (len(scores_N) - positives + 1)))
+    slope, offsets = _fit(np.stack([np.zeros(len(scores_N)), scores_N], axis=1), is_positive_N.astype(np.int64))
+    return slope, float(offsets[1] - offsets[0])
+
+
+def _fit(scores_NK: np.ndarray, targets_N: np.ndarray) -> tuple[float, np.ndarray]:
+    """The slope and the K offsets, with a sum of 0, of greatest likelihood: a convex problem."""
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    count, classes = scores_NK.shape
+    scale = float(scores_NK.std()) or 1.0
+    unit_NK = scores_NK / scale
+    sizes_K = np.bincount(targets_N, minlength=classes)
+    wanted_NK = np.repeat((1 / (sizes_K[targets_N] + classes))[:, None], classes, axis=1)
+    wanted_NK[np.arange(count), targets_N] *= sizes_K[targets_N] + 1
+
+    def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
+        logs_NK = log_softmax(line[0] * unit_NK + line[1:], axis=1)
+        surplus_NK = np.exp(logs_NK) - wanted_NK
+        gradient = np.concatenate([[(surplus_NK * unit_NK).sum()], surplus_NK.sum(axis=0)])
+        return float(-(wanted_NK * logs_NK).sum() / count), gradient / count
+
+    found = minimize(loss, np.zeros(1 + classes), jac=True, method="L-BFGS-B", options={"ftol": 1e-14, "gtol": 1e-8})
+    return float(found.x[0] / scale), found.x[1:] - found.x[1:].mean()
