@@ -13,11 +13,16 @@ from sklearn.svm import LinearSVC
 
 from offshelf.augmentation import center
 from offshelf.backbone import Pixels, Tiny
+from offshelf.classifier import Tuned
 from offshelf.config import load, perform
-from offshelf.dataset import Digits
+from offshelf.dataset import Digits, Fold, ImageArray, ImageSet, Sample
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.extractor import Extractor, Request, ensure
+from offshelf.metric import Bootstrap
+from offshelf.recommend import Rules
+from offshelf.recommend import recommend as find
 from offshelf.store import DiskStore, MemoryStore
+from offshelf.tracking import NoTracking
 from offshelf.tracking.connection import default_uri
 
 pytestmark = pytest.mark.filterwarnings(
@@ -149,6 +154,49 @@ def test_what_cannot_be_done(tmp_path):
         recommend(tmp_path, *enough, "race.folds=1")
     with pytest.raises(ConfigError, match=r"backbones.pixels has no key 'sise'; did you mean 'size'"):
         load("recommend", ["+backbones.pixels.sise=3"])
+
+
+def test_several_labels(tmp_path):
+    """By the official metric: what the pixels show at once, a random network does not hide."""
+
+    class Tags:
+        """Images that can be red, green, both or neither; some do not count for one of these."""
+
+        def load(self):
+            random = np.random.default_rng(0)
+            signs = np.where(random.random((120, 2)) < 0.4, 1, -1)
+            pixels = random.integers(0, 100, (120, 12, 12, 3), dtype=np.uint8)
+            for channel in range(2):
+                pixels[signs[:, channel] > 0, ..., channel] += 120
+            signs[::8, 1] = 0
+            samples = [
+                Sample(str(row), ImageArray(image), tuple(map(int, labels)))
+                for row, (image, labels) in enumerate(zip(pixels, signs, strict=True))
+            ]
+            return ImageSet("tags", ("red", "green"), samples, (Fold(np.arange(80), np.arange(80, 120)),), "mAP_11pt")
+
+    value = find(
+        dataset=Tags(),
+        backbones={"pixels": Pixels(4), "tiny": Tiny()},
+        candidates=["pixels", "tiny"],
+        layer="last",
+        pooling="auto",
+        augmentation=center(),
+        extractor=Extractor(device="cpu"),
+        store=MemoryStore(),
+        postprocess=Normalizer(),
+        classifier=Tuned(LinearSVC(), C=[1.0, 10.0]),
+        bootstrap=Bootstrap(100),
+        budget="1h",
+        race=Rules(first=40),
+        tracking=NoTracking(),
+        output_dir=str(tmp_path),
+        config={},
+    )
+    table = list(csv.DictReader((tmp_path / "recommendation.csv").read_text().splitlines()))
+
+    assert value == float(table[0]["cv/mAP_11pt"]) > 0.95
+    assert {row["backbone"] for row in table} == {"pixels", "tiny"}
 
 
 def test_images_that_cannot_be_read(tmp_path):

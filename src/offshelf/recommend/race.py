@@ -205,7 +205,7 @@ class Race:
                 best.scores[-1].metric, best.scores[-1].outcomes, entry.scores[-1].outcomes
             )
             if difference and is_below(difference, error):
-                entry.out = f"{number}: {difference.value:+.3f} ± {difference.standard_error:.3f}"
+                entry.out = f"{number}: {difference.value:+.3f}±{difference.standard_error:.3f}"
                 dropped += 1
         self.tell(
             f"Round {number}: {best.images:,} images, {len(running)} candidates, best {best.candidate.name} "

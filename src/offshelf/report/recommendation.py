@@ -47,14 +47,14 @@ def standing_columns(standings: Sequence[Standing], metric: str) -> dict[str, li
 
 def standing_table(standings: Sequence[Standing], metric: str, title: str) -> Table:
     """Best first; the winner is bold, and a line parts those that were not ruled out from the others."""
-    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False, caption_justify="left")
+    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
     table.caption = (
-        "cv ±: half of the interval over held-out training images; images/s: all layers of the backbone at once; "
+        "cv ±: half of the interval over held-out training images; img/s: all layers of the backbone at once; "
         "dropped: in which round, and the paired difference to its best ± standard error"
     )
     for column in ("backbone", "layer"):
         table.add_column(column, overflow="fold")
-    for column in (f"cv {metric.replace('_', ' ')}", "images/s", "bytes"):
+    for column in (f"cv {metric.replace('_', ' ')}", "img/s", "bytes"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("dropped", no_wrap=True)
     for number, one in enumerate(standings):
