@@ -360,3 +360,29 @@ def test_committed_digits_retrieval_is_whole():
 
     assert {cell["method"] for cell in table} == {row.name for row in read_study(STUDIES["digits_retrieval"]).rows}
     assert all(float(cell["low"]) <= float(cell["value"]) <= float(cell["high"]) for cell in table)
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "stem", "method"),
+    [
+        ("digits_layers", "classify", "pixels", "pixels, 1 view"),
+        ("digits_layers", "classify", "tiny", "random network, 1 view"),
+        ("digits_retrieval", "retrieve", "pixels", "pixels"),
+    ],
+)
+def test_committed_numbers_come_out_again(name, task, stem, method, offshelf, tmp_path):
+    """Quick runs of a study, repeated: what is committed, to three images; and a rerun is equal to the last digit."""
+    config = ("--config-dir", f"experiments/{name}", "--config-name", stem)
+    offshelf(task, *config, f"hydra.run.dir={tmp_path}/out")
+    offshelf("report", f"experiments/{name}", "--out", str(tmp_path / "report"))
+    offshelf("rerun", f"{name} {stem}", "--check")
+    now, then = (
+        {(cell["layer"], cell["column"]): cell for cell in cells(folder) if cell["method"] == method}
+        for folder in (tmp_path / "report", STUDIES[name] / "report")
+    )
+
+    assert now.keys() == then.keys()
+    compared = [key for key in then if key[1] in ("accuracy", "mAP", "P@1", "P@10")]
+    assert compared
+    for key in compared:
+        assert float(now[key]["value"]) == pytest.approx(float(then[key]["value"]), abs=300 / 899)
