@@ -96,6 +96,7 @@ def specs(folder):
                 "angle": replace(TURNED, angle=11.0),
                 "fill": replace(TURNED, fill="black"),
                 "inscribed": replace(TURNED, inscribed=True),
+                "scale": replace(TURNED, scale=2.0),
             },
         ),
         "preprocessing": (
