@@ -2,11 +2,10 @@
 
 import csv
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
+from noise import write_noise
 from offshelf.config import load, perform
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.register import main
@@ -23,12 +22,7 @@ pytestmark = [
 def place(tmp_path_factory):
     """A tracked run on two classes of noise."""
     place = tmp_path_factory.mktemp("place")
-    for seed in range(16):
-        pixels = np.random.default_rng(seed).integers(0, 150, (24, 24, 3), dtype=np.uint8)
-        pixels[..., 0] += np.uint8(60 * (seed % 2))
-        path = place / "images" / ("train" if seed < 10 else "test") / "ab"[seed % 2] / f"{seed}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
+    write_noise(place / "images")
     classify(place, place / "out")
     return place
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
+from noise import write_noise
 from offshelf.config import build, load, plain
 from offshelf.errors import ModelError, TrackingError
 from offshelf.serving import main
@@ -32,12 +31,7 @@ pytestmark = [
 def place(tmp_path_factory):
     """A run on two classes of noise, its images, and its export."""
     place = tmp_path_factory.mktemp("place")
-    for seed in range(16):
-        pixels = np.random.default_rng(seed).integers(0, 150, (24, 24, 3), dtype=np.uint8)
-        pixels[..., 0] += np.uint8(60 * (seed % 2))
-        path = place / "images" / ("train" if seed < 10 else "test") / "ab"[seed % 2] / f"{seed}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
+    write_noise(place / "images")
     chosen = ["dataset=folder", f"dataset.root={place / 'images'}", "backbone=tiny", f"home={place / 'home'}"]
     config = load("classify", [*chosen, "tracking=none", "bootstrap.replicates=0", "classifier=linear_svm_ovr"])
     build(config)(output_dir=str(place / "out"), config=plain(config))

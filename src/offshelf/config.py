@@ -33,11 +33,6 @@ SHARED = ("home", "data_dir", "seed", *HOW)
 GIVEN = ("output_dir", "config", "arguments")
 """Parameters of a task that the command line gives, not the config."""
 
-GROUPS = (
-    *("dataset", "postprocess_dataset", "augmentation", "query_augmentation", "backbone", "extractor", "baseline"),
-)
-"""Those that say which features a run needs."""
-
 ANY = "**"
 """Stands for the parameters of a component that takes any by keyword."""
 
@@ -191,24 +186,6 @@ def _make(node: Any, **options: Any) -> Any:
         raise ConfigError(" ".join(str(error).split())) from error
 
 
-def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
-    """Extract again what a recorded run needs and the store lacks, unless `seen` has the like. Returns images done.
-
-    Raises:
-        OffshelfError: its data, its network or its config is not to be had any more.
-    """
-    from offshelf.identity import digest
-    from offshelf.task import refill
-
-    groups = {name: config.get(name) for name in GROUPS}
-    values: dict[str, Any] = {name: config.get(name) for name in ("layer", "pooling", "on_error")}
-    name = digest({**groups, **values})
-    if name in seen:
-        return 0
-    seen.add(name)
-    return refill(**components(config, tuple(groups)), **values, store=store)
-
-
 def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any) -> Any:
     """Run the task of a recorded config, with another tracker. Returns what the task returns.
 
@@ -219,18 +196,6 @@ def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any) -> Any:
     composed = OmegaConf.create(dict(config))
     _require_known(composed)
     return build(composed)(output_dir=str(folder), config=dict(config), tracking=tracking)
-
-
-def needs(config: Mapping[str, Any], planned: set[Any]) -> list[str]:
-    """What extraction a recorded config still needs, in words, beside features that are `planned`; it joins them.
-
-    Raises:
-        OffshelfError: its data, its network or its config is not to be had.
-    """
-    from offshelf.task import outstanding
-
-    parts = components(config, (*GROUPS, "store"))
-    return outstanding(**parts, **{name: config[name] for name in ("layer", "pooling", "on_error")}, planned=planned)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

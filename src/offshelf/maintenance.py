@@ -10,8 +10,9 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from offshelf.arguments import Parser
-from offshelf.config import build_group, load, rebuild
+from offshelf.config import build_group, load
 from offshelf.errors import ConfigError, OffshelfError
+from offshelf.recorded import rebuild
 from offshelf.spelling import did_you_mean
 from offshelf.store.care import Damage, prunable, remove, remove_leftovers, verify
 from offshelf.store.disk import DiskStore

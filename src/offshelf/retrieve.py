@@ -68,12 +68,8 @@ def retrieve(
     Raises:
         ConfigError: `query_augmentation=` is the name of an augmentation, `postprocess_dataset=` of a data set.
     """
-    for group, key, given in (
-        ("augmentation", "query_augmentation", query_augmentation),
-        ("dataset", "postprocess_dataset", postprocess_dataset),
-    ):
-        if isinstance(given, str):
-            raise ConfigError(f"{key} is one of the group {group}, not a word: {group}@{key}={given}")
+    _require_component("augmentation", "query_augmentation", query_augmentation)
+    _require_component("dataset", "postprocess_dataset", postprocess_dataset)
     tracking.check()
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
     parts = Parts(
@@ -94,8 +90,9 @@ def retrieve(
         record.data()
         store.note_use(parts.networks(extractor), Use(title, run.id, time.time(), config))
         if learns(postprocess):
-            run.log(tags=_school(teachers))
-            say(f"Postprocessing learns from {_school(teachers)[SCHOOL]}.")
+            tags = _school(teachers)
+            run.log(tags=tags)
+            say(f"Postprocessing learns from {tags[SCHOOL]}.")
         seen = [*found]
         if teachers:
             seen.append(screen(teachers, on_error, lambda usable: parts.lessons(store, extractor, usable))[2])
@@ -111,6 +108,11 @@ def retrieve(
     terminal().print(protocol_scores(scores[-1]))
     say(left_out_line(left_out), record.whereabouts())
     return scores[-1].metrics[f"test/{images.metric}"]
+
+
+def _require_component(group: str, key: str, given: object) -> None:
+    if isinstance(given, str):
+        raise ConfigError(f"{key} is one of the group {group}, not a word: {group}@{key}={given}")
 
 
 def _school(teachers: ImageSet | RetrievalSet | None) -> dict[str, str]:

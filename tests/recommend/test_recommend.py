@@ -16,7 +16,7 @@ from offshelf.backbone import Pixels, Tiny
 from offshelf.classifier import Tuned
 from offshelf.config import load, perform
 from offshelf.dataset import Digits, Fold, ImageArray, ImageSet, Sample
-from offshelf.errors import ConfigError, DatasetError
+from offshelf.errors import ConfigError, DatasetError, TrackingError
 from offshelf.extractor import Extractor, Request, ensure
 from offshelf.metric import Bootstrap
 from offshelf.recommend import Rules
@@ -212,3 +212,14 @@ def test_images_that_cannot_be_read(tmp_path):
 
     assert len(table) == 4
     assert {row["role"] for row in left} == {"train"}
+
+
+def test_without_a_server(tmp_path):
+    """One that does not answer is told before the images are looked for; offline, the output folder keeps the run."""
+    nowhere = ["dataset=folder", f"dataset.root={tmp_path / 'nowhere'}"]
+    with pytest.raises(TrackingError, match="tracking=offline"):
+        recommend(tmp_path, *nowhere, "tracking.uri=http://127.0.0.1:9")
+
+    images = pictures(tmp_path / "images", {"a": 12, "b": 12})[:2]
+    recommend(tmp_path, *images, "tracking=offline", "race.folds=2", "bootstrap.replicates=100")
+    assert list((tmp_path / "out/tracking").glob("*/journal.jsonl"))

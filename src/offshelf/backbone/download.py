@@ -3,29 +3,21 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlparse
 
+from offshelf.environment import variable
 from offshelf.errors import BackboneError
 
 FORBIDDEN = "OFFSHELF_NO_DOWNLOADS"
 """Environment variable that is set while nothing may be downloaded, in this process and its children."""
 
 
-@contextmanager
-def without_downloads() -> Iterator[None]:
+def without_downloads() -> AbstractContextManager[None]:
     """What is not at hand raises BackboneError meanwhile."""
-    before = os.environ.get(FORBIDDEN)
-    os.environ[FORBIDDEN] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[FORBIDDEN]
-        else:
-            os.environ[FORBIDDEN] = before
+    return variable(FORBIDDEN, "1")
 
 
 def downloads_forbidden() -> bool:

@@ -69,13 +69,14 @@ def recommend(
         ConfigError: no candidate is at hand.
         DatasetError: there are too few training images.
     """
+    tracking.check()
     time = Budget(seconds(budget))
     if not bootstrap.replicates:
         raise ConfigError("Error bars decide what is dropped; bootstrap.replicates cannot be 0.")
     images = training_images(require_labels(dataset.load()))
     ways = Ways(extractor, store, augmentation, pooling, layer)
     title = name or f"recommend {images.name}"
-    with without_downloads(), tracking.start(title) as run:
+    with without_downloads(), tracking.start(title, Path(output_dir)) as run:
         here, aside = at_hand(choose_candidates(backbones, candidates))
         _require_some(here, aside)
         record = Record(run, images, f"{len(here)} backbones", config, Path(output_dir))

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from offshelf.backbone import select_layers
-from offshelf.config import GROUPS, components, needs, plain, rebuild
+from offshelf.config import components, plain
 from offshelf.identity import digest
 from offshelf.launcher import Job, Launcher
+from offshelf.recorded import GROUPS, needs, rebuild
 from offshelf.store import MemoryStore
 from offshelf.terminal import say
 

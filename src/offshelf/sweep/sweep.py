@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from offshelf.config import build_group, needs, plain
+from offshelf.config import build_group, plain
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.launcher import Basic, Job, Launcher
+from offshelf.recorded import needs
 from offshelf.sweep.command import Command
 from offshelf.sweep.features import lines, passes
 from offshelf.sweep.identity import Datasets

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from offshelf.environment import variable
 from offshelf.tracking.connection import search_all
 from offshelf.tracking.journal import PARENT
 from offshelf.tracking.process import is_dead, this_process
@@ -20,14 +21,14 @@ JOB = "OFFSHELF_JOB_DIGEST"
 @contextmanager
 def under(parent: str) -> Iterator[None]:
     """Runs that are started meanwhile, in this process and its children, belong under a parent."""
-    with _environment(PARENT, parent):
+    with variable(PARENT, parent):
         yield
 
 
 @contextmanager
 def belonging(parent: str, job: str) -> Iterator[None]:
     """Runs that are started meanwhile, in this process and its children, are the job with this digest of a sweep."""
-    with _environment(PARENT, parent), _environment(JOB, job):
+    with variable(PARENT, parent), variable(JOB, job):
         yield
 
 
@@ -77,16 +78,3 @@ def finished_jobs(client: "MlflowClient", experiment: str, parent: str) -> dict[
         found.setdefault(tags.get("job_digest", ""), job)
     found.pop("", None)
     return found
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
