@@ -4,6 +4,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,12 @@ from offshelf.report import (
     FIGURES,
     SHEETS,
     Point,
+    Predictions,
     Sheet,
     comparison_figure,
     paired,
     paired_queries,
+    read_predictions,
     with_error_bar,
     write_figure,
     write_sheet,
@@ -88,22 +91,48 @@ def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> li
     if without:
         raise ConfigError(f"Without test/{metric}: {', '.join(without)}. Another metric: --metric NAME")
     best, *others = sorted(runs, key=lambda run: -run.metrics[f"test/{metric}"])
+    judge = _Judge(best, metric, bootstrap)
     rows = [Row(best, best.metrics[f"test/{metric}"], None)]
-    rows += [Row(run, run.metrics[f"test/{metric}"], _difference(best, run, metric, bootstrap)) for run in others]
+    rows += [Row(run, run.metrics[f"test/{metric}"], judge.difference(run)) for run in others]
     return rows
 
 
-def _difference(best: TrackedRun, run: TrackedRun, metric: str, bootstrap: Bootstrap) -> Difference | None:
-    """Paired by test images, or of a retrieval by queries; None where these are not the same or not on record."""
-    file = "predictions.csv" if metric in METRICS else "queries.csv"
-    first, second = best.text(file), run.text(file)
-    if not first or not second or not bootstrap.replicates:
-        return None
-    if metric in METRICS:
-        pair = paired(first, second)
-        return bootstrap.difference(metric, *pair) if pair else None
-    values = paired_queries(first, second, metric)
-    return bootstrap.mean_difference(*values) if values else None
+@dataclass(frozen=True)
+class _Judge:
+    """Compares runs with the best one, whose table is read once."""
+
+    best: TrackedRun
+    metric: str
+    bootstrap: Bootstrap
+
+    def difference(self, run: TrackedRun) -> Difference | None:
+        """Paired by test images, or of a retrieval by queries; None where these are not the same or not on record."""
+        if not self.bootstrap.replicates:
+            return None
+        return self._by_images(run) if self.metric in METRICS else self._by_queries(run)
+
+    def _by_images(self, run: TrackedRun) -> Difference | None:
+        first, second = self._predictions, _predictions(run)
+        pair = paired(first, second) if first and second else None
+        return self.bootstrap.difference(self.metric, *pair) if pair else None
+
+    def _by_queries(self, run: TrackedRun) -> Difference | None:
+        first, second = self._queries, run.text("queries.csv")
+        pair = paired_queries(first, second, self.metric) if first and second else None
+        return self.bootstrap.mean_difference(*pair) if pair else None
+
+    @cached_property
+    def _predictions(self) -> Predictions | None:
+        return _predictions(self.best)
+
+    @cached_property
+    def _queries(self) -> str | None:
+        return self.best.text("queries.csv")
+
+
+def _predictions(run: TrackedRun) -> Predictions | None:
+    text = run.text("predictions.csv")
+    return read_predictions(text) if text else None
 
 
 def to_sheet(rows: Sequence[Row], metric: str) -> Sheet:

@@ -18,7 +18,7 @@ def test_single_labels():
     assert found.classes == ("cat", "cow", "dog")
     assert found.ids == (("a", "b"), ("c",))
     assert [METRICS["accuracy"](outcome)[0] for outcome in found.outcomes] == [0.5, 1.0]
-    assert read_predictions(SINGLE, ["dog", "cow", "cat"]).outcomes[0].targets.tolist() == [2, 0]
+    assert found.among(["dog", "cow", "bird", "cat"]).outcomes[0].targets.tolist() == [3, 0]
 
 
 def test_several_labels():
@@ -41,7 +41,7 @@ def test_every_digit_comes_back():
 def test_pairs_are_brought_into_one_order():
     """Rows are matched by id, whatever their order; classes are those of both."""
     other = "fold,id,true,predicted,score\n0,b,dog,bird,2\n0,a,cat,cat,1\n1,c,cow,cow,1\n"
-    first, second = paired(SINGLE, other)
+    first, second = paired(read_predictions(SINGLE), read_predictions(other))
 
     assert [outcome.targets.tolist() for outcome in first] == [outcome.targets.tolist() for outcome in second]
     assert [METRICS["accuracy"](outcome)[0] for outcome in second] == [0.5, 1.0]
@@ -60,7 +60,7 @@ def test_pairs_are_brought_into_one_order():
 )
 def test_other_images_or_labels_make_no_pair(other):
     """Another id, another truth, other folds, one more image, another kind."""
-    assert paired(SINGLE, other) is None
+    assert paired(read_predictions(SINGLE), read_predictions(other)) is None
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "fold,id,true x,score x\n0,a,one,2\n", "fold,id\n0,1\n", "fold\n"])

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,61 +50,61 @@ class Predictions:
     outcomes: tuple[Outcome, ...]
     """Of single labels only the predicted class has a score, 1."""
 
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether an image can have several labels, or none."""
+        return self.outcomes[0].is_multilabel
 
-def read_predictions(text: str, classes: Sequence[str] | None = None) -> Predictions:
+    def among(self, classes: Sequence[str]) -> "Predictions":
+        """The same single labels, numbered as in `classes`, which may have more."""
+        number = np.array([classes.index(name) for name in self.classes])
+        scores = np.eye(len(classes))
+        renumbered = [Outcome(number[one.targets], scores[number[one.predictions]]) for one in self.outcomes]
+        return Predictions(tuple(classes), self.ids, tuple(renumbered))
+
+
+def read_predictions(text: str) -> Predictions:
     """Read `predictions.csv`, a table of `predictions`.
-
-    Args:
-        text: The file.
-        classes: Names of single labels and their order; by default those that occur, sorted.
 
     Raises:
         DatasetError: it is no such table.
     """
-    lines = list(csv.DictReader(io.StringIO(text)))
-    header = list(lines[0]) if lines else []
+    header, *lines = [line for line in csv.reader(io.StringIO(text)) if line] or [[]]
+    columns = dict(zip(header, zip(*lines, strict=False), strict=False))
     try:
-        labels = [name.removeprefix("true ") for name in header if name.startswith("true ")]
-        single = [] if labels else sorted({line[key] for line in lines for key in ("true", "predicted")})
-        names = tuple(labels or classes or single)
-        folds: dict[int, list[dict[str, str]]] = {}
-        for line in lines:
-            folds.setdefault(int(line["fold"]), []).append(line)
-        read = _several if labels else _single
-        outcomes = tuple(read(folds[number], names) for number in sorted(folds))
-        ids = tuple(tuple(line["id"] for line in folds[number]) for number in sorted(folds))
-    except (KeyError, ValueError, TypeError) as error:
-        raise DatasetError(
-            f"This is no table of predictions: its columns are {', '.join(header) or 'none'}."
-        ) from error
-    if not outcomes:
-        raise DatasetError("This is no table of predictions: it has no lines.")
-    return Predictions(names, ids, outcomes)
+        labels = tuple(name.removeprefix("true ") for name in header if name.startswith("true "))
+        names = labels or tuple(sorted({*columns["true"], *columns["predicted"]}))
+        outcome = (_several if labels else _single)(columns, names)
+        folds = np.array(columns["fold"], int)
+        rows = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
+        ids = tuple(tuple(columns["id"][row] for row in fold) for fold in rows)
+    except (KeyError, ValueError) as error:
+        what = f"its columns are {', '.join(header) or 'none'}" if lines else "it has no lines"
+        raise DatasetError(f"This is no table of predictions: {what}.") from error
+    return Predictions(names, ids, tuple(Outcome(outcome.targets[fold], outcome.scores[fold]) for fold in rows))
 
 
-def _single(lines: Sequence[dict[str, str]], classes: Sequence[str]) -> Outcome:
+_Columns = Mapping[str, Sequence[str]]
+
+
+def _single(columns: _Columns, classes: Sequence[str]) -> Outcome:
     place = {name: number for number, name in enumerate(classes)}
-    predicted = [place[line["predicted"]] for line in lines]
-    return Outcome(np.array([place[line["true"]] for line in lines]), np.eye(len(classes))[predicted])
+    true, predicted = (np.array([place[name] for name in columns[key]]) for key in ("true", "predicted"))
+    return Outcome(true, np.eye(len(classes))[predicted])
 
 
-def _several(lines: Sequence[dict[str, str]], labels: Sequence[str]) -> Outcome:
-    targets = np.array([[int(line[f"true {name}"]) for name in labels] for line in lines], np.int8)
-    return Outcome(targets, np.array([[float(line[f"score {name}"]) for name in labels] for line in lines]))
+def _several(columns: _Columns, labels: Sequence[str]) -> Outcome:
+    targets = np.array([columns[f"true {name}"] for name in labels]).astype(np.int8)
+    return Outcome(targets.T, np.array([columns[f"score {name}"] for name in labels]).astype(float).T)
 
 
-def paired(first: str, second: str) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]] | None:
-    """Outcomes of two tables for the same test images in the same order; None where the images or labels are others.
-
-    Raises:
-        DatasetError: one is no table of predictions.
-    """
-    one, other = read_predictions(first), read_predictions(second)
-    if one.outcomes[0].is_multilabel != other.outcomes[0].is_multilabel:
+def paired(one: Predictions, other: Predictions) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]] | None:
+    """Outcomes for the same test images in the order of the first; None where the images or labels are others."""
+    if one.is_multilabel != other.is_multilabel:
         return None
-    if not one.outcomes[0].is_multilabel:
+    if not one.is_multilabel and one.classes != other.classes:
         together = sorted({*one.classes, *other.classes})
-        one, other = read_predictions(first, together), read_predictions(second, together)
+        one, other = one.among(together), other.among(together)
     if one.classes != other.classes or len(one.ids) != len(other.ids):
         return None
     reordered = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ class TrackedRun:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    artifacts: str
+    """URI of the folder of its artifacts."""
     source: "TrackedRuns" = field(repr=False)
 
     def text(self, file: str) -> str | None:
@@ -48,7 +50,7 @@ class TrackedRun:
         Raises:
             TrackingError: the artifact cannot be read.
         """
-        return self.source.data(self.id, file)
+        return self.source.data(self, file)
 
 
 class TrackedRuns:
@@ -90,18 +92,21 @@ class TrackedRuns:
         """Runs nested under a run, in the order they were started."""
         return self._search(f"tags.`mlflow.parentRunId` = '{run.id}'")[::-1]
 
-    def data(self, run: str, file: str) -> bytes | None:
+    def data(self, run: TrackedRun, file: str) -> bytes | None:
         """See TrackedRun."""
+        from mlflow.artifacts import download_artifacts, list_artifacts  # by URI: by id it reads the run three times
         from mlflow.exceptions import MlflowException
 
+        at = self._client.tracking_uri
         try:
-            if file not in {item.path for item in self._client.list_artifacts(run)}:
+            kept = list_artifacts(artifact_uri=run.artifacts, tracking_uri=at)  # paths begin in the folder above
+            if file not in {PurePosixPath(item.path).name for item in kept}:
                 return None
             with TemporaryDirectory() as folder:
-                path = self._client.download_artifacts(run, file, folder)
+                path = download_artifacts(artifact_uri=f"{run.artifacts}/{file}", dst_path=folder, tracking_uri=at)
                 return Path(path).read_bytes()
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"{file} of the run {run} cannot be read: {str(error).splitlines()[0]}") from error
+            raise TrackingError(f"{file} of the run {run.id} cannot be read: {str(error).splitlines()[0]}") from error
 
     def _by_id(self, selector: str) -> list[TrackedRun]:
         if len(selector) < SHORTEST_ID or not all(letter in "0123456789abcdef" for letter in selector):
@@ -122,7 +127,8 @@ class TrackedRuns:
 
     def _run(self, entity: "Entity") -> TrackedRun:
         info, data = entity.info, entity.data
-        return TrackedRun(info.run_id, str(info.run_name), info.status, data.params, data.metrics, data.tags, self)
+        known = (info.run_id, str(info.run_name), info.status, data.params, data.metrics, data.tags)
+        return TrackedRun(*known, str(info.artifact_uri), self)
 
 
 def _quoted(name: str) -> str:
