@@ -1,6 +1,7 @@
 """Runs that were kept, sent: the record is that of a run that was never kept, however often and brokenly it is sent."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -262,6 +263,27 @@ def test_a_full_disk_keeps_nothing_and_says_so(small_disk):
     """A sentence, not a traceback."""
     with pytest.raises(TrackingError, match="The run cannot be kept in"), Offline().start("run", small_disk) as run:
         run.log_text("x" * 2_000_000, "config.yaml")
+
+
+@pytest.mark.parametrize("event", [1, 6])
+def test_a_disk_that_fills_in_the_middle(small_disk, tmp_path, expected, monkeypatch, capsys, event):
+    """That of the home: the run goes on in its own folder, and is completed once there is room."""
+    subprocess.run(["mount", "-o", "remount,size=5m", str(small_disk)], check=True)
+    ballast, sent = small_disk / "ballast", []
+
+    def fill_and_send(*given):
+        sent.append(given)
+        if len(sent) == event:
+            ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free))
+        send(*given)
+
+    monkeypatch.setattr(online, "send", fill_and_send)
+    log_all(MLflow(str(small_disk)), tmp_path / "out")
+    assert "mlflow.db does not take the run any more" in capsys.readouterr().err
+    ballast.unlink()
+    main(["sync", str(tmp_path / "out"), f"home={small_disk}"])
+
+    assert on_record(default_uri(small_disk)) == expected
 
 
 def test_jobs_of_a_sweep_go_on_without_the_server(tmp_path, home, monkeypatch, capsys):

@@ -45,6 +45,7 @@ def silence() -> None:
         os.environ.setdefault(name, value)
     for logger in ("alembic", "mlflow"):
         logging.getLogger(logger).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # tracebacks of what is raised too, and told
 
 
 def search_all(client: "MlflowClient", experiment: str, text: str) -> "list[Run]":

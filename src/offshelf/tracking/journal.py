@@ -29,6 +29,7 @@ from uuid import uuid4
 
 from offshelf.errors import TrackingError
 from offshelf.home import home_dir
+from offshelf.terminal import say
 from offshelf.tracking.process import is_dead, this_process
 from offshelf.tracking.provenance import provenance
 
@@ -140,8 +141,11 @@ class Journal:
     def resume(self) -> None:
         """Go on with a run that has ended."""
         path = self.folder / FILE
-        whole = path.read_bytes().rpartition(b"\n")[0]  # without a line that was cut short
-        path.write_bytes(whole + b"\n")
+        try:
+            whole = path.read_bytes().rpartition(b"\n")[0]  # without a line that was cut short
+            os.truncate(path, len(whole) + 1)
+        except OSError as error:
+            raise self._full(error) from error
         self.write({"event": "resume", "time": now(), "process": this_process()})
 
     def tags(self) -> Mapping[str, str]:
@@ -184,11 +188,19 @@ class Shelf:
         return self.home / "offline" / "runs"
 
     def add(self, run: str, journal: Journal) -> None:
-        """Note that a run waits; also one that was sent and goes on."""
-        self._entry(run, "sent").unlink(missing_ok=True)
+        """Note that a run waits; also one that was sent and goes on.
+
+        Raises:
+            OSError: the home cannot be written; nothing is left half written.
+        """
         entry = self._entry(run)
         entry.parent.mkdir(parents=True, exist_ok=True)
-        entry.write_text(json.dumps({"folder": str(journal.folder.absolute())}), encoding="utf-8")
+        try:
+            entry.write_text(json.dumps({"folder": str(journal.folder.absolute())}), encoding="utf-8")
+        except OSError:
+            entry.unlink(missing_ok=True)
+            raise
+        self._entry(run, "sent").unlink(missing_ok=True)
 
     def sent(self, run: str) -> None:
         """Note that a run waits no more."""
@@ -227,11 +239,20 @@ class Place:
     """The output folder; None of a run without one."""
 
     def open(self, start: Event) -> Journal:
-        """Begin the journal of a run."""
+        """Begin the journal of a run; where the home cannot be written it is found by its folder alone.
+
+        Raises:
+            TrackingError: the folder cannot be written.
+        """
         shelf = Shelf(self.home)
         journal = Journal((self.folder / "tracking" if self.folder else shelf.runs) / str(start["id"]))
         journal.write(start)
-        shelf.add(start["id"], journal)
+        try:
+            shelf.add(start["id"], journal)
+        except OSError as error:
+            found = shlex.join(["offshelf", "track", "sync", str(journal.folder)])
+            why = f"{self.home} cannot be written ({error.strerror})."
+            say(f"{why} This run is found by its folder: {found}", stderr=True)
         return journal
 
     def command(self) -> str:
