@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from offshelf.dataset import ImageSet, Sample
+from offshelf.dataset import ImageSet, Sample, digests
 from offshelf.errors import StoreError
 from offshelf.extractor import Features
 from offshelf.report import write_table
@@ -43,7 +43,7 @@ def _samples(images: ImageSet) -> dict[str, list[str]]:
         "id": [sample.id for sample in images.samples],
         "class": [_label(sample, images.classes) for sample in images.samples],
         "role": roles.tolist(),
-        "image": [image.digest for image in images.pictures],
+        "image": list(digests(images.pictures)),
     }
 
 

@@ -17,6 +17,7 @@ from offshelf.dataset import (
     RetrievalDataset,
     RetrievalSet,
     check_images,
+    digests,
     load_unsplit,
     require_labels,
 )
@@ -272,7 +273,7 @@ def _requests(
 
 def _lacking(request: Request, pictures: Sequence[Image], extractor: Extractor, store: FeatureStore) -> Request:
     """Of a request the layers of which a feature is missing."""
-    names = [picture.digest for picture in pictures]
+    names = digests(pictures)
     keys = request.keys(extractor)
 
     def lacks(layer: str) -> bool:

@@ -11,7 +11,7 @@ from offshelf.dataset.folder import Folder, image_files
 from offshelf.dataset.food101 import Food101
 from offshelf.dataset.h3d import H3d
 from offshelf.dataset.holidays import Holidays
-from offshelf.dataset.image import Image, ImageArray, ImageBytes, ImageFile, check_images, parse_colour
+from offshelf.dataset.image import Image, ImageArray, ImageBytes, ImageFile, parse_colour
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.manifest import Csv
 from offshelf.dataset.mit67 import Mit67
@@ -19,6 +19,7 @@ from offshelf.dataset.official import About, Described
 from offshelf.dataset.oxford5k import Oxford5k
 from offshelf.dataset.paris6k import Paris6k
 from offshelf.dataset.pets import Pets
+from offshelf.dataset.reading import check_images, digests
 from offshelf.dataset.retrieval import (
     Picture,
     RetrievalDataset,
@@ -81,6 +82,7 @@ __all__ = [
     "Voc2007",
     "as_retrieval",
     "check_images",
+    "digests",
     "image_files",
     "load_unsplit",
     "parse_colour",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from offshelf.dataset.image import ImageFile, parse_colour
-from offshelf.dataset.imageset import Fold, ImageSet, Sample
+from offshelf.dataset.files import Files
+from offshelf.dataset.image import parse_colour
+from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
 from offshelf.dataset.partition import partition
 from offshelf.errors import DatasetError
 
@@ -50,70 +51,82 @@ class Folder:
         splits = [root / name for name in SPLITS if (root / name).is_dir()]
         if root / "test" in splits and root / "train" in splits:
             return self._split(root, splits)
-        return ImageSet(root.name, *self._read(root, root, None), folds=())
+        classes = _classes(root)
+        samples, _ = self._read(root, [(root / name, number) for number, name in enumerate(classes)])
+        return ImageSet(root.name, classes, samples, folds=())
 
     def _split(self, root: Path, splits: list[Path]) -> ImageSet:
         if self.folds is not None:
             raise DatasetError(
                 f"{root} has its own train/ and test/; dataset.folds={self.folds} does not go with them."
             )
-        classes, _ = self._read(root, root / "train", None)
-        samples: list[Sample] = []
-        rows: dict[str, list[int]] = {"train": [], "test": []}
-        for split in splits:
-            _, part = self._read(root, split, classes)
-            rows["test" if split.name == "test" else "train"] += range(len(samples), len(samples) + len(part))
-            samples += part
-        return ImageSet(root.name, classes, samples, (Fold(np.array(rows["train"]), np.array(rows["test"])),))
+        classes = _classes(root / "train")
+        folders = [(split / name, classes.index(name)) for split in splits for name in _classes(split, classes)]
+        samples, counts = self._read(root, folders)
+        is_test = np.repeat([folder.parent.name == "test" for folder, _ in folders], counts)
+        return ImageSet(root.name, classes, samples, (Fold(np.flatnonzero(~is_test), np.flatnonzero(is_test)),))
 
-    def _read(self, root: Path, folder: Path, known: Sequence[str] | None) -> tuple[tuple[str, ...], list[Sample]]:
-        classes = tuple(sorted(entry.name for entry in _visible(folder) if entry.is_dir()))
-        if known is not None and set(classes) - set(known):
-            raise DatasetError(
-                f"{folder} has classes that train/ has not: {', '.join(sorted(set(classes) - set(known))[:10])}."
-            )
-        if len(known or classes) < 2:
-            loose = any(entry.suffix.lower() in SUFFIXES for entry in _visible(folder))
-            why = (
-                "its images lie in no class folders"
-                if loose and not classes
-                else f"it has {len(classes)} class folder(s)"
-            )
-            raise DatasetError(f"{folder} needs a folder for each of two or more classes; {why}.")
+    def _read(self, root: Path, folders: Sequence[tuple[Path, int]]) -> tuple[FileSamples, list[int]]:
+        """The samples of class folders, given with their classes' numbers, and how many each folder has."""
         background = parse_colour(self.background)
-        samples = [
-            Sample(path.relative_to(root).as_posix(), ImageFile(path, background), (known or classes).index(name))
-            for name in classes
-            for path in _images(folder / name)
-        ]
-        return classes, samples
+        counts: list[int] = []
+
+        def names() -> Iterator[str]:
+            for folder, _ in folders:
+                counts.append(0)
+                for path in _images(folder):
+                    counts[-1] += 1
+                    yield path.relative_to(root).as_posix()
+
+        files = Files(root, names(), background)
+        return FileSamples(files, np.repeat(np.array([number for _, number in folders], np.int32), counts)), counts
 
 
-def _images(folder: Path) -> list[Path]:
+def _classes(folder: Path, known: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names of the class folders, sorted. Raises DatasetError where they are not in `known`, or are no classes."""
+    classes = tuple(sorted(entry.name for entry in _visible(folder) if entry.is_dir()))
+    if known and set(classes) - set(known):
+        raise DatasetError(
+            f"{folder} has classes that train/ has not: {', '.join(sorted(set(classes) - set(known))[:10])}."
+        )
+    if len(known or classes) < 2:
+        is_loose = not classes and any(entry.suffix.lower() in SUFFIXES for entry in _visible(folder))
+        why = "its images lie in no class folders" if is_loose else f"it has {len(classes)} class folder(s)"
+        raise DatasetError(f"{folder} needs a folder for each of two or more classes; {why}.")
+    return classes
+
+
+def _images(folder: Path) -> Iterator[Path]:
     """Image files below a class folder, sorted. Raises DatasetError where there are none."""
-    files = [path for path in _walk(folder) if not path.is_dir()]
-    images = _of_images(files)
+    images = others = 0
+    for path in _walk(folder):
+        if _is_image(path):
+            images += 1
+            yield path
+        else:
+            others += 1
     if not images:
         raise DatasetError(f"The class folder {folder} holds no images ({', '.join(SUFFIXES)}). Fill or remove it.")
-    if len(images) < len(files):
-        log.info("%s: %d file(s) that are no images by their names are left out.", folder, len(files) - len(images))
-    return images
+    if others:
+        log.info("%s: %d file(s) that are no images by their names are left out.", folder, others)
 
 
 def image_files(folder: Path) -> list[Path]:
     """Files at any depth that are images by their names, sorted; hidden ones are left out. Raises DatasetError."""
-    return _of_images([path for path in _walk(folder) if not path.is_dir()])
+    return [path for path in _walk(folder) if _is_image(path)]
 
 
-def _of_images(files: Sequence[Path]) -> list[Path]:
-    return sorted(path for path in files if path.suffix.lower() in SUFFIXES)
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
 
 
 def _walk(folder: Path) -> Iterator[Path]:
+    """Files at any depth, in the order of their paths."""
     for entry in sorted(_visible(folder)):
-        yield entry
         if entry.is_dir():
             yield from _walk(entry)
+        else:
+            yield entry
 
 
 def _visible(folder: Path) -> Iterator[Path]:

@@ -1,9 +1,7 @@
 """Images: where the pixels come from and what identifies them."""
 
 import hashlib
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +10,10 @@ from typing import Protocol
 import numpy as np
 
 from offshelf.dataset.decode import Colour, DecodeError, check, decode
-from offshelf.errors import BadImagesError, ImageError
+from offshelf.errors import ImageError
 from offshelf.identity import array_digest, digest
 
 Box = tuple[float, float, float, float]
-
-BLOCK = 64
-"""Images that a thread checks at a time."""
 
 
 class Image(Protocol):
@@ -92,6 +87,11 @@ class ImageFile:
         """See Image."""
         return self._identify(self._bytes())
 
+    def known_as(self, digest: str) -> "ImageFile":
+        """Itself, of a digest that was taken before."""
+        self.__dict__["digest"] = digest
+        return self
+
     def load(self) -> np.ndarray:
         """See Image.
 
@@ -114,7 +114,7 @@ class ImageFile:
             check(data)
         except DecodeError as error:
             raise ImageError(f"{self.path} cannot be read as an image: {error}.") from error
-        self.__dict__["digest"] = self._identify(data)
+        self.known_as(self._identify(data))
 
     def _identify(self, data: bytes) -> str:
         content = hashlib.sha256(data).hexdigest()
@@ -135,35 +135,6 @@ class ImageFile:
         if left >= right or top >= bottom:
             raise ImageError(f"The box {self.region} of {self.path} holds no pixel of the image of {width} x {height}.")
         return pixels[top:bottom, left:right]
-
-
-def check_images(images: Sequence[Image]) -> None:
-    """Read every file once, in threads, for its digest and its wholeness.
-
-    Raises:
-        BadImagesError: names every file that cannot be read and why, before any long work.
-    """
-    # By blocks: a task for each of a million images would take more memory than all that is known of them.
-    blocks = range(0, len(images), BLOCK)
-    with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) * 2)) as pool:
-        found = pool.map(lambda start: _faults(images, range(start, min(start + BLOCK, len(images)))), blocks)
-        faults = {row: why for block in found for row, why in block.items()}
-    if faults:
-        raise BadImagesError(faults)
-
-
-def _faults(images: Sequence[Image], rows: range) -> dict[int, str]:
-    """What is wrong with images of these row numbers."""
-    faults: dict[int, str] = {}
-    for row in rows:
-        image = images[row]
-        try:
-            if isinstance(image, ImageFile):
-                image.check()
-            _ = image.digest
-        except ImageError as error:
-            faults[row] = str(error)
-    return faults
 
 
 def parse_colour(colour: str | Sequence[int]) -> Colour:

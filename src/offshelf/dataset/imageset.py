@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, overload
 
 import numpy as np
 
+from offshelf.dataset.files import Files
 from offshelf.dataset.image import Image
+from offshelf.dataset.reading import digests
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
 
@@ -21,6 +23,32 @@ class Sample:
     target: int | tuple[int, ...]
     """Its class number; or, where an image has several labels, for each 1 (has it), -1 (has not), 0 (not to be counted:
     VOC's difficult objects, unspecified attributes)."""
+
+
+class FileSamples(Sequence[Sample]):
+    """Samples that are files below one folder, named by their paths, of one class each: class numbers int32 [N]."""
+
+    def __init__(self, files: Files, targets_N: np.ndarray) -> None:
+        """A class number for each file."""
+        self.files, self.targets_N = files, targets_N
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, row: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> list[Sample]: ...
+
+    def __getitem__(self, row: int | slice) -> Sample | list[Sample]:
+        if isinstance(row, slice):
+            return [self[number] for number in range(*row.indices(len(self)))]
+        return Sample(self.files.name(row), self.files[row], int(self.targets_N[row]))
+
+    def take(self, rows_M: np.ndarray) -> "FileSamples":
+        """Some of them."""
+        return FileSamples(self.files.take(rows_M), self.targets_N[rows_M])
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +83,8 @@ class ImageSet:
     @cached_property
     def targets(self) -> np.ndarray:
         """Class numbers of all samples, int64 [N]; or of several labels 1, -1 and 0, int8 [N, K] (see Sample)."""
+        if isinstance(self.samples, FileSamples):
+            return self.samples.targets_N.astype(np.int64)
         several = bool(self.samples) and isinstance(self.samples[0].target, tuple)
         return np.array([sample.target for sample in self.samples], dtype=np.int8 if several else np.int64)
 
@@ -64,8 +94,10 @@ class ImageSet:
         return self.targets.ndim == 2
 
     @cached_property
-    def pictures(self) -> list[Image]:
+    def pictures(self) -> Sequence[Image]:
         """The images of all samples."""
+        if isinstance(self.samples, FileSamples):
+            return self.samples.files
         return [sample.image for sample in self.samples]
 
     @cached_property
@@ -74,11 +106,17 @@ class ImageSet:
         return digest(
             {
                 "classes": list(self.classes),
-                "images": [sample.image.digest for sample in self.samples],
+                "images": digests(self.pictures),
                 "targets": self.targets.tolist(),
                 "folds": [[fold.train.tolist(), fold.test.tolist()] for fold in self.folds],
             }
         )
+
+    def take(self, rows_M: np.ndarray) -> Sequence[Sample]:
+        """Some of the samples."""
+        if isinstance(self.samples, FileSamples):
+            return self.samples.take(rows_M)
+        return [self.samples[row] for row in rows_M]
 
     def require_training(self) -> None:
         """Raise DatasetError where a class has no training image in some fold: nothing could be learnt of it."""
@@ -100,7 +138,7 @@ class ImageSet:
         place = np.full(len(self.samples), -1, np.int64)
         place[kept] = np.arange(len(kept))
         folds = tuple(Fold(*(place[rows][place[rows] >= 0] for rows in (f.train, f.test))) for f in self.folds)
-        rest = replace(self, samples=[self.samples[row] for row in kept], folds=folds)
+        rest = replace(self, samples=self.take(kept), folds=folds)
         for before, after in zip(self.folds, folds, strict=True):
             lost = _present(self.targets[before.train]) - _present(rest.targets[after.train])
             if lost or not len(after.test):

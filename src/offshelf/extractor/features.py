@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offshelf.dataset import Image
+from offshelf.dataset import Image, digests
 from offshelf.errors import StoreError
 from offshelf.extractor.extractor import Extractor, Request
 from offshelf.extractor.networks import Networks
@@ -57,7 +57,7 @@ def fill(
     """
     keys = list(request.keys(extractor).values())
     start = time.perf_counter()
-    missing = store.missing(keys, [image.digest for image in images])
+    missing = store.missing(keys, digests(images))
     if not len(missing):
         return Cost()
     how = extractor.run(images, request, store, networks)
@@ -79,7 +79,7 @@ def ensure(
         As `fill`.
     """
     keys = request.keys(extractor)
-    names = [image.digest for image in images]
+    names = digests(images)
     cost = Cost()
     for _ in range(TRIES):
         done = fill(store, extractor, images, request, networks)

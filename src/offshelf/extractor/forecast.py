@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offshelf.dataset import Image
+from offshelf.dataset import Image, digests
 from offshelf.errors import BadImagesError
 from offshelf.extractor.extractor import Extractor, Request
 from offshelf.store import Claim, FeatureStore
@@ -42,7 +42,7 @@ def foresee(
         BadImagesError: an image of the probe cannot be read.
         BackboneError: the network cannot be had.
     """
-    rows = store.missing(list(request.keys(extractor).values()), [image.digest for image in images])
+    rows = store.missing(list(request.keys(extractor).values()), digests(images))
     plain = Forecast(len(images), len(rows), len(rows) * len(request.views))
     if not probe or not len(rows):
         return plain

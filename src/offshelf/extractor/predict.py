@@ -17,7 +17,7 @@ import pytorch_lightning as pl  # noqa: E402
 import torch  # noqa: E402
 from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]  # noqa: E402
 
-from offshelf.dataset import Image  # noqa: E402
+from offshelf.dataset import Image, digests  # noqa: E402
 from offshelf.errors import BadImagesError, ConfigError  # noqa: E402
 from offshelf.extractor.allocator import keep_freed_memory  # noqa: E402
 from offshelf.extractor.engine import Engines  # noqa: E402
@@ -89,7 +89,7 @@ def _predict(
 ) -> tuple[dict[int, str], str]:
     """One process's share. Returns what cannot be extracted, by row number, and how the rest was."""
     keys = request.keys(extractor)
-    work = Work(store, list(keys.values()), [image.digest for image in images], extractor.chunk)
+    work = Work(store, list(keys.values()), digests(images), extractor.chunk)
     plan = extractor.plan(work.total)
     if plan.device == "cpu":
         keep_freed_memory()

@@ -23,7 +23,7 @@ def training_images(images: ImageSet) -> ImageSet:
         DatasetError: there are too few to be cross-validated.
     """
     rows = images.folds[0].train
-    chosen = replace(images, samples=[images.samples[row] for row in rows], folds=())
+    chosen = replace(images, samples=images.take(rows), folds=())
     if chosen.is_multilabel:
         if len(rows) < 2 * FEWEST:
             raise DatasetError(f"{images.name} has {len(rows)} training image(s); {2 * FEWEST} are needed.")
@@ -70,7 +70,7 @@ def sizes(targets: np.ndarray, order: np.ndarray, first: int) -> list[int]:
 def sample(images: ImageSet, order: np.ndarray, size: int, rules: Rules) -> ImageSet:
     """The first `size` images, as a set that is cross-validated: each is held out in one of its folds."""
     rows = np.sort(order[:size])
-    chosen = replace(images, samples=[images.samples[row] for row in rows])
+    chosen = replace(images, samples=images.take(rows))
     targets = chosen.targets
     possible = min(rules.folds, len(rows) if chosen.is_multilabel else int(np.bincount(targets).min()))
     return replace(chosen, folds=tuple(Fold(*split) for split in make_folds(targets, possible, rules.seed)))

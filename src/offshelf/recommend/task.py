@@ -148,13 +148,13 @@ def hold_race(
     """
     order = growing_order(images.targets, rules.seed)
     samples = [sample(images, order, size, rules) for size in sizes(images.targets, order, rules.first)]
-    rows = {id(one): row for row, one in enumerate(images.samples)}
+    rows = {one.id: row for row, one in enumerate(images.samples)}
 
     def extract(candidate: Candidate, layers: tuple[str, ...], chosen: ImageSet) -> Features:
         try:
             return ways.extract(candidate, layers, chosen)
         except BadImagesError as bad:
-            raise BadImagesError({rows[id(chosen.samples[row])]: why for row, why in bad.faults.items()}) from bad
+            raise BadImagesError({rows[chosen.samples[row].id]: why for row, why in bad.faults.items()}) from bad
 
     race = Race(samples, probe, extract, time, rules.confidence, say)
     paces: dict[str, Pace] = {}

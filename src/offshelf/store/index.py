@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from offshelf.identity import Digests
 from offshelf.store.shard import Shard
 
 BLOCK = 65536
@@ -12,6 +13,8 @@ BLOCK = 65536
 
 def digest_rows(images: Sequence[str]) -> np.ndarray:
     """Digests in hex as bytes: uint8 [N, 32]."""
+    if isinstance(images, Digests):
+        return images.rows_N32
     rows = np.empty((len(images), 32), np.uint8)
     for start in range(0, len(images), BLOCK):
         block = images[start : start + BLOCK]
