@@ -23,7 +23,7 @@ class Files(Sequence[ImageFile]):
             text += os.fsencode(name)
             ends.append(len(text))
         self.root, self.background = root, background
-        self._text, self._ends_N = bytes(text), np.array(ends, np.int64)
+        self._text, self._ends_N = text, np.array(ends, np.int64)
         self._digests, self._is_known_N = Digests(np.zeros((len(ends), 32), np.uint8)), np.zeros(len(ends), bool)
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class Files(Sequence[ImageFile]):
         """Path below the root."""
         row = range(len(self))[row]  # from the end, or IndexError
         start = self._ends_N[row - 1] if row else 0
-        return os.fsdecode(self._text[start : self._ends_N[row]])
+        return os.fsdecode(bytes(self._text[start : self._ends_N[row]]))
 
     def note(self, row: int, digest: str) -> None:
         """Remember an image's digest."""
