@@ -1,8 +1,16 @@
 """Every test has a home of its own, and no connection to the outside."""
 
+import os
 import subprocess
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are the workers'
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
+
+import tables
+
+tables.share(lambda: tables.template().name)
 
 
 @pytest.fixture(autouse=True)

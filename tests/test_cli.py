@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+import warm
 from offshelf import cli
 
 FAST = ["backbone=tiny", "layer=last", "tracking=none", "classifier.C=2000"]
@@ -21,7 +22,7 @@ FAST = ["backbone=tiny", "layer=last", "tracking=none", "classifier.C=2000"]
 
 def run(*arguments, cwd, timeout=120, **environment):
     """A finished `offshelf` process."""
-    command = [sys.executable, "-m", "offshelf", *arguments]
+    command = [warm.program(), *arguments]
     surroundings = {**os.environ, **environment}
     return subprocess.run(
         command, capture_output=True, text=True, cwd=cwd, timeout=timeout, env=surroundings, check=False
@@ -248,7 +249,8 @@ def numbers_however_it_runs(arguments, variants, folder):
         home = folder / ("cold" if name == "warm" else name)
         outputs = folder / f"run-{name}"
         outputs.mkdir()
-        done = run("classify", *arguments, "tracking=none", f"home={home}", *settings, cwd=outputs, timeout=300)
+        common = ["tracking=none", "baseline=null", "classifier.C=200", f"home={home}"]
+        done = run("classify", *arguments, *common, *settings, cwd=outputs, timeout=300)
         assert done.returncode == 0, done.stderr
         results[name] = {key: value for key, value in metrics(outputs).items() if not key.startswith("cost/")}
     return results
@@ -277,8 +279,6 @@ def test_same_numbers_of_a_pretrained_network(digit_folder, tmp_path):
         "cold": [],
         "warm": [],
         "batch1": ["extractor.batch_size=1"],
-        "batch64": ["extractor.batch_size=64"],
-        "worker1": ["extractor.workers=1"],
         "workers2": ["extractor.workers=2"],
         "processes": ["extractor.processes=2", "extractor.chunk=8"],
     }

@@ -10,6 +10,7 @@ sys.path.append(str(Path(__file__).with_name("dataset")))
 
 from miniature import write
 
+import warm
 from offshelf.config import build, load
 from offshelf.dataset import Described, Digits, Voc2007
 from offshelf.errors import BadImagesError, DatasetError
@@ -126,7 +127,7 @@ def test_what_describes_itself():
 
 def run(*arguments, cwd):
     """A finished `offshelf dataset`."""
-    command = [sys.executable, "-m", "offshelf", "dataset", *arguments]
+    command = [warm.program(), "dataset", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import warm
 from offshelf import cli
 from offshelf.config import COMMANDS
 
@@ -108,7 +109,7 @@ def test_every_command_of_a_page(page, database, home, tmp_path):
     """In their order, each with exit code 0, unless a comment says otherwise."""
     shutil.copytree(database, home)
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([str(warm.program().parent), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "COLUMNS": "120"}
     write_files(blocks(page), tmp_path)
     for block in blocks(page):

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import warm
+
 FAST = ["backbone=tiny", "layer=block3", "classifier.C=200", "bootstrap.replicates=0"]
 UNTRACKED = [*FAST, "tracking=none"]
 TOLD = "Extracting"
@@ -19,7 +21,8 @@ TOLD = "Extracting"
 
 def run(*arguments, cwd, before=(), **environment):
     """A finished `offshelf` process, which has said at most one error, and no traceback."""
-    command = [*before, sys.executable, "-m", "offshelf", *map(str, arguments)]
+    program = [*before, sys.executable, "-m", "offshelf"] if before else [warm.program()]
+    command = [*program, *map(str, arguments)]
     surroundings = {**os.environ, **environment}
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=surroundings, timeout=240, check=False)
     assert "Traceback" not in done.stderr, done.stderr

@@ -3,11 +3,12 @@
 import importlib.util
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+import warm
 
 BROWSER = all(map(shutil.which, ("chromium", "chromedriver"))) and importlib.util.find_spec("selenium")
 pytestmark = [
@@ -30,7 +31,7 @@ def guide():
 @pytest.fixture
 def sweep(home, tmp_path):
     """A sweep of two layers: names of its runs, best first, and last the sweep itself."""
-    command = [sys.executable, "-m", "offshelf", "classify", "-m", "backbone=tiny", "classifier.C=200", "baseline=null"]
+    command = [warm.program(), "classify", "-m", "backbone=tiny", "classifier.C=200", "baseline=null"]
     command += ["layer=block1,block3", "bootstrap.replicates=0"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     return ["digits tiny block3", "digits tiny block1"]

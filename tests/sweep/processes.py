@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlflow.tracking import MlflowClient
 
+import warm
 from offshelf.tracking.connection import default_uri
 
 FAST = ["classify", "-m", "backbone=tiny", "classifier=knn"]
@@ -15,13 +16,18 @@ FAST = ["classify", "-m", "backbone=tiny", "classifier=knn"]
 
 def start(*arguments, cwd):
     """An `offshelf` process."""
-    command = [sys.executable, "-m", "offshelf", *arguments]
+    return begin([sys.executable, "-m", "offshelf"], arguments, cwd)
+
+
+def begin(program, arguments, cwd):
+    """A process that can be read from."""
+    command = [*program, *arguments]
     return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def finish(*arguments, cwd):
     """Exit code, output and errors of an `offshelf` process."""
-    process = start(*arguments, cwd=cwd)
+    process = begin([warm.program()], arguments, cwd)
     output, errors = process.communicate(timeout=240)
     assert "Traceback" not in errors
     return process.returncode, output, errors

@@ -5,7 +5,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from record import on_record
 
+import warm
 from offshelf.tracking.connection import connect, default_uri
 from offshelf.tracking.ui import free_port, start_server, wait_until_up
 
@@ -28,7 +28,7 @@ FAST = ["backbone=tiny", "classifier=knn", "bootstrap.replicates=100"]
 
 def start(*arguments, cwd):
     """An `offshelf` process."""
-    command = [sys.executable, "-m", "offshelf", *arguments]
+    command = [warm.program(), *arguments]
     return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -46,7 +46,7 @@ def serving(folder, uri, port):
     folder.mkdir(exist_ok=True)
     server = start_server(folder, uri, port)
     try:
-        wait_until_up(server, port)
+        wait_until_up(server, port, 300)
         yield server
     finally:
         kill(server)
