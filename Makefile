@@ -12,7 +12,7 @@ demo: $(VENV)/installed ## install, and run the main job offline on embedded dat
 	$(BIN)/offshelf classify layer=all
 
 test: $(VENV)/installed-dev lint ## install, and run all checks and tests
-	$(BIN)/python -m pytest --cov=offshelf --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --cov=offshelf --cov-report=term:skip-covered
 
 lint: $(VENV)/installed-dev ## style, types and architecture
 	$(BIN)/ruff check .

@@ -77,7 +77,7 @@ def test_on_a_server(place, tmp_path):
     port = free_port(5760)
     server = start_server(tmp_path, default_uri(tmp_path), port)
     try:
-        wait_until_up(server, port)
+        wait_until_up(server, port, 300)
         uri = f"http://127.0.0.1:{port}"
         classify(place, tmp_path / "out", f"tracking.uri={uri}")
         main(["noise", "noise", f"uri={uri}"])

@@ -158,13 +158,13 @@ def test_no_query():
 
 
 def test_ten_thousand_queries():
-    """All metrics of three protocols, a hundred relevant references a query: a second, with room for a busy machine."""
+    """All metrics of three protocols, a hundred relevant references a query: a second's work, or three where slow."""
     random = np.random.default_rng(0)
     truth = Truth(np.arange(100), NOTHING)
     ranks = [np.sort(random.integers(0, 100_000, 100)) for _ in range(10_000)]
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(3):
         table = Ranks.of(ranks, [truth] * len(ranks))
         for metric in RETRIEVAL_METRICS.values():
             metric(table)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

@@ -173,7 +173,7 @@ def test_tracking_server(tmp_path):
     port = free_port(5900)
     server = start_server(home, default_uri(home), port)
     try:
-        wait_until_up(server, port)
+        wait_until_up(server, port, 300)
         uri = f"http://127.0.0.1:{port}"
         with MLflow(str(tmp_path / "client"), uri).start("a run") as run, run.child("layer") as child:
             child.log({"a": 1}, {"test/accuracy": 0.5}, {"b": "c"})

@@ -1,5 +1,6 @@
 """Real processes: alive, killed, and of other hosts."""
 
+import os
 import subprocess
 import sys
 
@@ -14,7 +15,7 @@ def test_a_process_is_dead_once_it_is_killed():
         name = process.stdout.readline().strip()
         assert not is_dead(name)
         process.kill()
-        process.stdout.read()  # to its end: it has died
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has died, and is still there to be waited for
         assert is_dead(name)
     assert is_dead(name)
 
