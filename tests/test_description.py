@@ -128,7 +128,7 @@ def test_what_describes_itself():
 def run(*arguments, cwd):
     """A finished `offshelf dataset`."""
     command = [warm.program(), "dataset", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600, check=False)
 
 
 def test_command_says_what_to_place_where(tmp_path):

@@ -123,7 +123,7 @@ def test_every_command_of_a_page(page, database, home, tmp_path):
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 text=True,
-                timeout=300,
+                timeout=900,
                 check=False,
             )
             wanted = int(block.note == "the last exits with 1" and number == len(steps))

@@ -24,7 +24,7 @@ def run(*arguments, cwd, before=(), **environment):
     program = [*before, sys.executable, "-m", "offshelf"] if before else [warm.program()]
     command = [*program, *map(str, arguments)]
     surroundings = {**os.environ, **environment}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=surroundings, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=surroundings, timeout=600, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == 0 or done.stderr.count("Error: ") == 1, done.stderr
     return done

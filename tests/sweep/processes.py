@@ -28,7 +28,7 @@ def begin(program, arguments, cwd):
 def finish(*arguments, cwd):
     """Exit code, output and errors of an `offshelf` process."""
     process = begin([warm.program()], arguments, cwd)
-    output, errors = process.communicate(timeout=240)
+    output, errors = process.communicate(timeout=600)
     assert "Traceback" not in errors
     return process.returncode, output, errors
 
@@ -57,7 +57,7 @@ class Record:
 def interrupt(number, home, folder, *arguments):
     """A sweep that gets a signal as soon as one of its jobs is finished; returns its exit code."""
     process = start(*arguments, cwd=folder)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         if (home / ".mlflow-ready").exists():
             try:
@@ -67,5 +67,5 @@ def interrupt(number, home, folder, *arguments):
                 pass  # no experiment yet
         time.sleep(0.1)
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     return process.returncode

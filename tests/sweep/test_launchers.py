@@ -128,12 +128,12 @@ def test_preempted_job_is_done_again(home, tmp_path):
     (tmp_path / "my_net.py").write_text(NET.format(first=first))
     # A store of its own, so that the network is built in the job, and not before it.
     process = start(*CUSTOM, "+backbone.kwargs.width=4,5", *SLURM, "store=memory", cwd=tmp_path)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and not (tmp_path / "begun").exists():
         time.sleep(0.1)
     time.sleep(0.5)
     os.kill(int((tmp_path / "begun").read_text()), signal.SIGUSR2)
-    _, errors = process.communicate(timeout=200)
+    _, errors = process.communicate(timeout=600)
     found = Record(home)
 
     assert process.returncode == 0, errors
@@ -158,7 +158,7 @@ def test_two_at_once(home, tmp_path):
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
         processes.append(start(*command, cwd=tmp_path / name))
-    errors = [process.communicate(timeout=300)[1] for process in processes]
+    errors = [process.communicate(timeout=600)[1] for process in processes]
     found = Record(home)
     one, other = numbers(found)
 

@@ -119,7 +119,7 @@ def test_eight_processes_on_a_fresh_home_lose_nothing(tmp_path):
         subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         for number in range(8)
     ]
-    errors = [process.communicate(timeout=180)[1] for process in processes]
+    errors = [process.communicate(timeout=600)[1] for process in processes]
 
     assert [process.returncode for process in processes] == [0] * 8, errors
     found = runs(tmp_path)

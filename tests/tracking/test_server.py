@@ -35,7 +35,7 @@ def start(*arguments, cwd):
 def finish(*arguments, cwd):
     """Output and errors of an `offshelf` process that ends well."""
     process = start(*arguments, cwd=cwd)
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     return output, errors
 
@@ -73,7 +73,7 @@ def test_a_server_that_is_killed_in_the_middle(tmp_path):
         run = start(*command, f"tracking.uri={uri}", cwd=tmp_path)
         begun = wait_for_a_run(uri)
         kill(server)
-    output, errors = run.communicate(timeout=120)
+    output, errors = run.communicate(timeout=600)
     assert run.returncode == 0, errors
     assert errors.count("does not take the run any more") == 1
     assert "Traceback" not in errors
@@ -113,10 +113,10 @@ def test_a_sweep_that_is_kept_and_sent(tmp_path, home):
     command = ["classify", "-m", *FAST, "dataset.test_fraction=0.5,2", "hydra.sweep.dir=jobs"]
     whole = tmp_path / "whole"
     failed = start(*command, "tracking=offline", cwd=tmp_path)
-    failed.communicate(timeout=300)
+    failed.communicate(timeout=600)
     again = start(*command, "tracking=offline", cwd=tmp_path)
-    _, errors = again.communicate(timeout=300)
-    start(*command, f"home={whole}", cwd=tmp_path).communicate(timeout=300)
+    _, errors = again.communicate(timeout=600)
+    start(*command, f"home={whole}", cwd=tmp_path).communicate(timeout=600)
     assert failed.returncode == again.returncode == 1
     assert "Done already, as run" in errors
     assert not (home / "mlflow.db").exists()
