@@ -33,7 +33,7 @@ offshelf: how good are off-the-shelf features for my images?
   offshelf compare  RUN RUN                      runs side by side: error bars, paired differences
   offshelf report   STUDY_DIR                    a study's runs beside the published numbers
   offshelf predict  RUN IMAGES                   classes of other images, by a run's model
-  offshelf export   RUN DIR                      an MLflow model of a run, for mlflow models serve
+  offshelf export   RUN DIR|FILE.onnx            a run as an MLflow model, for mlflow models serve, or as ONNX
   offshelf register RUN NAME                     the same in MLflow's model registry
   offshelf rerun    RUN [--check]                a run again: do its numbers come out equal?
   offshelf store    ls|du|verify|prune|export    look after the feature store

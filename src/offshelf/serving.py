@@ -1,4 +1,4 @@
-"""`offshelf export`: a run as an MLflow model, and what that model answers."""
+"""`offshelf export`: a run as an MLflow model or an ONNX file, and what the former answers."""
 
 import argparse
 import base64
@@ -16,27 +16,35 @@ import yaml
 
 from offshelf.arguments import Parser, divide
 from offshelf.dataset import Image, ImageArray, ImageBytes, ImageFile
-from offshelf.errors import ImageError
+from offshelf.errors import ConfigError, ImageError
 from offshelf.model import FILE, records
 from offshelf.past import CONFIG, PastRun
 from offshelf.predictor import Predictor
 from offshelf.store import MemoryStore
 from offshelf.tracking.reading import SETTINGS
 
+ONNX = ".onnx"
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Write a run as an MLflow model.
+    """Write a run as an MLflow model into a folder, or as an ONNX file where the target is named so.
 
     Raises:
-        ConfigError: an argument is misspelt.
-        ModelError: the run kept no model, or its network is not what it was.
+        ConfigError: an argument is misspelt, the ONNX file is there already, or a package for it is missing.
+        ModelError: the run kept no model, its network is not what it was, or a part of it cannot be in an ONNX file.
+        BackboneError: its network cannot be in an ONNX file.
         TrackingError: there is no such run, or the folder cannot be written.
     """
     options = _parser().parse_args(arguments)
-    _, where = divide(options.settings, SETTINGS)
-    past = PastRun.find(options.run, **where)
-    write_model(past, Path(options.folder))
-    print(f"Serve it with: mlflow models serve --env-manager local -m {options.folder}")
+    surplus, where = divide(options.settings, SETTINGS)
+    if surplus:
+        raise ConfigError(f"offshelf export has no setting '{surplus[0]}'. It takes home=, uri=, experiment=")
+    past, target = PastRun.find(options.run, **where), Path(options.target).expanduser()
+    if target.suffix == ONNX:
+        _write_onnx(past, target)
+        return 0
+    write_model(past, target)
+    print(f"Serve it with: mlflow models serve --env-manager local -m {options.target}")
     return 0
 
 
@@ -56,6 +64,21 @@ def write_model(past: PastRun, folder: Path) -> None:
         files["model"].write_bytes(past.read(FILE) or b"")
         script = Path(__file__).with_name("pyfunc.py")
         save_pyfunc(folder, script, files, [f"offshelf=={version('offshelf')}"])
+
+
+def _write_onnx(past: PastRun, file: Path) -> None:
+    """Write a run as an ONNX file, and say what is in it."""
+    from rich.filesize import decimal
+
+    from offshelf.onnx import write_onnx
+
+    predictor = Predictor.of(past.config, past.model())
+    written = write_onnx(predictor, file, past.name)
+    names = " and ".join(map(str, written.files))
+    print(f"Written to {names}: {decimal(written.size)}, the network's weights among them.")
+    print(f"Its scores by ONNX Runtime are PyTorch's, to a relative {written.distance:.1g}.")
+    if predictor.extractor.precision != "float32":
+        print(f"It computes in float32, the run in {predictor.extractor.precision}: scores differ by what that rounds.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +128,6 @@ class Service:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="offshelf export", description=__doc__)
     parser.add_argument("run", help="id (its first letters), name, or output folder", metavar="RUN")
-    parser.add_argument("folder", help="to be made", metavar="DIR")
-    parser.add_argument("settings", nargs="*", help="home=DIR", metavar="home=DIR")
+    parser.add_argument("target", help="to be made: a folder, or a file named .onnx", metavar="DIR|FILE.onnx")
+    parser.add_argument("settings", nargs="*", help="home=DIR, uri=URL", metavar="key=value")
     return parser

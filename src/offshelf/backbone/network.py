@@ -56,7 +56,7 @@ class TappedNetwork(nn.Module):
             nonlocal calls
             calls += 1
             tensor = _tensor(output, layer, self.name).movedim(course.axes[layer], 0)
-            if len(tensor) != len(images):
+            if tensor.shape[0] != images.shape[0]:  # a symbol, where a graph is recorded for any number
                 raise _no_rows(layer, self.name, output, len(images))
             found[layer] = pool(tensor, pooling, self.prefix, self.class_token)
             if calls == course.calls and not whole:

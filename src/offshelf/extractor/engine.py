@@ -117,7 +117,7 @@ def build_engine(plan: Plan, eager: Eager, pixels: torch.Tensor) -> Engine:
     reference = eager(pixels[:1])  # also lets the network learn its course before it is recorded
     try:
         # Casts to bfloat16 are the compiler's to record and to repeat; OpenVINO makes its own.
-        with _quiet(), torch.no_grad(), _casts(plan, pixels):
+        with quiet(), torch.no_grad(), _casts(plan, pixels):
             recorded = torch.export.export(_Recorded(eager), (pixels,), strict=False)
             engine = _ENGINES[plan.engine](recorded, plan, eager.layers)
             found = engine(pixels)
@@ -195,7 +195,7 @@ _ENGINES: dict[str, Callable[[Any, Plan, tuple[str, ...]], Engine]] = {"compile"
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the advice that recorders give each other; what fails raises."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,0 +1,91 @@
+"""Fitted transforms of features as torch modules, in float32."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from offshelf.errors import ModelError
+from offshelf.postprocess import Transformer
+
+
+def as_module(transformer: Transformer) -> nn.Module:
+    """A fitted transformer of rows [R, D] as a module of [..., D].
+
+    Raises:
+        ModelError: it, or a step of it, is none of offshelf's `postprocess` options.
+    """
+    steps = [step for _, step in getattr(transformer, "steps", [("", transformer)]) if step != "passthrough"]
+    return nn.Sequential(*map(_step, steps))
+
+
+def tensor(values: Any) -> torch.Tensor:
+    """An array as float32."""
+    return torch.from_numpy(np.array(values, np.float32))
+
+
+def _step(step: Any) -> nn.Module:
+    from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+
+    from offshelf.postprocess import Projection, SignedPower
+
+    if isinstance(step, FunctionTransformer) and step.func is None:
+        return nn.Identity()
+    if isinstance(step, Normalizer):
+        return _UnitNorm(step.norm)
+    if isinstance(step, StandardScaler):
+        return _Standardize(step.mean_ if step.with_mean else 0.0, step.scale_ if step.with_std else 1.0)
+    if isinstance(step, Projection):
+        return _Project(step.mean_, step.components_)
+    if isinstance(step, SignedPower):
+        return _SignedPower(step.power)
+    raise ModelError(
+        f"The transform {type(step).__name__} cannot be exported to ONNX; offshelf's own can: postprocess=none, l2, "
+        "l2_power, pca, pca_whiten or standardize, with steps in any order. `offshelf export RUN DIR` takes any."
+    )
+
+
+class _UnitNorm(nn.Module):
+    """scikit-learn's Normalizer: rows of zeros stay."""
+
+    def __init__(self, norm: str) -> None:
+        super().__init__()
+        self.order = {"l1": 1.0, "l2": 2.0, "max": float("inf")}[norm]
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        norm = torch.linalg.vector_norm(values, self.order, dim=-1, keepdim=True)
+        return values / torch.where(norm == 0, torch.ones_like(norm), norm)
+
+
+class _Standardize(nn.Module):
+    def __init__(self, mean: Any, scale: Any) -> None:
+        super().__init__()
+        self.mean: torch.Tensor
+        self.scale: torch.Tensor
+        self.register_buffer("mean", tensor(mean))
+        self.register_buffer("scale", tensor(scale))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return (values - self.mean) / self.scale
+
+
+class _Project(nn.Module):
+    def __init__(self, mean: Any, components: Any) -> None:
+        super().__init__()
+        self.mean: torch.Tensor
+        self.components: torch.Tensor
+        self.register_buffer("mean", tensor(mean))
+        self.register_buffer("components", tensor(components))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return (values - self.mean) @ self.components.T
+
+
+class _SignedPower(nn.Module):
+    def __init__(self, power: float) -> None:
+        super().__init__()
+        self.power = power
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values.sign() * values.abs() ** self.power
