@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 from miniature import write
 from PIL import Image
 
@@ -18,6 +19,7 @@ from offshelf.backbone import Preprocessing
 from offshelf.config import build, load, plain
 from offshelf.errors import BackboneError, ConfigError, ModelError
 from offshelf.serving import main
+from onnx import ModelProto
 
 TOLERANCE = 1e-4
 """Relative, as of engines."""
@@ -213,16 +215,24 @@ def test_mistakes(classify, monkeypatch):
     file = run.parent / "run.onnx"
     with pytest.raises(ConfigError, match="has no setting 'hoem=x'"):
         main([str(run), str(file), "hoem=x"])
-    with pytest.raises(ConfigError, match="cannot be written: No such file or directory"):
+    with pytest.raises(ConfigError, match="cannot be written: there is no folder"):
         main([str(run), str(run.parent / "missing/run.onnx")])
     with monkeypatch.context() as context, pytest.raises(ModelError, match="was not kept: its scores differ"):
         context.setattr("offshelf.onnx.file._reference", lambda *_: np.ones((3, 3)))
+        exported(run)
+    with monkeypatch.context() as context, pytest.raises(ModelError, match="was not kept: ONNX Runtime cannot run it"):
+        context.setattr("offshelf.onnx.file._inputs", lambda *_: torch.zeros(3, 3, 32, 32, dtype=torch.int32))
+        context.setattr("offshelf.onnx.file._recorded", lambda *_: ModelProto())
         exported(run)
     assert not list(run.parent.glob("*onnx*"))
     file.write_bytes(b"mine")
     with pytest.raises(ConfigError, match="is there already"):
         exported(run)
     assert file.read_bytes() == b"mine"
+    file.rename(run.parent / "run.onnx.data")
+    with pytest.raises(ConfigError, match=r"run\.onnx\.data is there already"):
+        exported(run)
+    (run.parent / "run.onnx.data").unlink()
     with monkeypatch.context() as context, pytest.raises(ConfigError, match=r"pip install 'offshelf\[onnx\]'"):
         context.setitem(sys.modules, "onnxscript", None)
         exported(run)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 18
-"""What torch's exporter writes without converting; ONNX Runtime has read it since 1.14."""
+"""What torch's exporter writes without converting."""
 LARGEST = 2_000_000_000
 """Bytes of weights beyond which they lie in a second file: a file of ONNX's format ends at 2 GiB."""
 TOLERANCE = 1e-3
@@ -57,12 +57,11 @@ def write_onnx(predictor: Predictor, path: Path, run: str = "") -> Written:
 
     Raises:
         ConfigError: a package of the extra `onnx` is missing, or the file is there already or cannot be written.
-        ModelError: a part of the pipeline has no counterpart in ONNX, or the file gives other scores.
+        ModelError: a part of the pipeline has no counterpart in ONNX, or the file cannot be run or gives other scores.
         BackboneError: torch cannot record the network.
     """
     _require_packages()
-    if path.exists():
-        raise ConfigError(f"{path} is there already; remove it, or give another name.")
+    _require_place(path)
     pipeline = Pipeline(predictor).eval()
     images = _images()
     pixels = _inputs(predictor, images)
@@ -86,6 +85,19 @@ def _require_packages() -> None:
             import_module(name)
         except ImportError as error:
             raise ConfigError(f"A file .onnx needs {name}: pip install 'offshelf[onnx]'") from error
+
+
+def _require_place(path: Path) -> None:
+    """Before the work of minutes."""
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}.")
+    for file in (path, _weights_of(path)):
+        if file.exists():
+            raise ConfigError(f"{file} is there already; remove it, or give another name.")
+
+
+def _weights_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.data")
 
 
 def _images() -> list[np.ndarray]:
@@ -144,18 +156,29 @@ def _saved(model: "ModelProto", path: Path) -> tuple[Path, ...]:
     if sum(len(tensor.raw_data) for tensor in model.graph.initializer) <= LARGEST:
         onnx.save(model, path)
         return (path,)
-    weights = path.with_name(f"{path.name}.data")
+    weights = _weights_of(path)
     onnx.save(model, path, save_as_external_data=True, location=weights.name)
     return path, weights
 
 
 def _answers(path: Path, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """What ONNX Runtime makes of the file: outputs by name, each image asked alone."""
+    """What ONNX Runtime makes of the file: outputs by name, each image asked alone.
+
+    Raises:
+        ModelError: it cannot run it.
+    """
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    answers = [session.run(names, {"pixels": pixels[row : row + 1]}) for row in range(len(pixels))]
+    onnxruntime.disable_telemetry_events()  # it reports its use to its makers on Windows; offshelf phones nobody
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        answers = [session.run(names, {"pixels": pixels[row : row + 1]}) for row in range(len(pixels))]
+    except Exception as error:  # its errors have no base of their own
+        why = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"The ONNX file was not kept: ONNX Runtime cannot run it ({why}). Use: offshelf export RUN DIR"
+        ) from error
     return {name: np.concatenate(values) for name, values in zip(names, zip(*answers, strict=True), strict=True)}
 
 
