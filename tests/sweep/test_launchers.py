@@ -149,20 +149,3 @@ def test_interrupted_array_is_cancelled(home, tmp_path):
 
     assert "RUNNING" not in found.statuses(found.runs)
     assert alive(home) == []
-
-
-def test_two_at_once(home, tmp_path):
-    """Two machines that share a home: each has its own parent, all of its jobs, and the same numbers."""
-    command = ["classify", "-m", "backbone=tiny", "layer=block1,block2", "classifier.C=0.2,2"]
-    processes = []
-    for name in ("here", "there"):
-        (tmp_path / name).mkdir()
-        processes.append(start(*command, cwd=tmp_path / name))
-    errors = [process.communicate(timeout=600)[1] for process in processes]
-    found = Record(home)
-    one, other = numbers(found)
-
-    assert [process.returncode for process in processes] == [0, 0], errors
-    assert len(one) == 4
-    assert one == other
-    assert found.statuses(found.runs) == ["FINISHED"] * 10

@@ -20,7 +20,7 @@ class JobOutcome:
     choices: Mapping[str, str]
     """Its overrides: key to value, as on the command line."""
     status: str
-    """`done`, `done before`, `FAILED`, or `not run`."""
+    """`done`, `done before`, `done elsewhere`, `FAILED`, or `not run`."""
     value: float | None = None
     """The primary metric; None where there is none."""
     seconds: float | None = None

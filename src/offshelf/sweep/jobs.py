@@ -1,14 +1,17 @@
 """The jobs of a sweep, as they come and go."""
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offshelf.errors import SweepError
-from offshelf.launcher import Basic, Ending, Job, Launcher, Lost, perform_job
+from offshelf.launcher import Basic, Ending, Job, Launcher, Lost
 from offshelf.launcher.job import as_in_hydra, common_folder, describe
+from offshelf.sweep.claims import Claims, perform_claimed
 from offshelf.sweep.command import Command, covering
 from offshelf.sweep.features import extract_first
 from offshelf.sweep.identity import Datasets
@@ -24,6 +27,9 @@ RESULT = "result"
 
 SHORT = 8
 """Letters of a run's id that are enough for a person, and for `offshelf compare`."""
+
+POLL_SECONDS = 0.5
+"""Between looks at the jobs of other processes."""
 
 
 @dataclass
@@ -44,23 +50,56 @@ class Jobs:
         """In the order of the jobs."""
         return [outcome for outcome, _ in sorted(self.ended, key=lambda one: one[0].number)]
 
+    @property
+    def claims(self) -> Claims:
+        """Those of the processes that run this sweep together."""
+        return Claims(self.parent.folder)
+
     def run(self, jobs: Sequence[Job]) -> None:
-        """Run those that are not done already; whatever goes wrong in one is told at once, and stays in it."""
-        left = [named for job in jobs if (named := self._named(job)) and not self._skip(named)]
+        """Run those that are not done already; whatever goes wrong in one is told at once, and stays in it.
+
+        Jobs that other processes do are waited for, and taken over from those that die.
+        """
+        left = to_do = [named for job in jobs if (named := self._named(job)) and not self._skip(named)]
         if left and not self._is_over():
             folder = common_folder(jobs)
             with as_in_hydra(left[0]):
                 extract_first(left, self.launcher, folder)
-            work = partial(perform_job, parent=self.parent.id)
-            with closing(self.launcher.run(left, work, folder)) as endings:
-                for place, ending in endings:
-                    self._end(left[place], ending)
-                    if self._is_over():
-                        break
+            while left:
+                left = self._wait(self._launch(left, folder))
         known = {outcome.number for outcome, _ in self.ended}
-        for job in jobs:
-            if job.number not in known:
+        for job in to_do:
+            if job.number not in known and not self._ended_elsewhere(job):
                 self._note(job, "not run")
+
+    def _launch(self, jobs: Sequence[Job], folder: Path) -> list[Job]:
+        """Run jobs where they are to be run. Returns those that other processes are doing."""
+        elsewhere = []
+        work = partial(perform_claimed, claims=self.claims, parent=self.parent.id)
+        with closing(self.launcher.run(jobs, work, folder)) as endings:
+            for place, found in endings:
+                job = jobs[place]
+                # The process that a job has died with has let go of it: another may have taken it over by now.
+                ending = self.claims.do(job, partial(_died, why=found.why)) if isinstance(found, Lost) else found
+                if ending:
+                    self._end(job, ending)
+                elif not self._ended_elsewhere(job):
+                    elsewhere.append(job)
+                if self._is_over():
+                    return []
+        return elsewhere
+
+    def _wait(self, jobs: list[Job]) -> list[Job]:
+        """Wait for jobs of other processes. Returns those that are left as soon as one was given up."""
+        if jobs:
+            more = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+            say(f"Waiting for what other processes run: {jobs[0]}{more}", stderr=True)
+        while jobs and not self._is_over():
+            if any(self.claims.is_free(job) for job in jobs):
+                return jobs
+            time.sleep(POLL_SECONDS)
+            jobs = [job for job in jobs if not self._ended_elsewhere(job)]
+        return []
 
     def run_one(self, job: Job) -> float | None:
         """Run a job for a sweeper that chooses the next by what it returns; None where it failed or was not run.
@@ -74,7 +113,8 @@ class Jobs:
         return run.metrics.get(f"cv/{run.metric}", outcome.value) if run else outcome.value
 
     def _is_over(self) -> bool:
-        return self.sweep.fail_fast and any(outcome.status == "FAILED" for outcome, _ in self.ended)
+        failed = any(outcome.status == "FAILED" for outcome, _ in self.ended)
+        return self.sweep.fail_fast and (failed or self.claims.has_failed())
 
     def _named(self, job: Job) -> Job | None:
         """With its digest; None where that shows that it cannot be run."""
@@ -91,12 +131,18 @@ class Jobs:
             self._note(job, "done before", known.metrics.get(f"test/{known.metric}"), run=known.id)
         return known is not None
 
-    def _end(self, job: Job, ending: Ending | Lost) -> None:
-        if isinstance(ending, Lost):
-            ending = Ending(None, 0.0, ending.why)
+    def _ended_elsewhere(self, job: Job) -> bool:
+        ending = self.claims.ending(job)
+        if ending:
+            if not ending.error:
+                say(f"Done elsewhere: {job}", stderr=True)
+            self._end(job, ending, "done elsewhere")
+        return ending is not None
+
+    def _end(self, job: Job, ending: Ending, done: str = "done") -> None:
         if ending.error:
             say(f"Error in {job}: {ending.error}", stderr=True)
-        self._note(job, "FAILED" if ending.error else "done", ending.value, ending.seconds)
+        self._note(job, "FAILED" if ending.error else done, ending.value, ending.seconds)
 
     def _note(
         self, job: Job, status: str, value: float | None = None, seconds: float | None = None, run: str = ""
@@ -147,6 +193,10 @@ class Jobs:
         raise SweepError(
             f"{len(failed)} of {len(self.outcomes)} jobs failed{others}. To run {these}:\n" + "\n".join(commands)
         )
+
+
+def _died(_: Job, why: str) -> Ending:
+    return Ending(None, 0.0, why)
 
 
 def choose(done: "Sequence[FinishedJob]", metric: str) -> "tuple[FinishedJob | None, str]":

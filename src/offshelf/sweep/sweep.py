@@ -78,7 +78,9 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
         _list(source, tracking.finished(name) if sweep.resume else {})
         return
     title = f"sweep {command.task} {' '.join(command.overrides)}"[:250]
-    with tracking.sweep(title, name, sweep.resume) as run:
+    # One that chooses its jobs by their results would be led by another's.
+    shared = sweep.resume and not source.chooses
+    with tracking.sweep(title, name, sweep.resume, shared) as run:
         jobs = Jobs(sweep, run, run.finished(), launcher)
         try:
             if source.chooses:

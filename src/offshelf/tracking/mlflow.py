@@ -13,8 +13,18 @@ from offshelf.tracking.connection import connect, explained, require_answer, wit
 from offshelf.tracking.journal import Event, Place, opening
 from offshelf.tracking.logged import JournalSink, LoggedRun, Sink, closing
 from offshelf.tracking.logged import under as nested
+from offshelf.tracking.members import Members
 from offshelf.tracking.sending import create, failures, send
-from offshelf.tracking.sweep import close_dead, close_open, finished_jobs, reopen, surroundings, under, unfinished
+from offshelf.tracking.sweep import (
+    agree,
+    close_dead,
+    close_open,
+    finished_jobs,
+    surroundings,
+    take_up,
+    under,
+    unfinished,
+)
 from offshelf.tracking.tracker import FinishedJob, Run
 
 if TYPE_CHECKING:
@@ -45,22 +55,15 @@ class MLflow:
             yield run
 
     @contextmanager
-    def sweep(self, name: str, digest: str = "", resume: bool = False) -> Iterator["MLflowSweep"]:
+    def sweep(self, name: str, digest: str = "", resume: bool = False, shared: bool = False) -> Iterator["MLflowSweep"]:
         """See Tracker."""
-        from filelock import FileLock
-
         link = self._link(Place(self._home, None))
         start = opening(name, self.experiment, self.uri, {"sweep_digest": digest})
-        with explained(link.target), FileLock(self._home / "sweep.lock"):  # of two that start at once, one takes it up
-            earlier = unfinished(link.client, link.experiment, digest) if resume else None
-            if earlier:
-                reopen(link.client, earlier)
-        sink = link.begun(start, earlier) if earlier else link.open(start)
+        members = Members(self._home, digest)
+        with explained(link.target), members.in_turn():  # of two that start at once, one opens it
+            sink = self._parent(link, start, members, resume, shared)
         with closing(sink) as run, under(run.id):
-            try:
-                yield MLflowSweep(run, link)
-            finally:
-                link.close_open(run.id)
+            yield MLflowSweep(run, link, members)
 
     def finished(self, digest: str) -> Mapping[str, FinishedJob]:
         """See Tracker."""
@@ -68,8 +71,26 @@ class MLflow:
             return {}
         link = self._link(Place(self._home, None))
         with explained(link.target):
-            earlier = unfinished(link.client, link.experiment, digest)
-            return finished_jobs(link.client, link.experiment, earlier) if earlier else {}
+            noted = Members(self._home, digest).parent
+            earlier = unfinished(link.client, link.experiment, digest, noted, takes_open=bool(self.uri))
+            return finished_jobs(link.client, link.experiment, earlier.info.run_id) if earlier else {}
+
+    def _parent(self, link: "Link", start: Event, members: Members, resume: bool, shared: bool) -> Sink:
+        """The parent run of a sweep: that of those who run it already, one that is taken up again, or a new one."""
+        digest, is_server = start["tags"]["sweep_digest"], bool(self.uri)
+        run, is_shared = members.join() if shared else ("", False)
+        if not is_shared:
+            run = take_up(link.client, link.experiment, digest, run, shared and is_server) if resume else ""
+        if not run:
+            opened = link.open(start)
+            if not isinstance(opened, ServerSink):  # it is kept here, where others cannot write
+                members.leave()
+                return opened
+            # Machines without a common home have not taken turns.
+            run = agree(link.client, link.experiment, digest, opened.id) if shared and is_server else opened.id
+        if shared:
+            members.note(run)
+        return ParentSink(link, {**start, "id": run, "begun": True}, members=members)
 
     @property
     def _home(self) -> Path:
@@ -90,7 +111,7 @@ class MLflow:
         target = without_password(self.uri) if self.uri else str(self._home / "mlflow.db")
         if closes:
             with explained(target):
-                close_dead(client, experiment)
+                close_dead(client, experiment, self._home)
         return Link(client, experiment, target, place)
 
 
@@ -178,12 +199,29 @@ class ServerSink:
         return self.link.open(nested(self.start, name))
 
 
+@dataclass
+class ParentSink(ServerSink):
+    """To the parent run of a sweep, which is ended by the last of the processes that run it."""
+
+    members: Members = field(kw_only=True)
+
+    def put(self, event: Event, content: bytes | Path | None = None) -> None:
+        """See Sink."""
+        if event["event"] != "end":
+            return super().put(event, content)
+        with self.members.leaving() as is_last:
+            if is_last or self.link.is_lost:
+                self.link.close_open(self.id)
+                super().put(event)
+
+
 @dataclass(frozen=True)
 class MLflowSweep:
     """See SweepRun."""
 
     run: LoggedRun
     link: Link
+    members: Members
 
     @property
     def id(self) -> str:
@@ -198,6 +236,12 @@ class MLflowSweep:
             self.link.lose(error)
             return {}
 
-    def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
+    @property
+    def folder(self) -> Path | None:
         """See SweepRun."""
-        self.run.log_table(columns, file)
+        return self.members.folder if self.members.is_joined else None
+
+    def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
+        """See SweepRun; two who write one file at once would spoil it."""
+        with self.members.in_turn():
+            self.run.log_table(columns, file)

@@ -25,7 +25,7 @@ class NoTracking:
         yield NullRun()
 
     @contextmanager
-    def sweep(self, name: str, digest: str = "", resume: bool = False) -> Iterator["NullSweep"]:
+    def sweep(self, name: str, digest: str = "", resume: bool = False, shared: bool = False) -> Iterator["NullSweep"]:
         """See Tracker."""
         yield NullSweep()
 
@@ -77,6 +77,7 @@ class NullSweep:
 
     id: str = ""
     run: NullRun = field(default_factory=NullRun)
+    folder: Path | None = None
 
     def finished(self) -> Mapping[str, FinishedJob]:
         """None are known."""

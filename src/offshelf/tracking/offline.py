@@ -35,8 +35,10 @@ class Offline:
             yield run
 
     @contextmanager
-    def sweep(self, name: str, digest: str = "", resume: bool = False) -> Iterator["OfflineSweep"]:
-        """See Tracker; the parent's journal is in the home, as it has no output folder."""
+    def sweep(
+        self, name: str, digest: str = "", resume: bool = False, shared: bool = False
+    ) -> Iterator["OfflineSweep"]:
+        """See Tracker; the parent's journal is in the home, as it has no output folder, and this process's own."""
         from filelock import FileLock
 
         place, shelf = Place(self._home, None), Shelf(self._home)
@@ -78,6 +80,7 @@ class OfflineSweep:
 
     run: LoggedRun
     shelf: Shelf
+    folder: Path | None = None
 
     @property
     def id(self) -> str:

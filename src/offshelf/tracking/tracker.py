@@ -74,6 +74,10 @@ class SweepRun(Protocol):
     def run(self) -> Run:
         """The run itself."""
 
+    @property
+    def folder(self) -> Path | None:
+        """Shared with other processes that run this sweep at this moment or come to it; None where that cannot be."""
+
     def finished(self) -> Mapping[str, FinishedJob]:
         """Jobs that are done, by their digests; after a sweep was taken up again, those of before too."""
 
@@ -94,10 +98,11 @@ class Tracker(Protocol):
         Raises TrackingError when the store cannot be reached.
         """
 
-    def sweep(self, name: str, digest: str, resume: bool) -> AbstractContextManager[SweepRun]:
+    def sweep(self, name: str, digest: str, resume: bool, shared: bool) -> AbstractContextManager[SweepRun]:
         """A run that all runs started meanwhile, in this process and its children, belong under.
 
-        With `resume` the newest sweep of the same digest is taken up again, unless it is finished or in progress.
+        With `resume` the newest sweep of the same digest is taken up again, unless it is finished or in progress. With
+        `shared`, too, processes that run it at the same time have one run together, which the last of them ends.
         """
 
     def finished(self, digest: str) -> Mapping[str, FinishedJob]:

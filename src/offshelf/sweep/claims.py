@@ -1,0 +1,90 @@
+"""Which process does which job of a sweep that several run, and how those that are done have ended.
+
+A claim is that of the feature store: a lock, which the operating system lets go when its holder dies. Whoever has one
+looks first whether the job has ended meanwhile, and writes down how it ends before letting go.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from offshelf.errors import StoreError
+from offshelf.identity import digest
+from offshelf.launcher import Ending, Job, perform_job
+from offshelf.store.claim import Claim, claim
+
+DONE, FAILED = "done.json", "failed.json"
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Those of one sweep."""
+
+    folder: Path | None = None
+    """What its processes share; None where one runs it by itself."""
+
+    def do(self, job: Job, work: Callable[[Job], Ending]) -> Ending | None:
+        """Do a job; None where another process is doing it, or has done it."""
+        if self.folder is None:
+            return work(job)
+        mine = self._claim(job)
+        if mine is None:
+            return None
+        try:
+            if self.ending(job):
+                return None
+            ending = work(job)
+            self._note(job, ending)
+            return ending
+        finally:
+            mine.release()
+
+    def ending(self, job: Job) -> Ending | None:
+        """How a job has ended in whatever process; None where it has not."""
+        for kind in (DONE, FAILED) if self.folder else ():
+            with suppress(OSError):
+                return Ending(**json.loads(self._file(job, kind).read_text(encoding="utf-8")))
+        return None
+
+    def is_free(self, job: Job) -> bool:
+        """Whether nobody is doing a job."""
+        mine = self._claim(job)
+        if mine:
+            mine.release()
+        return mine is not None
+
+    def has_failed(self) -> bool:
+        """Whether a job has failed in whatever process."""
+        return self.folder is not None and any((self.folder / "jobs").glob(f"*.{FAILED}"))
+
+    def _claim(self, job: Job) -> Claim | None:
+        assert self.folder
+        try:
+            return claim(self.folder, _name(job))
+        except StoreError:  # the home is full, say; a job that is done twice is better than none
+            return Claim()
+
+    def _note(self, job: Job, ending: Ending) -> None:
+        file = self._file(job, FAILED if ending.error else DONE)
+        with suppress(OSError):
+            file.parent.mkdir(exist_ok=True)
+            part = file.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps(asdict(ending)), encoding="utf-8")
+            part.replace(file)  # whole or not at all
+
+    def _file(self, job: Job, kind: str) -> Path:
+        assert self.folder
+        return self.folder / "jobs" / f"{_name(job)}.{kind}"
+
+
+def perform_claimed(job: Job, claims: Claims, parent: str) -> Ending | None:
+    """Run a job as part of a sweep with this parent run, unless another process does. See `perform_job`."""
+    return claims.do(job, lambda own: perform_job(own, parent))
+
+
+def _name(job: Job) -> str:
+    """The same in all processes, wherever they run their jobs."""
+    return digest([job.number, job.choices, job.digest])[:32]
