@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+SHARED = 0o666
+"""Rights of locks: whoever may write into their folder may see whether they are held."""
+
 
 @dataclass
 class Members:
@@ -48,7 +51,7 @@ class Members:
 
         with ExitStack() as stack:
             with suppress(OSError, NotImplementedError):
-                stack.enter_context(FileLock(self.home / "sweep.lock"))
+                stack.enter_context(FileLock(self.home / "sweep.lock", mode=SHARED))
             yield
 
     def others(self) -> bool:
@@ -59,7 +62,7 @@ class Members:
         for path in (self.folder / "members").glob("*.lock"):
             try:
                 if path != own:
-                    FileLock(path, timeout=0).acquire().lock.release()
+                    FileLock(path, timeout=0, mode=SHARED).acquire().lock.release()
             except Timeout:
                 return True
             except OSError:  # it leaves at this moment
@@ -79,7 +82,8 @@ class Members:
             shutil.rmtree(self.folder, ignore_errors=True)
         try:
             (self.folder / "members").mkdir(parents=True, exist_ok=True)
-            own = FileLock(self.folder / "members" / f"{uuid4().hex}.lock", thread_local=False)
+            place = self.folder / "members" / f"{uuid4().hex}.lock"
+            own = FileLock(place, thread_local=False, mode=SHARED)
             own.acquire()
         except (OSError, NotImplementedError):
             return "", False
