@@ -9,10 +9,11 @@ import numpy as np
 
 from offshelf import postprocess
 from offshelf.classifier import Classifier, Curve, Fit
-from offshelf.dataset import ImageSet
+from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
 from offshelf.metric import METRICS, Bootstrap, Outcome, by_class, mean_of_known, metrics_of
 from offshelf.postprocess import Transformer
+from offshelf.sharing import once
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +124,12 @@ class Probe:
     classifier: Classifier
     bootstrap: Bootstrap
 
-    def score(self, name: str, values_NVD: np.ndarray, images: ImageSet) -> Score:
+    def score(self, name: str, values_NVD: np.ndarray, images: ImageSet, features: str | None = None) -> Score:
         """Score one layer's features, [N, V, D] in the order of the samples, by the data set's folds.
 
         Everything that is chosen or learnt (the hyperparameter, the transforms) sees training images only; the test
-        images are read once.
+        images are read once. Jobs that share (`offshelf.sharing`) transform features once that have the same digest,
+        `features`.
 
         Raises:
             DatasetError: the official metric is not defined on the test images.
@@ -135,8 +137,7 @@ class Probe:
         start = time.perf_counter()
         fits, outcomes, transformers = [], [], []
         for fold in images.folds:
-            fitted = postprocess.fit(self.postprocess, values_NVD[fold.train])
-            train, test = (postprocess.transform(fitted, values_NVD[rows]) for rows in (fold.train, fold.test))
+            fitted, train, test = self._transformed(name, values_NVD, fold, features)
             transformers.append(fitted)
             fits.append(self.classifier.fit(train, images.targets[fold.train], images.metric))
             outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test)))
@@ -148,3 +149,17 @@ class Probe:
         dims = values_NVD.shape[-1]
         found = (tuple(fits), tuple(outcomes), seconds, self.bootstrap, tuple(transformers))
         return Score(name, dims, images.metric, *found)
+
+    def _transformed(
+        self, name: str, values_NVD: np.ndarray, fold: Fold, features: str | None
+    ) -> tuple[Transformer, np.ndarray, np.ndarray]:
+        """The transform that a fold's training features teach, and those and the test features transformed."""
+
+        def make() -> tuple[Transformer, np.ndarray, np.ndarray]:
+            fitted = postprocess.fit(self.postprocess, values_NVD[fold.train])
+            train, test = (postprocess.transform(fitted, values_NVD[rows]) for rows in (fold.train, fold.test))
+            return fitted, train, test
+
+        if features is None:
+            return make()
+        return once(make, "transformed", features, name, self.postprocess, fold.train, fold.test)

@@ -94,7 +94,7 @@ def classify(
             def score(found: Features, name: str) -> list[Score]:
                 scores = []
                 for layer_name, values in found.values.items():
-                    scores.append(probe.score(layer_name, values, images))
+                    scores.append(probe.score(layer_name, values, images, found.digest))
                     if len(layers) > 1:
                         written.append(recorder.submit(record.layer, scores[-1], name, found.digest))
                 return scores

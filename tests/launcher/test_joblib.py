@@ -12,40 +12,84 @@ from offshelf.launcher import Basic, Joblib, Lost
 from offshelf.launcher.joblib import gpus, shares
 
 
-def square(number):
-    return number**2
+def square(piece):
+    yield from (number**2 for number in piece)
 
 
-def surroundings(_, seconds=0.3):
-    time.sleep(seconds)
-    cores = tuple(sorted(os.sched_getaffinity(0)))
-    return os.getpid(), cores, os.environ["OMP_NUM_THREADS"], os.environ.get("CUDA_VISIBLE_DEVICES")
+def surroundings(piece, seconds=0.3):
+    for _ in piece:
+        time.sleep(seconds)
+        cores = tuple(sorted(os.sched_getaffinity(0)))
+        yield os.getpid(), cores, os.environ["OMP_NUM_THREADS"], os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
-def leave(number):
-    if number == 1:
-        raise SystemExit(3)
-    if number == 2:
-        os._exit(4)
-    return number
+def leave(piece):
+    for number in piece:
+        if number == 1:
+            raise SystemExit(3)
+        if number == 2:
+            os._exit(4)
+        yield number
 
 
-def nap(folder, number):
-    (folder / str(number)).write_text(str(os.getpid()))
-    if number:
-        time.sleep(100)
-    return number
+def nap(folder, piece):
+    for number in piece:
+        (folder / str(number)).write_text(str(os.getpid()))
+        if number:
+            time.sleep(100)
+        yield number
+
+
+def remember(folder, piece):
+    """The process, and what it has in mind of the piece; where it has put it away, there is a file."""
+    mind = []
+    try:
+        for number in piece:
+            if number == 2:
+                os._exit(4)
+            mind.append(number)
+            yield os.getpid(), tuple(mind)
+    finally:
+        (folder / f"end of {piece[0]}").touch()
 
 
 @pytest.mark.parametrize("launcher", [Basic(), Joblib(2)])
 def test_results_belong_to_their_items(launcher, tmp_path):
-    assert sorted(launcher.run([3, 1, 2], square, tmp_path)) == [(0, 9), (1, 1), (2, 4)]
+    assert sorted(launcher.run([[3], [1, 4], [2]], square, tmp_path)) == [(1, 1), (2, 4), (3, 9), (4, 16)]
+
+
+@pytest.mark.parametrize("launcher", [Basic(), Joblib(2)])
+def test_piece_is_one_process(launcher, tmp_path):
+    """Its items share what comes up in its work, which is put away with the last."""
+    found = dict(launcher.run([[3, 4, 5], [6]], partial(remember, tmp_path), tmp_path))
+
+    assert [found[number][1] for number in (3, 4, 5, 6)] == [(3,), (3, 4), (3, 4, 5), (6,)]
+    assert len({found[number][0] for number in (3, 4, 5)}) == 1
+    assert {file.name for file in tmp_path.iterdir()} == {"end of 3", "end of 6"}
+
+
+def test_rest_of_a_piece_goes_on(tmp_path):
+    """In another process, where the one it was in has died of an item."""
+    found = dict(Joblib(1).run([[0, 1, 2, 3, 4]], partial(remember, tmp_path), tmp_path))
+
+    assert [found[number][1] for number in (0, 1, 3, 4)] == [(0,), (0, 1), (3,), (3, 4)]
+    assert isinstance(found[2], Lost)
+    assert found[3][0] == found[4][0] != found[0][0]
+
+
+@pytest.mark.parametrize("launcher", [Basic(), Joblib(1)])
+def test_nothing_is_begun_before_a_result_is_taken(launcher, tmp_path):
+    """So that a failure can end a piece."""
+    with closing(launcher.run([[0, 1]], partial(nap, tmp_path), tmp_path)) as results:
+        assert next(results) == (0, 0)
+        time.sleep(0.5)
+    assert [file.name for file in tmp_path.iterdir()] == ["0"]
 
 
 def test_each_has_its_share(monkeypatch, tmp_path):
     """Two processes at once, each with its GPU and its cores, where there are two."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    found = {result for _, result in Joblib(2).run(range(6), surroundings, tmp_path)}
+    found = {result for _, result in Joblib(2).run([[number] for number in range(6)], surroundings, tmp_path)}
     mine = sorted(os.sched_getaffinity(0))
 
     assert len({process for process, *_ in found}) == 2
@@ -56,7 +100,7 @@ def test_each_has_its_share(monkeypatch, tmp_path):
 
 def test_who_leaves_harms_nobody(tmp_path):
     """Neither by exit() nor by sudden death."""
-    found = dict(Joblib(2).run(range(5), leave, tmp_path))
+    found = dict(Joblib(2).run([[number] for number in range(5)], leave, tmp_path))
 
     assert found[1] == Lost("it left Python, with exit code 3")
     assert isinstance(found[2], Lost)
@@ -65,7 +109,7 @@ def test_who_leaves_harms_nobody(tmp_path):
 
 def test_closing_ends_all(tmp_path):
     """A result is taken, and nobody waits for the others."""
-    with closing(Joblib(3).run([0, 1, 2, 3], partial(nap, tmp_path), tmp_path)) as results:
+    with closing(Joblib(3).run([[0], [1], [2], [3]], partial(nap, tmp_path), tmp_path)) as results:
         assert next(results) == (0, 0)
         deadline = time.monotonic() + 60
         while len(list(tmp_path.iterdir())) < 3 and time.monotonic() < deadline:

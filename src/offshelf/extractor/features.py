@@ -11,6 +11,7 @@ from offshelf.errors import StoreError
 from offshelf.extractor.extractor import Extractor, Request
 from offshelf.extractor.networks import Networks
 from offshelf.identity import digest
+from offshelf.sharing import once
 from offshelf.store import DamagedShardError, FeatureStore
 
 TRIES = 5
@@ -73,11 +74,32 @@ def ensure(
 ) -> Features:
     """Features of the images: those in the store are read, only the missing ones are extracted.
 
-    A shard that proves damaged on reading counts as missing, and its features are extracted again.
+    A shard that proves damaged on reading counts as missing, and its features are extracted again. Jobs that share read
+    them once (`offshelf.sharing`), and the cost is the first's.
 
     Raises:
         As `fill`.
     """
+    names = [image.digest for image in images]
+    identity = digest({"keys": [key.digest for key in request.keys(extractor).values()], "images": names})
+    costs = [Cost()]
+
+    def read() -> dict[str, np.ndarray]:
+        values, cost = _read(store, extractor, images, request, networks)
+        costs.append(cost)
+        return values
+
+    values = once(read, "features", identity)
+    return Features(values, identity, costs[-1])
+
+
+def _read(
+    store: FeatureStore,
+    extractor: Extractor,
+    images: Sequence[Image],
+    request: Request,
+    networks: Networks | None,
+) -> tuple[dict[str, np.ndarray], Cost]:
     keys = request.keys(extractor)
     names = digests(images)
     cost = Cost()
@@ -92,6 +114,5 @@ def ensure(
             }
         except DamagedShardError:
             continue
-        identity = digest({"keys": [key.digest for key in keys.values()], "images": names})
-        return Features(values, identity, cost)
+        return values, cost
     raise StoreError("What is written to the feature store comes back changed, again and again: its disk is failing.")

@@ -1,9 +1,9 @@
 """Where the jobs of a sweep run: in this process, in others of this machine, on a cluster."""
 
 from offshelf.launcher.basic import Basic
-from offshelf.launcher.job import Ending, Job, perform_job
+from offshelf.launcher.job import Ending, Job, perform_job, perform_jobs
 from offshelf.launcher.joblib import Joblib
 from offshelf.launcher.launcher import Launcher, Lost
 from offshelf.launcher.slurm import Slurm
 
-__all__ = ["Basic", "Ending", "Job", "Joblib", "Launcher", "Lost", "Slurm", "perform_job"]
+__all__ = ["Basic", "Ending", "Job", "Joblib", "Launcher", "Lost", "Slurm", "perform_job", "perform_jobs"]

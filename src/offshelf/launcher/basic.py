@@ -1,9 +1,12 @@
 """Jobs one after the other, in this process."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from offshelf.launcher.launcher import Piece, Work
 
 
 @dataclass(frozen=True)
@@ -15,8 +18,8 @@ class Basic:
         """See Launcher."""
         return 1
 
-    def run(
-        self, items: Sequence[Any], work: Callable[[Any], Any], folder: Path
-    ) -> Generator[tuple[int, Any], None, None]:
+    def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
         """See Launcher."""
-        yield from ((number, work(item)) for number, item in enumerate(items))
+        for piece in pieces:
+            with closing(work(piece)) as results:
+                yield from zip(piece, results, strict=False)  # what comes after the last result is not waited for

@@ -3,19 +3,23 @@
 import os
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from offshelf.config import HOW, perform, plain
 from offshelf.errors import OffshelfError
+from offshelf.sharing import Memo, sharing
 from offshelf.terminal import say
 from offshelf.tracking import belonging
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,15 @@ def perform_job(job: Job, parent: str) -> Ending:
         return Ending(None if value is None else float(value), time.perf_counter() - begin)
     except Exception as error:
         return Ending(None, time.perf_counter() - begin, describe(error, job.folder))
+
+
+def perform_jobs(jobs: Sequence[Job], perform: Callable[[Job], T]) -> Generator[T, None, None]:
+    """Run jobs that have work in common, each as `perform` does: what one has made for all, the others find."""
+    memo = Memo()
+    for job in jobs:
+        with sharing(memo) if len(jobs) > 1 else nullcontext():
+            result = perform(job)
+        yield result
 
 
 def describe(error: Exception, folder: Path) -> str:

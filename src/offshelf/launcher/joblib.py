@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from offshelf.errors import ConfigError
-from offshelf.launcher.launcher import Lost
+from offshelf.launcher.launcher import Lost, Piece, Work
 
 GRACE_SECONDS = 15.0
 """For a job to close its run, before its process is killed."""
@@ -40,24 +40,26 @@ class Joblib:
         """See Launcher."""
         return self.jobs or len(gpus()) or len(_cores())
 
-    def run(
-        self, items: Sequence[Any], work: Callable[[Any], Any], folder: Path
-    ) -> Generator[tuple[int, Any], None, None]:
+    def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
         """See Launcher."""
-        idle = [Worker(*share) for share in shares(min(self.slots, len(items)), _cores(), gpus())]
-        busy: dict[Future[Any], tuple[int, Worker]] = {}
-        left = list(enumerate(items))[::-1]
+        idle = [Worker(*share) for share in shares(min(self.slots, len(pieces)), _cores(), gpus())]
+        busy: dict[Future[Any], tuple[Piece, Worker]] = {}
+        left = list(pieces)[::-1]
         try:
             while left or busy:
                 while left and idle:
-                    number, item = left.pop()
-                    worker = idle.pop(0)
-                    busy[worker.submit(work, item)] = (number, worker)
+                    piece, worker = left.pop(), idle.pop(0)
+                    busy[worker.submit(begin, work, piece)] = (piece, worker)
                 for future in wait(busy, return_when=FIRST_COMPLETED).done:
-                    number, worker = busy.pop(future)
+                    (item, *rest), worker = busy.pop(future)
                     error = future.exception()
                     idle.append(worker if error is None else worker.again())
-                    yield number, future.result() if error is None else Lost(_cause(error))
+                    yield item, future.result() if error is None else Lost(_cause(error))
+                    if rest and error is None:
+                        busy[worker.submit(go_on)] = (rest, worker)
+                        idle.remove(worker)
+                    elif rest:
+                        left.append(rest)
         finally:
             for worker in (worker for _, worker in busy.values()):
                 worker.terminate()
@@ -68,25 +70,25 @@ class Joblib:
 
 @dataclass(eq=False)
 class Worker:
-    """A process that does one piece of work after the other; it starts with the first."""
+    """A process that works on one piece after the other; it starts with the first."""
 
     cores: Sequence[int]
     gpu: str | None
     _pool: Any = field(init=False, default=None)
     _process: "Future[int]" = field(init=False)
 
-    def submit(self, work: Callable[[Any], Any], item: Any) -> "Future[Any]":
-        """Do work on an item."""
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        """Call a function there."""
         if self._pool is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
             environment = dict.fromkeys(THREADS, str(len(self.cores)))
             if self.gpu is not None:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpu
-            arguments = (os.getpid(), self.cores)
-            self._pool = ProcessPoolExecutor(1, env=environment, initializer=_begin, initargs=arguments)
+            ours = (os.getpid(), self.cores)
+            self._pool = ProcessPoolExecutor(1, env=environment, initializer=_settle, initargs=ours)
             self._process = self._pool.submit(os.getpid)
-        future: Future[Any] = self._pool.submit(work, item)
+        future: Future[Any] = self._pool.submit(function, *arguments)
         return future
 
     def again(self) -> "Worker":
@@ -137,7 +139,28 @@ def _cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def _begin(parent: int, cores: Sequence[int]) -> None:
+_AT_WORK: list[tuple[Generator[Any, None, None], int]] = []
+"""In the worker: what works on its piece, and the number of items that are left."""
+
+
+def begin(work: Work, piece: Piece) -> Any:
+    """In the worker: work on the first item of a piece."""
+    _AT_WORK.append((work(piece), len(piece)))
+    return go_on()
+
+
+def go_on() -> Any:
+    """In the worker: work on the next item of the piece; with the last the piece is put away."""
+    results, left = _AT_WORK.pop()
+    result = next(results)
+    if left > 1:
+        _AT_WORK.append((results, left - 1))
+    else:
+        results.close()
+    return result
+
+
+def _settle(parent: int, cores: Sequence[int]) -> None:
     """In the worker: Ctrl-C is the parent's to pass on, as SIGTERM, which leaves the job and not the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+Piece = Sequence[Any]
+"""Items that one process works on, one after the other, because they have work in common."""
+
+Work = Callable[[Piece], Generator[Any, None, None]]
+"""Yields a result for each item of a piece, as soon as it is there."""
+
 
 @dataclass(frozen=True)
 class Lost:
@@ -20,16 +26,15 @@ class Launcher(Protocol):
     def slots(self) -> int:
         """How many pieces that are too large for one may be cut into: those that run at once on this machine."""
 
-    def run(
-        self, items: Sequence[Any], work: Callable[[Any], Any], folder: Path
-    ) -> Generator[tuple[int, Any], None, None]:
-        """Do work on each item, and yield the item's place in the list and the result, in the order they come in.
+    def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
+        """Do work on each piece, and yield each item and its result, in the order they come in.
 
-        Work that dies with its process yields Lost and harms no other. To close the generator is to end what is still
-        running, so that each piece can say good-bye; no process is left then.
+        An item whose process dies of it yields Lost; the rest of its piece goes on as a piece, and no other is harmed.
+        To close the generator is to end what is still running, so that each item can say good-bye; no process is left
+        then.
 
         Args:
-            items: Data that can be pickled.
+            pieces: Items are data that can be pickled.
             work: A function of a module, or `functools.partial` of one, that raises no exception but to leave.
             folder: For files of the launcher's own, seen by all machines.
         """

@@ -2,13 +2,15 @@
 
 import re
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+import uuid
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from offshelf.errors import ConfigError
-from offshelf.launcher.launcher import Lost
+from offshelf.launcher.launcher import Lost, Piece, Work
 from offshelf.terminal import say
 
 CLUSTERS = ("slurm", "local")
@@ -44,31 +46,35 @@ class Slurm:
         """See Launcher."""
         return 1
 
-    def run(
-        self, items: Sequence[Any], work: Callable[[Any], Any], folder: Path
-    ) -> Generator[tuple[int, Any], None, None]:
+    def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
         """See Launcher.
 
         Raises:
             ConfigError: submitit is not installed, there is no Slurm, or it refuses the job.
         """
-        executor = self._executor(folder / "submitit")
-        at_once = len(items) if self.cluster == "slurm" else self.array_parallelism  # Slurm sees to that itself
-        left = list(range(len(items)))[::-1]
-        jobs: dict[int, Any] = {}
+        folder = folder / "submitit"
+        executor = self._executor(folder)
+        at_once = len(pieces) if self.cluster == "slurm" else self.array_parallelism  # Slurm sees to that itself
+        left = list(pieces)[::-1]
+        running: list[Submitted] = []
         try:
-            while left or jobs:
-                numbers = [left.pop() for _ in range(min(len(left), at_once - len(jobs)))]
-                jobs |= self._submit(executor, Restartable(work), numbers, items)
-                for number in [number for number, job in jobs.items() if job.done()]:
-                    yield number, _result(jobs.pop(number))
-                if jobs:
+            while left or running:
+                next_ones = [left.pop() for _ in range(min(len(left), at_once - len(running)))]
+                running += self._submit(executor, work, next_ones, folder)
+                for one in list(running):
+                    is_done = one.job.done()  # before a look at what has come
+                    yield from one.news()
+                    if is_done:
+                        running.remove(one)
+                        yield from one.last_news()
+                        left += [one.items] if one.items else []
+                if running:
                     time.sleep(POLL_SECONDS)
         finally:
-            for job in jobs.values():
-                job.cancel(check=False)
-            for job in jobs.values() if self.cluster == "local" else ():
-                job._process.wait()
+            for one in running:
+                one.job.cancel(check=False)
+            for one in running if self.cluster == "local" else ():
+                one.job._process.wait()
 
     def _executor(self, folder: Path) -> Any:
         try:
@@ -95,42 +101,79 @@ class Slurm:
         )
         return executor
 
-    def _submit(
-        self, executor: Any, work: "Restartable", numbers: Sequence[int], items: Sequence[Any]
-    ) -> dict[int, Any]:
-        if not numbers:
-            return {}
+    def _submit(self, executor: Any, work: Work, pieces: Sequence[Piece], folder: Path) -> "list[Submitted]":
+        if not pieces:
+            return []
         from submitit.core.utils import FailedSubmissionError
 
+        folders = [folder / f"results-{uuid.uuid4().hex}" for _ in pieces]
         try:
-            jobs = executor.map_array(work, [items[number] for number in numbers])
+            jobs = executor.map_array(Restartable(work), pieces, folders)
         except FailedSubmissionError as error:
             raise ConfigError(f"Slurm refuses the jobs: {' '.join(str(error).split())}") from error
         if self.cluster == "slurm":
             say(f"Submitted: Slurm job {jobs[0].job_id.partition('_')[0]}, {len(jobs)} of an array", stderr=True)
-        return dict(zip(numbers, jobs, strict=True))
+        return [Submitted(*one) for one in zip(jobs, folders, map(list, pieces), strict=True)]
 
 
 @dataclass(frozen=True)
 class Restartable:
-    """Work that is done again where it was broken off: what it has put into the store it will find there."""
+    """Work that goes on where it was broken off: results are files, and what it has put into the store it will find."""
 
-    work: Callable[[Any], Any]
+    work: Work
 
-    def __call__(self, item: Any) -> Any:
-        """Do it."""
-        return self.work(item)
+    def __call__(self, piece: Piece, folder: Path) -> list[Any]:
+        """Do it, as far as there are no results yet, and return them all."""
+        from submitit.core.utils import cloudpickle_dump, pickle_load
 
-    def checkpoint(self, item: Any) -> Any:
+        folder.mkdir(exist_ok=True)
+        files = [_result(folder, number) for number in range(len(piece))]
+        left = [number for number, file in enumerate(files) if not file.exists()]
+        with closing(self.work([piece[number] for number in left])) as results:
+            for number, result in zip(left, results, strict=False):
+                cloudpickle_dump(result, folder / "unfinished")
+                (folder / "unfinished").replace(files[number])
+        return list(map(pickle_load, files))
+
+    def checkpoint(self, piece: Piece, folder: Path) -> Any:
         """What submitit is to run in the next allocation."""
         from submitit.helpers import DelayedSubmission
 
-        return DelayedSubmission(self, item)
+        return DelayedSubmission(self, piece, folder)
 
 
-def _result(job: Any) -> Any:
-    error = job.exception()
-    if error is None:
-        return job.result()
-    raised = re.findall(r"^[\w.]*(?:Error|Exception|Exit)\b.*$", str(error), re.MULTILINE)  # in submitit's own words
-    return Lost(f"{raised[-1] if raised else 'it left no result'} (log in {job.paths.stderr})")
+@dataclass
+class Submitted:
+    """A piece of work in Slurm's hands."""
+
+    job: Any
+    folder: Path
+    items: list[Any]
+    """Those whose results have not come."""
+    came: int = 0
+
+    def news(self) -> Iterator[tuple[Any, Any]]:
+        """Items whose results have come since the last look."""
+        from submitit.core.utils import pickle_load
+
+        while self.items and (file := _result(self.folder, self.came)).exists():
+            self.came += 1
+            yield self.items.pop(0), pickle_load(file)
+
+    def last_news(self) -> Iterator[tuple[Any, Any]]:
+        """When it has ended: results that a slow file system has not shown, or the item that is lost."""
+        if self.items and self.job.exception():
+            yield self.items.pop(0), Lost(_cause(self.job))
+        elif self.items:
+            for result in self.job.result()[self.came :]:
+                yield self.items.pop(0), result
+
+
+def _result(folder: Path, number: int) -> Path:
+    return folder / f"{number}.pkl"
+
+
+def _cause(job: Any) -> str:
+    text = str(job.exception())  # in submitit's own words
+    raised = re.findall(r"^[\w.]*(?:Error|Exception|Exit)\b.*$", text, re.MULTILINE)
+    return f"{raised[-1] if raised else 'it left no result'} (log in {job.paths.stderr})"

@@ -6,14 +6,14 @@ looks first whether the job has ended meanwhile, and writes down how it ends bef
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from offshelf.errors import StoreError
 from offshelf.identity import digest
-from offshelf.launcher import Ending, Job, perform_job
+from offshelf.launcher import Ending, Job, perform_job, perform_jobs
 from offshelf.store.claim import Claim, claim
 
 DONE, FAILED = "done.json", "failed.json"
@@ -80,9 +80,9 @@ class Claims:
         return self.folder / "jobs" / f"{_name(job)}.{kind}"
 
 
-def perform_claimed(job: Job, claims: Claims, parent: str) -> Ending | None:
-    """Run a job as part of a sweep with this parent run, unless another process does. See `perform_job`."""
-    return claims.do(job, lambda own: perform_job(own, parent))
+def perform_claimed(jobs: Sequence[Job], claims: Claims, parent: str) -> Generator[Ending | None, None, None]:
+    """Run the jobs of a piece as part of a sweep with this parent run; None for those that other processes do."""
+    return perform_jobs(jobs, lambda job: claims.do(job, lambda own: perform_job(own, parent)))
 
 
 def _name(job: Job) -> str:

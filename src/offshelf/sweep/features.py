@@ -1,6 +1,6 @@
 """Features first: what the jobs of a sweep extract, in one pass over the images for each network and list of views."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -63,16 +63,18 @@ def extract_first(jobs: Sequence[Job], launcher: Launcher, folder: Path) -> None
         say(*(f"Features first: {line}" for line in text), stderr=True)
     if missing:
         # Several processes share a pass, a chunk of images each.
-        work = [shared for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
+        work = [[shared] for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
         with closing(launcher.run(work, extract, folder)) as done:
             for _ in done:
                 pass
 
 
-def extract(shared: Mapping[str, Any]) -> bool:
-    """Do a shared pass, as far as it goes. Returns whether it went to the end."""
-    try:
-        rebuild(shared, components(shared, ("store",))["store"], set())
-    except Exception:  # it will come again in each job that needs it, which says so
-        return False
-    return True
+def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
+    """Do shared passes, as far as they go. Yields whether each went to the end."""
+    for shared in passes:
+        try:
+            rebuild(shared, components(shared, ("store",))["store"], set())
+        except Exception:  # it will come again in each job that needs it, which says so
+            yield False
+        else:
+            yield True

@@ -15,6 +15,7 @@ from offshelf.sweep.claims import Claims, perform_claimed
 from offshelf.sweep.command import Command, covering
 from offshelf.sweep.features import extract_first
 from offshelf.sweep.identity import Datasets
+from offshelf.sweep.pieces import pieces
 from offshelf.terminal import say, terminal
 
 if TYPE_CHECKING:
@@ -76,9 +77,8 @@ class Jobs:
         """Run jobs where they are to be run. Returns those that other processes are doing."""
         elsewhere = []
         work = partial(perform_claimed, claims=self.claims, parent=self.parent.id)
-        with closing(self.launcher.run(jobs, work, folder)) as endings:
-            for place, found in endings:
-                job = jobs[place]
+        with closing(self.launcher.run(pieces(jobs, self.launcher), work, folder)) as endings:
+            for job, found in endings:
                 # The process that a job has died with has let go of it: another may have taken it over by now.
                 ending = self.claims.do(job, partial(_died, why=found.why)) if isinstance(found, Lost) else found
                 if ending:

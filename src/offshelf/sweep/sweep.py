@@ -13,6 +13,7 @@ from offshelf.sweep.command import Command
 from offshelf.sweep.features import lines, passes
 from offshelf.sweep.identity import Datasets
 from offshelf.sweep.jobs import SHORT, Jobs
+from offshelf.sweep.pieces import pieces
 from offshelf.terminal import say, terminal
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
         )
     name = command.digest(config)
     if sweep.dry_run:
-        _list(source, tracking.finished(name) if sweep.resume else {})
+        _list(source, launcher, tracking.finished(name) if sweep.resume else {})
         return
     title = f"sweep {command.task} {' '.join(command.overrides)}"[:250]
     # One that chooses its jobs by their results would be led by another's.
@@ -104,7 +105,7 @@ def _follow(source: Source, jobs: Jobs) -> None:
         say(f"The sweeper has given up: {' '.join(str(error).split())}", stderr=True)
 
 
-def _list(source: Source, finished: Mapping[str, "FinishedJob"]) -> None:
+def _list(source: Source, launcher: Launcher, finished: Mapping[str, "FinishedJob"]) -> None:
     """Print the features that are extracted first, and what each job needs beside them."""
     from offshelf.report import JobOutcome, forecast_table
 
@@ -121,12 +122,15 @@ def _list(source: Source, finished: Mapping[str, "FinishedJob"]) -> None:
         else:
             done |= {job.number: known} if known else {}
     planned: set[Any] = set()
-    for shared in passes([job for job in jobs if job.number not in done]):
+    left = [job for job in jobs if job.number not in done]
+    first = {job.number: piece[0].number for piece in pieces(left, launcher) for job in piece[1:]}
+    for shared in passes(left):
         say(*(f"Features first: {line}" for line in lines(shared, planned)))
     rows: list[tuple[JobOutcome, str]] = []
     for job in jobs:
         before = f"nothing: done already, as run {done[job.number].id[:SHORT]}" if job.number in done else ""
-        needed = before or broken.get(job.number) or _needed(job, planned)
+        together = f", together with job {first[job.number]}" if job.number in first else ""
+        needed = before or broken.get(job.number) or _needed(job, planned) + together
         rows.append((JobOutcome(job.number, job.choices, "not run"), needed))
     terminal().print(forecast_table(rows))
 

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from offshelf.classifier.solver.problem import COMPACT, Bias, Loss, Problems, Solution
+from offshelf.sharing import once
+
+if TYPE_CHECKING:
+    from offshelf.classifier.solver.gram import Gram
 
 GRAM_ROWS = 20_000
 """Most training rows for which the Gram matrix is held: 1.6 GB in float32, for pairs of classes 3.2 GB in float64."""
@@ -28,7 +33,9 @@ def solve(  # noqa: PLR0913
     """Solve all problems at each C, upwards, to a relative duality gap of `tol`.
 
     In the Gram matrix on a CPU (`dual`; `pairwise` where each task is a pair of classes), where it fits and there are
-    not many more rows than dimensions; in the primal otherwise, and on a GPU.
+    not many more rows than dimensions; in the primal otherwise, and on a GPU. Jobs that share
+    (`offshelf.sharing`) make the Gram matrix, or the primal's eigenvectors, once for the same rows; the method, its
+    start and so all digits are those of a call alone.
 
     Yields:
         Which tasks, and their solution at one C.
@@ -46,16 +53,16 @@ def _solve(  # noqa: PLR0913
     on_gpu = _is_gpu(device, rows)
     if pairs and rows <= GRAM_ROWS and not on_gpu:
         from offshelf.classifier.solver import pairwise
-        from offshelf.classifier.solver.gram import Gram
 
-        gram = Gram(rows_RD, problems.bias, problems.intercept_scaling, np.float64)
-        yield from pairwise.walk(gram, problems, Cs, tol)
+        yield from pairwise.walk(_gram(rows_RD, problems, np.float64), problems, Cs, tol)
     elif rows <= GRAM_ROWS and rows <= _flat(rows, problems.loss) * dims and not on_gpu:
         from offshelf.classifier.solver import dual
-        from offshelf.classifier.solver.gram import Gram, PartialGram
+        from offshelf.classifier.solver.gram import PartialGram
 
-        is_few = problems.bias != "free" and rows >= MANY and np.prod(problems.shape[1:]) * len(Cs) <= FEW
-        gram = (PartialGram if is_few else Gram)(rows_RD, problems.bias, problems.intercept_scaling)
+        if problems.bias != "free" and rows >= MANY and np.prod(problems.shape[1:]) * len(Cs) <= FEW:
+            gram: Gram = PartialGram(rows_RD, problems.bias, problems.intercept_scaling)
+        else:
+            gram = _gram(rows_RD, problems, np.float32)
         yield from dual.walk(gram, problems, Cs, tol)
     else:
         from offshelf.classifier.solver import primal
@@ -63,6 +70,13 @@ def _solve(  # noqa: PLR0913
 
         intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
         yield from primal.walk(Rows(rows_RD, intercept, "cuda" if on_gpu else "cpu"), problems, Cs, tol)
+
+
+def _gram(rows_RD: np.ndarray, problems: Problems, dtype: type[np.floating]) -> "Gram":
+    from offshelf.classifier.solver.gram import Gram
+
+    settings = (problems.bias, problems.intercept_scaling, dtype)
+    return once(lambda: Gram(rows_RD, *settings), "gram", rows_RD, *settings)
 
 
 def _flat(rows: int, loss: Loss) -> int:

@@ -43,6 +43,11 @@ class Gram:
         self.dtype = dtype
         self.is_absorbed = self.is_free
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes, with all products."""
+        return self.centred_RD.nbytes + len(self.centred_RD) ** 2 * np.dtype(self.dtype).itemsize
+
     @cached_property
     def products_RR(self) -> np.ndarray:  # noqa: N802 - a matrix
         """Z, or after `absorb` all of K save κ: of the given type."""

@@ -20,6 +20,7 @@ import torch
 
 from offshelf.classifier.solver.problem import COMPACT, Problems, Solution, balance, relative_gap
 from offshelf.classifier.solver.rows import Rows
+from offshelf.sharing import once
 
 WIDTH = 1 << 28
 """Decision values (rows x problems) held at a time."""
@@ -47,7 +48,8 @@ the cores are busy, for milliseconds."""
 def walk(rows: Rows, problems: Problems, Cs: Sequence[float], tol: float) -> Iterator[tuple[slice, Solution]]:
     """Solve all problems at each C, upwards, tasks in groups that fit into memory; see `dual.walk`."""
     _, tasks, variants = problems.shape
-    eigen = torch.linalg.eigh(rows.covariance())
+    identity = ("eigen", rows.source, rows.intercept, rows.device)
+    eigen = once(lambda: tuple(torch.linalg.eigh(rows.covariance())), *identity)
     group = max(1, WIDTH // (rows.count * variants))
     for start in range(0, tasks, group):
         chosen = slice(start, min(start + group, tasks))

@@ -1,0 +1,35 @@
+"""Jobs that differ in C alone are one piece of work."""
+
+from collections.abc import Sequence
+
+from offshelf.config import plain
+from offshelf.identity import digest
+from offshelf.launcher import Basic, Job, Launcher
+
+SOLVERS = ("offshelf.classifier.LinearSVM", "offshelf.classifier.LinearSVMCV")
+"""Estimators whose solves have more in common than the features."""
+
+
+def pieces(jobs: Sequence[Job], launcher: Launcher) -> list[list[Job]]:
+    """Jobs, those together that are equal in all but the one C that is given to each, in their order.
+
+    With other estimators than ours jobs have no more in common than the features, which is less than what they gain by
+    running at once, where the launcher can do that: there they stay apart.
+    """
+    found: dict[str, list[Job]] = {}
+    for job in jobs:
+        found.setdefault(_beside_c(job, isinstance(launcher, Basic)) or str(job.number), []).append(job)
+    return list(found.values())
+
+
+def _beside_c(job: Job, of_any: bool) -> str:
+    """Identity of a job without its C; empty where it shares with none."""
+    try:
+        values = plain(job.config)
+        classifier = values["classifier"]
+        is_ours = classifier["estimator"]["_target_"] in SOLVERS
+        if isinstance(classifier["C"], int | float) and (is_ours or of_any):
+            return digest({**values, "classifier": {**classifier, "C": None}})
+    except Exception:  # it has no such classifier, or its own run will say what is wrong
+        return ""
+    return ""
