@@ -27,6 +27,7 @@ from offshelf.errors import BackboneError, ConfigError
 from offshelf.extractor import Extractor, Request, ensure, fill
 from offshelf.extractor.stream import Stream
 from offshelf.extractor.work import Chunk
+from offshelf.sharing import Memo, sharing
 from offshelf.store import Claim, DiskStore, MemoryStore
 
 VIEWS = mirror().views
@@ -67,6 +68,20 @@ def test_only_missing_images_are_extracted(tmp_path):
     features = ensure(DiskStore(tmp_path), Extractor(), [*images, images[0]], request())
 
     assert features.cost.extracted == 4
+
+
+def test_jobs_that_share_read_once():
+    """The same images and keys: the cost is the first's; all else is read for itself."""
+    images, memo = pictures(4), Memo()
+    with sharing(memo):
+        first, second = (ensure(MemoryStore(), Extractor(), images, request()) for _ in range(2))
+        other = ensure(MemoryStore(), Extractor(), images[1:], request())
+
+    assert [one.cost.extracted for one in (first, second, other)] == [4, 0, 3]
+    assert second.digest == first.digest != other.digest
+    for layer, values in first.values.items():
+        assert second.values[layer] is values
+        assert (other.values[layer] == values[1:]).all()
 
 
 @pytest.mark.parametrize("other", [whole, five_crop, ten_crop, jitter8])
