@@ -103,7 +103,7 @@ def test_fail_fast(home, tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
     """No process and no run stays behind; the same command does the jobs that are left, under the same parent."""
-    command = [*FAST, "layer=block1,block2,block3", "classifier.n_neighbors=1,2,3", *JOBLIB]
+    command = ["classify", "-m", "backbone=tiny", "layer=block1,block2,block3", "classifier.C=1,2,3", *JOBLIB]
     assert interrupt(number, home, tmp_path, *command) == code
     assert alive(home) == []
     before = Record(home)

@@ -22,8 +22,8 @@ pytestmark = [
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
-    """Under the same parent, with the jobs that are left; and no run stays open."""
-    command = [*FAST, "layer=block1,block2,block3", "classifier.n_neighbors=1,2,3"]
+    """Under the same parent, with the jobs that are left, also those of a piece; and no run stays open."""
+    command = ["classify", "-m", "backbone=tiny", "layer=block1,block2,block3", "classifier.C=1,2,3"]
     assert interrupt(number, home, tmp_path, *command) == code
     before = Record(home)
     done = {run.info.run_id for run in before.jobs if run.info.status == "FINISHED"}
@@ -42,7 +42,7 @@ def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
     assert {run.data.tags["mlflow.parentRunId"] for run in after.jobs} == {after.sweeps[0].info.run_id}
     assert output.count("done before") == len(done)
     rows = after.table(after.sweeps[0])
-    assert [(row["layer"], row["classifier.n_neighbors"]) for row in rows] == [
+    assert [(row["layer"], row["classifier.C"]) for row in rows] == [
         (layer, str(number)) for layer in ("block1", "block2", "block3") for number in (1, 2, 3)
     ]
     best = max(finished, key=lambda run: run.data.metrics["test/accuracy"])
