@@ -80,7 +80,7 @@ def ensure(
     Raises:
         As `fill`.
     """
-    names = [image.digest for image in images]
+    names = digests(images)
     identity = digest({"keys": [key.digest for key in request.keys(extractor).values()], "images": names})
     costs = [Cost()]
 
