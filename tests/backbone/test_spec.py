@@ -122,6 +122,14 @@ def test_checkpoint_of_another_architecture(tmp_path):
         Torchvision("resnet34", weights=str(tmp_path / "r18.pth")).load()
 
 
+@pytest.mark.parametrize("asked", ["all", "last"])
+def test_a_network_without_curated_layers(asked):
+    """Its modules can be named."""
+    assert select_layers("features.4", [], "Net") == ("features.4",)
+    with pytest.raises(BackboneError, match=rf"architecture of Net no layers are found that layer={asked}"):
+        select_layers(asked, [], "Net")
+
+
 @pytest.mark.parametrize(
     "spec", [Timm("deit_tiny_distilled_patch16_224", weights=None), Torchvision("squeezenet1_1", weights=None)]
 )

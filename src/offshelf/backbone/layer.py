@@ -15,7 +15,7 @@ def select_layers(asked: str | int | Sequence[str | int], curated: Sequence[str]
     sequence.
 
     Raises:
-        BackboneError: a pattern matches nothing, or a name looks like a curated one misspelt.
+        BackboneError: a pattern matches nothing, no layer is curated, or a name looks like a curated one misspelt.
     """
     words = [str(word) for word in ([asked] if isinstance(asked, str | int) else asked)]
     if not words:
@@ -37,6 +37,11 @@ def unknown_layer(word: str, curated: Sequence[str], name: str, modules: Sequenc
 
 
 def _matches(word: str, curated: Sequence[str], name: str) -> list[str]:
+    if word in ("all", "last") and not curated:
+        raise BackboneError(
+            f"In the architecture of {name} no layers are found that layer={word} could stand for. Name its modules, "
+            "as in layer=features.4 (list them with `offshelf layers` and the same backbone), or give backbone.layers."
+        )
     if word == "all":
         return list(curated)
     if word == "last":
