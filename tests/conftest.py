@@ -1,10 +1,14 @@
 """Every test has a home of its own, and no connection to the outside."""
 
 import os
+import signal
 import subprocess
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are the workers'
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # commands that tests start would ignore it too
 
 import pytest
 
