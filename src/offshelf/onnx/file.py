@@ -133,7 +133,10 @@ def _recorded(pipeline: Pipeline, pixels: torch.Tensor, name: str) -> "ModelProt
             )
     except Exception as error:  # recorders raise every kind of error
         why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise BackboneError(f"{name} cannot be exported to ONNX ({why}). Use: offshelf export RUN DIR") from error
+        raise BackboneError(
+            f"{name} cannot be exported to ONNX ({why}). Use: offshelf export RUN DIR, or a newer PyTorch than "
+            f"{torch.__version__}"
+        ) from error
     return _tidied(exported.model_proto)
 
 
