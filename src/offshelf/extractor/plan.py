@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from importlib.util import find_spec
 
 from offshelf.errors import ConfigError
@@ -10,6 +11,11 @@ ENGINES = ("eager", "compile", "openvino")
 
 WORTH_PREPARING = 256
 """Images from which an engine that takes seconds to prepare pays, on a network of 30 images a second."""
+
+RECORDS = (2, 6)
+"""The oldest PyTorch that OpenVINO is used with: a vision transformer that 2.5 had recorded took all memory."""
+
+INSTALL = "pip install 'offshelf[fast]' 'torch>=2.6'"
 
 
 @dataclass(frozen=True)
@@ -42,13 +48,13 @@ def choose(device: str, engine: str, precision: str, images: int | None) -> Plan
     if engine == "openvino" and on_gpu:
         raise ConfigError("extractor.engine=openvino runs on the CPU; add extractor.device=cpu, or use another engine.")
     if engine == "openvino" and not has_openvino():
-        raise ConfigError("extractor.engine=openvino needs OpenVINO: pip install 'offshelf[fast]'")
+        raise ConfigError(f"extractor.engine=openvino needs OpenVINO and PyTorch 2.6 or later: {INSTALL}")
     if engine != "auto":
         return Plan(where, precision, engine, "as asked")
     if on_gpu:
         return Plan(where, precision, "eager", "a GPU is there")
     if not has_openvino():
-        return Plan(where, precision, "eager", "no GPU; pip install 'offshelf[fast]' makes this several times faster")
+        return Plan(where, precision, "eager", f"no GPU; {INSTALL} makes this several times faster")
     if precision == "float32" and images is not None and images < WORTH_PREPARING:
         return Plan(where, precision, "eager", "no GPU; few images")
     return Plan(where, precision, "openvino", "no GPU")
@@ -74,5 +80,6 @@ def _cuda_driver() -> bool:
 
 @lru_cache
 def has_openvino() -> bool:
-    """Whether OpenVINO is installed."""
-    return find_spec("openvino") is not None
+    """Whether OpenVINO is installed, and a PyTorch that records networks for it."""
+    release = tuple(int(part) for part in version("torch").split(".")[:2])
+    return find_spec("openvino") is not None and release >= RECORDS
