@@ -72,16 +72,15 @@ class Pipeline(nn.Module):
         return view.flip(-1) if self.mirrored[number] else view
 
 
-class _Probabilities(nn.Module):
+class _Probabilities(transformer.Constants):
     """See Calibration."""
 
+    slopes: torch.Tensor
+    offsets: torch.Tensor
+
     def __init__(self, calibration: Calibration) -> None:
-        super().__init__()
+        super().__init__(slopes=calibration.slopes_K, offsets=calibration.offsets_K)
         self.is_multilabel = calibration.is_multilabel
-        self.slopes: torch.Tensor
-        self.offsets: torch.Tensor
-        self.register_buffer("slopes", transformer.tensor(calibration.slopes_K))
-        self.register_buffer("offsets", transformer.tensor(calibration.offsets_K))
 
     def forward(self, scores: torch.Tensor) -> torch.Tensor:
         logits = scores * self.slopes + self.offsets

@@ -15,7 +15,7 @@ from offshelf.classifier import LinearSVM, Scorer
 from offshelf.classifier.label import EachLabel
 from offshelf.classifier.view import Fusion
 from offshelf.errors import ModelError
-from offshelf.onnx.transformer import tensor
+from offshelf.onnx.transformer import Constants
 
 
 def as_module(scorer: Scorer) -> nn.Module:
@@ -27,7 +27,7 @@ def as_module(scorer: Scorer) -> nn.Module:
     estimator = scorer.estimator
     weights_PD, biases_P = _linear(estimator)
     by_row, by_image, is_two_sided = _rules(estimator, len(biases_P))
-    steps = [_Linear(weights_PD, biases_P), by_row, _Fuse(scorer.fusion, is_two_sided), by_image]
+    steps = [_Linear(weights=weights_PD, biases=biases_P), by_row, _Fuse(scorer.fusion, is_two_sided), by_image]
     return nn.Sequential(*([_MeanView()] if scorer.averages_features else []), *steps)
 
 
@@ -78,13 +78,9 @@ class _MeanView(nn.Module):
         return values_NVD.mean(1, keepdim=True)
 
 
-class _Linear(nn.Module):
-    def __init__(self, weights_PD: np.ndarray, biases_P: np.ndarray) -> None:
-        super().__init__()
-        self.weights: torch.Tensor
-        self.biases: torch.Tensor
-        self.register_buffer("weights", tensor(weights_PD))
-        self.register_buffer("biases", tensor(biases_P))
+class _Linear(Constants):
+    weights: torch.Tensor
+    biases: torch.Tensor
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         return values @ self.weights.T + self.biases

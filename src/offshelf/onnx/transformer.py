@@ -35,15 +35,24 @@ def _step(step: Any) -> nn.Module:
     if isinstance(step, Normalizer):
         return _UnitNorm(step.norm)
     if isinstance(step, StandardScaler):
-        return _Standardize(step.mean_ if step.with_mean else 0.0, step.scale_ if step.with_std else 1.0)
+        return _Standardize(mean=step.mean_ if step.with_mean else 0.0, scale=step.scale_ if step.with_std else 1.0)
     if isinstance(step, Projection):
-        return _Project(step.mean_, step.components_)
+        return _Project(mean=step.mean_, components=step.components_)
     if isinstance(step, SignedPower):
         return _SignedPower(step.power)
     raise ModelError(
         f"The transform {type(step).__name__} cannot be exported to ONNX; offshelf's own can: postprocess=none, l2, "
         "l2_power, pca, pca_whiten or standardize, with steps in any order. `offshelf export RUN DIR` takes any."
     )
+
+
+class Constants(nn.Module):
+    """A module with arrays that are part of it, float32, under the names they are given by."""
+
+    def __init__(self, **arrays: Any) -> None:
+        super().__init__()
+        for name, values in arrays.items():
+            self.register_buffer(name, tensor(values))
 
 
 class _UnitNorm(nn.Module):
@@ -58,25 +67,17 @@ class _UnitNorm(nn.Module):
         return values / torch.where(norm == 0, torch.ones_like(norm), norm)
 
 
-class _Standardize(nn.Module):
-    def __init__(self, mean: Any, scale: Any) -> None:
-        super().__init__()
-        self.mean: torch.Tensor
-        self.scale: torch.Tensor
-        self.register_buffer("mean", tensor(mean))
-        self.register_buffer("scale", tensor(scale))
+class _Standardize(Constants):
+    mean: torch.Tensor
+    scale: torch.Tensor
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         return (values - self.mean) / self.scale
 
 
-class _Project(nn.Module):
-    def __init__(self, mean: Any, components: Any) -> None:
-        super().__init__()
-        self.mean: torch.Tensor
-        self.components: torch.Tensor
-        self.register_buffer("mean", tensor(mean))
-        self.register_buffer("components", tensor(components))
+class _Project(Constants):
+    mean: torch.Tensor
+    components: torch.Tensor
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         return (values - self.mean) @ self.components.T
