@@ -80,39 +80,26 @@ def ensure(
     Raises:
         As `fill`.
     """
-    names = digests(images)
-    identity = digest({"keys": [key.digest for key in request.keys(extractor).values()], "images": names})
-    costs = [Cost()]
+    keys, names = request.keys(extractor), digests(images)
+    identity = digest({"keys": [key.digest for key in keys.values()], "images": names})
+    cost = Cost()
 
     def read() -> dict[str, np.ndarray]:
-        values, cost = _read(store, extractor, images, request, networks)
-        costs.append(cost)
-        return values
+        nonlocal cost
+        for _ in range(TRIES):
+            done = fill(store, extractor, images, request, networks)
+            how = done.how if done.extracted else cost.how
+            cost = Cost(cost.extracted + done.extracted, cost.seconds + done.seconds, how)
+            try:
+                return {
+                    layer: store.read([keys[layer, view] for view in range(len(request.views))], names)
+                    for layer in request.layers
+                }
+            except DamagedShardError:
+                continue
+        raise StoreError(
+            "What is written to the feature store comes back changed, again and again: its disk is failing."
+        )
 
     values = once(read, "features", identity)
-    return Features(values, identity, costs[-1])
-
-
-def _read(
-    store: FeatureStore,
-    extractor: Extractor,
-    images: Sequence[Image],
-    request: Request,
-    networks: Networks | None,
-) -> tuple[dict[str, np.ndarray], Cost]:
-    keys = request.keys(extractor)
-    names = digests(images)
-    cost = Cost()
-    for _ in range(TRIES):
-        done = fill(store, extractor, images, request, networks)
-        how = done.how if done.extracted else cost.how
-        cost = Cost(cost.extracted + done.extracted, cost.seconds + done.seconds, how)
-        try:
-            values = {
-                layer: store.read([keys[layer, view] for view in range(len(request.views))], names)
-                for layer in request.layers
-            }
-        except DamagedShardError:
-            continue
-        return values, cost
-    raise StoreError("What is written to the feature store comes back changed, again and again: its disk is failing.")
+    return Features(values, identity, cost)
