@@ -84,7 +84,7 @@ class Caltech101(Official):
         return ImageSet(
             images.name,
             images.classes,
-            [images.samples[row] for row in used],
+            images.take(used),
             tuple(Fold(np.searchsorted(used, train), np.searchsorted(used, test)) for train, test in folds),
             images.metric,
         )

@@ -2,18 +2,18 @@
 
 import os
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
 from offshelf.dataset.decode import Colour
 from offshelf.dataset.image import ImageFile
 from offshelf.identity import Digests
+from offshelf.lazy import Lazy
 
 
-class Files(Sequence[ImageFile]):
+class Files(Lazy[ImageFile]):
     """Image files below one folder. An item is made when it is asked for, with its digest, once that is known."""
 
     def __init__(self, root: Path, names: Iterable[str], background: Colour = (255, 255, 255)) -> None:
@@ -29,21 +29,13 @@ class Files(Sequence[ImageFile]):
     def __len__(self) -> int:
         return len(self._ends_N)
 
-    @overload
-    def __getitem__(self, row: int) -> ImageFile: ...
-
-    @overload
-    def __getitem__(self, row: slice) -> list[ImageFile]: ...
-
-    def __getitem__(self, row: int | slice) -> ImageFile | list[ImageFile]:
-        if isinstance(row, slice):
-            return [self[number] for number in range(*row.indices(len(self)))]
+    def make(self, row: int) -> ImageFile:
+        """See Lazy."""
         file = ImageFile(self.root / self.name(row), self.background)
         return file.known_as(self._digests[row]) if self._is_known_N[row] else file
 
     def name(self, row: int) -> str:
         """Path below the root."""
-        row = range(len(self))[row]  # from the end, or IndexError
         start = self._ends_N[row - 1] if row else 0
         return os.fsdecode(bytes(self._text[start : self._ends_N[row]]))
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, overload
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from offshelf.dataset.image import Image
 from offshelf.dataset.reading import digests
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
+from offshelf.lazy import Lazy
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Sample:
     VOC's difficult objects, unspecified attributes)."""
 
 
-class FileSamples(Sequence[Sample]):
+class FileSamples(Lazy[Sample]):
     """Samples that are files below one folder, named by their paths, of one class each: class numbers int32 [N]."""
 
     def __init__(self, files: Files, targets_N: np.ndarray) -> None:
@@ -35,15 +36,8 @@ class FileSamples(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self.files)
 
-    @overload
-    def __getitem__(self, row: int) -> Sample: ...
-
-    @overload
-    def __getitem__(self, row: slice) -> list[Sample]: ...
-
-    def __getitem__(self, row: int | slice) -> Sample | list[Sample]:
-        if isinstance(row, slice):
-            return [self[number] for number in range(*row.indices(len(self)))]
+    def make(self, row: int) -> Sample:
+        """See Lazy."""
         return Sample(self.files.name(row), self.files[row], int(self.targets_N[row]))
 
     def take(self, rows_M: np.ndarray) -> "FileSamples":

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, TypeVar, overload, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from offshelf.dataset.image import Image
 from offshelf.dataset.imageset import Dataset, ImageSet, LeftOut
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
+from offshelf.lazy import Lazy
 from offshelf.metric.retrieval import Truth as Truth
 
 T = TypeVar("T")
@@ -159,7 +160,7 @@ def require_labels(images: ImageSet | RetrievalSet) -> ImageSet:
     return images
 
 
-class _LeaveOut(Sequence[Truth]):
+class _LeaveOut(Lazy[Truth]):
     """A truth for each image: the others of its group. Made when asked for: together they are as large as N x group."""
 
     def __init__(self, groups: Sequence[np.ndarray]) -> None:
@@ -168,16 +169,10 @@ class _LeaveOut(Sequence[Truth]):
     def __len__(self) -> int:
         return len(self._groups)
 
-    @overload
-    def __getitem__(self, row: int) -> Truth: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[Truth]: ...
-    def __getitem__(self, row: int | slice) -> Truth | list[Truth]:
-        if isinstance(row, slice):
-            return [self[one] for one in range(*row.indices(len(self)))]
-        own = range(len(self))[row]
-        group = self._groups[own]
-        return Truth(group[group != own], np.array([own]))
+    def make(self, row: int) -> Truth:
+        """See Lazy."""
+        group = self._groups[row]
+        return Truth(group[group != row], np.array([row]))
 
 
 def _identify(truths: Sequence[Truth]) -> str:
