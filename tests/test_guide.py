@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import tables
 import warm
 from offshelf import cli
 from offshelf.config import COMMANDS
@@ -93,21 +94,11 @@ def test_what_counts_as_shown():
     assert not shows("block1", output)
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """A home with MLflow's empty tables, whose making would take seconds for each page."""
-    home = tmp_path_factory.mktemp("template")
-    code = "import sys, pathlib; from offshelf.tracking.connection import _local_client, default_uri, silence; "
-    code += "silence(); home = pathlib.Path(sys.argv[1]); _local_client(home, default_uri(home))"
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(home)], check=True)
-    return home
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", NAV)
-def test_every_command_of_a_page(page, database, home, tmp_path):
+def test_every_command_of_a_page(page, home, tmp_path):
     """In their order, each with exit code 0, unless a comment says otherwise."""
-    shutil.copytree(database, home)
+    shutil.copytree(tables.template().name, home)
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
     path = os.pathsep.join([str(warm.program().parent), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "COLUMNS": "120"}
