@@ -2,7 +2,10 @@
 
 import io
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
 
 import numpy as np
 import pytest
@@ -167,3 +170,25 @@ def test_upright_by_exif():
     """A photograph taken on its side, through the path of plain files and of turned ones."""
     assert decode(GOOD["jpeg"], WHITE).shape == (48, 64, 3)
     assert decode(GOOD["jpeg, exif 6"], WHITE).shape == (64, 48, 3)
+
+
+def test_threads_leave_the_warnings_as_they_were(monkeypatch):
+    """Of two that decode at once the first to begin is the first to end; Pillow warns of both images."""
+    data, before, rgb = saved("PNG", PALETTE, transparency=bytes([0, 9])), list(warnings.filters), module._rgb
+    both, is_first_done = Barrier(2), Event()
+
+    def slow(image, background):
+        number = both.wait()
+        if number:
+            is_first_done.wait()
+        warnings.warn_explicit("Odd metadata", UserWarning, "PIL/Image.py", 1, "PIL.Image")
+        return rgb(image, background)
+
+    def work(_):
+        decode(data, WHITE)
+        is_first_done.set()
+
+    monkeypatch.setattr(module, "_rgb", slow)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, range(2)))
+    assert list(warnings.filters) == before

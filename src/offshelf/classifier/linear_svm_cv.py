@@ -30,6 +30,7 @@ class LinearSVMCV(LinearSVMBase):
             held-out labels, decision values and weights that gives a number, or one for each class.
         select: One C for all classes (`joint`, by the mean), or `per_class` as VISSL and mmselfsup do for VOC.
         one_standard_error: Choose the smallest C within one standard error (std / √(folds - 1)) of the best.
+        warn_at_edge: Warn where the best C is at an end of the grid.
         random_state: Fixes the folds.
         fusion: How the decision values of a group's rows become one: their `sum`, `mean` or `max`; see `fuse`.
         loss: `hinge` or `squared_hinge`.
@@ -42,7 +43,6 @@ class LinearSVMCV(LinearSVMBase):
         class_weight: None, `balanced` or weights by class; see `Encoding.weights`.
         tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
         device: `auto` (a GPU for more rows than a Gram matrix can hold, where there is one), `cpu` or `cuda`.
-
 
     Attributes:
         C_: The chosen C; [P] with `select=per_class`.
@@ -61,6 +61,7 @@ class LinearSVMCV(LinearSVMBase):
         scoring: Scoring = "accuracy",
         select: Literal["joint", "per_class"] = "joint",
         one_standard_error: bool = False,
+        warn_at_edge: bool = True,
         random_state: int | None = 0,
         fusion: Fusion = "sum",
         loss: Loss = "hinge",
@@ -78,6 +79,7 @@ class LinearSVMCV(LinearSVMBase):
         self.scoring = scoring
         self.select = select
         self.one_standard_error = one_standard_error
+        self.warn_at_edge = warn_at_edge
         self.random_state = random_state
         self.fusion = fusion
         self.loss = loss
@@ -201,11 +203,15 @@ class LinearSVMCV(LinearSVMBase):
             top = np.take_along_axis(mean - std / np.sqrt(scores.shape[1] - 1), best[None], 0)
             best = (mean >= top).argmax(axis=0)
         self.held_out_score_ = np.nanmean(np.take_along_axis(scores, best[None, None], 0)[0], axis=1)
+        if self.warn_at_edge:
+            self._warn(best, Cs)
+        return best
+
+    def _warn(self, best: np.ndarray, Cs: Sequence[float]) -> None:
         at_edge = [Cs[number] for number in np.unique(best) if number in (0, len(Cs) - 1)]
         if at_edge:
             edges = " and ".join(f"{C:g}" for C in at_edge)
-            warnings.warn(f"The best C, {edges}, is at the edge of the grid.", GridEdgeWarning, stacklevel=3)
-        return best
+            warnings.warn(f"The best C, {edges}, is at the edge of the grid.", GridEdgeWarning, stacklevel=4)
 
 
 def _pick(solutions: Sequence[tuple[slice, Solution]], best: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

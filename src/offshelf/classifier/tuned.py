@@ -1,7 +1,6 @@
 """Any scikit-learn classifier as a run's classifier, with one hyperparameter given or chosen by cross-validation."""
 
 import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -149,15 +148,15 @@ class Tuned:
 
         chooser = clone(self.estimator)
         search = {"cv": folds, "one_standard_error": self.one_standard_error, "random_state": self.seed}
-        ours = {"fusion": self.fusion, "scoring": _Scoring(metric, chooser)}
+        ours: dict[str, Any] = {"fusion": self.fusion, "scoring": _Scoring(metric, chooser)}
+        if "warn_at_edge" in chooser.get_params():
+            ours["warn_at_edge"] = False  # the run's report says so
         chooser.set_params(**{self._key: self.values}, **search, **ours)
         views = values_NVD.shape[1]
         images = np.repeat(np.arange(len(targets)), views)
         labels = np.repeat(targets, views, axis=0)
         several = {"y": (labels > 0).astype(np.int8), "sample_weight": (labels != 0).astype(np.float64)}
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*edge of the grid.*")  # the run's report says so
-            chooser.fit(rows(values_NVD), **(several if labels.ndim == 2 else {"y": labels}), groups=images)
+        chooser.fit(rows(values_NVD), **(several if labels.ndim == 2 else {"y": labels}), groups=images)
         # With a value for each class their geometric mean stands for them.
         value = float(np.exp(np.mean(np.log(getattr(chooser, f"{self.parameter}_")))))
         value = min(self.values, key=lambda one: abs(np.log(one / value)))

@@ -6,6 +6,7 @@ objects to, is Pillow's, which so has the last word on what can be read.
 """
 
 import io
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,13 +65,40 @@ def _opened(data: bytes) -> Iterator["Pillow.Image"]:
     from PIL import Image as Pillow
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd metadata; pixels that cannot be read are errors
-            warnings.simplefilter("error", Pillow.DecompressionBombWarning)
-            with Pillow.open(io.BytesIO(data)) as image:
-                yield image
+        with _quiet, Pillow.open(io.BytesIO(data)) as image:
+            if Pillow.MAX_IMAGE_PIXELS and image.width * image.height > Pillow.MAX_IMAGE_PIXELS:
+                raise Pillow.DecompressionBombError  # from twice as many on it is Pillow's own
+            yield image
     except Exception as error:  # decoders raise many kinds, all of them about the file
         raise DecodeError(_reason(error) if data else "it is empty") from error
+
+
+class _Quiet:
+    """Pillow's remarks on odd metadata unsaid while any thread decodes; pixels that cannot be read are errors.
+
+    The filters are those of the process: threads that each put theirs back would leave those of another.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._users = threading.Lock(), 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._filters.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
 
 
 def _jpeg_ends(data: bytes) -> bool:
@@ -131,6 +159,6 @@ def _reason(error: Exception) -> str:
 
     if isinstance(error, UnidentifiedImageError):
         return "its content is of no known image format"
-    if isinstance(error, Pillow.DecompressionBombWarning | Pillow.DecompressionBombError):
+    if isinstance(error, Pillow.DecompressionBombError):
         return "it has more pixels than is safe to decode"
     return (str(error) or type(error).__name__).rstrip(".")
