@@ -9,16 +9,16 @@ from offshelf.classifier.solver.pairs import complementarity, descend, gather
 
 TURNS = 200
 """Bursts of greedy pairs, at most."""
-BURST = 0.3
+BURST = 1.0
 """Steps a row between looks at which rows are active."""
-EARLY = 4
+EARLY = 2
 """Looks before which greedy pairs may well end by themselves."""
 SETTLED = 2e-3
 """The gap, as a share of the objective, from which Newton's method ends what greedy pairs have begun: before, the free
 rows still change too much for its steps."""
 CLOSE = 0.02
 """Rows at a bound whose gradient is further than this from leaving it are set aside."""
-WORTHWHILE = 0.75
+WORTHWHILE = 0.6
 """Rows are set aside when fewer than this share is left."""
 FACTORABLE = 3000
 """Most free rows for which a Cholesky factor is computed."""
@@ -73,7 +73,8 @@ class Box:
         if 0 < len(free) <= FACTORABLE:
             hessian = square(self.K_MM, free) + np.float32(self.kappa)
             hessian[np.diag_indices(len(free))] += self.e_M[free] + RIDGE
-            _, solved, failed = lapack.sposv(hessian, -gradient_M[free], overwrite_a=1)
+            # Its transpose is itself, in the order that LAPACK takes without a copy; lower is the faster half.
+            _, solved, failed = lapack.sposv(hessian.T, -gradient_M[free], lower=1, overwrite_a=1)
             if not failed:
                 step[free] = solved
         return step

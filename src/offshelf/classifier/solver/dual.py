@@ -26,10 +26,8 @@ LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
 NEAR = 0.05
 """Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
-MOST = 0.9
+MOST = 0.5
 """From this share of the rows on, all are taken, which saves their copy."""
-Lead = tuple[np.ndarray, np.ndarray]
-"""What changed in the whole: β and the decision values, [R, K] or [R]."""
 WIDTH = 1 << 23
 """Decision values (rows x problems) held at a time."""
 
@@ -68,16 +66,35 @@ class _Path:
         self._rescale(C * self.gram.scale**2)
         if isinstance(self.gram, PartialGram) and not self.beta.any():
             self._guess(self.gram)
-        beta, decisions = self.beta[:, :, -1].copy(), self.decisions[:, :, -1].copy()
-        gap, stretch = self._converge(slice(-1, None), None)
+        beta, offset = self.beta[:, :, -1].copy(), self.offset_KV[:, -1].copy()
+        gap, stretch = self._converge(slice(-1, None))
         if self.beta.shape[2] > 1:
-            lead = (self.beta[:, :, -1] - beta, self.decisions[:, :, -1] - decisions)
-            of_folds = self._converge(slice(0, -1), lead)
+            self._follow(self.beta[:, :, -1] - beta, self.offset_KV[:, -1] - offset)
+            of_folds = self._converge(slice(0, -1))
             gap, stretch = (np.concatenate(both, axis=1) for both in zip(of_folds, (gap, stretch), strict=True))
         return self._solution(C, stretch, gap)
 
-    def _converge(self, variants: slice, lead: Lead | None) -> tuple[np.ndarray, np.ndarray]:
+    def _follow(self, moved_RK: np.ndarray, offset_K: np.ndarray) -> None:
+        """Move the folds as the whole has moved, as far as that is of use and the bounds allow."""
+        beta, decisions = self.beta[:, :, :-1], self.decisions[:, :, :-1]
+        bounds = [self._bounds(task) for task in range(beta.shape[1])]
+        upper, e = (np.stack(parts, axis=1)[:, :, :-1] for parts in zip(*bounds, strict=True))
+        moved = self.signs_RK1 * np.clip(self.signs_RK1 * (beta + moved_RK[:, :, None]), 0, upper)
+        if self.gram.is_free:
+            balance(moved)
+            self.offset_KV[:, :-1] += offset_K[:, None]
+            decisions += offset_K[:, None]
+        moved -= beta
+        product = self.gram.decide(moved.reshape(len(moved), -1)).reshape(moved.shape)
+        slope = np.einsum("rkv,rkv->kv", moved, self.signs_RK1 - decisions - e * beta)
+        curve = np.einsum("rkv,rkv->kv", moved, product + e * moved)
+        step = np.clip(np.divide(slope, curve, out=np.zeros_like(slope), where=curve > 0), 0, 1)
+        beta += step * moved
+        decisions += step * product
+
+    def _converge(self, variants: slice) -> tuple[np.ndarray, np.ndarray]:
         """Rounds of improvement and inspection of some variants. Returns their gaps and the best factors of w."""
+        is_whole = variants.stop is None
         exact = np.full(self.offset_KV[:, variants].shape, self.is_small)
         best, since = np.full(exact.shape, np.inf), np.zeros(exact.shape, int)
         tol = 1e-15 if self.is_small else self.tol
@@ -89,11 +106,11 @@ class _Path:
             todo = (gap > tol) & ((since <= np.where(gap <= self.tol, 2, PATIENCE)) | ~exact)
             if todo.any():
                 scale = np.maximum(dual, primal / 4)
-                target = tol * scale * (LOOSE if turn == 0 and lead is None else 0.5)
-                self._improve(variants, todo, np.stack([target, scale], axis=-1), lead if turn == 0 else None)
-            elif lead is not None or exact.all():
+                target = tol * scale * (LOOSE if turn == 0 and is_whole else 0.5)
+                self._improve(variants, todo, np.stack([target, scale], axis=-1))
+            elif not is_whole or exact.all():
                 break
-            newly = ~exact & ((since > PATIENCE / 2) | (lead is None and not todo.any()))
+            newly = ~exact & ((since > PATIENCE / 2) | (is_whole and not todo.any()))
             since[newly] = 0
             exact |= newly
             self._decide(variants, todo | newly, exact)
@@ -164,19 +181,16 @@ class _Path:
             if which.any():
                 decisions[:, which] = decide(beta[:, which]) + offset[which]
 
-    def _improve(self, variants: slice, todo: np.ndarray, targets: np.ndarray, lead: Lead | None) -> None:
+    def _improve(self, variants: slice, todo: np.ndarray, targets: np.ndarray) -> None:
         from threadpoolctl import threadpool_limits
 
         numbers, tasks = np.arange(self.beta.shape[2])[variants], np.flatnonzero(todo.any(axis=1))
 
-        def lead_of(task: int) -> Lead | None:
-            return (lead[0][:, task], lead[1][:, task]) if lead else None
-
         def chosen(task: int) -> np.ndarray:
-            return self._chosen(task, numbers[todo[task]], lead_of(task))
+            return self._chosen(task, numbers[todo[task]])
 
         def work(task: int, rows: np.ndarray) -> None:
-            self._improve_task(task, rows, numbers[todo[task]], targets[task, todo[task]], lead_of(task))
+            self._improve_task(task, rows, numbers[todo[task]], targets[task, todo[task]])
 
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             rows_of = list(pool.map(chosen, tasks))
@@ -184,18 +198,20 @@ class _Path:
                 self.gram.reach(rows)
             list(pool.map(work, tasks, rows_of))
 
-    def _chosen(self, task: int, variants: np.ndarray, lead: Lead | None) -> np.ndarray:
+    def _chosen(self, task: int, variants: np.ndarray) -> np.ndarray:
         """The rows that may matter in one of some variants of a task."""
         if self.is_small:
             return np.arange(len(self.beta))
         signs_R1 = self.signs_RK1[:, task]
         upper_RV, e_RV = (part[:, variants] for part in self._bounds(task))
-        beta_RV, decisions_RV = self.beta[:, task, variants], self.decisions[:, task, variants]
-        return _matter((signs_R1, upper_RV, e_RV, beta_RV, decisions_RV), lead)
+        alpha_RV, decisions_RV = signs_R1 * self.beta[:, task, variants], self.decisions[:, task, variants]
+        lack = 1 - signs_R1 * decisions_RV - e_RV * alpha_RV
+        near = NEAR * decisions_RV.std()
+        fixed = ((alpha_RV <= 0) & (lack < -near)) | ((alpha_RV >= upper_RV) & (lack > near))
+        rows = np.flatnonzero(((upper_RV > 0) & ~fixed).any(axis=1))
+        return rows if len(rows) < MOST * len(fixed) else np.arange(len(fixed))
 
-    def _improve_task(
-        self, task: int, rows: np.ndarray, variants: np.ndarray, targets: np.ndarray, lead: Lead | None
-    ) -> None:
+    def _improve_task(self, task: int, rows: np.ndarray, variants: np.ndarray, targets: np.ndarray) -> None:
         """Solve some variants of a task on some rows."""
         from offshelf.classifier.solver.box import Box
 
@@ -209,8 +225,6 @@ class _Path:
             upper_M, start = upper_RV[rows, number], beta_RV[rows, number]
             box, beta = Box(K_MM, kappa, e_RV[rows, number].astype(np.float32), upper_M, y_M), start.copy()
             gradient = (decisions_RV[rows, number] - signs_R[rows] + e_RV[rows, number] * beta).astype(np.float32)
-            if lead:
-                box.follow(lead[0][rows], beta, gradient)
             box.solve(beta, gradient, *targets[number])
             self.beta[rows, task, variant] = y_M * np.clip(y_M * beta, 0, upper_M)
             if self.gram.is_free:
@@ -225,18 +239,3 @@ class _Path:
 
         return Solution(C, self.decisions * stretch, gap, model)
 
-
-def _matter(state_RV: tuple[np.ndarray, ...], lead: Lead | None) -> np.ndarray:
-    """Rows that are not firmly at a bound in all variants, or change as the whole has changed."""
-    signs, upper, e, beta, decisions = state_RV
-    if lead:
-        decisions = decisions + lead[1][:, None]
-        beta = signs * np.clip(signs * (beta + lead[0][:, None]), 0, upper)
-    alpha = signs * beta
-    lack = 1 - signs * decisions - e * alpha
-    near = NEAR * decisions.std()
-    fixed = ((alpha <= 0) & (lack < -near)) | ((alpha >= upper) & (lack > near))
-    if lead:
-        fixed &= (lead[0] == 0)[:, None]
-    rows = np.flatnonzero(((upper > 0) & ~fixed).any(axis=1))
-    return rows if len(rows) < MOST * len(upper) else np.arange(len(upper))

@@ -87,7 +87,7 @@ class Gram:
 
     def decide_exactly(self, beta_RP: np.ndarray) -> np.ndarray:
         """K β in float64, from the rows themselves: [R, P]."""
-        return self._shifted(self.centred_RD @ (self.centred_RD.T @ beta_RP), beta_RP)
+        return self._shifted(_through_weights(self.centred_RD, beta_RP), beta_RP)
 
     def _shifted(self, decisions_RP: np.ndarray, beta_RP: np.ndarray) -> np.ndarray:
         """With what the mean and the bias add to Z β."""
@@ -141,11 +141,16 @@ class PartialGram(Gram):
 
     def decide(self, beta_RP: np.ndarray) -> np.ndarray:
         """See Gram; by way of the weights, in float32."""
-        beta = beta_RP.astype(np.float32)
-        return self._shifted((self.single_RD @ (self.single_RD.T @ beta)).astype(np.float64), beta_RP)
+        decisions = _through_weights(self.single_RD, beta_RP.astype(np.float32))
+        return self._shifted(decisions.astype(np.float64), beta_RP)
 
     def guess(self, signs_R: np.ndarray, upper_R: np.ndarray, e_R: np.ndarray, tol: float) -> np.ndarray:
         """A β to start from, float64 [R], by sweeps of coordinate descent: often all that is needed."""
         from offshelf.classifier.solver.sweeps import descend
 
         return descend((self.single_RD, self.shift_R, self.kappa), (signs_R, upper_R, e_R), tol)
+
+
+def _through_weights(rows_RD: np.ndarray, beta_RP: np.ndarray) -> np.ndarray:
+    """X X'β; few columns on the left of the products take BLAS half the time that they take on the right."""
+    return ((beta_RP.T @ rows_RD) @ rows_RD.T).T

@@ -20,6 +20,8 @@ BLOCK = 256
 TINY = np.float32(1e-7)
 ZERO = np.float32(0)
 ONE = np.float32(1)
+TWO = np.float32(2)
+"""An integer would make numba compute in float64."""
 
 _compiled = njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "contract", "reassoc", "arcp"})
 _exact = njit(nogil=True, cache=True)
@@ -115,11 +117,11 @@ def _violations(gradient, slope, up, down, score):  # type: ignore[no-untyped-de
 def _gains(row, curvature, gradient, up, down, g, q, k, score):  # type: ignore[no-untyped-def]
     """Twice the decrease by moving i and each j without bounds; 0 where j cannot move that way."""
     for j in range(len(score)):
-        difference = g - gradient[j]
-        common = k * difference
-        determinant = max(q * curvature[j] - row[j] * row[j] + k * (q + curvature[j] - 2 * row[j]), TINY)
-        gain = g * (curvature[j] * g - 2 * row[j] * gradient[j]) + q * gradient[j] * gradient[j] + common * difference
-        can = down[j] if row[j] * g - q * gradient[j] + common < 0 else up[j]
+        r, c, h, can_rise, can_fall = row[j], curvature[j], gradient[j], up[j], down[j]
+        common = k * (g - h)
+        determinant = max(q * c - r * r + k * (q + c - TWO * r), TINY)
+        gain = g * (c * g - TWO * r * h) + q * h * h + common * (g - h)
+        can = can_fall if r * g - q * h + common < ZERO else can_rise
         score[j] = max(can * gain / determinant, ZERO)
 
 
