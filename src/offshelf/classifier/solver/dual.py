@@ -24,10 +24,12 @@ PATIENCE = 4
 """Rounds without a smaller gap before float32 products give way to float64 ones, or the search is given up."""
 LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
+SMALL, FINER = 3, 100
+"""The gap that is aimed at is a share of ½|w|², since w is no further from the optimum's than the root of twice the gap:
+for small C, where the losses are nearly all of the objective, a gap that is small beside them says little of w. Below a
+third of the objective that is not enough for the order of the decision values, and it is smaller still, within limits."""
 NEAR = 0.05
 """Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
-MOST = 0.5
-"""From this share of the rows on, all are taken, which saves their copy."""
 WIDTH = 1 << 23
 """Decision values (rows x problems) held at a time."""
 
@@ -99,14 +101,16 @@ class _Path:
         best, since = np.full(exact.shape, np.inf), np.zeros(exact.shape, int)
         tol = 1e-15 if self.is_small else self.tol
         for turn in range(ROUNDS):
-            primal, dual, stretch = self._objectives(variants)
+            primal, dual, half, stretch = self._objectives(variants)
             gap = relative_gap(primal, dual)
+            scale = np.maximum(dual, primal / 4)
+            share = np.divide(half, scale, out=np.ones_like(scale), where=scale > 0)
+            aim = tol * scale * np.clip(share * np.minimum(1, SMALL * share), 1 / FINER, 1)
             since = np.where(gap < 0.9 * best, 0, since + 1)
             best = np.minimum(best, gap)
-            todo = (gap > tol) & ((since <= np.where(gap <= self.tol, 2, PATIENCE)) | ~exact)
+            todo = (primal - dual > aim) & ((since <= np.where(gap <= self.tol, 2, PATIENCE)) | ~exact)
             if todo.any():
-                scale = np.maximum(dual, primal / 4)
-                target = tol * scale * (LOOSE if turn == 0 and is_whole else 0.5)
+                target = aim * (LOOSE if turn == 0 and is_whole else 0.5)
                 self._improve(variants, todo, np.stack([target, scale], axis=-1))
             elif not is_whole or exact.all():
                 break
@@ -154,8 +158,8 @@ class _Path:
         inverse = np.broadcast_to(inverse[:, :, None], self.signs_RK1.shape)
         return linear, quadratic, np.einsum("rkv,rkv,rko->kv", beta, beta, inverse)
 
-    def _objectives(self, variants: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Primal and dual objective, and the factor of w with the best primal one, each [K, V]."""
+    def _objectives(self, variants: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Primal and dual objective, ½|w|², and the factor of w with the best primal one, each [K, V]."""
         linear, quadratic, squares = self._terms(self.C, variants)
         dual = linear - quadratic / 2 - squares / 2
         offset = self.offset_KV[:, variants]
@@ -171,7 +175,7 @@ class _Path:
             stretch, primal = np.where(value < primal, factor, stretch), np.minimum(value, primal)
             if self.is_squared or (relative_gap(primal, dual) <= self.tol).all():
                 break
-        return primal, dual, stretch
+        return primal, dual, quadratic / 2, stretch
 
     def _decide(self, variants: slice, columns: np.ndarray, exact: np.ndarray) -> None:
         beta, decisions, offset = self.beta[:, :, variants], self.decisions[:, :, variants], self.offset_KV[:, variants]
@@ -209,7 +213,7 @@ class _Path:
         near = NEAR * decisions_RV.std()
         fixed = ((alpha_RV <= 0) & (lack < -near)) | ((alpha_RV >= upper_RV) & (lack > near))
         rows = np.flatnonzero(((upper_RV > 0) & ~fixed).any(axis=1))
-        return rows if len(rows) < MOST * len(fixed) else np.arange(len(fixed))
+        return rows if len(rows) < self.gram.most * len(fixed) else np.arange(len(fixed))
 
     def _improve_task(self, task: int, rows: np.ndarray, variants: np.ndarray, targets: np.ndarray) -> None:
         """Solve some variants of a task on some rows."""
@@ -238,4 +242,3 @@ class _Path:
             return weights * factor, bias * factor
 
         return Solution(C, self.decisions * stretch, gap, model)
-

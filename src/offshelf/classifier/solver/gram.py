@@ -1,14 +1,10 @@
 """Inner products of the training rows: shared by all classes, folds and values of C."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from offshelf.classifier.solver.problem import Bias
-
-if TYPE_CHECKING:
-    from scipy.sparse import csc_array
 
 ROUNDING = 1e-13
 """Rows that differ by a smaller share of their length are equal."""
@@ -23,6 +19,9 @@ class Gram:
     of float32 only; those of the centred rows do not. u and κ are float64. All is in units in which a centred row has
     length 1 on average: C̃ = C σ² and β̃ = β σ² for rows of length σ. With a free bias Σ β = 0, and only Z is left.
     """
+
+    most = 0.5
+    """From this share of the rows on, `square` is better asked for all, which saves the copy."""
 
     def __init__(
         self, rows_RD: np.ndarray, bias: Bias, intercept_scaling: float = 1.0, dtype: type[np.floating] = np.float32
@@ -96,18 +95,26 @@ class Gram:
         total = beta_RP.sum(axis=0)
         return decisions_RP + self.shift_R[:, None] * total + (self.shift_R @ beta_RP + self.kappa * total)
 
-    def model(self, beta_RP: "np.ndarray | csc_array", offset_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def model(self, beta_RP: np.ndarray, offset_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights [D, P] and biases [P] for rows as given, from β and a free bias for centred rows: float64."""
-        weights = ((beta_RP.T / self.scale) @ self.centred_RD).T
+        return self.uncentre(beta_RP.T @ self.centred_RD, beta_RP.sum(axis=0), offset_P)
+
+    def uncentre(
+        self, weights_PD: np.ndarray, total_P: np.ndarray, offset_P: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same from the sum of β times the centred rows, which is used up, and Σ β."""
+        if not self.is_free:
+            weights_PD += np.outer(total_P, self.mean_D)
+        weights_PD /= self.scale
         if self.is_free:  # Σ β = 0
-            return weights, offset_P - self.mean_D @ weights * self.scale
-        total = np.asarray(beta_RP.sum(axis=0))
-        weights += np.outer(self.mean_D / self.scale, total)
-        return weights, self.bias_share * total
+            return weights_PD.T, offset_P - weights_PD @ self.mean_D * self.scale
+        return weights_PD.T, self.bias_share * total_P
 
 
 class PartialGram(Gram):
     """For few problems, which need few rows of it: products are computed for the rows that are asked for, and kept."""
+
+    most = 0.9
 
     def __init__(self, rows_RD: np.ndarray, bias: Bias, intercept_scaling: float = 1.0) -> None:
         super().__init__(rows_RD, bias, intercept_scaling)
