@@ -27,9 +27,9 @@ class Encoding:
             return np.where(numbers == 1, 1, -1).astype(np.int8)
         if self.kind == "ovr":
             return np.where(numbers == np.arange(len(self.classes_K)), 1, -1).astype(np.int8)
-        first, second = (each[:, None] for each in self.pairs)
-        # Pair by pair in memory, as they are solved.
-        return ((numbers.T == first).astype(np.int8) - (numbers.T == second).astype(np.int8)).T
+        first, second = self.pairs
+        classes = numbers.T  # pair by pair in memory, as they are solved
+        return ((first[:, None] == classes).astype(np.int8) - (second[:, None] == classes).astype(np.int8)).T
 
     def weights(self, y: np.ndarray, sample_weight: np.ndarray, class_weight: Any) -> np.ndarray:
         """What C is multiplied with: float64 [R, P], or [R, 1] where all problems share it.

@@ -25,9 +25,10 @@ PATIENCE = 4
 LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
 SMALL, FINER = 3, 100
-"""The gap that is aimed at is a share of ½|w|², since w is no further from the optimum's than the root of twice the gap:
+"""The gap that is aimed at is a share of ½|w|², since w is no further from the best one than the root of twice the gap:
 for small C, where the losses are nearly all of the objective, a gap that is small beside them says little of w. Below a
-third of the objective that is not enough for the order of the decision values, and it is smaller still, within limits."""
+third of the objective that is not enough for the order of the decision values, and it is smaller still, up to 100 times
+smaller than the tolerance asks for."""
 NEAR = 0.05
 """Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
 WIDTH = 1 << 23

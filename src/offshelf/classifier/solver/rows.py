@@ -7,6 +7,8 @@ import torch
 
 BLOCK = 1 << 13
 """Rows converted at a time."""
+STRIP = {"cpu": 1 << 8, "cuda": BLOCK}
+"""Rows multiplied at a time: so few stay in a processor's cache for the second of two products."""
 RESIDENT = 0.4
 """Share of a GPU's free memory that the rows may take; beyond, they are sent block by block."""
 SMALL = 1 << 24
@@ -37,32 +39,47 @@ class Rows:
             part = slice(start, min(start + BLOCK, self.count))
             yield part, self.blocks[number] if self.blocks else self._block(part)
 
+    def strips(self) -> Iterator[tuple[slice, torch.Tensor]]:
+        """The same in smaller parts."""
+        step = STRIP[self.device.type]
+        for whole, block in self:
+            for start in range(0, len(block), step):
+                strip = block[start : start + step]
+                yield slice(whole.start + start, whole.start + start + len(strip)), strip
+
+    # In products with few columns, these stand on the left, where BLAS is up to ten times as fast.
+
     def times(self, vectors_DP: torch.Tensor) -> torch.Tensor:
         """X v, [R, P]."""
-        out = vectors_DP.new_empty(self.count, vectors_DP.shape[1])
-        for part, block in self:
-            torch.mm(block, vectors_DP, out=out[part])
+        out, vectors_PD = vectors_DP.new_empty(self.count, vectors_DP.shape[1]), vectors_DP.T.contiguous()
+        for part, strip in self.strips():
+            out[part] = torch.mm(vectors_PD, strip.T).T
         return out
 
     def transposed_times(self, values_RP: torch.Tensor) -> torch.Tensor:
         """X' v, [D + 1, P]."""
-        out = values_RP.new_zeros(self.dims, values_RP.shape[1])
-        for part, block in self:
-            out.addmm_(block.T, values_RP[part])
-        return out
+        out_PD = values_RP.new_zeros(values_RP.shape[1], self.dims)
+        for part, strip in self.strips():
+            out_PD.addmm_(values_RP[part].T, strip)
+        return out_PD.T.contiguous()
 
     def curvature(self, weights_RP: torch.Tensor, vectors_DP: torch.Tensor) -> torch.Tensor:
         """X' diag(weights) X v for each column, [D + 1, P]: one pass over the rows."""
-        out = torch.zeros_like(vectors_DP)
-        for part, block in self:
-            out.addmm_(block.T, torch.mm(block, vectors_DP).mul_(weights_RP[part]))
-        return out
+        vectors_PD = vectors_DP.T.contiguous()
+        out_PD = torch.zeros_like(vectors_PD)
+        for part, strip in self.strips():
+            out_PD.addmm_(torch.mm(vectors_PD, strip.T).mul_(weights_RP[part].T), strip)
+        return out_PD.T.contiguous()
 
     def covariance(self) -> torch.Tensor:
         """X'X, [D + 1, D + 1]."""
         out = torch.zeros(self.dims, self.dims, dtype=self.dtype, device=self.device)
         for _, block in self:
-            out.addmm_(block.T, block)
+            if self.device.type == "cpu":
+                values = block.numpy()
+                out += torch.from_numpy(values.T @ values)  # NumPy sees that half of it is enough
+            else:
+                out.addmm_(block.T, block)
         return out
 
     def decide_exactly(self, weights_DP: np.ndarray) -> np.ndarray:
