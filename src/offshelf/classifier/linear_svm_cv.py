@@ -40,7 +40,8 @@ class LinearSVMCV(LinearSVMBase):
         decision_function_shape: What `decision_function` gives for pairs: scores of classes (`ovr`) or values of pairs.
         bias: `penalised` (liblinear's: b²/2s² is added, s = intercept_scaling), `free` (libsvm's) or `none`.
         intercept_scaling: s above.
-        class_weight: None, `balanced` or weights by class; see `Encoding.weights`.
+        class_weight: None, `balanced` or weights by class; see `Encoding.weights`. Balanced are the counts of all rows,
+            in each fold alike.
         tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
         device: `auto` (a GPU for more rows than a Gram matrix can hold, where there is one), `cpu` or `cuda`.
 

@@ -24,11 +24,10 @@ PATIENCE = 4
 """Rounds without a smaller gap before float32 products give way to float64 ones, or the search is given up."""
 LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
-SMALL, FINER = 3, 100
-"""The gap that is aimed at is a share of ½|w|², since w is no further from the best one than the root of twice the gap:
-for small C, where the losses are nearly all of the objective, a gap that is small beside them says little of w. Below a
-third of the objective that is not enough for the order of the decision values, and it is smaller still, up to 100 times
-smaller than the tolerance asks for."""
+LARGE, FINER = 3, 100
+"""w is no further from the best one than the root of twice the gap. For small C, where ½|w|² is less than a third of the
+objective, a gap that is small beside the objective says little of w, and the one that is aimed at is smaller than the
+tolerance by the cube of what is missing, up to 100 times: then decision values have the right order too."""
 NEAR = 0.05
 """Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
 WIDTH = 1 << 23
@@ -106,7 +105,7 @@ class _Path:
             gap = relative_gap(primal, dual)
             scale = np.maximum(dual, primal / 4)
             share = np.divide(half, scale, out=np.ones_like(scale), where=scale > 0)
-            aim = tol * scale * np.clip(share * np.minimum(1, SMALL * share), 1 / FINER, 1)
+            aim = tol * scale * np.clip((LARGE * share) ** 3, 1 / FINER, 1)
             since = np.where(gap < 0.9 * best, 0, since + 1)
             best = np.minimum(best, gap)
             todo = (primal - dual > aim) & ((since <= np.where(gap <= self.tol, 2, PATIENCE)) | ~exact)
