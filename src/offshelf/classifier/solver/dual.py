@@ -25,9 +25,9 @@ PATIENCE = 4
 LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
 LARGE, FINER = 3, 100
-"""w is no further from the best one than the root of twice the gap. For small C, where ½|w|² is less than a third of the
-objective, a gap that is small beside the objective says little of w, and the one that is aimed at is smaller than the
-tolerance by the cube of what is missing, up to 100 times: then decision values have the right order too."""
+"""w is no further from the best one than the root of twice the gap. For small C, where ½|w|² is less than a third of
+the objective, a gap that is small beside the objective says little of w, and the one that is aimed at is smaller than
+the tolerance by the cube of what is missing, up to 100 times: then decision values have the right order too."""
 NEAR = 0.05
 """Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
 WIDTH = 1 << 23
