@@ -84,15 +84,18 @@ class Rows:
 
     def decide_exactly(self, weights_DP: np.ndarray) -> np.ndarray:
         """X v in float64, [R, P]."""
-        vectors = torch.from_numpy(weights_DP).to(self.device)
-        return torch.cat([(block.double() @ vectors).cpu() for _, block in self]).numpy()
+        vectors_PD = torch.from_numpy(np.ascontiguousarray(weights_DP.T)).to(self.device)
+        out = np.empty((self.count, weights_DP.shape[1]))
+        for part, strip in self.strips():
+            out[part] = torch.mm(vectors_PD, strip.double().T).T.cpu().numpy()
+        return out
 
     def combine_exactly(self, values_RP: np.ndarray) -> np.ndarray:
         """X' v in float64, [D + 1, P]."""
-        out = torch.zeros(self.dims, values_RP.shape[1], dtype=torch.float64, device=self.device)
-        for part, block in self:
-            out.addmm_(block.double().T, torch.from_numpy(values_RP[part]).to(self.device))
-        return out.cpu().numpy()
+        out_PD = torch.zeros(values_RP.shape[1], self.dims, dtype=torch.float64, device=self.device)
+        for part, strip in self.strips():
+            out_PD.addmm_(torch.from_numpy(values_RP[part]).to(self.device).T, strip.double())
+        return out_PD.T.cpu().numpy()
 
     def _fits(self) -> bool:
         if self.device.type == "cpu":
