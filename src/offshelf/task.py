@@ -88,27 +88,32 @@ def classify(
         networks = [key.network for request in requests for key in request.keys(extractor).values()]
         store.note_use(networks, Use(title, run.id, time.time(), config))
 
-        with ThreadPoolExecutor(1, "record") as recorder:  # one layer is written down while the next is fitted
-            written: list[Future[None]] = []
-
-            def score(found: Features, name: str) -> list[Score]:
-                scores = []
-                for layer_name, values in found.values.items():
-                    scores.append(probe.score(layer_name, values, images, found.digest))
-                    if len(layers) > 1:
-                        written.append(recorder.submit(record.layer, scores[-1], name, found.digest))
-                return scores
-
-            scores = score(features, backbone.name)
-            beside = [found for other in others for found in score(other, requests[1].backbone.name)]
-        for layer_run in written:
-            layer_run.result()
+        names = [request.backbone.name for request in requests]
+        scores, *others_scores = _score((features, *others), names, probe, record, len(layers) > 1)
+        beside = [score for each in others_scores for score in each]
         chosen = choose(scores)
         record.end(scores, beside, chosen, features)
         kept = record.keep(_model(chosen, images, requests[0].keys(extractor)), keep_model_mb) if keep_model_mb else ""
     terminal().print(score_table(scores, beside, chosen, title))
     say(left_out_line(left_out), open_grids(scores), kept, record.whereabouts())
     return chosen.metrics[f"test/{images.metric}"]
+
+
+def _score(
+    found: Sequence[Features], names: Sequence[str], probe: Probe, record: Record, has_runs: bool
+) -> list[list[Score]]:
+    """Scores of all layers of some backbones; where each has a run, one is written down while the next is fitted."""
+    scores: list[list[Score]] = [[] for _ in found]
+    written: list[Future[None]] = []
+    with ThreadPoolExecutor(1, "record") as recorder:
+        for features, name, mine in zip(found, names, scores, strict=True):
+            for layer_name, values in features.values.items():
+                mine.append(probe.score(layer_name, values, record.images, features.digest))
+                if has_runs:
+                    written.append(recorder.submit(record.layer, mine[-1], name, features.digest))
+    for layer_run in written:
+        layer_run.result()
+    return scores
 
 
 def choose(scores: Sequence[Score]) -> Score:
