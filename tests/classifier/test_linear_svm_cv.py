@@ -185,6 +185,8 @@ def test_edge_of_the_grid():
         assert best == ours.C_
         messages = [str(one.message) for one in caught if issubclass(one.category, GridEdgeWarning)]
         assert messages == ([f"The best C, {says}, is at the edge of the grid."] if says else [])
+    quiet = LinearSVMCV(CS, scoring=lambda labels, decisions, weights: 0.5, warn_at_edge=False)
+    assert CS[0] == quiet.fit(values, targets).C_  # a warning would be an error here
     with pytest.warns(GridEdgeWarning, match=r"0\.001"):
         assert CS[0] == LinearSVMCV(CS, scoring=lambda labels, decisions, weights: 0.5).fit(values, targets).C_
 

@@ -105,12 +105,12 @@ class _Path:
             gap = relative_gap(primal, dual)
             scale = np.maximum(dual, primal / 4)
             share = np.divide(half, scale, out=np.ones_like(scale), where=scale > 0)
-            aim = tol * scale * np.clip((LARGE * share) ** 3, 1 / FINER, 1)
+            aim = tol * np.clip((LARGE * share) ** 3, 1 / FINER, 1)
             since = np.where(gap < 0.9 * best, 0, since + 1)
             best = np.minimum(best, gap)
-            todo = (primal - dual > aim) & ((since <= np.where(gap <= self.tol, 2, PATIENCE)) | ~exact)
+            todo = (gap > aim) & ((since <= np.where(gap <= self.tol, 2, PATIENCE)) | ~exact)
             if todo.any():
-                target = aim * (LOOSE if turn == 0 and is_whole else 0.5)
+                target = aim * scale * (LOOSE if turn == 0 and is_whole else 0.5)
                 self._improve(variants, todo, np.stack([target, scale], axis=-1))
             elif not is_whole or exact.all():
                 break
