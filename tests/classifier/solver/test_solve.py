@@ -5,62 +5,20 @@ import os
 import numpy as np
 import pytest
 import torch
-from oracle import best, dual, primal, recovered_dual, scaling_of
-from sklearn.datasets import make_classification
+from oracle import best, dual, primal, recovered_dual
 from threadpoolctl import threadpool_limits
+from walks import CS, TOL, made, problem_of, walked
 
 from offshelf.classifier.solver import Problems, pairwise, solve
 from offshelf.classifier.solver import dual as in_dual
 from offshelf.classifier.solver import primal as in_primal
-from offshelf.classifier.solver.gram import Gram, PartialGram
 from offshelf.classifier.solver.rows import Rows
 
 METHODS = ["dual", "partial", "pairwise", "primal"]
 """`partial` is the dual walk on products that are computed as they are asked for."""
 SHAPES = [(90, 40), (450, 60)]
 """Rows and dimensions: solved to rounding error, and to the tolerance."""
-CS = [0.001, 0.02, 0.3]
-TOL = 1e-5
 KINDS = [(loss, bias) for loss in ("hinge", "squared_hinge") for bias in ("penalised", "free", "none")]
-
-
-def made(rows, dims, loss, bias, folds=0, seed=0):
-    """Three classes, cut into pairs, with weights, and with folds before the whole."""
-    values, targets = make_classification(
-        rows, dims, n_informative=8, n_classes=3, flip_y=0.1, class_sep=0.8, random_state=seed
-    )
-    pairs = np.array([(0, 1), (0, 2), (1, 2)])
-    signs = (targets[:, None] == pairs[:, 0]).astype(np.int8) - (targets[:, None] == pairs[:, 1]).astype(np.int8)
-    random = np.random.default_rng(seed)
-    members = np.ones((rows, folds + 1), bool)
-    members[:, :-1] = random.integers(0, folds + 2, rows)[:, None] != np.arange(folds)
-    weights = random.choice([0.5, 1.0, 2.0], (rows, 1))
-    return values + 0.5, Problems(signs, members, weights, loss, bias, 1.5)
-
-
-def walked(method, values, problems, Cs=CS, tol=TOL):
-    """All tasks' solutions, at each C, with the model taken when all is done."""
-    intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
-    if method == "primal":
-        walk = in_primal.walk(Rows(values, intercept, "cpu"), problems, Cs, tol)
-    elif method == "partial":
-        if problems.bias == "free":
-            pytest.skip("sweeps cannot hold the constraint of a free bias")
-        walk = in_dual.walk(PartialGram(values, problems.bias, problems.intercept_scaling), problems, Cs, tol)
-    else:
-        dtype = np.float32 if method == "dual" else np.float64
-        gram = Gram(values, problems.bias, problems.intercept_scaling, dtype)
-        walk = (in_dual if method == "dual" else pairwise).walk(gram, problems, Cs, tol)
-    solutions = [solution for chosen, solution in walk]
-    assert [solution.C for solution in solutions] == sorted(Cs)
-    return [(solution, *solution.model()) for solution in solutions]
-
-
-def problem_of(values, problems, task, C, variant=-1):
-    """As the oracle wants it."""
-    caps = C * problems.weights_RK[:, 0] * (problems.signs_RK[:, task] != 0) * problems.members_RV[:, variant]
-    scaling = scaling_of(problems.bias, problems.intercept_scaling)
-    return values, problems.signs_RK[:, task].astype(float), caps, problems.loss, scaling
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -225,48 +183,3 @@ def test_gpu(loss, bias):
             problem = problem_of(values, problems, task, solution.C)
             expected = primal(problem, weights[:, task], biases[task])
             assert primal(problem, ours[0][:, task], ours[1][task]) == pytest.approx(expected, rel=TOL)
-
-
-@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
-def test_one_class_of_many_rows(loss, monkeypatch):
-    """A single problem does not compute the Gram matrix of all rows, and reaches liblinear's objective."""
-    values, problems = made(1600, 40, loss, "penalised")
-    problems = problems.tasks(slice(0, 1))
-    asked = []
-    reach = PartialGram.reach
-    monkeypatch.setattr(PartialGram, "reach", lambda gram, rows: asked.extend(rows) or reach(gram, rows))
-    monkeypatch.setattr("offshelf.classifier.solver.FLAT", {False: 100, True: 2})
-    ((_, solution),) = solve(values.astype(np.float32), problems, [0.02], 1e-5)
-    weights, biases = solution.model()
-    problem = problem_of(values, problems, 0, 0.02)
-
-    assert solution.gap_KV[0, 0] <= 1e-5
-    assert primal(problem, weights[:, 0], biases[0]) == pytest.approx(best(problem), rel=2e-5)
-    assert 0 < len(set(asked)) < 1600
-
-
-@pytest.mark.parametrize(
-    ("loss", "rows", "dims", "expected"),
-    [
-        ("hinge", 14_368, 3072, "dual"),
-        ("squared_hinge", 14_368, 3072, "primal"),
-        ("squared_hinge", 14_368, 4096, "dual"),
-        ("squared_hinge", 5011, 500, "dual"),
-        ("squared_hinge", 5011, 300, "primal"),
-        ("hinge", 20_001, 20_001, "primal"),
-    ],
-)
-def test_method_by_shape(monkeypatch, loss, rows, dims, expected):
-    """Many rows a dimension are the primal's, of the squared hinge sooner; nothing is solved here."""
-    asked = []
-    for name in ("dual", "primal"):
-        monkeypatch.setattr(
-            f"offshelf.classifier.solver.{name}.walk", lambda *_, name=name: iter(asked.append(name) or [])
-        )
-    for name in ("gram.Gram", "rows.Rows"):
-        monkeypatch.setattr(f"offshelf.classifier.solver.{name}", lambda *_: None)
-    values = np.broadcast_to(np.float32(0), (rows, dims))
-    signs, members = np.broadcast_to(np.int8(1), (rows, 20)), np.broadcast_to(True, (rows, 6))
-    problems = Problems(signs, members, np.broadcast_to(1.0, (rows, 1)), loss, "penalised", 1.0)
-    assert list(solve(values, problems, [1.0], 1e-4, device="cpu")) == []
-    assert asked == [expected]

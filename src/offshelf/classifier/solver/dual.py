@@ -20,16 +20,12 @@ from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, STRETCHES, P
 
 ROUNDS = 60
 """Times that the rows are chosen anew, at most."""
-PATIENCE = 4
-"""Rounds without a smaller gap before float32 products give way to float64 ones, or the search is given up."""
 LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
 LARGE, FINER = 3, 100
 """w is no further from the best one than the root of twice the gap. For small C, where ½|w|² is less than a third of
 the objective, a gap that is small beside the objective says little of w, and the one that is aimed at is smaller than
 the tolerance by the cube of what is missing, up to 100 times: then decision values have the right order too."""
-NEAR = 0.05
-"""Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
 WIDTH = 1 << 23
 """Decision values (rows x problems) held at a time."""
 
@@ -66,8 +62,6 @@ class _Path:
     def solve(self, C: float) -> Solution:
         """Go on to a larger C: first the whole of each task, then its folds, which start from what changed in it."""
         self._rescale(C * self.gram.scale**2)
-        if isinstance(self.gram, PartialGram) and not self.beta.any():
-            self._guess(self.gram)
         beta, offset = self.beta[:, :, -1].copy(), self.offset_KV[:, -1].copy()
         gap, stretch = self._converge(slice(-1, None))
         if self.beta.shape[2] > 1:
@@ -108,13 +102,13 @@ class _Path:
             aim = tol * np.clip((LARGE * share) ** 3, 1 / FINER, 1)
             since = np.where(gap < 0.9 * best, 0, since + 1)
             best = np.minimum(best, gap)
-            todo = (gap > aim) & ((since <= np.where(gap <= self.tol, 2, PATIENCE)) | ~exact)
+            todo = (gap > aim) & ((since <= np.where(gap <= self.tol, 2, self.gram.patience)) | ~exact)
             if todo.any():
                 target = aim * scale * (LOOSE if turn == 0 and is_whole else 0.5)
-                self._improve(variants, todo, np.stack([target, scale], axis=-1))
+                self._improve(variants, todo, aim, np.stack([target, scale], axis=-1), turn)
             elif not is_whole or exact.all():
                 break
-            newly = ~exact & ((since > PATIENCE / 2) | (is_whole and not todo.any()))
+            newly = ~exact & ((since > self.gram.patience / 2) | (is_whole and not todo.any()))
             since[newly] = 0
             exact |= newly
             self._decide(variants, todo | newly, exact)
@@ -130,14 +124,6 @@ class _Path:
             self.beta *= factor
             self.decisions = factor * (self.decisions - self.offset_KV) + self.offset_KV
         self.C = C
-
-    def _guess(self, gram: PartialGram) -> None:
-        """Begin where it shows which rows matter: of all rows the Gram matrix is not at hand."""
-        for task in range(self.beta.shape[1]):
-            for variant, (upper_R, e_R) in enumerate(zip(*(part.T for part in self._bounds(task)), strict=True)):
-                self.beta[:, task, variant] = gram.guess(self.signs_RK1[:, task, 0], upper_R, e_R, self.tol)
-        flat = self.beta.reshape(len(self.beta), -1)
-        self.decisions[...] = gram.decide(flat).reshape(self.beta.shape)
 
     def _bounds(self, task: int) -> tuple[np.ndarray, np.ndarray]:
         """Upper bounds of y β, and e, of each row in each variant of a task: float64 [R, V]."""
@@ -185,7 +171,7 @@ class _Path:
             if which.any():
                 decisions[:, which] = decide(beta[:, which]) + offset[which]
 
-    def _improve(self, variants: slice, todo: np.ndarray, targets: np.ndarray) -> None:
+    def _improve(self, variants: slice, todo: np.ndarray, aim: np.ndarray, targets: np.ndarray, turn: int) -> None:
         from threadpoolctl import threadpool_limits
 
         numbers, tasks = np.arange(self.beta.shape[2])[variants], np.flatnonzero(todo.any(axis=1))
@@ -197,10 +183,28 @@ class _Path:
             self._improve_task(task, rows, numbers[todo[task]], targets[task, todo[task]])
 
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            rows_of = list(pool.map(chosen, tasks))
-            for rows in rows_of:  # not in the threads, whose order would be that of the products' sums
-                self.gram.reach(rows)
-            list(pool.map(work, tasks, rows_of))
+            rows_of = dict(zip(tasks, pool.map(chosen, tasks), strict=True))
+            if isinstance(self.gram, PartialGram) and not self.gram.is_free:
+                is_many = np.array([len(rows_of.get(task, ())) >= self.gram.many for task in range(len(todo))])
+                swept = todo & ((turn == 0) | (is_many[:, None] & (turn % 2 == 0)))
+                self._sweep(self.gram, variants, swept, aim)
+                rows_of = {task: rows for task, rows in rows_of.items() if not swept[task].any()}
+            jobs = list(rows_of.items())
+            for start in range(0, len(jobs), self.gram.together):
+                list(pool.map(lambda job: work(*job), jobs[start : start + self.gram.together]))
+                self.gram.trim()
+
+    def _sweep(self, gram: PartialGram, variants: slice, swept: np.ndarray, aim: np.ndarray) -> None:
+        """Improve some problems by sweeps over the rows."""
+        from offshelf.classifier.solver.sweeps import descend
+
+        if swept.any():
+            bounds = [self._bounds(task) for task in range(len(swept))]
+            upper, e = (np.stack(parts, axis=1)[:, :, variants][:, swept] for parts in zip(*bounds, strict=True))
+            signs = np.broadcast_to(self.signs_RK1, (*self.signs_RK1.shape[:2], swept.shape[1]))[:, swept]
+            beta = self.beta[:, :, variants][:, swept]
+            descend(gram.kernel, (signs, upper, e), beta, aim[swept], int(0.8 * gram.many))
+            self.beta[:, :, variants][:, swept] = beta
 
     def _chosen(self, task: int, variants: np.ndarray) -> np.ndarray:
         """The rows that may matter in one of some variants of a task."""
@@ -210,10 +214,13 @@ class _Path:
         upper_RV, e_RV = (part[:, variants] for part in self._bounds(task))
         alpha_RV, decisions_RV = signs_R1 * self.beta[:, task, variants], self.decisions[:, task, variants]
         lack = 1 - signs_R1 * decisions_RV - e_RV * alpha_RV
-        near = NEAR * decisions_RV.std()
-        fixed = ((alpha_RV <= 0) & (lack < -near)) | ((alpha_RV >= upper_RV) & (lack > near))
-        rows = np.flatnonzero(((upper_RV > 0) & ~fixed).any(axis=1))
-        return rows if len(rows) < self.gram.most * len(fixed) else np.arange(len(fixed))
+        push_RV = np.where(alpha_RV <= 0, lack, np.where(alpha_RV >= upper_RV, -lack, np.inf))
+        push_R = np.where(upper_RV > 0, push_RV, -np.inf).max(axis=1)
+        rows = np.flatnonzero(push_R >= -self.gram.near * decisions_RV.std())
+        if len(rows) > self.gram.many:
+            steep_R = np.where(upper_RV > 0, np.minimum(push_RV, np.abs(lack)), -np.inf).max(axis=1)
+            rows = np.sort(np.argpartition(-steep_R, self.gram.many)[: self.gram.many])
+        return rows if len(rows) < self.gram.most * len(push_R) else np.arange(len(push_R))
 
     def _improve_task(self, task: int, rows: np.ndarray, variants: np.ndarray, targets: np.ndarray) -> None:
         """Solve some variants of a task on some rows."""
@@ -222,7 +229,8 @@ class _Path:
         signs_R = self.signs_RK1[:, task, 0]
         upper_RV, e_RV = (part[:, variants] for part in self._bounds(task))
         beta_RV, decisions_RV = self.beta[:, task, variants], self.decisions[:, task, variants]
-        K_MM = self.gram.square(rows)
+        self.gram.reach(task, rows)
+        K_MM = self.gram.square(task, rows)
         kappa = MULTIPLIER * max(1.0, 1 / self.C) if self.gram.is_free else self.gram.kappa
         y_M = signs_R[rows].astype(np.float32)
         for number, variant in enumerate(variants):

@@ -1,69 +1,125 @@
 """Sweeps of coordinate descent in the dual, row by row: Hsieh et al., ICML 2008, the method of liblinear.
 
-Without a Gram matrix: the weights w = Σ β_i x_i of the centred rows are kept, so that a step costs a row. Rows that are
-firmly at a bound are passed over in most sweeps.
+Without a Gram matrix: the weights w = Σ β_i x_i of the centred rows are kept, so that a step costs a row. A row is
+fetched once for all problems that it is undecided in; rows that are firmly at a bound are passed over in most sweeps.
 """
+
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numba import njit
 
-from offshelf.classifier.solver.pairs import complementarity
-
-SWEEPS = 40
-EVERY = 4
+SWEEPS = 90
+EVERY = 6
 """Each so many sweeps all rows are visited, and the gap is estimated."""
+PRODUCTS = 8
+"""Products of rows that take as long as one step of a sweep: BLAS has another speed than a row at a time."""
 FIRM = 0.02
-"""Slope from which a row at a bound is taken to stay there."""
+"""Slope from which a row at a bound is taken to stay there, or less: the largest of a row that was moved in the sweep
+before."""
 
-Kernel = tuple[np.ndarray, np.ndarray, float]
-"""Centred rows float32 [R, D], u [R] and κ: K β of a row is w·x + u Σβ + Σuβ + κ Σβ; see Gram."""
-Problem = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Signs, upper bounds of y β, and e: float64 [R] each."""
+Kernel = tuple[np.ndarray, np.ndarray, float, np.ndarray]
+"""Centred rows float32 [R, D], u [R], κ, and K's diagonal [R]; see Gram. K β of a row is w·x + u Σβ + Σuβ + κ Σβ."""
+Bounds = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Signs, upper bounds of y β, and e: float64 [R, P] each."""
 
 
-def descend(kernel: Kernel, problem: Problem, tol: float) -> np.ndarray:
-    """β, float64 [R], whose gap is about `tol` of the objective, or what many sweeps have come to."""
-    rows_RD, shift_R, kappa = kernel
-    signs_R, upper_R, e_R = problem
-    curvature_R = np.einsum("rd,rd->r", rows_RD, rows_RD) + 2 * shift_R + kappa + e_R
-    beta_R, slope_R = np.zeros(len(rows_RD)), np.zeros(len(rows_RD))
-    weights_D, totals = np.zeros(rows_RD.shape[1], np.float32), np.zeros(2)
-    visited = np.flatnonzero(upper_R > 0)
+def descend(kernel: Kernel, bounds: Bounds, beta_RP: np.ndarray, tol_P: np.ndarray, most: int) -> None:
+    """Improve β in place until its gap is about `tol` of the objective, or to where products of rows are faster.
+
+    They are not with more than `most` undecided rows. What becomes of a problem does not depend on the others.
+    """
+    rows_RD, shift_R, _, _ = kernel
+    weights_PD = beta_RP.T.astype(np.float32) @ rows_RD  # for all at once: bits would differ with another number
+    totals_2P = np.stack([beta_RP.sum(axis=0), shift_R @ beta_RP])
+
+    def work(group: np.ndarray) -> None:
+        signs, upper, e, beta, totals = (np.ascontiguousarray(part[:, group]) for part in (*bounds, beta_RP, totals_2P))
+        _descend(kernel, (signs, upper, e), (beta, weights_PD[group], totals), tol_P[group], most)
+        beta_RP[:, group] = beta
+
+    groups = np.array_split(np.arange(len(tol_P)), min(len(os.sched_getaffinity(0)), len(tol_P)))
+    with ThreadPoolExecutor(len(groups)) as pool:
+        list(pool.map(work, groups))
+
+
+def _descend(
+    kernel: Kernel, bounds: Bounds, state: tuple[np.ndarray, np.ndarray, np.ndarray], tol_P: np.ndarray, most: int
+) -> None:
+    (signs_RP, upper_RP, _), (beta_RP, _, _) = bounds, state
+    can_move_RP: np.ndarray = upper_RP > 0
+    undecided_RP: np.ndarray = can_move_RP.copy()
+    is_open_P = np.ones(len(tol_P), bool)
+    before_P, steepest_P = np.full(len(tol_P), np.inf), np.full(len(tol_P), np.inf)
     random = np.random.default_rng(0)
     for turn in range(SWEEPS):
-        alpha_R = signs_R * beta_R
         if turn % EVERY == 0:
-            visited = np.flatnonzero(upper_R > 0)
-        else:
-            stays = ((alpha_R <= 0) & (slope_R > FIRM)) | ((alpha_R >= upper_R) & (slope_R < -FIRM))
-            visited = visited[~stays[visited]]
-        _sweep(kernel, problem, curvature_R, (beta_R, slope_R, weights_D, totals), random.permutation(visited))
+            undecided_RP = can_move_RP & is_open_P
+        visited_R = np.asarray(undecided_RP.any(axis=1))
+        order = random.permutation(len(signs_RP))
+        order = order[visited_R[order]]
+        gap_P, firm_P, steepest_P = np.zeros(len(tol_P)), np.minimum(steepest_P, FIRM), np.zeros(len(tol_P))
+        _sweep(kernel, bounds, state, (undecided_RP, order, firm_P), (gap_P, steepest_P))
         if turn % EVERY == 0:
-            gap = complementarity(e_R, upper_R, signs_R, beta_R, signs_R * slope_R)  # before each row's own step
-            if gap <= tol * (signs_R @ beta_R) / 2:
-                break
-    return beta_R
+            target_P = tol_P * np.einsum("rp,rp->p", signs_RP, beta_RP) / 2
+            rounds_P, before_P = _rounds_left(gap_P, before_P, target_P), gap_P
+            undecided_P = undecided_RP.sum(axis=0)
+            is_slow = rounds_P * (len(signs_RP) + EVERY * undecided_P) > undecided_P**2 / PRODUCTS
+            is_open_P &= (rounds_P > 0) & ~(is_slow & (undecided_P <= most))
+            undecided_RP &= is_open_P
+        if not is_open_P.any():
+            break
+
+
+def _rounds_left(gap_P: np.ndarray, before_P: np.ndarray, target_P: np.ndarray) -> np.ndarray:
+    """How many visits of all rows are still to be expected from how the gap fell in the last one."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fall_P = np.log(before_P / gap_P)
+        rounds_P = np.where(fall_P > 0, np.log(gap_P / target_P) / fall_P, np.inf)
+    return np.where(gap_P <= target_P, 0, np.maximum(rounds_P, 1))
 
 
 @njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "contract", "reassoc", "arcp"})
-def _sweep(kernel, problem, curvature_R, state, order):  # type: ignore[no-untyped-def]
-    """One step for each row of `order`, in place: β, the slope before the step, w, and the totals Σ β and Σ u β."""
-    rows_RD, shift_R, kappa = kernel
-    signs_R, upper_R, e_R = problem
-    beta_R, slope_R, weights_D, totals = state
+def _sweep(kernel, bounds, state, visits, found):  # type: ignore[no-untyped-def]
+    """One step for each undecided row of `order`, in place: β, w, and the totals Σ β and Σ u β.
+
+    Rows that are firmly at a bound are marked as decided. What is found: the sum of what rows had to do with the gap
+    before their own steps, and the steepest slope that moved one.
+    """
+    rows_RD, shift_R, kappa, diagonal_R = kernel
+    signs_RP, upper_RP, e_RP = bounds
+    beta_RP, weights_PD, totals_2P = state
+    undecided_RP, order, firm_P = visits
+    gap_P, steepest_P = found
     for i in order:
         row = rows_RD[i]
-        product = np.float32(0)
-        for d in range(len(row)):
-            product += row[d] * weights_D[d]
-        value = product + shift_R[i] * totals[0] + totals[1] + kappa * totals[0]
-        alpha = signs_R[i] * beta_R[i]
-        slope_R[i] = signs_R[i] * value - 1 + e_R[i] * alpha
-        change = signs_R[i] * (min(max(alpha - slope_R[i] / curvature_R[i], 0.0), upper_R[i]) - alpha)
-        if change != 0:
-            beta_R[i] += change
-            totals[0] += change
-            totals[1] += shift_R[i] * change
-            step = np.float32(change)
+        for p in range(len(gap_P)):
+            if not undecided_RP[i, p]:
+                continue
+            w = weights_PD[p]
+            product = np.float32(0)
             for d in range(len(row)):
-                weights_D[d] += step * row[d]
+                product += row[d] * w[d]
+            value = product + shift_R[i] * totals_2P[0, p] + totals_2P[1, p] + kappa * totals_2P[0, p]
+            sign, upper, e = signs_RP[i, p], upper_RP[i, p], e_RP[i, p]
+            alpha = sign * beta_RP[i, p]
+            margin = sign * value - 1
+            slope = margin + e * alpha
+            lack = max(-margin, 0.0)
+            if e > 0:
+                gap_P[p] += alpha * margin + lack * lack / (2 * e) + e * alpha * alpha / 2
+            else:
+                gap_P[p] += alpha * slope + upper * lack
+            new = min(max(alpha - slope / (diagonal_R[i] + e), 0.0), upper)
+            firm = firm_P[p]
+            undecided_RP[i, p] = not ((new <= 0 and slope > firm) or (new >= upper and slope < -firm))
+            if new != alpha:
+                steepest_P[p] = max(steepest_P[p], abs(slope))
+                change = sign * (new - alpha)
+                beta_RP[i, p] = sign * new
+                totals_2P[0, p] += change
+                totals_2P[1, p] += shift_R[i] * change
+                step = np.float32(change)
+                for d in range(len(row)):
+                    w[d] += step * row[d]
