@@ -78,8 +78,10 @@ def test_sweeps_of_a_problem_alone(loss, monkeypatch):
     assert (gap <= 1e-4 * (half + losses)).all()
 
 
-def test_exact_products():
-    """Of rows that are held in float32, from the rows as given."""
+@pytest.mark.parametrize("held", [0, 1 << 25])
+def test_exact_products(held, monkeypatch):
+    """Of rows that are held in float32, from the rows as given; or of those that are held in float64."""
+    monkeypatch.setattr("offshelf.classifier.solver.gram.HELD", held)
     random = np.random.default_rng(0)
     values, beta = random.random((700, 30)) + 100, random.normal(size=(700, 2))
     gram = PartialGram(values, "penalised", 2.0)

@@ -10,6 +10,8 @@ ROUNDING = 1e-13
 """Rows that differ by a smaller share of their length are equal."""
 STRIP = 1 << 8
 """Rows multiplied at a time."""
+HELD = 1 << 25
+"""Values of which float64 copies are held: 268 MB."""
 KEPT = 2 << 30
 """Bytes of products kept for later."""
 UNBOUNDED = 1e8
@@ -162,7 +164,8 @@ class Gram:
 class PartialGram(Gram):
     """For more rows than a matrix can hold, or few problems: products of the rows that a task asks for, kept for it.
 
-    Centred rows are held in float32; exact products centre the rows as given again, strip by strip.
+    Centred rows are held in float32. For exact products they are held in float64 too where that takes little memory;
+    else the rows as given are centred again, strip by strip.
     """
 
     most, near = 0.9, 0.01
@@ -179,7 +182,11 @@ class PartialGram(Gram):
         """Row numbers and their products, by task."""
 
     def _centre(self, rows_RD: np.ndarray) -> float:
-        self._given_RD, square = rows_RD, 0.0
+        self._given_RD, self._exact_RD, square = rows_RD, None, 0.0
+        if rows_RD.size <= HELD:
+            scale = super()._centre(rows_RD)
+            self._exact_RD, self.centred_RD = self.centred_RD, self.centred_RD.astype(np.float32)
+            return scale
         for strip in _strips(len(rows_RD)):
             centred = rows_RD[strip] - self.mean_D
             square += float(np.einsum("rd,rd->", centred, centred)) / len(rows_RD)
@@ -190,6 +197,8 @@ class PartialGram(Gram):
         return scale
 
     def _exact(self, strip: slice) -> np.ndarray:
+        if self._exact_RD is not None:
+            return self._exact_RD[strip]
         centred: np.ndarray = self._given_RD[strip] / self.scale - self.mean_D
         return centred
 
