@@ -1,8 +1,9 @@
-"""The dual solver: a walk over C in one Gram matrix, for all tasks and folds together.
+"""The dual solver: a walk over C in one Gram matrix, or parts of it, for all tasks and folds together.
 
 At each C, starting from the last one's β scaled by its best factor: the rows that may matter in any fold of a task are
 brought together in a small Gram matrix; they are solved there, the whole first, so that the folds can start from what
-changed in it; products with all rows, for all problems at once, show which rows were missed, and the gaps.
+changed in it; products with all rows, for all problems at once, show which rows were missed, and the gaps. Where there
+is no matrix of all rows (`PartialGram`), sweeps over them come first, until few of them are undecided.
 
 A free bias is found by the method of multipliers: f = Kβ + b + κΣβ, and after each solution b grows by κΣβ (Bertsekas,
 Constrained Optimization and Lagrange Multiplier Methods, 1982); then β is scaled to Σβ = 0, so that the gap is one of

@@ -1,4 +1,4 @@
-"""The primal solver: Newton's method for many problems in lock-step, for more rows than a Gram matrix can hold.
+"""The primal solver: Newton's method for many problems in lock-step, for far more rows than dimensions.
 
 The hinge is not smooth. An augmented Lagrangian makes it so without changing the solution (the proximal point method on
 the dual; Li, Sun, Toh, SIAM J. Optim. 2018): around multipliers α⁰, with m = 1 − y f and δ > 0, minimise
