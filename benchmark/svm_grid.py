@@ -122,7 +122,7 @@ def _warm_up(loss: str) -> None:
     rows = random.random((600, 700), np.float32)
     labels = random.integers(0, 3, 600)
     LinearSVM(loss=loss).fit(rows, labels)
-    LinearSVM(loss=loss).fit(rows[:, :30], labels)  # so many rows a dimension are swept
+    LinearSVM(loss=loss).fit(np.tile(rows, (3, 1)), np.tile(labels, 3) == 0)  # a single class of many rows is swept
 
 
 def _check(work: Grid, kept: dict[float, list[Found]], claimed: float) -> np.ndarray:

@@ -100,20 +100,22 @@ def test_exact_products(held, monkeypatch):
         ("squared_hinge", 14_368, 3072, "partial"),
         ("squared_hinge", 14_368, 4096, "whole"),
         ("squared_hinge", 5011, 500, "whole"),
-        ("squared_hinge", 5011, 300, "partial"),
-        ("squared_hinge", 5011, 125, "primal"),
-        ("hinge", 5011, 125, "partial"),
-        ("hinge", 5011, 16, "primal"),
+        ("squared_hinge", 5011, 300, "primal"),
+        ("hinge", 14_368, 1280, "whole"),
+        ("squared_hinge", 14_368, 1280, "partial"),
+        ("hinge", 80_176, 4096, "partial"),
+        ("hinge", 80_176, 2000, "primal"),
         ("hinge", 20_001, 20_001, "partial"),
     ],
 )
 def test_method_by_shape(monkeypatch, loss, rows, dims, expected):
-    """Many rows a dimension are swept, very many are the primal's; nothing is solved here."""
+    """Many rows are swept, few, and very many a dimension, are the primal's; nothing is solved here."""
     asked = []
     monkeypatch.setattr("offshelf.classifier.solver.dual.walk", lambda gram, *_: iter(asked.append(gram) or []))
     monkeypatch.setattr("offshelf.classifier.solver.primal.walk", lambda *_: iter(asked.append("primal") or []))
     monkeypatch.setattr("offshelf.classifier.solver.gram.Gram", lambda *_: "whole")
     monkeypatch.setattr("offshelf.classifier.solver._partial", lambda *_: Kind("partial"))
+    monkeypatch.setattr("offshelf.classifier.solver._swept", lambda gram, *_: iter(asked.append(gram) or []))
     monkeypatch.setattr("offshelf.classifier.solver.rows.Rows", lambda *_: None)
     values = np.broadcast_to(np.float32(0), (rows, dims))
     signs, members = np.broadcast_to(np.int8(1), (rows, 20)), np.broadcast_to(True, (rows, 6))
@@ -133,6 +135,25 @@ def test_free_bias_of_many_rows(bias, scaling, monkeypatch):
     """One that is free, or as good as free, is the primal's: sweeps cannot hold its constraint."""
     asked = []
     monkeypatch.setattr("offshelf.classifier.solver.primal.walk", lambda *_: iter(asked.append("primal") or []))
+    monkeypatch.setattr("offshelf.classifier.solver.SWEPT_VALUES", 0)
     values, problems = made(450, 25, "hinge", bias)
     assert list(solve(values, replace(problems, intercept_scaling=scaling), CS, TOL)) == []
     assert asked == ["primal"]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_primal_ends_what_sweeps_do_not(loss, monkeypatch):
+    """Each group, from the C on where they stop short; each task and C once, all certified."""
+    monkeypatch.setattr("offshelf.classifier.solver.SWEPT_VALUES", 0)
+    monkeypatch.setattr("offshelf.classifier.solver.dual.WIDTH", 2 * 3 * 450)  # groups of two tasks and of one
+    monkeypatch.setattr(PartialGram, "rounds", 1)
+    values, problems = made(450, 25, loss, "penalised", folds=2)
+    found = {}
+    for group, solution in solve(values, problems, CS, TOL):
+        assert solution.gap_KV.max() <= TOL
+        weights, biases = solution.model()
+        for at, task in enumerate(range(3)[group]):
+            problem = problem_of(values, problems, task, solution.C)
+            found[task, solution.C] = primal(problem, weights[:, at], biases[at])
+            assert found[task, solution.C] == pytest.approx(best(problem), rel=2 * TOL)
+    assert len(found) == 3 * len(CS)

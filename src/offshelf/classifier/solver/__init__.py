@@ -18,10 +18,9 @@ FLAT = {True: 2, False: 16}
 """With more rows a dimension, a Gram matrix is wasteful; sooner where it is about rounding error."""
 SMOOTH_ROWS, SMOOTH_FLAT = 10_000, 4
 """And sooner for many rows with the squared hinge, under which far more of them matter."""
-SWEPT = {"hinge": 300, "squared_hinge": 40}
-"""With more rows a dimension than these, the primal solver is faster than sweeps over the rows. Of 80,176 rows it took,
-at 6 values of C, 0.5 of the time (squared hinge) and 4.6 times (hinge) in 512 dimensions; of 4,800 rows in 128, 9 times
-(hinge)."""
+SWEPT_VALUES, SWEPT_FLAT = 1 << 24, 40
+"""With fewer values, or more rows a dimension, the primal solver is the better one: in few dimensions the dual problem
+of large C is so ill-conditioned that sweeps, and greedy pairs after them, hardly move."""
 SERIAL = 2000
 """Up to so many rows the products are so small that BLAS loses more by waking its threads than it wins."""
 FEW, MANY = 4, 1500
@@ -66,21 +65,45 @@ def _solve(  # noqa: PLR0913
         make = _partial if is_partial else _gram
         yield from dual.walk(make(rows_RD, problems), problems, Cs, tol)
     elif not on_gpu and _can_sweep(rows_RD, problems) and not (swept := _partial(rows_RD, problems)).is_free:
-        from offshelf.classifier.solver import dual
-
-        yield from dual.walk(swept, problems, Cs, tol)
+        yield from _swept(swept, rows_RD, problems, sorted(Cs), tol)
     else:
-        from offshelf.classifier.solver import primal
-        from offshelf.classifier.solver.rows import Rows
+        yield from _in_primal(rows_RD, problems, Cs, tol, "cuda" if on_gpu else "cpu")
 
-        intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
-        yield from primal.walk(Rows(rows_RD, intercept, "cuda" if on_gpu else "cpu"), problems, Cs, tol)
+
+def _in_primal(
+    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str
+) -> Iterator[tuple[slice, Solution]]:
+    from offshelf.classifier.solver import primal
+    from offshelf.classifier.solver.rows import Rows
+
+    intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
+    yield from primal.walk(Rows(rows_RD, intercept, device), problems, Cs, tol)
+
+
+def _swept(
+    gram: "PartialGram", rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float
+) -> Iterator[tuple[slice, Solution]]:
+    """Group by group; from the first C on that sweeps do not come to an end with, in the primal."""
+    from offshelf.classifier.solver import dual
+
+    rows, tasks, variants = problems.shape
+    size = max(1, dual.WIDTH // (rows * variants))
+    for start in range(0, tasks, size):
+        group, done = slice(start, min(start + size, tasks)), 0
+        for _, solution in dual.walk(gram, problems.tasks(group), Cs, tol):
+            if not (solution.gap_KV <= tol).all():
+                break
+            done += 1
+            yield group, solution
+        if done < len(Cs):
+            for _, solution in _in_primal(rows_RD, problems.tasks(group), Cs[done:], tol, "cpu"):
+                yield group, solution
 
 
 def _can_sweep(rows_RD: np.ndarray, problems: Problems) -> bool:
     rows, dims = rows_RD.shape
-    is_held = not isinstance(rows_RD, np.memmap)
-    return is_held and problems.bias != "free" and COMPACT < rows <= SWEPT[problems.loss] * dims
+    is_large = rows * dims > SWEPT_VALUES and rows <= SWEPT_FLAT * dims
+    return is_large and problems.bias != "free" and not isinstance(rows_RD, np.memmap)
 
 
 def _partial(rows_RD: np.ndarray, problems: Problems) -> "PartialGram":

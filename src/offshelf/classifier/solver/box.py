@@ -7,8 +7,6 @@ from scipy.linalg import lapack
 
 from offshelf.classifier.solver.pairs import complementarity, descend, gather
 
-TURNS = 200
-"""Bursts of greedy pairs, at most."""
 BURST = 1.0
 """Steps a row between looks at which rows are active."""
 EARLY = 2
@@ -35,13 +33,15 @@ class Box:
     e_M: np.ndarray
     upper_M: np.ndarray
     y_M: np.ndarray
+    turns: int
+    """Bursts of greedy pairs, at most; among some of the rows a quarter of it."""
 
     def solve(self, beta_M: np.ndarray, gradient_M: np.ndarray, target: float, scale: float) -> None:
         """Improve β, float64, and its gradient, float32, in place until the gap is at most `target`, or for long.
 
         `scale` is about what the objective will be.
         """
-        for turn in range(TURNS):
+        for turn in range(self.turns):
             burst = int(BURST * len(beta_M)) + 50
             arguments = (self.K_MM, self.kappa, self.e_M, self.upper_M, self.y_M, beta_M, gradient_M)
             if descend(*arguments, target, burst) < burst:
@@ -86,7 +86,8 @@ class Box:
         return np.flatnonzero((self.upper_M > 0) & ~stays)
 
     def _part(self, rows: np.ndarray) -> "Box":
-        return Box(square(self.K_MM, rows), self.kappa, self.e_M[rows], self.upper_M[rows], self.y_M[rows])
+        turns = -(-self.turns // 4)
+        return Box(square(self.K_MM, rows), self.kappa, self.e_M[rows], self.upper_M[rows], self.y_M[rows], turns)
 
 
 def square(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:

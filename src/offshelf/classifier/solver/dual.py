@@ -19,8 +19,6 @@ import numpy as np
 from offshelf.classifier.solver.gram import Gram, PartialGram
 from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, STRETCHES, Problems, Solution, balance, relative_gap
 
-ROUNDS = 60
-"""Times that the rows are chosen anew, at most."""
 LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
 LARGE, FINER = 3, 100
@@ -95,7 +93,7 @@ class _Path:
         exact = np.full(self.offset_KV[:, variants].shape, self.is_small)
         best, since = np.full(exact.shape, np.inf), np.zeros(exact.shape, int)
         tol = 1e-15 if self.is_small else self.tol
-        for turn in range(ROUNDS):
+        for turn in range(self.gram.rounds):
             primal, dual, half, stretch = self._objectives(variants)
             gap = relative_gap(primal, dual)
             scale = np.maximum(dual, primal / 4)
@@ -236,7 +234,8 @@ class _Path:
         y_M = signs_R[rows].astype(np.float32)
         for number, variant in enumerate(variants):
             upper_M, start = upper_RV[rows, number], beta_RV[rows, number]
-            box, beta = Box(K_MM, kappa, e_RV[rows, number].astype(np.float32), upper_M, y_M), start.copy()
+            e_M, beta = e_RV[rows, number].astype(np.float32), start.copy()
+            box = Box(K_MM, kappa, e_M, upper_M, y_M, self.gram.turns(len(rows)))
             gradient = (decisions_RV[rows, number] - signs_R[rows] + e_RV[rows, number] * beta).astype(np.float32)
             box.solve(beta, gradient, *targets[number])
             self.beta[rows, task, variant] = y_M * np.clip(y_M * beta, 0, upper_M)

@@ -10,6 +10,8 @@ ROUNDING = 1e-13
 """Rows that differ by a smaller share of their length are equal."""
 STRIP = 1 << 8
 """Rows multiplied at a time."""
+TURNS, FEW_TURNS, FEW = 200, 16, 3000
+"""Bursts of greedy pairs: among few rows a burst is cheap."""
 HELD = 1 << 25
 """Values of which float64 copies are held: 268 MB."""
 KEPT = 2 << 30
@@ -32,6 +34,8 @@ class Gram:
     """Rows this close to a margin of 1, in standard deviations of the decision values, may matter."""
     many = 1 << 62
     """Most rows that `square` should be asked for."""
+    rounds = 60
+    """Times that rows are chosen anew, at most."""
     patience = 4
     """Rounds without a smaller gap before float32 products give way to float64 ones, or the search is given up."""
     together = 1000
@@ -87,6 +91,10 @@ class Gram:
 
     def reach(self, task: int, rows_M: np.ndarray) -> None:
         """Before `square`: have the products of a task's rows at hand, as those of all rows are."""
+
+    def turns(self, rows: int) -> int:
+        """Bursts of greedy pairs among so many rows, at most."""
+        return TURNS
 
     def trim(self) -> None:
         """Give back what can be made again, if it is much."""
@@ -170,7 +178,7 @@ class PartialGram(Gram):
 
     most, near = 0.9, 0.01
     many = 10_000
-    patience = 12
+    rounds, patience = 30, 12
     together = 8
 
     def __init__(self, rows_RD: np.ndarray, bias: Bias, intercept_scaling: float = 1.0) -> None:
@@ -223,6 +231,10 @@ class PartialGram(Gram):
         products[before:] += shift[new, None]
         products[:before, before:] = products[before:, :before].T
         self._kept[task] = rows, products
+
+    def turns(self, rows: int) -> int:
+        """See Gram. The primal solver ends what so few do not."""
+        return TURNS if rows <= FEW else FEW_TURNS
 
     def trim(self) -> None:
         """See Gram."""
