@@ -34,7 +34,7 @@ def test_one_class_of_many_rows(loss, monkeypatch):
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 @pytest.mark.parametrize(("most", "kept"), [(10_000, 2 << 30), (10_000, 0), (120, 2 << 30)])
 def test_many_rows(loss, most, kept, monkeypatch):
-    """Sweeps, and products of what they leave undecided: kept, forgotten, or of too many rows to be made at all."""
+    """Sweeps, and products of what they leave undecided: kept, forgotten, or of the steepest rows alone."""
     monkeypatch.setattr(PartialGram, "many", most)
     monkeypatch.setattr("offshelf.classifier.solver.gram.KEPT", kept)
     values, problems = made(900, 60, loss, "penalised", folds=2)

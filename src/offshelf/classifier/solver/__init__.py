@@ -86,10 +86,8 @@ def _swept(
     """Group by group; from the first C on that sweeps do not come to an end with, in the primal."""
     from offshelf.classifier.solver import dual
 
-    rows, tasks, variants = problems.shape
-    size = max(1, dual.WIDTH // (rows * variants))
-    for start in range(0, tasks, size):
-        group, done = slice(start, min(start + size, tasks)), 0
+    for group in dual.groups(problems):
+        done = 0
         for _, solution in dual.walk(gram, problems.tasks(group), Cs, tol):
             if not (solution.gap_KV <= tol).all():
                 break

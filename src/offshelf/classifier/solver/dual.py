@@ -35,13 +35,17 @@ def walk(gram: Gram, problems: Problems, Cs: Sequence[float], tol: float) -> Ite
     Yields:
         Which tasks, and their solution at one C.
     """
-    rows, tasks, variants = problems.shape
-    group = max(1, WIDTH // (rows * variants))
-    for start in range(0, tasks, group):
-        chosen = slice(start, min(start + group, tasks))
+    for chosen in groups(problems):
         path = _Path(gram, problems.tasks(chosen), tol)
         for C in sorted(Cs):
             yield chosen, path.solve(C)
+
+
+def groups(problems: Problems) -> list[slice]:
+    """Tasks that are solved together."""
+    rows, tasks, variants = problems.shape
+    size = max(1, WIDTH // (rows * variants))
+    return [slice(start, min(start + size, tasks)) for start in range(0, tasks, size)]
 
 
 class _Path:
