@@ -75,7 +75,7 @@ class _Ours:
     def solve(self, is_grid: bool, has_gram: bool) -> None:
         """All pairs at one C, or at all in all folds."""
         work = (self.folds, CS, TOL) if is_grid else (self.one, (1.0,), TOL)
-        solved = pairwise.walk(self.gram, *work) if has_gram else solve(self.rows, *work, "cpu", pairs=True)
+        solved = pairwise.walk(self.gram, *work) if has_gram else solve(self.rows, *work, "cpu")
         for _, solution in solved:
             self.largest = max(self.largest, float(solution.gap_KV.max()))
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offshelf.classifier.solver.problem import PairSigns
+
 Multiclass = Literal["ovr", "ovo"]
 
 
@@ -18,7 +20,7 @@ class Encoding:
     classes_K: np.ndarray
     kind: Literal["binary", "ovr", "ovo", "multilabel"]
 
-    def signs(self, y: np.ndarray) -> np.ndarray:
+    def signs(self, y: np.ndarray) -> np.ndarray | PairSigns:
         """1, -1, or 0 for rows of other pairs: int8 [R, P]. In a pair the first class is positive, as in libsvm."""
         if self.kind == "multilabel":
             return np.where(y > 0, 1, -1).astype(np.int8)
@@ -27,9 +29,7 @@ class Encoding:
             return np.where(numbers == 1, 1, -1).astype(np.int8)
         if self.kind == "ovr":
             return np.where(numbers == np.arange(len(self.classes_K)), 1, -1).astype(np.int8)
-        first, second = self.pairs
-        classes = numbers.T  # pair by pair in memory, as they are solved
-        return ((first[:, None] == classes).astype(np.int8) - (second[:, None] == classes).astype(np.int8)).T
+        return PairSigns(numbers[:, 0], *self.pairs)
 
     def weights(self, y: np.ndarray, sample_weight: np.ndarray, class_weight: Any) -> np.ndarray:
         """What C is multiplied with: float64 [R, P], or [R, 1] where all problems share it.

@@ -107,7 +107,7 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             encoding.signs(y), members_RV, weights_RP, self.loss, self.bias, float(self.intercept_scaling)
         )
         short, count, worst = 0, 0, 0.0
-        for chosen, solution in solve(X, problems, Cs, self.tol, self.device, pairs=encoding.kind == "ovo"):
+        for chosen, solution in solve(X, problems, Cs, self.tol, self.device):
             gap_KV = np.nan_to_num(solution.gap_KV, nan=np.inf)
             short += int((gap_KV > self.tol).sum())
             count += gap_KV.size

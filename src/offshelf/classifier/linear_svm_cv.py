@@ -179,7 +179,7 @@ class LinearSVMCV(LinearSVMBase):
             )
         from sklearn.metrics import average_precision_score
 
-        positive = self._encoding().signs(y) > 0
+        positive = self._encoding().signs(y)[:, :] > 0
         kept = np.broadcast_to(weights.reshape(len(y), -1) > 0, positive.shape)
         return [
             average_precision_score(is_one[use], values[use]) if is_one[use].any() else np.nan

@@ -61,7 +61,7 @@ def check(machine, values, targets, steps):
     assert bool(texts) == bool((machine.dual_gap_ > machine.tol).any())
     assert all(f"{machine.dual_gap_.max():.1e}" in text for text in texts)
     encoding = machine._encoding()
-    for task, signs in enumerate(encoding.signs(targets).T):
+    for task, signs in enumerate(encoding.signs(targets)[:, :].T):
         caps = machine.C * (signs != 0)
         problem = (values, signs.astype(float), caps, machine.loss, scaling_of(machine.bias))
         objective = primal(problem, machine.coef_[task], machine.intercept_[task])

@@ -1,13 +1,14 @@
 """Certificates recomputed, and the methods, folds, paths, threads and disks against each other."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from oracle import best, dual, primal, recovered_dual
 from threadpoolctl import threadpool_limits
-from walks import CS, TOL, made, problem_of, walked
+from walks import CS, TOL, made, pairs_of, problem_of, walked
 
 from offshelf.classifier.solver import Problems, pairwise, solve
 from offshelf.classifier.solver import dual as in_dual
@@ -157,9 +158,11 @@ def test_streamed_rows(tmp_path, monkeypatch, loss):
 def test_choice_of_method(rows, method, monkeypatch):
     """Pairs; at most twice as many rows as dimensions; more."""
     values, problems = made(rows, 45, "hinge", "penalised")
+    if method is pairwise:
+        problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
     monkeypatch.setattr(method, "walk", lambda *arguments: iter(["chosen"]))
 
-    assert list(solve(values, problems, CS, TOL, "auto", method is pairwise)) == ["chosen"]
+    assert list(solve(values, problems, CS, TOL)) == ["chosen"]
 
 
 def test_no_gpu(monkeypatch):

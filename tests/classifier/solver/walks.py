@@ -1,11 +1,13 @@
 """Problems of three pairs of classes, and their walks over C by each method."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from oracle import scaling_of
 from sklearn.datasets import make_classification
 
-from offshelf.classifier.solver import Problems, pairwise
+from offshelf.classifier.solver import PairSigns, Problems, pairwise
 from offshelf.classifier.solver import dual as in_dual
 from offshelf.classifier.solver import primal as in_primal
 from offshelf.classifier.solver.gram import Gram, PartialGram
@@ -41,10 +43,20 @@ def walked(method, values, problems, Cs=CS, tol=TOL):
     else:
         dtype = np.float32 if method == "dual" else np.float64
         gram = Gram(values, problems.bias, problems.intercept_scaling, dtype)
+        if method == "pairwise":
+            problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
         walk = (in_dual if method == "dual" else pairwise).walk(gram, problems, Cs, tol)
     solutions = [solution for chosen, solution in walk]
     assert [solution.C for solution in solutions] == sorted(Cs)
     return [(solution, *solution.model()) for solution in solutions]
+
+
+def pairs_of(signs):
+    """The same signs, by class."""
+    numbers = np.where(signs[:, 0] > 0, 0, np.where(signs[:, 0] < 0, 1, 2))
+    pairs = PairSigns(numbers, np.array([0, 0, 1]), np.array([1, 2, 2]))
+    assert (pairs[:, :] == signs).all()
+    return pairs
 
 
 def problem_of(values, problems, task, C, variant=-1):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from offshelf.classifier.solver.problem import COMPACT, Bias, Loss, Problems, Solution
+from offshelf.classifier.solver.problem import COMPACT, Bias, Loss, PairSigns, Problems, Solution
 from offshelf.sharing import once
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ SERIAL = 2000
 FEW, MANY = 4, 1500
 """So few problems on so many rows do not pay for a Gram matrix of all rows: that of the rows that matter is enough."""
 
-__all__ = ["Bias", "Loss", "Problems", "Solution", "solve"]
+__all__ = ["Bias", "Loss", "PairSigns", "Problems", "Solution", "solve"]
 
 
-def solve(  # noqa: PLR0913
-    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str = "auto", pairs: bool = False
+def solve(
+    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str = "auto"
 ) -> Iterator[tuple[slice, Solution]]:
     """Solve all problems at each C, upwards, to a relative duality gap of `tol`.
 
-    In the Gram matrix on a CPU (`dual`; `pairwise` where each task is a pair of classes), where it fits and there are
-    not many more rows than dimensions; for more rows by sweeps over them, and in the Gram matrices of those that are
-    left undecided; in the primal for a free bias, far more rows than dimensions or rows that are not in memory, and on
-    a GPU. Jobs that share (`offshelf.sharing`) make the Gram matrix, or the primal's eigenvectors, once for the same
+    In the Gram matrix on a CPU (`dual`; `pairwise` for signs of pairs of classes), where it fits and there are not many
+    more rows than dimensions; for more rows by sweeps over them, and in the Gram matrices of those that are left
+    undecided; in the primal for a free bias, far more rows than dimensions or rows that are not in memory, and on a
+    GPU. Jobs that share (`offshelf.sharing`) make the Gram matrix, or the primal's eigenvectors, once for the same
     rows; the method, its start and so all digits are those of a call alone.
 
     Yields:
@@ -46,15 +46,15 @@ def solve(  # noqa: PLR0913
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, "blas") if len(rows_RD) <= SERIAL else nullcontext():
-        yield from _solve(rows_RD, problems, Cs, tol, device, pairs)
+        yield from _solve(rows_RD, problems, Cs, tol, device)
 
 
-def _solve(  # noqa: PLR0913
-    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str, pairs: bool
+def _solve(
+    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str
 ) -> Iterator[tuple[slice, Solution]]:
     rows, dims = rows_RD.shape
     on_gpu = _is_gpu(device, rows)
-    if pairs and rows <= GRAM_ROWS and not on_gpu:
+    if isinstance(problems.signs_RK, PairSigns) and rows <= GRAM_ROWS and not on_gpu:
         from offshelf.classifier.solver import pairwise
 
         yield from pairwise.walk(_gram(rows_RD, problems, np.float64), problems, Cs, tol)

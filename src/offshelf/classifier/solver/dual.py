@@ -56,7 +56,7 @@ class _Path:
         self.gram, self.problems, self.tol = gram, problems, tol
         self.is_squared = problems.loss == "squared_hinge"
         self.is_small = problems.shape[0] <= COMPACT
-        self.signs_RK1 = problems.signs_RK[:, :, None].astype(np.float64)
+        self.signs_RK1 = problems.signs_RK[:, :].astype(np.float64)[:, :, None]
         self.beta = np.zeros(problems.shape)
         self.decisions = np.zeros(problems.shape)
         self.offset_KV = np.zeros(problems.shape[1:])
@@ -155,7 +155,7 @@ class _Path:
         norm = quadratic + offset**2 / self.gram.bias_share if self.gram.is_free else quadratic
         margins = self.signs_RK1 * self.decisions[:, :, variants]
         members = self.problems.members_RV[:, None, variants]
-        weights_RK1 = (self.problems.weights_RK * (self.problems.signs_RK != 0))[:, :, None]
+        weights_RK1 = self.problems.weights_RK[:, :, None] * (self.signs_RK1 != 0)
         primal, stretch = np.full(dual.shape, np.inf), np.ones(dual.shape)
         for factor in STRETCHES:
             slack = np.maximum(1 - factor * margins, 0) * members

@@ -56,7 +56,7 @@ def descend(K_MM, kappa, e_M, upper_M, y_M, beta_M, gradient_M, target, max_step
         curvature[i] = max(K_MM[i, i] + e_M[i], TINY)
         slope[i] = 1 / np.sqrt(curvature[i] + k)
         up[i], down[i] = _movable(y_M[i], upper_M[i], beta_M[i])
-    _violations(gradient_M, slope, up, down, score)
+    _move(gradient_M, K_MM[0], K_MM[0], (ZERO, ZERO, ZERO), slope, up, down, score)
     check = min(64, size // 4 + 8)
     for step in range(max_steps):
         if step % check == 0 and complementarity(e_M, upper_M, y_M, beta_M, gradient_M) <= target:
@@ -107,13 +107,6 @@ def complementarity(e_M, upper_M, y_M, beta_M, gradient_M):  # type: ignore[no-u
 
 
 @_compiled
-def _violations(gradient, slope, up, down, score):  # type: ignore[no-untyped-def]
-    for t in range(len(score)):
-        v = gradient[t] * slope[t]
-        score[t] = max(max(-v * up[t], v * down[t]), ZERO)
-
-
-@_compiled
 def _gains(row, curvature, gradient, up, down, g, q, k, score):  # type: ignore[no-untyped-def]
     """Twice the decrease by moving i and each j without bounds; 0 where j cannot move that way."""
     for j in range(len(score)):
@@ -127,6 +120,7 @@ def _gains(row, curvature, gradient, up, down, g, q, k, score):  # type: ignore[
 
 @_compiled
 def _move(gradient, row_i, row_j, changes, slope, up, down, score):  # type: ignore[no-untyped-def]
+    """Change two rows, and score how much each violates its optimality then."""
     change_i, change_j, common = changes
     for t in range(len(score)):
         moved = gradient[t] + (change_i * row_i[t] + change_j * row_j[t] + common)

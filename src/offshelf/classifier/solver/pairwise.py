@@ -1,7 +1,9 @@
 """One-vs-one: thousands of small problems in one Gram matrix, a pair of classes each, wholly in compiled code.
 
-The rows are sorted by class, so that a pair's rows are two runs of them. Each pair walks over C with all its folds, as
-`dual` does for one-vs-rest; a pair's own margins cost nothing beside a product with all rows.
+All pairs that a class is in share its rows, so that products with the rows are formed class by class. Each pair walks
+over C with all its folds, as `dual` does for one-vs-rest; its own margins cost nothing beside a product with all rows.
+
+The compiled code is plain loops: each array expression in it would add to the seconds that its first use takes.
 """
 
 import os
@@ -14,7 +16,7 @@ from numba import njit
 
 from offshelf.classifier.solver.gram import Gram
 from offshelf.classifier.solver.pairs import descend
-from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, STRETCHES, Problems, Solution
+from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, STRETCHES, PairSigns, Problems, Solution
 
 ROUNDS = 60
 """Times that the gradient is refreshed, at most."""
@@ -22,6 +24,8 @@ STEPS = 50
 """Steps a row in one round, at most."""
 CHUNK = 32
 """Pairs a thread takes at a time."""
+FAR = 0.1
+"""With a larger gap, nothing is to be had from a better factor of w."""
 EXACT = 1e-17
 """The gap that is aimed at where it is to be rounding error."""
 WIDTH = 1 << 24
@@ -31,23 +35,26 @@ _compiled = njit(nogil=True, cache=True)
 
 
 def walk(gram: Gram, problems: Problems, Cs: Sequence[float], tol: float) -> Iterator[tuple[slice, Solution]]:
-    """Solve all pairs at each C, upwards; `problems.signs_RK` holds a column a pair. See `dual.walk`."""
-    pairs = _Pairs(gram, problems, sorted(Cs), tol)
-    group = max(1, WIDTH // (problems.shape[0] * problems.shape[2]))
-    for start in range(0, problems.shape[1], group):
-        chosen = slice(start, min(start + group, problems.shape[1]))
-        solved = pairs.solve(chosen)
+    """Solve all pairs at each C, upwards; `problems.signs_RK` are `PairSigns`. See `dual.walk`."""
+    assert isinstance(problems.signs_RK, PairSigns)
+    rows, pairs, variants = problems.shape
+    solver = _Pairs(gram, problems, problems.signs_RK, np.array(sorted(Cs), float) * gram.scale**2, tol)
+    group = max(1, WIDTH // (rows * variants))
+    for start in range(0, pairs, group):
+        chosen = slice(start, min(start + group, pairs))
+        solved = solver.solve(chosen)
         for number, C in enumerate(sorted(Cs)):
-            yield chosen, pairs.solution(C, solved, number)
+            yield chosen, solver.solution(C, solved, number)
 
 
 @dataclass(frozen=True, eq=False)
 class _Solved:
-    """All pairs at all values of C; the rows of all pairs in one list."""
+    """Some pairs at all values of C. N: the rows of all pairs in one list, those of a pair's first class first."""
 
-    pair_N: np.ndarray
-    row_N: np.ndarray
-    sign_N: np.ndarray
+    places_P: np.ndarray
+    """Where the rows of each pair begin."""
+    parts: list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]]
+    """Of each class: its rows [M], the pairs it is the first in, or the second, and where its β are, [pairs, M]."""
     betas_CVN: np.ndarray
     offsets_CVP: np.ndarray
     gaps_CVP: np.ndarray
@@ -56,152 +63,188 @@ class _Solved:
 class _Pairs:
     """Problems of few rows each."""
 
-    def __init__(self, gram: Gram, problems: Problems, Cs: Sequence[float], tol: float) -> None:
-        self.gram, self.problems, self.tol = gram, problems, tol
-        self.Cs = np.array(Cs, float) * gram.scale**2
+    def __init__(self, gram: Gram, problems: Problems, signs: PairSigns, Cs: np.ndarray, tol: float) -> None:
+        self.gram, self.problems, self.signs, self.Cs, self.tol = gram, problems, signs, Cs, tol
+        self.order_R = np.argsort(signs.numbers_R, kind="stable")
+        """The rows, class by class."""
+        self.begins = np.searchsorted(signs.numbers_R[self.order_R], np.arange(signs.numbers_R.max() + 2))
 
     def solve(self, chosen: slice) -> _Solved:
         """Some pairs, at all values of C, in all variants."""
-        signs_PR = np.ascontiguousarray(self.problems.signs_RK[:, chosen].T)
-        pair, row = np.divmod(np.flatnonzero(signs_PR != 0), signs_PR.shape[1])  # np.nonzero takes ten times as long
-        starts = np.searchsorted(pair, np.arange(len(signs_PR) + 1))
-        y = signs_PR[pair, row].astype(np.float32)
+        first, second = self.signs.first_P[chosen], self.signs.second_P[chosen]
+        sizes = np.diff(self.begins)
+        places = np.concatenate([[0], np.cumsum(sizes[first] + sizes[second])])
         members = self.problems.weights_RK[:, :1] * self.problems.members_RV
-        betas = np.zeros((len(self.Cs), members.shape[1], len(row)))
-        offsets, gaps = np.zeros((2, *betas.shape[:2], len(signs_PR)))
+        betas = np.empty((len(self.Cs), members.shape[1], places[-1]))
+        offsets, gaps = np.empty((2, *betas.shape[:2], len(first)))
         share = self.gram.bias_share if self.gram.is_free else 0.0
-        is_squared = self.problems.loss == "squared_hinge"
-        is_small = len(self.gram.products_RR) <= COMPACT
-        aim = EXACT if is_small else self.tol
+        aim = EXACT if len(self.order_R) <= COMPACT else self.tol
         kernel = (self.gram.products_RR, self.gram.shift_R, self.gram.kappa, self.gram.is_free, share)
+        task = (members, self.problems.loss == "squared_hinge", self.Cs, self.tol, aim)
 
-        def work(first: int) -> None:
-            chunk = starts[first : min(first + CHUNK, len(signs_PR)) + 1]
-            data = (row, y, members, is_squared, self.Cs, (self.tol, aim))
-            _walk_pairs(kernel, data, chunk, first, betas, offsets, gaps)
+        def work(start: int) -> None:
+            pairs = (self.order_R, self.begins, first, second, places, start, min(start + CHUNK, len(first)))
+            _walk_pairs(kernel, pairs, task, (betas, offsets, gaps))
 
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            list(pool.map(work, range(0, len(signs_PR), CHUNK)))
-        return _Solved(pair, row, y, betas, offsets, gaps)
+            list(pool.map(work, range(0, len(first), CHUNK)))
+        return _Solved(places[:-1], self._parts(first, second, places), betas, offsets, gaps)
+
+    def _parts(
+        self, first: np.ndarray, second: np.ndarray, places: np.ndarray
+    ) -> list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]]:
+        parts: list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]] = []
+        for number, (begin, end) in enumerate(zip(self.begins[:-1], self.begins[1:], strict=True)):
+            leads, follows = np.flatnonzero(first == number), np.flatnonzero(second == number)
+            if len(leads):
+                at = places[leads, None] + np.arange(end - begin)
+                parts.append(
+                    (self.order_R[begin:end], slice(leads[0], leads[-1] + 1), at)
+                )  # side by side, as in libsvm
+            if len(follows):
+                parts.append((self.order_R[begin:end], follows, places[follows + 1, None] + np.arange(begin - end, 0)))
+        return parts
 
     def solution(self, C: float, solved: _Solved, number: int) -> Solution:
         """One value of C; with folds, the decision values of the rows they leave out."""
         beta_VN, offset_VP = solved.betas_CVN[number], solved.offsets_CVP[number]
-        rows, pairs = len(self.gram.products_RR), offset_VP.shape[1]
 
         def model() -> tuple[np.ndarray, np.ndarray]:
-            total = np.bincount(solved.pair_N, beta_VN[-1], pairs)
-            return self.gram.uncentre(self._combine(solved, beta_VN[-1], pairs), total, offset_VP[-1])
+            total = np.add.reduceat(beta_VN[-1], solved.places_P)
+            return self.gram.uncentre(self._combine(solved, beta_VN[-1]), total, offset_VP[-1])
 
         folds = len(beta_VN) - 1
-        decisions = np.zeros((rows, pairs, folds), np.float32)
+        decisions = np.zeros((folds, offset_VP.shape[1], len(self.order_R)), np.float32)
         for fold in range(folds):
-            held_out = ~self.problems.members_RV[:, fold]
-            beta = np.zeros((rows, pairs), np.float32)
-            beta[solved.row_N, solved.pair_N] = beta_VN[fold]
-            decisions[held_out, :, fold] = self.gram.decide_single(beta, held_out) + offset_VP[fold]
-        gap = solved.gaps_CVP[number].T
-        return Solution(C, decisions, gap, model)
+            held_out = np.flatnonzero(~self.problems.members_RV[:, fold])
+            decisions[fold][:, held_out] = self._decide(solved, beta_VN[fold], offset_VP[fold], held_out)
+        return Solution(C, decisions.T, solved.gaps_CVP[number].T, model)
 
-    def _combine(self, solved: _Solved, beta_N: np.ndarray, pairs: int) -> np.ndarray:
-        """Σ β x of each pair, [P, D], class by class: all pairs of one have the same rows of it."""
-        weights = np.zeros((pairs, self.gram.centred_RD.shape[1]))
-        for sign in (1, -1):
-            mine = solved.sign_N == sign
-            pair, row, beta = solved.pair_N[mine], solved.row_N[mine], beta_N[mine]
-            starts = np.searchsorted(pair, np.arange(pairs + 1))
-            for leader in np.unique(row[starts[:-1]]):
-                group = np.flatnonzero(row[starts[:-1]] == leader)
-                betas = np.stack([beta[starts[one] : starts[one + 1]] for one in group])
-                weights[group] += betas @ self.gram.centred_RD[row[starts[group[0]] : starts[group[0] + 1]]]
-        return weights
+    def _combine(self, solved: _Solved, beta_N: np.ndarray) -> np.ndarray:
+        """Σ β x of each pair: float64 [P, D]."""
+        out = np.zeros((len(solved.places_P), self.gram.centred_RD.shape[1]))
+        for rows, pairs, places in solved.parts:
+            out[pairs] += beta_N[places] @ self.gram.centred_RD[rows]
+        return out
 
-
-@_compiled
-def _walk_pairs(kernel, data, starts, first, betas, offsets, gaps):  # type: ignore[no-untyped-def]
-    rows, y, members, is_squared, Cs, tols = data
-    for number in range(len(starts) - 1):
-        part = slice(starts[number], starts[number + 1])
-        out = (betas[:, :, part], offsets[:, :, first + number], gaps[:, :, first + number])
-        _walk_pair(kernel, (rows[part], y[part], members, is_squared, Cs, tols), out)
+    def _decide(self, solved: _Solved, beta_N: np.ndarray, offset_P: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+        """K β + b of some rows, in float32: [P, H]."""
+        single, shift = beta_N.astype(np.float32), self.gram.shift_R
+        total = np.add.reduceat(beta_N, solved.places_P)
+        out = (np.outer(total, shift[held_out] + self.gram.kappa) + offset_P[:, None]).astype(np.float32)
+        for rows, pairs, places in solved.parts:
+            products = self.gram.products_RR[np.ix_(rows, held_out)] + shift[rows, None]
+            out[pairs] += single[places] @ products.astype(np.float32)
+        return out
 
 
 @_compiled
-def _walk_pair(kernel, data, out):  # type: ignore[no-untyped-def]
+def _walk_pairs(kernel, pairs, task, out):  # type: ignore[no-untyped-def]
+    """Solve some pairs, in all variants, at all values of C."""
     products, shift, kappa, is_free, share = kernel
-    rows, y, members, is_squared, Cs, tols = data
-    size = len(rows)
-    K, single = np.empty((size, size)), np.empty((size, size), np.float32)
-    for i in range(size):
-        for j in range(i + 1):
+    order, begins, first, second, places, start, stop = pairs
+    members, is_squared, Cs, tol, aim = task
+    betas, offsets, gaps = out
+    for pair in range(start, stop):
+        place, size = places[pair], places[pair + 1] - places[pair]
+        rows, y = np.empty(size, np.int64), np.empty(size, np.float32)
+        _rows(order, begins, first[pair], second[pair], rows, y)
+        K, single = np.empty((size, size)), np.empty((size, size), np.float32)
+        _square(products, shift, rows, K, single)
+        parts = (K, single, kappa, is_free, share)
+        caps, beta = np.empty(size), np.empty(size)
+        for variant in range(members.shape[1]):
+            offset = 0.0
+            for c in range(len(Cs)):
+                for i in range(size):
+                    caps[i] = Cs[c] * members[rows[i], variant]
+                _stretch(K, 0.0 if is_free else kappa, y, beta, Cs[c] / Cs[c - 1] if c else 0.0, is_squared)
+                multiplier = MULTIPLIER * max(1.0, 1 / Cs[c]) if is_free else kappa
+                offset, gap, factor = _solve_at(parts, (y, caps, is_squared, tol, aim), beta, offset, multiplier)
+                for i in range(size):
+                    betas[c, variant, place + i] = factor * beta[i]
+                offsets[c, variant, pair] = factor * offset
+                gaps[c, variant, pair] = gap
+
+
+@_compiled
+def _rows(order, begins, first, second, rows, y):  # type: ignore[no-untyped-def]
+    """The rows of two classes, and their signs."""
+    middle = begins[first + 1] - begins[first]
+    for i in range(len(rows)):
+        rows[i] = order[begins[first] + i] if i < middle else order[begins[second] + i - middle]
+        y[i] = 1 if i < middle else -1
+
+
+@_compiled
+def _square(products, shift, rows, K, single):  # type: ignore[no-untyped-def]
+    """Products of some rows, in both precisions. Of the first class the last pair has left them in the cache."""
+    for i in range(len(rows)):
+        for j in range(i, len(rows)):
             K[i, j] = products[rows[i], rows[j]] + (shift[rows[i]] + shift[rows[j]])
             K[j, i] = K[i, j]
             single[i, j] = K[i, j]
             single[j, i] = K[i, j]
-    for variant in range(members.shape[1]):
-        data_of_variant = (y, members[rows, variant], is_squared, Cs, tols)
-        _walk_variant((K, single, kappa, is_free, share), data_of_variant, variant, out)
 
 
 @_compiled
-def _walk_variant(kernel, data, variant, out):  # type: ignore[no-untyped-def]
-    K, _, kappa, is_free, _ = kernel
-    y, weights, is_squared, Cs, tols = data
-    betas, offsets, gaps = out
-    beta, offset = np.zeros(len(y)), 0.0
-    for c in range(len(Cs)):
-        caps = Cs[c] * weights
-        e, upper = np.zeros(len(y)), caps.copy()
-        if is_squared:
-            for i in np.flatnonzero(caps):
-                e[i], upper[i] = 0.5 / caps[i], 1e30
-        elif c > 0:
-            beta *= _factor(K, 0.0 if is_free else kappa, y, beta, Cs[c] / Cs[c - 1])
-        multiplier = MULTIPLIER * max(1.0, 1 / Cs[c]) if is_free else kappa
-        offset, gap, stretch = _solve_at(kernel, (y, e, caps, upper, is_squared, tols), beta, offset, multiplier)
-        betas[c, variant] = stretch * beta
-        offsets[c, variant] = stretch * offset
-        gaps[c, variant] = gap
-
-
-@_compiled
-def _solve_at(kernel, data, beta, offset, multiplier):  # type: ignore[no-untyped-def]
+def _solve_at(kernel, task, beta, offset, multiplier):  # type: ignore[no-untyped-def]
     """Solve at one C, β in place. Returns b, the gap, and the factor of w with the best primal objective."""
     K, single, kappa, is_free, share = kernel
-    y, e, caps, upper, is_squared, (tol, aim) = data
-    gap, best, stretch = 1.0, np.inf, 1.0
-    e_single, gradient = e.astype(np.float32), np.empty(len(y), np.float32)
+    y, caps, is_squared, tol, aim = task
+    size, gap, best, factor = len(y), 1.0, np.inf, 1.0
+    e, upper, margins = np.empty(size), np.empty(size), np.empty(size)
+    e_single, gradient = np.empty(size, np.float32), np.empty(size, np.float32)
+    for i in range(size):
+        e[i] = 0.5 / caps[i] if is_squared and caps[i] > 0 else 0.0
+        upper[i] = 1e30 if is_squared and caps[i] > 0 else caps[i]
+        e_single[i] = e[i]
     for _ in range(ROUNDS):
-        margins = _product(K, 0.0 if is_free else kappa, beta)
-        gap, scale, stretch = _gap(margins, offset, share, y, beta, e, caps, is_squared, tol)
+        _multiply(K, 0.0 if is_free else kappa, beta, margins)
+        gap, scale, factor = _gap(margins, offset, share, y, beta, e, caps, is_squared, tol)
         if gap <= aim or (gap <= tol and gap > 0.5 * best):
             break
         best = min(best, gap)
-        for i in range(len(y)):
+        before, after = 0.0, 0.0
+        for i in range(size):
             gradient[i] = margins[i] + offset - y[i] + e[i] * beta[i]
-        old = beta.sum()
-        descend(single, multiplier, e_single, upper, y, beta, gradient, 0.5 * aim * scale, STEPS * len(y) + 100)
+            before += beta[i]
+        descend(single, multiplier, e_single, upper, y, beta, gradient, 0.5 * aim * scale, STEPS * size + 100)
         if is_free:
-            offset += multiplier * (beta.sum() - old)
+            for i in range(size):
+                after += beta[i]
+            offset += multiplier * (after - before)
             _balance(beta)
-    return offset, gap, stretch
+    return offset, gap, factor
 
 
 @_compiled
-def _factor(K, kappa, y, beta, most):  # type: ignore[no-untyped-def]
-    """The best factor of β that the new bounds allow."""
-    quadratic = np.dot(beta, _product(K, kappa, beta))
-    return min(max(np.dot(y.astype(np.float64), beta) / quadratic, 0.0), most) if quadratic > 0 else 1.0
+def _stretch(K, kappa, y, beta, most, is_squared):  # type: ignore[no-untyped-def]
+    """Scale β by the best factor that the new bounds allow; by 0 where there was no C before."""
+    linear, quadratic, factor, margins = 0.0, 0.0, 0.0, np.empty(len(beta))
+    if most > 0:
+        _multiply(K, kappa, beta, margins)
+        for i in range(len(beta)):
+            linear += y[i] * beta[i]
+            quadratic += beta[i] * margins[i]
+        factor = 1.0 if is_squared or quadratic <= 0 else min(max(linear / quadratic, 0.0), most)
+    for i in range(len(beta)):
+        beta[i] = factor * beta[i] if factor > 0 else 0.0
 
 
 @_compiled
-def _product(K, kappa, beta):  # type: ignore[no-untyped-def]
-    out = np.full(len(beta), kappa * beta.sum())
+def _multiply(K, kappa, beta, out):  # type: ignore[no-untyped-def]
+    """(K + κ11') β."""
+    total = 0.0
+    for i in range(len(beta)):
+        total += beta[i]
+    for i in range(len(beta)):
+        out[i] = kappa * total
     for j in range(len(beta)):
         if beta[j] != 0:
+            row = K[j]
             for i in range(len(beta)):
-                out[i] += beta[j] * K[j, i]
-    return out
+                out[i] += beta[j] * row[i]
 
 
 @_compiled
@@ -222,7 +265,7 @@ def _gap(margins, offset, share, y, beta, e, caps, is_squared, tol):  # type: ig
             primal += caps[i] * (slack * slack if is_squared else slack)
         if primal < best:
             best, stretch = primal, factor
-        if is_squared or best - dual <= tol * best:
+        if is_squared or best - dual <= tol * best or best - dual > FAR * best:
             break
     gap = max(best - dual, 0.0) / best if best > 0 else 0.0
     return gap, max(dual, best / 4), stretch
@@ -230,6 +273,7 @@ def _gap(margins, offset, share, y, beta, e, caps, is_squared, tol):  # type: ig
 
 @_compiled
 def _balance(beta):  # type: ignore[no-untyped-def]
+    """Scale down the heavier of the positive and the negative side: Σ β = 0."""
     positive, negative = 0.0, 0.0
     for value in beta:
         positive += max(value, 0.0)

@@ -90,7 +90,7 @@ class _Path:
         self.rows, self.problems, self.tol, self.eigen = rows, problems, tol, eigen
         self.is_squared = problems.loss == "squared_hinge"
         self.shape = problems.shape[1:]
-        signs = np.repeat(problems.signs_RK, self.shape[1], axis=1)
+        signs = np.repeat(problems.signs_RK[:, :], self.shape[1], axis=1)
         weights = problems.weights_RK[:, :, None] * problems.members_RV[:, None]
         weights = np.broadcast_to(weights, problems.shape).reshape(signs.shape) * (signs != 0)
         self.signs, self.weights = self._tensor(signs), self._tensor(weights)

@@ -17,7 +17,7 @@ w = Σ β_i x_i, and the difference of the two objectives bounds how far either 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,10 +34,31 @@ C times that error."""
 
 
 @dataclass(frozen=True, eq=False)
+class PairSigns:
+    """The signs of P pairs of classes, made as they are asked for: the first class positive, other rows 0."""
+
+    numbers_R: np.ndarray
+    """The class of each row, counted from 0."""
+    first_P: np.ndarray
+    second_P: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """R, P."""
+        return len(self.numbers_R), len(self.first_P)
+
+    def __getitem__(self, at: tuple[Any, Any]) -> np.ndarray:
+        """Of some rows, in some pairs: int8, as an array's."""
+        numbers, first, second = self.numbers_R[at[0]], self.first_P[at[1]], self.second_P[at[1]]
+        is_first, is_second = np.equal.outer(numbers, first), np.equal.outer(numbers, second)
+        return is_first.astype(np.int8) - is_second.astype(np.int8)
+
+
+@dataclass(frozen=True, eq=False)
 class Problems:
     """The labels and weights of K x V binary problems on R rows."""
 
-    signs_RK: np.ndarray
+    signs_RK: np.ndarray | PairSigns
     """int8: 1 positive, -1 negative, 0 not in this task."""
     members_RV: np.ndarray
     """bool: rows that each variant is fitted to."""
@@ -53,7 +74,7 @@ class Problems:
         return (*self.signs_RK.shape, self.members_RV.shape[1])
 
     def tasks(self, chosen: slice) -> "Problems":
-        """Some of the tasks, in all their variants."""
+        """Some of the tasks, in all their variants; their signs are an array."""
         weights = self.weights_RK if self.weights_RK.shape[1] == 1 else self.weights_RK[:, chosen]
         return Problems(
             self.signs_RK[:, chosen], self.members_RV, weights, self.loss, self.bias, self.intercept_scaling

@@ -1,0 +1,51 @@
+"""Pairs of classes: their signs, and that neither their order nor their company changes them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from walks import CS, TOL
+
+from offshelf.classifier.solver import PairSigns, Problems, pairwise
+from offshelf.classifier.solver.gram import Gram
+
+
+def test_signs():
+    """As an array would give them, row by row and pair by pair."""
+    signs = PairSigns(np.array([2, 0, 1, 0]), np.array([0, 1]), np.array([1, 2]))
+    expected = np.array([[0, -1], [1, 0], [-1, 1], [1, 0]])
+
+    assert signs.shape == (4, 2)
+    assert (signs[:, :] == expected).all()
+    assert signs[:, :].dtype == np.int8
+    assert (signs[:, 1] == expected[:, 1]).all()
+    assert (signs[np.array([2, 0]), 0:1] == expected[[2, 0], 0:1]).all()
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_any_order_and_company(loss, monkeypatch):
+    """The pairs of four classes of different sizes: all at once, in groups of two, and the other way round."""
+    values, targets = make_classification(
+        120, 30, n_informative=10, n_classes=4, weights=[0.4, 0.3, 0.2], random_state=0
+    )
+    members = np.ones((120, 2), bool)
+    members[::4, 0] = False
+    first, second = np.triu_indices(4, 1)
+    problems = Problems(PairSigns(targets, first, second), members, np.ones((120, 1)), loss, "free")
+    backwards = replace(problems, signs_RK=PairSigns(targets, first[::-1], second[::-1]))
+    gram = Gram(values, "free", dtype=np.float64)
+
+    def walked(problems):
+        found = {C: [] for C in CS}
+        for _, solution in pairwise.walk(gram, problems, CS, TOL):
+            found[solution.C].append((*solution.model(), solution.gap_KV.T, solution.decisions_RKV[:, :, 0]))
+        return [[np.concatenate(parts, -1) for parts in zip(*groups, strict=True)] for groups in found.values()]
+
+    together = walked(problems)
+    turned = walked(backwards)
+    monkeypatch.setattr(pairwise, "WIDTH", 2 * 120 * 2)
+    for parts, in_groups, other_way in zip(together, walked(problems), turned, strict=True):
+        for part, same, other in zip(parts, in_groups, other_way, strict=True):
+            assert same == pytest.approx(part, rel=1e-6, abs=1e-6)
+            assert other[..., ::-1] == pytest.approx(part, rel=1e-6, abs=1e-6)
