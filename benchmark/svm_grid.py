@@ -125,12 +125,12 @@ def _warm_up(loss: str) -> None:
     LinearSVM(loss=loss).fit(np.tile(rows, (3, 1)), np.tile(labels, 3) == 0)  # a single class of many rows is swept
 
 
-def _check(work: Grid, kept: dict[float, list[Found]], claimed: float) -> np.ndarray:
+def _check(work: Grid, kept: dict[float, dict[int, Found]], claimed: float) -> np.ndarray:
     """Print the largest gap of all problems; their dual objectives [len(Cs), K, V]."""
     gaps, duals = [], []
     for C in work.Cs:
         parts, start = [], 0
-        for found in kept.pop(C):
+        for found in kept.pop(C).values():
             count = found.beta_RKV.shape[1]
             parts.append(certify(work.tasks(start, count), C, found))
             start += count

@@ -140,14 +140,17 @@ def libsvm(tol: float = 1e-3) -> Peer:
 
 
 @contextmanager
-def recorded() -> Iterator[dict[float, list[Found]]]:
-    """Dual variables β [R, K, V] of every solve, with the factor [K, V] of the primal point, by C, a pair a group of
-    classes; for certificates, since a solution keeps only what its user needs."""
-    kept: dict[float, list[Found]] = {}
+def recorded() -> Iterator[dict[float, dict[int, Found]]]:
+    """Dual variables β [R, K, V] of every solve, with the factor [K, V] of the primal point, by C and group of classes;
+    for certificates, since a solution keeps only what its user needs. Of a group solved again, the last."""
+    kept: dict[float, dict[int, Found]] = {}
     in_gram, in_rows = dual._Path._solution, primal._Path.solve
 
+    def group_of(path: Any) -> int:
+        return path.problems.signs_RK.ctypes.data  # each group's are a part of one array
+
     def of_gram(self: Any, C: float, stretch: np.ndarray, *rest: Any) -> Any:
-        kept.setdefault(C, []).append(Found(self.beta / self.gram.scale**2, stretch))
+        kept.setdefault(C, {})[group_of(self)] = Found(self.beta / self.gram.scale**2, stretch)
         return in_gram(self, C, stretch, *rest)
 
     def of_rows(self: Any, C: float) -> Any:
@@ -157,7 +160,7 @@ def recorded() -> Iterator[dict[float, list[Found]]]:
             beta = 2 * C * signs * np.maximum(1 - signs * solution.decisions_RKV, 0)
         else:
             beta = signs * self.alpha.double().cpu().numpy().reshape(signs.shape) / self.rows.scale**2
-        kept.setdefault(C, []).append(Found(beta, np.ones(self.shape), solution.model()))
+        kept.setdefault(C, {})[group_of(self)] = Found(beta, np.ones(self.shape), solution.model())
         return solution
 
     dual._Path._solution, primal._Path.solve = of_gram, of_rows

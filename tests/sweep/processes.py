@@ -29,7 +29,7 @@ def finish(*arguments, cwd):
     """Exit code, output and errors of an `offshelf` process."""
     process = begin([warm.program()], arguments, cwd)
     output, errors = process.communicate(timeout=600)
-    assert "Traceback" not in errors
+    assert "Traceback" not in errors, errors
     return process.returncode, output, errors
 
 

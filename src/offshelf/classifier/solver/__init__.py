@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from offshelf.sharing import once
 
 if TYPE_CHECKING:
     from offshelf.classifier.solver.gram import Gram, PartialGram
+    from offshelf.classifier.solver.rows import Rows
 
 GRAM_ROWS = 20_000
 """Most training rows for which the Gram matrix is held: 1.6 GB in float32, for pairs of classes 3.2 GB in float64."""
@@ -23,7 +25,7 @@ SWEPT_VALUES, SWEPT_FLAT = 1 << 24, 40
 of large C is so ill-conditioned that sweeps, and greedy pairs after them, hardly move."""
 SERIAL = 2000
 """Up to so many rows the products are so small that BLAS loses more by waking its threads than it wins."""
-FEW, MANY = 4, 1500
+LONE, MANY = 4, 1500
 """So few problems on so many rows do not pay for a Gram matrix of all rows: that of the rows that matter is enough."""
 
 __all__ = ["Bias", "Loss", "PairSigns", "Problems", "Solution", "solve"]
@@ -61,23 +63,15 @@ def _solve(
     elif rows <= GRAM_ROWS and rows <= _flat(rows, problems.loss) * dims and not on_gpu:
         from offshelf.classifier.solver import dual
 
-        is_partial = problems.bias != "free" and rows >= MANY and np.prod(problems.shape[1:]) * len(Cs) <= FEW
+        is_partial = problems.bias != "free" and rows >= MANY and np.prod(problems.shape[1:]) * len(Cs) <= LONE
         make = _partial if is_partial else _gram
         yield from dual.walk(make(rows_RD, problems), problems, Cs, tol)
     elif not on_gpu and _can_sweep(rows_RD, problems) and not (swept := _partial(rows_RD, problems)).is_free:
         yield from _swept(swept, rows_RD, problems, sorted(Cs), tol)
     else:
-        yield from _in_primal(rows_RD, problems, Cs, tol, "cuda" if on_gpu else "cpu")
+        from offshelf.classifier.solver import primal
 
-
-def _in_primal(
-    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str
-) -> Iterator[tuple[slice, Solution]]:
-    from offshelf.classifier.solver import primal
-    from offshelf.classifier.solver.rows import Rows
-
-    intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
-    yield from primal.walk(Rows(rows_RD, intercept, device), problems, Cs, tol)
+        yield from primal.walk(_rows(rows_RD, problems, "cuda" if on_gpu else "cpu"), problems, Cs, tol)
 
 
 def _swept(
@@ -86,6 +80,7 @@ def _swept(
     """Group by group; from the first C on that sweeps do not come to an end with, in the primal."""
     from offshelf.classifier.solver import dual
 
+    rows = cache(lambda: _rows(rows_RD, problems, "cpu"))  # for all groups, if one needs it
     for group in dual.groups(problems):
         done = 0
         for _, solution in dual.walk(gram, problems.tasks(group), Cs, tol):
@@ -94,7 +89,9 @@ def _swept(
             done += 1
             yield group, solution
         if done < len(Cs):
-            for _, solution in _in_primal(rows_RD, problems.tasks(group), Cs[done:], tol, "cpu"):
+            from offshelf.classifier.solver import primal
+
+            for _, solution in primal.walk(rows(), problems.tasks(group), Cs[done:], tol):
                 yield group, solution
 
 
@@ -108,6 +105,13 @@ def _partial(rows_RD: np.ndarray, problems: Problems) -> "PartialGram":
     from offshelf.classifier.solver.gram import PartialGram
 
     return PartialGram(rows_RD, problems.bias, problems.intercept_scaling)
+
+
+def _rows(rows_RD: np.ndarray, problems: Problems, device: str) -> "Rows":
+    from offshelf.classifier.solver.rows import Rows
+
+    intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
+    return Rows(rows_RD, intercept, device)
 
 
 def _gram(rows_RD: np.ndarray, problems: Problems, dtype: type[np.floating] = np.float32) -> "Gram":

@@ -10,7 +10,7 @@ ROUNDING = 1e-13
 """Rows that differ by a smaller share of their length are equal."""
 STRIP = 1 << 8
 """Rows multiplied at a time."""
-TURNS, FEW_TURNS, FEW = 200, 16, 3000
+TURNS, FEW_TURNS, FEW_ROWS = 200, 16, 3000
 """Bursts of greedy pairs: among few rows a burst is cheap."""
 HELD = 1 << 25
 """Values of which float64 copies are held: 268 MB."""
@@ -234,7 +234,7 @@ class PartialGram(Gram):
 
     def turns(self, rows: int) -> int:
         """See Gram. The primal solver ends what so few do not."""
-        return TURNS if rows <= FEW else FEW_TURNS
+        return TURNS if rows <= FEW_ROWS else FEW_TURNS
 
     def trim(self) -> None:
         """See Gram."""

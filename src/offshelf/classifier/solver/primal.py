@@ -49,7 +49,7 @@ def walk(rows: Rows, problems: Problems, Cs: Sequence[float], tol: float) -> Ite
     """Solve all problems at each C, upwards, tasks in groups that fit into memory; see `dual.walk`."""
     _, tasks, variants = problems.shape
     identity = ("eigen", rows.source, rows.intercept, rows.device)
-    eigen = once(lambda: _eigen(rows.covariance()), *identity)
+    eigen = once(lambda: rows.eigen, *identity)
     group = max(1, WIDTH // (rows.count * variants))
     for start in range(0, tasks, group):
         chosen = slice(start, min(start + group, tasks))
@@ -58,17 +58,6 @@ def walk(rows: Rows, problems: Problems, Cs: Sequence[float], tol: float) -> Ite
             with _threads(rows.count * rows.dims * path.w.shape[1]):
                 solution = path.solve(C)
             yield chosen, solution
-
-
-def _eigen(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Eigenvalues and vectors of a symmetric matrix, which is used up."""
-    if matrix.device.type != "cpu":
-        values, vectors = torch.linalg.eigh(matrix)
-        return values, vectors
-    from scipy.linalg import eigh
-
-    parts = eigh(matrix.numpy(), overwrite_a=True, driver="evd")  # in half the time of PyTorch's
-    return torch.from_numpy(parts[0]), torch.from_numpy(parts[1]).contiguous()
 
 
 @contextmanager
