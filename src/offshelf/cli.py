@@ -5,7 +5,6 @@ import gc
 import logging
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from offshelf import __version__
 from offshelf.errors import ConfigError, OffshelfError
+from offshelf.leaving import on_sigterm
 from offshelf.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ by itself takes a twelfth of a short run."""
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 a user's mistake or a failed job, 130 Ctrl-C, 143 SIGTERM."""
-    signal.signal(signal.SIGTERM, _terminate)
+    on_sigterm()
     gc.set_threshold(*COLLECTION)
     atexit.register(gc.freeze)  # the interpreter's last look through all modules took a second and a half
     try:
@@ -269,7 +269,3 @@ def _quoted(argument: str) -> str:
     """`key=Äpfel` with quotes, as Hydra's grammar wants it where a value has letters beyond ASCII."""
     found = re.fullmatch(r"([\w./@+~]+)=([\w ./~@%+\x80-\U0010ffff-]+)", argument)
     return f"{found[1]}='{found[2]}'" if found and not found[2].isascii() else argument
-
-
-def _terminate(number: int, _: object) -> NoReturn:
-    sys.exit(128 + number)

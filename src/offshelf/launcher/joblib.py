@@ -13,10 +13,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from offshelf.errors import ConfigError
 from offshelf.launcher.launcher import Lost, Piece, Work
+from offshelf.leaving import on_sigterm
 
 GRACE_SECONDS = 15.0
 """For a job to close its run, before its process is killed."""
@@ -163,15 +164,10 @@ def go_on() -> Any:
 def _settle(parent: int, cores: Sequence[int]) -> None:
     """In the worker: Ctrl-C is the parent's to pass on, as SIGTERM, which leaves the job and not the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
+    on_sigterm(once=True)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-
-
-def _leave(number: int, _: object) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second would break off what the first has the job do
-    raise SystemExit(128 + number)
 
 
 def _follow(parent: int) -> None:

@@ -9,7 +9,7 @@ from oracle import best, primal
 from walks import CS, TOL, made, problem_of, walked
 
 from offshelf.classifier.solver import Problems, solve
-from offshelf.classifier.solver.gram import PartialGram
+from offshelf.classifier.solver.partial_gram import PartialGram
 from offshelf.classifier.solver.sweeps import descend
 
 
@@ -36,7 +36,7 @@ def test_one_class_of_many_rows(loss, monkeypatch):
 def test_many_rows(loss, most, kept, monkeypatch):
     """Sweeps, and products of what they leave undecided: kept, forgotten, or of the steepest rows alone."""
     monkeypatch.setattr(PartialGram, "many", most)
-    monkeypatch.setattr("offshelf.classifier.solver.gram.KEPT", kept)
+    monkeypatch.setattr("offshelf.classifier.solver.partial_gram.KEPT", kept)
     values, problems = made(900, 60, loss, "penalised", folds=2)
     expected = walked("dual", values, problems)
     for ours, theirs in zip(walked("partial", values, problems), expected, strict=True):
@@ -81,7 +81,7 @@ def test_sweeps_of_a_problem_alone(loss, monkeypatch):
 @pytest.mark.parametrize("held", [0, 1 << 25])
 def test_exact_products(held, monkeypatch):
     """Of rows that are held in float32, from the rows as given; or of those that are held in float64."""
-    monkeypatch.setattr("offshelf.classifier.solver.gram.HELD", held)
+    monkeypatch.setattr("offshelf.classifier.solver.partial_gram.HELD", held)
     random = np.random.default_rng(0)
     values, beta = random.random((700, 30)) + 100, random.normal(size=(700, 2))
     gram = PartialGram(values, "penalised", 2.0)

@@ -10,7 +10,8 @@ from sklearn.datasets import make_classification
 from offshelf.classifier.solver import PairSigns, Problems, pairwise
 from offshelf.classifier.solver import dual as in_dual
 from offshelf.classifier.solver import primal as in_primal
-from offshelf.classifier.solver.gram import Gram, PartialGram
+from offshelf.classifier.solver.gram import Gram
+from offshelf.classifier.solver.partial_gram import PartialGram
 from offshelf.classifier.solver.rows import Rows
 
 CS = [0.001, 0.02, 0.3]

@@ -11,7 +11,8 @@ from offshelf.classifier.solver.problem import COMPACT, Bias, Loss, PairSigns, P
 from offshelf.sharing import once
 
 if TYPE_CHECKING:
-    from offshelf.classifier.solver.gram import Gram, PartialGram
+    from offshelf.classifier.solver.gram import Gram
+    from offshelf.classifier.solver.partial_gram import PartialGram
     from offshelf.classifier.solver.rows import Rows
 
 GRAM_ROWS = 20_000
@@ -102,7 +103,7 @@ def _can_sweep(rows_RD: np.ndarray, problems: Problems) -> bool:
 
 
 def _partial(rows_RD: np.ndarray, problems: Problems) -> "PartialGram":
-    from offshelf.classifier.solver.gram import PartialGram
+    from offshelf.classifier.solver.partial_gram import PartialGram
 
     return PartialGram(rows_RD, problems.bias, problems.intercept_scaling)
 

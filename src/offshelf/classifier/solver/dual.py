@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from offshelf.classifier.solver.gram import Gram, PartialGram
+from offshelf.classifier.solver.gram import Gram
+from offshelf.classifier.solver.partial_gram import PartialGram
 from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, STRETCHES, Problems, Solution, balance, relative_gap
 
 LOOSE = 300
@@ -29,7 +30,9 @@ WIDTH = 1 << 23
 """Decision values (rows x problems) held at a time."""
 
 
-def walk(gram: Gram, problems: Problems, Cs: Sequence[float], tol: float) -> Iterator[tuple[slice, Solution]]:
+def walk(
+    gram: Gram | PartialGram, problems: Problems, Cs: Sequence[float], tol: float
+) -> Iterator[tuple[slice, Solution]]:
     """Solve all problems at each C, upwards, tasks in groups that fit into memory.
 
     Yields:
@@ -51,7 +54,7 @@ def groups(problems: Problems) -> list[slice]:
 class _Path:
     """The state of a walk: β and the decision values Kβ + b of all problems; C in the units of the Gram matrix."""
 
-    def __init__(self, gram: Gram, problems: Problems, tol: float) -> None:
+    def __init__(self, gram: Gram | PartialGram, problems: Problems, tol: float) -> None:
         gram.absorb()
         self.gram, self.problems, self.tol = gram, problems, tol
         self.is_squared = problems.loss == "squared_hinge"
