@@ -60,13 +60,14 @@ class Encoding:
         """Of each class, [R, K]: decision values, or for pairs the votes or the summed decision values of its pairs."""
         if self.kind != "ovo":
             return decisions_RP
+        from scipy.sparse import csr_array
+
         first, second = self.pairs
-        wins = np.where(decisions_RP > 0, 1.0, 0.0) if by_votes else decisions_RP
-        losses = 1.0 - wins if by_votes else -decisions_RP
-        totals = np.zeros((len(decisions_RP), len(self.classes_K)))
-        np.add.at(totals.T, first, wins.T)
-        np.add.at(totals.T, second, losses.T)
-        return totals
+        pairs, classes = np.tile(np.arange(len(first)), 2), np.concatenate([first, second])
+        signs_PK = csr_array((np.repeat([1.0, -1.0], len(first)), (pairs, classes)))
+        if not by_votes:
+            return np.asarray(decisions_RP @ signs_PK)
+        return (decisions_RP > 0) @ signs_PK + np.bincount(second, minlength=len(self.classes_K))
 
     def labels(self, decisions_RP: np.ndarray, by_votes: bool) -> np.ndarray:
         """Classes [R], or 0 and 1 for each label [R, K]; of equal scores the first class, as in libsvm."""

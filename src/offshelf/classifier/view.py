@@ -50,10 +50,12 @@ def fuse(responses_RP: np.ndarray, images_R: np.ndarray, fusion: Fusion, is_two_
     """
     order = np.argsort(images_R, kind="stable")
     starts, counts = np.unique(images_R[order], return_index=True, return_counts=True)[1:]
-    ordered = responses_RP[order]
+    ordered: np.ndarray = responses_RP[order]
     if fusion == "max":
         largest = np.maximum.reduceat(ordered, starts, axis=0)
         return largest + np.minimum.reduceat(ordered, starts, axis=0) if is_two_sided else largest
+    if len(starts) == len(ordered):  # one view an image
+        return ordered
     sums = np.add.reduceat(ordered, starts, axis=0)
     return sums if fusion == "sum" else (sums.T / counts.astype(sums.dtype)).T
 

@@ -28,7 +28,7 @@ FAR = 0.1
 """With a larger gap, nothing is to be had from a better factor of w."""
 EXACT = 1e-17
 """The gap that is aimed at where it is to be rounding error."""
-WIDTH = 1 << 24
+WIDTH = 1 << 26
 """Decision values (rows x pairs) held at a time."""
 
 _compiled = njit(nogil=True, cache=True)
@@ -51,8 +51,7 @@ def walk(gram: Gram, problems: Problems, Cs: Sequence[float], tol: float) -> Ite
 class _Solved:
     """Some pairs at all values of C. N: the rows of all pairs in one list, those of a pair's first class first."""
 
-    places_P: np.ndarray
-    """Where the rows of each pair begin."""
+    pairs: int
     parts: list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]]
     """Of each class: its rows [M], the pairs it is the first in, or the second, and where its β are, [pairs, M]."""
     betas_CVN: np.ndarray
@@ -88,7 +87,7 @@ class _Pairs:
 
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             list(pool.map(work, range(0, len(first), CHUNK)))
-        return _Solved(places[:-1], self._parts(first, second, places), betas, offsets, gaps)
+        return _Solved(len(first), self._parts(first, second, places), betas, offsets, gaps)
 
     def _parts(
         self, first: np.ndarray, second: np.ndarray, places: np.ndarray
@@ -110,32 +109,35 @@ class _Pairs:
         beta_VN, offset_VP = solved.betas_CVN[number], solved.offsets_CVP[number]
 
         def model() -> tuple[np.ndarray, np.ndarray]:
-            total = np.add.reduceat(beta_VN[-1], solved.places_P)
-            return self.gram.uncentre(self._combine(solved, beta_VN[-1]), total, offset_VP[-1])
+            return self.gram.uncentre(*self._combine(solved, beta_VN[-1]), offset_VP[-1])
 
         folds = len(beta_VN) - 1
-        decisions = np.zeros((folds, offset_VP.shape[1], len(self.order_R)), np.float32)
+        decisions = np.zeros((folds, len(self.order_R), offset_VP.shape[1]), np.float32)
         for fold in range(folds):
             held_out = np.flatnonzero(~self.problems.members_RV[:, fold])
-            decisions[fold][:, held_out] = self._decide(solved, beta_VN[fold], offset_VP[fold], held_out)
-        return Solution(C, decisions.T, solved.gaps_CVP[number].T, model)
+            decisions[fold, held_out] = self._decide(solved, beta_VN[fold], held_out) + offset_VP[fold]
+        return Solution(C, np.moveaxis(decisions, 0, -1), solved.gaps_CVP[number].T, model)
 
-    def _combine(self, solved: _Solved, beta_N: np.ndarray) -> np.ndarray:
-        """Σ β x of each pair: float64 [P, D]."""
-        out = np.zeros((len(solved.places_P), self.gram.centred_RD.shape[1]))
+    def _combine(self, solved: _Solved, beta_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Σ β x [P, D] and Σ β [P] of each pair, float64."""
+        out, total = np.zeros((solved.pairs, self.gram.centred_RD.shape[1])), np.zeros(solved.pairs)
         for rows, pairs, places in solved.parts:
-            out[pairs] += beta_N[places] @ self.gram.centred_RD[rows]
-        return out
+            beta = beta_N[places]
+            out[pairs] += beta @ self.gram.centred_RD[rows]
+            total[pairs] += beta.sum(axis=1)
+        return out, total
 
-    def _decide(self, solved: _Solved, beta_N: np.ndarray, offset_P: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-        """K β + b of some rows, in float32: [P, H]."""
-        single, shift = beta_N.astype(np.float32), self.gram.shift_R
-        total = np.add.reduceat(beta_N, solved.places_P)
-        out = (np.outer(total, shift[held_out] + self.gram.kappa) + offset_P[:, None]).astype(np.float32)
+    def _decide(self, solved: _Solved, beta_N: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+        """K β of some rows, in float32: [H, P]."""
+        out, total = np.zeros((solved.pairs, len(held_out)), np.float32), np.zeros(solved.pairs)
+        shift = self.gram.shift_R
         for rows, pairs, places in solved.parts:
-            products = self.gram.products_RR[np.ix_(rows, held_out)] + shift[rows, None]
-            out[pairs] += single[places] @ products.astype(np.float32)
-        return out
+            beta, products = beta_N[places], self.gram.products_RR[np.ix_(rows, held_out)]
+            out[pairs] += beta.astype(np.float32) @ (products + shift[rows, None]).astype(np.float32)
+            total[pairs] += beta.sum(axis=1)
+        if not self.gram.is_free:  # else Σ β = 0
+            out += np.outer(total, shift[held_out] + self.gram.kappa)
+        return out.T
 
 
 @_compiled
