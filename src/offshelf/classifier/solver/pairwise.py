@@ -96,10 +96,9 @@ class _Pairs:
         for number, (begin, end) in enumerate(zip(self.begins[:-1], self.begins[1:], strict=True)):
             leads, follows = np.flatnonzero(first == number), np.flatnonzero(second == number)
             if len(leads):
-                at = places[leads, None] + np.arange(end - begin)
-                parts.append(
-                    (self.order_R[begin:end], slice(leads[0], leads[-1] + 1), at)
-                )  # side by side, as in libsvm
+                span = slice(leads[0], leads[-1] + 1)  # of which, in libsvm's order, no copy is made
+                pairs = span if span.stop - span.start == len(leads) else leads
+                parts.append((self.order_R[begin:end], pairs, places[leads, None] + np.arange(end - begin)))
             if len(follows):
                 parts.append((self.order_R[begin:end], follows, places[follows + 1, None] + np.arange(begin - end, 0)))
         return parts
