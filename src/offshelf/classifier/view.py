@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offshelf.classifier.encoding import Encoding
+
 Fusion = Literal["sum", "mean", "max"]
 FUSIONS = ("sum", "mean", "max")
 ROWS = 1 << 12
@@ -71,7 +73,7 @@ def of_classes(fitted: Any, responses_NP: np.ndarray) -> np.ndarray:
     if responses_NP.ndim == 1:
         return np.stack([-responses_NP, responses_NP], axis=1)
     if getattr(fitted, "decision_function_shape", "ovr") == "ovo":  # scikit-learn's SVC
-        return _votes(responses_NP, len(fitted.classes_))
+        return Encoding(fitted.classes_, "ovo").scores(responses_NP, by_votes=True)
     return responses_NP
 
 
@@ -79,12 +81,3 @@ def _is_two_sided(fitted: Any, by_row: np.ndarray) -> bool:
     """Whether responses are of two classes or of pairs of classes, scikit-learn's SVC's or LinearSVM's."""
     pairs = getattr(fitted, "decision_function_shape", "ovr") == "ovo" and getattr(fitted, "kind_", "ovo") == "ovo"
     return by_row.ndim == 1 or pairs
-
-
-def _votes(pairs_NP: np.ndarray, classes: int) -> np.ndarray:
-    """Pairs won by each class, float64 [N, K]: a positive value is a vote for the first class of the pair."""
-    first, second = np.triu_indices(classes, 1)
-    winners = np.where(pairs_NP > 0, first, second)
-    votes = np.zeros((len(pairs_NP), classes))
-    np.add.at(votes, (np.arange(len(pairs_NP))[:, None], winners), 1)
-    return votes

@@ -52,8 +52,8 @@ class _Solved:
     """Some pairs at all values of C. N: the rows of all pairs in one list, those of a pair's first class first."""
 
     pairs: int
-    parts: list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]]
-    """Of each class: its rows [M], the pairs it is the first in, or the second, and where its β are, [pairs, M]."""
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    """Of each class: its rows [M], the pairs it is in, and where its β in those are, [pairs, M]."""
     betas_CVN: np.ndarray
     offsets_CVP: np.ndarray
     gaps_CVP: np.ndarray
@@ -91,16 +91,14 @@ class _Pairs:
 
     def _parts(
         self, first: np.ndarray, second: np.ndarray, places: np.ndarray
-    ) -> list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]]:
-        parts: list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]] = []
+    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        parts = []
         for number, (begin, end) in enumerate(zip(self.begins[:-1], self.begins[1:], strict=True)):
             leads, follows = np.flatnonzero(first == number), np.flatnonzero(second == number)
-            if len(leads):
-                span = slice(leads[0], leads[-1] + 1)  # of which, in libsvm's order, no copy is made
-                pairs = span if span.stop - span.start == len(leads) else leads
-                parts.append((self.order_R[begin:end], pairs, places[leads, None] + np.arange(end - begin)))
-            if len(follows):
-                parts.append((self.order_R[begin:end], follows, places[follows + 1, None] + np.arange(begin - end, 0)))
+            starts = np.concatenate([places[leads], places[follows + 1] - (end - begin)])
+            if len(starts):
+                pairs, at = np.concatenate([leads, follows]), starts[:, None] + np.arange(end - begin)
+                parts.append((self.order_R[begin:end], pairs, at))
         return parts
 
     def solution(self, C: float, solved: _Solved, number: int) -> Solution:
