@@ -19,7 +19,7 @@ WORK = {
 def confine(threads: int) -> None:
     """Give this process so many cores and threads, before any library counts them."""
     os.environ.pop("OPENBLAS_CORETYPE", None)  # slows NumPy and scikit-learn on some processors
-    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+    for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])

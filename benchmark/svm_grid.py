@@ -8,7 +8,7 @@ import numpy as np
 from machine import table
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import KFold, StratifiedKFold
-from svm_peers import Found, Grid, Peer, certify, liblinear, libsvm, objective, recorded
+from svm_peers import Found, Grid, Peer, certify, every_decision, liblinear, libsvm, objective, recorded
 from synthetic import multi_label, single_label
 from synthetic import views as near_duplicates
 
@@ -95,7 +95,7 @@ def compare(work: Grid, options: Namespace, fits: int) -> None:
         start, busy = time.perf_counter(), time.process_time()
         for _, solution in solve(work.rows, work.problems, work.Cs, TOL, "cpu"):
             claimed = max(claimed, float(solution.gap_KV.max()))
-            values.append((solution.C, solution.decisions_RKV.astype(np.float32)))
+            values.append((solution.C, every_decision(solution, work.problems).astype(np.float32)))
             print(f"C {solution.C:8.2f}, after {time.perf_counter() - start:6.1f} s", file=sys.stderr)
         ours, busy = time.perf_counter() - start, time.process_time() - busy
     for peer in peers:

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC, LinearSVC
 
-from offshelf.classifier.solver import Problems, dual, primal
+from offshelf.classifier.solver import Problems, Solution, dual, primal
 from offshelf.classifier.solver.problem import relative_gap
 
 MAX_ITER = 1000
@@ -157,7 +157,7 @@ def recorded() -> Iterator[dict[float, dict[int, Found]]]:
         solution = in_rows(self, C)
         signs = self.signs.double().cpu().numpy().reshape(-1, *self.shape)
         if self.is_squared:  # the dual variables of the certificate follow from the slacks, at weights of 1
-            beta = 2 * C * signs * np.maximum(1 - signs * solution.decisions_RKV, 0)
+            beta = 2 * C * signs * np.maximum(1 - signs * every_decision(solution, self.problems), 0)
         else:
             beta = signs * self.alpha.double().cpu().numpy().reshape(signs.shape) / self.rows.scale**2
         kept.setdefault(C, {})[group_of(self)] = Found(beta, np.ones(self.shape), solution.model())
@@ -168,6 +168,12 @@ def recorded() -> Iterator[dict[float, dict[int, Found]]]:
         yield kept
     finally:
         dual._Path._solution, primal._Path.solve = in_gram, in_rows
+
+
+def every_decision(solution: Solution, problems: Problems) -> np.ndarray:
+    """Of all rows, in all variants: [R, K, V]."""
+    rows, _, variants = problems.shape
+    return np.stack([solution.decisions(np.arange(rows), variant) for variant in range(variants)], axis=-1)
 
 
 def certify(grid: Grid, C: float, found: Found) -> tuple[np.ndarray, np.ndarray]:

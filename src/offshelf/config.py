@@ -42,11 +42,8 @@ OmegaConf.register_new_resolver("here_or", lambda home: "" if os.access(".", os.
 
 
 def conf_dir() -> Path:
-    """The folder of configs: at the root of a checkout, inside the package where it is installed."""
-    package = Path(__file__).parent
-    checkout = package.parents[1] / "conf"
-    # A checkout comes first: an editable installation may leave an old copy beside the package.
-    return checkout if (package.parents[1] / "pyproject.toml").is_file() and checkout.is_dir() else package / "conf"
+    """The folder of configs: inside the package; in a checkout that is a link to the one at its root."""
+    return (Path(__file__).parent / "conf").resolve()
 
 
 def options(group: str) -> dict[str, str]:

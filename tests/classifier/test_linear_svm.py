@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from offshelf.classifier import LinearSVM
 
+pytestmark = pytest.mark.usefixtures("either_solver")
 TOL = 1e-9
 SETTINGS = [
     {},

@@ -11,6 +11,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from offshelf.classifier import GridEdgeWarning, LinearSVM, LinearSVMCV
 
+pytestmark = pytest.mark.usefixtures("either_solver")
 CS = [0.001, 0.01, 0.1, 1.0]
 EDGE = pytest.mark.filterwarnings("ignore::offshelf.classifier.GridEdgeWarning")
 

@@ -8,11 +8,13 @@ import numpy as np
 
 from offshelf.classifier.encoding import Multiclass
 from offshelf.classifier.linear_base import LinearSVMBase
-from offshelf.classifier.solver import Bias, Loss, Solution
+from offshelf.classifier.solver import Bias, Loss
 from offshelf.classifier.view import FUSIONS, Fusion, fuse
 
 Scoring = Literal["accuracy", "average_precision"] | Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 Split = tuple[np.ndarray, np.ndarray]
+_Found = tuple[slice, np.ndarray, Callable[[], tuple[np.ndarray, np.ndarray]]]
+"""Which problems, their gaps, and what makes their weights and biases."""
 
 
 class GridEdgeWarning(UserWarning):
@@ -121,15 +123,14 @@ class LinearSVMCV(LinearSVMBase):
         for fold, (train, _) in enumerate(splits):
             members[:, fold] = False
             members[train, fold] = True
-        found: dict[float, list[tuple[slice, Solution]]] = {C: [] for C in Cs}
+        found: dict[float, list[_Found]] = {C: [] for C in Cs}
         is_two_sided = self.kind_ in ("binary", "ovo")
         held_out: dict[float, list[list[np.ndarray]]] = {C: [[] for _ in splits] for C in Cs}
         for chosen, solution in self._solve(X, y, weights, members, Cs):
             for fold, (_, test) in enumerate(splits):
-                values = solution.decisions_RKV[test, :, fold].astype(np.float32)
+                values = solution.decisions(test, fold).astype(np.float32)
                 held_out[solution.C][fold].append(fuse(values, images[test], self.fusion, is_two_sided))
-            slim = Solution(solution.C, np.empty((0, 0, 0)), solution.gap_KV, solution.model)
-            found[solution.C].append((chosen, slim))
+            found[solution.C].append((chosen, solution.gap_KV[:, -1], solution.model))
         best = np.zeros(1, int)
         if splits:
             tests = [(_first(y[test], images[test]), _first(weights[test], images[test])) for _, test in splits]
@@ -215,11 +216,11 @@ class LinearSVMCV(LinearSVMBase):
             warnings.warn(f"The best C, {edges}, is at the edge of the grid.", GridEdgeWarning, stacklevel=4)
 
 
-def _pick(solutions: Sequence[tuple[slice, Solution]], best: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pick(solutions: Sequence[_Found], best: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights, biases and gaps of a group of problems, each at its best C."""
     chosen = solutions[0][0]
     mine = best[chosen] if len(best) > 1 else best
-    parts = {number: (*solutions[number][1].model(), solutions[number][1].gap_KV[:, -1]) for number in np.unique(mine)}
+    parts = {number: (*solutions[number][2](), solutions[number][1]) for number in np.unique(mine)}
     if len(parts) == 1:
         return next(iter(parts.values()))
     columns = [tuple(part[..., column] for part in parts[number]) for column, number in enumerate(mine)]

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from offshelf.classifier import LinearSVM
 
+pytestmark = pytest.mark.usefixtures("either_solver")
 TOL = 1e-4
 KINDS = st.tuples(st.sampled_from(["hinge", "squared_hinge"]), st.sampled_from(["penalised", "free", "none"]))
 POWERS = st.integers(-6, 6).map(lambda power: 10.0**power)
@@ -82,7 +83,7 @@ def bounded(examples):
     )
 
 
-@bounded(250)
+@bounded(150)
 @given(
     kind=KINDS,
     shape=st.sampled_from(SHAPES),

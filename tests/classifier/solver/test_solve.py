@@ -75,7 +75,7 @@ def test_path_is_each_C_alone(method, loss, bias, shape):
 @pytest.mark.parametrize(("loss", "bias"), KINDS)
 @pytest.mark.parametrize("method", METHODS)
 def test_folds_are_separate_fits(method, loss, bias, shape):
-    """Decision values of a fold are those of a fit to its rows alone: on all rows, of pairs on those it leaves out."""
+    """Decision values of a fold are those of a fit to its rows alone."""
     values, problems = made(*shape, loss, bias, folds=2)
     for (solution, _, _), C in zip(walked(method, values, problems, tol=1e-7), CS, strict=True):
         for fold in range(2):
@@ -84,8 +84,8 @@ def test_folds_are_separate_fits(method, loss, bias, shape):
                 problems.signs_RK[kept], np.ones((kept.sum(), 1), bool), problems.weights_RK[kept], loss, bias, 1.5
             )
             ((_, weights, biases),) = walked(method, values[kept], part, [C], 1e-7)
-            seen = ~kept if method == "pairwise" else slice(None)
-            assert solution.decisions_RKV[seen, :, fold] == pytest.approx(values[seen] @ weights + biases, abs=3e-3)
+            seen = np.arange(len(kept))
+            assert solution.decisions(seen, fold) == pytest.approx(values[seen] @ weights + biases, abs=3e-3)
 
 
 @pytest.mark.parametrize(("loss", "bias"), KINDS)
@@ -94,15 +94,13 @@ def test_methods_agree(loss, bias):
     values, problems = made(90, 40, loss, bias, folds=1)
     methods = [method for method in METHODS if (method, bias) != ("partial", "free")]
     found = {method: walked(method, values, problems, tol=1e-9) for method in methods}
-    held_out = ~problems.members_RV[:, 0]
+    rows = np.arange(90)
     for at in range(len(CS)):
-        decisions = {method: found[method][at][0].decisions_RKV for method in methods}
-        by_dual, by_pairs = decisions["dual"], decisions["pairwise"]
-        assert decisions["primal"] == pytest.approx(by_dual, abs=1e-4)
-        assert decisions.get("partial", by_dual) == pytest.approx(by_dual, abs=1e-4)
-        assert by_pairs[held_out, :, 0] == pytest.approx(by_dual[held_out, :, 0], abs=1e-4)
-        for _, weights, biases in (found[method][at] for method in methods):
-            assert values @ weights + biases == pytest.approx(by_dual[:, :, -1], abs=1e-4)
+        by_dual = [found["dual"][at][0].decisions(rows, variant) for variant in range(2)]
+        for solution, weights, biases in (found[method][at] for method in methods):
+            for variant in range(2):
+                assert solution.decisions(rows, variant) == pytest.approx(by_dual[variant], abs=1e-4)
+            assert values @ weights + biases == pytest.approx(by_dual[-1], abs=1e-4)
 
 
 @pytest.mark.parametrize("bias", ["penalised", "free"])
@@ -111,7 +109,7 @@ def test_methods_agree(loss, bias):
 def test_same_bits(method, shape, bias, monkeypatch):
     """Twice; and with one thread or two, where no product is so large that BLAS divides its sums among them."""
     values, problems = made(*shape, "hinge", bias, folds=2)
-    before = torch.get_num_threads()
+    before, rows = torch.get_num_threads(), np.arange(len(values))
     models = []
     for threads in (2, 2, 1):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=threads: set(range(count)))
@@ -125,7 +123,8 @@ def test_same_bits(method, shape, bias, monkeypatch):
     for other, other_weights, other_biases in exact:
         assert (weights == other_weights).all()
         assert (biases == other_biases).all()
-        assert (first.decisions_RKV == other.decisions_RKV).all()
+        for variant in range(3):
+            assert (first.decisions(rows, variant) == other.decisions(rows, variant)).all()
     assert weights == pytest.approx(alone[1], abs=1e-2)
 
 

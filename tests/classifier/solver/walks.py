@@ -43,9 +43,10 @@ def walked(method, values, problems, Cs=CS, tol=TOL):
         walk = in_dual.walk(PartialGram(values, problems.bias, problems.intercept_scaling), problems, Cs, tol)
     else:
         dtype = np.float32 if method == "dual" else np.float64
-        gram = Gram(values, problems.bias, problems.intercept_scaling, dtype)
         if method == "pairwise":
             problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
+            values = values[problems.signs_RK.order_R]
+        gram = Gram(values, problems.bias, problems.intercept_scaling, dtype)
         walk = (in_dual if method == "dual" else pairwise).walk(gram, problems, Cs, tol)
     solutions = [solution for chosen, solution in walk]
     assert [solution.C for solution in solutions] == sorted(Cs)

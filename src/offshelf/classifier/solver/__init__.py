@@ -1,5 +1,6 @@
 """Linear SVMs to a certified optimum: many problems at once, by the method that suits their shape."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from functools import cache
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from offshelf.classifier.solver import native
 from offshelf.classifier.solver.problem import COMPACT, Bias, Loss, PairSigns, Problems, Solution
 from offshelf.sharing import once
 
@@ -57,22 +59,38 @@ def _solve(
 ) -> Iterator[tuple[slice, Solution]]:
     rows, dims = rows_RD.shape
     on_gpu = _is_gpu(device, rows)
-    if isinstance(problems.signs_RK, PairSigns) and rows <= GRAM_ROWS and not on_gpu:
+    if on_gpu or not is_compiled():
+        from offshelf.classifier.solver import primal
+
+        yield from primal.walk(_rows(rows_RD, problems, "cuda" if on_gpu else "cpu"), problems, Cs, tol)
+    elif isinstance(problems.signs_RK, PairSigns) and rows <= GRAM_ROWS:
         from offshelf.classifier.solver import pairwise
 
         yield from pairwise.walk(_gram(rows_RD, problems, np.float64), problems, Cs, tol)
-    elif rows <= GRAM_ROWS and rows <= _flat(rows, problems.loss) * dims and not on_gpu:
+    elif rows <= GRAM_ROWS and rows <= _flat(rows, problems.loss) * dims:
         from offshelf.classifier.solver import dual
 
         is_partial = problems.bias != "free" and rows >= MANY and np.prod(problems.shape[1:]) * len(Cs) <= LONE
         make = _partial if is_partial else _gram
         yield from dual.walk(make(rows_RD, problems), problems, Cs, tol)
-    elif not on_gpu and _can_sweep(rows_RD, problems) and not (swept := _partial(rows_RD, problems)).is_free:
+    elif _can_sweep(rows_RD, problems) and not (swept := _partial(rows_RD, problems)).is_free:
         yield from _swept(swept, rows_RD, problems, sorted(Cs), tol)
     else:
         from offshelf.classifier.solver import primal
 
-        yield from primal.walk(_rows(rows_RD, problems, "cuda" if on_gpu else "cpu"), problems, Cs, tol)
+        yield from primal.walk(_rows(rows_RD, problems, "cpu"), problems, Cs, tol)
+
+
+def is_compiled() -> bool:
+    """Whether the compiled parts of the solver are there; says so where they are not."""
+    if not native.is_built():
+        warnings.warn(
+            "offshelf's compiled solver is missing: SVMs are solved in PyTorch, to the same tolerance but more slowly. "
+            "Install a C compiler and then offshelf anew, or a wheel that was built with one.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return native.is_built()
 
 
 def _swept(
@@ -118,8 +136,11 @@ def _rows(rows_RD: np.ndarray, problems: Problems, device: str) -> "Rows":
 def _gram(rows_RD: np.ndarray, problems: Problems, dtype: type[np.floating] = np.float32) -> "Gram":
     from offshelf.classifier.solver.gram import Gram
 
-    settings = (problems.bias, problems.intercept_scaling, dtype)
-    return once(lambda: Gram(rows_RD, *settings), "gram", rows_RD, *settings)
+    settings, signs = (problems.bias, problems.intercept_scaling, dtype), problems.signs_RK
+    order_R = signs.order_R if isinstance(signs, PairSigns) else None
+    return once(
+        lambda: Gram(rows_RD if order_R is None else rows_RD[order_R], *settings), "gram", rows_RD, order_R, *settings
+    )
 
 
 def _flat(rows: int, loss: Loss) -> int:

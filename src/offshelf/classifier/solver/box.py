@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from offshelf.classifier.solver.pairs import complementarity, descend, gather
+from offshelf.classifier.solver.native import complementarity, descend, gather
 
 BURST = 1.0
 """Steps a row between looks at which rows are active."""
@@ -43,8 +43,8 @@ class Box:
         """
         for turn in range(self.turns):
             burst = int(BURST * len(beta_M)) + 50
-            arguments = (self.K_MM, self.kappa, self.e_M, self.upper_M, self.y_M, beta_M, gradient_M)
-            if descend(*arguments, target, burst) < burst:
+            box, state = (self.e_M, self.upper_M, self.y_M), (beta_M, gradient_M)
+            if descend(self.K_MM, self.kappa, box, state, (target, burst)) < burst:
                 return
             active = self._active(beta_M, gradient_M, CLOSE)
             if len(active) < WORTHWHILE * len(beta_M):
@@ -53,7 +53,7 @@ class Box:
                 moved = np.zeros_like(beta_M)
                 moved[active] = beta - beta_M[active]
                 self.follow(moved, beta_M, gradient_M)
-            elif turn >= EARLY and complementarity(*arguments[2:]) < SETTLED * scale:
+            elif turn >= EARLY and complementarity(box, state) < SETTLED * scale:
                 self.follow(self._newton(beta_M, gradient_M), beta_M, gradient_M)
 
     def follow(self, moved_M: np.ndarray, beta_M: np.ndarray, gradient_M: np.ndarray) -> None:
@@ -92,11 +92,4 @@ class Box:
 
 def square(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Some rows of a matrix and the same columns, side by side: float32 [M, M]; not a copy where it is all of them."""
-    return matrix if len(rows) == len(matrix) else gathered(matrix, rows)
-
-
-def gathered(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some rows of a matrix and the same columns, in their order: float32 [M, M], a copy."""
-    out = np.empty((len(rows), len(rows)), np.float32)
-    gather(matrix, rows, out)
-    return out
+    return matrix if len(rows) == len(matrix) else gather(matrix, rows)

@@ -251,9 +251,10 @@ class _Path:
 
     def _solution(self, C: float, stretch: np.ndarray, gap: np.ndarray) -> Solution:
         whole, offset, factor = self.beta[:, :, -1].copy(), self.offset_KV[:, -1].copy(), stretch[:, -1]
+        values = self.decisions * stretch
 
         def model() -> tuple[np.ndarray, np.ndarray]:
             weights, bias = self.gram.model(whole, offset)
             return weights * factor, bias * factor
 
-        return Solution(C, self.decisions * stretch, gap, model)
+        return Solution(C, lambda rows, variant: values[rows, :, variant], gap, model)

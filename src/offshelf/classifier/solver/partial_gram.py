@@ -90,12 +90,12 @@ class PartialGram(Centred):
 
     def square(self, task: int, rows_M: np.ndarray) -> np.ndarray:
         """See Gram; of rows that are at hand."""
-        from offshelf.classifier.solver.box import gathered
+        from offshelf.classifier.solver.native import gather
 
         known, products = self._kept[task]
         place = np.empty(len(self.centred_RD), np.int64)
         place[known] = np.arange(len(known))
-        return gathered(products, place[rows_M])
+        return gather(products, place[rows_M])
 
     def decide(self, beta_RP: np.ndarray) -> np.ndarray:
         """See Gram; by way of the weights, in float32."""

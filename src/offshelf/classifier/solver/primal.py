@@ -111,7 +111,8 @@ class _Path:
         def model() -> tuple[np.ndarray, np.ndarray]:
             return whole[:-1] / self.rows.scale, whole[-1] * self.rows.intercept
 
-        return Solution(asked, decisions.reshape(-1, *self.shape), gap.reshape(self.shape), model)
+        values = decisions.reshape(-1, *self.shape)
+        return Solution(asked, lambda rows, variant: values[rows, :, variant], gap.reshape(self.shape), model)
 
     def _minimise(self, tol: float, steps: int = STEPS) -> None:
         """Newton steps; problems whose gap is small are left alone."""

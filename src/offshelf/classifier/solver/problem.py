@@ -17,6 +17,7 @@ w = Σ β_i x_i, and the difference of the two objectives bounds how far either 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -46,6 +47,11 @@ class PairSigns:
     def shape(self) -> tuple[int, int]:
         """R, P."""
         return len(self.numbers_R), len(self.first_P)
+
+    @cached_property
+    def order_R(self) -> np.ndarray:  # noqa: N802 - named with its axis
+        """The rows, class by class."""
+        return np.argsort(self.numbers_R, kind="stable")
 
     def __getitem__(self, at: tuple[Any, Any]) -> np.ndarray:
         """Of some rows, in some pairs: int8, as an array's."""
@@ -91,9 +97,8 @@ class Solution:
     """All problems solved at one C."""
 
     C: float
-    decisions_RKV: np.ndarray
-    """w·x + b of all rows, also of those that a variant was not fitted to: float32 or float64. Of pairs of classes,
-    only for the folds, V - 1 of them, and there only of the rows that a fold leaves out; 0 elsewhere."""
+    decisions: Callable[[np.ndarray, int], np.ndarray]
+    """w·x + b [H, K] of some rows, by number, fitted to or not, in a variant: float32 or float64."""
     gap_KV: np.ndarray
     """(primal − dual) / primal on all rows: the certificate. In float64 for the whole; for folds the decision values in
     it may come from float32 products."""

@@ -8,7 +8,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numba import njit
+
+from offshelf.classifier.solver.native import sweep
 
 SWEEPS = 90
 EVERY = 6
@@ -60,7 +61,7 @@ def _descend(
         order = random.permutation(len(signs_RP))
         order = order[visited_R[order]]
         gap_P, firm_P, steepest_P = np.zeros(len(tol_P)), np.minimum(steepest_P, FIRM), np.zeros(len(tol_P))
-        _sweep(kernel, bounds, state, (undecided_RP, order, firm_P), (gap_P, steepest_P))
+        sweep(kernel, bounds, state, (undecided_RP, order, firm_P), (gap_P, steepest_P))
         if turn % EVERY == 0:
             target_P = tol_P * np.einsum("rp,rp->p", signs_RP, beta_RP) / 2
             rounds_P, before_P = _rounds_left(gap_P, before_P, target_P), gap_P
@@ -78,48 +79,3 @@ def _rounds_left(gap_P: np.ndarray, before_P: np.ndarray, target_P: np.ndarray) 
         fall_P = np.log(before_P / gap_P)
         rounds_P = np.where(fall_P > 0, np.log(gap_P / target_P) / fall_P, np.inf)
     return np.where(gap_P <= target_P, 0, np.maximum(rounds_P, 1))
-
-
-@njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "contract", "reassoc", "arcp"})
-def _sweep(kernel, bounds, state, visits, found):  # type: ignore[no-untyped-def]
-    """One step for each undecided row of `order`, in place: β, w, and the totals Σ β and Σ u β.
-
-    Rows that are firmly at a bound are marked as decided. What is found: the sum of what rows had to do with the gap
-    before their own steps, and the steepest slope that moved one.
-    """
-    rows_RD, shift_R, kappa, diagonal_R = kernel
-    signs_RP, upper_RP, e_RP = bounds
-    beta_RP, weights_PD, totals_2P = state
-    undecided_RP, order, firm_P = visits
-    gap_P, steepest_P = found
-    for i in order:
-        row = rows_RD[i]
-        for p in range(len(gap_P)):
-            if not undecided_RP[i, p]:
-                continue
-            w = weights_PD[p]
-            product = np.float32(0)
-            for d in range(len(row)):
-                product += row[d] * w[d]
-            value = product + shift_R[i] * totals_2P[0, p] + totals_2P[1, p] + kappa * totals_2P[0, p]
-            sign, upper, e = signs_RP[i, p], upper_RP[i, p], e_RP[i, p]
-            alpha = sign * beta_RP[i, p]
-            margin = sign * value - 1
-            slope = margin + e * alpha
-            lack = max(-margin, 0.0)
-            if e > 0:
-                gap_P[p] += alpha * margin + lack * lack / (2 * e) + e * alpha * alpha / 2
-            else:
-                gap_P[p] += alpha * slope + upper * lack
-            new = min(max(alpha - slope / (diagonal_R[i] + e), 0.0), upper)
-            firm = firm_P[p]
-            undecided_RP[i, p] = not ((new <= 0 and slope > firm) or (new >= upper and slope < -firm))
-            if new != alpha:
-                steepest_P[p] = max(steepest_P[p], abs(slope))
-                change = sign * (new - alpha)
-                beta_RP[i, p] = sign * new
-                totals_2P[0, p] += change
-                totals_2P[1, p] += shift_R[i] * change
-                step = np.float32(change)
-                for d in range(len(row)):
-                    w[d] += step * row[d]

@@ -1,0 +1,15 @@
+"""Tests of estimators run twice: as installed with a C compiler, and without."""
+
+import pytest
+
+from offshelf.classifier.solver import native
+
+
+@pytest.fixture(scope="module", params=["compiled", "in_pytorch"])
+def either_solver(request):
+    """With the compiled parts of the solver, or as if they were missing."""
+    if request.param == "compiled" and not native.is_built():
+        pytest.skip("offshelf was installed without a C compiler")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("offshelf.classifier.solver.is_compiled", lambda: request.param == "compiled")
+        yield

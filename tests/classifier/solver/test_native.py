@@ -1,0 +1,61 @@
+"""The compiled parts of the solver: what they are given, and what happens without them."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from walks import CS, TOL, made
+
+from offshelf.classifier.solver import native, solve
+
+needs_library = pytest.mark.skipif(not native.is_built(), reason="offshelf was installed without a C compiler")
+
+
+@needs_library
+def test_gather():
+    """Some rows and the same columns, in any order."""
+    matrix, rows = np.arange(36, dtype=np.float32).reshape(6, 6), np.array([4, 0, 3])
+    assert (native.gather(matrix, rows) == matrix[np.ix_(rows, rows)]).all()
+
+
+@needs_library
+def test_complementarity():
+    """By hand: hinge α·yg + U·max(0, −yg); squared hinge α(yf − 1) + ξ²/2e + eα²/2; nothing for a row without a say."""
+    y, upper = np.array([1, -1, 1], np.float32), np.array([2.0, 2.0, 0.0])
+    beta, gradient = np.array([0.5, -1.0, 0.0]), np.array([0.25, 3.0, 7.0], np.float32)
+    e = np.array([0.0, 0.0, 0.0], np.float32)
+    assert native.complementarity((e, upper, y), (beta, gradient)) == pytest.approx(
+        0.5 * 0.25 + (1.0 * -3.0 + 2.0 * 3.0)
+    )
+
+    margin, half = 0.25 - 0.5 * 0.5, np.array([0.5, 0.5, 0.5], np.float32)
+    other = -3.0 - 0.5 * 1.0  # of the second row: below 1 by 3.5
+    expected = 0.5 * margin + 0.5 * 0.5**2 / 2 + (1.0 * other + 3.5**2 / (2 * 0.5) + 0.5 * 1.0**2 / 2)
+    assert native.complementarity((half, upper, y), (beta, gradient)) == pytest.approx(expected)
+
+
+@needs_library
+def test_arrays_of_another_type():
+    """They are refused before anything reads them: no memory is misread."""
+    matrix, rows = np.zeros((4, 4)), np.array([0, 1])
+    for given in (
+        (matrix, rows),
+        (matrix.astype(np.float32)[::2], rows),
+        (matrix.astype(np.float32), rows.astype(np.int32)),
+    ):
+        with pytest.raises(ctypes.ArgumentError):
+            native.gather(*given)
+    with pytest.raises(TypeError, match="products is float64 in C's order; got float32"):
+        native.Walk(products=matrix.astype(np.float32))
+    with pytest.raises(TypeError, match="products is float64 in C's order"):
+        native.Walk(products=np.zeros((4, 4)).T[1:])
+
+
+def test_missing_library(monkeypatch):
+    """Every problem is solved all the same, and the user told why it takes longer."""
+    monkeypatch.setattr(native, "is_built", lambda: False)
+    values, problems = made(90, 40, "hinge", "penalised")
+    with pytest.warns(RuntimeWarning, match="compiled solver is missing: .* Install a C compiler"):
+        solved = list(solve(values, problems, CS, TOL))
+    assert all((solution.gap_KV <= TOL).all() for _, solution in solved)
+    assert len(solved) == len(CS)
