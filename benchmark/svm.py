@@ -9,7 +9,7 @@ WORK = {
     "cub": "the grid of CUB's size: 200 classes",
     "digits": "the grid on features of the digits, EfficientNet-Lite0",
     "single": "one fit at C = 1, warm",
-    "cold": "the first fit of a fresh process, nothing compiled yet",
+    "cold": "the first fit of a fresh process",
     "views": "VOC's size times 16 views, 10 Cs, no folds",
     "ovo": "102 classes, one against one: one C, and 5 Cs in 5 folds",
     "big": "1.28M rows, 1,000 classes, 5 Cs, on a GPU; with --device cpu, peak memory over the number of rows",

@@ -93,7 +93,7 @@ def cold(options: Namespace) -> None:
                     cells += [f"{ours:.2f} s", f"{peer:.2f} s", f"{peer / ours:.2f}"]
                 out.append([name, loss, *cells])
                 print(" | ".join(out[-1]), file=sys.stderr, flush=True)
-    print("The first fit of a process, at C = 1, nothing compiled yet\n")
+    print("The first fit of a process, at C = 1\n")
     table(["data", "loss", "offshelf, fit", "LinearSVC", "ratio", "offshelf, with imports", "LinearSVC", "ratio"], out)
 
 

@@ -34,12 +34,12 @@ def ovo(options: Namespace) -> None:
 
     cases: dict[str, tuple[Work, Work]] = {
         "one C, the estimators, Gram matrix counted": (estimator, theirs.with_products),
-        "one C, the solver, Gram matrix counted": (partial(ours.solve, False, False), theirs.with_products),
-        "one C, Gram matrix given": (partial(ours.solve, False, True), theirs.one),
+        "one C, the solver, Gram matrix counted": (partial(ours.solve, False), theirs.with_products),
+        "one C, Gram matrix given": (partial(ours.solve, True), theirs.one),
         "5 Cs x (5 folds + whole), given, against fits alone": (
-            partial(ours.solve, True, True), partial(theirs.grid, False),
+            partial(ours.grid, False), partial(theirs.grid, False),
         ),
-        "the same, against fits and held-out values": (partial(ours.solve, True, True), partial(theirs.grid, True)),
+        "the same, against fits and held-out values": (partial(ours.grid, True), partial(theirs.grid, True)),
     }  # fmt: skip
     out = []
     for name, (mine, peer) in cases.items():
@@ -57,24 +57,35 @@ def ovo(options: Namespace) -> None:
 
 
 class _Ours:
-    """The solver; its decision values on all rows, which a choice of C needs, are part of the grid."""
+    """The solver."""
 
     def __init__(self, rows: np.ndarray, targets: np.ndarray, splits: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        self.rows, self.gram, self.largest = rows, Gram(rows, "free"), 0.0
+        self.rows, self.splits, self.largest = rows, splits, 0.0
         members = np.ones((len(rows), len(splits) + 1), bool)
         for fold, (_, test) in enumerate(splits):
             members[test, fold] = False
         signs, weights = encode(targets, "ovo").signs(targets), np.ones((len(rows), 1))
+        self.sorted = rows[signs.order_R]
+        self.gram = self.make_gram()
         self.one = Problems(signs, members[:, -1:], weights, "hinge", "free")
         self.folds = Problems(signs, members, weights, "hinge", "free")
 
-    def make_gram(self) -> None:
-        """What is given."""
-        Gram(self.rows, "free")
+    def make_gram(self) -> Gram:
+        """What is given: centred, in the order of classes, in float64."""
+        gram = Gram(self.sorted, "free", dtype=np.float64)
+        _ = gram.products_RR
+        return gram
 
-    def solve(self, is_grid: bool, has_gram: bool) -> None:
-        """All pairs at one C, or at all in all folds."""
-        work = (self.folds, CS, TOL) if is_grid else (self.one, (1.0,), TOL)
+    def grid(self, predicts: bool) -> None:
+        """All Cs and folds, with or without the decision values of held-out rows."""
+        for _, solution in pairwise.walk(self.gram, self.folds, CS, TOL):
+            self.largest = max(self.largest, float(solution.gap_KV.max()))
+            for fold, (_, test) in enumerate(self.splits if predicts else ()):
+                solution.decisions(test, fold)
+
+    def solve(self, has_gram: bool) -> None:
+        """All pairs at one C."""
+        work = (self.one, (1.0,), TOL)
         solved = pairwise.walk(self.gram, *work) if has_gram else solve(self.rows, *work, "cpu")
         for _, solution in solved:
             self.largest = max(self.largest, float(solution.gap_KV.max()))

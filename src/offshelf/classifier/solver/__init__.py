@@ -42,8 +42,9 @@ def solve(
     In the Gram matrix on a CPU (`dual`; `pairwise` for signs of pairs of classes), where it fits and there are not many
     more rows than dimensions; for more rows by sweeps over them, and in the Gram matrices of those that are left
     undecided; in the primal for a free bias, far more rows than dimensions or rows that are not in memory, and on a
-    GPU. Jobs that share (`offshelf.sharing`) make the Gram matrix, or the primal's eigenvectors, once for the same
-    rows; the method, its start and so all digits are those of a call alone.
+    GPU. What the others do not bring to the tolerance is solved in the primal again (`handover`). Jobs that share
+    (`offshelf.sharing`) make the Gram matrix, or the primal's eigenvectors, once for the same rows; the method, its
+    start and so all digits are those of a call alone.
 
     Yields:
         Which tasks, and their solution at one C.
@@ -57,28 +58,45 @@ def solve(
 def _solve(
     rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str
 ) -> Iterator[tuple[slice, Solution]]:
-    rows, dims = rows_RD.shape
-    on_gpu = _is_gpu(device, rows)
-    if on_gpu or not is_compiled():
+    on_gpu, left_K = _is_gpu(device, len(rows_RD)), np.zeros(problems.shape[1], bool)
+    walk = None if on_gpu or not is_compiled() else _fast_walk(rows_RD, problems, Cs, tol, left_K)
+    rows = cache(lambda: _rows(rows_RD, problems, "cuda" if on_gpu else "cpu"))
+
+    def again(tasks: np.ndarray, Cs: Sequence[float]) -> Iterator[tuple[np.ndarray, Iterator[Solution]]]:
         from offshelf.classifier.solver import primal
 
-        yield from primal.walk(_rows(rows_RD, problems, "cuda" if on_gpu else "cpu"), problems, Cs, tol)
-    elif isinstance(problems.signs_RK, PairSigns) and rows <= GRAM_ROWS:
+        theirs = problems.tasks(tasks)
+        for part in theirs.groups(primal.WIDTH):
+            yield tasks[part], (solution for _, solution in primal.walk(rows(), theirs.tasks(part), Cs, tol))
+
+    if walk is None:
+        from offshelf.classifier.solver import primal
+
+        yield from primal.walk(rows(), problems, Cs, tol)
+    else:
+        from offshelf.classifier.solver.handover import finished
+
+        yield from finished(walk, again, Cs, tol, left_K)
+
+
+def _fast_walk(
+    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, left_K: np.ndarray
+) -> Iterator[tuple[slice, Solution]] | None:
+    """By the method on a CPU that suits the shape; None where that is the primal one."""
+    from offshelf.classifier.solver import dual
+
+    rows, dims = rows_RD.shape
+    if isinstance(problems.signs_RK, PairSigns) and rows <= GRAM_ROWS:
         from offshelf.classifier.solver import pairwise
 
-        yield from pairwise.walk(_gram(rows_RD, problems, np.float64), problems, Cs, tol)
-    elif rows <= GRAM_ROWS and rows <= _flat(rows, problems.loss) * dims:
-        from offshelf.classifier.solver import dual
-
+        return pairwise.walk(_gram(rows_RD, problems, np.float64), problems, Cs, tol)
+    if rows <= GRAM_ROWS and rows <= _flat(rows, problems.loss) * dims:
         is_partial = problems.bias != "free" and rows >= MANY and np.prod(problems.shape[1:]) * len(Cs) <= LONE
-        make = _partial if is_partial else _gram
-        yield from dual.walk(make(rows_RD, problems), problems, Cs, tol)
-    elif _can_sweep(rows_RD, problems) and not (swept := _partial(rows_RD, problems)).is_free:
-        yield from _swept(swept, rows_RD, problems, sorted(Cs), tol)
-    else:
-        from offshelf.classifier.solver import primal
-
-        yield from primal.walk(_rows(rows_RD, problems, "cpu"), problems, Cs, tol)
+        gram = (_partial if is_partial else _gram)(rows_RD, problems)
+        return dual.walk(gram, problems, Cs, tol, left_K)
+    if _can_sweep(rows_RD, problems) and not (swept := _partial(rows_RD, problems)).is_free:
+        return dual.walk(swept, problems, Cs, tol, left_K)
+    return None
 
 
 def is_compiled() -> bool:
@@ -91,27 +109,6 @@ def is_compiled() -> bool:
             stacklevel=2,
         )
     return native.is_built()
-
-
-def _swept(
-    gram: "PartialGram", rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float
-) -> Iterator[tuple[slice, Solution]]:
-    """Group by group; from the first C on that sweeps do not come to an end with, in the primal."""
-    from offshelf.classifier.solver import dual
-
-    rows = cache(lambda: _rows(rows_RD, problems, "cpu"))  # for all groups, if one needs it
-    for group in dual.groups(problems):
-        done = 0
-        for _, solution in dual.walk(gram, problems.tasks(group), Cs, tol):
-            if not (solution.gap_KV <= tol).all():
-                break
-            done += 1
-            yield group, solution
-        if done < len(Cs):
-            from offshelf.classifier.solver import primal
-
-            for _, solution in primal.walk(rows(), problems.tasks(group), Cs[done:], tol):
-                yield group, solution
 
 
 def _can_sweep(rows_RD: np.ndarray, problems: Problems) -> bool:

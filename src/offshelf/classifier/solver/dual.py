@@ -31,32 +31,33 @@ WIDTH = 1 << 23
 
 
 def walk(
-    gram: Gram | PartialGram, problems: Problems, Cs: Sequence[float], tol: float
+    gram: Gram | PartialGram, problems: Problems, Cs: Sequence[float], tol: float, left_K: np.ndarray | None = None
 ) -> Iterator[tuple[slice, Solution]]:
     """Solve all problems at each C, upwards, tasks in groups that fit into memory.
+
+    Args:
+        gram: Of the rows.
+        problems: All of them.
+        Cs: Values of C.
+        tol: Largest relative duality gap.
+        left_K: bool, read anew at each C: tasks that need not be solved.
 
     Yields:
         Which tasks, and their solution at one C.
     """
-    for chosen in groups(problems):
-        path = _Path(gram, problems.tasks(chosen), tol)
+    left_K = np.zeros(problems.shape[1], bool) if left_K is None else left_K
+    for chosen in problems.groups(WIDTH):
+        path = _Path(gram, problems.tasks(chosen), tol, left_K[chosen])
         for C in sorted(Cs):
             yield chosen, path.solve(C)
-
-
-def groups(problems: Problems) -> list[slice]:
-    """Tasks that are solved together."""
-    rows, tasks, variants = problems.shape
-    size = max(1, WIDTH // (rows * variants))
-    return [slice(start, min(start + size, tasks)) for start in range(0, tasks, size)]
 
 
 class _Path:
     """The state of a walk: β and the decision values Kβ + b of all problems; C in the units of the Gram matrix."""
 
-    def __init__(self, gram: Gram | PartialGram, problems: Problems, tol: float) -> None:
+    def __init__(self, gram: Gram | PartialGram, problems: Problems, tol: float, left_K: np.ndarray) -> None:
         gram.absorb()
-        self.gram, self.problems, self.tol = gram, problems, tol
+        self.gram, self.problems, self.tol, self.left_K1 = gram, problems, tol, left_K[:, None]
         self.is_squared = problems.loss == "squared_hinge"
         self.is_small = problems.shape[0] <= COMPACT
         self.signs_RK1 = problems.signs_RK[:, :].astype(np.float64)[:, :, None]
@@ -108,7 +109,7 @@ class _Path:
             aim = tol * np.clip((LARGE * share) ** 3, 1 / FINER, 1)
             since = np.where(gap < 0.9 * best, 0, since + 1)
             best = np.minimum(best, gap)
-            todo = (gap > aim) & ((since <= np.where(gap <= self.tol, 2, self.gram.patience)) | ~exact)
+            todo = ~self.left_K1 & (gap > aim) & ((since <= np.where(gap <= self.tol, 2, self.gram.patience)) | ~exact)
             if todo.any():
                 target = aim * scale * (LOOSE if turn == 0 and is_whole else 0.5)
                 self._improve(variants, todo, aim, np.stack([target, scale], axis=-1), turn)

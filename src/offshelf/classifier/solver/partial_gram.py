@@ -3,10 +3,9 @@
 import numpy as np
 
 from offshelf.classifier.solver.centred import Centred, strips
-from offshelf.classifier.solver.gram import TURNS
 from offshelf.classifier.solver.problem import Bias
 
-FEW_TURNS, FEW_ROWS = 16, 3000
+TURNS, FEW_TURNS, FEW_ROWS = 200, 16, 3000
 """Bursts of greedy pairs: among few rows a burst is cheap."""
 HELD = 1 << 25
 """Values of which float64 copies are held: 268 MB."""

@@ -47,12 +47,9 @@ the cores are busy, for milliseconds."""
 
 def walk(rows: Rows, problems: Problems, Cs: Sequence[float], tol: float) -> Iterator[tuple[slice, Solution]]:
     """Solve all problems at each C, upwards, tasks in groups that fit into memory; see `dual.walk`."""
-    _, tasks, variants = problems.shape
     identity = ("eigen", rows.source, rows.intercept, rows.device)
     eigen = once(lambda: rows.eigen, *identity)
-    group = max(1, WIDTH // (rows.count * variants))
-    for start in range(0, tasks, group):
-        chosen = slice(start, min(start + group, tasks))
+    for chosen in problems.groups(WIDTH):
         path = _Path(rows, eigen, problems.tasks(chosen), tol)
         for C in sorted(Cs):
             with _threads(rows.count * rows.dims * path.w.shape[1]):

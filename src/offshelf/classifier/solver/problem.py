@@ -79,7 +79,13 @@ class Problems:
         """R, K, V."""
         return (*self.signs_RK.shape, self.members_RV.shape[1])
 
-    def tasks(self, chosen: slice) -> "Problems":
+    def groups(self, width: int) -> list[slice]:
+        """Tasks that are solved together: so many that rows x problems is at most `width`."""
+        rows, tasks, variants = self.shape
+        size = max(1, width // (rows * variants))
+        return [slice(start, min(start + size, tasks)) for start in range(0, tasks, size)]
+
+    def tasks(self, chosen: slice | np.ndarray) -> "Problems":
         """Some of the tasks, in all their variants; their signs are an array."""
         weights = self.weights_RK if self.weights_RK.shape[1] == 1 else self.weights_RK[:, chosen]
         return Problems(
