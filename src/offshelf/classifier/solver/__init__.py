@@ -10,6 +10,7 @@ import numpy as np
 
 from offshelf.classifier.solver import native
 from offshelf.classifier.solver.problem import COMPACT, Bias, Loss, PairSigns, Problems, Solution
+from offshelf.classifier.solver.threads import one_blas_thread
 from offshelf.sharing import once
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ def solve(
     Yields:
         Which tasks, and their solution at one C.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas") if len(rows_RD) <= SERIAL else nullcontext():
+    with one_blas_thread() if len(rows_RD) <= SERIAL else nullcontext():
         yield from _solve(rows_RD, problems, Cs, tol, device)
 
 

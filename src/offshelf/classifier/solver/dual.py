@@ -10,15 +10,14 @@ Constrained Optimization and Lagrange Multiplier Methods, 1982); then β is scal
 the problem with the constraint.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from offshelf.classifier.solver.gram import Gram
 from offshelf.classifier.solver.partial_gram import PartialGram
 from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, STRETCHES, Problems, Solution, balance, relative_gap
+from offshelf.classifier.solver.threads import one_blas_thread, side_by_side
 
 LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
@@ -179,18 +178,17 @@ class _Path:
                 decisions[:, which] = decide(beta[:, which]) + offset[which]
 
     def _improve(self, variants: slice, todo: np.ndarray, aim: np.ndarray, targets: np.ndarray, turn: int) -> None:
-        from threadpoolctl import threadpool_limits
-
-        numbers, tasks = np.arange(self.beta.shape[2])[variants], np.flatnonzero(todo.any(axis=1))
+        numbers, tasks = np.arange(self.beta.shape[2])[variants], np.flatnonzero(todo.any(axis=1)).tolist()
 
         def chosen(task: int) -> np.ndarray:
             return self._chosen(task, numbers[todo[task]])
 
-        def work(task: int, rows: np.ndarray) -> None:
+        def work(job: tuple[int, np.ndarray]) -> None:
+            task, rows = job
             self._improve_task(task, rows, numbers[todo[task]], targets[task, todo[task]])
 
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            rows_of = dict(zip(tasks, pool.map(chosen, tasks), strict=True))
+        with one_blas_thread():
+            rows_of = dict(zip(tasks, side_by_side(chosen, tasks), strict=True))
             if isinstance(self.gram, PartialGram) and not self.gram.is_free:
                 is_many = np.array([len(rows_of.get(task, ())) >= self.gram.many for task in range(len(todo))])
                 swept = todo & ((turn == 0) | (is_many[:, None] & (turn % 2 == 0)))
@@ -198,7 +196,7 @@ class _Path:
                 rows_of = {task: rows for task, rows in rows_of.items() if not swept[task].any()}
             jobs = list(rows_of.items())
             for start in range(0, len(jobs), self.gram.together):
-                list(pool.map(lambda job: work(*job), jobs[start : start + self.gram.together]))
+                side_by_side(work, jobs[start : start + self.gram.together])
                 self.gram.trim()
 
     def _sweep(self, gram: PartialGram, variants: slice, swept: np.ndarray, aim: np.ndarray) -> None:

@@ -5,9 +5,7 @@ over C, and at each C its folds start from the whole. It is solved exactly, as a
 greedy pairs (`pairs.h`) where that fails; and certified in float64.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +13,7 @@ import numpy as np
 from offshelf.classifier.solver import native
 from offshelf.classifier.solver.gram import Gram
 from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, PairSigns, Problems, Solution
+from offshelf.classifier.solver.threads import side_by_side
 
 CHUNK = 128
 """Pairs a thread takes at a time."""
@@ -106,8 +105,7 @@ class _Pairs:
         def work(start: int) -> None:
             native.walk_pairs(task, start, min(start + CHUNK, pairs))
 
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            list(pool.map(work, range(0, pairs, CHUNK)))
+        side_by_side(work, range(0, pairs, CHUNK))
         return _Solved(betas, offsets, gaps)
 
     def solution(self, C: float, group: _Group, solved: _Solved, number: int) -> Solution:

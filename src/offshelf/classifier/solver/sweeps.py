@@ -5,11 +5,11 @@ fetched once for all problems that it is undecided in; rows that are firmly at a
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from offshelf.classifier.solver.native import sweep
+from offshelf.classifier.solver.threads import side_by_side
 
 SWEEPS = 90
 EVERY = 6
@@ -41,8 +41,7 @@ def descend(kernel: Kernel, bounds: Bounds, beta_RP: np.ndarray, tol_P: np.ndarr
         beta_RP[:, group] = beta
 
     groups = np.array_split(np.arange(len(tol_P)), min(len(os.sched_getaffinity(0)), len(tol_P)))
-    with ThreadPoolExecutor(len(groups)) as pool:
-        list(pool.map(work, groups))
+    side_by_side(work, groups)
 
 
 def _descend(
