@@ -8,6 +8,7 @@
 
 enum { ROUNDS = 60, STEPS = 50 }; /* times that the gradient is refreshed, and steps a row in each, at most */
 static const double FAR = 0.1;    /* with a larger gap, nothing is to be had from a better factor of w */
+/* Factors of w among which the best primal point is chosen: as `problem.STRETCHES`. */
 static const double STRETCHES[] = {1, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4, 1 + 3e-4, 1 + 1e-3};
 
 /* All pairs, in all variants, the whole last, at all values of C, upwards. */
