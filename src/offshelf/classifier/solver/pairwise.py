@@ -7,6 +7,7 @@ greedy pairs (`pairs.h`) where that fails; and certified in float64.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -46,10 +47,24 @@ def walk(gram: Gram, problems: Problems, Cs: Sequence[float], tol: float) -> Ite
 class _Group:
     """Some pairs. N: the rows of all of them in one list, those of a pair's first class first."""
 
+    begins: np.ndarray
+    """The first row of each class, and the end."""
     first_P: np.ndarray
     second_P: np.ndarray
     places: np.ndarray
     """Where each pair begins in the list, and the end."""
+
+    @cached_property
+    def parts(self) -> list[tuple[slice, np.ndarray, np.ndarray]]:
+        """Of each class: its rows [M], the pairs it is in, and where its β in those are, [pairs, M]."""
+        parts = []
+        for number, (begin, end) in enumerate(zip(self.begins[:-1], self.begins[1:], strict=True)):
+            leads, follows = (np.flatnonzero(part == number) for part in (self.first_P, self.second_P))
+            starts = np.concatenate([self.places[leads], self.places[follows + 1] - (end - begin)])
+            if len(starts):
+                pairs, at = np.concatenate([leads, follows]), starts[:, None] + np.arange(end - begin)
+                parts.append((slice(begin, end), pairs, at))
+        return parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +101,7 @@ class _Pairs:
             np.ascontiguousarray(part[chosen], np.int64) for part in (self.signs.first_P, self.signs.second_P)
         )
         sizes = np.diff(self.begins)
-        return _Group(first, second, np.concatenate([[0], np.cumsum(sizes[first] + sizes[second])]))
+        return _Group(self.begins, first, second, np.concatenate([[0], np.cumsum(sizes[first] + sizes[second])]))
 
     def solve(self, group: _Group) -> _Solved:
         """All values of C, in all variants."""
@@ -97,7 +112,7 @@ class _Pairs:
             rows=rows, pairs=pairs, variants=variants, values=len(self.Cs),
             products=gram.products_RR, shift=gram.shift_R, kappa=MULTIPLIER if gram.is_free else gram.kappa,
             share=gram.bias_share if gram.is_free else 0.0, is_free=gram.is_free, is_squared=self.is_squared,
-            begins=self.begins, first=group.first_P, second=group.second_P, places=group.places,
+            begins=group.begins, first=group.first_P, second=group.second_P, places=group.places,
             weights=self.weights_SV, Cs=self.Cs, tol=self.tol, aim=EXACT if rows <= COMPACT else self.tol,
             betas=betas, offsets=offsets, gaps=gaps,
         )  # fmt: skip
@@ -121,18 +136,10 @@ class _Pairs:
 
         return Solution(C, decisions, solved.gaps_CVP[number].T, model)
 
-    def _parts(self, group: _Group) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Of each class: its rows [M], the pairs it is in, and where its β in those are, [pairs, M]."""
-        for number, (begin, end) in enumerate(zip(self.begins[:-1], self.begins[1:], strict=True)):
-            leads, follows = (np.flatnonzero(part == number) for part in (group.first_P, group.second_P))
-            starts = np.concatenate([group.places[leads], group.places[follows + 1] - (end - begin)])
-            if len(starts):
-                yield slice(begin, end), np.concatenate([leads, follows]), starts[:, None] + np.arange(end - begin)
-
     def _combine(self, group: _Group, beta_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Σ β x [P, D] and Σ β [P] of each pair, float64."""
         out, total = np.zeros((len(group.first_P), self.gram.centred_RD.shape[1])), np.zeros(len(group.first_P))
-        for rows, pairs, places in self._parts(group):
+        for rows, pairs, places in group.parts:
             beta = beta_N[places]
             out[pairs] += beta @ self.gram.centred_RD[rows]
             total[pairs] += beta.sum(axis=1)
@@ -143,7 +150,7 @@ class _Pairs:
         shift_S, beta_N = self.gram.shift_R, beta_N.astype(np.float32)
         products_SH = (self.gram.products_RR[:, ranks] + shift_S[:, None]).astype(np.float32)
         out, total = np.zeros((len(group.first_P), len(ranks)), np.float32), np.zeros(len(group.first_P), np.float32)
-        for rows, pairs, places in self._parts(group):
+        for rows, pairs, places in group.parts:
             beta = beta_N[places]
             out[pairs] += beta @ products_SH[rows]
             total[pairs] += beta.sum(axis=1)

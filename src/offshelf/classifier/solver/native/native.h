@@ -12,25 +12,9 @@
 #define FOR_EACH_PROCESSOR
 #endif
 
-#if defined(_WIN32)
-#define EXPORTED __declspec(dllexport)
-#define INLINE static __forceinline
-#else
-#define EXPORTED
 #define INLINE static inline __attribute__((always_inline)) /* into each of the versions */
-#endif
 
 INLINE double larger(double a, double b) { return a > b ? a : b; }
 INLINE double smaller(double a, double b) { return a < b ? a : b; }
-
-/* min ½ β'(K + κ11' + diag e) β − y'β over 0 ≤ y_i β_i ≤ U_i, of so many rows; see pairs.c. */
-typedef struct {
-    int64_t rows;
-    const float *K;
-    double kappa;
-    const float *e;
-    const double *upper;
-    const float *y;
-} Box;
 
 #endif

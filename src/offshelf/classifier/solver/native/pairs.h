@@ -19,6 +19,16 @@ bounds and the two-variable problem in float64; who calls refreshes the gradient
 enum { SCRATCH = 4, BLOCK = 256 };
 static const float TINY = 1e-7f;
 
+/* min ½ β'(K + κ11' + diag e) β − y'β over 0 ≤ y_i β_i ≤ U_i, of so many rows. */
+typedef struct {
+    int64_t rows;
+    const float *K;
+    double kappa;
+    const float *e;
+    const double *upper;
+    const float *y;
+} Box;
+
 typedef struct {
     double low, high;
 } Room;
@@ -29,12 +39,32 @@ INLINE Room room(float y, double upper, double beta) {
     return (Room){smaller(low - beta, 0), larger(high - beta, 0)};
 }
 
-/* Where in [start, stop) a score is. */
-INLINE int64_t place(const float *score, int64_t start, int64_t stop, float value) {
+/* Whether β may move up and down, each as the slope by which its gradient is judged, or 0. */
+INLINE void allow(Box box, int64_t row, double beta, float curvature, float *rise, float *fall) {
+    Room free = room(box.y[row], box.upper[row], beta);
+    float slope = 1 / sqrtf(curvature + (float)box.kappa);
+    rise[row] = free.high > 0 ? slope : 0;
+    fall[row] = free.low < 0 ? slope : 0;
+}
+
+/* The largest score so far, and the block that it is in. */
+typedef struct {
+    float score;
+    int64_t block;
+} Top;
+
+INLINE int64_t end_of(int64_t block, int64_t rows) { return block + BLOCK < rows ? block + BLOCK : rows; }
+
+INLINE Top higher(Top top, float score, int64_t block) { return score > top.score ? (Top){score, block} : top; }
+
+/* The row of the largest score, -1 if it is 0. */
+INLINE int64_t place(Top top, const float *score, int64_t rows) {
+    int64_t stop = end_of(top.block, rows);
     int32_t found = 0;
+    if (!(top.score > 0)) return -1;
 #pragma omp simd reduction(max : found)
-    for (int64_t t = start; t < stop; t++) {
-        int32_t back = score[t] == value ? (int32_t)(stop - t) : 0;
+    for (int64_t t = top.block; t < stop; t++) {
+        int32_t back = score[t] == top.score ? (int32_t)(stop - t) : 0;
         found = back > found ? back : found;
     }
     return stop - found;
@@ -43,13 +73,12 @@ INLINE int64_t place(const float *score, int64_t start, int64_t stop, float valu
 /* Change two rows. Returns the row that violates its optimality most then, -1 if none does. */
 INLINE int64_t move(int64_t rows, float *gradient, const float *row_i, const float *row_j, float change_i, float change_j,
                     float common, const float *rise, const float *fall, float *score) {
-    float best = 0;
-    int64_t block = 0;
-    for (int64_t start = 0; start < rows; start += BLOCK) {
-        int64_t stop = start + BLOCK < rows ? start + BLOCK : rows;
+    Top best = {0, 0};
+    for (int64_t block = 0; block < rows; block += BLOCK) {
+        int64_t stop = end_of(block, rows);
         float top = 0;
 #pragma omp simd reduction(max : top)
-        for (int64_t t = start; t < stop; t++) {
+        for (int64_t t = block; t < stop; t++) {
             float moved = gradient[t] + (change_i * row_i[t] + change_j * row_j[t] + common);
             float up = -moved * rise[t], down = moved * fall[t];
             float violation = up > down ? up : down;
@@ -57,21 +86,21 @@ INLINE int64_t move(int64_t rows, float *gradient, const float *row_i, const flo
             score[t] = violation;
             top = violation > top ? violation : top;
         }
-        if (top > best) best = top, block = start;
+        best = higher(best, top, block);
     }
-    return best > 0 ? place(score, block, block + BLOCK < rows ? block + BLOCK : rows, best) : -1;
+    return place(best, score, rows);
 }
 
 /* The row with which to move row i, by twice the decrease that both give without bounds; -1 if none gives any. */
 INLINE int64_t partner(int64_t rows, int64_t i, const float *row, const float *curvature, const float *gradient, float k,
                        const float *rise, const float *fall, float *score) {
-    float g = gradient[i], q = curvature[i], best = 0;
-    int64_t block = 0;
-    for (int64_t start = 0; start < rows; start += BLOCK) {
-        int64_t stop = start + BLOCK < rows ? start + BLOCK : rows;
+    float g = gradient[i], q = curvature[i];
+    Top best = {0, 0};
+    for (int64_t block = 0; block < rows; block += BLOCK) {
+        int64_t stop = end_of(block, rows);
         float top = 0;
 #pragma omp simd reduction(max : top)
-        for (int64_t t = start; t < stop; t++) {
+        for (int64_t t = block; t < stop; t++) {
             float r = row[t], c = curvature[t], h = gradient[t], common = k * (g - h);
             float determinant = q * c - r * r + k * (q + c - 2 * r);
             float gain = g * (c * g - 2 * r * h) + q * h * h + common * (g - h);
@@ -81,9 +110,9 @@ INLINE int64_t partner(int64_t rows, int64_t i, const float *row, const float *c
             score[t] = value;
             top = value > top ? value : top;
         }
-        if (top > best) best = top, block = start;
+        best = higher(best, top, block);
     }
-    return best > 0 ? place(score, block, block + BLOCK < rows ? block + BLOCK : rows, best) : -1;
+    return place(best, score, rows);
 }
 
 /* Primal minus dual objective, a sum of what each row contributes, none of it negative.
@@ -139,13 +168,10 @@ INLINE int64_t descend_in(Box box, double *beta, float *gradient, double target,
     int64_t rows = box.rows, check = rows / 4 + 8 < 64 ? rows / 4 + 8 : 64;
     float *curvature = scratch, *rise = curvature + rows, *fall = rise + rows, *score = fall + rows;
     float k = (float)box.kappa;
-#define SLOPE(row) (1 / sqrtf(curvature[row] + k))
     for (int64_t row = 0; row < rows; row++) {
         float diagonal = box.K[row * rows + row] + box.e[row];
         curvature[row] = diagonal > TINY ? diagonal : TINY;
-        Room free = room(box.y[row], box.upper[row], beta[row]);
-        rise[row] = free.high > 0 ? SLOPE(row) : 0;
-        fall[row] = free.low < 0 ? SLOPE(row) : 0;
+        allow(box, row, beta[row], curvature[row], rise, fall);
     }
     int64_t i = move(rows, gradient, box.K, box.K, 0, 0, 0, rise, fall, score);
     for (int64_t step = 0; step < max_steps; step++) {
@@ -163,14 +189,11 @@ INLINE int64_t descend_in(Box box, double *beta, float *gradient, double target,
             double change = side ? changes.j : changes.i;
             beta[row] += change;
             gradient[row] += (float)(box.e[row] * change);
-            Room free = room(box.y[row], box.upper[row], beta[row]);
-            rise[row] = free.high > 0 ? SLOPE(row) : 0;
-            fall[row] = free.low < 0 ? SLOPE(row) : 0;
+            allow(box, row, beta[row], curvature[row], rise, fall);
         }
         i = move(rows, gradient, row_i, row_j, (float)changes.i, (float)changes.j,
                  (float)(box.kappa * (changes.i + changes.j)), rise, fall, score);
     }
-#undef SLOPE
     return max_steps;
 }
 
