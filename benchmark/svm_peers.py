@@ -150,7 +150,7 @@ def recorded() -> Iterator[dict[float, dict[int, Found]]]:
         return path.problems.signs_RK.ctypes.data  # each group's are a part of one array
 
     def of_gram(self: Any, C: float, stretch: np.ndarray, *rest: Any) -> Any:
-        kept.setdefault(C, {})[group_of(self)] = Found(self.beta / self.gram.scale**2, stretch)
+        kept.setdefault(C, {})[group_of(self)] = Found(self.beta.transpose(2, 0, 1) / self.gram.scale**2, stretch)
         return in_gram(self, C, stretch, *rest)
 
     def of_rows(self: Any, C: float) -> Any:

@@ -13,9 +13,21 @@ needs_library = pytest.mark.skipif(not native.is_built(), reason="offshelf was i
 
 @needs_library
 def test_gather():
-    """Some rows and the same columns, in any order."""
-    matrix, rows = np.arange(36, dtype=np.float32).reshape(6, 6), np.array([4, 0, 3])
-    assert (native.gather(matrix, rows) == matrix[np.ix_(rows, rows)]).all()
+    """Some rows and the same columns, in any order: as many as are brought at a time, and one more."""
+    matrix = np.arange(81, dtype=np.float32).reshape(9, 9)
+    for rows in (np.array([4, 0, 3]), np.array([8, 2, 5, 1]), np.array([7, 8, 0, 3, 6])):
+        assert (native.gather(matrix, rows) == matrix[np.ix_(rows, rows)]).all()
+
+
+@needs_library
+@pytest.mark.parametrize("count", [0, 1, 4, 6, 700])
+def test_multiply_sparse(count):
+    """As with all columns, for vectors of few entries, of all, and of none; more rows than a block."""
+    random = np.random.default_rng(0)
+    matrix, x = random.normal(size=(700, 700)).astype(np.float32), np.zeros(700, np.float32)
+    matrix += matrix.T
+    x[random.permutation(700)[:count]] = random.normal(size=count)
+    assert native.multiply_sparse(matrix, x) == pytest.approx(matrix.astype(float) @ x, abs=1e-3)
 
 
 @needs_library

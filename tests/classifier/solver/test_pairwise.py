@@ -52,3 +52,21 @@ def test_any_order_and_company(loss, monkeypatch):
             close = 1e-4 if part.dtype == np.float32 else 1e-6  # decision values are sums in another order
             assert same == pytest.approx(part, rel=1e-6, abs=close)
             assert other == pytest.approx(part[..., order], rel=1e-6, abs=close)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("seed", range(5))
+def test_repeated_rows(loss, seed):
+    """They depend on each other, so that greedy pairs solve for them: as exactly as for rows with weights."""
+    random = np.random.default_rng(seed)
+    values, targets, times = random.random((15, 30)), np.arange(15) % 3, random.integers(1, 5, 15)
+    found = []
+    for rows, weights in ((np.arange(15), times), (np.repeat(np.arange(15), times), None)):
+        weights = np.ones(len(rows)) if weights is None else weights.astype(float)
+        signs = PairSigns(targets[rows], *np.triu_indices(3, 1))
+        problems = Problems(signs, np.ones((len(rows), 1), bool), weights[:, None], loss)
+        gram = Gram(values[rows][signs.order_R], "penalised", dtype=np.float64)
+        [(_, solution)] = pairwise.walk(gram, problems, [1.0], TOL)
+        found.append(solution.model())
+    for ours, repeated in zip(*found, strict=True):
+        assert repeated == pytest.approx(ours, abs=1e-9)

@@ -52,7 +52,7 @@ def test_sweeps_of_a_problem_alone(loss, monkeypatch):
     """Its bits do not depend on the threads that others are divided among; and its gap is what was asked for."""
     values, problems = made(700, 60, loss, "penalised")
     gram, signs = PartialGram(values, "penalised", 1.5), problems.signs_RK.astype(float)
-    caps = np.stack([problems.caps(task, 0.002 * gram.scale**2)[:, 0] for task in range(3)], axis=1)
+    caps = np.stack([problems.caps(task, 0.002 * gram.scale**2)[0] for task in range(3)], axis=1)
     e = (
         np.divide(0.5, caps, out=np.zeros_like(caps), where=caps > 0)
         if loss == "squared_hinge"
@@ -65,7 +65,7 @@ def test_sweeps_of_a_problem_alone(loss, monkeypatch):
         found.append(np.zeros(signs.shape))
         descend(gram.kernel, (signs, upper, e), found[-1], np.full(3, 1e-4), 0)
     beta = found[0]
-    decisions = gram.decide_exactly(beta)
+    decisions = gram.decide_exactly(beta.T).T
     slack = np.maximum(1 - signs * decisions, 0)
     half = (beta * decisions).sum(axis=0) / 2
     losses = (caps * (slack**2 if loss == "squared_hinge" else slack)).sum(axis=0)
@@ -85,12 +85,13 @@ def test_exact_products(held, monkeypatch):
     random = np.random.default_rng(0)
     values, beta = random.random((700, 30)) + 100, random.normal(size=(700, 2))
     gram = PartialGram(values, "penalised", 2.0)
-    weights, biases = gram.model(beta, np.zeros(2))
+    weights, biases = gram.model(beta.T, np.zeros(2))
     plain = values.T @ beta
     assert weights * gram.scale**2 == pytest.approx(plain, rel=1e-9)
     assert biases * gram.scale**2 == pytest.approx(4 * beta.sum(axis=0), rel=1e-9)
     expected = (values @ plain + 4 * beta.sum(axis=0)) / gram.scale**2
-    assert gram.decide_exactly(beta) == pytest.approx(expected, rel=1e-9)
+    decisions = gram.decide_exactly(beta.T).T
+    assert decisions == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(

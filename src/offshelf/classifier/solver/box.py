@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from offshelf.classifier.solver.native import complementarity, descend, gather
+from offshelf.classifier.solver.native import complementarity, descend, gather, multiply_sparse
 
 BURST = 1.0
 """Steps a row between looks at which rows are active."""
@@ -60,7 +60,7 @@ class Box:
         """Move β in a direction, in place, as far as that is of use and the bounds allow."""
         direction = self.y_M * np.clip(self.y_M * (beta_M + moved_M), 0, self.upper_M) - beta_M
         single = direction.astype(np.float32)
-        bent = self.K_MM @ single + np.float32(self.kappa * direction.sum()) + self.e_M * single
+        bent = multiply_sparse(self.K_MM, single) + np.float32(self.kappa * direction.sum()) + self.e_M * single
         slope, curve = float(gradient_M @ direction), float(direction @ bent)
         if slope < 0:
             step = min(1.0, -slope / max(curve, 1e-30))

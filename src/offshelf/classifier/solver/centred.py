@@ -44,18 +44,18 @@ class Centred:
         spread, level = float(np.sqrt(square)), float(np.linalg.norm(self.mean_D))
         return spread if spread > ROUNDING * level else level
 
-    def decide_exactly(self, beta_RP: np.ndarray) -> np.ndarray:
-        """K β in float64, from the rows themselves: [R, P]."""
-        return self._shifted(self._through(self._combined(beta_RP)).T, beta_RP)
+    def decide_exactly(self, beta_PR: np.ndarray) -> np.ndarray:
+        """K β in float64, from the rows themselves: [P, R]."""
+        return self._shifted(self._through(self._combined(beta_PR)), beta_PR)
 
     # In strips of rows, which stay in the cache; few columns on the left take BLAS half the time that they take on the
     # right.
 
-    def _combined(self, beta_RP: np.ndarray) -> np.ndarray:
+    def _combined(self, beta_PR: np.ndarray) -> np.ndarray:
         """Σ β x of the centred rows in the type of β, [P, D]."""
-        weights_PD = np.zeros((beta_RP.shape[1], len(self.mean_D)), beta_RP.dtype)
-        for strip in strips(len(beta_RP)):
-            weights_PD += beta_RP[strip].T @ self._of_type(beta_RP.dtype, strip)
+        weights_PD = np.zeros((len(beta_PR), len(self.mean_D)), beta_PR.dtype)
+        for strip in strips(beta_PR.shape[1]):
+            weights_PD += beta_PR[:, strip] @ self._of_type(beta_PR.dtype, strip)
         return weights_PD
 
     def _through(self, weights_PD: np.ndarray) -> np.ndarray:
@@ -72,16 +72,17 @@ class Centred:
     def _exact(self, strip: slice) -> np.ndarray:
         return self.centred_RD[strip]
 
-    def _shifted(self, decisions_RP: np.ndarray, beta_RP: np.ndarray) -> np.ndarray:
+    def _shifted(self, decisions_PR: np.ndarray, beta_PR: np.ndarray) -> np.ndarray:
         """With what the mean and the bias add to Z β."""
         if self.is_free:
-            return decisions_RP
-        total = beta_RP.sum(axis=0)
-        return decisions_RP + self.shift_R[:, None] * total + (self.shift_R @ beta_RP + self.kappa * total)
+            return decisions_PR
+        total_P = beta_PR.sum(axis=1)
+        constant_P = beta_PR @ self.shift_R + self.kappa * total_P
+        return decisions_PR + total_P[:, None] * self.shift_R + constant_P[:, None]
 
-    def model(self, beta_RP: np.ndarray, offset_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def model(self, beta_PR: np.ndarray, offset_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights [D, P] and biases [P] for rows as given, from β and a free bias for centred rows: float64."""
-        return self.uncentre(self._combined(beta_RP), beta_RP.sum(axis=0), offset_P)
+        return self.uncentre(self._combined(beta_PR), beta_PR.sum(axis=1), offset_P)
 
     def uncentre(
         self, weights_PD: np.ndarray, total_P: np.ndarray, offset_P: np.ndarray

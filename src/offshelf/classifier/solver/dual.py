@@ -52,45 +52,48 @@ def walk(
 
 
 class _Path:
-    """The state of a walk: β and the decision values Kβ + b of all problems; C in the units of the Gram matrix."""
+    """The state of a walk: β and the decision values Kβ + b of all problems, [K, V, R]; C in units of the Gram matrix.
+
+    The rows of a problem lie side by side, since nearly all that is computed runs along them.
+    """
 
     def __init__(self, gram: Gram | PartialGram, problems: Problems, tol: float, left_K: np.ndarray) -> None:
         gram.absorb()
         self.gram, self.problems, self.tol, self.left_K1 = gram, problems, tol, left_K[:, None]
         self.is_squared = problems.loss == "squared_hinge"
-        self.is_small = problems.shape[0] <= COMPACT
-        self.signs_RK1 = problems.signs_RK[:, :].astype(np.float64)[:, :, None]
-        self.beta = np.zeros(problems.shape)
-        self.decisions = np.zeros(problems.shape)
-        self.offset_KV = np.zeros(problems.shape[1:])
+        rows, tasks, variants = problems.shape
+        self.is_small = rows <= COMPACT
+        self.signs_KR = np.ascontiguousarray(problems.signs_RK[:, :].T, np.float64)
+        self.beta = np.zeros((tasks, variants, rows))
+        self.decisions = np.zeros((tasks, variants, rows))
+        self.offset_KV = np.zeros((tasks, variants))
         self.C = 0.0
 
     def solve(self, C: float) -> Solution:
         """Go on to a larger C: first the whole of each task, then its folds, which start from what changed in it."""
         self._rescale(C * self.gram.scale**2)
-        beta, offset = self.beta[:, :, -1].copy(), self.offset_KV[:, -1].copy()
+        beta, offset = self.beta[:, -1].copy(), self.offset_KV[:, -1].copy()
         gap, stretch = self._converge(slice(-1, None))
-        if self.beta.shape[2] > 1:
-            self._follow(self.beta[:, :, -1] - beta, self.offset_KV[:, -1] - offset)
+        if self.beta.shape[1] > 1:
+            self._follow(self.beta[:, -1] - beta, self.offset_KV[:, -1] - offset)
             of_folds = self._converge(slice(0, -1))
             gap, stretch = (np.concatenate(both, axis=1) for both in zip(of_folds, (gap, stretch), strict=True))
         return self._solution(C, stretch, gap)
 
-    def _follow(self, moved_RK: np.ndarray, offset_K: np.ndarray) -> None:
+    def _follow(self, moved_KR: np.ndarray, offset_K: np.ndarray) -> None:
         """Move the folds as the whole has moved, as far as that is of use and the bounds allow."""
-        beta, decisions = self.beta[:, :, :-1], self.decisions[:, :, :-1]
-        bounds = [self._bounds(task) for task in range(beta.shape[1])]
-        upper, e = (np.stack(parts, axis=1)[:, :, :-1] for parts in zip(*bounds, strict=True))
-        moved = self.signs_RK1 * np.clip(self.signs_RK1 * (beta + moved_RK[:, :, None]), 0, upper)
+        beta, decisions, signs_K1R = self.beta[:, :-1], self.decisions[:, :-1], self.signs_KR[:, None]
+        upper, e = (part[:, :-1] for part in self._all_bounds())
+        moved = signs_K1R * np.clip(signs_K1R * (beta + moved_KR[:, None]), 0, upper)
         if self.gram.is_free:
-            balance(moved)
+            balance(moved, 2)
             self.offset_KV[:, :-1] += offset_K[:, None]
-            decisions += offset_K[:, None]
+            decisions += offset_K[:, None, None]
         moved -= beta
-        product = self.gram.decide(moved.reshape(len(moved), -1)).reshape(moved.shape)
-        slope = np.einsum("rkv,rkv->kv", moved, self.signs_RK1 - decisions - e * beta)
-        curve = np.einsum("rkv,rkv->kv", moved, product + e * moved)
-        step = np.clip(np.divide(slope, curve, out=np.zeros_like(slope), where=curve > 0), 0, 1)
+        product = self.gram.decide(moved.reshape(-1, moved.shape[2])).reshape(moved.shape)
+        slope = np.einsum("kvr,kvr->kv", moved, signs_K1R - decisions - e * beta)
+        curve = np.einsum("kvr,kvr->kv", moved, product + e * moved)
+        step = np.clip(np.divide(slope, curve, out=np.zeros_like(slope), where=curve > 0), 0, 1)[:, :, None]
         beta += step * moved
         decisions += step * product
 
@@ -126,29 +129,34 @@ class _Path:
             linear, quadratic, squares = self._terms(C)
             factor = np.ones_like(linear)
             np.divide(linear, quadratic + squares, out=factor, where=quadratic + squares > 0)
-            factor = np.clip(factor, 0, None if self.is_squared else C / self.C)
+            factor = np.clip(factor, 0, None if self.is_squared else C / self.C)[:, :, None]
+            offset = self.offset_KV[:, :, None]
             self.beta *= factor
-            self.decisions = factor * (self.decisions - self.offset_KV) + self.offset_KV
+            self.decisions = factor * (self.decisions - offset) + offset
         self.C = C
 
     def _bounds(self, task: int) -> tuple[np.ndarray, np.ndarray]:
-        """Upper bounds of y β, and e, of each row in each variant of a task: float64 [R, V]."""
-        caps_RV = self.problems.caps(task, self.C)
+        """Upper bounds of y β, and e, of each row in each variant of a task: float64 [V, R]."""
+        caps_VR = self.problems.caps(task, self.C)
         if not self.is_squared:
-            return caps_RV, np.zeros_like(caps_RV)
-        return np.where(caps_RV > 0, 1e30, 0), np.divide(0.5, caps_RV, out=np.zeros_like(caps_RV), where=caps_RV > 0)
+            return caps_VR, np.zeros_like(caps_VR)
+        return np.where(caps_VR > 0, 1e30, 0), np.divide(0.5, caps_VR, out=np.zeros_like(caps_VR), where=caps_VR > 0)
+
+    def _all_bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of all tasks: [K, V, R]."""
+        upper, e = zip(*(self._bounds(task) for task in range(len(self.beta))), strict=True)
+        return np.stack(upper), np.stack(e)
 
     def _terms(self, C: float, variants: slice = slice(None)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """y'β, β'Kβ and β' diag(e) β, each [K, V]."""
-        beta, offset = self.beta[:, :, variants], self.offset_KV[:, variants]
-        linear = np.einsum("rkv,rko->kv", beta, self.signs_RK1)
-        quadratic = np.einsum("rkv,rkv->kv", beta, self.decisions[:, :, variants]) - offset * beta.sum(axis=0)
+        beta, offset = self.beta[:, variants], self.offset_KV[:, variants]
+        linear = np.einsum("kvr,kr->kv", beta, self.signs_KR)
+        quadratic = np.einsum("kvr,kvr->kv", beta, self.decisions[:, variants]) - offset * beta.sum(axis=2)
         if not self.is_squared:
             return linear, quadratic, np.zeros_like(linear)
-        weights = self.problems.weights_RK
-        inverse = np.divide(0.5 / C, weights, out=np.zeros_like(weights), where=weights > 0)
-        inverse = np.broadcast_to(inverse[:, :, None], self.signs_RK1.shape)
-        return linear, quadratic, np.einsum("rkv,rkv,rko->kv", beta, beta, inverse)
+        weights_RK = self.problems.weights_RK
+        inverse_KR = np.divide(0.5 / C, weights_RK, out=np.zeros_like(weights_RK), where=weights_RK > 0).T
+        return linear, quadratic, np.einsum("kvr,kr->kv", beta * beta, np.broadcast_to(inverse_KR, self.signs_KR.shape))
 
     def _objectives(self, variants: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Primal and dual objective, ½|w|², and the factor of w with the best primal one, each [K, V]."""
@@ -156,29 +164,39 @@ class _Path:
         dual = linear - quadratic / 2 - squares / 2
         offset = self.offset_KV[:, variants]
         norm = quadratic + offset**2 / self.gram.bias_share if self.gram.is_free else quadratic
-        margins = self.signs_RK1 * self.decisions[:, :, variants]
-        members = self.problems.members_RV[:, None, variants]
-        weights_RK1 = self.problems.weights_RK[:, :, None] * (self.signs_RK1 != 0)
-        primal, stretch = np.full(dual.shape, np.inf), np.ones(dual.shape)
-        for factor in STRETCHES:
-            slack = np.maximum(1 - factor * margins, 0) * members
-            losses = np.einsum("rkv,rko->kv", slack * slack if self.is_squared else slack, weights_RK1)
-            value = factor**2 * norm / 2 + self.C * losses
-            stretch, primal = np.where(value < primal, factor, stretch), np.minimum(value, primal)
-            if self.is_squared or (relative_gap(primal, dual) <= self.tol).all():
-                break
+        parts = [self._primal(task, variants, norm[task], dual[task]) for task in range(len(dual))]
+        primal, stretch = (np.stack(part) for part in zip(*parts, strict=True))
         return primal, dual, quadratic / 2, stretch
 
+    def _primal(
+        self, task: int, variants: slice, norm_V: np.ndarray, dual_V: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The least primal objective of w, given |w|², and what is a little longer; and that factor: [V] each.
+
+        For one task, whose values stay in the cache.
+        """
+        margins_VR = self.signs_KR[task] * self.decisions[task, variants]
+        caps_VR = self.problems.caps(task, self.C)[variants]
+        primal, stretch = np.full(dual_V.shape, np.inf), np.ones(dual_V.shape)
+        for factor in STRETCHES:
+            slack_VR = np.maximum(1 - factor * margins_VR, 0)
+            losses = np.einsum("vr,vr->v", slack_VR * slack_VR if self.is_squared else slack_VR, caps_VR)
+            value = factor**2 * norm_V / 2 + losses
+            stretch, primal = np.where(value < primal, factor, stretch), np.minimum(value, primal)
+            if self.is_squared or (relative_gap(primal, dual_V) <= self.tol).all():
+                break
+        return primal, stretch
+
     def _decide(self, variants: slice, columns: np.ndarray, exact: np.ndarray) -> None:
-        beta, decisions, offset = self.beta[:, :, variants], self.decisions[:, :, variants], self.offset_KV[:, variants]
+        beta, decisions, offset = self.beta[:, variants], self.decisions[:, variants], self.offset_KV[:, variants]
         if self.gram.is_free:
-            balance(beta)
+            balance(beta, 2)
         for which, decide in ((columns & ~exact, self.gram.decide), (columns & exact, self.gram.decide_exactly)):
             if which.any():
-                decisions[:, which] = decide(beta[:, which]) + offset[which]
+                decisions[which] = decide(beta[which]) + offset[which][:, None]
 
     def _improve(self, variants: slice, todo: np.ndarray, aim: np.ndarray, targets: np.ndarray, turn: int) -> None:
-        numbers, tasks = np.arange(self.beta.shape[2])[variants], np.flatnonzero(todo.any(axis=1)).tolist()
+        numbers, tasks = np.arange(self.beta.shape[1])[variants], np.flatnonzero(todo.any(axis=1)).tolist()
 
         def chosen(task: int) -> np.ndarray:
             return self._chosen(task, numbers[todo[task]])
@@ -204,26 +222,25 @@ class _Path:
         from offshelf.classifier.solver.sweeps import descend
 
         if swept.any():
-            bounds = [self._bounds(task) for task in range(len(swept))]
-            upper, e = (np.stack(parts, axis=1)[:, :, variants][:, swept] for parts in zip(*bounds, strict=True))
-            signs = np.broadcast_to(self.signs_RK1, (*self.signs_RK1.shape[:2], swept.shape[1]))[:, swept]
-            beta = self.beta[:, :, variants][:, swept]
-            descend(gram.kernel, (signs, upper, e), beta, aim[swept], int(0.8 * gram.many))
-            self.beta[:, :, variants][:, swept] = beta
+            upper_PR, e_PR = (part[:, variants][swept] for part in self._all_bounds())
+            signs_PR = np.broadcast_to(self.signs_KR[:, None], (*swept.shape, self.signs_KR.shape[1]))[swept]
+            beta_PR = self.beta[:, variants][swept]
+            descend(gram.kernel, (signs_PR.T, upper_PR.T, e_PR.T), beta_PR.T, aim[swept], int(0.8 * gram.many))
+            self.beta[:, variants][swept] = beta_PR
 
     def _chosen(self, task: int, variants: np.ndarray) -> np.ndarray:
         """The rows that may matter in one of some variants of a task."""
         if self.is_small:
-            return np.arange(len(self.beta))
-        signs_R1 = self.signs_RK1[:, task]
-        upper_RV, e_RV = (part[:, variants] for part in self._bounds(task))
-        alpha_RV, decisions_RV = signs_R1 * self.beta[:, task, variants], self.decisions[:, task, variants]
-        lack = 1 - signs_R1 * decisions_RV - e_RV * alpha_RV
-        push_RV = np.where(alpha_RV <= 0, lack, np.where(alpha_RV >= upper_RV, -lack, np.inf))
-        push_R = np.where(upper_RV > 0, push_RV, -np.inf).max(axis=1)
-        rows = np.flatnonzero(push_R >= -self.gram.near * decisions_RV.std())
+            return np.arange(self.beta.shape[2])
+        signs_R = self.signs_KR[task]
+        upper_VR, e_VR = (part[variants] for part in self._bounds(task))
+        alpha_VR, decisions_VR = signs_R * self.beta[task, variants], self.decisions[task, variants]
+        lack = 1 - signs_R * decisions_VR - e_VR * alpha_VR
+        push_VR = np.where(alpha_VR <= 0, lack, np.where(alpha_VR >= upper_VR, -lack, np.inf))
+        push_R = np.where(upper_VR > 0, push_VR, -np.inf).max(axis=0)
+        rows = np.flatnonzero(push_R >= -self.gram.near * decisions_VR.std())
         if len(rows) > self.gram.many:
-            steep_R = np.where(upper_RV > 0, np.minimum(push_RV, np.abs(lack)), -np.inf).max(axis=1)
+            steep_R = np.where(upper_VR > 0, np.minimum(push_VR, np.abs(lack)), -np.inf).max(axis=0)
             rows = np.sort(np.argpartition(-steep_R, self.gram.many)[: self.gram.many])
         return rows if len(rows) < self.gram.most * len(push_R) else np.arange(len(push_R))
 
@@ -231,29 +248,26 @@ class _Path:
         """Solve some variants of a task on some rows."""
         from offshelf.classifier.solver.box import Box
 
-        signs_R = self.signs_RK1[:, task, 0]
-        upper_RV, e_RV = (part[:, variants] for part in self._bounds(task))
-        beta_RV, decisions_RV = self.beta[:, task, variants], self.decisions[:, task, variants]
+        signs_M, (upper_VR, e_VR) = self.signs_KR[task, rows], self._bounds(task)
         self.gram.reach(task, rows)
         K_MM = self.gram.square(task, rows)
         kappa = MULTIPLIER * max(1.0, 1 / self.C) if self.gram.is_free else self.gram.kappa
-        y_M = signs_R[rows].astype(np.float32)
-        for number, variant in enumerate(variants):
-            upper_M, start = upper_RV[rows, number], beta_RV[rows, number]
-            e_M, beta = e_RV[rows, number].astype(np.float32), start.copy()
-            box = Box(K_MM, kappa, e_M, upper_M, y_M, self.gram.turns(len(rows)))
-            gradient = (decisions_RV[rows, number] - signs_R[rows] + e_RV[rows, number] * beta).astype(np.float32)
-            box.solve(beta, gradient, *targets[number])
-            self.beta[rows, task, variant] = y_M * np.clip(y_M * beta, 0, upper_M)
+        y_M = signs_M.astype(np.float32)
+        for variant, target in zip(variants, targets, strict=True):
+            upper_M, e_M, start = upper_VR[variant, rows], e_VR[variant, rows], self.beta[task, variant, rows]
+            beta, gradient = start.copy(), self.decisions[task, variant, rows] - signs_M + e_M * start
+            box = Box(K_MM, kappa, e_M.astype(np.float32), upper_M, y_M, self.gram.turns(len(rows)))
+            box.solve(beta, gradient.astype(np.float32), *target)
+            self.beta[task, variant, rows] = y_M * np.clip(y_M * beta, 0, upper_M)
             if self.gram.is_free:
                 self.offset_KV[task, variant] += kappa * (beta - start).sum()  # Σ β was 0
 
     def _solution(self, C: float, stretch: np.ndarray, gap: np.ndarray) -> Solution:
-        whole, offset, factor = self.beta[:, :, -1].copy(), self.offset_KV[:, -1].copy(), stretch[:, -1]
-        values = self.decisions * stretch
+        whole, offset, factor = self.beta[:, -1].copy(), self.offset_KV[:, -1].copy(), stretch[:, -1]
+        values = self.decisions * stretch[:, :, None]
 
         def model() -> tuple[np.ndarray, np.ndarray]:
             weights, bias = self.gram.model(whole, offset)
             return weights * factor, bias * factor
 
-        return Solution(C, lambda rows, variant: values[rows, :, variant], gap, model)
+        return Solution(C, lambda rows, variant: values[:, variant, rows].T, gap, model)

@@ -71,7 +71,8 @@ class Gram(Centred):
 
         return square(self.products_RR, rows_M)
 
-    def decide(self, beta_RP: np.ndarray) -> np.ndarray:
-        """K β by products with what `absorb` has made, in its own type: float64 [R, P]."""
-        decisions = (self.products_RR @ beta_RP.astype(self.products_RR.dtype)).astype(np.float64)
-        return decisions + self.kappa * beta_RP.sum(axis=0)
+    def decide(self, beta_PR: np.ndarray) -> np.ndarray:
+        """K β by products with what `absorb` has made, in its own type: float64 [P, R]."""
+        decisions = (beta_PR.astype(self.products_RR.dtype) @ self.products_RR).astype(np.float64)
+        decisions += self.kappa * beta_PR.sum(axis=1, keepdims=True)
+        return decisions

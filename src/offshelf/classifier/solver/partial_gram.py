@@ -96,7 +96,7 @@ class PartialGram(Centred):
         place[known] = np.arange(len(known))
         return gather(products, place[rows_M])
 
-    def decide(self, beta_RP: np.ndarray) -> np.ndarray:
+    def decide(self, beta_PR: np.ndarray) -> np.ndarray:
         """See Gram; by way of the weights, in float32."""
-        single = beta_RP.astype(np.float32)
-        return self._shifted(self._through(self._combined(single)).T.astype(np.float64), beta_RP)
+        single = beta_PR.astype(np.float32)
+        return self._shifted(self._through(self._combined(single)).astype(np.float64), beta_PR)

@@ -151,7 +151,7 @@ class _Path:
         alpha = 2 * caps * slack if self.is_squared else self.alpha.double().cpu().numpy().clip(0, caps)
         beta = signs * alpha
         if self.problems.bias == "free":
-            balance(beta)
+            balance(beta, 0)
         combined = self.rows.combine_exactly(beta)
         dual = (signs * beta).sum(axis=0) - (penalised * combined**2).sum(axis=0) / 2
         if self.is_squared:

@@ -79,6 +79,10 @@ class Problems:
         """R, K, V."""
         return (*self.signs_RK.shape, self.members_RV.shape[1])
 
+    @cached_property
+    def _members_VR(self) -> np.ndarray:  # noqa: N802 - named with its axes
+        return np.ascontiguousarray(self.members_RV.T, np.float64)
+
     def groups(self, width: int) -> list[slice]:
         """Tasks that are solved together: so many that rows x problems is at most `width`."""
         rows, tasks, variants = self.shape
@@ -93,9 +97,9 @@ class Problems:
         )
 
     def caps(self, task: int, C: float) -> np.ndarray:
-        """C c of each row in each variant of a task, 0 where it is no part: float64 [R, V]."""
+        """C c of each row in each variant of a task, 0 where it is no part: float64 [V, R]."""
         weights = self.weights_RK[:, min(task, self.weights_RK.shape[1] - 1)] * (self.signs_RK[:, task] != 0)
-        return (C * weights)[:, None] * self.members_RV
+        return C * weights * self._members_VR
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +123,9 @@ def relative_gap(primal: np.ndarray, dual: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(primal) & np.isfinite(dual), gap, np.inf)
 
 
-def balance(beta: np.ndarray) -> None:
-    """Scale down the heavier of the positive and the negative side, along the first axis, in place: Σ β = 0."""
-    positive, negative = np.maximum(beta, 0).sum(axis=0), np.maximum(-beta, 0).sum(axis=0)
+def balance(beta: np.ndarray, axis: int) -> None:
+    """Scale down the heavier of the positive and the negative side, along an axis, in place: Σ β = 0."""
+    positive, negative = (np.maximum(side, 0).sum(axis=axis, keepdims=True) for side in (beta, -beta))
     least = np.minimum(positive, negative)
     factors = [np.divide(least, side, out=np.zeros_like(least), where=side > 0) for side in (positive, negative)]
     beta *= np.where(beta > 0, *factors)

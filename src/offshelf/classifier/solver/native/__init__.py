@@ -60,6 +60,7 @@ class Walk(ctypes.Structure):
 
 _DECLARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "gather": (None, (_INT, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
+    "multiply_sparse": (None, (_INT, _SINGLES, _SINGLES, _OUT_SINGLES)),
     "descend": (_INT, (_INT, _SINGLES, _DOUBLE, *_BOX, _OUT_DOUBLES, _OUT_SINGLES, _DOUBLE, _INT)),
     "complementarity": (_DOUBLE, (_INT, *_BOX, _DOUBLES, _SINGLES)),
     "sweep": (None, (_INT, _INT, *_KERNEL, *_BOUNDS, *_STATE, _FLAGS, _INT, _INTS, _DOUBLES, *2 * (_OUT_DOUBLES,))),
@@ -91,6 +92,13 @@ def gather(matrix_RR: np.ndarray, rows_M: np.ndarray) -> np.ndarray:
     """Some rows of a matrix, and the same columns, side by side: float32 [M, M]."""
     out = np.empty((len(rows_M), len(rows_M)), np.float32)
     _library().gather(matrix_RR.shape[1], matrix_RR, len(rows_M), rows_M, out)
+    return out
+
+
+def multiply_sparse(K_MM: np.ndarray, x_M: np.ndarray) -> np.ndarray:
+    """K x, float32 [M], of a symmetric K, float32, in time that goes with the number of entries of x that are not 0."""
+    out = np.empty_like(x_M)
+    _library().multiply_sparse(len(x_M), K_MM, x_M, out)
     return out
 
 

@@ -7,6 +7,7 @@
 #include "pairs.h"
 
 enum { ROUNDS = 60, STEPS = 50 }; /* times that the gradient is refreshed, and steps a row in each, at most */
+enum { PATIENCE = 4 };            /* times without a smaller gap, once it is small enough, before the search is given up */
 static const double FAR = 0.1;    /* with a larger gap, nothing is to be had from a better factor of w */
 /* Factors of w among which the best primal point is chosen: as `problem.STRETCHES`. */
 static const double STRETCHES[] = {1, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4, 1 + 3e-4, 1 + 1e-3};
@@ -30,7 +31,7 @@ typedef struct {
 
 /* The memory of one thread. */
 typedef struct {
-    double *K, *y, *caps, *e, *upper, *whole;
+    double *K, *y, *caps, *e, *upper, *whole, *best;
     float *single_K, *single_y, *single_e, *gradient, *scratch;
     int64_t *numbers; /* of the rows */
     void *memory;
@@ -104,22 +105,29 @@ INLINE void improve(const Pair *pair, double multiplier, double target, double *
     balance(pair->rows, pair->beta);
 }
 
-/* Solve at one C, β and b in place. */
+/* Solve at one C, β and b in place: the best of what was found, since with rows that depend on each other, between which
+large weights may move for next to nothing, a round may do harm. */
 INLINE Certificate solve_at(const Pair *pair, const Walk *walk, double multiplier, double *offset, const Work *work) {
-    Certificate found = {1, 1, 1};
-    double best = DBL_MAX;
-    int is_settled = 0;
+    Certificate best = {DBL_MAX, 1, 1};
+    double offset_of_best = *offset;
+    int is_settled = 0, stuck = 0;
     multiply(pair, pair->beta, pair->margins);
     for (int round = 0; round < ROUNDS; round++) {
-        found = certify(pair, *offset, walk->tol);
-        if (found.gap <= walk->aim || (found.gap <= walk->tol && found.gap > best / 2)) break;
-        best = smaller(best, found.gap);
+        Certificate found = certify(pair, *offset, walk->tol);
+        stuck += found.gap <= walk->tol && found.gap > best.gap / 2;
+        if (!round || found.gap < best.gap) {
+            best = found, offset_of_best = *offset;
+            memcpy(work->best, pair->beta, pair->rows * sizeof(double));
+        }
+        if (found.gap <= walk->aim || stuck == PATIENCE) break;
         is_settled = !is_settled && settle(pair, offset);
         if (is_settled) continue;
         improve(pair, multiplier, walk->aim * found.scale / 2, offset, work);
         multiply(pair, pair->beta, pair->margins);
     }
-    return found;
+    memcpy(pair->beta, work->best, pair->rows * sizeof(double));
+    *offset = offset_of_best;
+    return best;
 }
 
 /* Products of some rows, in a row of K. */
@@ -197,8 +205,8 @@ INLINE void walk_pair(const Walk *walk, int64_t number, Pair *pair, const Work *
 /* Memory for pairs of at most so many rows; returns 0 where there is none. */
 INLINE int allocate(int64_t rows, Pair *pair, Work *work) {
     int64_t most = whole_lanes((rows < MOST_FREE ? rows : MOST_FREE) + SIDES);
-    double **doubles[] = {&work->y, &work->caps, &work->e, &work->upper, &work->whole, &pair->beta, &pair->margins,
-                          &pair->trial, &pair->product, &pair->is_inside, &pair->is_full};
+    double **doubles[] = {&work->y, &work->caps, &work->e, &work->upper, &work->whole, &work->best, &pair->beta,
+                          &pair->margins, &pair->trial, &pair->product, &pair->is_inside, &pair->is_full};
     float **singles[] = {&work->single_y, &work->single_e, &work->gradient};
     int64_t arrays = sizeof doubles / sizeof *doubles, small = sizeof singles / sizeof *singles + SCRATCH;
     int64_t bytes = 8 * (rows * rows + most * most + (SIDES + LANES) * most + arrays * rows + 2 * rows + LANES);
