@@ -9,9 +9,9 @@ from offshelf.classifier.solver.native import complementarity, descend, gather, 
 
 BURST = 1.0
 """Steps a row between looks at which rows are active."""
-EARLY = 2
+EARLY = 1
 """Looks before which greedy pairs may well end by themselves."""
-SETTLED = 2e-3
+SETTLED = 5e-3
 """The gap, as a share of the objective, from which Newton's method ends what greedy pairs have begun: before, the free
 rows still change too much for its steps."""
 CLOSE = 0.02
