@@ -103,14 +103,14 @@ typedef struct {
     const float *row[2 * PAIRS];
     float by[2 * PAIRS];
     double total;
-} Changed;
+} Pending;
 
 /* Let the gradient follow. `worst`: of each half of the blocks, the row that violates its optimality most then, -1 if none
 does. */
-INLINE void follow(int64_t rows, State state, const Changed *changed, float k, int64_t *worst) {
-    const float *a = changed->row[0], *b = changed->row[1], *c = changed->row[2], *d = changed->row[3];
-    float by_a = changed->by[0], by_b = changed->by[1], by_c = changed->by[2], by_d = changed->by[3];
-    float common = k * (float)changed->total;
+INLINE void follow(int64_t rows, State state, const Pending *pending, float k, int64_t *worst) {
+    const float *a = pending->row[0], *b = pending->row[1], *c = pending->row[2], *d = pending->row[3];
+    float by_a = pending->by[0], by_b = pending->by[1], by_c = pending->by[2], by_d = pending->by[3];
+    float common = k * (float)pending->total;
     Top best[PAIRS];
     for (int half = 0; half < PAIRS; half++) begin(best + half);
     for (int64_t block = 0, half = 0; block < rows; block += BLOCK, half = (half + 1) % PAIRS) {
@@ -200,19 +200,19 @@ INLINE Changes pair(double gi, double gj, double qi, double qj, double qij, Room
 }
 
 /* The gradient of a row, with what it has still to follow. */
-INLINE double gradient_of(int64_t row, State state, const Changed *changed, double kappa) {
-    double sum = state.gradient[row] + kappa * changed->total;
-    for (int each = 0; each < changed->count; each++) sum += changed->by[each] * (double)changed->row[each][row];
+INLINE double gradient_of(int64_t row, State state, const Pending *pending, double kappa) {
+    double sum = state.gradient[row] + kappa * pending->total;
+    for (int each = 0; each < pending->count; each++) sum += pending->by[each] * (double)pending->row[each][row];
     return sum;
 }
 
-/* Change row i, and the one with which it gains most. */
-INLINE void change(Box box, State state, double *beta, int64_t i, Changed *changed) {
+/* Change row i, and the one with which it gains most; the gradients of others are to follow. */
+INLINE void step_from(Box box, State state, double *beta, int64_t i, Pending *pending) {
     const float *row_i = box.K + i * box.rows;
     state.way[i] = NAN; /* no partner of itself */
     int64_t j = partner(box.rows, i, state, row_i, (float)box.kappa);
     if (j < 0) j = i ? 0 : box.rows - 1;
-    Changes changes = pair(gradient_of(i, state, changed, box.kappa), gradient_of(j, state, changed, box.kappa),
+    Changes changes = pair(gradient_of(i, state, pending, box.kappa), gradient_of(j, state, pending, box.kappa),
                            state.curvature[i] + box.kappa, state.curvature[j] + box.kappa, row_i[j] + box.kappa,
                            room(box.y[i], box.upper[i], beta[i]), room(box.y[j], box.upper[j], beta[j]));
     for (int side = 0; side < 2; side++) {
@@ -222,9 +222,9 @@ INLINE void change(Box box, State state, double *beta, int64_t i, Changed *chang
         state.gradient[row] += (float)(box.e[row] * by);
         state.way[row] = way(box, row, beta[row]);
         if (by == 0) continue;
-        changed->row[changed->count] = box.K + row * box.rows;
-        changed->by[changed->count++] = (float)by;
-        changed->total += by;
+        pending->row[pending->count] = box.K + row * box.rows;
+        pending->by[pending->count++] = (float)by;
+        pending->total += by;
     }
 }
 
@@ -236,7 +236,7 @@ be one more than `most`. */
 INLINE int64_t descend_in(Box box, double *beta, float *gradient, double target, int64_t most, float *scratch) {
     int64_t rows = box.rows, check = rows / 4 + 8 < 64 ? rows / 4 + 8 : 64, step = 0, next_check = 0;
     State state = {gradient, scratch, scratch + rows, scratch + 2 * rows};
-    const Changed none = {0, {box.K, box.K, box.K, box.K}, {0}, 0};
+    const Pending none = {0, {box.K, box.K, box.K, box.K}, {0}, 0};
     float k = (float)box.kappa;
     for (int64_t row = 0; row < rows; row++) {
         state.curvature[row] = at_least(box.K[row * rows + row] + box.e[row], TINY);
@@ -250,14 +250,14 @@ INLINE int64_t descend_in(Box box, double *beta, float *gradient, double target,
             if (complementarity_of(box, beta, gradient) <= target) return step;
             next_check = step + check;
         }
-        Changed changed = none;
+        Pending pending = none;
         for (int half = 0; half < PAIRS; half++) {
             if (worst[half] < 0) continue;
-            change(box, state, beta, worst[half], &changed);
+            step_from(box, state, beta, worst[half], &pending);
             step++;
         }
-        if (!changed.count) return step;
-        follow(rows, state, &changed, k, worst);
+        if (!pending.count) return step;
+        follow(rows, state, &pending, k, worst);
     }
     return step;
 }
