@@ -26,8 +26,8 @@ LARGE, FINER = 3, 100
 the objective, a gap that is small beside the objective says little of w, and the one that is aimed at is smaller than
 the tolerance by the cube of what is missing, up to 100 times: then decision values have the right order too."""
 SURE = 4
-"""A gap that is smaller than the tolerance by this factor is so in spite of the rounding of float32 products; where it is
-not, the best factor of w is looked for."""
+"""A gap that is smaller than the tolerance by this factor is so in spite of the rounding of float32 products; for
+others the best factor of w is looked for."""
 WIDTH = 1 << 23
 """Decision values (rows x problems) held at a time."""
 
