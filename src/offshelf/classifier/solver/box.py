@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
 
-from offshelf.classifier.solver.native import complementarity, descend, gather, multiply_sparse
+from offshelf.classifier.solver.native import complementarity, descend, gather, multiply_sparse, solve_among
 
 BURST = 1.0
-"""Steps a row between looks at which rows are active."""
+"""Steps of greedy pairs a row, after which something else may be better."""
 EARLY = 1
-"""Looks before which greedy pairs may well end by themselves."""
+"""Bursts before which greedy pairs may well end by themselves."""
 SETTLED = 5e-3
 """The gap, as a share of the objective, from which Newton's method ends what greedy pairs have begun: before, the free
 rows still change too much for its steps."""
@@ -18,6 +17,8 @@ CLOSE = 0.02
 """Rows at a bound whose gradient is further than this from leaving it are set aside."""
 WORTHWHILE = 0.6
 """Rows are set aside when fewer than this share is left."""
+LOOK, FEW = 1000, 0.25
+"""A burst ends after so many steps already if fewer than this share of the rows is active."""
 FACTORABLE = 3000
 """Most free rows for which a Cholesky factor is computed."""
 RIDGE = np.float32(1e-6)
@@ -42,19 +43,29 @@ class Box:
         `scale` is about what the objective will be.
         """
         for turn in range(self.turns):
-            burst = int(BURST * len(beta_M)) + 50
-            box, state = (self.e_M, self.upper_M, self.y_M), (beta_M, gradient_M)
-            if descend(self.K_MM, self.kappa, box, state, (target, burst)) < burst:
+            active = self._burst(beta_M, gradient_M, target)
+            if active is None:
                 return
-            active = self._active(beta_M, gradient_M, CLOSE)
             if len(active) < WORTHWHILE * len(beta_M):
                 beta, gradient = beta_M[active], gradient_M[active]
                 self._part(active).solve(beta, gradient, target / 2, scale)
                 moved = np.zeros_like(beta_M)
                 moved[active] = beta - beta_M[active]
                 self.follow(moved, beta_M, gradient_M)
-            elif turn >= EARLY and complementarity(box, state) < SETTLED * scale:
+            elif turn >= EARLY and complementarity(self._bounds, (beta_M, gradient_M)) < SETTLED * scale:
                 self.follow(self._newton(beta_M, gradient_M), beta_M, gradient_M)
+
+    def _burst(self, beta_M: np.ndarray, gradient_M: np.ndarray, target: float) -> np.ndarray | None:
+        """Greedy pairs. Returns the rows that are active then, or None once the gap is at most `target`."""
+        left, active = int(BURST * len(beta_M)) + 50, np.empty(0, int)
+        while left > 0:
+            steps = min(left, LOOK)
+            if descend(self.K_MM, self.kappa, self._bounds, (beta_M, gradient_M), (target, steps)) < steps:
+                return None
+            active, left = self._active(beta_M, gradient_M, CLOSE), left - steps
+            if len(active) < FEW * len(beta_M):
+                break
+        return active
 
     def follow(self, moved_M: np.ndarray, beta_M: np.ndarray, gradient_M: np.ndarray) -> None:
         """Move β in a direction, in place, as far as that is of use and the bounds allow."""
@@ -67,15 +78,16 @@ class Box:
             beta_M += step * direction
             gradient_M += np.float32(step) * bent
 
+    @property
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.e_M, self.upper_M, self.y_M
+
     def _newton(self, beta_M: np.ndarray, gradient_M: np.ndarray) -> np.ndarray:
         """The step to the optimum of the free rows, the others held."""
         free, step = self._active(beta_M, gradient_M, 0.0), np.zeros_like(beta_M)
         if 0 < len(free) <= FACTORABLE:
-            hessian = square(self.K_MM, free) + np.float32(self.kappa)
-            hessian[np.diag_indices(len(free))] += self.e_M[free] + RIDGE
-            # Its transpose is itself, in the order that LAPACK takes without a copy; lower is the faster half.
-            _, solved, failed = lapack.sposv(hessian.T, -gradient_M[free], lower=1, overwrite_a=1)
-            if not failed:
+            solved = -gradient_M[free]
+            if solve_among(self.K_MM, self.kappa, self.e_M + RIDGE, free, solved):
                 step[free] = solved
         return step
 

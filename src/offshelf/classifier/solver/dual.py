@@ -67,10 +67,11 @@ class _Path:
         rows, tasks, variants = problems.shape
         self.is_small = rows <= COMPACT
         self.signs_KR = np.ascontiguousarray(problems.signs_RK[:, :].T, np.float64)
+        self.shares = problems.shares()
         self.beta = np.zeros((tasks, variants, rows))
         self.decisions = np.zeros((tasks, variants, rows))
         self.offset_KV = np.zeros((tasks, variants))
-        self.C = 0.0
+        self._bound(0.0)
 
     def solve(self, C: float) -> Solution:
         """Go on to a larger C: first the whole of each task, then its folds, which start from what changed in it."""
@@ -86,7 +87,7 @@ class _Path:
     def _follow(self, moved_KR: np.ndarray, offset_K: np.ndarray) -> None:
         """Move the folds as the whole has moved, as far as that is of use and the bounds allow."""
         beta, decisions, signs_K1R = self.beta[:, :-1], self.decisions[:, :-1], self.signs_KR[:, None]
-        upper, e = (part[:, :-1] for part in self._all_bounds())
+        upper, e = self.upper[:, :-1], self.e[:, :-1]
         moved = signs_K1R * np.clip(signs_K1R * (beta + moved_KR[:, None]), 0, upper)
         if self.gram.is_free:
             balance(moved, 2)
@@ -128,42 +129,39 @@ class _Path:
 
     def _rescale(self, C: float) -> None:
         """Scale β by the best factor that the new bounds allow."""
-        if self.C:
-            linear, quadratic, squares = self._terms(C)
+        before = self.C
+        self._bound(C)
+        if before:
+            linear, quadratic, squares = self._terms()
             factor = np.ones_like(linear)
             np.divide(linear, quadratic + squares, out=factor, where=quadratic + squares > 0)
-            factor = np.clip(factor, 0, None if self.is_squared else C / self.C)[:, :, None]
+            factor = np.clip(factor, 0, None if self.is_squared else C / before)[:, :, None]
             offset = self.offset_KV[:, :, None]
             self.beta *= factor
             self.decisions = factor * (self.decisions - offset) + offset
+
+    def _bound(self, C: float) -> None:
+        """C c, the upper bounds of y β, and e, of all problems: [K, V, R], in one place where tasks share them."""
+        caps = C * self.shares
+        upper, e = caps, np.zeros_like(caps)
+        if self.is_squared:
+            upper = np.where(caps > 0, 1e30, 0)
+            np.divide(0.5, caps, out=e, where=caps > 0)
         self.C = C
+        self.caps, self.upper, self.e = (np.broadcast_to(part, self.beta.shape) for part in (caps, upper, e))
 
-    def _bounds(self, task: int) -> tuple[np.ndarray, np.ndarray]:
-        """Upper bounds of y β, and e, of each row in each variant of a task: float64 [V, R]."""
-        caps_VR = self.problems.caps(task, self.C)
-        if not self.is_squared:
-            return caps_VR, np.zeros_like(caps_VR)
-        return np.where(caps_VR > 0, 1e30, 0), np.divide(0.5, caps_VR, out=np.zeros_like(caps_VR), where=caps_VR > 0)
-
-    def _all_bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of all tasks: [K, V, R]."""
-        upper, e = zip(*(self._bounds(task) for task in range(len(self.beta))), strict=True)
-        return np.stack(upper), np.stack(e)
-
-    def _terms(self, C: float, variants: slice = slice(None)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _terms(self, variants: slice = slice(None)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """y'β, β'Kβ and β' diag(e) β, each [K, V]."""
         beta, offset = self.beta[:, variants], self.offset_KV[:, variants]
         linear = np.einsum("kvr,kr->kv", beta, self.signs_KR)
         quadratic = np.einsum("kvr,kvr->kv", beta, self.decisions[:, variants]) - offset * beta.sum(axis=2)
         if not self.is_squared:
             return linear, quadratic, np.zeros_like(linear)
-        weights_RK = self.problems.weights_RK
-        inverse_KR = np.divide(0.5 / C, weights_RK, out=np.zeros_like(weights_RK), where=weights_RK > 0).T
-        return linear, quadratic, np.einsum("kvr,kr->kv", beta * beta, np.broadcast_to(inverse_KR, self.signs_KR.shape))
+        return linear, quadratic, np.einsum("kvr,kvr->kv", beta * beta, self.e[:, variants])
 
     def _objectives(self, variants: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Primal and dual objective, ½|w|², and the factor of w with the best primal one, each [K, V]."""
-        linear, quadratic, squares = self._terms(self.C, variants)
+        linear, quadratic, squares = self._terms(variants)
         dual = linear - quadratic / 2 - squares / 2
         offset = self.offset_KV[:, variants]
         norm = quadratic + offset**2 / self.gram.bias_share if self.gram.is_free else quadratic
@@ -179,7 +177,7 @@ class _Path:
         For one task, whose values stay in the cache.
         """
         margins_VR = self.signs_KR[task] * self.decisions[task, variants]
-        caps_VR = self.problems.caps(task, self.C)[variants]
+        caps_VR = self.caps[task, variants]
         primal, stretch = np.full(dual_V.shape, np.inf), np.ones(dual_V.shape)
         for factor in STRETCHES:
             slack_VR = np.maximum(1 - factor * margins_VR, 0)
@@ -227,7 +225,7 @@ class _Path:
         from offshelf.classifier.solver.sweeps import descend
 
         if swept.any():
-            upper_PR, e_PR = (part[:, variants][swept] for part in self._all_bounds())
+            upper_PR, e_PR = self.upper[:, variants][swept], self.e[:, variants][swept]
             signs_PR = np.broadcast_to(self.signs_KR[:, None], (*swept.shape, self.signs_KR.shape[1]))[swept]
             beta_PR = self.beta[:, variants][swept]
             descend(gram.kernel, (signs_PR.T, upper_PR.T, e_PR.T), beta_PR.T, aim[swept], int(0.8 * gram.many))
@@ -238,7 +236,7 @@ class _Path:
         if self.is_small:
             return np.arange(self.beta.shape[2])
         signs_R = self.signs_KR[task]
-        upper_VR, e_VR = (part[variants] for part in self._bounds(task))
+        upper_VR, e_VR = self.upper[task, variants], self.e[task, variants]
         alpha_VR, decisions_VR = signs_R * self.beta[task, variants], self.decisions[task, variants]
         lack = 1 - signs_R * decisions_VR - e_VR * alpha_VR
         push_VR = np.where(alpha_VR <= 0, lack, np.where(alpha_VR >= upper_VR, -lack, np.inf))
@@ -253,13 +251,13 @@ class _Path:
         """Solve some variants of a task on some rows."""
         from offshelf.classifier.solver.box import Box
 
-        signs_M, (upper_VR, e_VR) = self.signs_KR[task, rows], self._bounds(task)
+        signs_M = self.signs_KR[task, rows]
         self.gram.reach(task, rows)
         K_MM = self.gram.square(task, rows)
         kappa = MULTIPLIER * max(1.0, 1 / self.C) if self.gram.is_free else self.gram.kappa
         y_M = signs_M.astype(np.float32)
         for variant, target in zip(variants, targets, strict=True):
-            upper_M, e_M, start = upper_VR[variant, rows], e_VR[variant, rows], self.beta[task, variant, rows]
+            upper_M, e_M, start = (part[task, variant, rows] for part in (self.upper, self.e, self.beta))
             beta, gradient = start.copy(), self.decisions[task, variant, rows] - signs_M + e_M * start
             box = Box(K_MM, kappa, e_M.astype(np.float32), upper_M, y_M, self.gram.turns(len(rows)))
             box.solve(beta, gradient.astype(np.float32), *target)

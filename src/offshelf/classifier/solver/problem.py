@@ -79,10 +79,6 @@ class Problems:
         """R, K, V."""
         return (*self.signs_RK.shape, self.members_RV.shape[1])
 
-    @cached_property
-    def _members_VR(self) -> np.ndarray:  # noqa: N802 - named with its axes
-        return np.ascontiguousarray(self.members_RV.T, np.float64)
-
     def groups(self, width: int) -> list[slice]:
         """Tasks that are solved together: so many that rows x problems is at most `width`."""
         rows, tasks, variants = self.shape
@@ -96,10 +92,11 @@ class Problems:
             self.signs_RK[:, chosen], self.members_RV, weights, self.loss, self.bias, self.intercept_scaling
         )
 
-    def caps(self, task: int, C: float) -> np.ndarray:
-        """C c of each row in each variant of a task, 0 where it is no part: float64 [V, R]."""
-        weights = self.weights_RK[:, min(task, self.weights_RK.shape[1] - 1)] * (self.signs_RK[:, task] != 0)
-        return C * weights * self._members_VR
+    def shares(self) -> np.ndarray:
+        """What C is multiplied with: float64 [K, V, R], 0 for rows that are no part; [1, V, R] where tasks share it."""
+        is_part_KR = self.signs_RK[:, :].T != 0
+        weights_KR = self.weights_RK.T if is_part_KR.all() else self.weights_RK.T * is_part_KR
+        return weights_KR[:, None] * np.ascontiguousarray(self.members_RV.T)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 Where they are missing, `solve` goes to the primal solver, in PyTorch, with every problem: the same certificates, later.
 Each function takes NumPy arrays of the type that its declaration names, in C's order, and works outside the interpreter
-lock; `pairs.h`, `pairwise.c` and `sweeps.c` tell what it computes.
+lock; `pairs.h`, `newton.c`, `pairwise.c` and `sweeps.c` tell what it computes.
 """
 
 import ctypes
@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+VERSIONS = ("any", "avx2", "avx512")
+"""Kinds of processor, as `version.c` counts them."""
 
 
 def _given(dtype: Any) -> Any:
@@ -63,6 +66,7 @@ _DECLARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "multiply_sparse": (None, (_INT, _SINGLES, _SINGLES, _OUT_SINGLES)),
     "descend": (_INT, (_INT, _SINGLES, _DOUBLE, *_BOX, _OUT_DOUBLES, _OUT_SINGLES, _DOUBLE, _INT)),
     "complementarity": (_DOUBLE, (_INT, *_BOX, _DOUBLES, _SINGLES)),
+    "solve_among": (_INT, (_INT, _SINGLES, _DOUBLE, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
     "sweep": (None, (_INT, _INT, *_KERNEL, *_BOUNDS, *_STATE, _FLAGS, _INT, _INTS, _DOUBLES, *2 * (_OUT_DOUBLES,))),
     "walk_pairs": (_INT, (ctypes.POINTER(Walk), _INT, _INT)),
 }
@@ -70,18 +74,24 @@ _DECLARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
 
 def is_built() -> bool:
     """Whether the compiled parts are there."""
-    return _path() is not None
+    return _path(VERSIONS[0]) is not None
+
+
+def versions() -> list[str]:
+    """Those that were built and that this processor can run, the best last."""
+    best: int = ctypes.CDLL(str(_path(VERSIONS[0]))).best_version()
+    return [version for version in VERSIONS[: best + 1] if _path(version)]
 
 
 @cache
-def _path() -> Path | None:
-    paths = (Path(__file__).with_name(f"library{suffix}") for suffix in EXTENSION_SUFFIXES)
+def _path(version: str) -> Path | None:
+    paths = (Path(__file__).with_name(f"library_{version}{suffix}") for suffix in EXTENSION_SUFFIXES)
     return next((path for path in paths if path.is_file()), None)
 
 
 @cache
 def _library() -> ctypes.CDLL:
-    library = ctypes.CDLL(str(_path()))
+    library = ctypes.CDLL(str(_path(versions()[-1])))
     for name, (result, arguments) in _DECLARED.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
@@ -128,6 +138,28 @@ def descend(
     if steps < 0:
         raise MemoryError
     return steps
+
+
+def solve_among(K_MM: np.ndarray, kappa: float, e_M: np.ndarray, rows_F: np.ndarray, b_F: np.ndarray) -> bool:
+    """Solve (K + κ11' + diag e) x = b, in place of b, for some rows and these columns, by a Cholesky factor.
+
+    Args:
+        K_MM: float32.
+        kappa: Added to all of K.
+        e_M: Added to the diagonal, float32.
+        rows_F: int64.
+        b_F: float32.
+
+    Returns:
+        Whether it was solved: the matrix is positive definite.
+
+    Raises:
+        MemoryError: there is none for half the matrix.
+    """
+    solved: int = _library().solve_among(len(K_MM), K_MM, kappa, e_M, len(rows_F), rows_F, b_F)
+    if solved < 0:
+        raise MemoryError
+    return bool(solved)
 
 
 def complementarity(box: tuple[np.ndarray, ...], state: tuple[np.ndarray, np.ndarray]) -> float:

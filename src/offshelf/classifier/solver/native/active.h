@@ -9,10 +9,10 @@ in a few rounds; where it fails (rows that depend on each other, or rounds that 
 
 #include "native.h"
 
-enum { LANES = 8, SIDES = 2, MOST_ROUNDS = 12, MOST_FREE = 256 };
+enum { LANES = VECTOR / sizeof(double), SIDES = 2, MOST_ROUNDS = 12, MOST_FREE = 256 };
 static const double SINGULAR = 1e-9; /* a pivot of a smaller share of the diagonal is no more than rounding */
 static const double NEGLIGIBLE = 1e-12;
-typedef double Lanes __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
+typedef double Lanes __attribute__((vector_size(VECTOR), aligned(sizeof(double)), may_alias));
 typedef double Sides __attribute__((vector_size(SIDES * sizeof(double)), aligned(sizeof(double)), may_alias));
 
 /* A pair of classes at one C, in one variant: the same as Box, in float64, with what its certificate needs; and the

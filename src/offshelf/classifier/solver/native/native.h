@@ -1,18 +1,21 @@
-/* What the compiled parts of the solver share. They take arrays, never Python objects: no interpreter is needed here. */
+/* What the compiled parts of the solver share. They take arrays, never Python objects: no interpreter is needed here. All
+of it is compiled for several kinds of processor (`setup.py`), of which `native/__init__.py` takes the best. */
 
 #ifndef OFFSHELF_NATIVE_H
 #define OFFSHELF_NATIVE_H
 
 #include <stdint.h>
 
-/* Compiled for several processors, the best of which is chosen as the library is loaded. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__)
-#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
+/* Bytes of a vector. */
+#if defined(__AVX512F__)
+enum { VECTOR = 64 };
+#elif defined(__AVX2__)
+enum { VECTOR = 32 };
 #else
-#define FOR_EACH_PROCESSOR
+enum { VECTOR = 16 };
 #endif
 
-#define INLINE static inline __attribute__((always_inline)) /* into each of the versions */
+#define INLINE static inline __attribute__((always_inline))
 
 INLINE double larger(double a, double b) { return a > b ? a : b; }
 INLINE double smaller(double a, double b) { return a < b ? a : b; }

@@ -20,7 +20,7 @@ void gather(int64_t width, const float *matrix, int64_t count, const int64_t *ro
 }
 
 /* K x, for a symmetric K and an x of which few are not 0: their rows of K alone are read, a few at a time. */
-FOR_EACH_PROCESSOR void multiply_sparse(int64_t rows, const float *K, const float *x, float *out) {
+void multiply_sparse(int64_t rows, const float *K, const float *x, float *out) {
     for (int64_t block = 0; block < rows; block += BLOCK) {
         int64_t stop = end_of(block, rows);
         for (int64_t t = block; t < stop; t++) out[t] = 0;
@@ -38,7 +38,7 @@ FOR_EACH_PROCESSOR void multiply_sparse(int64_t rows, const float *K, const floa
 }
 
 /* See descend_in; -1 where memory is short. */
-FOR_EACH_PROCESSOR int64_t descend(int64_t rows, const float *K, double kappa, const float *e,
+int64_t descend(int64_t rows, const float *K, double kappa, const float *e,
                                             const double *upper, const float *y, double *beta, float *gradient,
                                             double target, int64_t most) {
     float *scratch = malloc(SCRATCH * rows * sizeof(float));

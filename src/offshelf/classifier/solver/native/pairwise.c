@@ -228,7 +228,7 @@ INLINE int allocate(int64_t rows, Pair *pair, Work *work) {
 }
 
 /* Solve some pairs, [start, stop). Returns 0 if memory is short. */
-FOR_EACH_PROCESSOR int64_t walk_pairs(const Walk *walk, int64_t start, int64_t stop) {
+int64_t walk_pairs(const Walk *walk, int64_t start, int64_t stop) {
     int64_t rows = 0;
     for (int64_t number = start; number < stop; number++) {
         int64_t size = walk->places[number + 1] - walk->places[number];
