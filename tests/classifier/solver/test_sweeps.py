@@ -114,7 +114,7 @@ def test_method_by_shape(monkeypatch, loss, rows, dims, expected):
     asked = []
     monkeypatch.setattr("offshelf.classifier.solver.dual.walk", lambda gram, *_: iter(asked.append(gram) or []))
     monkeypatch.setattr("offshelf.classifier.solver.primal.walk", lambda *_: iter(asked.append("primal") or []))
-    monkeypatch.setattr("offshelf.classifier.solver.gram.Gram", lambda *_: "whole")
+    monkeypatch.setattr("offshelf.classifier.solver.Gram", lambda *_: "whole")
     monkeypatch.setattr("offshelf.classifier.solver._partial", lambda *_: Kind("partial"))
     monkeypatch.setattr("offshelf.classifier.solver.rows.Rows", lambda *_: None)
     values = np.broadcast_to(np.float32(0), (rows, dims))

@@ -24,17 +24,29 @@ def test_jobs_in_their_order(monkeypatch):
     assert side_by_side(meet, []) == []
 
 
-def test_one_blas_thread():
-    """While it lasts, in every BLAS."""
+def blas_threads():
+    """Of every BLAS."""
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
 
-    def threads():
-        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
 
+def test_one_blas_thread(monkeypatch):
+    """While it lasts, in every BLAS; on one core they are left alone, and need not even be looked for."""
     with threadpool_limits(2, "blas"):
-        before = threads()
-        with one_blas_thread():
-            inside = threads()
-        assert before == threads()
+        before = blas_threads()
+        for cores in (2, 1):
+            monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+            with one_blas_thread():
+                inside = blas_threads()
+            assert inside == [3 - cores] * len(before)
+            assert blas_threads() == before
     assert before == [2] * len(before)
-    assert inside == [1] * len(before)
     assert len(before) >= 2
+
+
+def test_threads_within_threads(monkeypatch):
+    """Jobs that have threads of their own have one of BLAS; one that is alone has all of BLAS's."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    with threadpool_limits(2, "blas"):
+        several = side_by_side(lambda _: blas_threads(), [1, 2])
+        assert side_by_side(lambda _: blas_threads(), [1]) == [blas_threads()]
+    assert several == [[1] * len(threads) for threads in several]

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from offshelf.classifier.solver import native
+from offshelf.classifier.solver import dual, native, pairwise
+from offshelf.classifier.solver.gram import Gram
+from offshelf.classifier.solver.handover import finished
+from offshelf.classifier.solver.partial_gram import PartialGram
 from offshelf.classifier.solver.problem import COMPACT, Bias, Loss, PairSigns, Problems, Solution
 from offshelf.classifier.solver.threads import one_blas_thread
 from offshelf.sharing import once
 
 if TYPE_CHECKING:
-    from offshelf.classifier.solver.gram import Gram
-    from offshelf.classifier.solver.partial_gram import PartialGram
     from offshelf.classifier.solver.rows import Rows
 
 GRAM_ROWS = 20_000
@@ -73,8 +74,6 @@ def _solve(
 
         yield from primal.walk(rows(), problems, Cs, tol)
     else:
-        from offshelf.classifier.solver.handover import finished
-
         yield from finished(walk, again, Cs, tol, left_K)
 
 
@@ -82,12 +81,8 @@ def _fast_walk(
     rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, left_K: np.ndarray
 ) -> Iterator[tuple[slice, Solution]] | None:
     """By the method on a CPU that suits the shape; None where that is the primal one."""
-    from offshelf.classifier.solver import dual
-
     rows, dims = rows_RD.shape
     if isinstance(problems.signs_RK, PairSigns) and rows <= GRAM_ROWS:
-        from offshelf.classifier.solver import pairwise
-
         return pairwise.walk(_gram(rows_RD, problems, np.float64), problems, Cs, tol)
     if rows <= GRAM_ROWS and rows <= _flat(rows, problems.loss) * dims:
         is_partial = problems.bias != "free" and rows >= MANY and np.prod(problems.shape[1:]) * len(Cs) <= LONE
@@ -116,9 +111,7 @@ def _can_sweep(rows_RD: np.ndarray, problems: Problems) -> bool:
     return is_large and problems.bias != "free" and not isinstance(rows_RD, np.memmap)
 
 
-def _partial(rows_RD: np.ndarray, problems: Problems) -> "PartialGram":
-    from offshelf.classifier.solver.partial_gram import PartialGram
-
+def _partial(rows_RD: np.ndarray, problems: Problems) -> PartialGram:
     return PartialGram(rows_RD, problems.bias, problems.intercept_scaling)
 
 
@@ -129,9 +122,7 @@ def _rows(rows_RD: np.ndarray, problems: Problems, device: str) -> "Rows":
     return Rows(rows_RD, intercept, device)
 
 
-def _gram(rows_RD: np.ndarray, problems: Problems, dtype: type[np.floating] = np.float32) -> "Gram":
-    from offshelf.classifier.solver.gram import Gram
-
+def _gram(rows_RD: np.ndarray, problems: Problems, dtype: type[np.floating] = np.float32) -> Gram:
     settings, signs = (problems.bias, problems.intercept_scaling, dtype), problems.signs_RK
     order_R = signs.order_R if isinstance(signs, PairSigns) else None
     return once(

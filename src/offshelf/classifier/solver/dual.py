@@ -14,10 +14,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from offshelf.classifier.solver.box import Box
 from offshelf.classifier.solver.gram import Gram
 from offshelf.classifier.solver.partial_gram import PartialGram
 from offshelf.classifier.solver.problem import COMPACT, MULTIPLIER, STRETCHES, Problems, Solution, balance, relative_gap
-from offshelf.classifier.solver.threads import one_blas_thread, side_by_side
+from offshelf.classifier.solver.sweeps import descend
+from offshelf.classifier.solver.threads import side_by_side
 
 LOOSE = 300
 """Factor of the tolerance in the first round, whose rows are a guess."""
@@ -208,22 +210,19 @@ class _Path:
             task, rows = job
             self._improve_task(task, rows, numbers[todo[task]], targets[task, todo[task]])
 
-        with one_blas_thread():
-            rows_of = dict(zip(tasks, side_by_side(chosen, tasks), strict=True))
-            if isinstance(self.gram, PartialGram) and not self.gram.is_free:
-                is_many = np.array([len(rows_of.get(task, ())) >= self.gram.many for task in range(len(todo))])
-                swept = todo & ((turn == 0) | (is_many[:, None] & (turn % 2 == 0)))
-                self._sweep(self.gram, variants, swept, aim)
-                rows_of = {task: rows for task, rows in rows_of.items() if not swept[task].any()}
-            jobs = list(rows_of.items())
-            for start in range(0, len(jobs), self.gram.together):
-                side_by_side(work, jobs[start : start + self.gram.together])
-                self.gram.trim()
+        rows_of = dict(zip(tasks, side_by_side(chosen, tasks), strict=True))
+        if isinstance(self.gram, PartialGram) and not self.gram.is_free:
+            is_many = np.array([len(rows_of.get(task, ())) >= self.gram.many for task in range(len(todo))])
+            swept = todo & ((turn == 0) | (is_many[:, None] & (turn % 2 == 0)))
+            self._sweep(self.gram, variants, swept, aim)
+            rows_of = {task: rows for task, rows in rows_of.items() if not swept[task].any()}
+        jobs = list(rows_of.items())
+        for start in range(0, len(jobs), self.gram.together):
+            side_by_side(work, jobs[start : start + self.gram.together])
+            self.gram.trim()
 
     def _sweep(self, gram: PartialGram, variants: slice, swept: np.ndarray, aim: np.ndarray) -> None:
         """Improve some problems by sweeps over the rows."""
-        from offshelf.classifier.solver.sweeps import descend
-
         if swept.any():
             upper_PR, e_PR = self.upper[:, variants][swept], self.e[:, variants][swept]
             signs_PR = np.broadcast_to(self.signs_KR[:, None], (*swept.shape, self.signs_KR.shape[1]))[swept]
@@ -249,8 +248,6 @@ class _Path:
 
     def _improve_task(self, task: int, rows: np.ndarray, variants: np.ndarray, targets: np.ndarray) -> None:
         """Solve some variants of a task on some rows."""
-        from offshelf.classifier.solver.box import Box
-
         signs_M = self.signs_KR[task, rows]
         self.gram.reach(task, rows)
         K_MM = self.gram.square(task, rows)

@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
+from offshelf.classifier.solver.box import square
 from offshelf.classifier.solver.centred import Centred
 from offshelf.classifier.solver.problem import Bias
 
@@ -67,8 +68,6 @@ class Gram(Centred):
 
     def square(self, task: int, rows_M: np.ndarray) -> np.ndarray:
         """What `absorb` has made, of some rows and the same columns: [M, M]; not a copy where it is all of them."""
-        from offshelf.classifier.solver.box import square
-
         return square(self.products_RR, rows_M)
 
     def decide(self, beta_PR: np.ndarray) -> np.ndarray:

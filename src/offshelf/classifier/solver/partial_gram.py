@@ -3,6 +3,7 @@
 import numpy as np
 
 from offshelf.classifier.solver.centred import Centred, strips
+from offshelf.classifier.solver.native import gather
 from offshelf.classifier.solver.problem import Bias
 
 TURNS, FEW_TURNS, FEW_ROWS = 200, 16, 3000
@@ -89,8 +90,6 @@ class PartialGram(Centred):
 
     def square(self, task: int, rows_M: np.ndarray) -> np.ndarray:
         """See Gram; of rows that are at hand."""
-        from offshelf.classifier.solver.native import gather
-
         known, products = self._kept[task]
         place = np.empty(len(self.centred_RD), np.int64)
         place[known] = np.arange(len(known))
