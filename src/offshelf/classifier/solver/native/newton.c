@@ -101,8 +101,8 @@ INLINE void substitute(int64_t strips, float *triangle, const float *inverse, fl
 
 /* Solve (K + κ11' + diag e) x = b for some rows, and these columns; b becomes x. 1 if it was done, 0 where the matrix is
 not positive, -1 where memory is short. */
-int64_t solve_among(int64_t rows, const float *K, double kappa, const float *e, int64_t count,
-                                       const int64_t *chosen, float *b) {
+int64_t solve_among(int64_t rows, const float *K, double kappa, const float *e, int64_t count, const int64_t *chosen,
+                    float *b) {
     int64_t strips = (count + LANES - 1) / LANES, size = strips * LANES;
     float *triangle = malloc((LANES * size * (strips + 1) / 2 + 2 * size) * sizeof(float));
     if (!triangle) return -1;

@@ -38,9 +38,8 @@ void multiply_sparse(int64_t rows, const float *K, const float *x, float *out) {
 }
 
 /* See descend_in; -1 where memory is short. */
-int64_t descend(int64_t rows, const float *K, double kappa, const float *e,
-                                            const double *upper, const float *y, double *beta, float *gradient,
-                                            double target, int64_t most) {
+int64_t descend(int64_t rows, const float *K, double kappa, const float *e, const double *upper, const float *y,
+                double *beta, float *gradient, double target, int64_t most) {
     float *scratch = malloc(SCRATCH * rows * sizeof(float));
     if (!scratch) return -1;
     Box box = {rows, K, kappa, e, upper, y};
@@ -51,7 +50,7 @@ int64_t descend(int64_t rows, const float *K, double kappa, const float *e,
 
 /* See complementarity_of. */
 double complementarity(int64_t rows, const float *e, const double *upper, const float *y, const double *beta,
-                                const float *gradient) {
+                      const float *gradient) {
     Box box = {rows, 0, 0, e, upper, y};
     return complementarity_of(box, beta, gradient);
 }

@@ -17,11 +17,10 @@ INLINE void add(int64_t dims, float factor, const float *row, float *out) {
 Rows that are firmly at a bound are marked as decided. What is found: the sum of what rows had to do with the gap before
 their own steps, and the steepest slope that moved one. R rows of D dimensions, P problems; arrays are [R, D], [R, P],
 [P, D] or [2, P], row by row. */
-void sweep(int64_t dims, int64_t problems, const float *rows, const double *shift,
-                                       double kappa, const double *diagonal, const double *signs, const double *upper,
-                                       const double *e, double *beta, float *weights, double *totals, uint8_t *undecided,
-                                       int64_t visits, const int64_t *order, const double *firm, double *gap,
-                                       double *steepest) {
+void sweep(int64_t dims, int64_t problems, const float *rows, const double *shift, double kappa, const double *diagonal,
+           const double *signs, const double *upper, const double *e, double *beta, float *weights, double *totals,
+           uint8_t *undecided, int64_t visits, const int64_t *order, const double *firm, double *gap,
+           double *steepest) {
     for (int64_t visit = 0; visit < visits; visit++) {
         int64_t i = order[visit];
         const float *row = rows + i * dims;
