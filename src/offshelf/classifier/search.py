@@ -1,7 +1,6 @@
 """Cross-validation over images, for estimators that do not do it themselves."""
 
 import logging
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from offshelf.classifier.view import rows
+from offshelf.cores import usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def cross_validate(
         fitted = (fit(candidate, values_NVD[train], targets[train]) for candidate in candidates)
         return [measure(one, values_NVD[held_out], targets[held_out]) for one in fitted]
 
-    cores = os.cpu_count() or 1
+    cores = len(usable_cores())
     # libsvm, liblinear and BLAS release the interpreter lock; folds at once and BLAS together take each core once.
     with threadpool_limits(max(1, cores // len(splits))), ThreadPoolExecutor(cores) as pool:
         return np.array(list(pool.map(score, splits))).T

@@ -1,12 +1,12 @@
 """What an extraction would cost, from a short probe."""
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from offshelf.cores import usable_cores
 from offshelf.dataset import Image, digests
 from offshelf.errors import BadImagesError
 from offshelf.extractor.extractor import Extractor, Request
@@ -71,7 +71,7 @@ def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> t
         request.views,
         request.backbone.preprocessing(),
         extractor.batch_size,
-        threads=extractor.workers or len(os.sched_getaffinity(0)),
+        threads=extractor.workers or len(usable_cores()),
         device=plan.device,
     )
     seen, floats, warm = 0, 0, begin

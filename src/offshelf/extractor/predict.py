@@ -17,6 +17,7 @@ import pytorch_lightning as pl  # noqa: E402
 import torch  # noqa: E402
 from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]  # noqa: E402
 
+from offshelf.cores import usable_cores  # noqa: E402
 from offshelf.dataset import Image, digests  # noqa: E402
 from offshelf.errors import BadImagesError, ConfigError  # noqa: E402
 from offshelf.extractor.allocator import keep_freed_memory  # noqa: E402
@@ -103,7 +104,7 @@ def _predict(
         request.views,
         request.backbone.preprocessing(),
         extractor.batch_size,
-        threads=extractor.workers or len(os.sched_getaffinity(0)),
+        threads=extractor.workers or len(usable_cores()),
         device=_device(plan, rank),
     )
     writer = StoreWriter(store, keys, work, images)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from offshelf.cores import usable_cores
 from offshelf.errors import ConfigError
 from offshelf.launcher.launcher import Lost, Piece, Work
 from offshelf.leaving import on_sigterm
@@ -39,11 +40,11 @@ class Joblib:
     @property
     def slots(self) -> int:
         """See Launcher."""
-        return self.jobs or len(gpus()) or len(_cores())
+        return self.jobs or len(gpus()) or len(usable_cores())
 
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
         """See Launcher."""
-        idle = [Worker(*share) for share in shares(min(self.slots, len(pieces)), _cores(), gpus())]
+        idle = [Worker(*share) for share in shares(min(self.slots, len(pieces)), usable_cores(), gpus())]
         busy: dict[Future[Any], tuple[Piece, Worker]] = {}
         left = list(pieces)[::-1]
         try:
@@ -132,12 +133,6 @@ def gpus() -> list[str]:
     import torch
 
     return [str(number) for number in range(torch.cuda.device_count())]
-
-
-def _cores() -> list[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 _AT_WORK: list[tuple[Generator[Any, None, None], int]] = []

@@ -7,7 +7,6 @@ and a few blocks a thread.
 Axes: N references of P vectors, Q queries of V vectors, D dimensions; n references of a block, q queries of a block.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from offshelf.cores import usable_cores
 from offshelf.retrieval.arrays import MIB, Arrays, OnCpu
 from offshelf.retrieval.best import Best
 
@@ -168,7 +168,7 @@ def _blocks(references_NPD: np.ndarray, queries: _Queries, work: Any) -> Iterato
     if not isinstance(queries.arrays, OnCpu):
         yield from map(one, starts)
         return
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = len(usable_cores())
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         ahead: list[Any] = []  # so that a million blocks do not wait in memory
         for first in starts:

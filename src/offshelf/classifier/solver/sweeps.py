@@ -4,12 +4,11 @@ Without a Gram matrix: the weights w = Σ β_i x_i of the centred rows are kept,
 fetched once for all problems that it is undecided in; rows that are firmly at a bound are passed over in most sweeps.
 """
 
-import os
-
 import numpy as np
 
 from offshelf.classifier.solver.native import sweep
 from offshelf.classifier.solver.threads import side_by_side
+from offshelf.cores import usable_cores
 
 SWEEPS = 90
 EVERY = 6
@@ -40,7 +39,7 @@ def descend(kernel: Kernel, bounds: Bounds, beta_RP: np.ndarray, tol_P: np.ndarr
         _descend(kernel, (signs, upper, e), (beta, weights_PD[group], totals), tol_P[group], most)
         beta_RP[:, group] = beta
 
-    groups = np.array_split(np.arange(len(tol_P)), min(len(os.sched_getaffinity(0)), len(tol_P)))
+    groups = np.array_split(np.arange(len(tol_P)), min(len(usable_cores()), len(tol_P)))
     side_by_side(work, groups)
 
 
