@@ -50,3 +50,18 @@ def test_threads_within_threads(monkeypatch):
         several = side_by_side(lambda _: blas_threads(), [1, 2])
         assert side_by_side(lambda _: blas_threads(), [1]) == [blas_threads()]
     assert several == [[1] * len(threads) for threads in several]
+
+
+def test_two_threads_that_overlap(monkeypatch):
+    """The first to come leaves first: it does not give BLAS's threads back under the other, who does."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    with threadpool_limits(2, "blas"):
+        before = blas_threads()
+        first, second = one_blas_thread(), one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        inside = blas_threads()
+        second.__exit__(None, None, None)
+        assert blas_threads() == before
+    assert inside == [1] * len(before)
