@@ -1,13 +1,14 @@
-"""What a method falls short of is solved in the primal."""
+"""What a method falls short of is solved in the primal, and what the primal does in the dual."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from oracle import best, primal
+from sklearn.model_selection import StratifiedKFold
 from walks import CS, made, pairs_of, problem_of
 
-from offshelf.classifier.solver import dual, native, pairwise, solve
+from offshelf.classifier.solver import Problems, dual, native, pairwise, solve
 from offshelf.classifier.solver import primal as in_primal
 
 TOL = 1e-5
@@ -86,3 +87,27 @@ def test_overlapping_classes_in_few_dimensions(multiclass):
     )
     machine = LinearSVM(1000.0, multiclass=multiclass).fit(values, targets)
     assert machine.dual_gap_.max() <= machine.tol
+
+
+def test_what_the_primal_falls_short_of(monkeypatch):
+    """Of few rows, more than twice as many as dimensions: some tasks of it, from one C on, are solved in the dual."""
+    values, problems = made(90, 20, "hinge", "penalised", folds=2)
+    monkeypatch.setattr(in_primal, "walk", falling_short(in_primal.walk, {1: CS[1]}))
+    for chosen, solution in solve(values, problems, CS, TOL):
+        assert chosen == slice(0, 3)
+        assert (solution.gap_KV <= TOL).all()
+        weights, biases = solution.model()
+        for task in range(3):
+            problem = problem_of(values, problems, task, solution.C)
+            assert primal(problem, weights[:, task], biases[task]) == pytest.approx(best(problem), rel=2 * TOL)
+
+
+def test_rows_far_from_the_origin():
+    """Labels at random, in two dimensions, at a distance of a hundred: one fold of the primal ended with a gap of 1."""
+    random = np.random.RandomState(0)
+    values, labels = random.normal(loc=100, size=(100, 2)), random.randint(0, 2, size=100)
+    signs, members = np.where(labels == 1, 1, -1).astype(np.int8)[:, None], np.ones((100, 6), bool)
+    for fold, (_, test) in enumerate(StratifiedKFold(5, shuffle=True, random_state=0).split(values, labels)):
+        members[test, fold] = False
+    solved = solve(values, Problems(signs, members, np.ones((100, 1))), [0.1, 10.0, 100.0], TOL)
+    assert [(solution.gap_KV <= TOL).all() for _, solution in solved] == [True] * 3

@@ -10,7 +10,7 @@ import numpy as np
 
 from offshelf.classifier.solver import dual, native, pairwise
 from offshelf.classifier.solver.gram import Gram
-from offshelf.classifier.solver.handover import finished
+from offshelf.classifier.solver.handover import Walk, again, finished
 from offshelf.classifier.solver.partial_gram import PartialGram
 from offshelf.classifier.solver.problem import COMPACT, Bias, Loss, PairSigns, Problems, Solution
 from offshelf.classifier.solver.threads import one_blas_thread
@@ -44,9 +44,9 @@ def solve(
     In the Gram matrix on a CPU (`dual`; `pairwise` for signs of pairs of classes), where it fits and there are not many
     more rows than dimensions; for more rows by sweeps over them, and in the Gram matrices of those that are left
     undecided; in the primal for a free bias, far more rows than dimensions or rows that are not in memory, and on a
-    GPU. What the others do not bring to the tolerance is solved in the primal again (`handover`). Jobs that share
-    (`offshelf.sharing`) make the Gram matrix, or the primal's eigenvectors, once for the same rows; the method, its
-    start and so all digits are those of a call alone.
+    GPU. What the others do not bring to the tolerance is solved in the primal again, and what the primal does not, of
+    up to 2,000 rows, in the dual (`handover`). Jobs that share (`offshelf.sharing`) make the Gram matrix, or the
+    primal's eigenvectors, once for the same rows; the method, its start and so all digits are those of a call alone.
 
     Yields:
         Which tasks, and their solution at one C.
@@ -59,22 +59,24 @@ def _solve(
     rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str
 ) -> Iterator[tuple[slice, Solution]]:
     on_gpu, left_K = _is_gpu(device, len(rows_RD)), np.zeros(problems.shape[1], bool)
-    walk = None if on_gpu or not is_compiled() else _fast_walk(rows_RD, problems, Cs, tol, left_K)
+    is_fast = not on_gpu and is_compiled()
     rows = cache(lambda: _rows(rows_RD, problems, "cuda" if on_gpu else "cpu"))
 
-    def again(tasks: np.ndarray, Cs: Sequence[float]) -> Iterator[tuple[np.ndarray, Iterator[Solution]]]:
+    def in_primal(problems: Problems, Cs: Sequence[float]) -> Walk:
         from offshelf.classifier.solver import primal
 
-        theirs = problems.tasks(tasks)
-        for part in theirs.groups(primal.WIDTH):
-            yield tasks[part], (solution for _, solution in primal.walk(rows(), theirs.tasks(part), Cs, tol))
+        return primal.walk(rows(), problems, Cs, tol)
 
-    if walk is None:
-        from offshelf.classifier.solver import primal
+    def in_dual(problems: Problems, Cs: Sequence[float]) -> Walk:
+        return dual.walk(_gram(rows_RD, problems), problems, Cs, tol)
 
-        yield from primal.walk(rows(), problems, Cs, tol)
+    walk = _fast_walk(rows_RD, problems, Cs, tol, left_K) if is_fast else None
+    if walk:
+        yield from finished(walk, again(in_primal, problems), Cs, tol, left_K)
+    elif is_fast and len(rows_RD) <= SERIAL:
+        yield from finished(in_primal(problems, Cs), again(in_dual, problems), Cs, tol, left_K)
     else:
-        yield from finished(walk, again, Cs, tol, left_K)
+        yield from in_primal(problems, Cs)
 
 
 def _fast_walk(

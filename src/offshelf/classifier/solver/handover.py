@@ -1,7 +1,7 @@
 """What a method falls short of is taken up by another one.
 
 In few dimensions at large C, problems of classes that overlap are so ill-conditioned in the dual that its steps hardly
-move, and easy in the primal.
+move, and easy in the primal. Of few rows far from the origin it is the primal that stops short now and then.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,11 +9,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from offshelf.classifier.solver.problem import Solution
+from offshelf.classifier.solver.problem import Problems, Solution
 
 Walk = Iterator[tuple[slice, Solution]]
 Again = Callable[[np.ndarray, Sequence[float]], Iterator[tuple[np.ndarray, Iterator[Solution]]]]
 """Of some tasks, by number, at some values of C: which of them are solved together, and their solutions at each C."""
+
+WIDTH = 1 << 23
+"""Decision values (rows x problems) of those that are solved together."""
+
+
+def again(method: Callable[[Problems, Sequence[float]], Walk], problems: Problems) -> Again:
+    """A method, for some of the tasks."""
+
+    def of_some(tasks: np.ndarray, Cs: Sequence[float]) -> Iterator[tuple[np.ndarray, Iterator[Solution]]]:
+        theirs = problems.tasks(tasks)
+        for part in theirs.groups(WIDTH):
+            yield tasks[part], (solution for _, solution in method(theirs.tasks(part), Cs))
+
+    return of_some
 
 
 def finished(walk: Walk, again: Again, Cs: Sequence[float], tol: float, left_K: np.ndarray) -> Walk:
