@@ -51,10 +51,10 @@ def test_bad_data():
 
 
 def test_stopping_short_is_said(monkeypatch):
-    """Too few steps: a warning, with the gap."""
+    """Too few steps, of more rows than the dual would take up: a warning, with the gap."""
     monkeypatch.setattr(primal._Path._minimise, "__defaults__", (3,))
     monkeypatch.setattr(primal, "POLISHING", 0)
-    values, targets = data(300, 2)
+    values, targets = data(2100, 2)
     with pytest.warns(ConvergenceWarning, match="1 of 1 SVM problems stopped short") as caught:
         fitted = LinearSVM(tol=1e-6).fit(values, targets)
 
