@@ -14,6 +14,7 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.estimator_checks import check_estimator
 
 from offshelf.classifier import LinearSVM
+from offshelf.classifier.solver.rows import Rows
 
 pytestmark = pytest.mark.usefixtures("either_solver")
 TOL = 1e-9
@@ -239,6 +240,19 @@ def test_skops(tmp_path):
     assert trusted == ["offshelf.classifier.linear_svm.LinearSVM"]
     assert (loaded.decision_function(values) == fitted.decision_function(values)).all()
     assert loaded.get_params() == fitted.get_params()
+
+
+def test_memory_mapped_rows_are_streamed(tmp_path, monkeypatch):
+    """More than a Gram matrix can hold are not kept in memory, though they come through scikit-learn's checks."""
+    made, make = [], Rows.__init__
+    monkeypatch.setattr(Rows, "__init__", lambda rows, *given: make(rows, *given) or made.append(rows))
+    monkeypatch.setattr("offshelf.classifier.solver.GRAM_ROWS", 300)
+    monkeypatch.setattr("offshelf.classifier.solver.SWEPT_VALUES", 1000)
+    values, targets = blobs(500, 2, dims=100)
+    np.save(tmp_path / "values.npy", values.astype(np.float16))
+    LinearSVM(0.1).fit(np.load(tmp_path / "values.npy", mmap_mode="r"), targets)
+    LinearSVM(0.1, bias="free").fit(np.load(tmp_path / "values.npy"), targets)
+    assert [rows.blocks is None for rows in made] == [True, False]
 
 
 @pytest.mark.parametrize("settings", [{}, {"loss": "squared_hinge", "bias": "free"}, {"multiclass": "ovo"}], ids=str)

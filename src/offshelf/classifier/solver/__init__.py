@@ -11,6 +11,7 @@ import numpy as np
 from offshelf.classifier.solver import dual, native, pairwise
 from offshelf.classifier.solver.gram import Gram
 from offshelf.classifier.solver.handover import Walk, again, finished
+from offshelf.classifier.solver.mapped import is_mapped
 from offshelf.classifier.solver.partial_gram import PartialGram
 from offshelf.classifier.solver.problem import COMPACT, Bias, Loss, PairSigns, Problems, Solution
 from offshelf.classifier.solver.threads import one_blas_thread
@@ -110,7 +111,7 @@ def is_compiled() -> bool:
 def _can_sweep(rows_RD: np.ndarray, problems: Problems) -> bool:
     rows, dims = rows_RD.shape
     is_large = rows * dims > SWEPT_VALUES and rows <= SWEPT_FLAT * dims
-    return is_large and problems.bias != "free" and not isinstance(rows_RD, np.memmap)
+    return is_large and problems.bias != "free" and not is_mapped(rows_RD)
 
 
 def _partial(rows_RD: np.ndarray, problems: Problems) -> PartialGram:

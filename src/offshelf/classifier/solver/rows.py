@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from offshelf.classifier.solver.mapped import is_mapped
+
 BLOCK = 1 << 13
 """Rows converted at a time."""
 STRIP = {"cpu": 1 << 8, "cuda": BLOCK}
@@ -112,7 +114,7 @@ class Rows:
 
     def _fits(self) -> bool:
         if self.device.type == "cpu":
-            return not isinstance(self.source, np.memmap)
+            return not is_mapped(self.source)
         size = self.count * self.dims * torch.finfo(self.dtype).bits // 8
         return size < RESIDENT * torch.cuda.mem_get_info(self.device)[0]
 

@@ -1,0 +1,13 @@
+"""Rows that lie in a file."""
+
+import numpy as np
+
+
+def is_mapped(array: np.ndarray) -> bool:
+    """Whether an array is memory-mapped, or a plain view of one that is, as scikit-learn's checks return them."""
+    part: object = array
+    while isinstance(part, np.ndarray):
+        if isinstance(part, np.memmap):
+            return True
+        part = part.base
+    return False
