@@ -9,18 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from offshelf.classifier.solver.dual import WIDTH
 from offshelf.classifier.solver.problem import Problems, Solution
 
 Walk = Iterator[tuple[slice, Solution]]
 Again = Callable[[np.ndarray, Sequence[float]], Iterator[tuple[np.ndarray, Iterator[Solution]]]]
 """Of some tasks, by number, at some values of C: which of them are solved together, and their solutions at each C."""
 
-WIDTH = 1 << 23
-"""Decision values (rows x problems) of those that are solved together."""
-
 
 def again(method: Callable[[Problems, Sequence[float]], Walk], problems: Problems) -> Again:
-    """A method, for some of the tasks."""
+    """A method, for some of the tasks, in groups that every method solves as one."""
 
     def of_some(tasks: np.ndarray, Cs: Sequence[float]) -> Iterator[tuple[np.ndarray, Iterator[Solution]]]:
         theirs = problems.tasks(tasks)
