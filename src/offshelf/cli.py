@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from offshelf import __version__
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.leaving import on_sigterm
+from offshelf.secret import masked
 from offshelf.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def main() -> NoReturn:
     except OffshelfError as error:
         if os.environ.get("OFFSHELF_DEBUG"):
             raise
-        print(f"Error: {error}", file=sys.stderr)
+        print(f"Error: {masked(str(error))}", file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         print("Interrupted. The same command goes on from the features that are in the store.", file=sys.stderr)
@@ -169,10 +170,19 @@ def _launch(task: str, arguments: Sequence[str], call: "Callable[[Job], Any]") -
 def _hydra(task: str, arguments: Sequence[str], job: "Callable[[DictConfig], Any]") -> None:
     import hydra
 
-    from offshelf.config import conf_dir
+    from offshelf.config import conf_dir, secrets_masked
 
-    sys.argv = [f"offshelf {task}", *arguments]
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
+    sys.argv = [f"offshelf {task}", *arguments, *_unnamed(arguments)]
+    with secrets_masked():
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
+
+
+def _unnamed(arguments: Sequence[str]) -> list[str]:
+    """What keeps overrides with a secret out of names of folders, which `hydra.job.override_dirname` is made for."""
+    keys = [argument.partition("=")[0].lstrip("+~") for argument in arguments if masked(argument) != argument]
+    setting = "hydra.job.config.override_dirname.exclude_keys"
+    given = any(argument.startswith(setting) for argument in arguments)
+    return [f"{setting}=[{','.join(keys)}]"] if keys and not given else []
 
 
 def _check(task: str, arguments: Sequence[str]) -> "tuple[list[str], DictConfig | None, bool]":

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.home import home_dir
+from offshelf.secret import masked
 from offshelf.spelling import did_you_mean
 
 TASKS = ("classify", "retrieve", "recommend", "extract", "layers", "dataset")
@@ -129,6 +130,23 @@ def _expected(override: str) -> str:
     return f"quote a value with such characters, once for Hydra and once for the shell: '{key}=\"{quoted}\"'"
 
 
+@contextmanager
+def secrets_masked() -> Iterator[None]:
+    """What Hydra writes and prints of configs meanwhile holds no secret: all of it goes through `OmegaConf.to_yaml`."""
+    to_yaml = OmegaConf.to_yaml
+
+    def masking(config: Any, **options: Any) -> str:
+        resolve = options.get("resolve", False)
+        content = OmegaConf.to_container(config, resolve=resolve, enum_to_str=True)
+        return to_yaml(OmegaConf.create(masked(content)), **{**options, "resolve": False})
+
+    OmegaConf.to_yaml = staticmethod(masking)  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        OmegaConf.to_yaml = staticmethod(to_yaml)  # type: ignore[method-assign]
+
+
 def build(config: DictConfig) -> Callable[..., Any]:
     """Bind a root config to its task: components are made here, the task runs when called.
 
@@ -147,8 +165,8 @@ def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = 
         OffshelfError: a component cannot be made, or the task fails.
     """
     task = build(config)
-    recorded = {key: value for key, value in plain(config).items() if key not in HOW}
-    given = {"output_dir": str(folder), "config": recorded, "arguments": arguments}
+    recorded = masked({key: value for key, value in plain(config).items() if key not in HOW})
+    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments)}
     return task(**{name: given[name] for name in GIVEN if name in _parameters(config["_target_"])})
 
 
@@ -192,7 +210,7 @@ def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any) -> Any:
     """
     composed = OmegaConf.create(dict(config))
     _require_known(composed)
-    return build(composed)(output_dir=str(folder), config=dict(config), tracking=tracking)
+    return build(composed)(output_dir=str(folder), config=masked(dict(config)), tracking=tracking)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
