@@ -172,17 +172,20 @@ def _hydra(task: str, arguments: Sequence[str], job: "Callable[[DictConfig], Any
 
     from offshelf.config import conf_dir, secrets_masked
 
-    sys.argv = [f"offshelf {task}", *arguments, *_unnamed(arguments)]
+    sys.argv = [f"offshelf {task}", *_unnamed(arguments)]
     with secrets_masked():
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
 
 
 def _unnamed(arguments: Sequence[str]) -> list[str]:
-    """What keeps overrides with a secret out of names of folders, which `hydra.job.override_dirname` is made for."""
-    keys = [argument.partition("=")[0].lstrip("+~") for argument in arguments if masked(argument) != argument]
+    """With what keeps overrides with a secret out of names of folders, which `override_dirname` is made for."""
+    secrets = [argument for argument in arguments if masked(argument) != argument]
     setting = "hydra.job.config.override_dirname.exclude_keys"
-    given = any(argument.startswith(setting) for argument in arguments)
-    return [f"{setting}=[{','.join(keys)}]"] if keys and not given else []
+    if not secrets or any(argument.startswith(setting) for argument in arguments):
+        return list(arguments)
+    place = arguments.index(secrets[-1]) + 1  # beside others, as Hydra's options may not stand between overrides
+    keys = ",".join(argument.partition("=")[0].lstrip("+~") for argument in secrets)
+    return [*arguments[:place], f"{setting}=[{keys}]", *arguments[place:]]
 
 
 def _check(task: str, arguments: Sequence[str]) -> "tuple[list[str], DictConfig | None, bool]":
