@@ -1,4 +1,4 @@
-"""The terminal: words are printed as they are, also names of files and layers with brackets in them; secrets are not."""
+"""The terminal: words are printed as they are, also names with brackets in them; secrets are not printed."""
 
 import sys
 from typing import IO, Any, cast

@@ -8,7 +8,6 @@ import textwrap
 import pytest
 from mlflow.tracking import MlflowClient
 
-
 from offshelf.tracking.connection import connect, default_uri
 from offshelf.tracking.ui import free_port, start_server, wait_until_up
 

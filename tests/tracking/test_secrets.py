@@ -83,7 +83,7 @@ def test_a_sweep(tmp_path):
 
 
 def test_variables_and_names(tmp_path):
-    """What an environment variable of a secret name holds, and what a key of such a name has, also in one's own file."""
+    """What a variable of a secret name holds, and an address in a file of the user's own."""
     (tmp_path / "conf/dataset").mkdir(parents=True)
     (tmp_path / "conf/dataset/own.yaml").write_text(
         f"defaults: [digits]\n_target_: offshelf.dataset.Digits\nmirror: https://bob:{MARK}@host/x\n"

@@ -333,6 +333,7 @@ def _content(run: Kept, event: Event, translate: Callable[[str], str]) -> bytes 
     """An artifact; a table may name other runs."""
     path = run.folder / "files" / str(event["name"])
     try:
+        path.stat()
         return translate(path.read_text(encoding="utf-8")).encode() if path.suffix == ".json" else path
     except (OSError, UnicodeDecodeError) as error:
         raise TrackingError(f"The run in {run.folder} has lost a file: {error}") from error
