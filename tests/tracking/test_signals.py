@@ -17,7 +17,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 CODE = """
-    import sys, time
+    import os, sys, time
+    import mlflow.store.tracking.sqlalchemy_store
     from mlflow.tracking import MlflowClient
     from offshelf.leaving import on_sigterm
     from offshelf.tracking import MLflow
@@ -27,34 +28,39 @@ CODE = """
         found(*given, **named)
 
     found, MlflowClient.set_terminated = MlflowClient.set_terminated, slowly
-    on_sigterm()
-    with MLflow(sys.argv[1]).start("a run") as run, run.child("layer"):
-        print("begun", flush=True)
-        time.sleep(30)
+    children = []
+    for number in range(int(sys.argv[2])):
+        children.append(os.fork())
+        if not children[-1]:
+            on_sigterm()
+            with MLflow(sys.argv[1]).start(str(number)) as run, run.child(f"layer of {number}"):
+                print("begun", os.getpid(), number, flush=True)
+                time.sleep(60)
+    for child in children:
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+CASES = {
+    143: [signal.SIGTERM, signal.SIGTERM],
+    -signal.SIGINT: [signal.SIGINT, signal.SIGINT],
+    129: [signal.SIGHUP],
+}
+"""Signals, and the exit code or signal that they end in."""
 
 
-@pytest.mark.parametrize(
-    ("signals", "code"),
-    [
-        ([signal.SIGTERM, signal.SIGTERM], 143),
-        ([signal.SIGINT, signal.SIGINT], -signal.SIGINT),
-        ([signal.SIGHUP], 129),
-        ([signal.SIGHUP, signal.SIGTERM, signal.SIGTERM], 143),
-    ],
-)
-def test_signals_in_a_row(tmp_path, signals, code):
+def test_signals_in_a_row(tmp_path):
     """The second comes while the first is obeyed."""
     connect(tmp_path, None, "offshelf")
-    command = [sys.executable, "-c", textwrap.dedent(CODE), str(tmp_path)]
-    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
-        assert process.stdout.readline() == "begun\n"
-        for number in signals:
-            os.kill(process.pid, number)
-            time.sleep(0.05)
-        process.communicate(timeout=30)
+    command = [sys.executable, "-c", textwrap.dedent(CODE), str(tmp_path), str(len(CASES))]
+    with subprocess.Popen(command, stdout=-1, stderr=subprocess.DEVNULL, text=True) as process:
+        begun = [process.stdout.readline().split() for _ in CASES]
+        children = {int(number): int(child) for _, child, number in begun}
+        for number, signals in enumerate(CASES.values()):
+            for one in signals:
+                os.kill(children[number], one)
+                time.sleep(0.05)
+        codes = [int(process.stdout.readline()) for _ in CASES]
     client = MlflowClient(default_uri(tmp_path))
     runs = client.search_runs([client.get_experiment_by_name("offshelf").experiment_id])
 
-    assert process.returncode == code
-    assert [run.info.status for run in runs] == ["KILLED", "KILLED"]
+    assert codes == list(CASES)
+    assert [run.info.status for run in runs] == ["KILLED"] * 2 * len(CASES)
