@@ -9,10 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import JustifyMethod
-from rich.table import Table
-
 from offshelf.arguments import Parser, divide
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap, Difference, Interval
@@ -26,28 +22,16 @@ from offshelf.report import (
     paired,
     paired_queries,
     read_predictions,
+    show_runs,
     with_error_bar,
     write_figure,
     write_sheet,
 )
 from offshelf.spelling import did_you_mean
-from offshelf.terminal import terminal
 from offshelf.tracking.reading import SETTINGS, TrackedRun, TrackedRuns, is_filter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-SHOWN = 3
-"""Parameters that the terminal has room for; files have all that differ."""
-
-FIXED = 5
-"""Columns before those of the parameters."""
-
-ID = 1
-"""The column of the runs' ids."""
-
-NARROW = 20
-"""Characters that names of runs have at least, before parameters are shown beside them."""
 
 FOLLOWS = ("dims", "name")
 """Parameters that say nothing of their own of how runs differ."""
@@ -78,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     metric = options.metric or _official(found)
     chosen, left_out = _with_metric(found, metric)
     sheet = to_sheet(compare(chosen, metric, Bootstrap(options.replicates)), metric, left_out)
-    _show(sheet)
+    show_runs(sheet)
     for file in files:
         if file.suffix in FIGURES:
             write_figure(file, draw(chosen, metric))
@@ -298,42 +282,6 @@ def _with_metric(found: Mapping[str, tuple[TrackedRun, bool]], metric: str) -> t
     kept = [run for run, named in found.values() if named or f"test/{metric}" in run.metrics]
     left_out = [run.name for run, _ in found.values() if run not in kept]
     return (kept, left_out) if len(kept) > 1 else ([run for run, _ in found.values()], [])
-
-
-def _show(sheet: Sheet) -> None:
-    """Print it; where the terminal is too narrow for parameters beside the numbers, below them."""
-    console = terminal()
-    everything = list(range(len(sheet.columns)))
-    numbers, params = everything[:FIXED], everything[FIXED:]
-    beside = params[:SHOWN]
-    if _width(sheet, [*numbers, *beside]) <= console.width:
-        console.print(_table(sheet, [*numbers, *beside], sheet.title))
-    else:
-        console.print(_table(sheet, numbers, sheet.title))
-        while len(beside) > 1 and _width(sheet, [ID, *beside]) > console.width:
-            beside.pop()
-        console.print(_table(sheet, [ID, *beside], "What differs"))
-    hidden = [sheet.columns[number] for number in params if number not in beside]
-    more = [f"These differ too: {', '.join(hidden)}; --out FILE.csv has them."] if hidden else []
-    for note in [*sheet.notes, *more]:
-        console.print(note, soft_wrap=True)
-
-
-def _width(sheet: Sheet, columns: Sequence[int]) -> int:
-    """Characters that these columns take; names of runs may be folded."""
-    longest = [max(len(row[number]) for row in (sheet.columns, *sheet.rows)) for number in columns]
-    narrow = [min(width, NARROW) if number == 0 else width for number, width in zip(columns, longest, strict=True)]
-    return sum(narrow) + 2 * len(columns)
-
-
-def _table(sheet: Sheet, columns: Sequence[int], title: str) -> Table:
-    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)
-    for number in columns:
-        justify: JustifyMethod = "right" if 1 < number < FIXED else "left"
-        table.add_column(sheet.columns[number], justify=justify, no_wrap=0 < number < FIXED, overflow="fold")
-    for place, line in enumerate(sheet.rows):
-        table.add_row(*(line[number] for number in columns), style="bold" if place == 0 else None)
-    return table
 
 
 def _parser() -> argparse.ArgumentParser:

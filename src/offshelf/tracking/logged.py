@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from offshelf.leaving import undisturbed
 from offshelf.secret import masked
-from offshelf.tracking.journal import Event, Journal, Place, now, opening
+from offshelf.tracking.journal import Event, Journal, now, opening
+from offshelf.tracking.shelf import Place
 from offshelf.tracking.tracker import Run
 
 if TYPE_CHECKING:

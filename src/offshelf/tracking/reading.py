@@ -128,7 +128,8 @@ class TrackedRuns:
 
     def _run(self, entity: "Entity") -> TrackedRun:
         info, data = entity.info, entity.data
-        params = masked(data.params)  # older releases have recorded passwords
+        # Older releases have recorded passwords.
+        params = {name: masked(text) if "://" in text else text for name, text in data.params.items()}
         known = (info.run_id, str(info.run_name), info.status, params, data.metrics, data.tags)
         return TrackedRun(*known, str(info.artifact_uri), self)
 
