@@ -4,6 +4,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_server_that_resumes_elsewhere(site, tmp_path):
     """Is not believed, though there be no checksum."""
     site.breaks, site.shift = [100_000], 7
     with pytest.raises(DatasetError, match="another part of the file"):
-        fetch(Remote("set.tar", (f"{site.url}/set.tar",)), tmp_path)
+        fetch(Remote("set.tar", (f"{site.url}/set.tar",)), tmp_path, allow_unverified=True)
     assert not (tmp_path / "set.tar").exists()
 
 
@@ -202,3 +203,29 @@ def test_half_an_archive(tmp_path, make):
         unpack(archive, tmp_path / "in")
 
     assert list((tmp_path / "in").iterdir()) == []
+
+
+UNKNOWN = "no checksum is published and the address is not https.*dataset.allow_unverified=true"
+
+
+def test_nothing_vouches_for_it(site, tmp_path):
+    """Neither a checksum nor https: asked about before a byte is fetched, from mirrors too."""
+    unknown = Remote("set.tar", (f"{site.url}/set.tar", "ftp://127.0.0.1:9/set.tar"))
+    with pytest.raises(DatasetError, match=f"{UNKNOWN}.*{UNKNOWN}.*{UNKNOWN}"):
+        fetch(unknown, tmp_path, mirrors=[site.url])
+    assert site.asked == []
+
+    fetch(unknown, tmp_path, allow_unverified=True)
+    assert (tmp_path / "set.tar").read_bytes() == DATA
+    assert (tmp_path / "set.tar.sha256").is_file()
+
+
+def test_sent_on_to_where_nothing_vouches(site, tmp_path, monkeypatch):
+    """An https address that redirects to plain http is no better; a stand-in for the answer says where it came from."""
+    from offshelf.dataset import download
+
+    answer = urlopen(f"{site.url}/set.tar")
+    monkeypatch.setattr(download, "urlopen", lambda request, timeout: answer)
+    with pytest.raises(DatasetError, match=UNKNOWN):
+        fetch(Remote("set.tar", ("https://example.org/set.tar",)), tmp_path)
+    assert not (tmp_path / "set.tar").exists()

@@ -52,6 +52,8 @@ class Published(ABC):
     """URLs of folders that are tried before the published addresses."""
     verify: bool = True
     """Whether checksums and numbers of images must be the official ones."""
+    allow_unverified: bool = False
+    """Whether files without a published checksum are taken from addresses that are not https."""
 
     @property
     @abstractmethod
@@ -113,7 +115,7 @@ class Published(ABC):
         if not (folder / remote.name).is_file() and not self.download:
             raise self._missing(remote, ", and dataset.download=false")
         try:
-            file = fetch(remote, folder, self.mirrors, self.verify)
+            file = fetch(remote, folder, self.mirrors, self.verify, self.allow_unverified)
         except DatasetError as error:
             if (folder / remote.name).is_file():  # there, but another
                 raise
