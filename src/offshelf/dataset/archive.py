@@ -142,11 +142,9 @@ def _in_order(folder: Path, links: list[tuple[Path, Member]]) -> list[tuple[Path
 
 def _link(folder: Path, place: Path, member: Member) -> None:
     """A link to a file is a second name of it. Raises MemberError where it leads nowhere, or out of the folder."""
-    target = _target(folder, place, member)
-    real = Path(os.path.realpath(target))
-    if real != target or not target.exists():  # through another link, or to nothing
-        if not target.exists() or not real.is_relative_to(folder.resolve()):
-            raise MemberError(f"'{member.name}' is a link to {member.target}, which it does not hold")
+    real = Path(os.path.realpath(_target(folder, place, member)))  # it may lead on through other links
+    if not real.exists() or not real.is_relative_to(folder.resolve()):
+        raise MemberError(f"'{member.name}' is a link to {member.target}, which it does not hold")
     if place.exists():
         raise MemberError(f"'{member.name}' is there twice")
     if real.is_dir():
