@@ -71,7 +71,8 @@ class Logbook:
         }
         text = json.dumps(known, indent=2, ensure_ascii=False) + "\n"
         write_text(self.folder / "data.json", text)
-        self.run.log_text(text, "data.json")
+        if self.data.images.notes or self.data.images.not_taken:  # all else is in the tracker already
+            self.run.log_text(text, "data.json")
 
     def _table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """A table in both places, where it has rows."""

@@ -45,7 +45,7 @@ class Csv:
     boxes: str = "auto"
     """What they are in: `pixels`, `fractions` of the image, or `auto`: fractions where all are within 0 and 1."""
     val: str | None = None
-    """What lines of split `val` are for: `train`, `test` or `ignore`; null: `test` where there are none, else `train`."""
+    """What lines of split `val` are for: `train`, `test`, `ignore`; null: `test` where no others are, else `train`."""
     delimiter: str | None = None
     """Between cells; without, what the header shows."""
     encoding: str | None = None
@@ -211,7 +211,7 @@ def _question_repeats(
         way = "" if separator else "; where an image has several labels, list them in one cell: dataset.separator=';'"
         raise DatasetError(
             f"{at(table.file, [number for number, _, _ in odd])}: the same file as in another line with another label; "
-            f"{line['path']} is '{line['label']}' here and '{before['label']}' in line {where}. Remove what is wrong{way}."
+            f"{line['path']} is '{line['label']}' here, '{before['label']}' in line {where}. Remove what is wrong{way}."
         )
     lines = [str(number) for number, _, _ in again]
     return [f"{len(lines):,} line(s) repeat an earlier one, file and label: {listed(lines)}."] if lines else []
