@@ -49,8 +49,7 @@ class Score:
     def by_class(self) -> dict[str, np.ndarray]:
         """For each class, float64 [K], NaN without test images: accuracy over the test images of all folds together.
 
-        Of a ranking (average precision, the area under the ROC curve), which one fold's scores alone have, the mean over
-        folds.
+        Of a ranking (average precision, area under the ROC curve), which is of one fold's scores, the mean over folds.
         """
         folds = [by_class(outcome) for outcome in self.outcomes]
         means = {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}

@@ -82,7 +82,7 @@ def test_missing_part(offline, tmp_path):
 def test_nothing_to_be_had(tmp_path):
     """Every address is named with what it said."""
     with serve(tmp_path / "nothing") as site:
-        spec = H3d(root=str(tmp_path / "data"), mirrors=[site.url], allow_unverified=True)
+        spec = H3d(root=str(tmp_path / "data"), mirrors=[site.url])
         with pytest.raises(DatasetError, match=r"h3d is incomplete.*tgz: 404 Not Found; https://www2\.eecs.*by hand"):
             spec.load()
 

@@ -11,6 +11,7 @@ import numpy as np
 from offshelf.dataset.image import Image
 from offshelf.dataset.imageset import Dataset, ImageSet, LeftOut
 from offshelf.dataset.repeats import Repeats, among_references
+from offshelf.dataset.sound import require_sound
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
 from offshelf.lazy import Lazy
@@ -162,12 +163,15 @@ def require_retrieval(images: ImageSet | RetrievalSet) -> RetrievalSet:
 
 
 def require_labels(images: ImageSet | RetrievalSet) -> ImageSet:
-    """A labelled set as it is. Raises DatasetError for a retrieval set."""
+    """A labelled set as it is. Raises DatasetError for a retrieval set, and for one that contradicts itself."""
     if isinstance(images, RetrievalSet):
         raise DatasetError(
             f"{images.name} is a retrieval set: it has queries and references instead of labels. "
             "Score it with: offshelf retrieve"
         )
+    if not isinstance(images, ImageSet):
+        raise DatasetError(f"The data set's load() returns a {type(images).__name__}; an ImageSet was expected.")
+    require_sound(images)
     return images
 
 
