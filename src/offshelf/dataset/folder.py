@@ -40,7 +40,7 @@ class Folder:
     val: str | None = None
     """What `val/` beside `train/` and `test/` is for: `train` (the default), `test` or `ignore`."""
     ignore: Sequence[str] = field(default=(), hash=False)
-    """Patterns of paths below the root that are left out: `extra`, `*/masks/*`, `train/*.png`."""
+    """Patterns of names, or of paths below the root, that are left out: `masks`, `train/*.png`."""
 
     def __post_init__(self) -> None:
         require_split(self.split, self.val)

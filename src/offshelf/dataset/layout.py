@@ -84,7 +84,7 @@ def _with_val(walk: Walk, parts: Mapping[Part, Path], val: str | None) -> Layout
 def _labelled(walk: Walk, parts: Mapping[Part, Path], part: Part) -> Path:
     """A part, which has class folders. Raises DatasetError: images without labels cannot be scored."""
     folder = parts[part]
-    if not walk.folders(folder):
+    if not walk.folders(folder) and walk.folders(parts["train"]):
         train = parts["train"].name
         way = "dataset.val=test tests on the validation part" if "val" in parts else f"dataset.root={parts['train']}"
         draws = "" if "val" in parts else f", which draws a part of {train}/ to test on"

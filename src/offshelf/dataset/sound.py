@@ -53,7 +53,7 @@ def _require_fold(images: ImageSet, number: int, fold: Fold) -> None:
             raise DatasetError(
                 f"{images.name}, fold {number}: {name} has rows that are not there, or twice, of {len(images.samples)}."
             )
-    both = np.intersect1d(*rows)
+    both = np.intersect1d(rows[0], rows[1])
     if len(both):
         raise DatasetError(
             f"{images.name}, fold {number}: {len(both)} sample(s) are trained and tested on, the first of them "

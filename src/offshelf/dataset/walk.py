@@ -25,6 +25,12 @@ def peek(folder: Path) -> list[str]:
         raise DatasetError(f"{folder} cannot be read: {error.strerror}.") from error
 
 
+def _matches(path: str, pattern: str) -> bool:
+    names, patterns = path.split("/"), pattern.strip("/").split("/")
+    names = names[-1:] if len(patterns) == 1 else names
+    return len(names) == len(patterns) and all(map(fnmatch.fnmatchcase, names, patterns))
+
+
 class Walk:
     """Reads folders below a root; names are paths below it, with `/`.
 
@@ -34,7 +40,7 @@ class Walk:
     """
 
     def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
-        """`ignore`: patterns of names, as a shell's, that are left out with all that is below them."""
+        """`ignore`: patterns as a shell's, of names or, with `/`, of paths below the root; what is below goes too."""
         self.root, self.ignore = root, tuple(ignore)
         self._left_out: dict[str, LeftOut] = {}
         self.by_content: list[str] = []
@@ -109,7 +115,8 @@ class Walk:
             else:
                 self._scan(link, owner, found, links)
             return
-        is_again = self._owners.get(os.path.dirname(real)) == owner  # noqa: PTH120
+        is_there = os.path.exists(real) and self._name(real) not in self._left_out  # noqa: PTH110
+        is_again = is_there and self._owners.get(os.path.dirname(real)) == owner  # noqa: PTH120
         other, first = self._links.setdefault(real, (owner, link))
         if other != owner:
             raise self._shared(link, real, other)
@@ -140,7 +147,7 @@ class Walk:
         name = self._name(entry.path)
         if is_system(entry.name):
             self.leave(name, SYSTEM)
-        elif any(fnmatch.fnmatchcase(name, pattern) for pattern in self.ignore):
+        elif any(_matches(name, pattern) for pattern in self.ignore):
             self.leave(name, "dataset.ignore")
         else:
             return True
