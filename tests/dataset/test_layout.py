@@ -1,4 +1,4 @@
-"""Which folder is trained on and which is tested on: as people name them; what may be meant otherwise is asked about."""
+"""What is trained on and what is tested on: by the names people give; what may be meant otherwise is asked about."""
 
 import pytest
 from trees import picture, tree

@@ -1,4 +1,4 @@
-"""What is found in folders of images: each real file once, what is a system's left alone, all that is not taken named."""
+"""What is found in folders: each real file once, what is a system's left alone, all that is not taken named."""
 
 import os
 import time
@@ -208,7 +208,7 @@ def test_ignored(root):
     tree(root, "cat/masks", "dog/masks")
     assert taken(root, ignore=["masks"]) == ALL
     assert taken(root, ignore=["cat/masks", "dog/masks/[0-9].png"]) == ALL
-    assert taken(root, ignore=["cat/*.png", "masks"][1:] + ["dog/[12].png"]) == [*ALL[:5], ALL[7]]
+    assert taken(root, ignore=["masks", "dog/[12].png"]) == [*ALL[:5], ALL[7]]
 
 
 def test_images_of_a_folder_to_predict(root, caplog):

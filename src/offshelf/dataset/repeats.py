@@ -65,7 +65,7 @@ def among_samples(images: "ImageSet") -> Repeats:
         "test" if folds else "train",
         len(known),
         len(odd),
-        {"group": _renumbered(groups[rows]), "id": ids, "part": parts, "label": labels},
+        {"group": _renumbered(groups[rows].tolist()), "id": ids, "part": parts, "label": labels},
         tuple((images.samples[a].id, images.samples[b].id) for a, b in _some(known, equals[equals >= 0])),
         tuple((named[a], named[b]) for a, b in _some(odd, others)),
     )
@@ -85,9 +85,10 @@ def among_references(images: "RetrievalSet") -> Repeats:
     listed = [(groups[references[row]], images.references[row].id, "reference") for row in alike.tolist()]
     if images.queries is not images.references:
         listed += [(groups[queries[row]], images.queries[row].id, "query") for row in known.tolist()]
-    listed.sort(key=lambda one: one[0])
+    order = {group: number for number, group in enumerate(dict.fromkeys(group for group, _, _ in listed))}
+    listed.sort(key=lambda one: order[one[0]])
     table: dict[str, list[object]] = {
-        "group": _renumbered(np.array([group for group, _, _ in listed], np.int64)),
+        "group": _renumbered([group for group, _, _ in listed]),
         "id": [name for _, name, _ in listed],
         "part": [part for _, _, part in listed],
         "label": [""] * len(listed),
@@ -121,9 +122,10 @@ def equal_groups(images: Sequence[Image]) -> np.ndarray:
 
 
 def repeated_rows(groups_N: np.ndarray) -> np.ndarray:
-    """Rows of the images that are not alone in their group: int64, sorted by group."""
+    """Rows of the images that are not alone in their group: int64, group by group, in the order of the first of each."""
     rows = np.flatnonzero(np.bincount(groups_N)[groups_N] > 1) if len(groups_N) else np.zeros(0, np.int64)
-    return rows[np.argsort(groups_N[rows], kind="stable")]
+    _, first, group = np.unique(groups_N[rows], return_index=True, return_inverse=True)
+    return rows[np.argsort(first[group], kind="stable")]
 
 
 def first_equals(rows: np.ndarray, others: np.ndarray, groups_N: np.ndarray) -> np.ndarray:
@@ -137,7 +139,7 @@ def first_equals(rows: np.ndarray, others: np.ndarray, groups_N: np.ndarray) -> 
 
 
 def _of_another_label(rows: np.ndarray, groups_N: np.ndarray, targets_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of rows that are sorted by group those whose group has several labels; and for each another of its group."""
+    """Of rows those whose group has several labels; and for each another of its group."""
     if not len(rows):
         return rows, rows
     targets = targets_N[rows].reshape(len(rows), -1)
@@ -159,9 +161,10 @@ def _parts(is_trained: bool, is_tested: bool) -> list[str]:
     return [name for name, has in (("train", is_trained), ("test", is_tested)) if has]
 
 
-def _renumbered(groups: np.ndarray) -> list[object]:
+def _renumbered(groups: Sequence[int]) -> list[object]:
     """From 1 on, in order."""
-    return (np.unique(groups, return_inverse=True)[1] + 1).tolist()
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(group, len(numbers) + 1) for group in groups]
 
 
 def _some(rows: np.ndarray, others: np.ndarray) -> list[tuple[int, int]]:
