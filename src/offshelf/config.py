@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -192,6 +193,8 @@ def _make(node: Any, **options: Any) -> Any:
     """What a config stands for; its own error where it cannot be made, in one sentence."""
     from hydra.utils import instantiate
 
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - where classes of the user's own are; after what is installed
+        sys.path.append(os.getcwd())  # noqa: PTH109
     try:
         return instantiate(node, _convert_="all", **options)
     except Exception as error:

@@ -47,9 +47,16 @@ class Score:
 
     @cached_property
     def by_class(self) -> dict[str, np.ndarray]:
-        """For each class, float64 [K], the mean over folds of its numbers; NaN without test images."""
+        """For each class, float64 [K], NaN without test images: accuracy over the test images of all folds together.
+
+        Of a ranking (average precision, area under the ROC curve), which is of one fold's scores, the mean over folds.
+        """
         folds = [by_class(outcome) for outcome in self.outcomes]
-        return {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}
+        means = {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}
+        targets, scores = (
+            np.concatenate([getattr(one, name) for one in self.outcomes]) for name in ("targets", "scores")
+        )
+        return means | {"accuracy": by_class(Outcome(targets, scores))["accuracy"]}
 
     @property
     def parameter(self) -> str:

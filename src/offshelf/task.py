@@ -28,7 +28,15 @@ from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
 from offshelf.record import Record
-from offshelf.report import extraction_table, layer_listing, left_out_line, open_grids, score_table
+from offshelf.report import (
+    extraction_table,
+    found_line,
+    layer_listing,
+    left_out_line,
+    open_grids,
+    repeats_line,
+    score_table,
+)
 from offshelf.screen import readable, screen
 from offshelf.store import FeatureKey, FeatureStore, Use
 from offshelf.terminal import say, terminal
@@ -76,7 +84,7 @@ def classify(
     def gather(usable: ImageSet) -> list[Features]:
         return [ensure(store, extractor, usable.pictures, request) for request in requests]
 
-    say(what_it_sees(backbone))
+    say(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title, Path(output_dir)) as run:
         record = Record(run, images, backbone.name, config, Path(output_dir))
@@ -95,7 +103,7 @@ def classify(
         record.end(scores, beside, chosen, features)
         kept = record.keep(_model(chosen, images, requests[0].keys(extractor)), keep_model_mb) if keep_model_mb else ""
     terminal().print(score_table(scores, beside, chosen, title))
-    say(left_out_line(left_out), open_grids(scores), kept, record.whereabouts())
+    say(repeats_line(images), left_out_line(left_out), open_grids(scores), kept, record.whereabouts())
     return chosen.metrics[f"test/{images.metric}"]
 
 
@@ -151,7 +159,7 @@ def extract(
     loaded: ImageSet | RetrievalSet = dataset.load()
     images, left_out = readable(loaded, on_error)
     request = Request(backbone, layers, pooling, augmentation.views)
-    say(what_it_sees(backbone))
+    say(found_line(images), what_it_sees(backbone))
     forecast = foresee(store, extractor, images.pictures, request, probe=dry_run)
     terminal().print(extraction_table(forecast, layers, len(request.views)))
     if not dry_run:
@@ -159,7 +167,7 @@ def extract(
         left_out += more
         use = Use(f"extract {images.name} {backbone.name}", "", time.time(), config)
         store.note_use([key.network for key in request.keys(extractor).values()], use)
-    say(left_out_line(left_out))
+    say(repeats_line(images, where=""), left_out_line(left_out))
     return float(forecast.missing)
 
 

@@ -15,6 +15,7 @@ from offshelf.report.files import (
     write_table,
     write_text,
 )
+from offshelf.report.found import found_line, left_out_table, repeats_line
 from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
 from offshelf.report.recommendation import Standing, aside_lines, standing_columns, standing_table
@@ -43,12 +44,14 @@ __all__ = [
     "extraction_table",
     "flat",
     "forecast_table",
+    "found_line",
     "job_columns",
     "job_table",
     "layer_figure",
     "layer_listing",
     "layer_scores",
     "left_out_line",
+    "left_out_table",
     "metric_columns",
     "open_grids",
     "paired",
@@ -60,6 +63,7 @@ __all__ = [
     "query_table",
     "query_values",
     "read_predictions",
+    "repeats_line",
     "retrieval_table",
     "score_table",
     "show_runs",

@@ -33,7 +33,8 @@ class Scored(Protocol):
 def per_class(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
     """Columns: class, test images of it, and its numbers: accuracy, or of a label its AP and area under the ROC curve.
 
-    None where they are not defined, as without test images.
+    With folds `images` is their sum, and accuracy the share of all of them; see Score.by_class. None where a number is
+    not defined, as without test images.
     """
     counts = np.sum([outcome.counts() for outcome in score.outcomes], axis=0)
     numbers = {
