@@ -29,7 +29,8 @@ class TappedNetwork(nn.Module):
     def __init__(self, module: nn.Module, layers: Mapping[str, str], name: str) -> None:
         """`layers` maps curated names to module paths; `name` is for messages."""
         super().__init__()
-        self.module = module.eval().requires_grad_(False)
+        module.eval()
+        self.module = module.requires_grad_(False)
         self.layers = dict(layers)
         self.name = name
         self.class_token, self.prefix = _tokens(module)
