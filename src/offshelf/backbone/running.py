@@ -51,9 +51,16 @@ def in_one_sentence(what: str, way_out: str = "") -> Iterator[None]:
     except OffshelfError:
         raise
     except (Exception, SystemExit) as error:  # it may raise anything
+        if isinstance(error, SystemExit) and _is_signal(error):
+            raise
         told = " ".join(str(error).split())[:300]
         why = f"{type(error).__name__}: {told}" if told else type(error).__name__
         raise BackboneError(f"{what}: {why}{_where(error)}.{way_out and ' '}{way_out}") from error
+
+
+def _is_signal(error: SystemExit) -> bool:
+    """Whether offshelf leaves on a signal, which only came while the user's code ran."""
+    return Path(traceback.extract_tb(error.__traceback__)[-1].filename).name == "leaving.py"
 
 
 def _where(error: BaseException) -> str:
