@@ -109,7 +109,7 @@ class Custom:
         if str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
         module = self.module.rpartition(".")[0]
-        spec = find(module) if module else None
+        spec = find(module) if module not in ("", "__main__") else None
         if spec is None or spec.origin is None:
             raise BackboneError(
                 f"There is no module '{module}' for backbone.module={self.module}; it is looked for from the working "
@@ -131,11 +131,12 @@ class Custom:
 
     def _made(self) -> "nn.Module":
         """The network with its weights."""
-        from offshelf.backbone.modules import usable
+        from offshelf.backbone.modules import require_values, usable
         from offshelf.backbone.seeded import seeded
 
         with seeded(self.seed):
             model = usable(self._build(), self.module, self.sees.crop)
+        require_values(model, self.module)
         path = self._file()
         if path:
             load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)

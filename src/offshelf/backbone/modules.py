@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from functools import lru_cache
+from types import MethodType
 from typing import Any
 
 import torch
@@ -48,11 +49,18 @@ def usable(module: Any, name: str, side: int) -> nn.Module:
     return module
 
 
+def require_values(module: nn.Module, name: str) -> None:
+    """Refuse a network that was made without values, on PyTorch's meta device. Raises BackboneError."""
+    if any(each.is_meta for each in _tensors(module)):
+        raise BackboneError(f"{name} makes a module on the meta device, which has no values yet; make it on the CPU.")
+
+
 def _evaluate(module: nn.Module) -> None:
-    """Evaluation mode for every part, also where a `train` of the user's own does otherwise or returns nothing."""
-    module.eval()
+    """Evaluation mode for every part, now and later, also where a `train` of its own does otherwise."""
     for part in module.modules():
-        part.training = False
+        if type(part).train is not nn.Module.train:
+            part.train = MethodType(nn.Module.train, part)  # type: ignore[method-assign]
+    module.eval()
 
 
 @lru_cache

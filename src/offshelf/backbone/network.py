@@ -29,8 +29,7 @@ class TappedNetwork(nn.Module):
     def __init__(self, module: nn.Module, layers: Mapping[str, str], name: str) -> None:
         """`layers` maps curated names to module paths; `name` is for messages."""
         super().__init__()
-        module.eval()
-        self.module = module.requires_grad_(False)
+        self.module = module.eval().requires_grad_(False)
         self.layers = dict(layers)
         self.name = name
         self.class_token, self.prefix = _tokens(module)

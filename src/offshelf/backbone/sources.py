@@ -11,14 +11,16 @@ import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, ModuleSpec, SourceFileLoader
 from pathlib import Path
+from typing import Any
 
 from offshelf.backbone.weights_file import content_digest
 
 OURS = ("offshelf", "torch", "torchvision", "timm", "numpy", "PIL", "openvino")
 """Packages whose releases are written down beside the features (`offshelf.releases`)."""
 LONGEST_NAME = 300
+LOADERS: tuple[tuple[Any, list[str]], ...] = ((ExtensionFileLoader, EXTENSION_SUFFIXES), (SourceFileLoader, [".py"]))
 
 
 @dataclass
@@ -82,8 +84,23 @@ def find(name: str) -> ModuleSpec | None:
     for end in range(len(rest)):
         if spec is None or spec.submodule_search_locations is None:
             return None
-        spec = PathFinder.find_spec(".".join((first, *rest[: end + 1])), list(spec.submodule_search_locations))
+        spec = _inside(".".join((first, *rest[: end + 1])), list(spec.submodule_search_locations))
     return spec
+
+
+def _inside(name: str, folders: list[str]) -> ModuleSpec | None:
+    """The spec of a module in one of a package's folders; a folder without `__init__.py` is a namespace package."""
+    portions: list[str] = []
+    for folder in folders:
+        found = FileFinder(folder, *LOADERS).find_spec(name)
+        if found is not None and found.loader is not None:
+            return found
+        portions += (found.submodule_search_locations or []) if found is not None else []
+    if not portions:
+        return None
+    namespace = ModuleSpec(name, None, is_package=True)
+    namespace.submodule_search_locations = portions
+    return namespace
 
 
 @dataclass(frozen=True)

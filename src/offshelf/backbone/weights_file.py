@@ -23,6 +23,9 @@ FOREIGN = (
     (b"\x93NUMPY", "is a NumPy array; weights of a PyTorch network are expected"),
     (b"GGUF", "is GGUF; weights of a PyTorch network are expected"),
 )
+CUT = ("central directory", "unexpected eof", "ran out of input", "incomplete metadata", "header too", "invalid header")
+"""Words of torch and safetensors on files that are not whole."""
+
 SAVE = "Save tensors alone: torch.save(model.state_dict(), path)"
 
 
@@ -124,7 +127,8 @@ def _unpickled(path: Path) -> Any:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # by its name torch would take another reader
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         held = re.search(r"(?:GLOBAL|global:?|type:?|class)\s+'?([A-Za-z_][\w.]*\.[\w.]+)", str(error))
         if not held:
@@ -140,10 +144,7 @@ def _unpickled(path: Path) -> Any:
 
 
 def _is_cut(error: Exception) -> bool:
-    text = str(error)
-    return isinstance(error, EOFError) or any(
-        word in text for word in ("central directory", "unexpected EOF", "Ran out of input", "IncompleteMetadata", "InvalidHeader")
-    )
+    return isinstance(error, EOFError) or any(words in str(error).lower() for words in CUT)
 
 
 def _folder(path: Path) -> str:
