@@ -90,7 +90,10 @@ def test_wrappers_are_taken_off(what, tmp_path, caplog):
 UNWRAPPED = ("plain", "compiled", "a compiled part", "FSDP", "half", "without counters", "AveragedModel, unwrapped")
 
 ASKED = {
-    "checkpoint_key=state_dict or backbone.checkpoint_key=state_dict_ema": {"state_dict": TRUNK, "state_dict_ema": OTHER},
+    "checkpoint_key=state_dict or backbone.checkpoint_key=state_dict_ema": {
+        "state_dict": TRUNK,
+        "state_dict_ema": OTHER,
+    },
     "checkpoint_key=student or backbone.checkpoint_key=teacher": {
         "student": under("module.backbone.", TRUNK),
         "teacher": under("backbone.", OTHER),
@@ -106,7 +109,9 @@ def test_of_several_that_fit_one_is_asked_for(choices, tmp_path):
     """The candidates are named; with the option each can be had."""
     path = tmp_path / "net.pth"
     torch.save(ASKED[choices], path)
-    with pytest.raises(BackboneError, match=f"holds 2 different sets of weights that fit; say which: backbone.{choices}"):
+    with pytest.raises(
+        BackboneError, match=f"holds 2 different sets of weights that fit; say which: backbone.{choices}"
+    ):
         load_weights(Net(), path)
     for words, true in zip(choices.replace("\\", "").split(" or "), (TRUNK, OTHER), strict=True):
         option, _, value = words.partition("=")
@@ -118,11 +123,17 @@ def test_of_several_that_fit_one_is_asked_for(choices, tmp_path):
 MISFITS = {
     "1 missing \\(body.bias\\)": {name: value for name, value in TRUE.items() if name != "body.bias"},
     "1 unknown \\(extra.weight\\)": TRUE | {"extra.weight": torch.ones(3)},
-    r"1 of another shape \(body.weight: 8 x 4 x 5 x 5 for 8 x 4 x 3 x 3\)": TRUE | {"body.weight": torch.ones(8, 4, 5, 5)},
-    "no name is the network's. The file has a, b, …; the network has stem.0.weight": {"a": torch.ones(2), "b": torch.ones(2)},
+    r"1 of another shape \(body.weight: 8 x 4 x 5 x 5 for 8 x 4 x 3 x 3\)": TRUE
+    | {"body.weight": torch.ones(8, 4, 5, 5)},
+    "no name is the network's. The file has a, b, …; the network has stem.0.weight": {
+        "a": torch.ones(2),
+        "b": torch.ones(2),
+    },
     "holds no state dict.*It holds: optimizer, epoch": {"optimizer": {"state": {}, "param_groups": []}, "epoch": 1},
     r"quantised \(body.weight is torch.int8\)": TRUE | {"body.weight": torch.ones(8, 4, 3, 3, dtype=torch.int8)},
-    "under the prefix 'net.', do not fit.*1 missing": {f"net.{name}": v for name, v in TRUE.items() if name != "body.bias"},
+    "under the prefix 'net.', do not fit.*1 missing": {
+        f"net.{name}": v for name, v in TRUE.items() if name != "body.bias"
+    },
     "holds no state dict": [TRUE],
 }
 
@@ -141,9 +152,11 @@ def test_nothing_is_loaded_in_part(said, tmp_path):
 def test_options_that_name_nothing(tmp_path):
     """The key's rivals are listed, the prefix is repeated."""
     torch.save({"state_dict": TRUE, "ema": OTHER}, tmp_path / "net.pth")
-    with pytest.raises(BackboneError, match="no state dict under backbone.checkpoint_key=emma; it has: state_dict, ema"):
+    with pytest.raises(
+        BackboneError, match=r"no state dict under backbone.checkpoint_key=emma; it has: state_dict, ema"
+    ):
         load_weights(Net(), tmp_path / "net.pth", key="emma")
-    with pytest.raises(BackboneError, match="no name is the network's under backbone.checkpoint_prefix=net."):
+    with pytest.raises(BackboneError, match=r"no name is the network's under backbone.checkpoint_prefix=net."):
         load_weights(Net(), tmp_path / "net.pth", prefix="net.")
 
 
@@ -187,7 +200,10 @@ FILES = {
     "is a web page.*download it again": lambda p: p.write_text("\n<!DOCTYPE html><html>404</html>"),
     "is a web page.*again": lambda p: p.write_text("<HTML><head>"),
     "is empty": lambda p: p.write_bytes(b""),
-    "is a folder; a file is expected. It holds model.safetensors": lambda p: (p.mkdir(), (p / "model.safetensors").touch()),
+    "is a folder; a file is expected. It holds model.safetensors": lambda p: (
+        p.mkdir(),
+        (p / "model.safetensors").touch(),
+    ),
     "is cut short or damaged": cut,
     "is cut short": cut_safetensors,
     "is a TorchScript archive": script_archive,
@@ -227,12 +243,23 @@ def test_files_are_told_by_their_content(tmp_path):
 def test_every_backbone_takes_the_options(tmp_path, monkeypatch):
     """A network of one's own, and torchvision's."""
     tensors = Torchvision("resnet18", weights=None, seed=4).load().module.state_dict()
-    torch.save({"a": under("x.", tensors), "b": {f"y.{name}": value + 1 for name, value in tensors.items()}}, tmp_path / "r.pth")
+    torch.save(
+        {"a": under("x.", tensors), "b": {f"y.{name}": value + 1 for name, value in tensors.items()}},
+        tmp_path / "r.pth",
+    )
     spec = Torchvision("resnet18", weights=str(tmp_path / "r.pth"), checkpoint_key="a")
     assert torch.equal(spec.load().module.conv1.weight, tensors["conv1.weight"])
 
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "own_checkpoint_net.py").write_text("from torch import nn\ndef net(): return nn.Sequential(nn.Conv2d(3, 4, 3))\n")
-    torch.save({"q.0.weight": torch.ones(4, 3, 3, 3), "q.0.bias": torch.ones(4)} | {"k.0.weight": torch.zeros(4, 3, 3, 3), "k.0.bias": torch.zeros(4)}, tmp_path / "own.pth")
-    own = Custom("own_checkpoint_net.net", weights=str(tmp_path / "own.pth"), sees=Preprocessing(16, 16), checkpoint_prefix="k.")
+    (tmp_path / "own_checkpoint_net.py").write_text(
+        "from torch import nn\ndef net(): return nn.Sequential(nn.Conv2d(3, 4, 3))\n"
+    )
+    torch.save(
+        {"q.0.weight": torch.ones(4, 3, 3, 3), "q.0.bias": torch.ones(4)}
+        | {"k.0.weight": torch.zeros(4, 3, 3, 3), "k.0.bias": torch.zeros(4)},
+        tmp_path / "own.pth",
+    )
+    own = Custom(
+        "own_checkpoint_net.net", weights=str(tmp_path / "own.pth"), sees=Preprocessing(16, 16), checkpoint_prefix="k."
+    )
     assert not own.load().module[0].weight.any()

@@ -237,12 +237,18 @@ def net(pretrained=True): return Net()
 """
 
 
+MODELS = """
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self): super().__init__(nn.Conv2d(3, {width}, 3))
+"""
+
+
 def repository(folder, width):
     """A hub repository whose code is in a package with a common name."""
     (folder / "models").mkdir(parents=True)
     (folder / "hubconf.py").write_text(HUBCONF)
-    code = f"from torch import nn\nclass Net(nn.Sequential):\n    def __init__(self): super().__init__(nn.Conv2d(3, {width}, 3))\n"
-    (folder / "models/__init__.py").write_text(code)
+    (folder / "models/__init__.py").write_text(MODELS.format(width=width))
     (folder / "config.json").write_text("{}")
     return TorchHub(str(folder), "net", None, {"end": "0"}, sees=SEES, source="local")
 
@@ -274,7 +280,7 @@ def test_two_repositories_with_packages_of_one_name(tmp_path):
 
 def test_a_main_script_is_no_module():
     """What is typed in has no file whose changes could be followed."""
-    with pytest.raises(BackboneError, match="There is no module '__main__'.*in a file"):
+    with pytest.raises(BackboneError, match=r"There is no module '__main__'.*in a file"):
         Custom("__main__.Net").identity()
 
 

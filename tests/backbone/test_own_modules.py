@@ -191,16 +191,16 @@ def test_wrong_arguments():
 def test_a_network_of_one_size():
     """The way out is in the sentence, for its own size and for views at another scale."""
     assert extract("FixedSize", side=64).shape == (5, 16)
-    with pytest.raises(BackboneError, match="does not take an image of 32 x 32.*Input height.*backbone.sees.crop=64"):
+    with pytest.raises(BackboneError, match=r"does not take an image of 32 x 32.*Input height.*backbone.sees.crop=64"):
         extract("FixedSize", side=32)
-    with pytest.raises(BackboneError, match="cannot see squares of 91 pixels.*trained on 64"):
+    with pytest.raises(BackboneError, match=r"cannot see squares of 91 pixels.*trained on 64"):
         extract("FixedSize", side=64, views=multi_scale().views)
 
 
 @pytest.mark.parametrize("name", ["Grey", "FixedSize", "NeedsTwo"])
 def test_listing_layers_of_what_fails(name):
     """A sentence, as when they are extracted."""
-    with pytest.raises(BackboneError, match="does not take|failed"):
+    with pytest.raises(BackboneError, match=r"does not take|failed"):
         layer_table(Custom(f"own_forms.{name}", sees=Preprocessing(32, 32)))
 
 

@@ -69,7 +69,9 @@ def test_equal_features_of_other_releases_are_taken_after_one_look(tmp_path, oth
         assert found.cost.extracted == 0
     assert passes == [30, SAMPLE]
     assert all((found.values[layer] == before.values[layer]).all() for layer in REQUEST.layers)
-    assert re.search(r"written under pillow 9\.0\.0 \(today [\d.]+\): 8 image\(s\) extracted again came out", caplog.text)
+    assert re.search(
+        r"written under pillow 9\.0\.0 \(today [\d.]+\): 8 image\(s\) extracted again came out", caplog.text
+    )
     other(torch="2.0.0")
     ensure(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
     assert passes == [30, SAMPLE, SAMPLE]
@@ -181,7 +183,9 @@ def test_verify_again(home, capsys, other, monkeypatch):
     config = load("extract", ["backbone=tiny", "layer=block3", f"home={home}"])
     build(config)(config=plain(config))
     assert main(["verify", "--again", "5"]) == 0
-    assert "tiny float32, extract digits tiny: of 5 image(s) extracted again all came out equal" in capsys.readouterr().out
+    assert (
+        "tiny float32, extract digits tiny: of 5 image(s) extracted again all came out equal" in capsys.readouterr().out
+    )
     resize = view.resize
     monkeypatch.setattr(view, "resize", lambda *given: np.ascontiguousarray(resize(*given)[::-1]))
     assert main(["verify", "--again", "5"]) == 1

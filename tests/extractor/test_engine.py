@@ -137,7 +137,10 @@ def test_a_wrong_engine_is_found_out(monkeypatch, caplog):
     request = Request(Tiny(), ("block2",), "auto", center().views)
     found = ensure(MemoryStore(), Extractor(device="cpu"), images, request)
 
-    assert "openvino cannot run tiny (its features of layer block2 differ from PyTorch's by 1.0e-02 in float32)" in caplog.text
+    assert (
+        "openvino cannot run tiny (its features of layer block2 differ from PyTorch's by 1.0e-02 in float32)"
+        in caplog.text
+    )
     assert found.cost.how == "cpu, float32, engine eager (openvino cannot run it)"
     for asked in ({"engine": "openvino"}, {"precision": "bfloat16"}):
         with pytest.raises(BackboneError, match="engine=eager"):

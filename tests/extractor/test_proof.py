@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 from offshelf.augmentation import center, multi_scale
 from offshelf.backbone import Tiny
@@ -43,14 +43,14 @@ def ghost(maps, _):
 
 
 REFUSED = {
-    "dropout": (lambda maps, _: F.dropout(maps, 0.5), CHANCE),
-    "a little dropout": (lambda maps, _: F.dropout(maps, 0.02), CHANCE),
-    "feature dropout": (lambda maps, _: F.dropout2d(maps, 0.3), CHANCE),
+    "dropout": (lambda maps, _: functional.dropout(maps, 0.5), CHANCE),
+    "a little dropout": (lambda maps, _: functional.dropout(maps, 0.02), CHANCE),
+    "feature dropout": (lambda maps, _: functional.dropout2d(maps, 0.3), CHANCE),
     "noise": (lambda maps, _: maps + 0.01 * torch.randn_like(maps), CHANCE),
     "random rows": (lambda maps, _: maps[:, :, torch.randperm(maps.shape[2])[:5]], CHANCE),
     "a counter": (lambda maps, calls: maps * (1 + calls / 100), CHANCE),
-    "NumPy's generator": (lambda maps, _: maps * float(np.random.rand()), CHANCE),  # noqa: NPY002
-    "batch norm of the batch": (lambda maps, _: F.batch_norm(maps, None, None, training=True), COMPANY),
+    "NumPy's generator": (lambda maps, _: maps * float(np.random.rand()), CHANCE),
+    "batch norm of the batch": (lambda maps, _: functional.batch_norm(maps, None, None, training=True), COMPANY),
     "least of the batch": (lambda maps, _: maps - maps.amin(), COMPANY),
     "largest of the batch": (lambda maps, _: maps / maps.abs().amax(), COMPANY),
     "attention over images": (lambda maps, _: maps + maps.mean(0, keepdim=True), COMPANY),
@@ -61,8 +61,8 @@ REFUSED = {
 }
 TAKEN = {
     "plain": lambda maps, _: maps,
-    "instance norm": lambda maps, _: F.instance_norm(maps),
-    "dropout that is off": lambda maps, _: F.dropout(maps, 0.5, training=False),
+    "instance norm": lambda maps, _: functional.instance_norm(maps),
+    "dropout that is off": lambda maps, _: functional.dropout(maps, 0.5, training=False),
     "softmax": lambda maps, _: maps.softmax(1),
     "zero": lambda maps, _: maps * 0,
     "not finite": lambda maps, _: maps / 0,
@@ -122,7 +122,9 @@ def test_it_is_asked_once_a_size_and_takes_few_passes():
     scales = len({view.scale for view in request.views})
 
     assert seen.count(4) == 8 * len(request.views) // 4
-    assert sum(seen) == 8 * len(request.views) + scales * 5 + 1  # and the first pass, in which the network learns its course
+    assert (
+        sum(seen) == 8 * len(request.views) + scales * 5 + 1
+    )  # and the first pass, in which the network learns its course
 
 
 def test_filling_does_not_reach_the_numbers():

@@ -55,7 +55,9 @@ class _Candidate:
         """What does not fit, in words; empty where all does."""
         own = target.own
         missing = [name for name in own if name in target.needed and name not in self.tensors]
-        surplus = [name for name in self.tensors if name not in own and name not in target.head and name != "n_averaged"]
+        surplus = [
+            name for name in self.tensors if name not in own and name not in target.head and name != "n_averaged"
+        ]
         misfits = [
             f"{name}: {_shape(self.tensors[name])} for {_shape(own[name])}"
             for name in self.tensors
@@ -122,7 +124,7 @@ def load_tensors(module: "nn.Module", tensors: Mapping[str, "torch.Tensor"], pat
     own = target.own
     kept = {name: value for name, value in tensors.items() if name in own and own[name].shape == value.shape}
     for name, value in kept.items():
-        if value.is_quantized or own[name].is_floating_point() and not value.is_floating_point():
+        if value.is_quantized or (own[name].is_floating_point() and not value.is_floating_point()):
             raise BackboneError(
                 f"The weights in {path} are quantised ({name} is {value.dtype}); weights in floating point are needed."
             )
@@ -241,9 +243,7 @@ def _are_equal(one: _Candidate, other: _Candidate) -> bool:
     )
 
 
-def _without_segments(
-    tensors: Mapping[str, "torch.Tensor"], own: Mapping[str, Any]
-) -> Mapping[str, "torch.Tensor"]:
+def _without_segments(tensors: Mapping[str, "torch.Tensor"], own: Mapping[str, Any]) -> Mapping[str, "torch.Tensor"]:
     if any(segment in name.split(".") for name in own for segment in SEGMENTS):
         return tensors
     return {_without_segment(name): value for name, value in tensors.items()}

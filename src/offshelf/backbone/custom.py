@@ -127,7 +127,7 @@ class Custom:
         run_anew(self._sources().modules)
         module, _, name = self.module.rpartition(".")
         with in_one_sentence(f"{self.module} could not be built with {dict(self.kwargs)}"):
-            return getattr(importlib.import_module(module), name)(**self.kwargs)  # type: ignore[no-any-return]
+            return getattr(importlib.import_module(module), name)(**self.kwargs)
 
     def _made(self) -> "nn.Module":
         """The network with its weights."""
@@ -155,7 +155,7 @@ def _curated(spec: Custom) -> Mapping[str, str]:
     if name not in _found:
         with in_one_sentence(
             f"{spec.name} does not take an image of {spec.sees.crop} x {spec.sees.crop} pixels in three channels",
-            "Say what it sees, as in backbone.sees.crop=64 backbone.sees.resize=64, or name its layers (backbone.layers)",
+            "Say what it sees, as in backbone.sees.crop=64 backbone.sees.resize=64",
         ):
             _found[name] = curate(lambda: usable(spec._build(), spec.module, spec.sees.crop), spec.sees.crop)
     return _found[name]

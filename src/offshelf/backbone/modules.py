@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from offshelf.backbone.running import in_one_sentence
 from offshelf.errors import BackboneError
@@ -28,14 +29,14 @@ def usable(module: Any, name: str, side: int) -> nn.Module:
     """
     if isinstance(module, torch.jit.ScriptModule):
         raise BackboneError(
-            f"{name} makes a TorchScript module, whose layers cannot be looked into; make the nn.Module itself, with the "
-            "weights of its state_dict()."
+            f"{name} makes a TorchScript module, whose layers cannot be looked into; make the nn.Module itself, with "
+            "the weights of its state_dict()."
         )
     if not isinstance(module, nn.Module):
         hint = " Name the class or function that makes it." if isinstance(module, type) else ""
         raise BackboneError(f"{name} makes a {type(module).__name__}; an nn.Module was expected.{hint}")
     _evaluate(module)
-    if any(isinstance(each, nn.parameter.UninitializedTensorMixin) for each in _tensors(module)):
+    if any(isinstance(part, LazyModuleMixin) and part.has_uninitialized_params() for part in module.modules()):
         device = next((each.device for each in _tensors(module)), torch.device("cpu"))
         with in_one_sentence(f"{name} has lazy layers, and its first pass failed"), torch.no_grad():
             module(torch.zeros(1, 3, side, side, device=device))

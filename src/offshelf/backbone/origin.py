@@ -7,7 +7,6 @@ none of them has changed, nothing is built to know what the network is.
 
 import json
 import platform
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
@@ -100,7 +99,9 @@ def tensors_digest(module: "nn.Module") -> str:
             state.update(f"{name} {value!r}".encode())
             continue
         plain = value.detach().cpu()
-        plain = (plain.int_repr() if plain.is_quantized else plain.to_dense() if plain.is_sparse else plain).contiguous()
+        plain = (
+            plain.int_repr() if plain.is_quantized else plain.to_dense() if plain.is_sparse else plain
+        ).contiguous()
         state.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         if plain.numel():
             state.update(plain.reshape(-1).view(torch.uint8).numpy().data)

@@ -11,13 +11,13 @@ def seeded(seed: int) -> Iterator[None]:
     import numpy as np
     import torch
 
-    plain, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what others' code draws from
+    plain, legacy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         random.seed(seed)
-        np.random.seed(seed % (1 << 32))  # noqa: NPY002
+        np.random.seed(seed % (1 << 32))
         try:
             yield
         finally:
             random.setstate(plain)
-            np.random.set_state(legacy)  # noqa: NPY002
+            np.random.set_state(legacy)

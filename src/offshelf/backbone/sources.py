@@ -1,12 +1,11 @@
 """The source files of a module of the user's: its own, and those of all modules of the user's that it imports.
 
-They are found in the text of the sources, imports inside functions and relative ones included, so that nothing has to be
-run. Installed packages are not looked into: of those, the releases count.
+They are found in the text of the sources, imports inside functions and relative ones included, so that nothing has to
+be run. Installed packages are not looked into: of those, the releases count.
 """
 
 import ast
 import importlib.util
-import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Files of weights: told apart by their content, read as tensors only, never executed, and identified by their bytes."""
+"""Files of weights: told by their content, read as tensors only, never executed, and identified by their bytes."""
 
 import re
 import zipfile
@@ -25,6 +25,9 @@ FOREIGN = (
 )
 CUT = ("central directory", "unexpected eof", "ran out of input", "incomplete metadata", "header too", "invalid header")
 """Words of torch and safetensors on files that are not whole."""
+
+PAGE = rb"\s*(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml)"
+"""How HTML begins."""
 
 SAVE = "Save tensors alone: torch.save(model.state_dict(), path)"
 
@@ -66,7 +69,9 @@ def read_file(path: Path) -> Any:
     except BackboneError:
         raise
     except Exception as error:  # torch and safetensors raise every kind
-        why = "it is cut short or damaged; copy or download it again" if _is_cut(error) else " ".join(str(error).split())
+        why = (
+            "it is cut short or damaged; copy or download it again" if _is_cut(error) else " ".join(str(error).split())
+        )
         raise BackboneError(f"The weights file {path} cannot be read: {why}.") from error
 
 
@@ -84,13 +89,9 @@ def _kind(path: Path) -> str:
             begin = file.read(BEGIN)
     except OSError as error:
         raise BackboneError(f"The weights file {path} cannot be read: {error.strerror}.") from error
-    if not begin:
-        raise BackboneError(f"The weights file {path} is empty; copy or download it again.")
-    for magic, what in FOREIGN:
-        if begin.startswith(magic):
-            raise BackboneError(f"The weights file {path} {what}.")
-    if re.match(rb"\s*(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml)", begin, re.IGNORECASE):
-        raise BackboneError(f"The weights file {path} is a web page, as a failed download leaves one; download it again.")
+    foreign = "is empty; copy or download it again" if not begin else _foreign(begin)
+    if foreign:
+        raise BackboneError(f"The weights file {path} {foreign}.")
     header = int.from_bytes(begin[:8], "little")
     if begin[8:9] == b"{" and begin[9:10] in b'"} \n' and header < 1 << 30:
         if 8 + header > size:
@@ -101,6 +102,13 @@ def _kind(path: Path) -> str:
     elif path.suffix == ".safetensors" and not begin.startswith(b"\x80"):
         raise BackboneError(f"The weights file {path} is no safetensors file: its header is damaged; copy it again.")
     return "torch"
+
+
+def _foreign(begin: bytes) -> str:
+    """What a file is that cannot be weights, by its first bytes; empty where it can."""
+    if re.match(PAGE, begin, re.IGNORECASE):
+        return "is a web page, as a failed download leaves one; download it again"
+    return next((what for magic, what in FOREIGN if begin.startswith(magic)), "")
 
 
 def _require_torch_archive(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Stored features, extracted again: those of other releases of the libraries are taken only where they come out equal."""
+"""Stored features, extracted again: those of other releases are taken only where they come out equal today."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from offshelf.store import DamagedShardError, FeatureStore, MemoryStore
 log = logging.getLogger(__name__)
 
 TOLERANCE = {"float32": 2e-4, "bfloat16": 3e-2}
-"""Largest relative distance: what two engines may be apart that are each within 1e-4 of PyTorch; in bfloat16, rounding."""
+"""Largest relative distance: that of two engines, each within 1e-4 of PyTorch; in bfloat16 that of rounding."""
 
 SAMPLE = 8
 """Images that are extracted again, of each set of releases."""
@@ -81,7 +81,9 @@ def _foreign(
     return rows
 
 
-def recheck(store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request, count: int) -> Comparison:
+def recheck(
+    store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request, count: int
+) -> Comparison:
     """Extract some of the images whose features are stored again, whatever releases wrote them. See compare."""
     keys, names = request.keys(extractor), digests(images)
     rows = {}

@@ -1,4 +1,4 @@
-"""What is proven of a network before it works: that features follow from the image alone, not from chance or neighbours.
+"""What is proven of a network before it works: its features follow from the image alone, not from chance or neighbours.
 
 It takes four passes of one image beside the first one. Everything is computed in float32, by PyTorch as it is.
 """

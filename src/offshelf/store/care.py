@@ -11,7 +11,8 @@ from offshelf.errors import ConfigError, StoreError
 from offshelf.spelling import did_you_mean
 from offshelf.store.claim import FOLDER as CLAIMS
 from offshelf.store.claim import is_claimed
-from offshelf.store.inventory import RELEASES, RUNS, Holding, holdings
+from offshelf.store.inventory import RUNS, Holding, holdings
+from offshelf.store.vouching import FOLDER as RELEASES
 
 STALE_SECONDS = 3600
 """Age from which a temporary file belongs to nobody any more."""

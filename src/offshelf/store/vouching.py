@@ -1,4 +1,4 @@
-"""Which features of other releases than today's were found to come out equal today: a small file beside them for each."""
+"""Which features of other releases were found to come out equal today: a small file beside them for each finding."""
 
 import json
 from collections.abc import Iterable
