@@ -22,7 +22,7 @@ from offshelf.dataset import (
     require_labels,
 )
 from offshelf.evaluate import Probe, Score
-from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
+from offshelf.extractor import Comparison, Extractor, Features, Request, ensure, fill, foresee, recheck
 from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
@@ -210,13 +210,46 @@ def refill(
 ) -> int:
     """Extract what a run would find missing. Returns the number of images."""
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    images, _ = readable(load_unsplit(dataset), on_error or "stop")
     requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
-    work = [(images.pictures, request) for request in requests]
-    if postprocess_dataset:
-        work.append((readable(load_unsplit(postprocess_dataset), on_error or "stop")[0].pictures, requests[0]))
+    work = _work(requests, dataset, postprocess_dataset, on_error)
     lacking = [(pictures, _lacking(request, pictures, extractor, store)) for pictures, request in work]
     return sum(fill(store, extractor, pictures, request).extracted for pictures, request in lacking if request.layers)
+
+
+def compared(
+    *,
+    dataset: Dataset | RetrievalDataset,
+    augmentation: Augmentation,
+    query_augmentation: Augmentation | None,
+    postprocess_dataset: Dataset | RetrievalDataset | None,
+    backbone: Backbone,
+    layer: str | Sequence[str],
+    pooling: str,
+    extractor: Extractor,
+    store: FeatureStore,
+    baseline: Backbone | None,
+    on_error: str | None,
+    count: int,
+) -> list[Comparison]:
+    """Extract `count` images of each pass of a run again, and compare them with what the store holds."""
+    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
+    work = _work(requests, dataset, postprocess_dataset, on_error)
+    return [recheck(store, extractor, pictures, request, count) for pictures, request in work]
+
+
+def _work(
+    requests: Sequence[Request],
+    dataset: Dataset | RetrievalDataset,
+    postprocess_dataset: Dataset | RetrievalDataset | None,
+    on_error: str | None,
+) -> list[tuple[Sequence[Image], Request]]:
+    """A run's passes over images."""
+    images, _ = readable(load_unsplit(dataset), on_error or "stop")
+    work: list[tuple[Sequence[Image], Request]] = [(images.pictures, request) for request in requests]
+    if postprocess_dataset:
+        work.append((readable(load_unsplit(postprocess_dataset), on_error or "stop")[0].pictures, requests[0]))
+    return work
 
 
 def outstanding(
