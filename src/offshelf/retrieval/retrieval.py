@@ -109,12 +109,14 @@ class SpatialSearch:
 
 
 def one_view(values_NVD: np.ndarray) -> np.ndarray:
-    """The mean over views, [N, 1, D]."""
-    return values_NVD if values_NVD.shape[1] == 1 else values_NVD.mean(axis=1, keepdims=True, dtype=np.float32)
+    """The mean over views, [N, 1, D]: of several float64's, since in float32 it would differ from the numbers given."""
+    return values_NVD if values_NVD.shape[1] == 1 else values_NVD.mean(axis=1, keepdims=True, dtype=np.float64)
 
 
 def _stored(values: np.ndarray, storage: str) -> np.ndarray:
-    """As they are kept. Raises ConfigError: they are too large for it."""
+    """As they are searched. Raises ConfigError: they are too large for it."""
+    if storage == "float32":
+        return values
     largest = np.finfo(storage).max
     if np.finfo(values.dtype).max > largest and max(values.max(), -values.min()) > largest:
         raise ConfigError(
