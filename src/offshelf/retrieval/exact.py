@@ -48,18 +48,27 @@ class Exact:
         if self.distance == "cosine":
             asked_VD, found_RPD = unit(asked_VD), unit(found_RPD)
         total_R = np.zeros(len(found_RPD))
-        for asked_D in asked_VD:
-            squares_RP = ((found_RPD - asked_D) ** 2).sum(axis=-1)
+        for number, asked_D in enumerate(asked_VD):
+            last = number == len(asked_VD) - 1
+            gaps_RPD = np.subtract(found_RPD, asked_D, out=found_RPD if last and self.distance == "l2" else None)
+            squares_RP = np.square(gaps_RPD, out=gaps_RPD).sum(axis=-1)
             if self.distance == "cosine":
-                squares_RP[~found_RPD.any(axis=-1) | ~asked_D.any()] = 2
+                squares_RP[_is_zero(found_RPD) | ~asked_D.any()] = 2
             least_R = squares_RP.min(axis=1)
             total_R += np.sqrt(least_R) if self.distance == "l2" and len(asked_VD) > 1 else least_R
         return total_R / len(asked_VD)
 
 
+def _is_zero(values: np.ndarray) -> np.ndarray:
+    """Whether all numbers along the last axis are 0; of most the first one tells."""
+    is_zero: np.ndarray = values[..., 0] == 0
+    is_zero[is_zero] = ~values[is_zero].any(axis=-1)
+    return is_zero
+
+
 def unit(values: np.ndarray) -> np.ndarray:
     """Of unit length along the last axis, in float64; zeros stay."""
-    values = values.astype(np.float64, copy=False)
-    lengths = np.sqrt((values * values).sum(axis=-1, keepdims=True))
-    out: np.ndarray = values / np.where(lengths > 0, lengths, 1)
+    out = values.astype(np.float64)
+    lengths = np.sqrt((out * out).sum(axis=-1, keepdims=True))
+    out /= np.where(lengths > 0, lengths, 1)
     return out

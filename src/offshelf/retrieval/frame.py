@@ -9,7 +9,7 @@ from offshelf.errors import ConfigError
 from offshelf.retrieval.arrays import Arrays
 from offshelf.retrieval.exact import unit
 
-SAMPLE = 1 << 20
+SAMPLE = 1 << 17
 """Numbers of references that are looked at for the centre."""
 FAR = 16
 """The centre is taken away where its square is so many times the mean square of the distances to it."""
@@ -19,6 +19,19 @@ SMALLEST, LARGEST = 1e-25, 1e36
 """Squares of vectors between which float32 holds them and what they are made of."""
 HIDDEN = -1e37
 """The square of a vector that cannot be judged in this precision: below all that can."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Vectors in a frame."""
+
+    vectors: Any
+    """[M P, D]."""
+    squares: Any
+    """What each adds to the lower bound: [M P]."""
+    widths: Any
+    """And to the distance of the bounds: [M P]."""
+    some_hidden: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +96,18 @@ class Frame:
         lengths = 16 * (self.dims + 16) * 2.0**-53 * self.scale**2 if self._normalises_first else 0.0
         return (self.dims + 16) * 2.0**-120 + lengths
 
-    def put(self, values_MPD: np.ndarray, arrays: Arrays) -> tuple[Any, Any, Any]:
-        """Vectors [M P, D], their part of the lower bound [M P], and of the bounds' distance [M P].
+    @property
+    def is_unit(self) -> bool:
+        """Whether all vectors that are not hidden have length 1."""
+        return self.distance == "cosine" and self.centre_D is None
+
+    @property
+    def of_one(self) -> float:
+        """What a vector of length 1 adds to the lower bound."""
+        return 1 - self.slack - self.tiny
+
+    def put(self, values_MPD: np.ndarray, arrays: Arrays) -> Moved:
+        """Vectors, ready for products.
 
         Raises:
             ConfigError: a number that is not finite.
@@ -96,12 +119,12 @@ class Frame:
             values = values.copy()
             values[hidden] = 0
             vectors, squares = self._put(values, arrays)
-        if self.distance == "cosine" and self.centre_D is None:
+        if self.is_unit:
             squares = squares * 0 + 1
         widths = squares * (2 * self.slack + 8 * self.unit) + 4 * self.tiny
         if len(hidden):
             squares[hidden], widths[hidden] = HIDDEN, np.inf
-        return vectors, squares * (1 - self.slack) - self.tiny, widths
+        return Moved(vectors, squares * (1 - self.slack) - self.tiny, widths, len(hidden) > 0)
 
     def _put(self, values_MD: np.ndarray, arrays: Arrays) -> tuple[Any, Any]:
         """Vectors and their squares."""
@@ -115,7 +138,7 @@ class Frame:
                 vectors = vectors - arrays.put(self.centre_D, self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             squares = (vectors * vectors).sum(1)
-            if self.distance == "l2" or self.centre_D is not None:
+            if not self.is_unit:
                 return vectors, squares
             return vectors * ((squares > 0) / (squares + (squares == 0)) ** 0.5)[:, None], squares
 

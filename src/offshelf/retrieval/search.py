@@ -127,7 +127,7 @@ class _Block:
     vectors: Any
     """[n P, D]."""
     squares: Any
-    """Their part of the lower bounds: [n P]."""
+    """Their part of the lower bounds: [n P]; None for nothing, where the queries' holds that of both."""
     width_n: Any
     """Of the bounds of a reference's squared distances, at most: [n]."""
 
@@ -150,14 +150,17 @@ class _Queries:
     @classmethod
     def of(cls, queries_QVD: np.ndarray, frame: Frame, arrays: Arrays) -> "_Queries":
         with arrays.precisely():
-            vectors, squares, widths = frame.put(queries_QVD, arrays)
-        return cls(-2 * vectors, squares, widths, queries_QVD.shape[1], frame, arrays)
+            moved = frame.put(queries_QVD, arrays)
+        squares = moved.squares + frame.of_one if frame.is_unit else moved.squares
+        return cls(-2 * moved.vectors, squares, moved.widths, queries_QVD.shape[1], frame, arrays)
 
     def block(self, values_nPD: np.ndarray) -> _Block:
         """References, prepared."""
-        vectors, squares, widths = self.frame.put(values_nPD, self.arrays)
-        widths = self.arrays.most(widths.reshape(len(values_nPD), -1), 1)
-        return _Block(vectors, squares, widths)
+        moved = self.frame.put(values_nPD, self.arrays)
+        squares = moved.squares
+        if self.frame.is_unit:
+            squares = squares - self.frame.of_one if moved.some_hidden else None
+        return _Block(moved.vectors, squares, self.arrays.most(moved.widths.reshape(len(values_nPD), -1), 1))
 
     def bounds(self, block: _Block) -> Iterator[tuple[int, Any, Any]]:
         """First query, lower and upper bounds [n, q], of consecutive queries.
@@ -169,15 +172,17 @@ class _Queries:
         for begin in range(0, self.count, step):
             part = slice(begin * self.width, (begin + step) * self.width)
             products = block.vectors @ self.vectors[part].T
-            products += block.squares[:, None]
+            if block.squares is not None:
+                products += block.squares[:, None]
             grouped = products.reshape(len(block.width_n), -1, products.shape[1])
             least = self.arrays.least(grouped, 1) if grouped.shape[1] > 1 else products
             if self.width == 1:
                 yield begin, least, None
                 continue
             least += self.squares[part]
-            upper = least + block.width_n[:, None] + self.widths[part]
-            rounding = 1.01 * (self.width + 6) * self.frame.unit
+            upper = least + block.width_n[:, None]
+            upper += self.widths[part]
+            rounding = 1.01 * (self.width + 8) * self.frame.unit
             yield begin, self._mean(least) * (1 - rounding), self._mean(upper) * (1 + rounding)
 
     def root(self, value: float) -> float:
@@ -204,7 +209,8 @@ class _Queries:
         squares = squares.clip(0)
         if self.frame.distance == "l2":
             squares = squares**0.5
-        return squares.reshape(len(squares), -1, self.width).mean(2)
+        grouped = squares.reshape(len(squares), -1, self.width)
+        return grouped @ self.arrays.put(np.full(self.width, 1 / self.width), self.frame.dtype)
 
 
 def _blocks(references_NPD: np.ndarray, queries: _Queries, work: Any) -> Iterator[Any]:
