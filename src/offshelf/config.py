@@ -1,7 +1,6 @@
 """Configs: where they are, what is wrong with one, and what they build. With cli.py the only importer of Hydra."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +10,14 @@ from hydra import compose, version
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
 from offshelf.errors import ConfigError, OffshelfError
+from offshelf.explain import causes, explain
 from offshelf.home import home_dir
-from offshelf.spelling import did_you_mean
+from offshelf.parameters import MISSING, UNKNOWN, annotation, parameters, require_fit, require_parameters
+from offshelf.spelling import did_you_mean_key
 
 TASKS = ("classify", "retrieve", "recommend", "extract", "layers", "dataset")
 PLAIN = ("compare", "report", "predict", "export", "register", "rerun", "store", "track", "ui")
@@ -32,9 +33,6 @@ SHARED = ("home", "data_dir", "seed", *HOW)
 
 GIVEN = ("output_dir", "config", "arguments")
 """Parameters of a task that the command line gives, not the config."""
-
-ANY = "**"
-"""Stands for the parameters of a component that takes any by keyword."""
 
 OmegaConf.register_new_resolver("home_dir", lambda: str(home_dir()), replace=True)
 # Results go where one is, or into the home where that is a folder one may not write into.
@@ -96,39 +94,6 @@ def _search_path(task: str, folder: Path | None) -> Iterator[None]:
         GlobalHydra.instance().clear()
 
 
-def explain(error: BaseException) -> ConfigError:
-    """Hydra's error as one sentence, with the nearest existing name."""
-    from hydra.errors import MissingConfigException, OverrideParseException
-
-    for cause in _causes(error):
-        if isinstance(cause, OverrideParseException):
-            return ConfigError(f"'{cause.override}' is no override: {_expected(str(cause.override))}")
-        if isinstance(cause, MissingConfigException):
-            if cause.options is None:
-                return ConfigError(f"There is no config '{cause.missing_cfg_file}' where configs are looked for.")
-            group, _, option = str(cause.missing_cfg_file).rpartition("/")
-            return ConfigError(f"{group} has no option '{option}'{did_you_mean(option, cause.options)}")
-        if isinstance(cause, OmegaConfBaseException) and cause.key is not None and cause.parent_node is not None:
-            keys = [str(key) for key in cause.parent_node] if isinstance(cause.parent_node, DictConfig) else []
-            if str(cause.key) not in keys:
-                where = str(cause.full_key or cause.key).rpartition(".")[0]
-                place = f"{where} has" if where else "There is"
-                return ConfigError(f"{place} no key '{cause.key}'{did_you_mean(str(cause.key), keys)}")
-        if isinstance(cause, OffshelfError):
-            return ConfigError(str(cause))
-    return ConfigError(" ".join(str(error).split()))
-
-
-def _expected(override: str) -> str:
-    """The form of an override; where it is that of a value with odd characters, how to quote it."""
-    key, equals, value = override.partition("=")
-    if not equals or not re.fullmatch(r"[+~]{0,2}[\w.@/:-]+", key):
-        return "expected group=option or key=value."
-    # Backslashes are doubled before a quote alone.
-    quoted = re.sub(r'(\\*)("|\Z)', lambda found: 2 * found[1] + found[2].replace('"', r"\""), value)
-    return f"quote a value with such characters, once for Hydra and once for the shell: '{key}=\"{quoted}\"'"
-
-
 def build(config: DictConfig) -> Callable[..., Any]:
     """Bind a root config to its task: components are made here, the task runs when called.
 
@@ -149,7 +114,7 @@ def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = 
     task = build(config)
     recorded = {key: value for key, value in plain(config).items() if key not in HOW}
     given = {"output_dir": str(folder), "config": recorded, "arguments": arguments}
-    return task(**{name: given[name] for name in GIVEN if name in _parameters(config["_target_"])})
+    return task(**{name: given[name] for name in GIVEN if name in parameters(config["_target_"])})
 
 
 def build_group(config: DictConfig, group: str) -> Any:
@@ -177,7 +142,7 @@ def _make(node: Any, **options: Any) -> Any:
     try:
         return instantiate(node, _convert_="all", **options)
     except Exception as error:
-        for cause in _causes(error):
+        for cause in causes(error):
             if isinstance(cause, OffshelfError):
                 raise cause from None
         raise ConfigError(" ".join(str(error).split())) from error
@@ -196,17 +161,16 @@ def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any) -> Any:
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """The resolved config as plain containers."""
-    container: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    """The resolved config as plain containers.
+
+    Raises:
+        ConfigError: a value refers to what is not there.
+    """
+    try:
+        container: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    except (OmegaConfBaseException, OffshelfError, RecursionError) as error:
+        raise explain(error) from error
     return container
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    causes: list[BaseException] = []
-    while error is not None and error not in causes:
-        causes.append(error)
-        error = error.__cause__ or error.__context__
-    return causes
 
 
 def _require_values(config: DictConfig) -> None:
@@ -216,49 +180,56 @@ def _require_values(config: DictConfig) -> None:
 
 
 def _require_known(config: DictConfig) -> None:
-    """Refuse keys that no parameter takes: `+key=value` would bring them in unseen.
+    """Refuse keys that no parameter takes (`+key=value` would bring them in unseen), and values that fit none.
 
     Raises:
-        ConfigError: the key, and the nearest parameter.
+        ConfigError: the key, and the nearest parameter; or the value, and what is expected.
     """
-    known = [name for name in _parameters(config["_target_"]) if name not in GIVEN] + list(SHARED)
+    target = parameters(config["_target_"])
+    shared = parameters(f"{__name__}.shared")
+    known = [name for name in target if name not in GIVEN] + list(SHARED)
     for key in map(str, config):
         if key != "_target_" and key not in known:
-            raise ConfigError(f"There is no key '{key}'{did_you_mean(key, known)}")
-    for group, node in config.items():
-        _require_parameters(str(group), node)
+            raise ConfigError(f"There is no key '{key}'{did_you_mean_key(key, '', _plain_keys(config, known))}")
+    needed = [name for name, one in target.items() if one.default is one.empty and name not in GIVEN]
+    lacking = [name for name in needed if name not in config]
+    if lacking:
+        raise ConfigError(f"The config has no {', '.join(lacking)}, without which nothing can be run.")
+    for key, value in settled(config).items():
+        if key != "_target_":
+            require_fit(key, annotation(target if key in target else shared, key), value)
+            require_parameters(key, value)
 
 
-def _require_parameters(place: str, node: Any) -> None:
-    if not isinstance(node, DictConfig) or OmegaConf.is_missing(node, "_target_"):
-        return
-    target = node.get("_target_")
-    if target is not None:
-        if not isinstance(target, str) or not target.startswith("offshelf."):
-            return
-        known = _parameters(target)
-        if ANY in known:  # it looks at its keys itself, when it is made
-            return
-        for key in map(str, node):
-            if key != "_target_" and key not in known:
-                raise ConfigError(f"{place} has no key '{key}'{did_you_mean(key, known)}")
-    for key in map(str, node):
-        if _is_plain(node, key):
-            _require_parameters(f"{place}.{key}", node[key])
+def shared(*, home: str, data_dir: str, seed: int, sweep: Mapping[str, Any], launcher: Mapping[str, Any]) -> None:
+    """What fits the root keys that no task takes."""
 
 
-def _is_plain(node: DictConfig, key: str) -> bool:
-    return not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key)
+def settled(node: Any) -> Any:
+    """A config as plain containers, with UNKNOWN for what only a running Hydra knows, and MISSING.
+
+    Raises:
+        ConfigError: a value refers to what is not there.
+    """
+    if isinstance(node, ListConfig):
+        return [_settled_at(node, place) for place in range(len(node))]
+    return {str(key): _settled_at(node, key) for key in node}
 
 
-def _parameters(target: str) -> list[str]:
-    """Names of a component's parameters, ANY where it takes any; this imports specs, which are cheap, and no more."""
-    from inspect import Parameter, signature
-
-    from hydra.utils import get_object
-
+def _settled_at(node: Any, key: Any) -> Any:
     try:
-        parameters = signature(get_object(target)).parameters.values()
-        return [ANY if one.kind is Parameter.VAR_KEYWORD else one.name for one in parameters]
-    except Exception as error:
-        raise ConfigError(f"The target '{target}' cannot be found: {' '.join(str(error).split())}") from error
+        if OmegaConf.is_missing(node, key):
+            return MISSING
+        value = node[key]
+    except InterpolationToMissingValueError:  # which is named itself
+        return MISSING
+    except (OmegaConfBaseException, OffshelfError, RecursionError) as error:
+        if "HydraConfig was not set" in str(error):
+            return UNKNOWN
+        raise explain(error) from error
+    return settled(value) if isinstance(value, DictConfig | ListConfig) else value
+
+
+def _plain_keys(config: DictConfig, known: Sequence[str]) -> dict[str, Any]:
+    below: dict[str, Any] = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
+    return {key: below.get(key) for key in known}
