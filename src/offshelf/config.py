@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ from hydra import compose, version
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.explain import causes, explain
 from offshelf.home import home_dir
+from offshelf.output import writing_into
 from offshelf.parameters import MISSING, UNKNOWN, annotation, parameters, require_fit, require_parameters
 from offshelf.spelling import did_you_mean_key
 
@@ -62,22 +63,37 @@ def load(task: str, overrides: Sequence[str], folder: Path | None = None, comple
     Raises:
         ConfigError: a key or option that does not exist, a value that does not fit, or one that is missing.
     """
-    try:
-        with _search_path(task, folder):
-            config = compose(task, list(overrides))
-    except Exception as error:
-        raise explain(error) from error
-    _require_known(config)
-    if complete:
-        _require_values(config)
+    config, _ = composed(task, overrides, folder)
+    require_valid(config, complete)
     return config
 
 
-def hydra_config(task: str, overrides: Sequence[str], folder: Path | None = None) -> DictConfig:
-    """Hydra's own settings of a root config. See load."""
-    with _search_path(task, folder):
-        settings: DictConfig = compose(task, list(overrides), return_hydra_config=True).hydra
-    return settings
+def composed(task: str, overrides: Sequence[str], folder: Path | None = None) -> tuple[DictConfig, DictConfig]:
+    """A root config as Hydra composes it, and Hydra's own settings. See load.
+
+    Raises:
+        ConfigError: a key or option that does not exist.
+    """
+    try:
+        with _search_path(task, folder):
+            config = compose(task, list(overrides), return_hydra_config=True)
+            settings = config.hydra
+            with open_dict(config):
+                del config["hydra"]
+    except Exception as error:
+        raise explain(error) from error
+    return config, settings
+
+
+def require_valid(config: DictConfig, complete: bool = True) -> None:
+    """Check a root config before anything is built.
+
+    Raises:
+        ConfigError: a key that does not exist, a value that does not fit or, if it has to be `complete`, is missing.
+    """
+    _require_known(config)
+    if complete:
+        _require_values(config)
 
 
 @contextmanager
@@ -111,10 +127,13 @@ def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = 
     Raises:
         OffshelfError: a component cannot be made, or the task fails.
     """
+    require_valid(config)
     task = build(config)
     recorded = {key: value for key, value in plain(config).items() if key not in HOW}
     given = {"output_dir": str(folder), "config": recorded, "arguments": arguments}
-    return task(**{name: given[name] for name in GIVEN if name in parameters(config["_target_"])})
+    taken = [name for name in GIVEN if name in parameters(config["_target_"])]
+    with writing_into(folder) if "output_dir" in taken else nullcontext():
+        return task(**{name: given[name] for name in taken})
 
 
 def build_group(config: DictConfig, group: str) -> Any:
@@ -185,8 +204,10 @@ def _require_known(config: DictConfig) -> None:
     Raises:
         ConfigError: the key, and the nearest parameter; or the value, and what is expected.
     """
+    if not isinstance(config.get("_target_"), str):
+        raise ConfigError("This is no config of a task: it has no _target_. Begin it with  defaults: [classify, _self_]")
     target = parameters(config["_target_"])
-    shared = parameters(f"{__name__}.shared")
+    others = parameters(f"{__name__}.shared")
     known = [name for name in target if name not in GIVEN] + list(SHARED)
     for key in map(str, config):
         if key != "_target_" and key not in known:
@@ -197,8 +218,17 @@ def _require_known(config: DictConfig) -> None:
         raise ConfigError(f"The config has no {', '.join(lacking)}, without which nothing can be run.")
     for key, value in settled(config).items():
         if key != "_target_":
-            require_fit(key, annotation(target if key in target else shared, key), value)
+            _require_no_option(key, value)
+            require_fit(key, annotation(target if key in target else others, key), value)
             require_parameters(key, value)
+
+
+def _require_no_option(key: str, value: Any) -> None:
+    """Refuse `query_augmentation=whole`, which would be the text, for the option of a group that is meant."""
+    groups = [path.parent.name for path in conf_dir().glob(f"*/{value}.yaml")] if isinstance(value, str) else []
+    meant = [group for group in groups if key.endswith(group)] or groups
+    if meant and (key not in ("layer", "pooling", "name", "on_error")) and key not in SHARED:
+        raise ConfigError(f"{key} is a group of keys; its option {value} is chosen by {meant[0]}@{key}={value}")
 
 
 def shared(*, home: str, data_dir: str, seed: int, sweep: Mapping[str, Any], launcher: Mapping[str, Any]) -> None:

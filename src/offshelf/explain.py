@@ -49,6 +49,11 @@ def _known(cause: BaseException) -> str:
         return _unknown_key(cause) or (_unresolved(cause) if isinstance(cause, InterpolationResolutionError) else "")
     if "Config group override must be" in str(cause):
         return "A group takes the name of one of its options, as in store=memory; nothing else stands for one."
+    if isinstance(cause, OSError):
+        return (
+            f"The output folder {cause.filename or ''} cannot be made: {cause.strerror or cause}. Choose another with "
+            "hydra.run.dir=…, of a sweep with hydra.sweep.dir=…"
+        )
     if isinstance(cause, RecursionError):
         return "A value refers to itself: look for a circle among the ${…} of the config and the overrides."
     if isinstance(cause, YAMLError):
@@ -111,6 +116,8 @@ def _in_another_option(group: str, key: str) -> str:
 def _unresolved(cause: OmegaConfBaseException) -> str:
     """About a `${…}` that cannot be resolved."""
     key, text = str(cause.full_key or cause.key), str(cause)
+    if "HydraConfig was not set" in text:
+        return f"{key} refers to ${{hydra:…}}, which a running job alone knows; give the value itself."
     unset = re.search(r"Environment variable '([^']*)' not found", text)
     if unset:
         return (

@@ -5,8 +5,7 @@ that gets a value is a text, the value is put in quotes here, as it was typed.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -149,11 +148,6 @@ def _options(override: Override) -> list[str]:
     if not override.is_discrete_sweep() or "glob(" in str(override.input_line):
         return []
     return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
-
-
-def at_home(argument: str) -> str:
-    """`key=~/…` with the home folder put in: shells leave it as it is, and Hydra's grammar has no such value."""
-    return re.sub(r"(?<==)~(?=/|$)", lambda _: str(Path.home()), argument, count=1)
 
 
 def layer_pattern(argument: str) -> str:

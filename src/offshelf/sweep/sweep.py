@@ -1,6 +1,7 @@
 """A sweep from its command line to its table."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -67,8 +68,8 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
     """
     from offshelf.tracking import NoTracking
 
-    sweep: Sweep = build_group(config, "sweep")
-    launcher: Launcher = build_group(config, "launcher")
+    sweep: Sweep = build_group(config, "sweep") or Sweep()
+    launcher: Launcher = build_group(config, "launcher") or Basic()
     tracking = build_group(config, "tracking") or NoTracking()
     if source.chooses and (sweep.dry_run or not isinstance(launcher, Basic)):
         raise ConfigError(
@@ -78,6 +79,8 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
     if sweep.dry_run:
         _list(source, launcher, tracking.finished(name) if sweep.resume else {})
         return
+    known = [] if source.chooses else source.all()
+    require_folders(known)
     title = f"sweep {command.task} {' '.join(command.overrides)}"[:250]
     # One that chooses its jobs by their results would be led by another's.
     shared = sweep.resume and not source.chooses
@@ -87,12 +90,28 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
             if source.chooses:
                 _follow(source, jobs)
             else:
-                jobs.run(source.all())
+                jobs.run(known)
         except BaseException:
             jobs.show()
             raise
         jobs.conclude()
         jobs.require_success(command)
+
+
+def require_folders(jobs: Sequence[Job]) -> None:
+    """Refuse jobs that would write over each other's results.
+
+    Raises:
+        ConfigError: two of them have one folder.
+    """
+    first: dict[str, Job] = {}
+    for job in jobs:
+        other = first.setdefault(os.path.realpath(job.folder), job)
+        if other is not job:
+            raise ConfigError(
+                f"Two jobs would write into {job.folder}: {other}, and {job}. Each needs a folder of its own, as by "
+                "hydra.sweep.subdir='${hydra:job.num}'"
+            )
 
 
 def _follow(source: Source, jobs: Jobs) -> None:
