@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from offshelf import __version__
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.leaving import on_sigterm
+from offshelf.secret import masked
 from offshelf.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def main() -> NoReturn:
     except OffshelfError as error:
         if os.environ.get("OFFSHELF_DEBUG"):
             raise
-        print(f"Error: {error}", file=sys.stderr)
+        print(f"Error: {masked(str(error))}", file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         print("Interrupted. The same command goes on from the features that are in the store.", file=sys.stderr)
@@ -182,10 +183,10 @@ def _hydra(asked: "Asked", job: "Callable[[DictConfig], Any]", *more: str) -> No
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from offshelf.config import conf_dir
+    from offshelf.config import conf_dir, secrets_masked
     from offshelf.explain import explain
 
-    sys.argv = [f"offshelf {asked.task}", *asked.overrides, *more, *asked.flags]
+    sys.argv = [f"offshelf {asked.task}", *asked.overrides, *more, *_unnamed(asked.overrides), *asked.flags]
     raised: list[BaseException] = []
 
     def guarded(config: "DictConfig") -> Any:
@@ -196,11 +197,20 @@ def _hydra(asked: "Asked", job: "Callable[[DictConfig], Any]", *more: str) -> No
             raise
 
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=asked.task)(guarded)()
+        with secrets_masked():
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=asked.task)(guarded)()
     except (HydraException, OmegaConfBaseException, ValueError, TypeError, OSError) as error:
         if raised:
             raise
         raise explain(error) from error
+
+
+def _unnamed(arguments: Sequence[str]) -> list[str]:
+    """What keeps overrides with a secret out of names of folders, which `hydra.job.override_dirname` is made for."""
+    keys = [argument.partition("=")[0].lstrip("+~") for argument in arguments if masked(argument) != argument]
+    setting = "hydra.job.config.override_dirname.exclude_keys"
+    given = any(argument.startswith(setting) for argument in arguments)
+    return [f"{setting}=[{','.join(keys)}]"] if keys and not given else []
 
 
 def at_home(argument: str) -> str:

@@ -18,6 +18,7 @@ from offshelf.explain import causes, explain
 from offshelf.home import home_dir
 from offshelf.output import writing_into
 from offshelf.parameters import MISSING, UNKNOWN, annotation, parameters, require_fit, require_parameters
+from offshelf.secret import masked
 from offshelf.spelling import did_you_mean_key
 
 TASKS = ("classify", "retrieve", "recommend", "extract", "layers", "dataset")
@@ -110,6 +111,23 @@ def _search_path(task: str, folder: Path | None) -> Iterator[None]:
         GlobalHydra.instance().clear()
 
 
+@contextmanager
+def secrets_masked() -> Iterator[None]:
+    """What Hydra writes and prints of configs meanwhile holds no secret: all of it goes through `OmegaConf.to_yaml`."""
+    to_yaml = OmegaConf.to_yaml
+
+    def masking(config: Any, **options: Any) -> str:
+        resolve = options.get("resolve", False)
+        content = OmegaConf.to_container(config, resolve=resolve, enum_to_str=True)
+        return to_yaml(OmegaConf.create(masked(content)), **{**options, "resolve": False})
+
+    OmegaConf.to_yaml = staticmethod(masking)  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        OmegaConf.to_yaml = staticmethod(to_yaml)  # type: ignore[method-assign]
+
+
 def build(config: DictConfig) -> Callable[..., Any]:
     """Bind a root config to its task: components are made here, the task runs when called.
 
@@ -129,8 +147,8 @@ def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = 
     """
     require_valid(config)
     task = build(config)
-    recorded = {key: value for key, value in plain(config).items() if key not in HOW}
-    given = {"output_dir": str(folder), "config": recorded, "arguments": arguments}
+    recorded = masked({key: value for key, value in plain(config).items() if key not in HOW})
+    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments)}
     taken = [name for name in GIVEN if name in parameters(config["_target_"])]
     with writing_into(folder) if "output_dir" in taken else nullcontext():
         return task(**{name: given[name] for name in taken})
@@ -176,7 +194,7 @@ def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any) -> Any:
     """
     composed = OmegaConf.create(dict(config))
     _require_known(composed)
-    return build(composed)(output_dir=str(folder), config=dict(config), tracking=tracking)
+    return build(composed)(output_dir=str(folder), config=masked(dict(config)), tracking=tracking)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -205,7 +223,9 @@ def _require_known(config: DictConfig) -> None:
         ConfigError: the key, and the nearest parameter; or the value, and what is expected.
     """
     if not isinstance(config.get("_target_"), str):
-        raise ConfigError("This is no config of a task: it has no _target_. Begin it with  defaults: [classify, _self_]")
+        raise ConfigError(
+            "This is no config of a task: it has no _target_. Begin it with  defaults: [classify, _self_]"
+        )
     target = parameters(config["_target_"])
     others = parameters(f"{__name__}.shared")
     known = [name for name in target if name not in GIVEN] + list(SHARED)

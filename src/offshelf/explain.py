@@ -79,7 +79,7 @@ def _zoo(arch: str) -> str:
     pattern = re.compile(rf"^@register_model\b.*\n(?:@.*\n)*def {name}\(".encode(), re.MULTILINE)
     for zoo, (package, folder) in ZOOS.items():
         spec = find_spec(package)
-        for root in (spec.submodule_search_locations or () if spec else ()):
+        for root in spec.submodule_search_locations or () if spec else ():
             if any(pattern.search(file.read_bytes()) for file in (Path(root) / folder).rglob("*.py")):
                 return zoo
     return ""

@@ -2,6 +2,8 @@
 
 from rich.console import Console
 
+from offshelf.secret import masked
+
 
 def terminal(stderr: bool = False) -> Console:
     """A console that takes no `[word]` for markup and no `:word:` for an emoji."""
@@ -9,8 +11,8 @@ def terminal(stderr: bool = False) -> Console:
 
 
 def say(*lines: str, stderr: bool = False) -> None:
-    """Print lines as long as they are, without colours; empty ones are left out."""
+    """Print lines as long as they are, without colours and secrets; empty ones are left out."""
     console = terminal(stderr)
     for line in lines:
         if line:
-            console.print(line, highlight=False, soft_wrap=True)
+            console.print(masked(line), highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from offshelf.config import HOW, perform, plain
 from offshelf.errors import OffshelfError
+from offshelf.secret import masked, referenced
 from offshelf.sharing import Memo, sharing
 from offshelf.terminal import say
 from offshelf.tracking import belonging
@@ -45,9 +46,9 @@ class Job:
         settings = {"job_logging": plain(hydra.job_logging), "verbose": hydra.verbose}
         settings |= {"env_set": plain(hydra.job.env_set), "chdir": bool(hydra.job.chdir)}
         with suppress(OmegaConfBaseException):  # the job will say so
-            config = OmegaConf.create(plain(config))
+            config = OmegaConf.create(referenced(plain(config)))
         folder = Path(hydra.runtime.output_dir)
-        return cls(hydra.job.num, list(hydra.overrides.task), config, folder, OmegaConf.create(settings))
+        return cls(hydra.job.num, masked(list(hydra.overrides.task)), config, folder, OmegaConf.create(settings))
 
     @property
     def choices(self) -> dict[str, str]:
@@ -94,15 +95,15 @@ def perform_jobs(jobs: Sequence[Job], perform: Callable[[Job], T]) -> Generator[
 def describe(error: Exception, folder: Path) -> str:
     """An error as one sentence; one that is not the user's is kept in full in the folder of the job."""
     if isinstance(error, OffshelfError):
-        return str(error)
-    text = "".join(traceback.format_exception(error))
+        return str(masked(str(error)))
+    text = masked("".join(traceback.format_exception(error)))
     file = folder / "traceback.txt"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     except OSError:
         return text
-    return f"{type(error).__name__}: {error} (traceback in {file})"
+    return f"{type(error).__name__}: {masked(str(error))} (traceback in {file})"
 
 
 def common_folder(jobs: Sequence[Job]) -> Path:

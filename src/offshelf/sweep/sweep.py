@@ -10,6 +10,7 @@ from offshelf.config import build_group, plain
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.launcher import Basic, Job, Launcher
 from offshelf.recorded import needs
+from offshelf.secret import masked
 from offshelf.sweep.command import Command
 from offshelf.sweep.features import lines, passes
 from offshelf.sweep.identity import Datasets
@@ -81,7 +82,7 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
         return
     known = [] if source.chooses else source.all()
     require_folders(known)
-    title = f"sweep {command.task} {' '.join(command.overrides)}"[:250]
+    title = f"sweep {command.task} {' '.join(masked(command.overrides))}"[:250]
     # One that chooses its jobs by their results would be led by another's.
     shared = sweep.resume and not source.chooses
     with tracking.sweep(title, name, sweep.resume, shared) as run:

@@ -3,8 +3,8 @@
 `<output folder>/tracking/<run id>/journal.jsonl` has a JSON object a line, in the order of events; times are
 milliseconds since 1970, numbers that JSON has not are the texts `nan`, `inf` and `-inf`. What an event carries:
 
-    start     format (1), id, name, time, tags, experiment, uri (of the server it is meant for, or null), begun (whether
-              MLflow has it already, up to here, under this id)
+    start     format (1), id, name, time, tags, experiment, uri (of the server it is meant for, without its password,
+              or null), begun (whether MLflow has it already, up to here, under this id)
     log       time, params, metrics, tags
     file      time, name (of an artifact; its content is `files/<name>` beside the journal)
     dataset   time, name, digest, context, profile
@@ -22,6 +22,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from uuid import uuid4
 
 from offshelf.errors import TrackingError
 from offshelf.home import home_dir
+from offshelf.secret import masked
 from offshelf.terminal import say
 from offshelf.tracking.process import is_dead, this_process
 from offshelf.tracking.provenance import provenance
@@ -52,7 +54,7 @@ def opening(name: str, experiment: str, uri: str | None, tags: Mapping[str, str]
     """The `start` of a new run of this process."""
     everything = {**provenance(), "process": this_process(), **tags}
     run = {"format": FORMAT, "id": uuid4().hex, "name": name, "time": now(), "tags": everything}
-    return {"event": "start", **run, "experiment": experiment, "uri": uri, "begun": False}
+    return {"event": "start", **run, "experiment": experiment, "uri": masked(uri), "begun": False}
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,9 @@ class Journal:
         """
         try:
             lines = (self.folder / FILE).read_text(encoding="utf-8").split("\n")[:-1]
-            start, *events = map(json.loads, lines)
+            if not lines:
+                raise ValueError("it has no whole line; it may be begun at this moment")
+            start, *events = (_parsed(line, number) for number, line in enumerate(lines, 1))
             if start["format"] != FORMAT:
                 raise ValueError(f"it has format {start['format']}; this version of offshelf reads {FORMAT}")
             return Kept(self.folder, start, tuple(events))
@@ -209,22 +213,31 @@ class Shelf:
             place.parent.mkdir(exist_ok=True)
             entry.replace(place)
 
+    def entries(self) -> list[Path]:
+        """Notes of those to be sent."""
+        return sorted((self.home / "offline").glob("*.json"))
+
     def waiting(self) -> list[Journal]:
-        """Those to be sent."""
-        return [_noted(entry) for entry in sorted((self.home / "offline").glob("*.json"))]
+        """Those to be sent.
+
+        Raises:
+            TrackingError: a note is none of these.
+        """
+        return list(map(noted, self.entries()))
 
     def find(self, run: str) -> Journal | None:
         """A run's journal; None where there is none of this id, or its folder is gone."""
-        noted = [_noted(entry) for entry in (self._entry(run), self._entry(run, "sent")) if entry.exists()]
-        return next((journal for journal in noted if (journal.folder / FILE).exists()), None)
+        found = [noted(entry) for entry in (self._entry(run), self._entry(run, "sent")) if entry.exists()]
+        return next((journal for journal in found if (journal.folder / FILE).exists()), None)
 
     def tagged(self, tag: str, value: str) -> Iterator[Kept]:
         """All with a tag that they were opened with, sent or not, whose folders are still there."""
         for part in ("", "sent"):
             for entry in (self.home / "offline" / part).glob("*.json"):
-                journal = _noted(entry)
-                if journal.tags().get(tag) == value:
-                    yield journal.read()
+                with suppress(TrackingError):  # what is damaged is named when it is to be sent
+                    journal = noted(entry)
+                    if journal.tags().get(tag) == value:
+                        yield journal.read()
 
     def _entry(self, run: str, part: str = "") -> Path:
         return self.home / "offline" / part / f"{run}.json"
@@ -263,8 +276,28 @@ class Place:
         return shlex.join(["offshelf", "track", "sync", *where, *elsewhere])
 
 
-def _noted(entry: Path) -> Journal:
-    return Journal(Path(json.loads(entry.read_text(encoding="utf-8"))["folder"]))
+def noted(entry: Path) -> Journal:
+    """The journal that a note of the home tells of.
+
+    Raises:
+        TrackingError: it is no such note.
+    """
+    try:
+        return Journal(Path(json.loads(entry.read_text(encoding="utf-8"))["folder"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrackingError(
+            f"{entry} does not tell of a run. Find the run's output folder, and sync that; then remove this file."
+        ) from error
+
+
+def _parsed(line: str, number: int) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"line {number} is damaged ({error})") from error
+    if not isinstance(event, dict) or not isinstance(event.get("event", ""), str):
+        raise ValueError(f"line {number} is no event")
+    return event
 
 
 def _link(source: Path, target: Path) -> None:

@@ -2,13 +2,15 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
+from offshelf.leaving import undisturbed
 from offshelf.tracking.journal import Event, Journal, Place, now, opening
 from offshelf.tracking.tracker import Run
 
@@ -103,7 +105,7 @@ class LoggedRun:
     @contextmanager
     def child(self, name: str) -> Iterator[Run]:
         """See Run."""
-        with closing(self.sink.child(name)) as run:
+        with closing(partial(self.sink.child, name)) as run:
             yield run
 
     def _put(self, event: str, content: bytes | Path | None = None, **values: Any) -> None:
@@ -111,13 +113,18 @@ class LoggedRun:
 
 
 @contextmanager
-def closing(sink: Sink) -> Iterator[LoggedRun]:
-    """An open run, closed whatever happens."""
+def closing(opened: Callable[[], Sink]) -> Iterator[LoggedRun]:
+    """An open run, closed whatever happens; signals wait while it is opened and closed."""
+    sink: Sink | None = None
 
     def end(status: str) -> None:
-        sink.put({"event": "end", "time": now(), "status": status})
+        if sink:
+            with undisturbed():
+                sink.put({"event": "end", "time": now(), "status": status})
 
     try:
+        with undisturbed():
+            sink = opened()
         yield LoggedRun(sink)
     except BaseException as error:
         end("FAILED" if isinstance(error, Exception) else "KILLED")
