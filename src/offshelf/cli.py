@@ -1,6 +1,7 @@
 """The command line: `offshelf <task> <overrides>`, Hydra's grammar throughout; heavy imports wait for the task."""
 
 import atexit
+import errno
 import gc
 import logging
 import os
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from offshelf import __version__
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.leaving import on_sigterm
+from offshelf.leaving import is_asked, on_signals
 from offshelf.secret import masked
 from offshelf.spelling import did_you_mean
 
@@ -73,9 +74,16 @@ COLLECTION = (100_000, 50, 100)
 by itself takes a twelfth of a short run."""
 
 
+SURROUNDINGS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG),
+    *(errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ENOTDIR),
+)
+"""Errors of disks and folders, which are none of the program's."""
+
+
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 a user's mistake or a failed job, 130 Ctrl-C, 143 SIGTERM."""
-    on_sigterm()
+    """Run the command line and exit: 0 done, 1 a mistake or a failed job, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM."""
+    on_signals()
     gc.set_threshold(*COLLECTION)
     atexit.register(gc.freeze)  # the interpreter's last look through all modules took a second and a half
     try:
@@ -91,6 +99,12 @@ def main() -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        if error.errno not in SURROUNDINGS or os.environ.get("OFFSHELF_DEBUG"):
+            raise
+        place = f" {error.filename}" if error.filename else ""
+        print(f"Error: {error.strerror}:{place}. What is in the store stays there.", file=sys.stderr)
+        code = 1
     sys.exit(code)
 
 
@@ -156,6 +170,11 @@ def _run_once(asked: "Asked") -> None:
             return None
 
     _hydra(asked, job)
+    if errors and isinstance(errors[0], SystemExit) and not is_asked(errors[0]):
+        raise OffshelfError(
+            f"Something in the run left Python, with exit code {errors[0].code or 0}: a component of your own calls "
+            "sys.exit, say. The run has not come to its end."
+        ) from errors[0]
     if errors:
         raise errors[0]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from offshelf.errors import SweepError
 from offshelf.launcher import Basic, Ending, Job, Launcher, Lost
 from offshelf.launcher.job import as_in_hydra, common_folder, describe
+from offshelf.leaving import is_asked
 from offshelf.sweep.claims import Claims, perform_claimed
 from offshelf.sweep.command import Command, covering
 from offshelf.sweep.features import extract_first
@@ -120,7 +121,9 @@ class Jobs:
         """With its digest; None where that shows that it cannot be run."""
         try:
             return replace(job, digest=self.datasets.job_digest(job) if self.parent.id else "")
-        except Exception as error:
+        except BaseException as error:
+            if is_asked(error):
+                raise
             self._end(job, Ending(None, 0.0, describe(error, job.folder)))
             return None
 
