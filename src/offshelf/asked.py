@@ -77,7 +77,9 @@ def read(task: str, arguments: Sequence[str]) -> Asked:
         return Asked(task, flags, _lines(overrides))
     if given.cfg:
         raise ConfigError("--cfg shows the config of one run: leave out -m, or list the jobs with sweep.dry_run=true")
-    return Asked(task, flags, _lines(overrides), configs[0], _chooses(task, settings))
+    chooses = _chooses(task, settings)
+    validated = _validating(overrides, configs[0]) if chooses else []
+    return Asked(task, flags, [*_lines(overrides), *validated], configs[0], chooses)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,6 +145,12 @@ def _chooses(task: str, settings: Any) -> bool:
             "training images: it would choose by the test images. Leave it out: -m runs every combination."
         )
     return bool(chooses)
+
+
+def _validating(overrides: Sequence[Override], config: DictConfig) -> list[str]:
+    """What has one value of the hyperparameter cross-validated too, where jobs are chosen by their results."""
+    given = any(override.key_or_group == "classifier.validate" for override in overrides)
+    return [] if given or "validate" not in config.get("classifier", {}) else ["classifier.validate=true"]
 
 
 def _settings_of_records(task: str, name: str, folder: Path | None) -> list[str]:

@@ -1,7 +1,6 @@
 """A sweep from its command line to its table."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from offshelf.secret import masked
 from offshelf.sweep.command import Command
 from offshelf.sweep.features import lines, passes
 from offshelf.sweep.identity import Datasets
-from offshelf.sweep.jobs import SHORT, Jobs
+from offshelf.sweep.jobs import SHORT, Jobs, require_folders
 from offshelf.sweep.pieces import pieces
 from offshelf.terminal import say, terminal
 
@@ -97,22 +96,6 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
             raise
         jobs.conclude()
         jobs.require_success(command)
-
-
-def require_folders(jobs: Sequence[Job]) -> None:
-    """Refuse jobs that would write over each other's results.
-
-    Raises:
-        ConfigError: two of them have one folder.
-    """
-    first: dict[str, Job] = {}
-    for job in jobs:
-        other = first.setdefault(os.path.realpath(job.folder), job)
-        if other is not job:
-            raise ConfigError(
-                f"Two jobs would write into {job.folder}: {other}, and {job}. Each needs a folder of its own, as by "
-                "hydra.sweep.subdir='${hydra:job.num}'"
-            )
 
 
 def _follow(source: Source, jobs: Jobs) -> None:
