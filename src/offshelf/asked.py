@@ -121,7 +121,8 @@ def _require_single(overrides: Sequence[Override], config: DictConfig) -> None:
     for override in overrides:
         if override.is_sweep_override():
             key, value = override.get_key_element(), override.get_value_string()
-            several = f"; layer=[{value}] takes all of them in one run" if key == "layer" else ""
+            takes_lists = key == "layer" or key.startswith("classifier.")
+            several = f"; {key}=[{value}] takes all of them in one run" if takes_lists else ""
             raise ConfigError(
                 f"'{override.input_line}' has several values: -m runs a job for each{several}. If a comma belongs to "
                 f"the value, put it in quotes: '{key}=\"{value}\"'"

@@ -3,10 +3,12 @@
 import atexit
 import errno
 import gc
+import io
 import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -84,6 +86,10 @@ SURROUNDINGS = (
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 a mistake or a failed job, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM."""
     on_signals()
+    for stream in (sys.stdout, sys.stderr):  # names may be of bytes that are no UTF-8, or terminals of few letters
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    warnings.filterwarnings("ignore", message="(Glyph .* missing from|Matplotlib currently does not support)")  # boxes
     gc.set_threshold(*COLLECTION)
     atexit.register(gc.freeze)  # the interpreter's last look through all modules took a second and a half
     try:

@@ -96,8 +96,7 @@ def quoted(text: str, scalar: bool, items: bool) -> str:
 
 def _words(text: str) -> Iterator[tuple[str, str]]:
     """Words and the mark behind each; what is in quotes counts as a mark."""
-    for word, mark in re.findall(r"""([^\[\](){},'"]*)('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[\[\](){},'"]|$)""", text):
-        yield word, mark
+    yield from re.findall(r"""([^\[\](){},'"]*)('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[\[\](){},'"]|$)""", text)
 
 
 def _is_other(word: str) -> bool:

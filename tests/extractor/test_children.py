@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-
 SLOW = """
 import time
 from torch import nn
