@@ -98,10 +98,10 @@ class Score:
     def _cv(self) -> dict[str, float]:
         geometric_mean = float(np.exp(np.mean([np.log(fit.value) for fit in self.fits])))
         chosen = {f"cv/{self.parameter}": geometric_mean}
-        if not self.curve:
-            return chosen
-        by_value = dict(zip(self.curve.values, self.curve.mean, strict=True))
         held_out = [fit.held_out for fit in self.fits if fit.held_out is not None]
+        if not held_out:
+            return chosen
+        by_value = dict(zip(self.curve.values, self.curve.mean, strict=True)) if self.curve else {}
         chosen[f"cv/{self.metric}"] = float(np.mean([scores.mean() for scores in held_out]))
         chosen[f"cv/{self.metric}_std"] = float(np.mean([scores.std() for scores in held_out]))
         return chosen | {

@@ -4,13 +4,14 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from offshelf.dataset import ImageSet, LeftOut, RetrievalSet
-from offshelf.report import flat, left_out_table, write_table, write_text
+from offshelf.report import flat, left_out_table, write_bytes, write_table, write_text
 from offshelf.tracking import Run
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ class Logbook:
 
     def figure(self, figure: "Figure", file: str) -> None:
         """Keep a plot in both places."""
-        figure.savefig(self.folder / file, dpi=120, pil_kwargs={"compress_level": 1})  # speed before size
+        data = BytesIO()
+        figure.savefig(data, format="png", dpi=120, pil_kwargs={"compress_level": 1})  # speed before size
+        write_bytes(self.folder / file, data.getvalue())
         self.run.log_file(self.folder / file)
 
     def params(self, layers: str) -> dict[str, Any]:

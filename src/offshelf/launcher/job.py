@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from offshelf.config import HOW, perform, plain
 from offshelf.errors import OffshelfError
+from offshelf.leaving import is_asked
 from offshelf.secret import masked, referenced
 from offshelf.sharing import Memo, sharing
 from offshelf.terminal import say
@@ -79,7 +80,9 @@ def perform_job(job: Job, parent: str) -> Ending:
             say(f"Begins: {job}", stderr=True)
             value = perform(job.config, job.folder)
         return Ending(None if value is None else float(value), time.perf_counter() - begin)
-    except Exception as error:
+    except BaseException as error:
+        if is_asked(error):
+            raise
         return Ending(None, time.perf_counter() - begin, describe(error, job.folder))
 
 
@@ -92,10 +95,12 @@ def perform_jobs(jobs: Sequence[Job], perform: Callable[[Job], T]) -> Generator[
         yield result
 
 
-def describe(error: Exception, folder: Path) -> str:
+def describe(error: BaseException, folder: Path) -> str:
     """An error as one sentence; one that is not the user's is kept in full in the folder of the job."""
     if isinstance(error, OffshelfError):
         return str(masked(str(error)))
+    if isinstance(error, SystemExit):
+        return f"something in it left Python, with exit code {error.code or 0}"
     text = masked("".join(traceback.format_exception(error)))
     file = folder / "traceback.txt"
     try:

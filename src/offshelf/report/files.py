@@ -122,7 +122,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         StoreError: the folder cannot be written.
     """
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # names may be of bytes that are no UTF-8
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -48,8 +48,9 @@ def now() -> int:
 
 def opening(name: str, experiment: str, uri: str | None, tags: Mapping[str, str]) -> dict[str, Any]:
     """The `start` of a new run of this process."""
+    sound = name.encode("utf-8", "backslashreplace").decode()  # of a folder whose name is no UTF-8
     everything = {**provenance(), "process": this_process(), **tags}
-    run = {"format": FORMAT, "id": uuid4().hex, "name": masked(name), "time": now(), "tags": everything}
+    run = {"format": FORMAT, "id": uuid4().hex, "name": masked(sound), "time": now(), "tags": everything}
     return {"event": "start", **run, "experiment": experiment, "uri": masked(uri), "begun": False}
 
 

@@ -98,7 +98,7 @@ class LoggedRun:
 
     def log_text(self, text: str, file: str) -> None:
         """See Run."""
-        self._put("file", text.encode(), name=file)
+        self._put("file", _sound(text).encode(), name=file)
 
     def log_dataset(self, name: str, digest: str, context: str, profile: Mapping[str, Any]) -> None:
         """See Run; MLflow keeps 36 characters of the digest."""
@@ -107,11 +107,11 @@ class LoggedRun:
     @contextmanager
     def child(self, name: str) -> Iterator[Run]:
         """See Run."""
-        with closing(partial(self.sink.child, name)) as run:
+        with closing(partial(self.sink.child, _sound(name))) as run:
             yield run
 
     def _put(self, event: str, content: bytes | Path | None = None, **values: Any) -> None:
-        self.sink.put({"event": event, "time": now(), **values}, content)
+        self.sink.put({"event": event, "time": now(), **_sound(values)}, content)
 
 
 @contextmanager
@@ -184,3 +184,10 @@ def _cell(value: Any) -> Any:
     """As JSON has it: NumPy's numbers as Python's, none for NaN."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _sound(value: Any) -> Any:
+    """Texts that can be written: names may be of bytes that are no UTF-8, for which `\\udce9` is put."""
+    if isinstance(value, Mapping):
+        return {_sound(key): _sound(one) for key, one in value.items()}
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
