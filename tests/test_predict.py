@@ -13,7 +13,7 @@ from offshelf.config import build, load, plain
 from offshelf.errors import ConfigError, DatasetError, ImageError, ModelError, TrackingError
 from offshelf.model import columns, records
 from offshelf.predict import main
-from offshelf.serving import Service
+from offshelf.service import Service
 from offshelf.tracking.reading import TrackedRuns
 
 pytestmark = pytest.mark.filterwarnings(
@@ -145,22 +145,27 @@ def test_another_network_is_refused(place, tmp_path):
 
 
 def test_probabilities(place, tmp_path):
-    """On ask, of a run that learnt them; they are kept with its model, and its scores are not changed by them."""
+    """Of a run that learnt them, unless they are not wanted; its scores are not changed by them."""
     calibrated = tmp_path / "out"
     data = ["dataset=folder", f"dataset.root={place / 'images'}", f"home={place / 'home'}", "tracking=none"]
     classify(calibrated, *data, "layer=block3", "classifier.calibrate=true")
     images = place / "images/test"
     asked = predicted(place, images, "probabilities=true", run=str(calibrated))
-    plain = predicted(place, images, run=str(calibrated))
+    plain = predicted(place, images, "probabilities=false", run=str(calibrated))
     out = tmp_path / "answers.json"
     main([str(calibrated), str(images), "probabilities=true", f"home={place / 'home'}", "--out", str(out)])
     answers = json.loads(out.read_text(encoding="utf-8"))
-    served = Service.of(calibrated).answer([str(images / "red/6.png")], probabilities=True)
+    served = Service.of(calibrated).answer([(images / "red/6.png").read_bytes()])
 
     assert [{key: line[key] for key in plain[0]} for line in asked] == plain
+    assert "probability" not in plain[0]
+    assert predicted(place, images, run=str(calibrated)) == asked
     assert [float(line["probability"]) for line in asked] == pytest.approx(
-        [answer["probabilities"][answer["class"]] for answer in answers]
+        [answer["probability"] for answer in answers]
     )
+    assert [answer["probability"] for answer in answers] == [
+        max(answer["probabilities"].values()) for answer in answers
+    ]
     assert [sum(answer["probabilities"].values()) for answer in answers] == pytest.approx([1.0] * len(answers))
     assert all(float(line["probability"]) > 1 / 3 for line in asked)
     assert served[0]["probabilities"]["red"] == pytest.approx(
@@ -180,8 +185,8 @@ def test_requests_share_one_network(place, monkeypatch):
     service = Service.of(place / "out")
     service.warm_up()
     assert len(built) == 1
-    images = [str(place / f"images/test/{name}.png") for name in ("red/5", "blue/6")]
-    answers = [service.answer([image])[0] for image in images]
+    images = [place / f"images/test/{name}.png" for name in ("red/5", "blue/6")]
+    answers = [service.answer([image.read_bytes()])[0] for image in images]
 
     assert len(built) == 1
     own = predicted(place, *images)

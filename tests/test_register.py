@@ -51,7 +51,7 @@ def check(place, output, uri, model):
     finally:
         mlflow.set_tracking_uri(before)
     lines = list(csv.DictReader((output / "predictions.csv").read_text().splitlines()))
-    answers = loaded.predict(pd.DataFrame({"image": [str(place / "images" / line["id"]) for line in lines]}))
+    answers = loaded.predict(pd.DataFrame({"image": [(place / "images" / line["id"]).read_bytes() for line in lines]}))
     assert [answer["class"] for answer in answers] == [line["predicted"] for line in lines]
     scores = [float(line["score"]) for line in lines]
     assert [answer["score"] for answer in answers] == pytest.approx(scores, abs=1e-5)

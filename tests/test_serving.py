@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pandas as pd
@@ -16,7 +16,7 @@ import pytest
 
 from noise import write_noise
 from offshelf.config import build, load, plain
-from offshelf.errors import ModelError, TrackingError
+from offshelf.errors import ConfigError, TrackingError
 from offshelf.serving import main
 from offshelf.tracking.ui import free_port
 
@@ -53,27 +53,78 @@ def agree(answers, lines):
 
 
 def test_loaded_by_mlflow(place):
-    """Paths and bytes, and no pickle in it."""
+    """Bytes, and no pickle in it; without a folder of images a path is no image, whether it is there or not."""
     paths, lines = own(place)
     from mlflow.pyfunc import load_model
 
     model = load_model(str(place / "model"))
+    named, missing = model.predict(pd.DataFrame({"image": [paths[0], "/no/such.png"]}))
 
-    agree(model.predict(pd.DataFrame({"image": paths})), lines)
     agree(model.predict(pd.DataFrame({"image": [Path(path).read_bytes() for path in paths]})), lines)
+    assert named["error"] == missing["error"] and "no base64" in named["error"]
     assert not [path for path in (place / "model").rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
+
+
+def test_paths_below_a_folder_given_at_export(place, tmp_path):
+    """As paths in it, or whole; whoever loads the model may name another."""
+    from mlflow.pyfunc import load_model
+
+    paths, lines = own(place)
+    given = [f"home={place / 'home'}", f"images={place / 'images'}"]
+    assert main([str(place / "out"), str(tmp_path / "model"), *given]) == 0
+    model = load_model(str(tmp_path / "model"))
+    moved = load_model(str(tmp_path / "model"), model_config={"images": str(place / "images/test")})
+
+    agree(model.predict(pd.DataFrame({"image": [line["id"] for line in lines]})), lines)
+    agree(model.predict(pd.DataFrame({"image": paths})), lines)
+    assert moved.predict(pd.DataFrame({"image": [lines[0]["id"]]}))[0]["error"]
+    with pytest.raises(ConfigError, match="is no folder"):
+        main([str(place / "out"), str(tmp_path / "other"), f"home={place / 'home'}", f"images={tmp_path / 'none'}"])
+
+
+def test_whole_without_an_installed_offshelf(place):
+    """Its code is in the model, and its requirements are packages that an index has."""
+    paths, lines = own(place)
+    program = """
+import json, sys
+sys.path += json.loads(sys.argv[1])
+import pandas as pd
+from mlflow.pyfunc import load_model
+model = load_model(sys.argv[2])
+answers = model.predict(pd.DataFrame({"image": [open(path, "rb").read() for path in sys.argv[3:]]}))
+import offshelf
+print(json.dumps([offshelf.__file__, answers]))
+"""
+    libraries = [path for path in sys.path if path.endswith("-packages")]
+    # Without `site` no editable install is seen, and -I leaves PYTHONPATH and the working folder out.
+    command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", program, json.dumps(libraries)]
+    done = subprocess.run(
+        [*command, str(place / "model"), *paths], capture_output=True, text=True, cwd=place / "model", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    file, answers = json.loads(done.stdout.splitlines()[-1])
+    required = (place / "model/requirements.txt").read_text(encoding="utf-8").splitlines()
+
+    assert Path(file).is_relative_to(place / "model")
+    agree(answers, lines)
+    assert "offshelf" not in {line.partition("==")[0] for line in required}
+    assert {"torch", "hydra-core", "numpy"} <= {line.partition("==")[0] for line in required}
+    assert not [line for line in required if "+" in line]
 
 
 def test_probabilities_are_a_parameter(place):
     """Of the model's signature, known to whoever asks; where the run has learnt none the answer says so."""
+    from mlflow.exceptions import MlflowException
     from mlflow.pyfunc import load_model
 
     model = load_model(str(place / "model"))
     paths, _ = own(place)
+    image = pd.DataFrame({"image": [Path(paths[0]).read_bytes()]})
 
-    assert [param.name for param in model.metadata.signature.params] == ["probabilities"]
-    with pytest.raises(ModelError, match="learnt no probabilities"):
-        model.predict(pd.DataFrame({"image": paths}), params={"probabilities": True})
+    assert [(param.name, param.default) for param in model.metadata.signature.params] == [("probabilities", False)]
+    assert "probability" not in model.predict(image)[0]
+    with pytest.raises(MlflowException, match="learnt no probabilities"):
+        model.predict(image, params={"probabilities": True})
 
 
 def test_served_over_http(place):
@@ -90,15 +141,36 @@ def test_served_over_http(place):
         texts = [base64.b64encode(Path(path).read_bytes()).decode() for path in paths]
         agree(ask(port, texts), lines)
         agree(ask(port, [f"data:image/png;base64,{text}" for text in texts]), lines)
+        refused(port, texts[0])
     finally:
         os.killpg(server.pid, 15)
         server.wait(30)
 
 
+def refused(port, good):
+    """What cannot be answered, in its row or, of the whole, with status 400; a stack trace in neither."""
+    bad = [None, "", 3, [[0, 1]], base64.b64encode(b"hello").decode(), "http://127.0.0.1/ping", "/etc/passwd"]
+    answers = ask(port, [good, *bad])
+    assert [answer["error"] is None for answer in answers] == [True, *[False] * len(bad)]
+    assert ask(port, []) == []
+    wrong = {"dataframe_split": {"columns": ["picture"], "data": [[good]]}}
+    unlearnt = {"dataframe_records": [{"image": good}], "params": {"probabilities": True}}
+    for body, why in ((wrong, "missing inputs ['image']"), (unlearnt, "learnt no probabilities")):
+        with pytest.raises(HTTPError) as caught:
+            post(port, body)
+        said = caught.value.read().decode()
+        assert (caught.value.code, why in said, "Traceback" in said) == (400, True, False), said
+
+
 def ask(port, images):
     """What the server says."""
-    body = json.dumps({"dataframe_records": [{"image": image} for image in images]}).encode()
-    request = Request(f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"})
+    return post(port, {"dataframe_split": {"columns": ["image"], "data": [[image] for image in images]}})
+
+
+def post(port, body):
+    """The predictions in the answer."""
+    content = json.dumps(body).encode()
+    request = Request(f"http://127.0.0.1:{port}/invocations", content, {"Content-Type": "application/json"})
     with urlopen(request, timeout=90) as answer:
         return json.load(answer)["predictions"]
 

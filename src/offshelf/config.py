@@ -1,6 +1,7 @@
 """Configs: where they are, what is wrong with one, and what they build. With cli.py the only importer of Hydra."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -21,6 +22,7 @@ from offshelf.output import writing_into
 from offshelf.parameters import MISSING, UNKNOWN, annotation, parameters, require_fit, require_parameters
 from offshelf.secret import masked
 from offshelf.spelling import did_you_mean_key
+from offshelf.trust import Trust, is_task
 
 TASKS = ("classify", "retrieve", "recommend", "extract", "layers", "dataset")
 PLAIN = ("compare", "report", "predict", "export", "register", "rerun", "store", "track", "ui")
@@ -164,23 +166,26 @@ def build_group(config: DictConfig, group: str) -> Any:
     return _make(plain(config)[group]) if group in config else None
 
 
-def components(config: Mapping[str, Any], groups: Sequence[str]) -> dict[str, Any]:
-    """Components of a recorded config by their groups; None where the config has no such group.
+def components(config: Mapping[str, Any], groups: Sequence[str], trust: Trust) -> dict[str, Any]:
+    """Components of a resolved config by their groups; None where the config has no such group.
 
     Raises:
-        ConfigError: one cannot be made any more.
+        ConfigError: one cannot be made any more, or is not trusted.
     """
-    return {group: _make(config.get(group)) for group in groups}
+    wanted = {group: config.get(group) for group in groups}
+    trust.require(wanted)
+    return {group: _make(node) for group, node in wanted.items()}
 
 
 def _make(node: Any, **options: Any) -> Any:
-    """What a config stands for; its own error where it cannot be made, in one sentence."""
+    """What a resolved config stands for; its own error where it cannot be made, in one sentence."""
     from hydra.utils import instantiate
 
     if os.getcwd() not in sys.path:  # noqa: PTH109 - where classes of the user's own are; after what is installed
         sys.path.append(os.getcwd())  # noqa: PTH109
     try:
-        return instantiate(node, _convert_="all", **options)
+        # It looks texts up twice: as a whole, and again at each place.
+        return instantiate(_literal(_literal(node)), _convert_="all", **options)
     except Exception as error:
         for cause in causes(error):
             if isinstance(cause, OffshelfError):
@@ -188,14 +193,27 @@ def _make(node: Any, **options: Any) -> Any:
         raise ConfigError(" ".join(str(error).split())) from error
 
 
-def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any) -> Any:
+def _literal(node: Any) -> Any:
+    """A resolved config, whose texts mean themselves: `${…}` in one is not looked up."""
+    if isinstance(node, Mapping):
+        return {key: _literal(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_literal(value) for value in node]
+    # As OmegaConf has it, where there is a `${` at all: one more backslash, and those before it twice.
+    return re.sub(r"(\\*)\$\{", lambda found: f"{2 * found[1]}\\${{", node) if isinstance(node, str) else node
+
+
+def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any, trust: Trust) -> Any:
     """Run the task of a recorded config, with another tracker. Returns what the task returns.
 
     Raises:
-        ConfigError: the config does not fit this release any more.
+        ConfigError: the config does not fit this release any more, or names what is not trusted.
         OffshelfError: the run fails.
     """
-    composed = OmegaConf.create(dict(config))
+    if not is_task(config):
+        raise ConfigError(f"The record is of no task that can be run again: _target_ is {config.get('_target_')!r}.")
+    trust.require({key: value for key, value in config.items() if key not in SHARED})
+    composed = OmegaConf.create(_literal(config))
     _require_known(composed)
     return build(composed)(output_dir=str(folder), config=masked(dict(config)), tracking=tracking)
 

@@ -8,6 +8,7 @@ OffshelfError
 ├── BackboneError    a network, checkpoint or layer that cannot be had
 ├── ModelError       a run's model that was not kept, or cannot be used
 ├── StoreError       a feature store that cannot be read or written
+│   └── MissingFeatureError   what is not in it, or not any more
 ├── TrackingError    an MLflow store or server that cannot be reached
 └── SweepError       jobs of a sweep that have failed
 """
@@ -57,6 +58,10 @@ class ModelError(OffshelfError, ValueError):
 
 class StoreError(OffshelfError, OSError):
     """A feature store that cannot be read or written."""
+
+
+class MissingFeatureError(StoreError):
+    """A feature that is not in a store, or not any more."""
 
 
 class TrackingError(OffshelfError, ConnectionError):

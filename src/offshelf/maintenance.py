@@ -9,7 +9,7 @@ from rich import box
 from rich.filesize import decimal
 from rich.table import Table
 
-from offshelf.arguments import Parser
+from offshelf.arguments import Parser, divide
 from offshelf.config import build_group, load
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.recorded import rebuild, recheck
@@ -18,6 +18,7 @@ from offshelf.store.care import Damage, prunable, remove, remove_leftovers, veri
 from offshelf.store.disk import DiskStore
 from offshelf.store.inventory import Holding, age, holdings
 from offshelf.terminal import terminal
+from offshelf.trust import Trust
 
 GATHERED = ("dataset", "augmentation", "backbone", "extractor", "store")
 VERBS = ("ls", "du", "verify", "prune", "export")
@@ -72,27 +73,28 @@ def _du(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    root = _root(options)
+    options.settings, given = divide(options.settings, {"trust": ""})
+    root, trust = _root(options), Trust.of(given["trust"])
     damage = verify(root)
     for each in damage:
         print(f"Damaged: {each.path} ({each.holding.backbone})")
     if not damage:
         print(f"Sound: every byte of {sum(len(each.shards) for each in holdings(root)):,} shard(s) is as written.")
-        return 0 if not options.again or _again(root, options.again) else 1
+        return 0 if not options.again or _again(root, options.again, trust) else 1
     if not options.repair:
         print(f"{len(damage)} damaged shard(s). Mend them with: offshelf store verify --repair", file=sys.stderr)
         return 1
-    return 0 if _repair(root, damage) else 1
+    return 0 if _repair(root, damage, trust) else 1
 
 
-def _again(root: Path, count: int) -> bool:
+def _again(root: Path, count: int, trust: Trust) -> bool:
     """Extract some images of each run's features anew, and compare; says what came out otherwise."""
     done = True
     for holding in holdings(root):
         seen = set[str]()
         for use in holding.uses:
             try:
-                found = recheck(use.config, DiskStore(root), seen, count)
+                found = recheck(use.config, DiskStore(root), seen, count, trust)
             except OffshelfError as error:
                 done = False
                 print(f"For the run {use.name} nothing was extracted again: {error}", file=sys.stderr)
@@ -107,7 +109,7 @@ def _again(root: Path, count: int) -> bool:
     return done
 
 
-def _repair(root: Path, damage: Sequence[Damage]) -> bool:
+def _repair(root: Path, damage: Sequence[Damage], trust: Trust) -> bool:
     """Delete what is damaged, then extract it again for the runs that used it; says what could not be."""
     for each in damage:
         each.path.unlink(missing_ok=True)
@@ -116,7 +118,7 @@ def _repair(root: Path, damage: Sequence[Damage]) -> bool:
         extracted, seen = 0, set[str]()
         for use in holding.uses:
             try:
-                extracted += rebuild(use.config, DiskStore(root), seen)
+                extracted += rebuild(use.config, DiskStore(root), seen, trust)
             except OffshelfError as error:
                 done = False
                 print(f"For the run {use.name} its features were not extracted again: {error}", file=sys.stderr)
@@ -194,7 +196,8 @@ def _parser() -> argparse.ArgumentParser:
     pruning.add_argument("--unused-days", type=float, help="only what was not used for so many days")
     pruning.add_argument("--yes", action="store_true", help="do not ask")
     for each in (listing, sizes, checking, pruning):
-        each.add_argument("settings", nargs="*", help="home=DIR or store.root=DIR", metavar="SETTING")
+        also = "; trust=PACKAGE, whose code runs on record may name" if each is checking else ""
+        each.add_argument("settings", nargs="*", help=f"home=DIR or store.root=DIR{also}", metavar="SETTING")
     out = verb("export", _export, "write features and ids to a folder, extracting what is missing")
     out.add_argument("folder", help="where to")
     out.add_argument("overrides", nargs="*", help="as for offshelf extract: dataset=… backbone=… layer=…")

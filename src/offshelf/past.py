@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from offshelf.errors import ModelError, TrackingError
+from offshelf.errors import ConfigError, ModelError, TrackingError
 from offshelf.home import home_dir
 from offshelf.model import FILE, Model
 from offshelf.tracking.reading import TrackedRun, TrackedRuns
@@ -37,6 +37,7 @@ class PastRun:
 
         Raises:
             TrackingError: there is none, several, or one that is no run of a task.
+            ConfigError: its record is none.
         """
         folder = Path(selector).expanduser()
         if (folder / CONFIG).is_file():
@@ -69,8 +70,15 @@ def _of_folder(folder: Path, home: str) -> PastRun:
     def read(file: str) -> bytes | None:
         return (folder / file).read_bytes() if (folder / file).is_file() else None
 
-    metrics = json.loads(read("metrics.json") or b"{}")
-    return PastRun(folder.name, "", _config(read(CONFIG) or b"", home), metrics, {}, read)
+    config = _config(read(CONFIG) or b"", home, str(folder))
+    return PastRun(folder.name, "", config, _metrics(read("metrics.json") or b"{}", folder), {}, read)
+
+
+def _metrics(text: bytes, folder: Path) -> dict[str, float]:
+    try:
+        return {str(name): float(value) for name, value in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError(f"{folder / 'metrics.json'} holds no metrics: names and numbers were expected.") from error
 
 
 def _of_tracker(run: TrackedRun, home: str) -> PastRun:
@@ -79,13 +87,35 @@ def _of_tracker(run: TrackedRun, home: str) -> PastRun:
         parent = run.tags.get("mlflow.parentRunId")
         way_out = f"it is a layer of the run {parent[:8]}; name that" if parent else "name one of the runs under it"
         raise TrackingError(f"The run {run.name} has no config of its own: {way_out}.")
-    return PastRun(run.name, run.id, _config(config, home), run.metrics, run.tags, run.data)
+    return PastRun(run.name, run.id, _config(config, home, run.name), run.metrics, run.tags, run.data)
 
 
-def _config(text: bytes, home: str) -> dict[str, Any]:
-    """A recorded config; what lay in its home is in this one now, if the home was moved."""
-    config: dict[str, Any] = yaml.safe_load(text)
-    return _moved(config, str(config.get("home", "")), str(home_dir(home)))
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML as runs write it: no tags, and no aliases, by which a short text stands for more than fits into memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """As PyYAML does, save for an alias."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias, which no record has")
+        return super().compose_node(parent, index)
+
+
+def _config(text: bytes, home: str, name: str) -> dict[str, Any]:
+    """A recorded config; what lay in its home is in this one now, if the home was moved.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        config = yaml.load(text, _PlainLoader)  # which is a SafeLoader
+        if not isinstance(config, dict):
+            raise TypeError("keys and values were expected")
+        return {
+            str(key): value for key, value in _moved(config, str(config.get("home", "")), str(home_dir(home))).items()
+        }
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise ConfigError(f"The {CONFIG} of the run {name} is no record of a run: {reason[:300]}") from error
 
 
 def _moved(value: Any, old: str, new: str) -> Any:

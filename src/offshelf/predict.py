@@ -20,6 +20,7 @@ from offshelf.report import csv_text, write_text
 from offshelf.screen import screen
 from offshelf.store import FeatureStore
 from offshelf.tracking.reading import SETTINGS
+from offshelf.trust import Trust
 
 FORMATS = (".csv", ".json")
 
@@ -28,26 +29,28 @@ def main(arguments: Sequence[str]) -> int:
     """Predict the classes of images, and print or write them.
 
     Raises:
-        ConfigError: an argument is misspelt.
+        ConfigError: an argument is misspelt, or the run's record names code that is not trusted.
         TrackingError: there is no such run.
         ModelError: it kept no model, or its network is not what it was.
         DatasetError: there are no such images.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     if options.out and Path(options.out).suffix not in FORMATS:
         raise ConfigError(f"--out is a .csv or .json file; got '{options.out}'.")
-    words, settings = divide(options.images, {**SETTINGS, "on_error": "stop", "probabilities": "false"})
+    words, settings = divide(options.images, {**SETTINGS, "trust": "", "on_error": "stop", "probabilities": ""})
     on_error, probabilities = settings.pop("on_error"), settings.pop("probabilities")
-    if probabilities not in ("true", "false"):
+    if probabilities not in ("", "true", "false"):
         raise ConfigError(f"probabilities is true or false; got '{probabilities}'.")
+    trust = Trust.of(settings.pop("trust"))
     past = PastRun.find(options.run, **settings)
-    predictor = Predictor.of(past.config, past.model())
+    predictor = Predictor.of(past.config, past.model(), trust)
     if probabilities == "true":
         predictor.model.probabilities(np.empty((0, len(predictor.model.classes))))  # refuses before any work
-    store = components(past.config, ("store",))["store"]
+    store = components(past.config, ("store",), trust)["store"]
     found = [ImageFile(path, predictor.background) for word in words for path in paths(word)]
     names, scores = predict(predictor, list(dict.fromkeys(found)), store, on_error)
-    _hand_over(options.out, Answer(predictor.model, names, scores, probabilities == "true"))
+    likely = probabilities == "true" or (not probabilities and predictor.model.calibration is not None)
+    _hand_over(options.out, Answer(predictor.model, names, scores, likely))
     return 0
 
 
@@ -122,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "images",
         nargs="+",
-        help="files, folders, patterns; home=DIR, on_error=skip, probabilities=true",
+        help="files, folders, patterns; home=DIR, on_error=skip, probabilities=true, trust=PACKAGE",
         metavar="IMAGES|key=value",
     )
     parser.add_argument("--out", help=f"a file to write instead of printing: {', '.join(FORMATS)}", metavar="FILE")

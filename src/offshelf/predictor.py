@@ -12,6 +12,7 @@ from offshelf.errors import ModelError
 from offshelf.extractor import Extractor, Networks, Request, ensure, fill
 from offshelf.model import Model, identify
 from offshelf.store import FeatureStore
+from offshelf.trust import Trust
 
 BLOCK = 1024
 """Images whose features are in memory at a time."""
@@ -30,15 +31,16 @@ class Predictor:
     """What was built for one call is there for the next."""
 
     @staticmethod
-    def of(config: Mapping[str, Any], model: Model) -> "Predictor":
+    def of(config: Mapping[str, Any], model: Model, trust: Trust) -> "Predictor":
         """Made from a run's recorded config.
 
         Raises:
+            ConfigError: it names code that is not trusted.
             ModelError: the network is not what it was.
             OffshelfError: the network cannot be had.
         """
-        parts = components(config, ("augmentation", "backbone", "extractor"))
-        request = Request(parts["backbone"], (model.layer,), config["pooling"], parts["augmentation"].views)
+        parts = components(config, ("augmentation", "backbone", "extractor"), trust)
+        request = Request(parts["backbone"], (model.layer,), config.get("pooling", "auto"), parts["augmentation"].views)
         if identify(request.keys(parts["extractor"]).values()) != model.features:
             raise ModelError(
                 f"{parts['backbone'].name} is not the network any more that this model was fitted on: weights, "

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offshelf.config import components
+from offshelf.trust import EVERYTHING, Trust
 
 GROUPS = (
     *("dataset", "postprocess_dataset", "augmentation", "query_augmentation", "backbone", "extractor", "baseline"),
@@ -11,11 +12,11 @@ GROUPS = (
 """Those that say which features a run needs."""
 
 
-def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
+def rebuild(config: Mapping[str, Any], store: Any, seen: set[str], trust: Trust) -> int:
     """Extract again what a recorded run needs and the store lacks, unless `seen` has the like. Returns images done.
 
     Raises:
-        OffshelfError: its data, its network or its config is not to be had any more.
+        OffshelfError: its data, its network or its config is not to be had any more, or names what is not trusted.
     """
     from offshelf.identity import digest
     from offshelf.task import refill
@@ -26,14 +27,14 @@ def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
     if name in seen:
         return 0
     seen.add(name)
-    return refill(**components(config, tuple(groups)), **values, store=store)
+    return refill(**components(config, tuple(groups), trust), **values, store=store)
 
 
-def recheck(config: Mapping[str, Any], store: Any, seen: set[str], count: int) -> list[Any]:
+def recheck(config: Mapping[str, Any], store: Any, seen: set[str], count: int, trust: Trust) -> list[Any]:
     """Extract `count` images of a recorded run again and compare, unless `seen` has the like; see again.Comparison.
 
     Raises:
-        OffshelfError: its data, its network or its config is not to be had any more.
+        OffshelfError: its data, its network or its config is not to be had any more, or names what is not trusted.
     """
     from offshelf.identity import digest
     from offshelf.task import compared
@@ -44,16 +45,16 @@ def recheck(config: Mapping[str, Any], store: Any, seen: set[str], count: int) -
     if name in seen:
         return []
     seen.add(name)
-    return compared(**components(config, tuple(groups)), **values, store=store, count=count)
+    return compared(**components(config, tuple(groups), trust), **values, store=store, count=count)
 
 
 def needs(config: Mapping[str, Any], planned: set[Any]) -> list[str]:
-    """What extraction a recorded config still needs, in words, beside features that are `planned`; it joins them.
+    """What extraction a composed config still needs, in words, beside features that are `planned`; it joins them.
 
     Raises:
         OffshelfError: its data, its network or its config is not to be had.
     """
     from offshelf.task import outstanding
 
-    parts = components(config, (*GROUPS, "store"))
+    parts = components(config, (*GROUPS, "store"), EVERYTHING)
     return outstanding(**parts, **{name: config[name] for name in ("layer", "pooling", "on_error")}, planned=planned)

@@ -17,10 +17,11 @@ from offshelf.config import components, run_recorded
 from offshelf.errors import ConfigError
 from offshelf.past import PastRun
 from offshelf.report import flat
-from offshelf.secret import is_masked
+from offshelf.secret import is_masked, masked
 from offshelf.terminal import terminal
-from offshelf.tracking import Followed, NoTracking, allowed_name, provenance
+from offshelf.tracking import Followed, NoTracking, Tracker, allowed_name, provenance
 from offshelf.tracking.reading import SETTINGS
+from offshelf.trust import Trust
 
 COMPARED = ("test/", "cv/", "data/")
 """How metrics begin that have to come out equal; others tell of costs and certificates."""
@@ -34,20 +35,22 @@ def main(arguments: Sequence[str]) -> int:
     """Run again. Returns the exit code: 1 where a metric did not come out as it was.
 
     Raises:
-        ConfigError: an argument is misspelt, or the run's config is not to be had any more.
+        ConfigError: an argument is misspelt, or the run's config is not to be had any more, or not trusted.
         TrackingError: there is no such run.
         OffshelfError: the run fails.
     """
-    options = _parser().parse_args(arguments)
-    words, where = divide(options.words, SETTINGS)
+    options = _parser().parse_intermixed_args(arguments)
+    words, where = divide(options.words, {**SETTINGS, "trust": ""})
+    trust = Trust.of(where.pop("trust"))
     if len(words) != 1:
         raise ConfigError(f"One run at a time; got {len(words)}. See: offshelf rerun --help")
     past = PastRun.find(words[0], **where)
+    tracker = NoTracking() if options.check else _tracker(past.config, where["uri"], trust)
     if past.tags:
         _show("Differs today", changed(_versions(past.tags), _versions(provenance())))
     else:
         print("An output folder does not tell what it was made with: versions and digests are not compared.")
-    again = rerun(past, tracks=not options.check, is_cold=options.cold, uri=where["uri"])
+    again = rerun(past, tracker, trust, is_kept=not options.check, is_cold=options.cold)
     differing = changed(_compared(past.metrics), _compared(again.metrics))
     for tag, what in DIGESTS.items():
         if tag in past.tags and past.tags[tag] != again.tags.get(tag):
@@ -58,30 +61,25 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if differing else 0
 
 
-def rerun(past: PastRun, tracks: bool = True, is_cold: bool = False, uri: str = "") -> Followed:
+def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, is_cold: bool = False) -> Followed:
     """Run a recorded config. Returns what the run logged.
 
     Args:
         past: The run.
-        tracks: Whether it goes where the recorded one went, under its name, with its id as the tag `rerun_of`; else
-            nothing is left of it.
+        tracker: Where it is tracked, under the run's name, with its id as the tag `rerun_of`.
+        trust: What its config may name.
+        is_kept: Whether it has an output folder that stays.
         is_cold: Whether its features are extracted anew, in memory.
-        uri: Of its store, where that has a password, which is on no record.
 
     Raises:
         ConfigError: the config had secrets, which are on no record, beside the store's.
         OffshelfError: the run fails.
     """
     config = past.config | ({"store": MEMORY} if is_cold else {})
-    if not tracks:
-        config["tracking"] = {"_target_": "offshelf.tracking.NoTracking"}
-    elif uri and is_masked(config.get("tracking")):
-        config["tracking"] = config["tracking"] | {"uri": uri}
     _require_secrets(config)
-    tracker = components(config, ("tracking",))["tracking"] if tracks else NoTracking()
     followed = Followed(tracker, {"rerun_of": past.id or past.name})
-    with _output(tracks) as folder:
-        run_recorded(config, folder, followed)
+    with _output(is_kept) as folder:
+        run_recorded(config, folder, followed, trust)
     return followed
 
 
@@ -93,6 +91,24 @@ def _require_secrets(config: Mapping[str, Any]) -> None:
             f"The run had a secret in {', '.join(keys)}, which is on no record. Run it again as it was typed, with its "
             "task and overrides."
         )
+
+
+def _tracker(config: Mapping[str, Any], uri: str, trust: Trust) -> Tracker:
+    """The recorded one; a server or database gets a run only if the user names it, not because a record does.
+
+    Raises:
+        ConfigError: the record names another.
+    """
+    tracking = config.get("tracking") or {"_target_": "offshelf.tracking.NoTracking"}
+    recorded = masked(str(tracking.get("uri") or ""))
+    if recorded and recorded != masked(uri):
+        raise ConfigError(
+            f"By its record the run was tracked in {recorded}. To send this one there too, add uri={recorded}; to "
+            "leave nothing behind, --check"
+        )
+    named = {"tracking": {**tracking, "uri": uri} if recorded else tracking}
+    tracker: Tracker = components(named, ("tracking",), trust)["tracking"]
+    return tracker
 
 
 @contextmanager
@@ -137,7 +153,7 @@ def _show(title: str, differing: Mapping[str, tuple[Any, Any]]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="offshelf rerun", description=__doc__)
     parser.add_argument(
-        "words", nargs="+", help="id (its first letters), name, or output folder", metavar="RUN|home=DIR"
+        "words", nargs="+", help="id (its first letters), name, or output folder", metavar="RUN|home=DIR|trust=PACKAGE"
     )
     parser.add_argument("--check", action="store_true", help="leave nothing behind: no tracked run, no output folder")
     parser.add_argument("--cold", action="store_true", help="extract all features anew, in memory")

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from offshelf.dataset import Image, digests
-from offshelf.errors import StoreError
+from offshelf.errors import MissingFeatureError, StoreError
 from offshelf.extractor.again import require_equal
 from offshelf.extractor.extractor import Extractor, Request
 from offshelf.extractor.networks import Networks
 from offshelf.identity import digest
 from offshelf.sharing import once
-from offshelf.store import DamagedShardError, FeatureStore
+from offshelf.store import DamagedShardError, FeatureStore, GoneShardError
 
 TRIES = 5
-"""Times that damage is mended before a disk is given up."""
+"""Times that features are extracted again before a store is given up."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def ensure(
 ) -> Features:
     """Features of the images: those in the store are read, only the missing ones are extracted.
 
-    A shard that proves damaged on reading counts as missing, and its features are extracted again. Jobs that share read
-    them once (`offshelf.sharing`), and the cost is the first's.
+    A shard that proves damaged on reading, or was removed, counts as missing: its features are extracted again. Jobs
+    that share read them once (`offshelf.sharing`), and the cost is the first's.
 
     Raises:
         As `fill`.
@@ -89,6 +89,7 @@ def ensure(
 
     def read() -> dict[str, np.ndarray]:
         nonlocal cost
+        why: StoreError | None = None
         for _ in range(TRIES):
             done = fill(store, extractor, images, request, networks)
             how = done.how if done.extracted else cost.how
@@ -98,8 +99,10 @@ def ensure(
                     layer: store.read([keys[layer, view] for view in range(len(request.views))], names)
                     for layer in request.layers
                 }
-            except DamagedShardError:
-                continue
+            except (DamagedShardError, MissingFeatureError) as error:
+                why = error
+        if isinstance(why, GoneShardError | MissingFeatureError):
+            raise StoreError("Features are removed from the store as fast as they are extracted: see who prunes it.")
         raise StoreError(
             "What is written to the feature store comes back changed, again and again: its disk is failing."
         )

@@ -39,7 +39,7 @@ def columns(
 def records(
     model: Model, names: Sequence[str], scores_NK: np.ndarray, probabilities: bool = False
 ) -> list[dict[str, Any]]:
-    """For each image its class and score, or its labels, and the scores of all; with probabilities these too.
+    """For each image its class and score, or its labels, and the scores of all; with probabilities these as well.
 
     Raises:
         ModelError: the model has no probabilities.
@@ -53,6 +53,8 @@ def records(
     if probabilities:
         for record, likely_K in zip(made, model.probabilities(scores_NK), strict=True):
             record["probabilities"] = dict(zip(model.classes, likely_K.tolist(), strict=True))
+            if not model.is_multilabel:
+                record["probability"] = record["probabilities"][record["class"]]
     return made
 
 

@@ -1,7 +1,5 @@
 """Files of a run: metrics.json, tables and the resolved config, beside what Hydra writes."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 from offshelf.errors import StoreError
 from offshelf.evaluate import Score
 from offshelf.metric import Interval
+from offshelf.report.cell import csv_lines
 
 
 class Scored(Protocol):
@@ -83,12 +82,8 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def csv_text(columns: Mapping[str, Sequence[Any]]) -> str:
-    """Columns as CSV; None is an empty cell, and numbers have all their digits."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return text.getvalue()
+    """Columns as CSV; None is an empty cell, numbers have all their digits, and texts as `cell.mark` has them."""
+    return csv_lines([list(columns), *zip(*columns.values(), strict=True)])
 
 
 def write_run(

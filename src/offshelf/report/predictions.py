@@ -1,7 +1,5 @@
 """What each test image was taken for: a table that a run keeps, and that runs are compared by."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +10,7 @@ from offshelf.dataset import ImageSet
 from offshelf.errors import DatasetError
 from offshelf.evaluate import Score
 from offshelf.metric import Outcome
+from offshelf.report.cell import read_csv
 
 
 def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
@@ -69,7 +68,7 @@ def read_predictions(text: str) -> Predictions:
     Raises:
         DatasetError: it is no such table.
     """
-    header, *lines = [line for line in csv.reader(io.StringIO(text)) if line] or [[]]
+    header, *lines = read_csv(text) or [[]]
     columns = dict(zip(header, zip(*lines, strict=False), strict=False))
     try:
         labels = tuple(name.removeprefix("true ") for name in header if name.startswith("true "))

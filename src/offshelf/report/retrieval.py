@@ -11,6 +11,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from offshelf.rank import RetrievalScore
+from offshelf.report.cell import unmark
 from offshelf.report.files import with_error_bar
 
 
@@ -24,7 +25,7 @@ def query_table(score: RetrievalScore, ids: Sequence[str]) -> dict[str, list[Any
 
 def query_values(text: str, metric: str) -> np.ndarray | None:
     """A metric of each query from a table, float64 [Q], NaN where it is not defined; None where it is not there."""
-    values = [line.get(of_one(metric)) for line in csv.DictReader(io.StringIO(text))]
+    values = [line.get(of_one(metric)) for line in csv.DictReader(io.StringIO(text, newline=""))]
     return None if None in values else np.array([float(value or "nan") for value in values])
 
 
@@ -34,7 +35,7 @@ def paired_queries(first: str, second: str, metric: str) -> tuple[np.ndarray, np
     None where the queries are others, or a table has not the metric.
     """
     one, other = (
-        {line["query"]: line.get(of_one(metric)) for line in csv.DictReader(io.StringIO(text))}
+        {unmark(line["query"]): line.get(of_one(metric)) for line in csv.DictReader(io.StringIO(text, newline=""))}
         for text in (first, second)
     )
     if not one or one.keys() != other.keys() or None in (*one.values(), *other.values()):

@@ -1,7 +1,5 @@
 """Tables as files: Markdown, CSV, HTML and LaTeX."""
 
-import csv
-import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from offshelf.errors import ConfigError
+from offshelf.report.cell import csv_lines
 from offshelf.report.files import write_text
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
@@ -34,9 +33,7 @@ class Sheet:
 
     def csv(self) -> str:
         """Columns and rows alone."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([self.columns, *self.rows])
-        return text.getvalue()
+        return csv_lines([self.columns, *self.rows])
 
     def html(self) -> str:
         """A page that needs nothing else."""

@@ -5,7 +5,16 @@ from offshelf.store.disk import DiskStore
 from offshelf.store.inventory import Use
 from offshelf.store.key import FeatureKey
 from offshelf.store.memory import MemoryStore
-from offshelf.store.shard import DamagedShardError
+from offshelf.store.shard import DamagedShardError, GoneShardError
 from offshelf.store.store import FeatureStore
 
-__all__ = ["Claim", "DamagedShardError", "DiskStore", "FeatureKey", "FeatureStore", "MemoryStore", "Use"]
+__all__ = [
+    "Claim",
+    "DamagedShardError",
+    "DiskStore",
+    "FeatureKey",
+    "FeatureStore",
+    "GoneShardError",
+    "MemoryStore",
+    "Use",
+]

@@ -11,7 +11,7 @@ from offshelf.errors import ConfigError, StoreError
 from offshelf.spelling import did_you_mean
 from offshelf.store.claim import FOLDER as CLAIMS
 from offshelf.store.claim import is_claimed
-from offshelf.store.inventory import RUNS, Holding, holdings
+from offshelf.store.inventory import RUNS, Holding, holdings, stat
 from offshelf.store.vouching import FOLDER as RELEASES
 
 STALE_SECONDS = 3600
@@ -82,7 +82,7 @@ def remove_leftovers(root: Path) -> int:
     """Delete temporary files that dead processes left an hour ago or more. Returns bytes freed."""
     old = time.time() - STALE_SECONDS
     files = [path for holding in holdings(root) for path in holding.foreign if path.suffix == ".tmp"]
-    return sum(_delete(path) for path in files if path.name.startswith(".") and path.stat().st_mtime < old)
+    return sum(_delete(path) for path in files if path.name.startswith(".") and stat(path)[1] < old)
 
 
 def _delete(path: Path) -> int:

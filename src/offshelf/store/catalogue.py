@@ -10,7 +10,7 @@ import numpy as np
 
 from offshelf.errors import StoreError
 from offshelf.store.index import GrowingIndex, Index, find
-from offshelf.store.shard import SUFFIX, DamagedShardError, Shard, open_shard
+from offshelf.store.shard import SUFFIX, DamagedShardError, GoneShardError, Shard, open_shard
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Catalogue:
 
     def leave_out(self, path: Path, error: DamagedShardError) -> None:
         """Count a shard's features as missing, and say so."""
-        log.warning("%s", error)
+        log.log(_level(error), "%s", error)
         with self._lock:
             self._shards[path.name] = None
             self._index_anew()
@@ -86,7 +86,7 @@ class Catalogue:
         try:
             return open_shard(self.folder / name)
         except DamagedShardError as error:
-            log.warning("%s", error)
+            log.log(_level(error), "%s", error)
             self._shards[name] = None
             return None
 
@@ -102,3 +102,8 @@ class Catalogue:
             alike.setdefault(frozenset(shard.tensors), []).append(shard)
         for keys, group in alike.items():
             self._indices.setdefault(keys, GrowingIndex()).add(group)
+
+
+def _level(error: DamagedShardError) -> int:
+    """What is removed is told to those who ask; damage to all."""
+    return logging.INFO if isinstance(error, GoneShardError) else logging.WARNING

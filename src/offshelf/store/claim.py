@@ -16,6 +16,8 @@ from offshelf.errors import StoreError
 log = logging.getLogger(__name__)
 
 FOLDER = ".claims"
+TRIES = 5
+"""Times that a folder is made which somebody who prunes the store removes at that moment."""
 SHARED = 0o666
 """Rights of a lock that its holder left behind by dying: whoever may write into the folder may take it."""
 
@@ -45,13 +47,11 @@ def claim(folder: Path, name: str) -> Claim | None:
     Raises:
         StoreError: the folder cannot be written to.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     place = folder / FOLDER
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(place / f"{name[:32]}.lock", timeout=0, thread_local=False, mode=SHARED)
-        lock.acquire()
+        lock = _locked(place, f"{name[:32]}.lock")
     except Timeout:
         return None
     except NotImplementedError:
@@ -63,6 +63,22 @@ def claim(folder: Path, name: str) -> Claim | None:
             "used; for new ones free it or choose another place with home=… or store.root=…"
         ) from error
     return Claim(lock)
+
+
+def _locked(place: Path, name: str) -> Any:
+    from filelock import FileLock
+
+    for left in reversed(range(TRIES)):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(place / name, timeout=0, thread_local=False, mode=SHARED)
+            lock.acquire()
+        except FileNotFoundError:
+            if not left:
+                raise
+        else:
+            return lock
+    raise AssertionError  # the last try returns or raises
 
 
 def is_claimed(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from threading import local
 
 import numpy as np
 
-from offshelf.errors import StoreError
+from offshelf.errors import MissingFeatureError
 from offshelf.releases import releases
 from offshelf.store.catalogue import Catalogue
 from offshelf.store.claim import Claim, claim
@@ -114,7 +114,7 @@ class DiskStore:
         shards, numbers, stored = self._catalogue(key).find(key.digest, wanted)
         if (numbers < 0).any():
             name = wanted[np.flatnonzero(numbers < 0)[0]].tobytes().hex()
-            raise StoreError(f"No features of layer {key.module} for image {name[:12]} in {self.root}.")
+            raise MissingFeatureError(f"No features of layer {key.module} for image {name[:12]} in {self.root}.")
         order = np.argsort((numbers.astype(np.int64) << 32) | stored)
         cuts = np.flatnonzero(np.diff(numbers[order])) + 1
         return [

@@ -11,7 +11,7 @@ from typing import Any
 from offshelf.errors import StoreError
 from offshelf.identity import digest
 from offshelf.secret import masked
-from offshelf.store.shard import SUFFIX, DamagedShardError, Shard, open_shard
+from offshelf.store.shard import SUFFIX, DamagedShardError, GoneShardError, Shard, open_shard
 from offshelf.store.vouching import FOLDER as RELEASES
 
 RUNS = "runs"
@@ -47,7 +47,7 @@ class Holding:
     @property
     def size(self) -> int:
         """Bytes of all shards, damaged ones included."""
-        return sum(shard.size for shard in self.shards) + sum(path.stat().st_size for path in self.damaged)
+        return sum(shard.size for shard in self.shards) + sum(size for size, _ in map(stat, self.damaged))
 
     @property
     def images(self) -> int:
@@ -57,7 +57,8 @@ class Holding:
     @property
     def touched(self) -> float:
         """When features were last written or used, in seconds since 1970."""
-        return max([*(shard.path.stat().st_mtime for shard in self.shards), *(use.time for use in self.uses), 0.0])
+        written = [moment for _, moment in (stat(shard.path) for shard in self.shards)]
+        return max([*written, *(use.time for use in self.uses), 0.0])
 
     @property
     def features(self) -> dict[tuple[str, str, str], int]:
@@ -97,6 +98,8 @@ def _holding(folder: Path) -> Holding:
         if path.suffix == SUFFIX and len(path.stem) == 64:
             try:
                 shards.append(open_shard(path))
+            except GoneShardError:
+                continue
             except DamagedShardError:
                 damaged.append(path)
         elif path.name not in (RUNS, RELEASES, ".claims"):
@@ -104,6 +107,15 @@ def _holding(folder: Path) -> Holding:
     labels = sorted({tensor.label["backbone"] for shard in shards for tensor in shard.tensors.values()})
     uses = tuple(sorted(_uses(folder / RUNS), key=lambda use: -use.time))
     return Holding(folder, ", ".join(labels) or "?", tuple(shards), tuple(damaged), tuple(foreign), uses)
+
+
+def stat(path: Path) -> tuple[int, float]:
+    """Bytes, and when it was written; zeros of a file that was removed meanwhile."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0.0
+    return found.st_size, found.st_mtime
 
 
 def _uses(folder: Path) -> Iterator[Use]:

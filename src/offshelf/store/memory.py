@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from offshelf.errors import StoreError
+from offshelf.errors import MissingFeatureError
 from offshelf.store.claim import Claim
 from offshelf.store.inventory import Use
 from offshelf.store.key import FeatureKey
@@ -34,7 +34,7 @@ class MemoryStore:
             return np.array([[self._rows[key.digest, image] for key in keys] for image in images])
         except KeyError as error:
             module = next(key.module for key in keys if key.digest == error.args[0][0])
-            raise StoreError(f"No features of layer {module} for image {error.args[0][1][:12]}.") from None
+            raise MissingFeatureError(f"No features of layer {module} for image {error.args[0][1][:12]}.") from None
 
     def has_foreign(self, key: FeatureKey) -> bool:
         """See FeatureStore; everything is of this process."""

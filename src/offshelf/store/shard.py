@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +30,16 @@ FORMAT = 2
 BEGIN = 4096
 """Bytes read at once: a header of some layers and views."""
 SUFFIX = ".safetensors"
+TRIES = 5
+"""Times that a shard is written whose folder, or the shard itself, somebody removes at that moment."""
 
 
 class DamagedShardError(StoreError):
     """A shard whose bytes are not those that were written."""
+
+
+class GoneShardError(DamagedShardError):
+    """A shard that somebody has removed: its features are missing, and nothing is wrong with the disk."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,8 @@ class Shard:
         """The tensor of a key, float32 [n, D], in memory of its own or in the array given; others are not read.
 
         Raises:
-            DamagedShardError: the file is not what was written, or is gone.
+            DamagedShardError: the file is not what was written.
+            GoneShardError: it has been removed.
         """
         tensor = self.tensors[key]
         values = np.empty(tensor.shape, np.float32) if into is None else into
@@ -75,9 +83,10 @@ class Shard:
         return values
 
     def is_intact(self) -> bool:
-        """Whether all bytes of the file still are those that were written."""
-        with self.path.open("rb") as file:
+        """Whether all bytes of the file still are those that were written; of one that was removed all are."""
+        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == self.path.stem
+        return True
 
 
 def open_shard(path: Path) -> Shard:
@@ -85,6 +94,7 @@ def open_shard(path: Path) -> Shard:
 
     Raises:
         DamagedShardError: it is cut short, changed, no shard, or one of another version of offshelf.
+        GoneShardError: there is none.
     """
     with _readable(path), path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
@@ -115,27 +125,49 @@ def open_shard(path: Path) -> Shard:
 def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> Shard:
     """Write features, float32 [n, D_key] each, of n images as one shard in `folder`.
 
+    Any number of processes may write the same at once, on any machines: each writes a file of its own, and puts it in
+    the one place.
+
     Raises:
         StoreError: the disk is full, read-only or gone; nothing half-written stays behind.
     """
     data = _content(images, features)
     path = folder / (hashlib.sha256(data).hexdigest() + SUFFIX)
-    temporary = folder / f".{path.stem}.{os.getpid()}.tmp"
+    for left in reversed(range(TRIES)):
+        try:
+            _write(path, data)
+            return open_shard(path)
+        except (GoneShardError, FileNotFoundError) as error:
+            if not left:
+                raise _unwritten(path, data, error) from error
+        except OSError as error:
+            if isinstance(error, StoreError):
+                raise
+            raise _unwritten(path, data, error) from error
+    raise AssertionError  # the last try returns or raises
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Put bytes in a place, whole or not at all. Process numbers are those of one machine, so the name is drawn."""
+    temporary = path.parent / f".{path.stem}.{uuid.uuid4().hex}.tmp"
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise StoreError(
-            f"Could not write {len(data) / 2**20:.1f} MiB of features to {folder}: {error.strerror}. Nothing is "
-            "lost: free or choose another place with home=… or store.root=…, and the same command goes on from here."
-        ) from error
-    return open_shard(path)
+
+
+def _unwritten(path: Path, data: bytes, error: OSError) -> StoreError:
+    reason = "it is removed at once" if isinstance(error, GoneShardError) else error.strerror
+    return StoreError(
+        f"Could not write {len(data) / 2**20:.1f} MiB of features to {path.parent}: {reason}. Nothing is lost: free or "
+        "choose another place with home=… or store.root=…, and the same command goes on from here."
+    )
 
 
 def _content(images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> bytes:
@@ -187,6 +219,8 @@ def _readable(path: Path) -> Any:
         raise _damaged(path, "it is cut short") from None
     except DamagedShardError:
         raise
+    except FileNotFoundError as error:
+        raise GoneShardError(f"{path} has been removed; its features are extracted again.") from error
     except OSError as error:
         raise _damaged(path, f"it cannot be read: {error.strerror}") from error
 

@@ -24,7 +24,7 @@ class FeatureStore(Protocol):
 
         Raises:
             DamagedShardError: what was read is not what was written; it counts as missing from then on.
-            StoreError: a feature is missing.
+            MissingFeatureError: a feature is missing, perhaps since a moment ago: somebody has removed it.
         """
 
     def has_foreign(self, key: FeatureKey) -> bool:

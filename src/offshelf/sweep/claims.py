@@ -5,11 +5,11 @@ looks first whether the job has ended meanwhile, and writes down how it ends bef
 """
 
 import json
-import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from offshelf.errors import StoreError
 from offshelf.identity import digest
@@ -71,7 +71,7 @@ class Claims:
         file = self._file(job, FAILED if ending.error else DONE)
         with suppress(OSError):
             file.parent.mkdir(exist_ok=True)
-            part = file.with_suffix(f".{os.getpid()}")
+            part = file.with_suffix(f".{uuid4().hex}")  # process numbers are those of one machine
             part.write_text(json.dumps(asdict(ending)), encoding="utf-8")
             part.replace(file)  # whole or not at all
 

@@ -13,6 +13,7 @@ from offshelf.leaving import is_asked
 from offshelf.recorded import GROUPS, needs, rebuild
 from offshelf.store import MemoryStore
 from offshelf.terminal import say
+from offshelf.trust import EVERYTHING
 
 TOGETHER = (*(group for group in GROUPS if group != "baseline"), "store", "pooling", "on_error")
 """Root keys that jobs have in common whose layers one pass can take."""
@@ -33,7 +34,7 @@ def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
                 continue
             name = digest({key: values.get(key) for key in TOGETHER})
             if name not in known:  # to know its layers, a network of the user's own has to be built
-                parts = components(values, ("backbone", "store"))
+                parts = components(values, ("backbone", "store"), EVERYTHING)
                 known[name] = {**parts, "names": parts["backbone"].layer_names()}
             names, backbone = known[name]["names"], known[name]["backbone"].name
             layers = select_layers(values["layer"], names, backbone)
@@ -78,7 +79,7 @@ def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
     """Do shared passes, as far as they go. Yields whether each went to the end."""
     for shared in passes:
         try:
-            rebuild(shared, components(shared, ("store",))["store"], set())
+            rebuild(shared, components(shared, ("store",), EVERYTHING)["store"], set(), EVERYTHING)
         except BaseException as error:  # it will come again in each job that needs it, which says so
             if is_asked(error) or isinstance(error, GeneratorExit):
                 raise

@@ -13,14 +13,30 @@ ARTIFACT = "mlflow_model"
 """Folder of a registered model among its run's artifacts."""
 
 
-def save_pyfunc(folder: Path, script: Path, artifacts: Mapping[str, Path], requirements: list[str]) -> None:
+@dataclass(frozen=True)
+class Parts:
+    """What an MLflow model is made of."""
+
+    script: Path
+    """Run when the model is loaded; calls `mlflow.models.set_model`."""
+    artifacts: Mapping[str, Path]
+    """Files that go along, all into one folder."""
+    code: Path
+    """A package that goes along, and is imported before any that is installed."""
+    requirements: list[str]
+    """As for pip."""
+    settings: Mapping[str, str]
+    """What the script finds as `context.model_config`, unless whoever loads the model gives others."""
+    probabilities: bool
+    """Default of the parameter."""
+
+
+def save_pyfunc(folder: Path, parts: Parts) -> None:
     """Write a model that takes a column `image` of any type, and a parameter `probabilities`, true or false.
 
     Args:
         folder: Made; not there yet, or empty.
-        script: Run when the model is loaded; calls `mlflow.models.set_model`.
-        artifacts: Files that go along, all into one folder.
-        requirements: As for pip.
+        parts: What is in it.
 
     Raises:
         TrackingError: the folder cannot be written, or holds something.
@@ -28,23 +44,30 @@ def save_pyfunc(folder: Path, script: Path, artifacts: Mapping[str, Path], requi
     silence()
     from mlflow.exceptions import MlflowException
 
-    files = {name: str(path) for name, path in artifacts.items()}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow's, of type hints in its own code and in the script
-            _save(folder, script, files, requirements)
+            _save(folder, parts)
     except (MlflowException, OSError) as error:
         raise TrackingError(f"The model was not written to {folder}: {str(error).splitlines()[0]}") from error
 
 
-def _save(folder: Path, script: Path, files: dict[str, str], requirements: list[str]) -> None:
+def _save(folder: Path, parts: Parts) -> None:
     from mlflow.models import ModelSignature
     from mlflow.pyfunc import save_model
     from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
 
-    params = ParamSchema([ParamSpec("probabilities", "boolean", False)])
+    params = ParamSchema([ParamSpec("probabilities", "boolean", parts.probabilities)])
     signature = ModelSignature(Schema([ColSpec(AnyType(), "image")]), params=params)  # type: ignore[no-untyped-call]
-    save_model(folder, python_model=str(script), artifacts=files, signature=signature, pip_requirements=requirements)
+    save_model(
+        folder,
+        python_model=str(parts.script),
+        artifacts={name: str(path) for name, path in parts.artifacts.items()},
+        code_paths=[str(parts.code)],
+        model_config=dict(parts.settings),
+        signature=signature,
+        pip_requirements=parts.requirements,
+    )
 
 
 @dataclass(frozen=True)
