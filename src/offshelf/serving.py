@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from offshelf.arguments import Parser, divide
-from offshelf.dataset import Image, ImageArray, ImageBytes, ImageFile
+from offshelf.dataset import Image, ImageArray
 from offshelf.errors import ConfigError, ImageError
 from offshelf.model import FILE, records
 from offshelf.past import CONFIG, PastRun
@@ -113,14 +113,13 @@ class Service:
         return records(self.predictor.model, [str(image) for image in images], scores, probabilities)
 
     def _image(self, given: bytes | str) -> Image:
-        background = self.predictor.background
         if isinstance(given, bytes):
-            return ImageBytes(given, background)
+            return self.predictor.bytes(given)
         if os.path.isfile(given):  # noqa: PTH113 - pathlib raises where base64 is too long for a path
-            return ImageFile(Path(given), background)
+            return self.predictor.file(Path(given))
         try:
             text = given.partition(",")[2] if given.startswith("data:") else given
-            return ImageBytes(base64.b64decode(text, validate=True), background)
+            return self.predictor.bytes(base64.b64decode(text, validate=True))
         except binascii.Error as error:
             raise ImageError(f"'{given[:40]}' is neither a file, a data: URL, nor base64.") from error
 

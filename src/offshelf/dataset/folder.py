@@ -11,6 +11,8 @@ from offshelf.dataset.files import Files
 from offshelf.dataset.image import parse_colour
 from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
 from offshelf.dataset.partition import partition
+from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.value_range import parse_range
 from offshelf.errors import DatasetError
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,10 @@ class Folder:
     """Cross-validate instead of holding out."""
     background: str | Sequence[int] = "white"
     """Seen through transparent pixels: a name, #rrggbb or [r,g,b]."""
+    value_range: str | Sequence[float] | None = "auto"
+    """Of images of more than 8 bits a value: [black, white]; `auto`, see value_range.py; None: they are refused."""
+    max_pixels: int = MAX_PIXELS
+    """Of an image; those of more are refused."""
     seed: int = 0
 
     def load(self) -> ImageSet:
@@ -78,7 +84,7 @@ class Folder:
                     counts[-1] += 1
                     yield path.relative_to(root).as_posix()
 
-        files = Files(root, names(), background)
+        files = Files(root, names(), background, parse_range(self.value_range), self.max_pixels)
         return FileSamples(files, np.repeat(np.array([number for _, number in folders], np.int32), counts)), counts
 
 

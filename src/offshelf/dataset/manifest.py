@@ -12,6 +12,8 @@ import numpy as np
 from offshelf.dataset.image import Box, ImageFile, parse_colour
 from offshelf.dataset.imageset import Fold, ImageSet, Sample
 from offshelf.dataset.partition import partition
+from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.value_range import parse_range
 from offshelf.errors import DatasetError
 
 BOX = ("x1", "y1", "x2", "y2")
@@ -34,6 +36,9 @@ class Csv:
     test_fraction: float = 0.25
     folds: int | None = None
     background: str | Sequence[int] = "white"
+    value_range: str | Sequence[float] | None = "auto"
+    """See Folder."""
+    max_pixels: int = MAX_PIXELS
     seed: int = 0
 
     def load(self) -> ImageSet:
@@ -58,11 +63,11 @@ class Csv:
         number = {name: index for index, name in enumerate(classes)}
         seen: set[str] = set()
         samples: list[Sample] = []
-        background = parse_colour(self.background)
+        background, values = parse_colour(self.background), parse_range(self.value_range)
         for row, line in lines:
             name = line["path"] if line["path"] not in seen else f"{line['path']}#{row}"
             seen.add(line["path"])
-            image = ImageFile(root / line["path"], background, _box(file, row, line))
+            image = ImageFile(root / line["path"], background, _box(file, row, line), values, self.max_pixels)
             samples.append(Sample(name, image, number[line["label"]]))
         return ImageSet(file.stem, classes, samples, ())
 
