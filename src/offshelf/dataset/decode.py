@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offshelf.dataset.depth import Samples, is_deep
-from offshelf.dataset.metadata import orientation, upright
+from offshelf.dataset.metadata import orientation, png_is_whole, upright
 from offshelf.dataset.raster import JPEG, JPEG2000, MAX_PIXELS, PNG, PPM, TIFF, Raster, format_of, open_first
 from offshelf.dataset.raster import DecodeError as DecodeError
 from offshelf.dataset.value_range import Extent, Range, common_range
@@ -47,6 +47,7 @@ def decode(data: bytes, background: Colour, values: Range = "auto", max_pixels: 
     def work(raster: Raster) -> np.ndarray:
         image = raster.image
         pixels = None
+        _require_whole(raster)
         if is_deep(raster):
             image = _narrow(Samples.of(raster), values)
         elif raster.format is JPEG and image.mode in ("RGB", "L"):
@@ -74,10 +75,10 @@ def check(data: bytes, max_pixels: int = MAX_PIXELS) -> Extent | None:
     def work(raster: Raster) -> Extent | None:
         if raster.format is JPEG and _jpeg_ends(data):
             return None
+        _require_whole(raster)
         if is_deep(raster):
             return Samples.of(raster).extent
         if raster.format is PNG:
-            raster.image.verify()
             return None
         raster.image.load()
         _rgb(raster.image, (255, 255, 255))
@@ -85,6 +86,11 @@ def check(data: bytes, max_pixels: int = MAX_PIXELS) -> Extent | None:
 
     with _quiet:
         return open_first(data, work, max_pixels)
+
+
+def _require_whole(raster: Raster) -> None:
+    if raster.format is PNG and not png_is_whole(raster.data):
+        raise DecodeError("its data are damaged or truncated: a checksum is wrong, or its end is missing")
 
 
 def holds_depth(data: bytes) -> bool:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 ROWS = 256
 """Brought to 8 bits at a time."""
 
+NATIVE = {"I;16S": "I;16NS", "I;16BS": "I;16NS", "I;32S": "I;32NS", "I;32BS": "I;32NS"}
+NATIVE |= {"F;32F": "F;32NF", "F;32BF": "F;32NF"}
+"""Pillow's raw modes of what libtiff unpacks, which always is in the machine's order; Pillow takes it to be the file's."""
+
 PLANAR, COMPRESSION, SAMPLE_FORMAT = 284, 259, 339
 """TIFF's tags."""
 
@@ -57,6 +61,9 @@ class Samples:
             return Samples(*_both_bytes(raster), transparent=key)
         tags = getattr(image, "tag_v2", {})
         is_declared = format is JPEG2000 or (format is PPM and image.mode == "I" and not _is_raw(image))
+        if format is TIFF and image.tile and image.tile[0].codec_name == "libtiff":
+            mode = NATIVE.get(_raw_mode(image.tile[0]))
+            image.tile = [_with_mode(tile, mode) for tile in image.tile] if mode else image.tile
         image.load()
         values = np.asarray(image)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -101,7 +108,9 @@ def _both_bytes(raster: Raster) -> tuple[np.ndarray, str]:
         pairs = np.asarray(high).astype(np.uint16)
         return pairs[..., ::2] << 8 | pairs[..., 1::2], "LA"
     if raster.format is TIFF and high.tag_v2.get(PLANAR) == 2 and high.tag_v2.get(COMPRESSION, 1) != 1:
-        raise DecodeError("it is a compressed TIFF of 16 bits in separate planes; save it with its channels interleaved")
+        raise DecodeError(
+            "it is a compressed TIFF of 16 bits in separate planes; save it with its channels interleaved"
+        )
     is_little = raster.format is TIFF and high.tag_v2._endian == "<"
     for image, of_low in ((high, False), (low, True)):
         image.tile = [_with_mode(tile, _sixteen(_raw_mode(tile), is_little, of_low)) for tile in image.tile]

@@ -174,7 +174,7 @@ def _identity(data: bytes, region: Box | None, background: Colour, values: Value
     """SHA-256, in hex. A range of values counts where it makes the pixels: not in images of 8 bits."""
     known: dict[str, Any] = {"bytes": hashlib.sha256(data).hexdigest(), "region": region, "background": background}
     if values and holds_depth(data):
-        known["values"] = values
+        known["values"] = [float(value) for value in values]
     return digest(known)
 
 

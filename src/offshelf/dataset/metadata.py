@@ -1,5 +1,7 @@
 """What a file says beside its pixels: left out where it is broken, for it must not spoil them; which side is up."""
 
+import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,17 +71,28 @@ def _bare_jpeg(data: bytes) -> bytes:
     return data
 
 
+def png_is_whole(data: bytes) -> bool:
+    """Whether a PNG goes on to its end, and the checksums hold of all that its pixels are made of."""
+    view = memoryview(data)
+    name = b""
+    for name, start, end in _png_chunks(data):
+        stated = int.from_bytes(view[end - 4 : end], "big")
+        if name in PNG_PIXELS and (end > len(data) or zlib.crc32(view[start + 4 : end - 4]) != stated):
+            return False
+    return name == b"IEND"
+
+
 def _bare_png(data: bytes) -> bytes:
-    kept, place = [data[:8]], 8
-    while place + 12 <= len(data):
-        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
-        name = data[place + 4 : place + 8]
-        if name in PNG_PIXELS:
-            kept.append(data[place:end])
-        place = end
-        if name == b"IEND":
-            break
-    return b"".join(kept)
+    return data[:8] + b"".join(data[start:end] for name, start, end in _png_chunks(data) if name in PNG_PIXELS)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Names of chunks, and where they begin and end, up to the last."""
+    place, name = 8, b""
+    while place + 12 <= len(data) and name != b"IEND":
+        start, name = place, data[place + 4 : place + 8]
+        place += 12 + int.from_bytes(data[start : start + 4], "big")
+        yield name, start, place
 
 
 def _bare_webp(data: bytes) -> bytes:
