@@ -11,7 +11,7 @@ from offshelf.dataset.decode import DecodeError, check, decode
 pytest.importorskip("imagecodecs")
 pytest.importorskip("tifffile")
 pytest.importorskip("cv2")
-import generator  # noqa: E402 - what it needs is an extra
+import generator
 
 NUMBER = int(os.environ.get("OFFSHELF_GENERATED", "520"))
 BLOCK = 40

@@ -1,4 +1,4 @@
-"""Images of more than 8 bits: one range of values for a set, said, part of what an image is, and kept with the model."""
+"""Images of more than 8 bits: one range of values for a set, said, and part of what an image is."""
 
 import logging
 

@@ -109,7 +109,8 @@ def holds_depth(data: bytes) -> bool:
 
 def _narrow(samples: Samples, values: Range) -> "Pillow.Image":
     if values is None:
-        raise DecodeError("it has more than 8 bits a value, and no range of values is set for such images")
+        raise DecodeError("it has more than 8 bits a value, and no range of values is set for such images: say what is black and what is "
+            "white with value_range=[black,white], or save it with 8 bits")
     return samples.eight_bits(common_range({"it": samples.extent}) if values == "auto" else values)
 
 

@@ -22,7 +22,7 @@ ROWS = 256
 
 NATIVE = {"I;16S": "I;16NS", "I;16BS": "I;16NS", "I;32S": "I;32NS", "I;32BS": "I;32NS"}
 NATIVE |= {"F;32F": "F;32NF", "F;32BF": "F;32NF"}
-"""Pillow's raw modes of what libtiff unpacks, which always is in the machine's order; Pillow takes it to be the file's."""
+"""Raw modes of what libtiff unpacks, always in the machine's order, where Pillow takes it to be in the file's."""
 
 PLANAR, COMPRESSION, SAMPLE_FORMAT = 284, 259, 339
 """TIFF's tags."""

@@ -69,7 +69,7 @@ def _require_one_kind(extents: Mapping[str, Extent]) -> None:
     if fractions and counts:
         kinds = (f"{name} from {extents[name].low:g} to {extents[name].high:g}" for name in (fractions[0], counts[0]))
         raise DatasetError(
-            f"Images of more than 8 bits hold values of two kinds, so that no one range suits them: {', '.join(kinds)}. "
+            f"Images of more than 8 bits hold values of two kinds, so that no range suits all: {', '.join(kinds)}. "
             "Convert one kind, or say what is black and what is white with dataset.value_range=[black,white]"
         )
 
