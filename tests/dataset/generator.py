@@ -4,90 +4,20 @@ Encoders and decoders are imagecodecs, OpenCV and tifffile, and for PNG a writer
 what decodes in offshelf.
 """
 
-import io
 import struct
 import zlib
-from dataclasses import dataclass
 
 import cv2
 import imagecodecs
 import numpy as np
-import tifffile
-
-WHITE = np.array([255, 255, 255])
-SIZES = ((1, 1), (1, 40), (33, 47), (64, 48), (3, 120))
-BITS = (8, 10, 12, 14, 16)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A file, and what is to be seen of it."""
-
-    name: str
-    data: bytes
-    pixels: np.ndarray
-    """uint8 [H, W, 3]"""
-    tolerance: int = 0
-    values: tuple[float, float] | None = None
-    """Its range of values, where it has more than 8 bits."""
+from generator_parts import BITS, WHITE, Case, exif, narrow, noise, pick, seen, turned
+from generator_tiff import odd_tiff_case, tiff_case
 
 
 def case(number):
     """The image of a number."""
     rng = np.random.default_rng(number)
     return MAKERS[number % len(MAKERS)](rng)
-
-
-def pick(rng, several):
-    """One of several."""
-    return several[int(rng.integers(len(several)))]
-
-
-def noise(rng, channels, high, kind=np.uint8, low=0):
-    """Values from `low` to `high`, both of which occur where there is room, [H, W, channels]; smooth, with noise."""
-    height, width = pick(rng, SIZES)
-    ramp = np.add.outer(np.arange(height), np.arange(width))[..., None] / (height + width)
-    values = (ramp * 0.7 + rng.random((height, width, channels)) * 0.3) * (high - low) + low
-    values.flat[0], values.flat[-1] = low, high
-    return values.astype(kind)
-
-
-def narrow(values, low, high):
-    """By a range to 8 bits, in exact fractions of float64."""
-    return np.rint((values.astype(np.float64) - low).clip(0, high - low) * 255 / (high - low)).astype(np.uint8)
-
-
-def seen(pixels, white=WHITE):
-    """RGB of grey, grey and opacity, RGB, or RGB and opacity in 8 bits, on a background."""
-    if pixels.shape[2] in (2, 4):
-        opacity = pixels[..., -1:] / 255
-        return np.rint(seen(pixels[..., :-1]) * opacity + white * (1 - opacity)).astype(np.uint8)
-    return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels
-
-
-def turned(pixels, orientation):
-    """As a camera that was held so stores it, of which `pixels` is the upright picture."""
-    mirrored = pixels[:, ::-1]
-    return np.ascontiguousarray(
-        {
-            1: pixels,
-            2: mirrored,
-            3: np.rot90(pixels, 2),
-            4: np.rot90(mirrored, 2),
-            5: np.rot90(mirrored, 1),
-            6: np.rot90(pixels, 1),
-            7: np.rot90(mirrored, -1),
-            8: np.rot90(pixels, -1),
-        }[orientation]
-    )
-
-
-def exif(orientation):
-    """A block of EXIF with one tag."""
-    return b"MM\0*\0\0\0\x08" + struct.pack(">HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 0)
-
-
-# --- PNG ---------------------------------------------------------------------------------------------------------
 
 
 def chunk(name, body, spoilt=False):
@@ -167,52 +97,6 @@ def small_png_case(rng):
     return Case(f"png palette {depth}", data, seen(np.hstack([palette, opacity])[values[..., 0]]), 1)
 
 
-# --- TIFF --------------------------------------------------------------------------------------------------------
-
-
-def tiff(values, **options):
-    """By tifffile."""
-    file = io.BytesIO()
-    tifffile.imwrite(file, values, **options)
-    return file.getvalue()
-
-
-def tiff_case(rng):
-    """Any number that Pillow knows, white as zero or not, either order of bytes, strips or tiles, any compression."""
-    kind, order = pick(rng, (np.uint8, np.uint16, np.int16, np.int32, np.float32, np.uint32)), pick(rng, "<>")
-    channels = pick(rng, (1, 1, 3, 4)) if kind in (np.uint8, np.uint16) else 1
-    order = "<" if kind is np.uint32 else order  # Pillow has no such big-endian ones
-    bits = 8 if kind is np.uint8 else pick(rng, BITS if kind is not np.int16 else BITS[:-1])
-    high = 1.0 if kind is np.float32 else 2**bits - 1
-    values = noise(rng, channels, high, kind)
-    is_inverse = channels == 1 and kind in (np.uint8, np.uint16) and rng.random() < 0.4
-    compression = pick(rng, (None, "deflate", "lzw", "packbits", "zstd"))
-    side = int(rng.integers(1, 9))
-    stored = turned(values, side)
-    planar = channels > 1 and rng.random() < 0.3 and (kind is np.uint8 or compression is None)
-    data = tiff(
-        np.moveaxis(stored, 2, 0) if planar else stored if channels > 1 else stored[..., 0],
-        photometric="rgb" if channels > 1 else "miniswhite" if is_inverse else "minisblack",
-        byteorder=order,
-        compression=compression,
-        planarconfig=None if channels == 1 else "separate" if planar else "contig",
-        tile=(16, 16) if rng.random() < 0.3 else None,
-        predictor=True if compression in ("deflate", "lzw", "zstd") and rng.random() < 0.5 else None,
-        extrasamples=["unassalpha"] if channels == 4 else None,
-        extratags=[(274, "H", 1, side, True)],
-        bigtiff=order == "<" and rng.random() < 0.2,  # nor such big-endian ones
-    )
-    pixels = narrow(values, 0, high)
-    name = (
-        f"tiff {channels} x {np.dtype(kind)} of {bits}, {order}, {compression}, planar {planar}, {side}, {is_inverse}"
-    )
-    shown = seen(255 - pixels if is_inverse else pixels)
-    return Case(name, data, shown, int(channels == 4), None if kind is np.uint8 else (0, high))
-
-
-# --- JPEG --------------------------------------------------------------------------------------------------------
-
-
 def segment(marker, body):
     """Of a JPEG."""
     return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
@@ -264,15 +148,25 @@ def jpeg_case(rng):
     return Case(f"jpeg {pixels.shape}, {note}, {side}, {sampling}", data, upright, 2 if colours else 1)
 
 
-# --- Others ------------------------------------------------------------------------------------------------------
-
-
 def webp_case(rng):
-    """Lossless or not, with or without opacity."""
+    """Lossless or not, with or without opacity; EXIF that says which side is up, or that is none."""
     channels, is_lossless = pick(rng, (3, 4)), rng.random() < 0.5
     data = imagecodecs.webp_encode(noise(rng, channels, 255), level=None if is_lossless else 80, lossless=is_lossless)
-    shown = imagecodecs.webp_decode(data, hasalpha=channels == 4)
-    return Case(f"webp {channels}, lossless {is_lossless}", data, seen(shown), 1)
+    shown = seen(imagecodecs.webp_decode(data, hasalpha=channels == 4))
+    block, side = pick(rng, ((None, 1), (b"no exif", 1), (exif, int(rng.integers(1, 9)))))
+    if block and data[12:16] != b"VP8X":
+        extended = bytes([8 + 16 * (channels == 4), 0, 0, 0])
+        extended += b"".join((side - 1).to_bytes(3, "little") for side in shown.shape[1::-1])
+        body = b"WEBP" + riff(b"VP8X", extended) + data[12:]
+        body += riff(b"EXIF", block if isinstance(block, bytes) else block(side))
+        data = b"RIFF" + struct.pack("<I", len(body)) + body
+        shown = turned(shown, {6: 8, 8: 6}.get(side, side))
+    return Case(f"webp {channels}, lossless {is_lossless}, {side}", data, shown, 1)
+
+
+def riff(name, body):
+    """A chunk of a WebP."""
+    return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
 
 
 def netpbm_case(rng):
@@ -317,4 +211,4 @@ def opencv_case(rng):
 
 
 MAKERS = (png_case, tiff_case, jpeg_case, png_case, tiff_case, jpeg_case, small_png_case, webp_case, netpbm_case)
-MAKERS += (tiff_case, jpeg_case, jpeg2000_case, opencv_case)
+MAKERS += (tiff_case, jpeg_case, jpeg2000_case, opencv_case, odd_tiff_case, odd_tiff_case)

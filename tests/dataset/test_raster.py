@@ -1,16 +1,19 @@
 """What is opened at all: raster formats alone, by content, in memory that is in proportion to the file."""
 
 import io
+import re
 import resource
 import struct
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import offshelf
 from offshelf.dataset import ImageBytes, ImageFile, check_images
 from offshelf.dataset.decode import DecodeError, check, decode
 from offshelf.dataset.raster import FORMATS, format_of
@@ -65,6 +68,14 @@ for file in Path({str(tmp_path)!r}).iterdir():
 print([name for name in sys.modules if name in ("PIL.EpsImagePlugin", "PIL.WmfImagePlugin", "PIL.PdfImagePlugin")])
 """
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_bytes_are_opened_in_one_place():
+    """Nothing in the package asks Pillow to find out what a file is."""
+    sources = {path: path.read_text(encoding="utf-8") for path in Path(offshelf.__file__).parent.rglob("*.py")}
+
+    assert len(sources) > 100
+    assert [path.name for path, text in sources.items() if re.search(r"(Image|Pillow)\.open\(|imread\(", text)] == []
 
 
 def test_a_picture_in_pictures_is_its_first(tmp_path):
@@ -169,3 +180,28 @@ def test_bytes_too_many_do_no_harm():
     data = saved("JPEG")
 
     assert (decode(data[:-2] + b"\1\2\3" + data[-2:], WHITE) == decode(data, WHITE)).all()
+
+
+def tiff_of_16_bits_in_planes():
+    """Compressed, of which Pillow would hand over half of every value."""
+    tifffile, file = pytest.importorskip("tifffile"), io.BytesIO()
+    planes = np.moveaxis(PICTURE, 2, 0).astype(np.uint16)
+    tifffile.imwrite(file, planes, photometric="rgb", planarconfig="separate", compression="deflate")
+    return file.getvalue()
+
+
+def white_of_12_bits():
+    """A JPEG 2000, which Pillow would read as black."""
+    imagecodecs = pytest.importorskip("imagecodecs")
+    return imagecodecs.jpeg2k_encode(np.full((8, 8, 3), 4095, np.uint16), level=0, bitspersample=12, reversible=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"), [(tiff_of_16_bits_in_planes, "separate planes"), (white_of_12_bits, "more than 8 bits a colour")]
+)
+def test_what_pillow_reads_wrongly_is_refused(make, why):
+    """By the check before work as by decoding."""
+    data = make()
+    for work in (check, lambda data: decode(data, WHITE)):
+        with pytest.raises(DecodeError, match=why):
+            work(data)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offshelf.dataset.depth import Samples, is_deep
+from offshelf.dataset.depth import Samples, is_deep, jpeg2000_bits
 from offshelf.dataset.metadata import orientation, png_is_whole, upright
 from offshelf.dataset.raster import JPEG, JPEG2000, MAX_PIXELS, PNG, PPM, TIFF, Raster, format_of, open_first
 from offshelf.dataset.raster import DecodeError as DecodeError
@@ -91,6 +91,11 @@ def check(data: bytes, max_pixels: int = MAX_PIXELS) -> Extent | None:
 def _require_whole(raster: Raster) -> None:
     if raster.format is PNG and not png_is_whole(raster.data):
         raise DecodeError("its data are damaged or truncated: a checksum is wrong, or its end is missing")
+    if raster.format is JPEG2000 and raster.image.mode != "I;16" and jpeg2000_bits(raster.data) > 8:
+        # Pillow rounds up to 256, which is 0 in 8 bits: white comes out black, and what is opaque transparent.
+        raise DecodeError(
+            "it is JPEG 2000 of more than 8 bits a colour, which cannot be read faithfully: save it as TIFF"
+        )
 
 
 def holds_depth(data: bytes) -> bool:
@@ -109,8 +114,10 @@ def holds_depth(data: bytes) -> bool:
 
 def _narrow(samples: Samples, values: Range) -> "Pillow.Image":
     if values is None:
-        raise DecodeError("it has more than 8 bits a value, and no range of values is set for such images: say what is black and what is "
-            "white with value_range=[black,white], or save it with 8 bits")
+        raise DecodeError(
+            "it has more than 8 bits a value, and no range of values is set for such images: say what is black and "
+            "what is white with value_range=[black,white], or save it with 8 bits"
+        )
     return samples.eight_bits(common_range({"it": samples.extent}) if values == "auto" else values)
 
 

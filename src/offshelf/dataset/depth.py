@@ -27,17 +27,30 @@ NATIVE |= {"F;32F": "F;32NF", "F;32BF": "F;32NF"}
 PLANAR, COMPRESSION, SAMPLE_FORMAT = 284, 259, 339
 """TIFF's tags."""
 
+SIGNED = 2
+"""The sample format of whole numbers with a sign."""
+
 OTHER_ORDER = {"R": "N", "N": "B" if sys.byteorder == "little" else "L", "B": "L", "L": "B"}
 """Of bytes; N is the machine's own."""
 
 
 def is_deep(raster: Raster) -> bool:
-    """Whether its values have more than 8 bits in the file."""
+    """Whether its values have more than 8 bits in the file, or a sign."""
     if raster.image.mode.startswith(("I", "F")):
         return True
     if raster.format is PNG:
         return raster.data[24] == 16
-    return raster.format is TIFF and max(raster.image.tag_v2.get(TIFF_BITS, (1,))) > 8
+    if raster.format is not TIFF:
+        return False
+    tags = raster.image.tag_v2
+    return max(tags.get(TIFF_BITS, (1,))) > 8 or tags.get(SAMPLE_FORMAT, (1,))[0] == SIGNED
+
+
+def jpeg2000_bits(data: bytes) -> int:
+    """Most bits that a channel of a JPEG 2000 file has, by its first header; 0 where there is none."""
+    start = data.find(b"\xff\x4f\xff\x51") + 40  # start of the codestream, then its size: 36 bytes before the channels
+    count = int.from_bytes(data[start : start + 2], "big") if start >= 40 else 0
+    return max(((bits & 0x7F) + 1 for bits in data[start + 2 : start + 2 + 3 * count : 3]), default=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +70,10 @@ class Samples:
         """Those of a file. Raises DecodeError where they are not finite."""
         image, format = raster.image, raster.format
         key = image.info.get("transparency") if format is PNG else None
-        if not image.mode.startswith(("I", "F")):
-            return Samples(*_both_bytes(raster), transparent=key)
         tags = getattr(image, "tag_v2", {})
+        is_signed_byte = image.mode == "L" and tags.get(SAMPLE_FORMAT, (1,))[0] == SIGNED
+        if not image.mode.startswith(("I", "F")) and not is_signed_byte:
+            return Samples(*_both_bytes(raster), transparent=key)
         is_declared = format is JPEG2000 or (format is PPM and image.mode == "I" and not _is_raw(image))
         if format is TIFF and image.tile and image.tile[0].codec_name == "libtiff":
             mode = NATIVE.get(_raw_mode(image.tile[0]))
@@ -68,6 +82,8 @@ class Samples:
         values = np.asarray(image)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise DecodeError("it holds values that are not finite")
+        if is_signed_byte:
+            values = values.view(np.int8)
         if image.mode == "I" and format is TIFF and tags.get(SAMPLE_FORMAT, (1,))[0] == 1:
             values = values.view(np.uint32)
         return Samples(values, "L", raster.is_white_zero, is_declared, key)

@@ -122,7 +122,14 @@ def open_first(data: bytes, work: Callable[[Raster], T], max_pixels: int) -> T:
             raise
         except Exception as error:  # decoders raise many kinds, all of them about the file
             first = first or error
-    raise DecodeError((str(first) or type(first).__name__).rstrip(".")) from first
+    raise DecodeError(_reason(first, format)) from first
+
+
+def _reason(error: Exception | None, format: Format) -> str:
+    text = (str(error) or type(error).__name__).rstrip(".")
+    if isinstance(error, OSError):  # Pillow's own, for people
+        return text
+    return f"it is {format.name} of a kind that is not read, or damaged ({text})"
 
 
 def _versions(data: bytes) -> Iterator[bytes]:
