@@ -143,6 +143,8 @@ def specs(folder):
                 "path": ImageFile(folder / "b.png"),
                 "background": ImageFile(folder / "a.png", background=(0, 0, 0)),
                 "region": ImageFile(folder / "a.png", region=(0, 0, 1, 1)),
+                "-value_range": ImageFile(folder / "a.png", value_range=(0, 4095)),  # it has 8 bits
+                "-max_pixels": ImageFile(folder / "a.png", max_pixels=10**9),
             },
         ),
         "tiny": (lambda spec: digest(spec.identity()), Tiny(), {"seed": Tiny(1)}),

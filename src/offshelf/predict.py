@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     if probabilities == "true":
         predictor.model.probabilities(np.empty((0, len(predictor.model.classes))))  # refuses before any work
     store = components(past.config, ("store",), trust)["store"]
-    found = [ImageFile(path, predictor.background) for word in words for path in paths(word)]
+    found = [predictor.file(path) for word in words for path in paths(word)]
     names, scores = predict(predictor, list(dict.fromkeys(found)), store, on_error)
     likely = probabilities == "true" or (not probabilities and predictor.model.calibration is not None)
     _hand_over(options.out, Answer(predictor.model, names, scores, likely))

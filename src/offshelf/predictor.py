@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from offshelf.config import components
-from offshelf.dataset import Image, parse_colour
+from offshelf.dataset import Image, ImageBytes, ImageFile, parse_colour
+from offshelf.dataset.raster import MAX_PIXELS
 from offshelf.errors import ModelError
 from offshelf.extractor import Extractor, Networks, Request, ensure, fill
 from offshelf.model import Model, identify
@@ -27,6 +29,8 @@ class Predictor:
     extractor: Extractor
     background: tuple[int, int, int]
     """RGB, seen through transparent pixels."""
+    max_pixels: int = MAX_PIXELS
+    """Larger images are refused."""
     networks: Networks = field(default_factory=Networks, repr=False)
     """What was built for one call is there for the next."""
 
@@ -46,8 +50,17 @@ class Predictor:
                 f"{parts['backbone'].name} is not the network any more that this model was fitted on: weights, "
                 "preprocessing, views, precision or, in bfloat16, the engine are others. Fit again with: offshelf rerun"
             )
-        background = parse_colour((config.get("dataset") or {}).get("background", "white"))
-        return Predictor(model, request, parts["extractor"], background)
+        dataset = config.get("dataset") or {}
+        background = parse_colour(dataset.get("background", "white"))
+        return Predictor(model, request, parts["extractor"], background, int(dataset.get("max_pixels", MAX_PIXELS)))
+
+    def file(self, path: Path) -> ImageFile:
+        """An image file, to be read as those were that the model was fitted to: no range is guessed from it alone."""
+        return ImageFile(path, self.background, None, self.model.value_range, self.max_pixels)
+
+    def bytes(self, data: bytes) -> ImageBytes:
+        """An image file's bytes; see `file`."""
+        return ImageBytes(data, self.background, self.model.value_range, self.max_pixels)
 
     def scores(self, images: Sequence[Image], store: FeatureStore) -> Iterator[np.ndarray]:
         """Scores of classes, float64 [n, K], block by block in the order of the images.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.filesize import decimal
 
-from offshelf.dataset import ImageSet
+from offshelf.dataset import ImageSet, value_range
 from offshelf.errors import ModelError
 from offshelf.evaluate import Score, fit_cost
 from offshelf.extractor import Features
@@ -44,6 +44,8 @@ class Record(RunRecord):
             "metric": images.metric,
             "folds": [[len(fold.train), len(fold.test)] for fold in images.folds],
         }
+        values = value_range(images.pictures)
+        profile |= {"value_range": values} if values else {}
         return DataCard(images.name, images.digest, images.metric, ("train", "test"), profile, images)
 
     def layer(self, score: Score, backbone: str, feature_digest: str) -> None:

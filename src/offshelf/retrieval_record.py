@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from offshelf.dataset import value_range
 from offshelf.dataset.retrieval import RetrievalSet
 from offshelf.extractor import Cost
 from offshelf.logbook import DataCard, RunRecord, extraction_cost
@@ -41,6 +42,8 @@ class RetrievalRecord(RunRecord):
             "protocols": [protocol for protocol in images.truths if protocol],
             "metric": images.metric,
         }
+        values = value_range(images.pictures)
+        profile |= {"value_range": values} if values else {}
         return DataCard(images.name, images.digest, images.metric, ("reference", "query"), profile, images)
 
     def layer(self, score: RetrievalScore, feature_digest: str) -> None:

@@ -117,7 +117,7 @@ class Service:
         if not data:
             raise ImageError(f"It is empty; {EXPECTED}.")
         self._require_size(len(data))
-        return ImageBytes(data, self.predictor.background)
+        return self.predictor.bytes(data)
 
     def _bytes(self, text: str) -> bytes:
         self._require_size(len(text) // 4)  # of the longest way to write a byte, and spaces

@@ -20,6 +20,7 @@ from offshelf.dataset import (
     digests,
     load_unsplit,
     require_labels,
+    value_range,
 )
 from offshelf.evaluate import Probe, Score
 from offshelf.extractor import Comparison, Extractor, Features, Request, ensure, fill, foresee, recheck
@@ -336,5 +337,12 @@ def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], Featu
         return None
     features = identify(key for (layer, _), key in keys.items() if layer == chosen.name)
     return Model(
-        chosen.name, features, images.classes, images.is_multilabel, chosen.transformers[0], scorer, fit.calibration
+        chosen.name,
+        features,
+        images.classes,
+        images.is_multilabel,
+        chosen.transformers[0],
+        scorer,
+        fit.calibration,
+        value_range(images.pictures),
     )

@@ -83,7 +83,9 @@ def test_palette_with_transparency(tmp_path):
 def test_greys_of_every_depth(tmp_path, mode, values, expected):
     """Scaled to 8 bits, not cut off."""
     image = Image.fromarray(values).convert("1") if mode == "1" else Image.fromarray(values)
-    loaded = saved(tmp_path, image, "x.tiff").load()
+    file = saved(tmp_path, image, "x.tiff")
+    check_images([file])
+    loaded = file.load()
 
     assert loaded.shape == (1, 3, 3)
     assert loaded[0, :, 0].tolist() == expected
@@ -144,12 +146,12 @@ def test_missing_file_and_folder(tmp_path):
             _ = ImageFile(tmp_path / name).digest
 
 
-def test_decompression_bomb(tmp_path, monkeypatch):
+def test_decompression_bomb(tmp_path):
     """More pixels than is safe are refused from the header."""
     file = saved(tmp_path, Image.new("1", (400, 400)))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    large = ImageFile(file.path, max_pixels=1000)
     with pytest.raises(ImageError, match="more pixels than is safe"):
-        file.check()
+        large.check()
 
 
 def test_region(tmp_path):

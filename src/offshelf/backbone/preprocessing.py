@@ -15,7 +15,8 @@ Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 class Preprocessing:
     """Resize the shorter side to `resize`, crop the centre square of `crop` pixels, scale to 0..1, normalise.
 
-    Interpolation is Pillow's, which antialiases, as torchvision's and timm's evaluation transforms do on PIL images.
+    Interpolation antialiases, as torchvision's and timm's evaluation transforms do on PIL images: along the rows first,
+    in the order that Pillow had before 13.0.0, see `augmentation.resize`.
     """
 
     resize: int = 256

@@ -19,7 +19,7 @@ from offshelf.dataset.official import About, Described
 from offshelf.dataset.oxford5k import Oxford5k
 from offshelf.dataset.paris6k import Paris6k
 from offshelf.dataset.pets import Pets
-from offshelf.dataset.reading import check_images, digests
+from offshelf.dataset.reading import check_images, digests, value_range
 from offshelf.dataset.retrieval import (
     Picture,
     RetrievalDataset,
@@ -88,4 +88,5 @@ __all__ = [
     "parse_colour",
     "require_labels",
     "require_retrieval",
+    "value_range",
 ]

@@ -1,76 +1,124 @@
 """From a file's bytes to pixels: by content, not name; the first frame, upright by EXIF, on a background, RGB, 8 bits.
 
 Plain JPEGs go through simplejpeg where it is installed: the same library as Pillow's, libjpeg-turbo, with the same
-settings and, as the tests say, the same pixels, in two thirds of the time. Everything else, and whatever simplejpeg
-objects to, is Pillow's, which so has the last word on what can be read.
+settings and, as the tests say, the same pixels, in two thirds of the time. It also tells damage that libjpeg fills in
+with grey. Everything else, and whatever else simplejpeg objects to, is Pillow's, which so has the last word on what can
+be read. Of metadata the orientation alone counts, where it can be read.
 """
 
-import io
+import logging
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offshelf.dataset.depth import Samples, is_deep, jpeg2000_bits
+from offshelf.dataset.metadata import orientation, png_is_whole, upright
+from offshelf.dataset.raster import JPEG, JPEG2000, MAX_PIXELS, PNG, PPM, TIFF, Raster, format_of, open_first
+from offshelf.dataset.raster import DecodeError as DecodeError
+from offshelf.dataset.value_range import Extent, Range, common_range
+
 if TYPE_CHECKING:
     from PIL import Image as Pillow
 
+log = logging.getLogger(__name__)
+
 Colour = tuple[int, int, int]
 
-ORIENTATION = 0x0112
-"""EXIF's tag."""
+DAMAGE = ("premature end of data segment", "bad Huffman code", "instead of RST", "bad arithmetic code")
+"""What libjpeg says where it goes on with pixels of its own; bytes too many before a marker do no harm."""
 
 
-class DecodeError(ValueError):
-    """Bytes that are no image that can be read; the text says why."""
+def decode(data: bytes, background: Colour, values: Range = "auto", max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Pixels, uint8 [H, W, 3], RGB, writable.
+
+    Args:
+        data: The file.
+        background: RGB, seen through transparent pixels.
+        values: The range of values of an image of more than 8 bits; `auto`: of this image alone, see `value_range`.
+        max_pixels: Images of more are refused.
+
+    Raises:
+        DecodeError: it cannot be read, or has more than 8 bits and no range.
+    """
+
+    def work(raster: Raster) -> np.ndarray:
+        image = raster.image
+        pixels = None
+        _require_whole(raster)
+        if is_deep(raster):
+            image = _narrow(Samples.of(raster), values)
+        elif raster.format is JPEG and image.mode in ("RGB", "L"):
+            pixels = _plain_jpeg(data)
+        if pixels is None:
+            image.load()
+            pixels = np.array(_rgb(image, background))
+        return upright(pixels, orientation(raster.image))
+
+    with _quiet:
+        return open_first(data, work, max_pixels)
 
 
-def decode(data: bytes, background: Colour) -> np.ndarray:
-    """Pixels, uint8 [H, W, 3], RGB, writable. Raises DecodeError."""
-    from PIL import ImageOps
-
-    with _opened(data) as image:
-        fast = _simplejpeg()
-        if fast and image.format == "JPEG" and image.mode in ("RGB", "L") and image.getexif().get(ORIENTATION, 1) == 1:
-            try:
-                pixels: np.ndarray = fast.decode_jpeg(data, "RGB")
-                return pixels
-            except ValueError:  # it is stricter than Pillow
-                pass
-        image.load()
-        return np.array(ImageOps.exif_transpose(_rgb(image, background)))
-
-
-def check(data: bytes) -> None:
+def check(data: bytes, max_pixels: int = MAX_PIXELS) -> Extent | None:
     """Raise DecodeError where `decode` would, as far as that can be told without decoding most files.
 
     A JPEG must reach its end marker, a PNG's checksums must hold; where they do not, and in all other formats, the
-    pixels are decoded.
+    pixels are decoded. What this does not tell is damage in the compressed pixels of a JPEG that ends, and of a PNG
+    whose checksums were made of damaged pixels.
+
+    Returns:
+        What an image of more than 8 bits holds; None for others.
     """
-    with _opened(data) as image:
-        if image.format == "JPEG" and _jpeg_ends(data):
-            return
-        if image.format == "PNG":
-            image.verify()
-            return
-        image.load()
-        _rgb(image, (255, 255, 255))
+
+    def work(raster: Raster) -> Extent | None:
+        if raster.format is JPEG and _jpeg_ends(data):
+            return None
+        _require_whole(raster)
+        if is_deep(raster):
+            return Samples.of(raster).extent
+        if raster.format is PNG:
+            return None
+        raster.image.load()
+        _rgb(raster.image, (255, 255, 255))
+        return None
+
+    with _quiet:
+        return open_first(data, work, max_pixels)
 
 
-@contextmanager
-def _opened(data: bytes) -> Iterator["Pillow.Image"]:
-    from PIL import Image as Pillow
+def _require_whole(raster: Raster) -> None:
+    if raster.format is PNG and not png_is_whole(raster.data):
+        raise DecodeError("its data are damaged or truncated: a checksum is wrong, or its end is missing")
+    if raster.format is JPEG2000 and raster.image.mode != "I;16" and jpeg2000_bits(raster.data) > 8:
+        # Pillow rounds up to 256, which is 0 in 8 bits: white comes out black, and what is opaque transparent.
+        raise DecodeError(
+            "it is JPEG 2000 of more than 8 bits a colour, which cannot be read faithfully: save it as TIFF"
+        )
 
+
+def holds_depth(data: bytes) -> bool:
+    """Whether an image has more than 8 bits a value, from its header; not where it cannot be read."""
+    format = format_of(data)
+    if format is PNG:
+        return data[24:25] == b"\x10"
+    if format not in (TIFF, PPM, JPEG2000):
+        return False
     try:
-        with _quiet, Pillow.open(io.BytesIO(data)) as image:
-            if Pillow.MAX_IMAGE_PIXELS and image.width * image.height > Pillow.MAX_IMAGE_PIXELS:
-                raise Pillow.DecompressionBombError  # from twice as many on it is Pillow's own
-            yield image
-    except Exception as error:  # decoders raise many kinds, all of them about the file
-        raise DecodeError(_reason(error) if data else "it is empty") from error
+        with _quiet:
+            return open_first(data, is_deep, max_pixels=1 << 62)
+    except DecodeError:
+        return False
+
+
+def _narrow(samples: Samples, values: Range) -> "Pillow.Image":
+    if values is None:
+        raise DecodeError(
+            "it has more than 8 bits a value, and no range of values is set for such images: say what is black and "
+            "what is white with value_range=[black,white], or save it with 8 bits"
+        )
+    return samples.eight_bits(common_range({"it": samples.extent}) if values == "auto" else values)
 
 
 class _Quiet:
@@ -111,54 +159,36 @@ def _jpeg_ends(data: bytes) -> bool:
     return False
 
 
+def _plain_jpeg(data: bytes) -> np.ndarray | None:
+    """A JPEG's pixels by simplejpeg; None where it is not installed, or stricter than it need be."""
+    fast = _simplejpeg()
+    if not fast:
+        return None
+    try:
+        pixels: np.ndarray = fast.decode_jpeg(data, "RGB")
+    except ValueError as error:
+        if any(damage in str(error) for damage in DAMAGE):
+            raise DecodeError(f"its pixels are damaged ({str(error).removeprefix('Corrupt JPEG data: ')})") from error
+        return None
+    return pixels
+
+
 @lru_cache
 def _simplejpeg() -> Any:
     try:
         import simplejpeg
     except ImportError:
+        log.info("Without simplejpeg, damage within the pixels of a JPEG is not noticed: pip install 'offshelf[fast]'")
         return None
     return simplejpeg
 
 
 def _rgb(image: "Pillow.Image", background: Colour) -> "Pillow.Image":
-    """8-bit RGB, with the image's EXIF kept for its orientation."""
+    """8-bit RGB."""
     from PIL import Image as Pillow
 
-    exif = image.getexif()
-    if image.mode.startswith(("I", "F")):
-        image = _eight_bits(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         image = Pillow.new("RGBA", layer.size, (*background, 255))
         image.alpha_composite(layer)
-    image = image.convert("RGB")
-    image.getexif().update(exif)
-    return image
-
-
-def _eight_bits(image: "Pillow.Image") -> "Pillow.Image":
-    """16-bit greys to 8 bits by their high byte; wider or fractional ones by their own range."""
-    from PIL import Image as Pillow
-
-    values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values).all():
-        raise DecodeError("it holds values that are not finite")
-    low, high = float(values.min()), float(values.max())
-    if image.mode.startswith("I") and low >= 0 and high < 2**16:
-        values = values // 256
-    elif image.mode == "F" and low >= 0 and high <= 1:
-        values = values * 255
-    elif low < 0 or high > 255:
-        values = (values - low) * (255 / max(high - low, 1e-12))
-    return Pillow.fromarray(values.round().astype(np.uint8))
-
-
-def _reason(error: Exception) -> str:
-    from PIL import Image as Pillow
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return "its content is of no known image format"
-    if isinstance(error, Pillow.DecompressionBombError):
-        return "it has more pixels than is safe to decode"
-    return (str(error) or type(error).__name__).rstrip(".")
+    return image.convert("RGB")

@@ -9,6 +9,8 @@ import numpy as np
 
 from offshelf.dataset.decode import Colour
 from offshelf.dataset.image import ImageFile
+from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.value_range import Range, ValueRange
 from offshelf.identity import Digests
 from offshelf.lazy import Lazy
 
@@ -16,13 +18,20 @@ from offshelf.lazy import Lazy
 class Files(Lazy[ImageFile]):
     """Image files below one folder. An item is made when it is asked for, with its digest, once that is known."""
 
-    def __init__(self, root: Path, names: Iterable[str], background: Colour = (255, 255, 255)) -> None:
-        """Names are paths below `root`, with `/`."""
+    def __init__(
+        self,
+        root: Path,
+        names: Iterable[str],
+        background: Colour = (255, 255, 255),
+        value_range: Range = "auto",
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        """Names are paths below `root`, with `/`; for the others see ImageFile."""
         text, ends = bytearray(), array("q")
         for name in names:
             text += os.fsencode(name)
             ends.append(len(text))
-        self.root, self.background = root, background
+        self.root, self.background, self.value_range, self.max_pixels = root, background, value_range, max_pixels
         self._text, self._ends_N = text, np.array(ends, np.int64)
         self._digests, self._is_known_N = Digests(np.zeros((len(ends), 32), np.uint8)), np.zeros(len(ends), bool)
 
@@ -31,13 +40,17 @@ class Files(Lazy[ImageFile]):
 
     def make(self, row: int) -> ImageFile:
         """See Lazy."""
-        file = ImageFile(self.root / self.name(row), self.background)
+        file = ImageFile(self.root / self.name(row), self.background, None, self.value_range, self.max_pixels)
         return file.known_as(self._digests[row]) if self._is_known_N[row] else file
 
     def name(self, row: int) -> str:
         """Path below the root."""
         start = self._ends_N[row - 1] if row else 0
         return os.fsdecode(bytes(self._text[start : self._ends_N[row]]))
+
+    def settle(self, values: ValueRange) -> None:
+        """Take the range of values that the set was found to have."""
+        self.value_range = values
 
     def note(self, row: int, digest: str) -> None:
         """Remember an image's digest."""
@@ -52,6 +65,7 @@ class Files(Lazy[ImageFile]):
 
     def take(self, rows_M: np.ndarray) -> "Files":
         """Some of them."""
-        taken = Files(self.root, map(self.name, rows_M.tolist()), self.background)
+        names = map(self.name, rows_M.tolist())
+        taken = Files(self.root, names, self.background, self.value_range, self.max_pixels)
         taken._digests.rows_N32[:], taken._is_known_N[:] = self._digests.rows_N32[rows_M], self._is_known_N[rows_M]
         return taken

@@ -15,7 +15,9 @@ from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
 from offshelf.dataset.kind import SUFFIXES, is_named_image
 from offshelf.dataset.layout import Layout, Split, find_layout, require_split
 from offshelf.dataset.partition import partition
+from offshelf.dataset.raster import MAX_PIXELS
 from offshelf.dataset.split_names import folded
+from offshelf.dataset.value_range import parse_range
 from offshelf.dataset.walk import SYSTEM, Walk, peek
 from offshelf.errors import DatasetError
 from offshelf.names import listed, readable
@@ -34,6 +36,10 @@ class Folder:
     """Cross-validate instead of holding out."""
     background: str | Sequence[int] = "white"
     """Seen through transparent pixels: a name, #rrggbb or [r,g,b]."""
+    value_range: str | Sequence[float] | None = "auto"
+    """Of images of more than 8 bits a value: [black, white]; `auto`, see value_range.py; None: they are refused."""
+    max_pixels: int = MAX_PIXELS
+    """Of an image; those of more are refused."""
     seed: int = 0
     split: Split = field(default="auto", hash=False)
     """`auto`: by the folders' names; `none`: every folder is a class; or `{train: FOLDER, test: FOLDER}`, or lists."""
@@ -88,7 +94,7 @@ class Folder:
                 counts.append(len(found))
                 yield from found
 
-        files = Files(walk.root, names(), background)
+        files = Files(walk.root, names(), background, parse_range(self.value_range), self.max_pixels)
         walk.require_each_once()
         return FileSamples(files, np.repeat(np.array([number for _, number in folders], np.int32), counts)), counts
 

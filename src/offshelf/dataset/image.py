@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from offshelf.dataset.decode import Colour, DecodeError, check, decode
+from offshelf.dataset.decode import Colour, DecodeError, check, decode, holds_depth
+from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.value_range import Extent, Range, ValueRange
 from offshelf.errors import ImageError
 from offshelf.identity import array_digest, digest
 
@@ -21,7 +23,7 @@ class Image(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex, of everything that fixes the pixels: bytes, region, background colour."""
+        """SHA-256, in hex, of everything that fixes the pixels: bytes, region, background colour, range of values."""
 
     def load(self) -> np.ndarray:
         """Pixels, uint8 [H, W, 3], RGB. Raises ImageError with the file's name and the reason."""
@@ -52,6 +54,8 @@ class ImageBytes:
 
     data: bytes = field(repr=False)
     background: Colour = (255, 255, 255)
+    value_range: ValueRange | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __str__(self) -> str:
         return f"an image file of {len(self.data):,} bytes in memory"
@@ -59,12 +63,12 @@ class ImageBytes:
     @cached_property
     def digest(self) -> str:
         """See Image."""
-        return digest({"bytes": hashlib.sha256(self.data).hexdigest(), "region": None, "background": self.background})
+        return _identity(self.data, None, self.background, self.value_range)
 
     def load(self) -> np.ndarray:
         """See Image."""
         try:
-            return decode(self.data, self.background)
+            return decode(self.data, self.background, self.value_range, self.max_pixels)
         except DecodeError as error:
             raise ImageError(f"{self} cannot be read as an image: {error}.") from error
 
@@ -78,19 +82,32 @@ class ImageFile:
     """RGB, seen through transparent pixels."""
     region: Box | None = None
     """x1, y1, x2, y2 in pixels of the upright image, x2 and y2 exclusive; cut to the image."""
+    value_range: Range = "auto"
+    """What is black and what is white where values have more than 8 bits; `auto` is settled for a whole set at once, by
+    `check_images`; None refuses such images."""
+    max_pixels: int = MAX_PIXELS
 
     def __str__(self) -> str:
         return str(self.path)
 
     @cached_property
     def digest(self) -> str:
-        """See Image."""
+        """See Image. Raises ImageError where its range of values is not settled."""
         return self._identify(self._bytes())
 
     def known_as(self, digest: str) -> "ImageFile":
         """Itself, of a digest that was taken before."""
         self.__dict__["digest"] = digest
         return self
+
+    @property
+    def settled(self) -> Range:
+        """The range of values that counts."""
+        return self.__dict__.get("settled", self.value_range)
+
+    def settle(self, values: ValueRange) -> None:
+        """Take the range of values that its set was found to have."""
+        self.__dict__["settled"] = values
 
     def load(self) -> np.ndarray:
         """See Image.
@@ -99,26 +116,42 @@ class ImageFile:
             ImageError: it cannot be read, or is not the image any more that its digest was taken of.
         """
         data = self._bytes()
-        known = self.__dict__.get("digest")
-        if known and known != self._identify(data):
+        if self.__dict__.setdefault("digest", now := self._identify(data)) != now:
             raise ImageError(f"{self.path} was changed while it was in use; start again.")
         try:
-            return self._cut(decode(data, self.background))
+            return self._cut(decode(data, self.background, self.settled, self.max_pixels))
         except DecodeError as error:
-            raise ImageError(f"{self.path} cannot be read as an image: {error}.") from error
+            raise self._unreadable(error) from error
 
-    def check(self) -> None:
-        """Raise ImageError when the file is no whole image; most are not decoded for it. Takes the digest."""
+    def check(self) -> Extent | None:
+        """Raise ImageError when the file is no whole image; most are not decoded for it. Takes the digest.
+
+        Returns:
+            What it holds, where that is needed to settle its range of values: it has no digest yet.
+        """
         data = self._bytes()
         try:
-            check(data)
+            extent = check(data, self.max_pixels)
+            if extent and self.settled is None:
+                decode(data, self.background, None, self.max_pixels)
         except DecodeError as error:
-            raise ImageError(f"{self.path} cannot be read as an image: {error}.") from error
+            raise self._unreadable(error) from error
+        if extent and self.settled == "auto":
+            return extent
         self.known_as(self._identify(data))
+        return None
+
+    def _unreadable(self, error: DecodeError) -> ImageError:
+        return ImageError(f"{self.path} cannot be read as an image: {error}.")
 
     def _identify(self, data: bytes) -> str:
-        content = hashlib.sha256(data).hexdigest()
-        return digest({"bytes": content, "region": self.region, "background": self.background})
+        values = self.settled
+        if values == "auto" and holds_depth(data):
+            raise ImageError(
+                f"{self.path} has more than 8 bits a value, and their range is that of a whole set: "
+                "offshelf.dataset.check_images settles it, or say it: ImageFile(…, value_range=(black, white))."
+            )
+        return _identity(data, self.region, self.background, None if values == "auto" else values)
 
     def _bytes(self) -> bytes:
         try:
@@ -135,6 +168,14 @@ class ImageFile:
         if left >= right or top >= bottom:
             raise ImageError(f"The box {self.region} of {self.path} holds no pixel of the image of {width} x {height}.")
         return pixels[top:bottom, left:right]
+
+
+def _identity(data: bytes, region: Box | None, background: Colour, values: ValueRange | None) -> str:
+    """SHA-256, in hex. A range of values counts where it makes the pixels: not in images of 8 bits."""
+    known: dict[str, Any] = {"bytes": hashlib.sha256(data).hexdigest(), "region": region, "background": background}
+    if values and holds_depth(data):
+        known["values"] = [float(value) for value in values]
+    return digest(known)
 
 
 def parse_colour(colour: str | Sequence[int]) -> Colour:

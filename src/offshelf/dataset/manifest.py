@@ -12,8 +12,10 @@ from offshelf.dataset.boxes import read_boxes, require_units
 from offshelf.dataset.image import Box, ImageFile, parse_colour
 from offshelf.dataset.imageset import Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.partition import partition
+from offshelf.dataset.raster import MAX_PIXELS
 from offshelf.dataset.split_names import folded, part_of
 from offshelf.dataset.table import Line, Table, at, read_table, require_columns
+from offshelf.dataset.value_range import parse_range
 from offshelf.dataset.walk import NO_SAMPLE
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed
@@ -37,6 +39,9 @@ class Csv:
     test_fraction: float = 0.25
     folds: int | None = None
     background: str | Sequence[int] = "white"
+    value_range: str | Sequence[float] | None = "auto"
+    """See Folder."""
+    max_pixels: int = MAX_PIXELS
     seed: int = 0
     columns: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     """What the table calls the columns, by the names above; null: the column is not read."""
@@ -112,13 +117,13 @@ class Csv:
         _warn_of_none(paths, table)
         boxes, notes = read_boxes(table, paths, self.boxes)
         notes += _question_repeats(table, boxes, targets, self.separator)
-        background = parse_colour(self.background)
+        background, values = parse_colour(self.background), parse_range(self.value_range)
         seen: set[str] = set()
         samples: list[Sample] = []
         for (number, line), path, box, target in zip(table.lines, paths, boxes, targets, strict=True):
             name = line["path"] if line["path"] not in seen else f"{line['path']}#{number}"
             seen.add(line["path"])
-            samples.append(Sample(name, ImageFile(path, background, box), target))
+            samples.append(Sample(name, ImageFile(path, background, box, values, self.max_pixels), target))
         return samples, notes
 
     def _folds(self, table: Table, parts: Sequence[str], images: ImageSet) -> tuple[Fold, ...]:

@@ -39,6 +39,8 @@ class Model:
     scorer: Scorer
     calibration: Calibration | None = None
     """From scores to probabilities, where the run has learnt that."""
+    value_range: tuple[float, float] | None = None
+    """What is black and what is white in images of more than 8 bits; None where it was fitted to none of them."""
 
     def score(self, values_NVD: np.ndarray) -> np.ndarray:
         """Scores of classes, float64 [N, K], of features float32 [N, V, D].
@@ -85,6 +87,7 @@ class Model:
             "transformer": pack(self.transformer, "transformer", arrays),
             "estimator": pack(self.scorer.estimator, "estimator", arrays),
             "is_calibrated": self.calibration is not None,
+            "value_range": self.value_range,
         }
         if self.calibration:
             arrays |= {f"calibration.{name}": getattr(self.calibration, f"{name}_K") for name in CALIBRATION}
@@ -111,8 +114,9 @@ class Model:
                 unpack(described["transformer"], "transformer", arrays),
                 Scorer(estimator, described["fusion"], described["averages_features"]),
                 _calibration(described, arrays),
+                _value_range(described),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(f"{path} is no model of offshelf's: {error!r}.") from error
 
 
@@ -126,6 +130,11 @@ def _calibration(described: dict[str, Any], arrays: Arrays) -> Calibration | Non
         return None
     slopes, offsets = (arrays[f"calibration.{name}"] for name in CALIBRATION)
     return Calibration(slopes, offsets, described["is_multilabel"])
+
+
+def _value_range(described: dict[str, Any]) -> tuple[float, float] | None:
+    black, white = described.get("value_range") or (None, None)  # models of earlier releases do not say
+    return None if black is None or white is None else (float(black), float(white))
 
 
 def _contents(path: Path) -> tuple[dict[str, Any], Arrays]:

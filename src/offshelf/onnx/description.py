@@ -17,7 +17,8 @@ def describe(predictor: Predictor, run: str) -> dict[str, Any]:
 
     `views` are those that the caller makes of a decoded image, as `View` says: their `box` is cut out, then brought
     to `preprocessing.crop` pixels a side by their `fit`, with Pillow's antialiased `interpolation`. Transparent pixels
-    show the `background`. Mirror images and normalisation are the file's own. `precision` is the file's,
+    show the `background`. Of images of more than 8 bits `value_range` says what is black and what is white; null: the
+    run has seen none. Mirror images and normalisation are the file's own. `precision` is the file's,
     `trained_precision` that of the features the classifier was fitted on.
     """
     request, model = predictor.request, predictor.model
@@ -40,6 +41,7 @@ def describe(predictor: Predictor, run: str) -> dict[str, Any]:
             "crop": sees.crop,
             "interpolation": sees.interpolation,
             "background": list(predictor.background),
+            "value_range": model.value_range,
         },
         "views": [{"box": list(view.box), "fit": view.fit} for view in views],
         "network_digest": key.network,
