@@ -33,8 +33,8 @@ class Network(Protocol):
         The pass may end after the last asked layer, unless the `whole` is asked for.
         """
 
-    def listing(self, size: int) -> "list[LayerInfo]":
-        """Curated layers, then every module, with shapes for one image of `size` x `size` pixels."""
+    def listing(self, size: int | tuple[int, int]) -> "list[LayerInfo]":
+        """Curated layers, then every module, with shapes for one image of a side, or a height and width, in pixels."""
 
 
 class Backbone(Protocol):

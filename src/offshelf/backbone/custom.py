@@ -76,7 +76,7 @@ class Custom:
     def _layers(self) -> Mapping[str, str]:
         from offshelf.backbone.curated import curate
 
-        return self.layers or curate(self._build, self.sees.crop)
+        return self.layers or curate(self._build, self.sees.size).layers
 
     def _file(self) -> Path | None:
         return Path(self.weights).expanduser().absolute() if self.weights else None

@@ -12,7 +12,7 @@ def layer_table(backbone: Backbone) -> list[LayerInfo]:
     if getattr(spec, "weights", None):
         random = replace(spec, weights=None)
         spec = random if random.preprocessing() == backbone.preprocessing() else spec
-    listed: list[LayerInfo] = spec.load().listing(backbone.preprocessing().crop)
+    listed: list[LayerInfo] = spec.load().listing(backbone.preprocessing().size)
     return listed
 
 
