@@ -77,7 +77,7 @@ def main() -> NoReturn:
     gc.set_threshold(*COLLECTION)
     atexit.register(gc.freeze)  # the interpreter's last look through all modules took a second and a half
     try:
-        code = _dispatch([_at_home(argument) for argument in sys.argv[1:]])
+        code = _dispatch([_open(_at_home(argument)) for argument in sys.argv[1:]])
     except OffshelfError as error:
         if os.environ.get("OFFSHELF_DEBUG"):
             raise
@@ -243,6 +243,11 @@ def _options(override: Any) -> list[str]:
 def _at_home(argument: str) -> str:
     """`key=~/…` with the home folder put in: shells leave it as it is, and Hydra's grammar has no such value."""
     return re.sub(r"(?<==)~(?=/|$)", lambda _: str(Path.home()), argument, count=1)
+
+
+def _open(argument: str) -> str:
+    """`+group.key=…` also where the key is there, and `backbone.kwargs.key=…`, whose keys are anybody's, with `++`."""
+    return re.sub(r"^(?:\+(?=\w+(\.\w+)+=)|(?=\w+\.kwargs\.\w))", "++", argument)
 
 
 def _list_datasets() -> int:

@@ -22,7 +22,7 @@ from offshelf.dataset import (
     require_labels,
 )
 from offshelf.evaluate import Probe, Score
-from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
+from offshelf.extractor import Comparison, Extractor, Features, Request, ensure, fill, foresee, recheck
 from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
@@ -66,7 +66,7 @@ def classify(
         The data set's official metric on the test images (the mean over folds, where there are several).
     """
     tracking.check()
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     requests = _requests(backbone, layers, pooling, augmentation, baseline)
     probe = Probe(postprocess, classifier, bootstrap)
     images = require_labels(dataset.load())
@@ -147,7 +147,7 @@ def extract(
     Returns:
         Images whose features were missing.
     """
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     loaded: ImageSet | RetrievalSet = dataset.load()
     images, left_out = readable(loaded, on_error)
     request = Request(backbone, layers, pooling, augmentation.views)
@@ -175,7 +175,7 @@ def gather(
     on_error: str,
 ) -> tuple[ImageSet, Features]:
     """A data set and its features, those that the store lacks extracted."""
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     request = Request(backbone, layers, pooling, augmentation.views)
 
     def work(usable: ImageSet) -> Features:
@@ -201,14 +201,47 @@ def refill(
     on_error: str | None,
 ) -> int:
     """Extract what a run would find missing. Returns the number of images."""
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    images, _ = readable(load_unsplit(dataset), on_error or "stop")
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
-    work = [(images.pictures, request) for request in requests]
-    if postprocess_dataset:
-        work.append((readable(load_unsplit(postprocess_dataset), on_error or "stop")[0].pictures, requests[0]))
+    work = _work(requests, dataset, postprocess_dataset, on_error)
     lacking = [(pictures, _lacking(request, pictures, extractor, store)) for pictures, request in work]
     return sum(fill(store, extractor, pictures, request).extracted for pictures, request in lacking if request.layers)
+
+
+def compared(
+    *,
+    dataset: Dataset | RetrievalDataset,
+    augmentation: Augmentation,
+    query_augmentation: Augmentation | None,
+    postprocess_dataset: Dataset | RetrievalDataset | None,
+    backbone: Backbone,
+    layer: str | Sequence[str],
+    pooling: str,
+    extractor: Extractor,
+    store: FeatureStore,
+    baseline: Backbone | None,
+    on_error: str | None,
+    count: int,
+) -> list[Comparison]:
+    """Extract `count` images of each pass of a run again, and compare them with what the store holds."""
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
+    requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
+    work = _work(requests, dataset, postprocess_dataset, on_error)
+    return [recheck(store, extractor, pictures, request, count) for pictures, request in work]
+
+
+def _work(
+    requests: Sequence[Request],
+    dataset: Dataset | RetrievalDataset,
+    postprocess_dataset: Dataset | RetrievalDataset | None,
+    on_error: str | None,
+) -> list[tuple[Sequence[Image], Request]]:
+    """A run's passes over images."""
+    images, _ = readable(load_unsplit(dataset), on_error or "stop")
+    work: list[tuple[Sequence[Image], Request]] = [(images.pictures, request) for request in requests]
+    if postprocess_dataset:
+        work.append((readable(load_unsplit(postprocess_dataset), on_error or "stop")[0].pictures, requests[0]))
+    return work
 
 
 def outstanding(
@@ -230,7 +263,7 @@ def outstanding(
 
     Features in `planned`, data digest and key, will be there by then; those of this run join them.
     """
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     images, _ = readable(load_unsplit(dataset), on_error)
     work = [(images, one) for one in _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)]
     if postprocess_dataset:
@@ -254,7 +287,11 @@ def outstanding(
 def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
     """List the layers that can be asked for, curated names first."""
     listed = layer_table(backbone)
-    asked = set(select_layers(layer, backbone.layer_names(), backbone.name)) if layer != "all" else None
+    asked = (
+        set(select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names))
+        if layer != "all"
+        else None
+    )
     rows = [info for info in listed if asked is None or info.name in asked]
     terminal().print(layer_listing(rows, what_it_sees(backbone)))
 

@@ -12,7 +12,6 @@ from offshelf.backbone.probe import Build, Shape, survey
 from offshelf.backbone.reread import is_reread
 from offshelf.backbone.seeded import seeded
 from offshelf.backbone.tap import HEAD, INPUT, TRUNK, can_split
-from offshelf.errors import BackboneError
 
 SHARE = 0.8
 """A module that holds more than this share of the parameters is looked into."""
@@ -38,6 +37,9 @@ def curate(build: Callable[[], nn.Module], size: Size, resized: Build | None = N
     modules of the top level are taken, looking into those that hold nearly all parameters, and what goes into the linear
     module that makes the network's output. All are in the order of a pass, and those that it does not reach (auxiliary
     classifiers), or that have no row an image, are left out.
+
+    Raises:
+        Exception: whatever the network raises at this size.
     """
     module = outline(build)
     module.eval()  # which may return nothing, in networks of one's own
@@ -58,14 +60,7 @@ def _survey(module: nn.Module, build: Callable[[], nn.Module], size: Size, paths
         with seeded(0):
             network = build()
             network.eval()
-    try:
-        return survey(network, size, paths)
-    except Exception as error:
-        why = (str(error).strip() or repr(error)).splitlines()[0]
-        raise BackboneError(
-            f"The network cannot be run on images of {size[0]} x {size[1]} pixels with 3 channels ({why}). What it sees "
-            "is set by backbone.sees, for a network of your own, or backbone.img_size."
-        ) from error
+    return survey(network, size, paths)
 
 
 def _named(layers: Mapping[str, str], rows: Iterable[str]) -> dict[str, str]:

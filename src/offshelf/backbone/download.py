@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlparse
 
-from offshelf.backbone.checkpoint import weights_digest
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.environment import variable
 from offshelf.errors import BackboneError
 
@@ -60,8 +60,8 @@ def is_published(path: Path, url: str) -> bool:
     """Whether a file is the one behind a URL, by the beginning of its SHA-256 in the URL's last part (`-f37072fd.pth`)."""
     import torch
 
-    has_checksum = torch.hub.HASH_REGEX.search(Path(urlparse(url).path).name)
-    return bool(has_checksum) and path.is_file() and weights_digest(path).startswith(has_checksum.group(1))
+    found = torch.hub.HASH_REGEX.search(Path(urlparse(url).path).name)
+    return found is not None and path.is_file() and weights_digest(path).startswith(found.group(1))
 
 
 def hugging_face_file(repository: str, file: str | None, name: str) -> Path:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from offshelf.backbone.checkpoint import read_tensors, weights_digest
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.weights_file import read_tensors, weights_digest
 from offshelf.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ LAYERS = {
     "pre_logits": "global_pool",
     "logits": "classifier",
 }
+
+MODULES = ("conv_stem", "bn1", "blocks", *(f"blocks.{stage}" for stage in range(7)), "conv_head", "bn2", "global_pool")
+MODULES += ("classifier",)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class EfficientNetLite0:
     def layer_names(self) -> tuple[str, ...]:
         """See Backbone; `logits`, the scores of ImageNet's classes, can be asked for by name."""
         return tuple(layer for layer in LAYERS if layer not in ("stem", "logits"))
+
+    def module_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return (*MODULES, *(f"{path}.*" for path in MODULES if path != "blocks"))
 
     def module_of(self, layer: str) -> str:
         """See Backbone."""

@@ -93,12 +93,12 @@ def _read_tokens(
     changed = [axis for axis in (0, 1) if grown and shape[axis] != grown[axis]]
     if not grown:
         if is_known or 1 in shape:  # as many tokens for every image: none are patches
-            prefix, has_class = (0, says.has_class and shape[0] == says.prefix)
-            return Layout(0, 0 if shape[1] == 1 != shape[0] else 1, prefix, has_class, is_square)
-        prefix = _fitting((says.prefix, 0), shape[0], size)
-        if prefix is None and _fitting((says.prefix, 0), shape[1], size) is not None:
+            has_class = says.has_class and shape[0] == says.prefix
+            return Layout(0, 0 if shape[1] == 1 != shape[0] else 1, 0, has_class, is_square)
+        fitting = _fitting((says.prefix, 0), shape[0], size)
+        if fitting is None and _fitting((says.prefix, 0), shape[1], size) is not None:
             return Layout(channels=None, is_square=is_square)
-        prefix = says.prefix if prefix is None else prefix
+        prefix = says.prefix if fitting is None else fitting
         return Layout(0, 1, prefix, says.has_class and prefix > 0, is_square)
     if len(changed) != 1:
         return Layout(channels=None, is_square=is_square)

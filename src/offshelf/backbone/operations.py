@@ -27,7 +27,7 @@ class Operations(TorchDispatchMode):
     """Writes down what is computed while it is on. Values that were there before are named by identity."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.log: list[Operation] = []
         self.made: dict[int, str] = {}
         self._alive: list[torch.Tensor] = []  # so that no identity is used twice

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from offshelf.backbone.checkpoint import weights_digest
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
 from offshelf.spelling import did_you_mean
 
@@ -124,6 +124,10 @@ class OverFeat:
         """See Backbone; normalisation, padding and `classifier`, the scores of the classes, can be asked for too."""
         left_out = ("norm", "classifier", "paper")
         return tuple(layer for layer in self._layers() if layer not in left_out and not layer.endswith("_pad"))
+
+    def module_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return ()
 
     def module_of(self, layer: str) -> str:
         """See Backbone; a module's path is its index in the package."""

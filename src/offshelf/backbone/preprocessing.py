@@ -1,7 +1,12 @@
 """From pixels to a network's input: the geometry and normalisation a backbone was trained with."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from math import isfinite
+from typing import Any, Literal, get_args
+
+from offshelf.errors import BackboneError
+from offshelf.spelling import did_you_mean
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
@@ -20,6 +25,34 @@ class Preprocessing:
     interpolation: Interpolation = "bilinear"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        for name in ("resize", "crop"):
+            length = getattr(self, name)
+            if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+                raise BackboneError(f"backbone.sees.{name} is a number of pixels from 1 on; got {length!r}.")
+        if self.interpolation not in get_args(Interpolation):
+            known = ", ".join(get_args(Interpolation))
+            raise BackboneError(f"backbone.sees.interpolation is one of {known}; got '{self.interpolation}'.")
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, _three(name, getattr(self, name)))
+        if not all(self.std):
+            raise BackboneError(f"backbone.sees.std divides, and may not be 0; got {list(self.std)}.")
+
+    @staticmethod
+    def of(given: "Preprocessing | Mapping[str, Any] | None") -> "Preprocessing":
+        """What a config gives: itself, or some of its fields by name.
+
+        Raises:
+            BackboneError: there is no such field, or a value does not fit.
+        """
+        if isinstance(given, Preprocessing):
+            return given
+        known = [field.name for field in fields(Preprocessing)]
+        for name in given or {}:
+            if name not in known:
+                raise BackboneError(f"backbone.sees has no key '{name}'{did_you_mean(str(name), known)}")
+        return Preprocessing(**given or {})
 
     @property
     def size(self) -> tuple[int, int]:
@@ -64,10 +97,8 @@ class Upright(Preprocessing):
     @property
     def _seen(self) -> str:
         """Width first, as images are described."""
-        centre = "" if (self.resize, self.resize_height) == (self.crop, self.height) else ", centre crop"
-        return f"{self.resize} x {self.resize_height} pixels (width x height)" + (
-            f"{centre} {self.crop} x {self.height}" if centre else ""
-        )
+        whole, centre = f"{self.resize} x {self.resize_height}", f"{self.crop} x {self.height}"
+        return f"{whole} pixels (width x height)" + ("" if whole == centre else f", centre crop {centre}")
 
     @property
     def _geometry(self) -> str:
@@ -85,7 +116,7 @@ class Squashed(Upright):
 
 @dataclass(frozen=True)
 class Letterboxed(Upright):
-    """The whole image fits into `resize` x `resize_height` pixels, between bars of the mean colour; of it the centre."""
+    """The whole image fits into `resize` x `resize_height` pixels, between bars of the mean colour."""
 
     @property
     def _geometry(self) -> str:
@@ -94,3 +125,21 @@ class Letterboxed(Upright):
 
 def _rounded(values: tuple[float, ...]) -> list[float]:
     return [round(value, 4) for value in values]
+
+
+def _three(name: str, values: Any) -> tuple[float, ...]:
+    """Numbers of the three channels, as floats, so that 0 and 0.0 are one.
+
+    Raises:
+        BackboneError: they are not three finite numbers.
+    """
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != 3 or not all(map(isfinite, numbers)):
+        raise BackboneError(
+            f"backbone.sees.{name} has a number for each of red, green and blue, of values in 0..1, as in "
+            f"'backbone.sees.{name}=[0.5,0.5,0.5]'; got {values!r}."
+        )
+    return numbers

@@ -8,9 +8,11 @@ from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offshelf.backbone.checkpoint import load_tensors, read_tensors, weights_digest
+from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import hub_file, hugging_face_file, is_published
 from offshelf.backbone.preprocessing import Letterboxed, Preprocessing, Squashed, Upright
+from offshelf.backbone.running import in_one_sentence
+from offshelf.backbone.weights_file import read_tensors, weights_digest
 from offshelf.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ class Timm:
     seed: int = 0
     img_size: int | None = None
     """Side of the square the network sees, in pixels; null: the published one. Position embeddings are resampled."""
+    checkpoint_key: str | None = None
+    """Where in a file of yours the tensors are, as in `state_dict_ema`; null: found, where there is one way."""
+    checkpoint_prefix: str | None = None
+    """How the names of the tensors begin, as in `module.encoder_q.`; null: found, where there is one way."""
 
     @property
     def name(self) -> str:
@@ -56,6 +62,7 @@ class Timm:
             "weights": weights,
             "seed": self.seed,
             "sees": self.preprocessing(),
+            **chosen(self.checkpoint_key, self.checkpoint_prefix),
         }
         return named | ({"reading": READING} if self._curated().is_reread else {})
 
@@ -78,7 +85,7 @@ class Timm:
             # timm converts its own published files; a local file must fit as it is.
             model = _build(self.arch, self.img_size, path if published else None)
         if path and not published:
-            load_tensors(model, read_tensors(path), path)
+            load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
         return TappedNetwork(model, self._layers(), self.name, lambda size: _resized(self.arch, size))
 
     def module_names(self) -> tuple[str, ...]:
@@ -92,7 +99,7 @@ class Timm:
         return _curated(self.arch, self.img_size, self.preprocessing().size)
 
     def _config(self) -> Any:
-        """timm's description of the weights: of a file that is one of the published ones, its own."""
+        """What timm says of the weights: of a file that is one of the published ones, its own."""
         config = _config(self.arch)
         if self.weights in (None, "pretrained"):
             return config
@@ -166,7 +173,8 @@ def _resized(arch: str, size: "Size") -> "nn.Module":
 def _curated(arch: str, img_size: int | None, size: "Size") -> "Curated":
     from offshelf.backbone.curated import curate
 
-    return curate(lambda: _build(arch, img_size), size, lambda larger: _resized(arch, larger))
+    with in_one_sentence(f"{arch} does not take images of {size[0]} x {size[1]} pixels", "Leave out backbone.img_size"):
+        return curate(lambda: _build(arch, img_size), size, lambda larger: _resized(arch, larger))
 
 
 @lru_cache
@@ -176,7 +184,7 @@ def _config_of_file(path: Path, arch: str) -> Any:
 
     name = arch.split(".")[0]
     configs = [timm.get_pretrained_cfg(tag) for tag in timm.list_pretrained(f"{name}.*")]
-    return next((config for config in configs if config and is_published(path, config.url or "")), None)
+    return next((one for one in configs if one and isinstance(one.url, str) and is_published(path, one.url)), None)
 
 
 def _seen(config: Any, img_size: int | None) -> Preprocessing:

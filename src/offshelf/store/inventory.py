@@ -11,6 +11,7 @@ from typing import Any
 from offshelf.errors import StoreError
 from offshelf.identity import digest
 from offshelf.store.shard import SUFFIX, DamagedShardError, Shard, open_shard
+from offshelf.store.vouching import FOLDER as RELEASES
 
 RUNS = "runs"
 
@@ -97,7 +98,7 @@ def _holding(folder: Path) -> Holding:
                 shards.append(open_shard(path))
             except DamagedShardError:
                 damaged.append(path)
-        elif path.name not in (RUNS, ".claims"):
+        elif path.name not in (RUNS, RELEASES, ".claims"):
             foreign.append(path)
     labels = sorted({tensor.label["backbone"] for shard in shards for tensor in shard.tensors.values()})
     uses = tuple(sorted(_uses(folder / RUNS), key=lambda use: -use.time))
