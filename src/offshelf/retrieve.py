@@ -71,7 +71,7 @@ def retrieve(
     _require_component("augmentation", "query_augmentation", query_augmentation)
     _require_component("dataset", "postprocess_dataset", postprocess_dataset)
     tracking.check()
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     parts = Parts(
         Request(backbone, layers, pooling, augmentation.views),
         Request(backbone, layers, pooling, (query_augmentation or augmentation).query_views),

@@ -75,7 +75,7 @@ def classify(
         The data set's official metric on the test images (the mean over folds, where there are several).
     """
     tracking.check()
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     requests = _requests(backbone, layers, pooling, augmentation, baseline)
     probe = Probe(postprocess, classifier, bootstrap)
     images = require_labels(dataset.load())
@@ -156,7 +156,7 @@ def extract(
     Returns:
         Images whose features were missing.
     """
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     loaded: ImageSet | RetrievalSet = dataset.load()
     images, left_out = readable(loaded, on_error)
     request = Request(backbone, layers, pooling, augmentation.views)
@@ -184,7 +184,7 @@ def gather(
     on_error: str,
 ) -> tuple[ImageSet, Features]:
     """A data set and its features, those that the store lacks extracted."""
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     request = Request(backbone, layers, pooling, augmentation.views)
 
     def work(usable: ImageSet) -> Features:
@@ -210,7 +210,7 @@ def refill(
     on_error: str | None,
 ) -> int:
     """Extract what a run would find missing. Returns the number of images."""
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
     work = _work(requests, dataset, postprocess_dataset, on_error)
     lacking = [(pictures, _lacking(request, pictures, extractor, store)) for pictures, request in work]
@@ -233,7 +233,7 @@ def compared(
     count: int,
 ) -> list[Comparison]:
     """Extract `count` images of each pass of a run again, and compare them with what the store holds."""
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
     work = _work(requests, dataset, postprocess_dataset, on_error)
     return [recheck(store, extractor, pictures, request, count) for pictures, request in work]
@@ -272,7 +272,7 @@ def outstanding(
 
     Features in `planned`, data digest and key, will be there by then; those of this run join them.
     """
-    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     images, _ = readable(load_unsplit(dataset), on_error)
     work = [(images, one) for one in _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)]
     if postprocess_dataset:
@@ -296,7 +296,11 @@ def outstanding(
 def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
     """List the layers that can be asked for, curated names first."""
     listed = layer_table(backbone)
-    asked = set(select_layers(layer, backbone.layer_names(), backbone.name)) if layer != "all" else None
+    asked = (
+        set(select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names))
+        if layer != "all"
+        else None
+    )
     rows = [info for info in listed if asked is None or info.name in asked]
     terminal().print(layer_listing(rows, what_it_sees(backbone)))
 

@@ -22,25 +22,28 @@ def grow(edges: Edges, width: int, height: int) -> Edges:
     return left, top, right, bottom
 
 
-def enclose(pixels: Picture, side: int, interpolation: Interpolation, fill: Fill, mean: Colour) -> Picture:
-    """An image uint8 [H, W, 3] in the middle of a square, its longer side as long: uint8 [side, side, 3].
+def enclose(pixels: Picture, size: tuple[int, int], interpolation: Interpolation, fill: Fill, mean: Colour) -> Picture:
+    """An image uint8 [H, W, 3] in the middle of a square, its longer side as long: uint8 [*size, 3].
+
+    Where the size, a height and a width, is no square, it fits inside as large as it can.
 
     What the shorter side lacks is filled in after resizing, which costs least.
     """
     height, width = pixels.shape[:2]
-    scale = side / max(height, width)
+    high, wide = size
+    scale = min(high / height, wide / width)
     inner = resize(pixels, max(1, round(scale * width)), max(1, round(scale * height)), interpolation)
     height, width = inner.shape[:2]
-    if height == width:
+    if (height, width) == size:
         return inner
     if fill in ("reflect", "edge"):
-        return inner[_places(height, side, fill)][:, _places(width, side, fill)]
-    top, left = (side - height) // 2, (side - width) // 2
+        return inner[_places(height, high, fill)][:, _places(width, wide, fill)]
+    top, left = (high - height) // 2, (wide - width) // 2
     colour = mean if fill == "mean" else (0, 0, 0)
     if isinstance(inner, np.ndarray):
-        canvas = np.full((side, side, 3), colour, np.uint8)
+        canvas = np.full((high, wide, 3), colour, np.uint8)
     else:
-        canvas = inner.new_tensor(colour).repeat(side, side, 1)
+        canvas = inner.new_tensor(colour).repeat(high, wide, 1)
     canvas[top : top + height, left : left + width] = inner
     return canvas
 

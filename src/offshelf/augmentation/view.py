@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 
 from offshelf.augmentation.enclose import enclose, grow
+from offshelf.augmentation.published import published
 from offshelf.augmentation.resize import Picture, resize
 from offshelf.augmentation.rotate import FILLS, Colour, Fill, rotate
-from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.preprocessing import Preprocessing, Upright
 from offshelf.errors import ConfigError
 from offshelf.spelling import did_you_mean
 
@@ -40,8 +41,9 @@ class View:
     box: Box = (0.0, 0.0, 1.0, 1.0)
     """Sub-window x1, y1, x2, y2 as fractions of the image's width and height."""
     fit: Fit = "center"
-    """`center`: shorter side to `resize`, centre square of `crop`. `square`: the largest centre square, to `crop`.
-    `whole`: warped to `crop` x `crop`. `enclosing`: the smallest square around the sub-window, to `crop`; it shows what
+    """`center`: as the network was published, in most cases shorter side to `resize`, centre square of `crop`. `square`:
+    the largest centre square, to `crop`. `whole`: warped to `crop` x `crop`. Where what a network sees is no square, its
+    height and width take the square's place. `enclosing`: the smallest square around the sub-window, to `crop`; it shows what
     lies beside the sub-window, and `fill` where the image is shorter than the square."""
     mirror: bool = False
     """Left and right exchanged, after all else."""
@@ -90,7 +92,8 @@ class View:
         return self.fit == "enclosing" or not self.inscribed
 
     def apply(self, pixels: Picture, preprocessing: Preprocessing) -> Picture:
-        """The view's pixels: uint8 [S, S, 3] from an image uint8 [H, W, 3], both arrays or both tensors.
+        """The view's pixels: uint8 [S, S, 3] (of a network that sees no squares, its height and width) from an image uint8 [H, W, 3],
+        both arrays or both tensors.
 
         S is `crop` times the scale. A tensor's view is made on its device, save for rotation, and has the same pixels.
         """
@@ -100,7 +103,7 @@ class View:
             window = self._rotated(window, preprocessing)
         if self.fit == "enclosing":
             to = preprocessing
-            seen = enclose(window, to.crop, to.interpolation, self.fill, _mean_colour(to))
+            seen = enclose(window, to.size, to.interpolation, self.fill, _mean_colour(to))
         else:
             seen = _FIT[self.fit](window, preprocessing)
         return _mirrored(seen) if self.mirror else seen
@@ -168,6 +171,8 @@ def _mirrored(pixels: Picture) -> Picture:
 
 
 def _center(pixels: Picture, to: Preprocessing) -> Picture:
+    if isinstance(to, Upright):
+        return published(pixels, to, _mean_colour(to))
     # Rounding as in torchvision's Resize and CenterCrop, so that published accuracies carry over.
     pixels = _shortened(pixels)
     height, width = pixels.shape[:2]
@@ -195,14 +200,16 @@ def _shortened(pixels: Picture) -> Picture:
 
 
 def _whole(pixels: Picture, to: Preprocessing) -> Picture:
-    return resize(pixels, to.crop, to.crop, to.interpolation)
+    high, wide = to.size
+    return resize(pixels, wide, high, to.interpolation)
 
 
 def _square(pixels: Picture, to: Preprocessing) -> Picture:
     height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return _whole(pixels[top : top + side, left : left + side], to)
+    high, wide = to.size
+    tall, broad = min(height, max(1, width * high // wide)), min(width, max(1, height * wide // high))
+    top, left = (height - tall) // 2, (width - broad) // 2
+    return _whole(pixels[top : top + tall, left : left + broad], to)
 
 
 _FIT = {"center": _center, "square": _square, "whole": _whole}

@@ -33,8 +33,8 @@ class Network(Protocol):
         The pass may end after the last asked layer, unless the `whole` is asked for.
         """
 
-    def listing(self, size: int) -> "list[LayerInfo]":
-        """Curated layers, then every module, with shapes for one image of `size` x `size` pixels."""
+    def listing(self, size: int | tuple[int, int]) -> "list[LayerInfo]":
+        """Curated layers, then every module, with shapes for one image of a side, or a height and width, in pixels."""
 
 
 class Backbone(Protocol):
@@ -52,6 +52,9 @@ class Backbone(Protocol):
 
     def layer_names(self) -> tuple[str, ...]:
         """Curated layer names from input to output, one per depth; the last one is the usual feature."""
+
+    def module_names(self) -> tuple[str, ...]:
+        """Paths of all modules, from the architecture alone; `blocks.3.*` stands for all in it. Empty: not known yet."""
 
     def module_of(self, layer: str) -> str:
         """Dotted module path that a layer's name stands for; a name that is no alias is its own path."""

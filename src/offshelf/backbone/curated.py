@@ -1,48 +1,106 @@
 """Layer names for architectures that bring none: one per depth, from the architecture itself, built without weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from torch import nn
 
-from offshelf.backbone.head import heads
-from offshelf.backbone.network import INPUT, TappedNetwork
+from offshelf.backbone.head import heads, last_layers
+from offshelf.backbone.operations import gives_features
+from offshelf.backbone.outline import Size, outline
+from offshelf.backbone.probe import Build, Shape, survey
+from offshelf.backbone.reread import is_reread
 from offshelf.backbone.seeded import seeded
+from offshelf.backbone.tap import HEAD, INPUT, TRUNK, can_split
 
-TRUNK = 0.8
+SHARE = 0.8
 """A module that holds more than this share of the parameters is looked into."""
 
 
-def curate(build: Callable[[], nn.Module], size: int) -> dict[str, str]:
-    """Curated names and their module paths, from input to output; the last is what the classifier sees.
+@dataclass(frozen=True)
+class Curated:
+    """Layers of an architecture."""
 
-    timm's models say which modules end a stage (`feature_info`); for others the modules of the top level are taken,
-    looking into those that hold nearly all parameters. Modules that a pass of a `size` x `size` image does not reach
-    (auxiliary classifiers) are left out.
+    layers: dict[str, str]
+    """Names and module paths, from input to output; the last is what the classifier sees."""
+    modules: tuple[str, ...]
+    """Every module's path."""
+    is_reread: bool
+    """Whether the outputs of a module are read otherwise than by their shape and the names of its parameters alone, as
+    features of old were."""
+
+
+def curate(build: Callable[[], nn.Module], size: Size, resized: Build | None = None) -> Curated:
+    """The layers of an architecture, for images of a height and width.
+
+    timm's models say which modules end a stage (`feature_info`), and what goes into their classifier; of others the
+    modules of the top level are taken, looking into those that hold nearly all parameters, and what goes into the linear
+    module that makes the network's output. All are in the order of a pass, and those that it does not reach (auxiliary
+    classifiers), or that have no row an image, are left out.
+
+    Raises:
+        Exception: whatever the network raises at this size.
     """
-    module = _outline(build)
-    classifier = next(iter(heads(module)), "")
+    module = outline(build)
+    module.eval()  # which may return nothing, in networks of one's own
+    ends = _ends(module, size)
+    classifier = next(iter(heads(module, size)), "")
     stages = _stages(module) or _depths(module, classifier)
-    layers = {path: path for path in stages}
-    if classifier and not any(classifier.startswith(f"{path}.") for path in stages):
-        layers["pre_logits"] = INPUT + classifier
-    network = TappedNetwork(module, layers, "")
+    layers = {path: path for path in stages} | ends
+    modules = tuple(path for path, _ in module.named_modules() if path)
+    rows = _survey(module, build, size, layers.values())
+    return Curated(_named(layers, rows), modules, is_reread(module, rows, size, resized))
+
+
+def _survey(module: nn.Module, build: Callable[[], nn.Module], size: Size, paths: Iterable[str]) -> dict[str, Shape]:
+    """Of the outline; with values, drawn at random, where shapes alone do not carry a pass."""
     try:
-        reached = [info.name for info in network.listing(size)]
-    except (RuntimeError, NotImplementedError):  # an operation that needs values, not shapes alone
-        return layers
-    return {name: layers[name] for name in reached if name in layers}
-
-
-def _outline(build: Callable[[], nn.Module]) -> nn.Module:
-    """The architecture without values, on the meta device."""
-    import torch
-
-    try:
-        with torch.device("meta"):
-            return build()
-    except Exception:  # RegNet, for one, reads values while it is built; a true fault shows again
+        return survey(module, size, paths)
+    except Exception:  # networks raise every kind of error
         with seeded(0):
-            return build().to("meta")
+            network = build()
+            network.eval()
+    return survey(network, size, paths)
+
+
+def _named(layers: Mapping[str, str], rows: Iterable[str]) -> dict[str, str]:
+    """Layers in the order of rows; what gives several outputs is a layer for each."""
+    names = {path: name for name, path in layers.items()}
+    found = {}
+    for row in rows:
+        path, _, number = row.rpartition(":")
+        if row in names:
+            found[names[row]] = row
+        elif path in names:
+            found[f"{names[path]}:{number}"] = row
+    return found
+
+
+def _ends(module: nn.Module, size: Size) -> dict[str, str]:
+    """The name of what a network is made to give, and where it is; none where it is the last of the stages."""
+    if can_split(module):
+        return _end_of_timm(module, size)
+    try:
+        last = last_layers(module, size)
+    except Exception:  # an operation that needs values, not shapes alone
+        paths = heads(module, size)
+        return {"pre_logits": INPUT + paths[0]} if len(paths) == 1 else {}
+    if not last or any(other.seen != last[0].seen for other in last):  # several see several things: none is the feature
+        return {}
+    return {"pre_logits": INPUT + last[0].path}
+
+
+def _end_of_timm(module: nn.Module, size: Size) -> dict[str, str]:
+    """The input of the classifier, where that alone is what timm's own head gives; else what the head gives."""
+    paths = heads(module, size)
+    try:
+        if gives_features(module, paths[0] if len(paths) == 1 else "", size):
+            return {"pre_logits": INPUT + paths[0]}
+    except NotImplementedError:  # an encoder, which was never meant to classify
+        return {"features": TRUNK}
+    except Exception:  # an operation that needs values, not shapes alone
+        return {"pre_logits": HEAD}
+    return {"pre_logits": HEAD}
 
 
 def _stages(module: nn.Module) -> list[str]:
@@ -71,7 +129,7 @@ def _is_trunk(module: nn.Module, path: str, classifier: str, total: int) -> bool
     inner = [child for child in part.children() if _size(child)]
     if isinstance(part, nn.ModuleList | nn.ModuleDict):  # never called itself
         return bool(inner) and not classifier.startswith(f"{path}.")
-    return len(inner) > 1 and not classifier.startswith(path) and _size(part) > TRUNK * total
+    return len(inner) > 1 and not classifier.startswith(path) and _size(part) > SHARE * total
 
 
 def _size(module: nn.Module) -> int:

@@ -19,6 +19,7 @@ from offshelf.identity import digest
 if TYPE_CHECKING:
     from torch import nn
 
+    from offshelf.backbone.curated import Curated
     from offshelf.backbone.network import TappedNetwork
 
 
@@ -83,7 +84,11 @@ class Custom:
             return TappedNetwork(model, self._layers(), self.name)
 
     def _layers(self) -> Mapping[str, str]:
-        return self.layers or _curated(self)
+        return self.layers or _curated(self).layers
+
+    def module_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return _curated(self).modules
 
     def _file(self) -> Path | None:
         return Path(self.weights).expanduser().absolute() if self.weights else None
@@ -143,10 +148,10 @@ class Custom:
         return model
 
 
-_found: dict[str, Mapping[str, str]] = {}
+_found: "dict[str, Curated]" = {}
 
 
-def _curated(spec: Custom) -> Mapping[str, str]:
+def _curated(spec: Custom) -> "Curated":
     """Layers as the architecture has them, looked for once."""
     from offshelf.backbone.curated import curate
     from offshelf.backbone.modules import usable
@@ -157,5 +162,5 @@ def _curated(spec: Custom) -> Mapping[str, str]:
             f"{spec.name} does not take an image of {spec.sees.crop} x {spec.sees.crop} pixels in three channels",
             "Say what it sees, as in backbone.sees.crop=64 backbone.sees.resize=64",
         ):
-            _found[name] = curate(lambda: usable(spec._build(), spec.module, spec.sees.crop), spec.sees.crop)
+            _found[name] = curate(lambda: usable(spec._build(), spec.module, spec.sees.crop), spec.sees.size)
     return _found[name]

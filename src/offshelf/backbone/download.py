@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlparse
 
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.environment import variable
 from offshelf.errors import BackboneError
 
@@ -53,6 +54,14 @@ def hub_file(url: str, name: str) -> Path:
     except (URLError, OSError, RuntimeError) as error:
         raise _unavailable(name, f"{file} ({error})", str(path)) from error
     return path
+
+
+def is_published(path: Path, url: str) -> bool:
+    """Whether a file is the one behind a URL, by the beginning of its SHA-256 in the URL's last part (`-f37072fd.pth`)."""
+    import torch
+
+    found = torch.hub.HASH_REGEX.search(Path(urlparse(url).path).name)
+    return found is not None and path.is_file() and weights_digest(path).startswith(found.group(1))
 
 
 def hugging_face_file(repository: str, file: str | None, name: str) -> Path:

@@ -18,6 +18,9 @@ LAYERS = {
     "logits": "classifier",
 }
 
+MODULES = ("conv_stem", "bn1", "blocks", *(f"blocks.{stage}" for stage in range(7)), "conv_head", "bn2", "global_pool")
+MODULES += ("classifier",)
+
 
 @dataclass(frozen=True)
 class EfficientNetLite0:
@@ -40,6 +43,10 @@ class EfficientNetLite0:
     def layer_names(self) -> tuple[str, ...]:
         """See Backbone; `logits`, the scores of ImageNet's classes, can be asked for by name."""
         return tuple(layer for layer in LAYERS if layer not in ("stem", "logits"))
+
+    def module_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return (*MODULES, *(f"{path}.*" for path in MODULES if path != "blocks"))
 
     def module_of(self, layer: str) -> str:
         """See Backbone."""

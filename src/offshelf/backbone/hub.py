@@ -70,6 +70,10 @@ class TorchHub:
         """See Backbone."""
         return tuple(self.layers)
 
+    def module_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return ()
+
     def module_of(self, layer: str) -> str:
         """See Backbone."""
         return self.layers.get(layer, layer)

@@ -1,18 +1,23 @@
 """Which layers are meant: names, lists, patterns, `all` and `last`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from offshelf.errors import BackboneError
 
 
-def select_layers(asked: str | int | Sequence[str | int], curated: Sequence[str], name: str) -> tuple[str, ...]:
+def select_layers(
+    asked: str | int | Sequence[str | int],
+    curated: Sequence[str],
+    name: str,
+    modules: Callable[[], Sequence[str]] | None = None,
+) -> tuple[str, ...]:
     """The layers asked for, in the order of the network where they are curated; none twice.
 
     `all` are the curated layers, `last` is the last of them, a name with `*` or `?` is every curated layer it matches.
-    Other names are curated, or module paths, which the loaded network checks; a number is the path of a module in a
-    sequence.
+    Other names are curated, or paths of `modules`, which are looked for where there is another name; where they are not
+    known the loaded network checks them. A number is the path of a module in a sequence.
 
     Raises:
         BackboneError: a pattern matches nothing, no layer is curated, or a name looks like a curated one misspelt.
@@ -23,6 +28,11 @@ def select_layers(asked: str | int | Sequence[str | int], curated: Sequence[str]
     chosen: dict[str, None] = {}
     for word in words:
         chosen.update(dict.fromkeys(_matches(word, curated, name)))
+    others = [layer for layer in chosen if layer not in curated]
+    known = modules() if modules and others else ()
+    for layer in others:
+        if known and not _is_there(layer, known):
+            raise unknown_layer(layer, curated, name, known)
     return tuple(sorted(chosen, key=lambda layer: curated.index(layer) if layer in curated else len(curated)))
 
 
@@ -54,6 +64,14 @@ def _matches(word: str, curated: Sequence[str], name: str) -> list[str]:
     if word not in curated and "." not in word and _is_misspelt(word, curated):
         raise unknown_layer(word, curated, name)
     return [word]
+
+
+def _is_there(layer: str, modules: Sequence[str]) -> bool:
+    """Whether it is a module, one of its outputs (`relu:2`), or inside a module of which no more is known (`blocks.*`)."""
+    path = layer.removeprefix("input of ")
+    stem, _, number = path.rpartition(":")
+    inside = any(module.endswith(".*") and path.startswith(module[:-1]) for module in modules)
+    return inside or path in modules or (stem in modules and number.isdecimal())
 
 
 def _is_misspelt(word: str, curated: Sequence[str]) -> bool:

@@ -13,9 +13,9 @@ def layer_table(backbone: Backbone) -> list[LayerInfo]:
     if getattr(spec, "weights", None):
         random = replace(spec, weights=None)
         spec = random if random.preprocessing() == backbone.preprocessing() else spec
-    network, side = spec.load(), backbone.preprocessing().crop
-    with in_one_sentence(f"{backbone.name} failed on an image of {side} x {side} pixels in three channels"):
-        listed: list[LayerInfo] = network.listing(side)
+    network, (high, wide) = spec.load(), backbone.preprocessing().size
+    with in_one_sentence(f"{backbone.name} failed on an image of {wide} x {high} pixels in three channels"):
+        listed: list[LayerInfo] = network.listing((high, wide))
     return listed
 
 

@@ -2,19 +2,19 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from offshelf.backbone.backbone import LayerInfo
 from offshelf.backbone.layer import unknown_layer
+from offshelf.backbone.layout import Layout
+from offshelf.backbone.outline import Size
 from offshelf.backbone.pooling import pool
+from offshelf.backbone.probe import Build, Shape, layouts, row_of, survey, told
+from offshelf.backbone.tap import HEAD, INPUT, TRUNK, Place, Taps, find_place, places
 from offshelf.errors import BackboneError
-
-INPUT = "input of "
-"""Prefix of a module path that stands for what goes into the module: `input of fc`."""
 
 
 class TappedNetwork(nn.Module):
@@ -22,17 +22,18 @@ class TappedNetwork(nn.Module):
 
     The hook pools and copies at once: a later in-place operation (a ReLU, say) would otherwise change what was tapped,
     so that a layer asked alone and asked with others would differ. In-place activations are switched off as well.
-    A module called several times in a pass counts with its last call. The pass ends after the last wanted layer, unless
-    the whole is asked for, as recorders of graphs need it.
+    What a module gives in its second call, or as its second map, is `module:2`. The pass ends after the last wanted
+    layer, unless the whole is asked for, as recorders of graphs need it.
     """
 
-    def __init__(self, module: nn.Module, layers: Mapping[str, str], name: str) -> None:
-        """`layers` maps curated names to module paths; `name` is for messages."""
+    def __init__(self, module: nn.Module, layers: Mapping[str, str], name: str, build: Build | None = None) -> None:
+        """`layers` maps curated names to module paths; `name` is for messages; `build` see `probe.layouts`."""
         super().__init__()
-        self.module = module.eval().requires_grad_(False)
+        module.eval()
+        self.module = module.requires_grad_(False)
         self.layers = dict(layers)
         self.name = name
-        self.class_token, self.prefix = _tokens(module)
+        self.build = build
         self._courses: dict[tuple[str, ...], _Course] = {}
         for part in module.modules():
             if isinstance(getattr(part, "inplace", None), bool):
@@ -44,144 +45,105 @@ class TappedNetwork(nn.Module):
         """See Network.
 
         Raises:
-            BackboneError: a layer is not there, is not reached, or gives no rows for images; or the pooling does not
-                fit.
+            BackboneError: a layer is not there, is not reached, is given several times, or gives no rows for images; or
+                the pooling does not fit.
         """
-        parts = self._parts(layers)
-        course = self._course(parts, images[:1].clone())  # a network may write into its input
+        wanted = self._places(layers)
+        course = self._course(wanted, images[:1])
         found: dict[str, torch.Tensor] = {}
-        calls = 0
 
-        def tap(layer: str, output: Any) -> None:
-            nonlocal calls
-            calls += 1
-            tensor = _tensor(output, layer, self.name).movedim(course.axes[layer], 0)
+        def tap(layer: str, output: torch.Tensor) -> None:
+            tensor = output.movedim(course.layouts[layer].images, 0)
             if tensor.shape[0] != images.shape[0]:  # a symbol, where a graph is recorded for any number
-                raise _no_rows(layer, self.name, output, len(images))
-            found[layer] = pool(tensor, pooling, self.prefix, self.class_token)
-            if calls == course.calls and not whole:
+                raise _no_rows(layer, self.name, tuple(output.shape), len(images))
+            found[layer] = pool(tensor, pooling, course.layouts[layer])
+            if len(found) == len(wanted) and not whole:
                 raise _Seen
 
-        with torch.no_grad(), _Taps(parts, tap), contextlib.suppress(_Seen):
+        with torch.no_grad(), Taps(self.module, wanted, tap), contextlib.suppress(_Seen):
             self.module(images)
         return {layer: found[layer] for layer in layers}
 
-    def _course(self, parts: Mapping[str, tuple[nn.Module, bool]], image: torch.Tensor) -> "_Course":
-        """How a pass goes by the parts, from a pass of one image (a copy, for networks that change their input)."""
-        key = tuple(parts)
+    def _course(self, wanted: Mapping[str, Place], image: torch.Tensor) -> "_Course":
+        """What the axes of the wanted outputs are, from a pass of one image."""
+        key = tuple(wanted)
         if key not in self._courses:
+            shapes: dict[str, Shape] = {}
+
+            def note(layer: str, output: torch.Tensor) -> None:
+                shapes[layer] = tuple(output.shape)
+
+            with torch.no_grad(), Taps(self.module, wanted, note) as taps:
+                self.module(image.clone())  # a network may write into its input
+            rows: dict[str, Shape] = {}
             axes: dict[str, int] = {}
-            calls = 0
-
-            def note(layer: str, output: Any) -> None:
-                nonlocal calls
-                calls += 1
-                shape = _tensor(output, layer, self.name).shape
-                if shape[0] != 1 and not (len(shape) == 3 and shape[1] == 1):
-                    raise _no_rows(layer, self.name, output, 1)
-                axes[layer] = int(shape[0] != 1)  # tokens are [N, T, C], in some networks [T, N, C]
-
-            with torch.no_grad(), _Taps(parts, note):
-                self.module(image)
-            for layer in parts:
-                if layer not in axes:
-                    raise BackboneError(f"Layer '{layer}' of {self.name} is not reached in a forward pass.")
-            self._courses[key] = _Course(calls, axes)
+            for layer in wanted:
+                shape = self._only(layer, wanted[layer], shapes, taps)
+                row = row_of(shape, 1)
+                if row is None:
+                    raise _no_rows(layer, self.name, shape, 1)
+                rows[layer], axes[layer] = row, int(shape[0] != 1)
+            size = (int(image.shape[2]), int(image.shape[3]))
+            found = layouts(self.module, wanted, rows, size, self.build)
+            self._courses[key] = _Course({layer: replace(found[layer], images=axes[layer]) for layer in wanted})
         return self._courses[key]
 
-    def listing(self, size: int) -> list[LayerInfo]:
-        """Curated layers in the order of a pass, then all modules, with shapes for one image of `size` x `size`."""
-        shapes: dict[str, tuple[int, ...]] = {}
-        parts = {path: part for path, part in self.module.named_modules() if path}
-        inputs = {path: self._part(path) for path in self.layers.values() if path.startswith(INPUT)}
+    def _only(self, layer: str, place: Place, shapes: Mapping[str, Shape], taps: Taps) -> Shape:
+        """The shape of the one tensor of a layer."""
+        if layer in shapes and (place.number or taps.given[layer] == 1):
+            return shapes[layer]
+        if layer in shapes:
+            raise BackboneError(
+                f"Layer '{layer}' of {self.name} gives {taps.given[layer]} outputs in a forward pass: it is used several "
+                f"times, or has several maps. Name one: {layer}:1 to {layer}:{taps.given[layer]}."
+            )
+        if taps.given[layer]:
+            raise BackboneError(
+                f"Layer '{layer}' of {self.name} is not reached in a forward pass, which has {taps.given[layer]} of it."
+            )
+        if layer in taps.kinds:
+            raise BackboneError(f"Layer '{layer}' of {self.name} gives a {taps.kinds[layer]}, not a tensor.")
+        raise BackboneError(f"Layer '{layer}' of {self.name} is not reached in a forward pass.")
 
-        def note(path: str, output: Any) -> None:
-            tensor = _first_tensor(output)
-            if tensor is not None:
-                shapes[path] = tuple(tensor.shape[1:])
+    def listing(self, size: int | Size) -> list[LayerInfo]:
+        """Curated layers in the order of a pass, then all modules, with shapes for one image of a side, or of a height
+        and width.
 
-        taps = {path: (part, False) for path, part in parts.items()} | {path: part for path, part in inputs.items()}
-        device = next(self.module.parameters(), torch.zeros(0)).device
-        with torch.inference_mode(), _Taps(taps, note):
-            self.module(torch.zeros(1, 3, size, size, device=device))
-        order = list(shapes)  # of the pass
-        curated = [LayerInfo(name, path, shapes[path]) for name, path in self.layers.items() if path in shapes]
+        What gives several tensors in a pass is listed by number, `relu:1`, `relu:2`; what cannot be taken as a layer,
+        because it has no row an image or its axes cannot be told apart, is not.
+        """
+        size = (size, size) if isinstance(size, int) else size
+        rows = told(self.module, survey(self.module, size, self.layers.values()), size, self.build)
+        curated = [LayerInfo(name, path, rows[path]) for name, path in self.layers.items() if path in rows]
+        order = list(rows)
         curated.sort(key=lambda info: order.index(info.module))
-        names = {info.name for info in curated}
-        return curated + [LayerInfo(path, path, shape) for path, shape in shapes.items() if path not in names]
+        others = [path for path in order if not path.startswith((INPUT, HEAD, TRUNK)) and path not in self.layers]
+        return curated + [LayerInfo(path, path, rows[path]) for path in others]
 
-    def _parts(self, layers: Sequence[str]) -> dict[str, tuple[nn.Module, bool]]:
-        known = dict(self.module.named_modules())
+    def _places(self, layers: Sequence[str]) -> dict[str, Place]:
+        known = places(self.module)
+        wanted = {}
         for layer in layers:
-            if self.layers.get(layer, layer).removeprefix(INPUT) not in known:
-                raise unknown_layer(layer, list(self.layers), self.name, [path for path in known if path])
-        return {layer: self._part(self.layers.get(layer, layer)) for layer in layers}
-
-    def _part(self, path: str) -> tuple[nn.Module, bool]:
-        return self.module.get_submodule(path.removeprefix(INPUT)), path.startswith(INPUT)
+            place = find_place(self.module, known, self.layers.get(layer, layer))
+            if place is None:
+                raise unknown_layer(layer, list(self.layers), self.name, list(known))
+            wanted[layer] = place
+        return wanted
 
 
 @dataclass(frozen=True)
 class _Course:
-    """How often the wanted layers are called in a pass, and the axis of images in the output of each."""
+    """What the axes of the wanted layers' outputs are."""
 
-    calls: int
-    axes: Mapping[str, int]
+    layouts: Mapping[str, Layout]
 
 
 class _Seen(Exception):  # noqa: N818 - a signal, no error
     """Every wanted layer has been seen."""
 
 
-class _Taps:
-    """Hooks on parts of a module, each (module, whether its input is meant), while a pass runs."""
-
-    def __init__(self, parts: Mapping[str, tuple[nn.Module, bool]], tap: Any) -> None:
-        self.parts, self.tap = parts, tap
-        self.handles: list[Any] = []
-
-    def __enter__(self) -> None:
-        for name, (part, is_input) in self.parts.items():
-            if is_input:
-                hook = part.register_forward_pre_hook(lambda _, inputs, name=name: self.tap(name, inputs))
-            else:
-                hook = part.register_forward_hook(lambda _, __, output, name=name: self.tap(name, output))
-            self.handles.append(hook)
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self.handles:
-            handle.remove()
-
-
-def _tensor(output: Any, layer: str, name: str) -> torch.Tensor:
-    tensor = _first_tensor(output)
-    if tensor is None:
-        raise BackboneError(f"Layer '{layer}' of {name} gives a {type(output).__name__}, not a tensor.")
-    return tensor
-
-
-def _no_rows(layer: str, name: str, output: Any, images: int) -> BackboneError:
-    shape = list(_tensor(output, layer, name).shape)
+def _no_rows(layer: str, name: str, shape: Shape, images: int) -> BackboneError:
     return BackboneError(
-        f"Layer '{layer}' of {name} gives {shape} for {images} image(s), not one row an image (windows, perhaps); "
+        f"Layer '{layer}' of {name} gives {list(shape)} for {images} image(s), not one row an image (windows, perhaps); "
         "ask for the module around it."
     )
-
-
-def _first_tensor(output: Any) -> torch.Tensor | None:
-    """The output itself, or the first tensor of a tuple, list or mapping (`last_hidden_state` in transformers)."""
-    if isinstance(output, torch.Tensor):
-        return output if output.ndim else None
-    items = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
-    return next((item for item in items if isinstance(item, torch.Tensor) and item.ndim), None)
-
-
-def _tokens(module: nn.Module) -> tuple[bool, int]:
-    """Whether tokens start with a class token, and how many come before the patches."""
-    names = {name.rpartition(".")[2] for name, _ in module.named_parameters()}
-    has_class = not names.isdisjoint(("cls_token", "class_token", "class_embedding"))
-    registers = getattr(module, "num_register_tokens", None) or 0
-    prefix = getattr(module, "num_prefix_tokens", None)
-    if not isinstance(prefix, int):
-        prefix = int(has_class) + registers
-    return has_class and prefix > 0, prefix

@@ -125,6 +125,10 @@ class OverFeat:
         left_out = ("norm", "classifier", "paper")
         return tuple(layer for layer in self._layers() if layer not in left_out and not layer.endswith("_pad"))
 
+    def module_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return ()
+
     def module_of(self, layer: str) -> str:
         """See Backbone; a module's path is its index in the package."""
         return self._layers().get(layer, layer)

@@ -29,6 +29,10 @@ class Pixels:
         """See Backbone."""
         return ("pixels",)
 
+    def module_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return ("0", "1")
+
     def module_of(self, layer: str) -> str:
         """See Backbone."""
         return {"pixels": "1"}.get(layer, layer)

@@ -6,6 +6,7 @@ Axes: N images, C channels, H and W space, T tokens.
 from math import isqrt
 from typing import TYPE_CHECKING, Literal
 
+from offshelf.backbone.layout import Layout
 from offshelf.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -22,14 +23,14 @@ RMAC_LEVELS = 3
 """Tolias et al., ICLR 2016."""
 
 
-def pool(output: "torch.Tensor", pooling: str, prefix: int, class_token: bool) -> "torch.Tensor":
+def pool(output: "torch.Tensor", pooling: str, layout: "Layout") -> "torch.Tensor":
     """One float32 vector an image, [N, D], in memory of its own.
 
-    Maps [N, C, H, W], or [N, H, W, C] as in Swin (images are square, so the two equal axes are space), are averaged
-    (`avg`, `auto`) or maximised (`max`) over space, or the two's generalisation is taken (`gem`): the cube root of the
-    mean cube. `rmac` is the sum over 1 + 4 + 9 square regions of their maxima, each brought to unit length. Of tokens
-    [N, T, C] `auto` takes the class token where there is one, and else averages; `avg`, `max`, `gem` and `rmac` go over
-    the patch tokens, without the `prefix` of class and register tokens. Vectors stay.
+    Maps [N, C, H, W], or [N, H, W, C] as in Swin, are averaged (`avg`, `auto`) or maximised (`max`) over space, or the
+    two's generalisation is taken (`gem`): the cube root of the mean cube. `rmac` is the sum over 1 + 4 + 9 square
+    regions of their maxima, each brought to unit length. Of tokens [N, T, C] `auto` takes the class token where there
+    is one, and else averages; `avg`, `max`, `gem` and `rmac` go over the patch tokens, without those before them (class,
+    distillation, registers). Vectors stay. The `layout` says which axis is which.
 
     Raises:
         BackboneError: the pooling does not fit the output.
@@ -38,26 +39,34 @@ def pool(output: "torch.Tensor", pooling: str, prefix: int, class_token: bool) -
         raise BackboneError(f"pooling is one of {', '.join(POOLINGS)}; got '{pooling}'.")
     if output.ndim <= 2 or pooling == "flatten":
         vector = output.flatten(1) if output.ndim > 1 else output[:, None]
-    elif output.ndim == 3:
-        vector = _pool_tokens(output, pooling, prefix, class_token)
-    elif output.ndim == 4 and pooling != "cls":
-        is_first = output.shape[2] == output.shape[3] or output.shape[1] != output.shape[2]
-        vector = _pool_map(output if is_first else output.movedim(3, 1), pooling)
+    elif layout.channels is None:
+        raise BackboneError(
+            f"Which axes of an output of shape {tuple(output.shape[1:])} are channels cannot be told at this layer; use "
+            "pooling=flatten, or the layer before or after it."
+        )
     else:
-        raise BackboneError(f"pooling={pooling} does not fit an output of shape {tuple(output.shape[1:])}.")
+        values = output.movedim(layout.channels + 1, 1)
+        vector = (
+            _pool_tokens(values, pooling, layout) if output.ndim == 3 else _pool_map(_map(values, pooling), pooling)
+        )
     return vector.detach().float().clone()
 
 
-def _pool_tokens(output: "torch.Tensor", pooling: str, prefix: int, class_token: bool) -> "torch.Tensor":
-    if _is_square(output.shape[1]) and not _is_square(output.shape[1] - prefix):
-        prefix, class_token = 0, False  # before the class token is put in front of the patches
-    if pooling == "cls" or (pooling == "auto" and class_token):
-        if not class_token:
+def _map(values: "torch.Tensor", pooling: str) -> "torch.Tensor":
+    if pooling == "cls":
+        raise BackboneError(f"pooling=cls does not fit a map of shape {tuple(values.shape[1:])}; use pooling=avg.")
+    return values
+
+
+def _pool_tokens(tokens: "torch.Tensor", pooling: str, layout: Layout) -> "torch.Tensor":
+    """[N, C] of [N, C, T]."""
+    if pooling == "cls" or (pooling == "auto" and layout.has_class):
+        if not layout.has_class:
             raise BackboneError("pooling=cls, but there is no class token at this layer; use pooling=avg.")
-        return output[:, 0]
-    patches = output[:, prefix:].mT  # [N, C, T]
+        return tokens[:, :, 0]
+    patches = tokens[:, :, layout.prefix :]
     if pooling == "rmac":
-        if not _is_square(patches.shape[2]):
+        if not (layout.is_square and _is_square(patches.shape[2])):
             raise BackboneError(f"pooling=rmac needs patch tokens in a square; {patches.shape[2]} are none.")
         patches = patches.unflatten(2, (isqrt(patches.shape[2]), -1))
     return _pool_map(patches, pooling)

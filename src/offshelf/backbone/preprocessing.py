@@ -55,17 +55,77 @@ class Preprocessing:
                 raise BackboneError(f"backbone.sees has no key '{name}'{did_you_mean(str(name), known)}")
         return Preprocessing(**given or {})
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of what the network sees, in pixels."""
+        return self.crop, self.crop
+
     def scaled(self, scale: float) -> "Preprocessing":
         """The same at another size: all lengths times `scale`, rounded."""
-        resize, crop = (max(1, round(length * scale)) for length in (self.resize, self.crop))
-        return replace(self, resize=resize, crop=crop)
+        lengths = {name: max(1, round(getattr(self, name) * scale)) for name in self._lengths}
+        return replace(self, **lengths)
+
+    @property
+    def _lengths(self) -> tuple[str, ...]:
+        return ("resize", "crop")
 
     def __str__(self) -> str:
-        mean, std = ([round(value, 4) for value in values] for values in (self.mean, self.std))
-        return (
-            f"shorter side to {self.resize}, centre crop {self.crop} x {self.crop}, {self.interpolation}, "
-            f"mean {mean}, std {std}"
-        )
+        return f"{self._geometry}, {self.interpolation}, mean {_rounded(self.mean)}, std {_rounded(self.std)}"
+
+    @property
+    def _geometry(self) -> str:
+        return f"shorter side to {self.resize}, centre crop {self.crop} x {self.crop}"
+
+
+@dataclass(frozen=True)
+class Upright(Preprocessing):
+    """What a network sees is `height` pixels high and `crop` wide; otherwise the same: the image covers it."""
+
+    height: int = 224
+    """In pixels."""
+    resize_height: int = 256
+    """Height to cover before the centre is cut out, in pixels, as `resize` is the width."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of what the network sees, in pixels."""
+        return self.height, self.crop
+
+    @property
+    def _lengths(self) -> tuple[str, ...]:
+        return ("resize", "crop", "height", "resize_height")
+
+    @property
+    def _seen(self) -> str:
+        """Width first, as images are described."""
+        whole, centre = f"{self.resize} x {self.resize_height}", f"{self.crop} x {self.height}"
+        return f"{whole} pixels (width x height)" + ("" if whole == centre else f", centre crop {centre}")
+
+    @property
+    def _geometry(self) -> str:
+        return f"covers {self._seen}"
+
+
+@dataclass(frozen=True)
+class Squashed(Upright):
+    """The whole image warped to `resize` x `resize_height` pixels, whatever its shape; of it the centre is seen."""
+
+    @property
+    def _geometry(self) -> str:
+        return f"warped to {self._seen}"
+
+
+@dataclass(frozen=True)
+class Letterboxed(Upright):
+    """The whole image fits into `resize` x `resize_height` pixels, between bars of the mean colour."""
+
+    @property
+    def _geometry(self) -> str:
+        return f"fitted into {self._seen}, bars of the mean colour"
+
+
+def _rounded(values: tuple[float, ...]) -> list[float]:
+    return [round(value, 4) for value in values]
 
 
 def _three(name: str, values: Any) -> tuple[float, ...]:

@@ -9,15 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.backbone.checkpoint import chosen, load_weights
-from offshelf.backbone.download import hub_file, hugging_face_file
-from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.download import hub_file, hugging_face_file, is_published
+from offshelf.backbone.preprocessing import Letterboxed, Preprocessing, Squashed, Upright
+from offshelf.backbone.running import in_one_sentence
 from offshelf.backbone.weights_file import read_tensors, weights_digest
 from offshelf.errors import BackboneError
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from offshelf.backbone.curated import Curated
     from offshelf.backbone.network import TappedNetwork
+    from offshelf.backbone.outline import Size
+
+READING = 2
+"""How outputs are read, where that is not as it was at first: see `reread`."""
 
 
 @dataclass(frozen=True)
@@ -44,34 +50,21 @@ class Timm:
         return self.arch
 
     def preprocessing(self) -> Preprocessing:
-        """What timm evaluates the published weights with; also used for other weights.
-
-        Images are never squashed: where timm does so, the centre is cropped instead.
-        """
-        import_timm()
-        from timm.data.config import resolve_data_config
-
-        seen = resolve_data_config({}, pretrained_cfg=_config(self.arch).to_dict())
-        crop = self.img_size or seen["input_size"][-1]
-        return Preprocessing(
-            resize=floor(crop / seen["crop_pct"]),
-            crop=crop,
-            interpolation=seen["interpolation"],
-            mean=tuple(seen["mean"]),
-            std=tuple(seen["std"]),
-        )
+        """What timm evaluates the published weights with; also used for other weights, save a file of another tag's."""
+        return _seen(self._config(), self.img_size)
 
     def identity(self) -> dict[str, Any]:
         """See Backbone."""
         path = self._file()
         weights = weights_digest(path) if path else "random"
-        return {
+        named = {
             "arch": f"timm {self.arch.split('.')[0]}",
             "weights": weights,
             "seed": self.seed,
             "sees": self.preprocessing(),
             **chosen(self.checkpoint_key, self.checkpoint_prefix),
         }
+        return named | ({"reading": READING} if self._curated().is_reread else {})
 
     def layer_names(self) -> tuple[str, ...]:
         """See Backbone."""
@@ -93,10 +86,24 @@ class Timm:
             model = _build(self.arch, self.img_size, path if published else None)
         if path and not published:
             load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
-        return TappedNetwork(model, self._layers(), self.name)
+        return TappedNetwork(model, self._layers(), self.name, lambda size: _resized(self.arch, size))
+
+    def module_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return self._curated().modules
 
     def _layers(self) -> Mapping[str, str]:
-        return self.layers or _curated(self.arch, self.img_size, self.preprocessing().crop)
+        return self.layers or self._curated().layers
+
+    def _curated(self) -> "Curated":
+        return _curated(self.arch, self.img_size, self.preprocessing().size)
+
+    def _config(self) -> Any:
+        """What timm says of the weights: of a file that is one of the published ones, its own."""
+        config = _config(self.arch)
+        if self.weights in (None, "pretrained"):
+            return config
+        return _config_of_file(Path(str(self.weights)).expanduser().absolute(), self.arch) or config
 
     def _file(self) -> Path | None:
         if self.weights is None:
@@ -153,8 +160,50 @@ def _build(arch: str, img_size: int | None, published: Path | None = None) -> "n
     return model
 
 
+def _resized(arch: str, size: "Size") -> "nn.Module":
+    """For images of another height and width, where the architecture can be had so."""
+    _config(arch)
+    import timm
+
+    model: nn.Module = timm.create_model(arch, img_size=size)
+    return model
+
+
 @lru_cache
-def _curated(arch: str, img_size: int | None, size: int) -> Mapping[str, str]:
+def _curated(arch: str, img_size: int | None, size: "Size") -> "Curated":
     from offshelf.backbone.curated import curate
 
-    return curate(lambda: _build(arch, img_size), size)
+    with in_one_sentence(f"{arch} does not take images of {size[0]} x {size[1]} pixels", "Leave out backbone.img_size"):
+        return curate(lambda: _build(arch, img_size), size, lambda larger: _resized(arch, larger))
+
+
+@lru_cache
+def _config_of_file(path: Path, arch: str) -> Any:
+    """Of the tag whose published file this is, by the checksum that the file's published name has."""
+    import timm
+
+    name = arch.split(".")[0]
+    configs = [timm.get_pretrained_cfg(tag) for tag in timm.list_pretrained(f"{name}.*")]
+    return next((one for one in configs if one and isinstance(one.url, str) and is_published(path, one.url)), None)
+
+
+def _seen(config: Any, img_size: int | None) -> Preprocessing:
+    """The geometry and normalisation of timm's own evaluation (`transforms_imagenet_eval`)."""
+    from timm.data.config import resolve_data_config
+
+    seen = resolve_data_config({}, pretrained_cfg=config.to_dict())
+    channels, height, width = seen["input_size"]
+    if channels != 3:
+        raise BackboneError(f"{config.architecture} sees images of {channels} channels; offshelf's have 3.")
+    height, width = (img_size, img_size) if img_size else (height, width)
+    common: dict[str, Any] = {
+        "resize": floor(width / seen["crop_pct"]),
+        "crop": width,
+        "interpolation": seen["interpolation"],
+        "mean": tuple(seen["mean"]),
+        "std": tuple(seen["std"]),
+    }
+    kind = {"squash": Squashed, "border": Letterboxed}.get(seen["crop_mode"], Upright)
+    if kind is Upright and height == width:
+        return Preprocessing(**common)
+    return kind(**common, height=height, resize_height=floor(height / seen["crop_pct"]))

@@ -31,6 +31,10 @@ class Tiny:
         """See Backbone."""
         return tuple(LAYERS)
 
+    def module_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return (*LAYERS.values(), *(f"{path}.{part}" for path in LAYERS.values() for part in range(3)))
+
     def module_of(self, layer: str) -> str:
         """See Backbone."""
         return LAYERS.get(layer, layer)

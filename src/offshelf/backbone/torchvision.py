@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.backbone.checkpoint import chosen, load_weights
-from offshelf.backbone.download import hub_file
+from offshelf.backbone.download import hub_file, is_published
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
@@ -16,6 +16,7 @@ from offshelf.errors import BackboneError
 if TYPE_CHECKING:
     from torch import nn
 
+    from offshelf.backbone.curated import Curated
     from offshelf.backbone.network import TappedNetwork
 
 
@@ -41,7 +42,10 @@ class Torchvision:
         return self.arch
 
     def preprocessing(self) -> Preprocessing:
-        """What the published weights were evaluated with, also for other weights."""
+        """What the published weights were evaluated with; of other weights, the newest published ones'.
+
+        A file that is one of the published ones has its own.
+        """
         seen = self._published().transforms()
         return Preprocessing(
             resize=seen.resize_size[0],
@@ -81,29 +85,37 @@ class Torchvision:
         path = self._file()
         if path:
             load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
-        return TappedNetwork(model, self._layers(), self.name)
+        return TappedNetwork(model, self._layers(), self.name, lambda size: _build(self.arch, size[0]))
+
+    def module_names(self) -> tuple[str, ...]:
+        """See Backbone."""
+        return _curated(self.arch, self.preprocessing().crop).modules
 
     def _layers(self) -> Mapping[str, str]:
-        return self.layers or _curated(self.arch, self.preprocessing().crop)
+        return self.layers or _curated(self.arch, self.preprocessing().crop).layers
 
     def _file(self) -> Path | None:
         if self.weights is None:
             return None
-        if "." in self.weights or "/" in self.weights:
-            return Path(self.weights).expanduser().absolute()
-        return hub_file(self._published().url, self.name)
+        return self._own_file() or hub_file(self._published().url, self.name)
 
     def _published(self) -> Any:
         _check(self.arch)
         import torchvision.models
 
         sets = torchvision.models.get_model_weights(self.arch)
-        named = self.weights if self.weights in sets.__members__ else "DEFAULT"
-        if self.weights and named != self.weights and not ("." in self.weights or "/" in self.weights):
+        path = self._own_file()
+        if path:
+            return next((one for one in sets if is_published(path, one.url)), sets.DEFAULT)
+        if self.weights and self.weights not in sets.__members__:
             raise BackboneError(
                 f"{self.arch} has no weights '{self.weights}'; it has {', '.join(sets.__members__)}, or give a file."
             )
-        return sets[named] if named in sets.__members__ else sets.DEFAULT
+        return sets[self.weights] if self.weights else sets.DEFAULT
+
+    def _own_file(self) -> Path | None:
+        is_file = self.weights and ("." in self.weights or "/" in self.weights)
+        return Path(str(self.weights)).expanduser().absolute() if is_file else None
 
 
 def _check(arch: str) -> None:
@@ -131,8 +143,8 @@ def _build(arch: str, size: int) -> "nn.Module":
 
 
 @lru_cache
-def _curated(arch: str, size: int) -> Mapping[str, str]:
+def _curated(arch: str, size: int) -> "Curated":
     from offshelf.backbone.curated import curate
 
     _check(arch)
-    return curate(lambda: _build(arch, size), size)
+    return curate(lambda: _build(arch, size), (size, size), lambda larger: _build(arch, larger[0]))

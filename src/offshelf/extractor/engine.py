@@ -51,7 +51,7 @@ class Eager(nn.Module):
         self.network = request.backbone.load()
         self.layers, self.pooling = request.layers, request.pooling
         preprocessing: Preprocessing = request.backbone.preprocessing()
-        self.side = preprocessing.crop
+        self.side = preprocessing.size[0]
         self.mean: torch.Tensor
         self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)

@@ -104,8 +104,8 @@ class Stream:
         return [seen[view] for view in self.views]
 
     def _collect(self, chunk: Chunk, slots: list[Slot], is_last: bool) -> Batch:
-        size = self.preprocessing.scaled(self.views[slots[0][1]].scale).crop
-        pixels = torch.empty((self.batch_size, size, size, 3), dtype=torch.uint8, device=self.device)
+        size = self.preprocessing.scaled(self.views[slots[0][1]].scale).size
+        pixels = torch.empty((self.batch_size, *size, 3), dtype=torch.uint8, device=self.device)
         filled = pixels.numpy() if self.device == "cpu" else pixels  # NumPy copies without waiting for busy cores
         rows: list[int] = []
         views: list[int] = []

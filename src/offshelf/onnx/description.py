@@ -3,6 +3,7 @@
 from importlib.metadata import version
 from typing import Any
 
+from offshelf.backbone.preprocessing import Preprocessing, Upright
 from offshelf.onnx.pipeline import upright
 from offshelf.predictor import Predictor
 
@@ -40,6 +41,7 @@ def describe(predictor: Predictor, run: str) -> dict[str, Any]:
             "resize": sees.resize,
             "crop": sees.crop,
             "interpolation": sees.interpolation,
+            **_geometry(sees),
             "background": list(predictor.background),
             "value_range": model.value_range,
         },
@@ -47,3 +49,10 @@ def describe(predictor: Predictor, run: str) -> dict[str, Any]:
         "network_digest": key.network,
         "features_digest": model.features,
     }
+
+
+def _geometry(sees: Preprocessing) -> dict[str, Any]:
+    """What `fit: center` is for a network that was published with something else than the centre square."""
+    if not isinstance(sees, Upright):
+        return {}
+    return {"geometry": type(sees).__name__.lower(), "height": sees.height, "resize_height": sees.resize_height}

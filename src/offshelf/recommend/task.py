@@ -127,7 +127,7 @@ class Ways:
             BackboneError: the network, or a layer of this name, cannot be had.
         """
         backbone = candidate.backbone
-        layers = select_layers(self.layer, backbone.layer_names(), backbone.name)
+        layers = select_layers(self.layer, backbone.layer_names(), backbone.name, backbone.module_names)
         first, *others = images.pictures[: 1 + PROBED]
         request, networks, memory = self.request(candidate, layers), Networks(), MemoryStore()
         fill(memory, self.extractor, [first], request, networks)

@@ -1,0 +1,132 @@
+"""What the axes of a layer's output are: found by looking at the same layer for images of twice the size.
+
+Axes: N images, C channels, H and W space, T tokens. Axes that grow with the image are space (or tokens), the one that
+does not is the channels; of tokens, those that do not grow are no patches. So nothing is taken from names, and a network
+inside another is read as it is alone. Where a network cannot see another size, what it declares counts.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isqrt
+
+from torch import nn
+
+from offshelf.backbone.outline import Size
+
+CLASS = re.compile(r"(cls|class)_?tokens?(_?\d+)?|class_emb\w*")
+TOKEN = re.compile(rf"{CLASS.pattern}|(dist|reg|storage)\w*_tokens?(_?\d+)?")
+"""Names of parameters that hold tokens which are put before the patches."""
+GROWTH = 2
+"""Times the size of the image."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Axes of an output, counted behind the images, which are at `images` and then come first."""
+
+    images: int = 0
+    channels: int | None = None
+    """Axis of the channels; None where it cannot be told."""
+    prefix: int = 0
+    """Tokens before the patches."""
+    has_class: bool = False
+    """Whether the first of them is a class token."""
+    is_square: bool = True
+    """Whether the images are: a square number of patches is then a square."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a module says of the tokens before its patches."""
+
+    prefix: int = 0
+    has_class: bool = False
+
+
+def declared(module: nn.Module, path: str) -> Declared:
+    """Tokens before the patches, as the nearest module around a layer declares them."""
+    parts = path.split(".")
+    for count in range(len(parts) if path else 0, -1, -1):
+        part = module.get_submodule(".".join(parts[:count]))
+        names = {name.rpartition(".")[2] for name, _ in part.named_parameters()}
+        has_class = any(CLASS.fullmatch(name) for name in names)
+        registers = getattr(part, "num_register_tokens", None) or 0
+        prefix = getattr(part, "num_prefix_tokens", None)
+        if isinstance(prefix, int):
+            return Declared(prefix, has_class and prefix > 0)
+        if registers or any(TOKEN.fullmatch(name) for name in names):
+            return Declared(int(has_class) + registers, has_class)
+    return Declared()
+
+
+def read_layout(shape: Sequence[int], grown: Sequence[int] | None, size: Size, says: Declared) -> Layout:
+    """The layout of an output of one shape, without its axis of images, and of that at GROWTH times the image's size."""
+    is_square = size[0] == size[1]
+    if len(shape) < 2:
+        return Layout(channels=0 if shape else None)
+    changed = [axis for axis in range(len(shape)) if grown and shape[axis] != grown[axis]]
+    if len(shape) == 2:
+        return _read_tokens(shape, grown if changed else None, size, says, bool(grown))
+    still = [axis for axis in range(len(shape)) if axis not in changed]
+    if len(shape) == 3 and len(still) == 1:
+        return Layout(channels=still[0], is_square=is_square)
+    return Layout(channels=_deduced(shape) if len(shape) == 3 and is_square else None, is_square=is_square)
+
+
+def is_plain(shape: Sequence[int], size: Size) -> bool:
+    """Whether the shape alone tells: of a square image two equal axes are space, and the third is not equal."""
+    return len(shape) < 2 or (len(shape) == 3 and size[0] == size[1] and _deduced(shape) is not None)
+
+
+def _deduced(shape: Sequence[int]) -> int | None:
+    first, middle, last = shape
+    if middle == last != first:
+        return 0
+    return 2 if first == middle != last != 1 else None
+
+
+def _read_tokens(
+    shape: Sequence[int], grown: Sequence[int] | None, size: Size, says: Declared, is_known: bool
+) -> Layout:
+    is_square = size[0] == size[1]
+    changed = [axis for axis in (0, 1) if grown and shape[axis] != grown[axis]]
+    if not grown:
+        if is_known or 1 in shape:  # as many tokens for every image: none are patches
+            has_class = says.has_class and shape[0] == says.prefix
+            return Layout(0, 0 if shape[1] == 1 != shape[0] else 1, 0, has_class, is_square)
+        fitting = _fitting((says.prefix, 0), shape[0], size)
+        if fitting is None and _fitting((says.prefix, 0), shape[1], size) is not None:
+            return Layout(channels=None, is_square=is_square)
+        prefix = says.prefix if fitting is None else fitting
+        return Layout(0, 1, prefix, says.has_class and prefix > 0, is_square)
+    if len(changed) != 1:
+        return Layout(channels=None, is_square=is_square)
+    axis = changed[0]
+    prefix = _prefix(shape[axis], grown[axis], size, says.prefix)
+    return Layout(0, 1 - axis, prefix, says.has_class and prefix > 0, is_square)
+
+
+def _prefix(tokens: int, grown: int, size: Size, says: int) -> int:
+    """Tokens that do not grow with the area of the image."""
+    fixed, rest = divmod(GROWTH**2 * tokens - grown, GROWTH**2 - 1)
+    if not rest and fixed >= 0 and _is_grid(tokens - fixed, size):
+        return fixed
+    larger = size[0] * GROWTH, size[1] * GROWTH  # sides that do not double exactly: a rounded stride
+    for prefix in (says, 0):
+        if _is_grid(tokens - prefix, size) and _is_grid(grown - prefix, larger):
+            return prefix
+    return says
+
+
+def _fitting(prefixes: Sequence[int], tokens: int, size: Size) -> int | None:
+    return next((prefix for prefix in prefixes if _is_grid(tokens - prefix, size)), None)
+
+
+def _is_grid(patches: int, size: Size) -> bool:
+    """Whether so many patches cover an image in rows and columns of one distance."""
+    height, width = size
+    if patches <= 0 or patches * height % width:
+        return False
+    rows = isqrt(patches * height // width)
+    return rows * rows * width == patches * height

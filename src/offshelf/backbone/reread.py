@@ -1,0 +1,46 @@
+"""Which networks are read otherwise than before layouts were looked for: their features are no longer the same.
+
+Features of layers were once read by their shape, and tokens before the patches by what the outermost module declares.
+Where both readings agree features stay as they are, and so does their identity.
+"""
+
+from collections.abc import Mapping
+from math import isqrt
+
+from torch import nn
+
+from offshelf.backbone.layout import Layout
+from offshelf.backbone.outline import Size
+from offshelf.backbone.probe import Build, Shape, layouts
+from offshelf.backbone.tap import find_place, places
+
+CLASS = ("cls_token", "class_token", "class_embedding")
+
+
+def is_reread(module: nn.Module, rows: Mapping[str, Shape], size: Size, resized: Build | None = None) -> bool:
+    """Whether the layout of any output, by path its shape for one image, is not the one that was once taken for it."""
+    known = places(module)
+    wanted = {path: place for path in rows if (place := find_place(module, known, path)) and place.number is None}
+    shapes = {path: rows[path] for path in wanted}
+    names = {name.rpartition(".")[2] for name, _ in module.named_parameters()}
+    has_class = not names.isdisjoint(CLASS)
+    prefix = getattr(module, "num_prefix_tokens", None)
+    if not isinstance(prefix, int):
+        prefix = int(has_class) + (getattr(module, "num_register_tokens", None) or 0)
+    found = layouts(module, wanted, shapes, size, resized)
+    told = {path: layout for path, layout in found.items() if layout.channels is not None}  # others are refused
+    return any(_once(shapes[path], prefix, has_class) not in (None, layout) for path, layout in told.items())
+
+
+def _once(shape: Shape, prefix: int, has_class: bool) -> Layout | None:
+    if len(shape) < 2 or 1 in shape[:2]:
+        return None
+    if len(shape) == 3:
+        return Layout(channels=0 if shape[1] == shape[2] or shape[0] != shape[1] else 2)
+    if _is_square(shape[0]) and not _is_square(shape[0] - prefix):
+        return Layout(channels=1)
+    return Layout(channels=1, prefix=prefix, has_class=has_class and prefix > 0)
+
+
+def _is_square(number: int) -> bool:
+    return number >= 0 and isqrt(number) ** 2 == number

@@ -1,0 +1,171 @@
+"""Places in a network that can be tapped, and the hooks that do it while a pass runs."""
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+INPUT = "input of "
+"""Prefix of a module path that stands for what goes into the module: `input of fc`."""
+HEAD = "forward_head(pre_logits=True)"
+"""What timm's own method gives: the features that a network's authors hand to whatever classifies them."""
+TRUNK = "forward_features()"
+"""The same for a network that has no head."""
+
+Tap = Callable[[str, torch.Tensor], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer is tapped."""
+
+    path: str
+    """Of the module; HEAD and TRUNK are methods of the whole."""
+    number: int | None = None
+    """Which of the tensors that the module gives in a pass, from 1; None: the only one."""
+    is_input: bool = False
+
+    @property
+    def is_method(self) -> bool:
+        """Whether it is one of the network's own methods."""
+        return self.path in (HEAD, TRUNK)
+
+
+def places(module: nn.Module) -> dict[str, Place]:
+    """Every module's place by its path.
+
+    A module that stands at several places of one nn.Sequential, which calls them in order, is found at each of them; of
+    one that has several names otherwise the first name counts.
+    """
+    names: dict[int, list[str]] = {}
+    for path, part in module.named_modules(remove_duplicate=False):
+        if path:
+            names.setdefault(id(part), []).append(path)
+    found = {}
+    for paths in names.values():
+        parents = {path.rpartition(".")[0] for path in paths}
+        if len(paths) > 1 and len(parents) == 1 and isinstance(module.get_submodule(parents.pop()), nn.Sequential):
+            found.update({path: Place(path, number + 1) for number, path in enumerate(paths)})
+        else:
+            found[paths[0]] = Place(paths[0])
+    return found
+
+
+def find_place(module: nn.Module, known: Mapping[str, Place], text: str) -> Place | None:
+    """The place that a text stands for, if it is there: `blocks.3`, `relu:2`, `input of fc`, HEAD or TRUNK."""
+    if text in (HEAD, TRUNK):
+        return Place(text) if callable(getattr(module, text.partition("(")[0], None)) else None
+    path, is_input = text.removeprefix(INPUT), text.startswith(INPUT)
+    stem, _, number = path.rpartition(":")
+    if path not in known and stem in known and number.isdecimal():
+        return replace(known[stem], number=int(number), is_input=is_input)
+    return replace(known[path], is_input=is_input) if path in known else None
+
+
+def can_split(module: nn.Module) -> bool:
+    """Whether it is one of timm's models, whose head gives its features before it classifies them."""
+    head = getattr(module, "forward_head", None)
+    is_timm = hasattr(module, "pretrained_cfg") and callable(getattr(module, "forward_features", None))
+    return is_timm and callable(head) and "pre_logits" in inspect.signature(head).parameters
+
+
+def tensors(part: nn.Module | None, output: Any) -> list[torch.Tensor]:
+    """The tensors that a module gives: one, or several maps, such as those of HRNet's branches.
+
+    Of a mapping (`last_hidden_state` in transformers) and of a tuple whose tensors are of different kinds (tokens, and
+    the state or the weights they come with) the first counts.
+    """
+    if isinstance(output, torch.Tensor):
+        return [output] if output.ndim else []
+    is_list = isinstance(output, list | tuple)
+    items = output.values() if isinstance(output, Mapping) else output if is_list else ()
+    found = [item for item in items if isinstance(item, torch.Tensor) and item.ndim]
+    maps = len(found) > 1 and is_list and all(item.ndim == found[0].ndim >= 3 for item in found)
+    if maps and not isinstance(part, nn.MultiheadAttention | nn.RNNBase):
+        return found
+    return found[:1]
+
+
+class Taps:
+    """Hooks at places of a network while a pass runs: `tap` is called with each tensor, in the order of the pass."""
+
+    def __init__(self, module: nn.Module, places: Mapping[str, Place], tap: Tap) -> None:
+        self.module, self.places, self.tap = module, places, tap
+        self.given: Counter[str] = Counter()
+        self.kinds: dict[str, str] = {}
+        self.is_paused = False
+        self._handles: list[Any] = []
+        self._methods: list[str] = []
+
+    def __enter__(self) -> "Taps":
+        for layer, place in self.places.items():
+            if place.is_method:
+                self._wrap(layer, place.path)
+                continue
+            part = self.module.get_submodule(place.path)
+            if place.is_input:
+                handle = part.register_forward_pre_hook(self._before(layer), with_kwargs=True)
+            else:
+                handle = part.register_forward_hook(self._after(layer))
+            self._handles.append(handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+        for method in self._methods:
+            delattr(self.module, method)
+        self._handles, self._methods = [], []
+
+    def _before(self, layer: str) -> Callable[..., None]:
+        def hook(part: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            self._see(layer, None, args[0] if args else next(iter(kwargs.values()), None))
+
+        return hook
+
+    def _after(self, layer: str) -> Callable[..., None]:
+        def hook(part: nn.Module, _: Any, output: Any) -> None:
+            self._see(layer, part, output)
+
+        return hook
+
+    def _see(self, layer: str, part: nn.Module | None, output: Any) -> None:
+        if self.is_paused:
+            return
+        self.kinds[layer] = type(output).__name__
+        number = self.places[layer].number
+        for tensor in tensors(part, output):
+            self.given[layer] += 1
+            if number in (None, self.given[layer]):
+                self.tap(layer, tensor)
+
+    def _wrap(self, layer: str, path: str) -> None:
+        """Put a method in the place of the network's own that looks at what it gives; the pass stays as it is."""
+        method = path.partition("(")[0]
+        own = getattr(self.module, method)
+
+        def wrapped(values: Any, *args: Any, **kwargs: Any) -> Any:
+            if path == TRUNK:
+                output = own(values, *args, **kwargs)
+                self._see(layer, None, output)
+                return output
+            with self._paused():  # the head's modules are called a second time below
+                output = own(values, pre_logits=True)
+            self._see(layer, None, output)
+            return own(values, *args, **kwargs)
+
+        setattr(self.module, method, wrapped)
+        self._methods.append(method)
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        self.is_paused = True
+        try:
+            yield
+        finally:
+            self.is_paused = False

@@ -1,0 +1,321 @@
+"""Every architecture of timm and torchvision beside its authors' own features: `python tests/architectures.py TABLE`.
+
+Random weights, noise at the architecture's own size. The reference of `layer=last` is timm's
+`forward_head(forward_features(x), pre_logits=True)`, that of the other layers `forward_intermediates`; torchvision's is
+`create_feature_extractor`. Each architecture runs in a process of its own and adds a row; those that have one are left
+out, so that a run can be stopped and goes on. `--again REASON` forgets the rows whose reason contains a text, `--most N`
+leaves architectures of more than N million parameters for later.
+"""
+
+import argparse
+import csv
+import math
+import multiprocessing
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+FIELDS = (
+    "library",
+    "architecture",
+    "input",
+    "geometry",
+    "parameters_M",
+    "width",
+    "last",
+    "layers",
+    "layer_error",
+    "reason",
+)
+
+
+@dataclass
+class Row:
+    """How near the features of an architecture come to its authors'."""
+
+    library: str
+    architecture: str
+    input: str = ""
+    """Height x width."""
+    geometry: str = ""
+    parameters_M: float | str = ""
+    width: int | str = ""
+    """Numbers of `layer=last`."""
+    last: float | str = ""
+    """Largest relative difference of `layer=last`."""
+    layers: int | str = ""
+    """How many other layers were compared."""
+    layer_error: float | str = ""
+    """Largest relative difference of those."""
+    reason: str = ""
+
+
+class Cheap:
+    """Meanwhile networks draw no weights: what takes most of the time of building them."""
+
+    RANDOM = ("normal_", "uniform_", "trunc_normal_", "erfinv_", "exponential_")
+
+    def __enter__(self):
+        import torch
+        from torch.overrides import TorchFunctionMode
+
+        skipped = {getattr(torch.Tensor, name) for name in self.RANDOM if hasattr(torch.Tensor, name)}
+
+        class Skip(TorchFunctionMode):
+            def __torch_function__(self, func, types, args=(), kwargs=None):
+                return args[0] if func in skipped else func(*args, **(kwargs or {}))
+
+        self.mode = Skip()
+        self.mode.__enter__()
+
+    def __exit__(self, *error):
+        self.mode.__exit__(*error)
+
+
+def fill(module):
+    """Weights that keep values in range, from one pool of normal numbers."""
+    import torch
+
+    pool = torch.randn(2**20, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for name, value in [*module.named_parameters(), *module.named_buffers()]:
+            if not value.is_floating_point() or value.is_inference() or (name.endswith("num_batches_tracked")):
+                continue
+            is_parameter = isinstance(value, torch.nn.Parameter)
+            if not is_parameter and not name.endswith(("running_mean", "running_var")):
+                continue  # tables that are computed, not trained
+            flat = value.view(-1) if value.is_contiguous() else value.reshape(-1)
+            numbers = pool.repeat(math.ceil(flat.numel() / len(pool)))[: flat.numel()]
+            if name.endswith("running_var"):
+                numbers = 1 + 0.1 * numbers.abs()
+            elif value.ndim > 1:
+                numbers = numbers / math.sqrt(max(1, value[0].numel()))
+            else:
+                numbers = (1.0 if name.endswith(("weight", "gamma", "scale")) else 0.0) + 0.1 * numbers
+            value.copy_(numbers.view(value.shape))
+    return module
+
+
+def difference(found, expected):
+    """Largest difference, relative to the largest value that was expected."""
+    if found.shape != expected.shape:
+        return math.inf
+    return float(f"{(found - expected).abs().max() / expected.abs().max().clamp_min(1e-30):.1e}")
+
+
+def averaged(values, layout):
+    """A map's or tokens' mean over space: the layout is the library's own word."""
+    if values.ndim <= 2:
+        return values
+    return values.mean((1, 2)) if layout == "NHWC" else values.mean((2, 3)) if values.ndim == 4 else values.mean(1)
+
+
+def compare(library, architecture, img_size=None, most=math.inf):
+    """The row of one architecture."""
+    from offshelf.backbone import Timm, Torchvision
+
+    is_timm = library == "timm"
+    spec = Timm(architecture, weights=None, img_size=img_size) if is_timm else Torchvision(architecture, weights=None)
+    sees = spec.preprocessing()
+    row = Row(
+        library,
+        architecture,
+        "x".join(map(str, sees.size)),
+        type(sees).__name__.lower().replace("preprocessing", "centre"),
+    )
+    with Cheap():
+        names = spec.layer_names()
+    return _timm(spec, row, names, most) if is_timm else _torchvision(spec, row, names)
+
+
+def _network(spec, names, most):
+    from offshelf.backbone import timm, torchvision
+    from offshelf.backbone.network import TappedNetwork
+
+    build = (
+        (lambda: timm._build(spec.arch, spec.img_size))
+        if hasattr(spec, "img_size")
+        else (lambda: torchvision._build(spec.arch, spec.preprocessing().crop))
+    )
+    resized = (
+        (lambda size: timm._resized(spec.arch, size))
+        if hasattr(spec, "img_size")
+        else (lambda size: torchvision._build(spec.arch, size[0]))
+    )
+    from offshelf.backbone.outline import outline
+
+    count = round(sum(value.numel() for value in outline(build).parameters()) / 1e6, 2)
+    if count > most:
+        raise OverflowError(f"{count:.0f} M parameters")
+    with Cheap():
+        module = build()
+    return TappedNetwork(fill(module), {name: spec.module_of(name) for name in names}, spec.name, resized), count
+
+
+def _images(size, count=1):
+    import torch
+
+    return torch.randn(count, 3, *size, generator=torch.Generator().manual_seed(1))
+
+
+def _timm(spec, row, names, most):
+    import torch
+
+    network, row.parameters_M = _network(spec, names, most)
+    module, images = network.module, _images(spec.preprocessing().size)
+    with torch.no_grad():
+        trunk = module.forward_features(images)
+        try:
+            expected = module.forward_head(trunk, pre_logits=True)
+        except NotImplementedError:
+            expected, row.reason = trunk, "no head: forward_features, averaged"
+        reference, what = _intermediates(module, images)
+    expected = averaged(expected, getattr(module, "output_fmt", "NCHW"))
+    stages = dict(zip(what, reference, strict=True))
+    asked = [name for name in stages if name in names]
+    found = network.features(images, [names[-1]], "auto") | (network.features(images, asked, "avg") if asked else {})
+    row.last = difference(found[names[-1]] if names[-1] not in asked else found[names[-1]], expected)
+    row.width = found[names[-1]].shape[1]
+    row.layers = len(asked)
+    row.layer_error = max((difference(found[name], stages[name]) for name in asked), default="")
+    if not row.reason and len(asked) < len(stages):
+        row.reason = f"{len(stages) - len(asked)} stages are no layers of one module"
+    return row
+
+
+def _intermediates(module, images):
+    """Means of what timm gives for each stage, and the names of the stages; nothing where it does not."""
+    import inspect
+
+    info = getattr(module, "feature_info", None)
+    entries = info if isinstance(info, list) else getattr(info, "info", []) or []
+    if not hasattr(module, "forward_intermediates") or not entries:
+        return [], []
+    takes = inspect.signature(module.forward_intermediates).parameters
+    options = {"intermediates_only": True, "norm": False, "output_fmt": "NCHW"}
+    options = {name: value for name, value in options.items() if name in takes}
+    try:
+        maps = module.forward_intermediates(images, **options)
+    except AssertionError:  # no map can be made of what it has
+        maps = module.forward_intermediates(images, **{**options, "output_fmt": "NLC"})
+    if len(maps) != len(entries) or not all(hasattr(one, "ndim") for one in maps):
+        return [], []
+    return [averaged(one, "NCHW") for one in maps], [entry["module"] for entry in entries]
+
+
+def _torchvision(spec, row, names):
+    import torch
+    from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
+    network, row.parameters_M = _network(spec, names, math.inf)
+    module, images = network.module, _images(spec.preprocessing().size)
+    _, nodes = get_graph_node_names(module)
+    paths = {name: spec.module_of(name) for name in names}
+    last = paths[names[-1]].removeprefix("input of ")
+    before = nodes[nodes.index(last) - 1]
+    wanted = {path: name for name, path in paths.items() if not path.startswith("input")}
+    with torch.no_grad():
+        expected = create_feature_extractor(module, {**wanted, before: names[-1]})(images)
+    found = network.features(images, list(names), "avg")
+    means = {name: _mean(values, spec.arch) for name, values in expected.items()}
+    row.width, row.layers = found[names[-1]].shape[1], len(names) - 1
+    row.last = difference(found[names[-1]], means[names[-1]])
+    row.layer_error = max(difference(found[name], means[name]) for name in names[:-1])
+    return row
+
+
+def _mean(values, arch):
+    """torchvision's swin has channels last, its ViT a class token."""
+    if values.ndim == 3:
+        return values[:, 1:].mean(1)
+    return averaged(values, "NHWC" if arch.startswith("swin") else "NCHW")
+
+
+def every():
+    """All architectures: of each family the first, then the rest."""
+    from offshelf.torchvision_import import import_torchvision
+
+    import_torchvision()
+    import timm
+    import torchvision.models
+    from timm.models._registry import _model_to_module
+
+    families = {}
+    for name in timm.list_models():
+        families.setdefault(_model_to_module[name], []).append(("timm", name))
+    families["torchvision"] = [
+        ("torchvision", name) for name in torchvision.models.list_models(module=torchvision.models)
+    ]
+    rounds = max(map(len, families.values()))
+    return [names[number] for number in range(rounds) for names in families.values() if number < len(names)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--again", help="forget rows whose reason contains this text")
+    parser.add_argument("--names", nargs="*", help="forget these architectures, and run them alone")
+    parser.add_argument("--most", type=float, default=math.inf, help="million parameters")
+    parser.add_argument("--seconds", type=float, default=600, help="for one architecture")
+    arguments = parser.parse_args()
+    rows = _read(arguments.table)
+    rows = [row for row in rows if not (arguments.again and arguments.again in row["reason"])]
+    rows = [row for row in rows if not (arguments.names and row["architecture"] in arguments.names)]
+    _write(arguments.table, rows)
+    done = {(row["library"], row["architecture"]) for row in rows}
+    for library, name in every():
+        if (library, name) in done or (arguments.names and name not in arguments.names):
+            continue
+        values = _apart(library, name, arguments)
+        if values:
+            rows = [*_read(arguments.table), dict(zip(FIELDS, values, strict=True))]
+            _write(arguments.table, rows)
+            print(*values, flush=True)
+
+
+def _apart(library, name, arguments):
+    """Its row, made by a process of its own: a fork, which has torch and timm already."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=lambda: theirs.send(_guarded(library, name, arguments.most)))
+    process.start()
+    theirs.close()
+    try:
+        row = ours.recv() if ours.poll(arguments.seconds) else None
+        reason = f"not run: longer than {arguments.seconds:g} s"
+    except EOFError:
+        row, reason = None, "not run: its process ended"
+    process.kill()
+    process.join()
+    row = row or Row(library, name, reason=reason)
+    return None if row.reason == "later" else list(asdict(row).values())
+
+
+def _guarded(library, name, most):
+    try:
+        return compare(library, name, most=most)
+    except OverflowError:
+        return Row(library, name, reason="later")
+    except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split()).replace('"', "'")
+        return Row(library, name, reason=f"not compared: {why[:160]}")
+
+
+def _read(table):
+    if not table.is_file():
+        return []
+    with table.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _write(table, rows):
+    temporary = table.with_suffix(".new")
+    with temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(rows, key=lambda row: (row["library"], row["architecture"])))
+    temporary.replace(table)
+
+
+if __name__ == "__main__":
+    assert FIELDS == tuple(field.name for field in fields(Row))
+    main()
