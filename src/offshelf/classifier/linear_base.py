@@ -77,17 +77,19 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._check_settings()
         several = y is not None and type_of_target(y).startswith("multilabel")
         X, y = validate_data(self, X, y, dtype=_DTYPES, multi_output=several, y_numeric=False)
-        encoding = encode(y, self.multiclass)
-        self.classes_, self.kind_ = encoding.classes_K, encoding.kind
         weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         fits = weights.shape in ((len(X),), y.shape if several else (len(X),))
         if not fits or not np.isfinite(weights).all() or (weights < 0).any():
             raise ValueError(f"sample_weight is {len(X)} finite numbers, none negative; got shape {weights.shape}.")
         if not weights.any():
             raise ValueError("All samples have a weight of zero; at least one of each class needs a positive one.")
+        encoding = encode(y, weights, self.multiclass)
+        self.classes_, self.kind_ = encoding.classes_K, encoding.kind
         return X, y, weights
 
     def _check_settings(self) -> None:
+        if isinstance(self.class_weight, str) and self.class_weight != "balanced":
+            raise ValueError(f"class_weight is None, balanced or weights by class; got {self.class_weight!r}.")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is one of {', '.join(choices)}; got {getattr(self, name)!r}.")

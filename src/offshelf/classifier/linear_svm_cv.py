@@ -28,7 +28,7 @@ class LinearSVMCV(LinearSVMBase):
         Cs: The grid; with one value nothing is chosen.
         cv: Number of folds (stratified where there is one label, shuffled), or pairs of training and held-out row
             numbers, such as the one pair of an official validation split.
-        scoring: `accuracy`, `average_precision` (of each class, rows of weight 0 left out), or a function of the
+        scoring: `accuracy`, `average_precision` (of each class), both with the rows' weights, or a function of the
             held-out labels, decision values and weights that gives a number, or one for each class.
         select: One C for all classes (`joint`, by the mean), or `per_class` as VISSL and mmselfsup do for VOC.
         one_standard_error: Choose the smallest C within one standard error (std / √(folds - 1)) of the best.
@@ -42,8 +42,8 @@ class LinearSVMCV(LinearSVMBase):
         decision_function_shape: What `decision_function` gives for pairs: scores of classes (`ovr`) or values of pairs.
         bias: `penalised` (liblinear's: b²/2s² is added, s = intercept_scaling), `free` (libsvm's) or `none`.
         intercept_scaling: s above.
-        class_weight: None, `balanced` or weights by class; see `Encoding.weights`. Balanced are the counts of all rows,
-            in each fold alike.
+        class_weight: None, `balanced` or weights by class; see `Encoding.weights`. Balanced are the weights of all
+            rows, in each fold alike.
         tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
         device: `auto` (a GPU for more rows than a Gram matrix can hold, where there is one), `cpu` or `cuda`.
 
@@ -109,7 +109,8 @@ class LinearSVMCV(LinearSVMBase):
             y: Classes [R], or an indicator matrix [R, K] of several labels.
             sample_weight: [R] or, for several labels, [R, K], where 0 leaves a row out of one class.
             groups: [R]; rows of a group are views of one image: they are in one fold, and scored by their fused
-                decision values.
+                decision values. So they have one label, and one weight. What is only to be kept together, such as the
+                images of one patient, is a matter of `cv`: list(GroupKFold(5).split(X, y, patients)).
 
         Raises:
             ValueError: settings or data that do not fit.
@@ -117,7 +118,7 @@ class LinearSVMCV(LinearSVMBase):
         self._check_search()
         X, y, weights = self._check(X, y, sample_weight)
         Cs = sorted({float(C) for C in self.Cs})
-        images = np.arange(len(X)) if groups is None else np.unique(groups, return_inverse=True)[1]
+        images = np.arange(len(X)) if groups is None else _images(groups, y, weights)
         splits = self._splits(y, images) if len(Cs) > 1 else []
         members = np.ones((len(X), len(splits) + 1), bool)
         for fold, (train, _) in enumerate(splits):
@@ -134,6 +135,8 @@ class LinearSVMCV(LinearSVMBase):
         best = np.zeros(1, int)
         if splits:
             tests = [(_first(y[test], images[test]), _first(weights[test], images[test])) for _, test in splits]
+            if not all(part.any() for _, part in tests):
+                raise ValueError("The held-out samples of a fold all have a weight of zero: use fewer folds.")
             scores = np.array(
                 [[self._score(*test, np.concatenate(held_out[C][f], 1)) for f, test in enumerate(tests)] for C in Cs]
             )
@@ -173,7 +176,7 @@ class LinearSVMCV(LinearSVMBase):
         if callable(self.scoring):
             return self.scoring(y, decisions_RP, weights)
         if self.scoring == "accuracy":
-            return np.mean(self.labels_of(decisions_RP) == y)
+            return np.average(self.labels_of(decisions_RP) == y, weights=weights)
         if self.scoring != "average_precision" or self.kind_ == "ovo":
             raise ValueError(
                 f"scoring is accuracy, a function or, save for pairs, average_precision; got {self.scoring!r}."
@@ -181,10 +184,10 @@ class LinearSVMCV(LinearSVMBase):
         from sklearn.metrics import average_precision_score
 
         positive = self._encoding().signs(y)[:, :] > 0
-        kept = np.broadcast_to(weights.reshape(len(y), -1) > 0, positive.shape)
+        each = np.broadcast_to(weights.reshape(len(y), -1), positive.shape)
         return [
-            average_precision_score(is_one[use], values[use]) if is_one[use].any() else np.nan
-            for is_one, values, use in zip(positive.T, decisions_RP.T, kept.T, strict=True)
+            average_precision_score(is_one, values, sample_weight=shares) if (is_one & (shares > 0)).any() else np.nan
+            for is_one, values, shares in zip(positive.T, decisions_RP.T, each.T, strict=True)
         ]
 
     def _choose(self, scores_CFK: np.ndarray, Cs: Sequence[float]) -> np.ndarray:
@@ -226,6 +229,21 @@ def _pick(solutions: Sequence[_Found], best: np.ndarray) -> tuple[np.ndarray, np
     columns = [tuple(part[..., column] for part in parts[number]) for column, number in enumerate(mine)]
     weights, biases, gaps = zip(*columns, strict=True)
     return np.stack(weights, axis=1), np.stack(biases), np.stack(gaps)
+
+
+def _images(groups: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The number of each row's image [R]. Raises ValueError: rows of a group differ in what an image has once."""
+    if np.shape(groups) != (len(y),):
+        raise ValueError(f"groups is {len(y)} names of images; got shape {np.shape(groups)}.")
+    names, first, images = np.unique(groups, return_index=True, return_inverse=True)
+    for what, values in (("labels", y), ("weights", weights)):
+        differ = (values != values[first][images]).reshape(len(y), -1).any(axis=1)
+        if differ.any():
+            raise ValueError(
+                f"Rows of a group are views of one image, but those of group '{names[images[differ][0]]}' have several "
+                f"{what}. To keep images together that are not one, use cv=list(GroupKFold(5).split(X, y, groups))."
+            )
+    return images
 
 
 def _first(values: np.ndarray, images: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from torch import nn
 
 from offshelf.classifier import LinearSVM, Scorer
+from offshelf.classifier.encoding import STEPS
 from offshelf.classifier.label import EachLabel
 from offshelf.classifier.view import Fusion
 from offshelf.errors import ModelError
@@ -32,7 +33,7 @@ def as_module(scorer: Scorer) -> nn.Module:
 
 
 def counts_votes(estimator: Any) -> bool:
-    """Whether its scores are counts of pairs won, so that a pair decided by a rounding error shows as a whole vote."""
+    """Whether its scores count pairs won, so that a pair decided by a rounding error shows as a whole vote."""
     is_pairs = isinstance(estimator, LinearSVM) and estimator.kind_ == "ovo" and estimator.ovo_decision == "votes"
     return is_pairs or isinstance(estimator, OneVsOneClassifier)
 
@@ -66,7 +67,7 @@ def _rules(estimator: Any, problems: int) -> tuple[nn.Module, nn.Module, bool]:
     kind = getattr(estimator, "kind_", None) or ("multilabel" if isinstance(estimator, EachLabel) else "")
     classes = len(estimator.classes_)
     if kind == "ovo":
-        return nn.Identity(), _Pairs(classes, estimator.ovo_decision == "votes"), True
+        return nn.Identity(), _Votes(classes) if estimator.ovo_decision == "votes" else _Pairs(classes, False), True
     if isinstance(estimator, OneVsOneClassifier):
         return _Confidences(classes), _TwoClasses() if classes == 2 else nn.Identity(), classes == 2
     is_binary = problems == 1 and kind != "multilabel"
@@ -128,6 +129,23 @@ class _Pairs(nn.Module):
         if self.by_votes:
             return ((own > 0) == self.is_first).float().sum(-1)
         return torch.where(self.is_first, own, -own).sum(-1)
+
+
+class _Votes(nn.Module):
+    """See `Encoding.scores`: votes, and what sets apart images of equal votes."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.votes, self.sums = _Pairs(classes, True), _Pairs(classes, False)
+        self.numbers: torch.Tensor
+        self.register_buffer("numbers", torch.arange(classes))
+
+    def forward(self, decisions: torch.Tensor) -> torch.Tensor:
+        votes, sums = self.votes(decisions), self.sums(decisions)
+        margins = sums / (3 * (sums.abs() + 1))
+        is_winner = self.numbers == votes.argmax(-1, keepdim=True)
+        top = torch.where(votes == votes.amax(-1, keepdim=True), margins, -1.0).amax(-1, keepdim=True)
+        return votes + torch.where(is_winner & (margins < top), top + (1 / 3 - top) / STEPS, margins)
 
 
 class _Confidences(nn.Module):
