@@ -61,7 +61,7 @@ def read_table(
         DatasetError: it cannot be read, lacks a column, or has lines that do not fit its header.
     """
     text = _decoded(file, encoding)
-    wanted = {name: columns.get(name, name) for name in COLUMNS}
+    wanted = {name: None if columns.get(name, name) is None else str(columns.get(name, name)) for name in COLUMNS}
     start, given = _excel(text)
     header, sign = _header(text[start:], wanted, delimiter or given)
     place = _places(file, header, wanted)
