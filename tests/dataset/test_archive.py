@@ -84,6 +84,7 @@ def test_links_inside(tmp_path):
     made = tar(
         tmp_path / "x.tar",
         entry("./again", tarfile.SYMTYPE, "tree/late"),
+        entry("first", tarfile.SYMTYPE, "other/way/late"),
         entry("tree/late", tarfile.SYMTYPE, "fine"),
         FINE,
         entry("tree/hard", tarfile.LNKTYPE, "tree/fine"),
@@ -91,7 +92,7 @@ def test_links_inside(tmp_path):
     )
     for _ in range(2):
         unpack(made, tmp_path / "in")
-    for name in ("again", "tree/late", "tree/hard", "tree/fine", "other/way/fine"):
+    for name in ("again", "first", "tree/late", "tree/hard", "tree/fine", "other/way/fine"):
         assert (tmp_path / "in" / name).read_bytes() == bytes(3)
     assert str((tmp_path / "in/other/way").readlink()) == "../tree"
 

@@ -94,6 +94,9 @@ QUESTIONS = {
     "nested parts": (["train/train/a", "train/train/b", "test/test/a", "test/test/b"], "one folder in it, test/"),
     "classes a level deeper": (["train/images/a", "train/images/b", "test/images/a"], "one folder in it, images/"),
     "test without labels": (["train/a", "train/b", "test"], r"test has no class folders.*dataset\.root=\S*/train"),
+    "val without labels": (["train/a", "train/b", "val"], r"val has no class folders.*dataset\.root=\S*/train"),
+    "val without labels, and a test": (["train/a", "train/b", "val", "test/a"], r"val has .*dataset\.val=ignore"),
+    "test without labels, and a val": (["train/a", "train/b", "val/a", "test"], r"test has .*dataset\.val=test"),
     "all without labels": (["train", "test"], "lie in no class folders.*dataset=csv"),
     "class that is not trained on": (
         ["train/cat", "train/dog", "test/cats"],

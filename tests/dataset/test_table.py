@@ -188,6 +188,15 @@ def test_labels_are_text(rows):
     assert images.notes == ("Labels differ in case or accents alone, and are classes of their own: True and true.",)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_ends_of_lines(rows, end):
+    """Of all systems; a line separator of Unicode in a label is a sign as any."""
+    labels = ("a\u2028b", "c\x0cd")
+    lines = ["path,label", *(f"{n}.png,{labels[n % 2]}" for n in range(12))]
+    (rows / "t.csv").write_bytes(end.join(lines).encode())
+    assert Csv(str(rows / "t.csv")).load().classes == labels
+
+
 def test_lines_that_repeat(rows):
     """The same file, label and box: counted, and named."""
     (rows / "t.csv").write_text("path,label\n" + "".join(f"{n % 6}.png,{'ab'[n % 2]}\n" for n in range(12)))
@@ -236,6 +245,7 @@ def test_boxes_as_fractions(rows):
     assert images.notes == ("Boxes are fractions of the image's width and height.",)
     assert shapes(table(rows, BOXED, lambda n: ["0.25", "0", "0.75", "1"], boxes="fractions").load()) == {(20, 20)}
     assert shapes(table(rows, BOXED, lambda n: ["0", "0", "1", "1"]).load()) == {(20, 40)}
+    assert shapes(table(rows, BOXED, lambda n: ["-1e-6", "0", "1.0001", "1"]).load()) == {(20, 40)}
     assert shapes(table(rows, BOXED, lambda n: ["0", "0", "1", "1"], boxes="pixels").load()) == {(1, 1)}
 
     exif = Image.Exif()

@@ -183,6 +183,15 @@ def test_link_to_what_is_hidden(root):
     assert taken(root) == [*ALL[:4], "cat/a.png", "cat/b.png", *ALL[4:]]
 
 
+def test_pipes_are_not_read(root):
+    """They would never end."""
+    os.mkfifo(root / "cat/pipe.png")
+    os.mkfifo(root / "cat/pipe")
+    (root / "cat/link.png").symlink_to("pipe.png")
+    assert taken(root) == ALL
+    assert set(not_taken(root).values()) == {"a pipe, a device or the like"}
+
+
 def test_class_of_what_is_not_read(root):
     """Why it holds no images."""
     (root / "owl").mkdir()

@@ -11,7 +11,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -133,11 +133,16 @@ def _in_order(folder: Path, links: list[tuple[Path, Member]]) -> list[tuple[Path
     open_links = {place: member for place, member in links}
     ordered: list[tuple[Path, Member]] = []
     while open_links:
-        ready = [place for place, one in open_links.items() if _target(folder, place, one) not in open_links]
+        ready = [place for place, one in open_links.items() if not _through(_target(folder, place, one), open_links)]
         if not ready:
             raise MemberError(f"'{next(iter(open_links.values())).name}' is a link in a circle")
         ordered += [(place, open_links.pop(place)) for place in ready]
     return ordered
+
+
+def _through(target: Path, links: Collection[Path]) -> bool:
+    """Whether a path is, or leads through, one of these links."""
+    return any(place in links for place in (target, *target.parents))
 
 
 def _link(folder: Path, place: Path, member: Member) -> None:

@@ -12,6 +12,8 @@ from offshelf.dataset.size import upright_size
 from offshelf.dataset.table import BOX, Table, at
 from offshelf.errors import ConfigError, DatasetError
 
+ROUNDING = 0.01
+"""By how much a fraction may be outside of 0 and 1."""
 UNITS = ("auto", "pixels", "fractions")
 
 
@@ -41,7 +43,7 @@ def read_boxes(table: Table, paths: Sequence[Path], units: str) -> tuple[list[Bo
     _refuse(table, rows[~np.isfinite(boxes).all(axis=1)], "is not four numbers")
     no_area = (boxes[:, 0] >= boxes[:, 2]) | (boxes[:, 1] >= boxes[:, 3])
     _refuse(table, rows[no_area], "has no area: it is x1,y1,x2,y2, two corners, x1 below x2 and y1 below y2")
-    is_small = ((boxes >= 0) & (boxes <= 1)).all(axis=1)
+    is_small = ((boxes >= -ROUNDING) & (boxes <= 1 + ROUNDING)).all(axis=1)
     are_fractions = units == "fractions" or (units == "auto" and bool(is_small.all()))
     if are_fractions:
         _refuse(table, rows[~is_small], "is not within 0 and 1 (dataset.boxes=fractions)")
@@ -50,7 +52,7 @@ def read_boxes(table: Table, paths: Sequence[Path], units: str) -> tuple[list[Bo
         _refuse(table, rows[is_small], why)
     sizes = _sizes([paths[row] for row in rows.tolist()])
     if are_fractions:
-        boxes = boxes * np.tile(np.where(np.isnan(sizes), 1, sizes), 2)
+        boxes = boxes.clip(0, 1) * np.tile(np.where(np.isnan(sizes), 1, sizes), 2)
     found: list[Box | None] = [None] * len(table.lines)
     for row, (x1, y1, x2, y2) in zip(rows.tolist(), boxes.tolist(), strict=True):
         found[row] = (x1, y1, x2, y2)

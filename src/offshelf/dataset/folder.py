@@ -132,6 +132,8 @@ def _class_folders(walk: Walk, layout: Layout, classes: Sequence[str]) -> tuple[
     for part in (*layout.train, *layout.test):
         _require_no_strays(walk, part, is_split=bool(layout.test))
         found = {name: name if name in number else by_fold.get(folded(name)) for name in walk.folders(part)}
+        if not found:
+            raise DatasetError(f"{part} has no class folders, so that its images have no labels.")
         unknown = [name for name, known in found.items() if known is None]
         if unknown:
             raise DatasetError(_unknown(part, layout.train[0], unknown, classes))

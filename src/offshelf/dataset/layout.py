@@ -71,27 +71,27 @@ def _with_val(walk: Walk, parts: Mapping[Part, Path], val: str | None) -> Layout
     if "test" not in parts:
         if val in ("train", "ignore"):
             raise DatasetError(f"{walk.root} has no folder to test on but {name}/; dataset.val={val} leaves none.")
-        return Layout((train,), (parts["val"],), (f"{name}/ is tested on, as there is no test/.",))
+        return Layout((train,), (_labelled(walk, parts, "val"),), (f"{name}/ is tested on, as there is no test/.",))
     if val == "test":
-        return Layout((train,), (parts["val"],), (f"{name}/ is tested on, {parts['test'].name}/ is not read.",))
+        validation = _labelled(walk, parts, "val")
+        return Layout((train,), (validation,), (f"{name}/ is tested on, {parts['test'].name}/ is not read.",))
     test = _labelled(walk, parts, "test")
     if val == "ignore":
         return Layout((train,), (test,), (f"{name}/ is not read (dataset.val).",))
     choice = "" if val else " (dataset.val=train; ignore and test are the others)"
-    return Layout((train, parts["val"]), (test,), (f"{name}/ is trained on too{choice}.",))
+    return Layout((train, _labelled(walk, parts, "val")), (test,), (f"{name}/ is trained on too{choice}.",))
 
 
 def _labelled(walk: Walk, parts: Mapping[Part, Path], part: Part) -> Path:
     """A part, which has class folders. Raises DatasetError: images without labels cannot be scored."""
-    folder = parts[part]
-    if not walk.folders(folder) and walk.folders(parts["train"]):
-        train = parts["train"].name
-        way = "dataset.val=test tests on the validation part" if "val" in parts else f"dataset.root={parts['train']}"
-        draws = "" if "val" in parts else f", which draws a part of {train}/ to test on"
-        raise DatasetError(
-            f"{folder} has no class folders, so that its images have no labels. Go on with {way}{draws}."
-        )
-    return folder
+    folder, train = parts[part], parts["train"]
+    if walk.folders(folder) or not walk.folders(train):
+        return folder
+    ways = {"test": ("val", "dataset.val=test"), "val": ("test", "dataset.val=ignore")}
+    other, way = ways[part]
+    if other not in parts:
+        way = f"dataset.root={train}, which draws a part of {train.name}/ to test on"
+    raise DatasetError(f"{folder} has no class folders, so that its images have no labels. Go on with {way}.")
 
 
 def _question_named(root: Path, named: Mapping[Part, Sequence[str]], others: Sequence[str]) -> None:
@@ -167,7 +167,7 @@ def _as_split(named: Mapping[Part, Sequence[str]]) -> str:
 
 
 def _given(root: Path, names: str | Sequence[str]) -> tuple[Path, ...]:
-    folders = tuple(root / name for name in ([names] if isinstance(names, str) else names))
+    folders = tuple(root / str(name) for name in (names if isinstance(names, list | tuple) else [names]))
     for folder in folders:
         if not folder.is_dir():
             raise DatasetError(f"dataset.split names {folder}, which is no folder.")

@@ -52,7 +52,7 @@ class Csv:
     val: str | None = None
     """What lines of split `val` are for: `train`, `test`, `ignore`; null: `test` where no others are, else `train`."""
     delimiter: str | None = None
-    """Between cells; without, what the header shows."""
+    """Between cells: one sign, or `tab`; without, what the header shows."""
     encoding: str | None = None
     """Of the text; without, UTF-8, or UTF-16 where it says so."""
 
@@ -61,10 +61,12 @@ class Csv:
         require_units(self.boxes)
         if self.val not in (None, "train", "test", "ignore"):
             raise ConfigError(f"dataset.val is train, test, ignore, or null; got '{self.val}'.")
-        for name in ("separator", "delimiter"):
-            sign = getattr(self, name)
-            if sign is not None and (not sign or (name == "delimiter" and len(sign) != 1)):
-                raise ConfigError(f"dataset.{name} is a sign such as ';'; got '{sign}'.")
+        if self.delimiter is not None and len(self.delimiter) != 1 and self.delimiter != "tab":
+            raise ConfigError(f"dataset.delimiter is one sign, such as ';', or tab; got '{self.delimiter}'.")
+        if self.separator == "":
+            raise ConfigError(
+                "dataset.separator is a sign such as ';', or null for one label a cell; got an empty one."
+            )
 
     def load(self) -> ImageSet:
         """See Dataset."""
@@ -78,7 +80,7 @@ class Csv:
     def unsplit(self) -> ImageSet:
         """See Unsplit; a table's own split is its fold all the same."""
         file = Path(self.path).expanduser().absolute()
-        table = read_table(file, self.columns, self.delimiter, self.encoding)
+        table = read_table(file, self.columns, "\t" if self.delimiter == "tab" else self.delimiter, self.encoding)
         parts, notes = _parts(table, self.val)
         unused = [number for number, part in zip(_numbers(table), parts, strict=True) if part == "ignore"]
         kept = [row for row, part in enumerate(parts) if part != "ignore"]

@@ -122,7 +122,7 @@ def equal_groups(images: Sequence[Image]) -> np.ndarray:
 
 
 def repeated_rows(groups_N: np.ndarray) -> np.ndarray:
-    """Rows of the images that are not alone in their group: int64, group by group, in the order of the first of each."""
+    """Rows of the images that are not alone in their group: int64, by groups, in the order of their first ones."""
     rows = np.flatnonzero(np.bincount(groups_N)[groups_N] > 1) if len(groups_N) else np.zeros(0, np.int64)
     _, first, group = np.unique(groups_N[rows], return_index=True, return_inverse=True)
     return rows[np.argsort(first[group], kind="stable")]

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Literal
 
 Part = Literal["train", "val", "test"]
@@ -15,6 +16,7 @@ FILLERS = ("set", "sets", "data", "dataset", "images", "image", "imgs", "img", "
 """Words beside that change nothing."""
 
 
+@lru_cache(maxsize=1024)
 def part_of(name: str) -> Part | None:
     """The part that a name stands for, in any case, with numbers and fillers; None where it has other words too."""
     parts, others = _words(name)

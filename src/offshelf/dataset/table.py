@@ -1,6 +1,7 @@
 """Tables as text: CSV as spreadsheets, pandas and people write it, read by the names of its columns."""
 
 import csv
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,12 +62,12 @@ def read_table(
         DatasetError: it cannot be read, lacks a column, or has lines that do not fit its header.
     """
     text = _decoded(file, encoding)
-    wanted = {name: columns.get(name, name) for name in COLUMNS}
+    wanted = {name: None if columns.get(name, name) is None else str(columns.get(name, name)) for name in COLUMNS}
     start, given = _excel(text)
     header, sign = _header(text[start:], wanted, delimiter or given)
     place = _places(file, header, wanted)
     try:
-        reader = csv.reader(text[start:].splitlines(keepends=True), delimiter=sign, strict=True)
+        reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=sign, strict=True)
         rows = [(reader.line_num + bool(start), row) for row in reader if any(cell.strip() for cell in row)][1:]
     except csv.Error as error:
         raise DatasetError(f"{file}, line {reader.line_num}: it is no CSV: {error}.") from error
@@ -124,7 +125,7 @@ def _header(text: str, wanted: Mapping[str, str | None], delimiter: str | None) 
     """Names of the columns and the delimiter that gives those that are needed or, where none does, most columns."""
     read: list[tuple[list[str], str]] = []
     for sign in [delimiter] if delimiter else DELIMITERS:
-        reader = csv.reader(text.splitlines(keepends=True), delimiter=sign)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign)
         read.append(([name.strip() for name in next((row for row in reader if any(row)), [])], sign))
     needed = {(wanted[name] or "").casefold() for name in NEEDED}
     for header, sign in read:

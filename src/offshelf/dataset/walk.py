@@ -12,6 +12,7 @@ from offshelf.errors import DatasetError
 Listing = list[os.DirEntry[str]]
 
 SYSTEM = "hidden, or a system's own"
+NO_FILE = "a pipe, a device or the like"
 NO_SAMPLE = "none"
 """The role of a file that is not taken."""
 
@@ -41,7 +42,7 @@ class Walk:
 
     def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
         """`ignore`: patterns as a shell's, of names or, with `/`, of paths below the root; what is below goes too."""
-        self.root, self.ignore = root, tuple(ignore)
+        self.root, self.ignore = root, tuple(map(str, ignore))
         self._left_out: dict[str, LeftOut] = {}
         self.by_content: list[str] = []
         """Names of images that are not named as such."""
@@ -104,8 +105,10 @@ class Walk:
                 links.append(entry.path)
             elif entry.is_dir():
                 self._scan(entry.path, owner, found, links)
-            else:
+            elif entry.is_file():
                 self._take(entry.path, found)
+            else:
+                self.leave(self._name(entry.path), NO_FILE)
 
     def _follow(self, link: str, owner: str, found: list[str], links: list[str]) -> None:
         real = os.path.realpath(link)
@@ -114,6 +117,9 @@ class Walk:
                 self.leave(self._name(link), f"a link to {self._name(real)}, which is read already")
             else:
                 self._scan(link, owner, found, links)
+            return
+        if os.path.exists(real) and not os.path.isfile(real):  # noqa: PTH110, PTH113
+            self.leave(self._name(link), NO_FILE)
             return
         is_there = os.path.exists(real) and self._name(real) not in self._left_out  # noqa: PTH110
         is_again = is_there and self._owners.get(os.path.dirname(real)) == owner  # noqa: PTH120
