@@ -3,13 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from offshelf.dataset import LeftOut
-from offshelf.report import flat, write_table
+from offshelf.report import flat, write_bytes, write_table
 from offshelf.tracking import Run
 
 if TYPE_CHECKING:
@@ -62,8 +63,14 @@ class Logbook:
             write_table(self.folder / "left_out.csv", table)
 
     def figure(self, figure: "Figure", file: str) -> None:
-        """Keep a plot in both places."""
-        figure.savefig(self.folder / file, dpi=120, pil_kwargs={"compress_level": 1})  # speed before size
+        """Keep a plot in both places.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
+        data = BytesIO()
+        figure.savefig(data, format="png", dpi=120, pil_kwargs={"compress_level": 1})  # speed before size
+        write_bytes(self.folder / file, data.getvalue())
         self.run.log_file(self.folder / file)
 
     def params(self, layers: str) -> dict[str, Any]:
