@@ -15,7 +15,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import warm
-from offshelf import cli
+from offshelf.override import beyond_ascii
 
 FAST = ["backbone=tiny", "layer=last", "tracking=none", "classifier.C=2000"]
 
@@ -328,4 +328,4 @@ def test_layers_are_listed(tmp_path):
 )
 def test_letters_beyond_ascii_are_quoted(typed, passed):
     """For Hydra; what may be a sweep, has quotes already, or needs none stays as it is."""
-    assert cli._quoted(typed) == passed
+    assert beyond_ascii(typed) == passed

@@ -81,7 +81,12 @@ def test_roots_bind(task):
     ("override", "hint"),
     [
         ("clasifier.C=2", "did you mean 'classifier'"),
-        ("classifier.c=2", "There are: estimator, C, folds, fusion, one_standard_error, calibrate, seed."),
+        ("classifier.c=2", "did you mean 'C'?"),
+        ("classifier.lss=hinge", "did you mean 'classifier.estimator.loss'?"),
+        ("C=2", "did you mean 'classifier.C'?"),
+        ("dataset.root=photos", "dataset=folder dataset.root=…"),
+        ("backbone=resnet18", "backbone=torchvision backbone.arch=resnet18"),
+        ("backbone=vit_tiny_patch16_224.augreg_in21k", "backbone=timm backbone.arch=vit_tiny_patch16_224.augreg"),
         ("dataset=digit", "did you mean 'digits'"),
         ("backbone=resnet05", "did you mean 'resnet50'"),
         ("poolin=avg", "did you mean 'pooling'"),
@@ -92,12 +97,26 @@ def test_roots_bind(task):
         ("layer=[a", "is no override"),
         ("dataset=folder", "Missing: dataset.root. Set: dataset.root=…"),
         ("zzzzzz=1", "There are: "),
+        ("classifier.zzz=1", "There are: estimator, C, folds, fusion, one_standard_error, calibrate, seed."),
+        ("extractor=null", "the name of one of its options"),
+        ("~extractor", "has no extractor"),
+        ("layer=${oc.env:OFFSHELF_NOTHING}", "environment variable OFFSHELF_NOTHING, which is not set"),
+        ("layer=${pooling} pooling=${layer}", "layer cannot be resolved: Recursive interpolation"),
+        ("layer=${nothing}", "layer refers to the key 'nothing', which is not there"),
+        ("seed=null", "seed is a whole number from 0 to 4294967295; got null."),
+        ("seed=-1", "got -1."),
+        ("bootstrap.replicates=abc", "bootstrap.replicates is a whole number; got 'abc'."),
+        ("classifier.C=abc", "classifier.C is a number or a list"),
+        ("dataset.test_fraction=nan", "dataset.test_fraction is a number; got nan."),
+        ("extractor.batch_size=1e3", "extractor.batch_size is a whole number; got 1000.0."),
+        ("bootstrap=3", "bootstrap is a group of keys; got 3."),
+        ("classifier.fusion=summ", "classifier.fusion cannot be 'summ'; did you mean 'sum'?"),
     ],
 )
 def test_mistakes(override, hint):
     """One sentence, with the way out."""
     with pytest.raises(ConfigError) as error:
-        load("classify", [override])
+        load("classify", override.split())
 
     assert hint in str(error.value)
     assert "\n" not in str(error.value)

@@ -163,5 +163,5 @@ def test_readme_command(line, monkeypatch, tmp_path):
     if command in cli.MODULES or command == "-sc":
         return
     assert command in COMMANDS
-    arguments = [cli._at_home(argument) for argument in arguments]
+    arguments = [cli.at_home(argument) for argument in arguments]
     cli._check(command, cli._named_dataset(arguments) if command == "dataset" else arguments)

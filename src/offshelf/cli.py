@@ -1,11 +1,14 @@
 """The command line: `offshelf <task> <overrides>`, Hydra's grammar throughout; heavy imports wait for the task."""
 
 import atexit
+import errno
 import gc
+import io
 import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -13,12 +16,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from offshelf import __version__
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.leaving import on_sigterm
+from offshelf.leaving import is_asked, on_signals
+from offshelf.secret import masked
 from offshelf.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from offshelf.asked import Asked
     from offshelf.launcher import Job
 
 HELP = """\
@@ -71,17 +76,28 @@ COLLECTION = (100_000, 50, 100)
 by itself takes a twelfth of a short run."""
 
 
+SURROUNDINGS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG),
+    *(errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ENOTDIR),
+)
+"""Errors of disks and folders, which are none of the program's."""
+
+
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 a user's mistake or a failed job, 130 Ctrl-C, 143 SIGTERM."""
-    on_sigterm()
+    """Run the command line and exit: 0 done, 1 a mistake or a failed job, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM."""
+    on_signals()
+    for stream in (sys.stdout, sys.stderr):  # names may be of bytes that are no UTF-8, or terminals of few letters
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    warnings.filterwarnings("ignore", message="(Glyph .* missing from|Matplotlib currently does not support)")  # boxes
     gc.set_threshold(*COLLECTION)
     atexit.register(gc.freeze)  # the interpreter's last look through all modules took a second and a half
     try:
-        code = _dispatch([_at_home(argument) for argument in sys.argv[1:]])
+        code = _dispatch([_open(at_home(argument)) for argument in sys.argv[1:]])
     except OffshelfError as error:
         if os.environ.get("OFFSHELF_DEBUG"):
             raise
-        print(f"Error: {error}", file=sys.stderr)
+        print(f"Error: {masked(str(error))}", file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         print("Interrupted. The same command goes on from the features that are in the store.", file=sys.stderr)
@@ -89,6 +105,12 @@ def main() -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        if error.errno not in SURROUNDINGS or os.environ.get("OFFSHELF_DEBUG"):
+            raise
+        place = f" {error.filename}" if error.filename else ""
+        print(f"Error: {error.strerror}:{place}. What is in the store stays there.", file=sys.stderr)
+        code = 1
     sys.exit(code)
 
 
@@ -120,41 +142,51 @@ def run_task(task: str, arguments: Sequence[str]) -> int:
     """Check the overrides, then hand them to Hydra, which runs the task once, or once a job of a sweep."""
     from offshelf.sweep import Command, Source, run_sweep
 
-    arguments = [_quoted(_layer_pattern(argument)) for argument in arguments]
-    overrides, config, chooses = _check(task, arguments)
+    asked = _check(task, arguments)
     # Hydra then passes errors on, instead of printing them and leaving.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    if config is None:
-        _run_once(task, arguments)
+    if asked.first is None:
+        _run_once(asked)
         return 0
-    of_jobs = [override for override in overrides if not re.match(r"[+~]*hydra[./]", override)]
-    flags = [argument for argument in arguments if argument not in of_jobs]
-    source = Source(lambda call, *more: _launch(task, [*arguments, *more], call), chooses)
-    run_sweep(Command(task, flags, of_jobs), config, source)
+    of_jobs = [override for override in asked.overrides if not re.match(r"[+~]*hydra[./]", override)]
+    flags = [argument for argument in asked.arguments if argument not in of_jobs]
+    source = Source(lambda call, *more: _launch(asked, call, *more), asked.chooses)
+    run_sweep(Command(task, flags, of_jobs), asked.first, source)
     return 0
 
 
-def _run_once(task: str, arguments: Sequence[str]) -> None:
+def _check(task: str, arguments: Sequence[str]) -> "Asked":
+    from offshelf.asked import read
+
+    return read(task, arguments)
+
+
+def _run_once(asked: "Asked") -> None:
     from hydra.core.hydra_config import HydraConfig
 
     from offshelf.config import perform
 
-    errors: list[OffshelfError] = []
+    errors: list[BaseException] = []
 
     def job(config: "DictConfig") -> Any:
         try:
-            return perform(config, Path(HydraConfig.get().runtime.output_dir), arguments)
-        except OffshelfError as error:
+            return perform(config, Path(HydraConfig.get().runtime.output_dir), asked.arguments)
+        except BaseException as error:
             errors.append(error)  # raised when Hydra is through, which would announce it in its own words
             return None
 
-    _hydra(task, arguments, job)
+    _hydra(asked, job)
+    if errors and isinstance(errors[0], SystemExit) and not is_asked(errors[0]):
+        raise OffshelfError(
+            f"Something in the run left Python, with exit code {errors[0].code or 0}: a component of your own calls "
+            "sys.exit, say. The run has not come to its end."
+        ) from errors[0]
     if errors:
         raise errors[0]
 
 
-def _launch(task: str, arguments: Sequence[str], call: "Callable[[Job], Any]") -> None:
-    """Call a function with each job of a sweep, in Hydra's order."""
+def _launch(asked: "Asked", call: "Callable[[Job], Any]", *more: str) -> None:
+    """Call a function with each job of a sweep, in Hydra's order; `more` are overrides of Hydra's settings."""
     from hydra.core.hydra_config import HydraConfig
 
     from offshelf.launcher import Job
@@ -163,86 +195,60 @@ def _launch(task: str, arguments: Sequence[str], call: "Callable[[Job], Any]") -
         return call(Job.of(config, cast("DictConfig", HydraConfig.get())))
 
     logging.getLogger("hydra._internal.core_plugins.basic_launcher").setLevel(logging.WARNING)  # it launches nothing
-    _hydra(task, arguments, job)
+    _hydra(asked, job, *more)
 
 
-def _hydra(task: str, arguments: Sequence[str], job: "Callable[[DictConfig], Any]") -> None:
-    import hydra
+def _hydra(asked: "Asked", job: "Callable[[DictConfig], Any]", *more: str) -> None:
+    """Have Hydra call a function.
 
-    from offshelf.config import conf_dir
-
-    sys.argv = [f"offshelf {task}", *arguments]
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)(job)()
-
-
-def _check(task: str, arguments: Sequence[str]) -> "tuple[list[str], DictConfig | None, bool]":
-    """Compose first, so that a mistake is answered at once.
-
-    Returns:
-        The overrides among the arguments, the config of a sweep's first job, or None for a single run, and whether
-        a sweeper chooses the jobs by their results.
+    Raises:
+        ConfigError: Hydra cannot make a folder, or refuses a setting of its own.
     """
-    from hydra._internal.utils import get_args_parser
-    from hydra.types import RunMode
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
-    parsed = get_args_parser().parse_args(list(arguments))
-    if parsed.hydra_help or parsed.help or parsed.info or parsed.config_path:
-        return parsed.overrides, None, False
-    from offshelf.config import hydra_config, load
+    from offshelf.config import conf_dir, secrets_masked
+    from offshelf.explain import explain
 
-    folder = Path(parsed.config_dir) if parsed.config_dir else None
-    if folder and not folder.is_dir():
-        raise ConfigError(f"--config-dir {folder} is no folder.")
-    name = parsed.config_name or task
-    choices = _choices(parsed.overrides)
-    configs = [load(name, choice, folder, complete=not parsed.cfg) for choice in choices]
-    own = parsed.config_name or any("hydra.mode=" in override for override in parsed.overrides)
-    hydra = hydra_config(name, choices[0], folder) if parsed.multirun or own else None
-    if hydra and (parsed.multirun or hydra.mode == RunMode.MULTIRUN):
-        if not hydra.launcher._target_.endswith(".BasicLauncher"):
-            raise ConfigError("hydra/launcher is not for offshelf's jobs: use launcher=joblib or launcher=slurm.")
-        chooses = not hydra.sweeper._target_.endswith(".BasicSweeper")
-        if chooses and "minimize" in str(hydra.sweeper.get("direction")):
-            raise ConfigError("Metrics are the better the larger they are: hydra.sweeper.direction=maximize")
-        return parsed.overrides, None if parsed.cfg else configs[0], chooses
-    if configs[0].sweep.dry_run:
-        raise ConfigError(
-            "sweep.dry_run lists the jobs of a sweep: add -m; of a single run: offshelf extract dry_run=true"
-        )
-    return parsed.overrides, None, False
+    sys.argv = [f"offshelf {asked.task}", *_unnamed(asked.overrides), *more, *asked.flags]
+    raised: list[BaseException] = []
 
-
-def _choices(overrides: Sequence[str]) -> list[list[str]]:
-    """Overrides without sweeps: the first choice of each, then each other choice in its turn."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    from offshelf.config import explain
+    def guarded(config: "DictConfig") -> Any:
+        try:
+            return job(config)
+        except BaseException as error:
+            raised.append(error)
+            raise
 
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except Exception as error:
+        with secrets_masked():
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=asked.task)(guarded)()
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError, OSError) as error:
+        if raised:
+            raise
         raise explain(error) from error
-    options = [_options(override) for override in parsed]
-    first = [choices[0] for choices in options if choices]
-    others = [
-        [other if choices is changed else choices[0] for choices in options if choices]
-        for changed in options
-        for other in changed[1:]
-    ]
-    return [first, *others]
 
 
-def _options(override: Any) -> list[str]:
-    if not override.is_sweep_override():
-        return [override.input_line]
-    if not override.is_discrete_sweep() or "glob(" in override.input_line:
-        return []
-    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+def _unnamed(arguments: Sequence[str]) -> list[str]:
+    """With what keeps overrides with a secret out of names of folders, which `override_dirname` is made for."""
+    secrets = [argument for argument in arguments if masked(argument) != argument]
+    setting = "hydra.job.config.override_dirname.exclude_keys"
+    if not secrets or any(argument.startswith(setting) for argument in arguments):
+        return list(arguments)
+    place = arguments.index(secrets[-1]) + 1  # beside others, as Hydra's options may not stand between overrides
+    keys = ",".join(argument.partition("=")[0].lstrip("+~") for argument in secrets)
+    return [*arguments[:place], f"{setting}=[{keys}]", *arguments[place:]]
 
 
-def _at_home(argument: str) -> str:
+def at_home(argument: str) -> str:
     """`key=~/…` with the home folder put in: shells leave it as it is, and Hydra's grammar has no such value."""
     return re.sub(r"(?<==)~(?=/|$)", lambda _: str(Path.home()), argument, count=1)
+
+
+def _open(argument: str) -> str:
+    """`+group.key=…` also where the key is there, and `backbone.kwargs.key=…`, whose keys are anybody's, with `++`."""
+    return re.sub(r"^(?:\+(?=\w+(\.\w+)+=)|(?=\w+\.kwargs\.\w))", "++", argument)
 
 
 def _list_datasets() -> int:
@@ -257,15 +263,3 @@ def _named_dataset(arguments: list[str]) -> list[str]:
     """`voc2007` as `dataset=voc2007`."""
     named = [argument for argument in arguments[:1] if re.fullmatch(r"\w+", argument)]
     return [f"dataset={name}" for name in named] + arguments[len(named) :]
-
-
-def _layer_pattern(argument: str) -> str:
-    """Hydra's glob is for groups; for layers a pattern is a value, so that one pass takes all that match."""
-    found = re.fullmatch(r"layer=glob\((.*)\)", argument)
-    return f"layer='{found.group(1)}'" if found else argument
-
-
-def _quoted(argument: str) -> str:
-    """`key=Äpfel` with quotes, as Hydra's grammar wants it where a value has letters beyond ASCII."""
-    found = re.fullmatch(r"([\w./@+~]+)=([\w ./~@%+\x80-\U0010ffff-]+)", argument)
-    return f"{found[1]}='{found[2]}'" if found and not found[2].isascii() else argument

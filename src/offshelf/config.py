@@ -1,9 +1,9 @@
 """Configs: where they are, what is wrong with one, and what they build. With cli.py the only importer of Hydra."""
 
 import os
-import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,16 @@ from hydra import compose, version
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
 from offshelf.errors import ConfigError, OffshelfError
+from offshelf.explain import causes, explain
 from offshelf.home import home_dir
-from offshelf.spelling import did_you_mean
+from offshelf.output import writing_into
+from offshelf.parameters import MISSING, UNKNOWN, annotation, parameters, require_fit, require_parameters
+from offshelf.secret import masked
+from offshelf.spelling import did_you_mean_key
 
 TASKS = ("classify", "retrieve", "recommend", "extract", "layers", "dataset")
 PLAIN = ("compare", "report", "predict", "export", "register", "rerun", "store", "track", "ui")
@@ -32,9 +36,6 @@ SHARED = ("home", "data_dir", "seed", *HOW)
 
 GIVEN = ("output_dir", "config", "arguments")
 """Parameters of a task that the command line gives, not the config."""
-
-ANY = "**"
-"""Stands for the parameters of a component that takes any by keyword."""
 
 OmegaConf.register_new_resolver("home_dir", lambda: str(home_dir()), replace=True)
 # Results go where one is, or into the home where that is a folder one may not write into.
@@ -64,22 +65,37 @@ def load(task: str, overrides: Sequence[str], folder: Path | None = None, comple
     Raises:
         ConfigError: a key or option that does not exist, a value that does not fit, or one that is missing.
     """
-    try:
-        with _search_path(task, folder):
-            config = compose(task, list(overrides))
-    except Exception as error:
-        raise explain(error) from error
-    _require_known(config)
-    if complete:
-        _require_values(config)
+    config, _ = composed(task, overrides, folder)
+    require_valid(config, complete)
     return config
 
 
-def hydra_config(task: str, overrides: Sequence[str], folder: Path | None = None) -> DictConfig:
-    """Hydra's own settings of a root config. See load."""
-    with _search_path(task, folder):
-        settings: DictConfig = compose(task, list(overrides), return_hydra_config=True).hydra
-    return settings
+def composed(task: str, overrides: Sequence[str], folder: Path | None = None) -> tuple[DictConfig, DictConfig]:
+    """A root config as Hydra composes it, and Hydra's own settings. See load.
+
+    Raises:
+        ConfigError: a key or option that does not exist.
+    """
+    try:
+        with _search_path(task, folder):
+            config = compose(task, list(overrides), return_hydra_config=True)
+            settings = config.hydra
+            with open_dict(config):
+                del config["hydra"]
+    except Exception as error:
+        raise explain(error) from error
+    return config, settings
+
+
+def require_valid(config: DictConfig, complete: bool = True) -> None:
+    """Check a root config before anything is built.
+
+    Raises:
+        ConfigError: a key that does not exist, a value that does not fit or, if it has to be `complete`, is missing.
+    """
+    _require_known(config)
+    if complete:
+        _require_values(config)
 
 
 @contextmanager
@@ -96,37 +112,21 @@ def _search_path(task: str, folder: Path | None) -> Iterator[None]:
         GlobalHydra.instance().clear()
 
 
-def explain(error: BaseException) -> ConfigError:
-    """Hydra's error as one sentence, with the nearest existing name."""
-    from hydra.errors import MissingConfigException, OverrideParseException
+@contextmanager
+def secrets_masked() -> Iterator[None]:
+    """What Hydra writes and prints of configs meanwhile holds no secret: all of it goes through `OmegaConf.to_yaml`."""
+    to_yaml = OmegaConf.to_yaml
 
-    for cause in _causes(error):
-        if isinstance(cause, OverrideParseException):
-            return ConfigError(f"'{cause.override}' is no override: {_expected(str(cause.override))}")
-        if isinstance(cause, MissingConfigException):
-            if cause.options is None:
-                return ConfigError(f"There is no config '{cause.missing_cfg_file}' where configs are looked for.")
-            group, _, option = str(cause.missing_cfg_file).rpartition("/")
-            return ConfigError(f"{group} has no option '{option}'{did_you_mean(option, cause.options)}")
-        if isinstance(cause, OmegaConfBaseException) and cause.key is not None and cause.parent_node is not None:
-            keys = [str(key) for key in cause.parent_node] if isinstance(cause.parent_node, DictConfig) else []
-            if str(cause.key) not in keys:
-                where = str(cause.full_key or cause.key).rpartition(".")[0]
-                place = f"{where} has" if where else "There is"
-                return ConfigError(f"{place} no key '{cause.key}'{did_you_mean(str(cause.key), keys)}")
-        if isinstance(cause, OffshelfError):
-            return ConfigError(str(cause))
-    return ConfigError(" ".join(str(error).split()))
+    def masking(config: Any, **options: Any) -> str:
+        resolve = options.get("resolve", False)
+        content = OmegaConf.to_container(config, resolve=resolve, enum_to_str=True)
+        return to_yaml(OmegaConf.create(masked(content)), **{**options, "resolve": False})
 
-
-def _expected(override: str) -> str:
-    """The form of an override; where it is that of a value with odd characters, how to quote it."""
-    key, equals, value = override.partition("=")
-    if not equals or not re.fullmatch(r"[+~]{0,2}[\w.@/:-]+", key):
-        return "expected group=option or key=value."
-    # Backslashes are doubled before a quote alone.
-    quoted = re.sub(r'(\\*)("|\Z)', lambda found: 2 * found[1] + found[2].replace('"', r"\""), value)
-    return f"quote a value with such characters, once for Hydra and once for the shell: '{key}=\"{quoted}\"'"
+    OmegaConf.to_yaml = staticmethod(masking)  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        OmegaConf.to_yaml = staticmethod(to_yaml)  # type: ignore[method-assign]
 
 
 def build(config: DictConfig) -> Callable[..., Any]:
@@ -146,10 +146,13 @@ def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = 
     Raises:
         OffshelfError: a component cannot be made, or the task fails.
     """
+    require_valid(config)
     task = build(config)
-    recorded = {key: value for key, value in plain(config).items() if key not in HOW}
-    given = {"output_dir": str(folder), "config": recorded, "arguments": arguments}
-    return task(**{name: given[name] for name in GIVEN if name in _parameters(config["_target_"])})
+    recorded = masked({key: value for key, value in plain(config).items() if key not in HOW})
+    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments)}
+    taken = [name for name in GIVEN if name in parameters(config["_target_"])]
+    with writing_into(folder) if "output_dir" in taken else nullcontext():
+        return task(**{name: given[name] for name in taken})
 
 
 def build_group(config: DictConfig, group: str) -> Any:
@@ -174,10 +177,12 @@ def _make(node: Any, **options: Any) -> Any:
     """What a config stands for; its own error where it cannot be made, in one sentence."""
     from hydra.utils import instantiate
 
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - where classes of the user's own are; after what is installed
+        sys.path.append(os.getcwd())  # noqa: PTH109
     try:
         return instantiate(node, _convert_="all", **options)
     except Exception as error:
-        for cause in _causes(error):
+        for cause in causes(error):
             if isinstance(cause, OffshelfError):
                 raise cause from None
         raise ConfigError(" ".join(str(error).split())) from error
@@ -192,21 +197,20 @@ def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any) -> Any:
     """
     composed = OmegaConf.create(dict(config))
     _require_known(composed)
-    return build(composed)(output_dir=str(folder), config=dict(config), tracking=tracking)
+    return build(composed)(output_dir=str(folder), config=masked(dict(config)), tracking=tracking)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """The resolved config as plain containers."""
-    container: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    """The resolved config as plain containers.
+
+    Raises:
+        ConfigError: a value refers to what is not there.
+    """
+    try:
+        container: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    except (OmegaConfBaseException, OffshelfError, RecursionError) as error:
+        raise explain(error) from error
     return container
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    causes: list[BaseException] = []
-    while error is not None and error not in causes:
-        causes.append(error)
-        error = error.__cause__ or error.__context__
-    return causes
 
 
 def _require_values(config: DictConfig) -> None:
@@ -216,49 +220,69 @@ def _require_values(config: DictConfig) -> None:
 
 
 def _require_known(config: DictConfig) -> None:
-    """Refuse keys that no parameter takes: `+key=value` would bring them in unseen.
+    """Refuse keys that no parameter takes (`+key=value` would bring them in unseen), and values that fit none.
 
     Raises:
-        ConfigError: the key, and the nearest parameter.
+        ConfigError: the key, and the nearest parameter; or the value, and what is expected.
     """
-    known = [name for name in _parameters(config["_target_"]) if name not in GIVEN] + list(SHARED)
+    if not isinstance(config.get("_target_"), str):
+        raise ConfigError(
+            "This is no config of a task: it has no _target_. Begin it with  defaults: [classify, _self_]"
+        )
+    target = parameters(config["_target_"])
+    others = parameters(f"{__name__}.shared")
+    known = [name for name in target if name not in GIVEN] + list(SHARED)
     for key in map(str, config):
         if key != "_target_" and key not in known:
-            raise ConfigError(f"There is no key '{key}'{did_you_mean(key, known)}")
-    for group, node in config.items():
-        _require_parameters(str(group), node)
+            raise ConfigError(f"There is no key '{key}'{did_you_mean_key(key, '', _plain_keys(config, known))}")
+    needed = [name for name, one in target.items() if one.default is one.empty and name not in GIVEN]
+    lacking = [name for name in needed if name not in config]
+    if lacking:
+        raise ConfigError(f"The config has no {', '.join(lacking)}, without which nothing can be run.")
+    for key, value in settled(config).items():
+        if key != "_target_":
+            _require_no_option(key, value)
+            require_fit(key, annotation(target if key in target else others, key), value)
+            require_parameters(key, value)
 
 
-def _require_parameters(place: str, node: Any) -> None:
-    if not isinstance(node, DictConfig) or OmegaConf.is_missing(node, "_target_"):
-        return
-    target = node.get("_target_")
-    if target is not None:
-        if not isinstance(target, str) or not target.startswith("offshelf."):
-            return
-        known = _parameters(target)
-        if ANY in known:  # it looks at its keys itself, when it is made
-            return
-        for key in map(str, node):
-            if key != "_target_" and key not in known:
-                raise ConfigError(f"{place} has no key '{key}'{did_you_mean(key, known)}")
-    for key in map(str, node):
-        if _is_plain(node, key):
-            _require_parameters(f"{place}.{key}", node[key])
+def _require_no_option(key: str, value: Any) -> None:
+    """Refuse `query_augmentation=whole`, which would be the text, for the option of a group that is meant."""
+    groups = [path.parent.name for path in conf_dir().glob(f"*/{value}.yaml")] if isinstance(value, str) else []
+    meant = [group for group in groups if key.endswith(group)] or groups
+    if meant and (key not in ("layer", "pooling", "name", "on_error")) and key not in SHARED:
+        raise ConfigError(f"{key} is a group of keys; its option {value} is chosen by {meant[0]}@{key}={value}")
 
 
-def _is_plain(node: DictConfig, key: str) -> bool:
-    return not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key)
+def shared(*, home: str, data_dir: str, seed: int, sweep: Mapping[str, Any], launcher: Mapping[str, Any]) -> None:
+    """What fits the root keys that no task takes."""
 
 
-def _parameters(target: str) -> list[str]:
-    """Names of a component's parameters, ANY where it takes any; this imports specs, which are cheap, and no more."""
-    from inspect import Parameter, signature
+def settled(node: Any) -> Any:
+    """A config as plain containers, with UNKNOWN for what only a running Hydra knows, and MISSING.
 
-    from hydra.utils import get_object
+    Raises:
+        ConfigError: a value refers to what is not there.
+    """
+    if isinstance(node, ListConfig):
+        return [_settled_at(node, place) for place in range(len(node))]
+    return {str(key): _settled_at(node, key) for key in node}
 
+
+def _settled_at(node: Any, key: Any) -> Any:
     try:
-        parameters = signature(get_object(target)).parameters.values()
-        return [ANY if one.kind is Parameter.VAR_KEYWORD else one.name for one in parameters]
-    except Exception as error:
-        raise ConfigError(f"The target '{target}' cannot be found: {' '.join(str(error).split())}") from error
+        if OmegaConf.is_missing(node, key):
+            return MISSING
+        value = node[key]
+    except InterpolationToMissingValueError:  # which is named itself
+        return MISSING
+    except (OmegaConfBaseException, OffshelfError, RecursionError) as error:
+        if "HydraConfig was not set" in str(error):
+            return UNKNOWN
+        raise explain(error) from error
+    return settled(value) if isinstance(value, DictConfig | ListConfig) else value
+
+
+def _plain_keys(config: DictConfig, known: Sequence[str]) -> dict[str, Any]:
+    below: dict[str, Any] = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
+    return {key: below.get(key) for key in known}

@@ -1,7 +1,7 @@
 """`offshelf dataset`: what a data set is, and whether the copy at hand is whole."""
 
 from offshelf.dataset import Dataset, Described, RetrievalDataset, RetrievalSet, check_images
-from offshelf.report import about_table, retrieval_table, size_table
+from offshelf.report import about_table, found_line, repeats_line, retrieval_table, size_table
 from offshelf.terminal import say, terminal
 
 
@@ -20,6 +20,7 @@ def describe(*, dataset: Dataset | RetrievalDataset, read_images: bool) -> None:
     if isinstance(dataset, Described):
         console.print(about_table(dataset.about, dataset.folder))
     images = dataset.load()
+    say(found_line(images))
     console.print(retrieval_table(images) if isinstance(images, RetrievalSet) else size_table(images))
     if isinstance(dataset, Described):
         verified = ", ".join(dataset.check_files())
@@ -27,4 +28,4 @@ def describe(*, dataset: Dataset | RetrievalDataset, read_images: bool) -> None:
         say(f"Checksums verified: {verified}" if verified else nothing)
     if read_images:
         check_images(images.pictures)
-        say(f"Every image can be read: {len(images.pictures):,}")
+        say(f"Every image can be read: {len(images.pictures):,}", repeats_line(images, where=""))

@@ -47,9 +47,16 @@ class Score:
 
     @cached_property
     def by_class(self) -> dict[str, np.ndarray]:
-        """For each class, float64 [K], the mean over folds of its numbers; NaN without test images."""
+        """For each class, float64 [K], NaN without test images: accuracy over the test images of all folds together.
+
+        Of a ranking (average precision, area under the ROC curve), which is of one fold's scores, the mean over folds.
+        """
         folds = [by_class(outcome) for outcome in self.outcomes]
-        return {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}
+        means = {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}
+        targets, scores = (
+            np.concatenate([getattr(one, name) for one in self.outcomes]) for name in ("targets", "scores")
+        )
+        return means | {"accuracy": by_class(Outcome(targets, scores))["accuracy"]}
 
     @property
     def parameter(self) -> str:
@@ -91,10 +98,10 @@ class Score:
     def _cv(self) -> dict[str, float]:
         geometric_mean = float(np.exp(np.mean([np.log(fit.value) for fit in self.fits])))
         chosen = {f"cv/{self.parameter}": geometric_mean}
-        if not self.curve:
-            return chosen
-        by_value = dict(zip(self.curve.values, self.curve.mean, strict=True))
         held_out = [fit.held_out for fit in self.fits if fit.held_out is not None]
+        if not held_out:
+            return chosen
+        by_value = dict(zip(self.curve.values, self.curve.mean, strict=True)) if self.curve else {}
         chosen[f"cv/{self.metric}"] = float(np.mean([scores.mean() for scores in held_out]))
         chosen[f"cv/{self.metric}_std"] = float(np.mean([scores.std() for scores in held_out]))
         return chosen | {

@@ -1,42 +1,158 @@
-"""Leaving on a signal, also where Python drops the exception that the signal has raised."""
+"""Leaving on a signal: once, also where Python drops what the signal has raised, and children with their parent."""
 
 import os
 import signal
 import sys
 import threading
-from typing import Any, NoReturn
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 AGAIN_SECONDS = 0.05
 """After which a signal that was dropped is sent again."""
 
+PATIENCE_SECONDS = 5.0
+"""For which further signals do not break off what is done on leaving; then the next one does."""
 
-def on_sigterm(once: bool = False) -> None:
-    """Leave with exit code 143 on SIGTERM; to be called in the main thread.
+GRACE_SECONDS = 15.0
+"""For a child to leave its work, before its process is ended."""
+
+LEAVING = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
+"""Signals to leave on; SIGHUP comes when a terminal is closed."""
+
+_since: list[float] = []
+"""When the signal came that is being obeyed."""
+
+
+def on_signals() -> None:
+    """Leave with exit code 143 on SIGTERM and 129 on SIGHUP, and by KeyboardInterrupt on Ctrl-C.
+
+    To be called in the main thread. A signal that the process was started to ignore, as by nohup, stays ignored. What
+    follows within PATIENCE_SECONDS is ignored, because it would break off what is done on leaving: a key is pressed
+    twice, or a signal is sent to a process and to its group.
 
     What a signal raises in a weak reference's callback, or in `__del__`, Python prints and forgets: the signal would be
-    lost. Then it is sent again, until it is raised elsewhere; Ctrl-C too.
-
-    Args:
-        once: Ignore any more, which would break off what is done on leaving.
+    lost. Then it is sent again, until it is raised elsewhere.
     """
     before = sys.unraisablehook
 
-    def leave(number: int, _: object) -> NoReturn:
-        if once:
-            signal.signal(number, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
     def dropped(what: Any) -> None:
-        if isinstance(what.exc_value, KeyboardInterrupt):
-            _again(signal.SIGINT)
-        elif isinstance(what.exc_value, SystemExit) and what.exc_value.code == 128 + signal.SIGTERM:
-            signal.signal(signal.SIGTERM, leave)
-            _again(signal.SIGTERM)
+        if is_asked(what.exc_value):
+            _since.clear()
+            _again(signal.SIGINT if isinstance(what.exc_value, KeyboardInterrupt) else what.exc_value.code - 128)
         else:
             before(what)
 
-    signal.signal(signal.SIGTERM, leave)
+    for number in (*LEAVING, signal.SIGINT):
+        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGTERM:
+            signal.signal(number, _leave)
     sys.unraisablehook = dropped
+
+
+def is_asked(error: BaseException | None) -> bool:
+    """Whether an exception comes of a signal that asks this process to leave, and not of `sys.exit` in some code."""
+    if isinstance(error, KeyboardInterrupt):
+        return bool(_since) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not isinstance(error, SystemExit):
+        return False
+    return bool(_since) or _is_raised_by_a_handler(error)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Signals wait meanwhile, for what takes little time and must not be broken off; the last is obeyed at the end.
+
+    Those that Python does not handle, or that come while another thread than the main one is here, do what they do.
+    """
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        found = {number: signal.getsignal(number) for number in (*LEAVING, signal.SIGINT)}
+        handlers = {number: handler for number, handler in found.items() if callable(handler)}
+    came: list[int] = []
+    for number in handlers:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:
+            handlers[came[-1]](came[-1], None)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Ctrl-C and SIGHUP wait meanwhile, also in children that are started here, until `as_child`."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def as_child(parent: int, grace: float = GRACE_SECONDS) -> None:
+    """In a child: leave on SIGTERM and when the parent has died; Ctrl-C and SIGHUP are the parent's to pass on.
+
+    Args:
+        parent: Its number.
+        grace: Seconds to leave in after the parent's death.
+    """
+    for number in (*LEAVING, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, *LEAVING})
+    on_signals()
+    threading.Thread(target=_follow, args=(parent, grace), daemon=True).start()
+
+
+def end(children: Sequence[Any]) -> None:
+    """End processes of multiprocessing: each is asked to leave, and killed where it does not in GRACE_SECONDS."""
+    for child in children:
+        child.terminate()
+    until = time.monotonic() + GRACE_SECONDS
+    for child in children:
+        child.join(max(0.0, until - time.monotonic()))
+        if child.is_alive():
+            child.kill()
+            child.join()
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    now = time.monotonic()
+    if _since and now - _since[0] > PATIENCE_SECONDS:
+        os._exit(128 + number)
+    if _since:
+        return
+    _since.append(now)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
+
+
+def _is_raised_by_a_handler(error: BaseException) -> bool:
+    """Whether it comes of a handler that somebody else has set, as submitit's for a job whose time is up."""
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    codes = [handler.__code__ for handler in handlers if hasattr(handler, "__code__")]
+    codes += [handler.__func__.__code__ for handler in handlers if hasattr(handler, "__func__")]
+    trace = error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code in codes:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _follow(parent: int, grace: float) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(grace)
+    os._exit(1)
 
 
 def _again(number: int) -> None:

@@ -1,15 +1,17 @@
 """What every run writes down, whatever its task: its config, its data, where its results are."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from offshelf.dataset import LeftOut
-from offshelf.report import flat, write_table
+from offshelf.dataset import ImageSet, LeftOut, RetrievalSet
+from offshelf.report import flat, left_out_table, write_bytes, write_table, write_text
 from offshelf.tracking import Run
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ class DataCard:
     """What an image can be of it: `train`, `test`."""
     profile: Mapping[str, Any]
     """Sizes."""
+    images: ImageSet | RetrievalSet
+    """The set itself, for what is known of it once its images were read."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +57,35 @@ class Logbook:
         (run or self.run).log(tags=self.tags())
         (run or self.run).log_dataset(self.data.name, self.data.digest, "all", self.data.profile)
 
-    def log_left_out(self) -> None:
-        """Log the images that are not used."""
-        if self.left_out:
-            self.run.log(metrics=self.left_out_counts())
-            table = {name: [getattr(one, name) for one in self.left_out] for name in ("id", "role", "why")}
-            self.run.log_table(table, "left_out.json")
-            write_table(self.folder / "left_out.csv", table)
+    def log_found(self) -> None:
+        """Log what was found: the images that are used, what is not and why, and what is there more than once."""
+        self.run.log(metrics=self.data_counts())
+        self._table("left_out", left_out_table([*self.data.images.not_taken, *self.left_out]))
+        self._table("same_bytes", self.data.images.repeats.table)
+        known = {
+            "name": self.data.name,
+            "digest": self.data.digest,
+            **self.data.profile,
+            "notes": list(self.data.images.notes),
+            "not_taken": len(self.data.images.not_taken),
+            **self.data_counts(),
+        }
+        text = json.dumps(known, indent=2, ensure_ascii=False) + "\n"
+        write_text(self.folder / "data.json", text)
+        if self.data.images.notes or self.data.images.not_taken:  # all else is in the tracker already
+            self.run.log_text(text, "data.json")
+
+    def _table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """A table in both places, where it has rows."""
+        if any(columns.values()):
+            self.run.log_table(columns, f"{name}.json")
+            write_table(self.folder / f"{name}.csv", columns)
 
     def figure(self, figure: "Figure", file: str) -> None:
         """Keep a plot in both places."""
-        figure.savefig(self.folder / file, dpi=120, pil_kwargs={"compress_level": 1})  # speed before size
+        data = BytesIO()
+        figure.savefig(data, format="png", dpi=120, pil_kwargs={"compress_level": 1})  # speed before size
+        write_bytes(self.folder / file, data.getvalue())
         self.run.log_file(self.folder / file)
 
     def params(self, layers: str) -> dict[str, Any]:
@@ -74,11 +96,12 @@ class Logbook:
         """What runs on the same data have in common."""
         return {"data_digest": self.data.digest, "metric": self.data.metric}
 
-    def left_out_counts(self) -> dict[str, float]:
-        """Metrics; none where every image could be used."""
+    def data_counts(self) -> dict[str, float]:
+        """Metrics of the data: images that are known in testing already, and those that could not be used, if any."""
         roles = [one.role for one in self.left_out]
         parts = {f"data/left_out_{part}": float(sum(part in role for role in roles)) for part in self.data.parts}
-        return {"data/left_out": float(len(roles)), **parts} if roles else {}
+        left_out = {"data/left_out": float(len(roles)), **parts} if roles else {}
+        return self.data.images.repeats.counts | left_out
 
     def title(self) -> str:
         """Of a plot."""
@@ -122,9 +145,9 @@ class RunRecord(ABC):
         self.book.begin(layers)
 
     def data(self) -> None:
-        """Log the images that are used, and those that are not."""
+        """Log the images that are used, what is not, and what was found odd."""
         self.book.log_data()
-        self.book.log_left_out()
+        self.book.log_found()
 
     def whereabouts(self) -> str:
         """Where to look next."""

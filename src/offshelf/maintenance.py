@@ -12,7 +12,7 @@ from rich.table import Table
 from offshelf.arguments import Parser
 from offshelf.config import build_group, load
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.recorded import rebuild
+from offshelf.recorded import rebuild, recheck
 from offshelf.spelling import did_you_mean
 from offshelf.store.care import Damage, prunable, remove, remove_leftovers, verify
 from offshelf.store.disk import DiskStore
@@ -78,11 +78,33 @@ def _verify(options: argparse.Namespace) -> int:
         print(f"Damaged: {each.path} ({each.holding.backbone})")
     if not damage:
         print(f"Sound: every byte of {sum(len(each.shards) for each in holdings(root)):,} shard(s) is as written.")
-        return 0
+        return 0 if not options.again or _again(root, options.again) else 1
     if not options.repair:
         print(f"{len(damage)} damaged shard(s). Mend them with: offshelf store verify --repair", file=sys.stderr)
         return 1
     return 0 if _repair(root, damage) else 1
+
+
+def _again(root: Path, count: int) -> bool:
+    """Extract some images of each run's features anew, and compare; says what came out otherwise."""
+    done = True
+    for holding in holdings(root):
+        seen = set[str]()
+        for use in holding.uses:
+            try:
+                found = recheck(use.config, DiskStore(root), seen, count)
+            except OffshelfError as error:
+                done = False
+                print(f"For the run {use.name} nothing was extracted again: {error}", file=sys.stderr)
+                continue
+            for each in found:
+                done = done and not each.differing
+                result = f"{each.differing} differ" if each.differing else "all came out equal"
+                told = f"by up to {each.distance:.1e} ({each.where})" if each.distance else "to the last digit"
+                print(f"{holding.backbone}, {use.name}: of {each.images} image(s) extracted again {result}, {told}")
+        if not holding.uses:
+            print(f"{holding.backbone}: no run left word of using these features; nothing to extract them from.")
+    return done
 
 
 def _repair(root: Path, damage: Sequence[Damage]) -> bool:
@@ -164,6 +186,9 @@ def _parser() -> argparse.ArgumentParser:
     sizes = verb("du", _du, "a line a network: images, shards, bytes")
     checking = verb("verify", _verify, "compare every byte with the shards' digests")
     checking.add_argument("--repair", action="store_true", help="remove what is damaged and extract it again")
+    checking.add_argument(
+        "--again", type=int, default=0, metavar="N", help="also extract N images of each run anew, and compare"
+    )
     pruning = verb("prune", _prune, "delete features, and what dead processes left; asks first")
     pruning.add_argument("--backbone", default="", help="part of the backbone's name, or the start of the digest")
     pruning.add_argument("--unused-days", type=float, help="only what was not used for so many days")

@@ -119,10 +119,13 @@ def _rank(
     """Where the relevant references are, by protocol, and the first of each ranking."""
     found: dict[str, list[np.ndarray]] = {protocol: [] for protocol in images.truths}
     first: list[np.ndarray] = []
-    for rows_qN in retrieval.similarities(references, queries):
-        for row_N in rows_qN:
-            for protocol, truths in images.truths.items():
-                found[protocol].append(positions(row_N, truths[len(first)]))
+    for block in retrieval.similarities(references, queries):
+        for number in range(len(block)):
+            asked = [truths[len(first)] for truths in images.truths.values()]
+            among = np.unique(np.concatenate([np.empty(0, np.int64), *(truth.relevant for truth in asked)]))
+            row_N = block[number] if isinstance(block, np.ndarray) else block.row(number, among, SHOWN)
+            for protocol, truth in zip(images.truths, asked, strict=True):
+                found[protocol].append(positions(row_N, truth))
             nearest = largest(row_N, SHOWN)
             first.append(np.where(row_N[nearest] > -np.inf, nearest, -1))
     ranks = {protocol: Ranks.of(found[protocol], truths) for protocol, truths in images.truths.items()}

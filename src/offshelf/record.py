@@ -46,7 +46,7 @@ class Record(RunRecord):
         }
         values = value_range(images.pictures)
         profile |= {"value_range": values} if values else {}
-        return DataCard(images.name, images.digest, images.metric, ("train", "test"), profile)
+        return DataCard(images.name, images.digest, images.metric, ("train", "test"), profile, images)
 
     def layer(self, score: Score, backbone: str, feature_digest: str) -> None:
         """Log one of several layers as a run of its own, under this one."""
@@ -105,7 +105,7 @@ class Record(RunRecord):
         """The chosen layer's metrics; with several layers each one's official metric too, and the cost of all."""
         metrics = dict(chosen.metrics)
         metrics |= fit_cost([*scores, *beside])
-        metrics |= self.book.left_out_counts()
+        metrics |= self.book.data_counts()
         metrics |= extraction_cost(features.cost.extracted, features.cost.seconds)
         if len(scores) > 1:
             official = f"test/{self.images.metric}"

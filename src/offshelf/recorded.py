@@ -29,6 +29,24 @@ def rebuild(config: Mapping[str, Any], store: Any, seen: set[str]) -> int:
     return refill(**components(config, tuple(groups)), **values, store=store)
 
 
+def recheck(config: Mapping[str, Any], store: Any, seen: set[str], count: int) -> list[Any]:
+    """Extract `count` images of a recorded run again and compare, unless `seen` has the like; see again.Comparison.
+
+    Raises:
+        OffshelfError: its data, its network or its config is not to be had any more.
+    """
+    from offshelf.identity import digest
+    from offshelf.task import compared
+
+    groups = {name: config.get(name) for name in GROUPS}
+    values: dict[str, Any] = {name: config.get(name) for name in ("layer", "pooling", "on_error")}
+    name = digest({**groups, **values})
+    if name in seen:
+        return []
+    seen.add(name)
+    return compared(**components(config, tuple(groups)), **values, store=store, count=count)
+
+
 def needs(config: Mapping[str, Any], planned: set[Any]) -> list[str]:
     """What extraction a recorded config still needs, in words, beside features that are `planned`; it joins them.
 

@@ -44,7 +44,7 @@ class RetrievalRecord(RunRecord):
         }
         values = value_range(images.pictures)
         profile |= {"value_range": values} if values else {}
-        return DataCard(images.name, images.digest, images.metric, ("reference", "query"), profile)
+        return DataCard(images.name, images.digest, images.metric, ("reference", "query"), profile, images)
 
     def layer(self, score: RetrievalScore, feature_digest: str) -> None:
         """Log one of several layers as a run of its own, under this one."""
@@ -86,7 +86,7 @@ class RetrievalRecord(RunRecord):
         self, scores: Sequence[RetrievalScore], chosen: RetrievalScore, costs: Sequence[Cost]
     ) -> dict[str, float]:
         """The reported layer's metrics; with several layers each one's official metric too, and the cost of all."""
-        metrics = dict(chosen.metrics) | self.book.left_out_counts()
+        metrics = dict(chosen.metrics) | self.book.data_counts()
         metrics["cost/search_seconds"] = sum(score.seconds for score in scores)
         metrics |= extraction_cost(sum(cost.extracted for cost in costs), sum(cost.seconds for cost in costs))
         if len(scores) > 1:

@@ -24,7 +24,7 @@ from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer, learns
 from offshelf.rank import RetrievalProbe
-from offshelf.report import layer_scores, left_out_line, protocol_scores
+from offshelf.report import found_line, layer_scores, left_out_line, protocol_scores, repeats_line
 from offshelf.retrieval import Retrieval
 from offshelf.retrieval_record import RetrievalRecord
 from offshelf.screen import readable, screen
@@ -79,7 +79,7 @@ def retrieve(
     probe = RetrievalProbe(postprocess, retrieval, bootstrap)
     images, left_out = readable(require_retrieval(load_unsplit(dataset)), on_error)
     teachers = readable(load_unsplit(postprocess_dataset), on_error)[0] if postprocess_dataset else None
-    say(what_it_sees(backbone))
+    say(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title, Path(output_dir)) as run:
         record = RetrievalRecord(run, images, backbone.name, config, Path(output_dir))
@@ -106,7 +106,7 @@ def retrieve(
         record.end(scores, scores[-1], identity, [features.cost for features in seen])
     terminal().print(layer_scores(scores, scores[-1], title))
     terminal().print(protocol_scores(scores[-1]))
-    say(left_out_line(left_out), record.whereabouts())
+    say(repeats_line(images), left_out_line(left_out), record.whereabouts())
     return scores[-1].metrics[f"test/{images.metric}"]
 
 

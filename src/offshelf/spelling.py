@@ -1,13 +1,45 @@
 """Nearest names, for messages."""
 
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher, get_close_matches
+from typing import Any
+
+NEAR = 0.5
+"""Likeness from which on a name is taken for one misspelt."""
+
+NEAR_WITHIN = 0.8
+"""The same for keys inside of others, of which there are many."""
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """The end of a sentence about an unknown word: the nearest known one, or all of them."""
     listed = [name for name in known if not name.startswith("_")]
-    near = get_close_matches(word, listed, 1, cutoff=0.5)
+    same = [name for name in listed if name.lower() == word.lower()]
+    near = same or get_close_matches(word, listed, 1, cutoff=NEAR)
     if near:
         return f"; did you mean '{near[0]}'?"
     return f". There are: {', '.join(listed)}." if listed else "."
+
+
+def did_you_mean_key(word: str, place: str, tree: Mapping[str, Any]) -> str:
+    """The same about a key that is not in a tree of keys, or that is somewhere below; `place` is where the tree is."""
+    direct = [str(key) for key in tree if not str(key).startswith("_")]
+    if any(name.lower() == word.lower() for name in direct):
+        return did_you_mean(word, direct)
+    below = [path for path in _paths(tree) if "." in path and _likeness(word, path) >= NEAR_WITHIN]
+    nearest = max(below, key=lambda path: (_likeness(word, path), -path.count(".")), default="")
+    if nearest and _likeness(word, nearest) > max((_likeness(word, name) for name in direct), default=0):
+        return f"; did you mean '{place}.{nearest}'?" if place else f"; did you mean '{nearest}'?"
+    return did_you_mean(word, direct)
+
+
+def _paths(tree: Mapping[str, Any], above: str = "") -> list[str]:
+    found = []
+    for key, value in tree.items():
+        if not str(key).startswith("_"):
+            found += [f"{above}{key}", *(_paths(value, f"{above}{key}.") if isinstance(value, Mapping) else [])]
+    return found
+
+
+def _likeness(word: str, path: str) -> float:
+    return SequenceMatcher(None, word.lower(), path.rpartition(".")[2].lower()).ratio()

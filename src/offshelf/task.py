@@ -23,13 +23,21 @@ from offshelf.dataset import (
     value_range,
 )
 from offshelf.evaluate import Probe, Score
-from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
+from offshelf.extractor import Comparison, Extractor, Features, Request, ensure, fill, foresee, recheck
 from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
 from offshelf.record import Record
-from offshelf.report import extraction_table, layer_listing, left_out_line, open_grids, score_table
+from offshelf.report import (
+    extraction_table,
+    found_line,
+    layer_listing,
+    left_out_line,
+    open_grids,
+    repeats_line,
+    score_table,
+)
 from offshelf.screen import readable, screen
 from offshelf.store import FeatureKey, FeatureStore, Use
 from offshelf.terminal import say, terminal
@@ -77,7 +85,7 @@ def classify(
     def gather(usable: ImageSet) -> list[Features]:
         return [ensure(store, extractor, usable.pictures, request) for request in requests]
 
-    say(what_it_sees(backbone))
+    say(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title, Path(output_dir)) as run:
         record = Record(run, images, backbone.name, config, Path(output_dir))
@@ -96,7 +104,7 @@ def classify(
         record.end(scores, beside, chosen, features)
         kept = record.keep(_model(chosen, images, requests[0].keys(extractor)), keep_model_mb) if keep_model_mb else ""
     terminal().print(score_table(scores, beside, chosen, title))
-    say(left_out_line(left_out), open_grids(scores), kept, record.whereabouts())
+    say(repeats_line(images), left_out_line(left_out), open_grids(scores), kept, record.whereabouts())
     return chosen.metrics[f"test/{images.metric}"]
 
 
@@ -152,7 +160,7 @@ def extract(
     loaded: ImageSet | RetrievalSet = dataset.load()
     images, left_out = readable(loaded, on_error)
     request = Request(backbone, layers, pooling, augmentation.views)
-    say(what_it_sees(backbone))
+    say(found_line(images), what_it_sees(backbone))
     forecast = foresee(store, extractor, images.pictures, request, probe=dry_run)
     terminal().print(extraction_table(forecast, layers, len(request.views)))
     if not dry_run:
@@ -160,7 +168,7 @@ def extract(
         left_out += more
         use = Use(f"extract {images.name} {backbone.name}", "", time.time(), config)
         store.note_use([key.network for key in request.keys(extractor).values()], use)
-    say(left_out_line(left_out))
+    say(repeats_line(images, where=""), left_out_line(left_out))
     return float(forecast.missing)
 
 
@@ -203,13 +211,46 @@ def refill(
 ) -> int:
     """Extract what a run would find missing. Returns the number of images."""
     layers = select_layers(layer, backbone.layer_names(), backbone.name)
-    images, _ = readable(load_unsplit(dataset), on_error or "stop")
     requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
-    work = [(images.pictures, request) for request in requests]
-    if postprocess_dataset:
-        work.append((readable(load_unsplit(postprocess_dataset), on_error or "stop")[0].pictures, requests[0]))
+    work = _work(requests, dataset, postprocess_dataset, on_error)
     lacking = [(pictures, _lacking(request, pictures, extractor, store)) for pictures, request in work]
     return sum(fill(store, extractor, pictures, request).extracted for pictures, request in lacking if request.layers)
+
+
+def compared(
+    *,
+    dataset: Dataset | RetrievalDataset,
+    augmentation: Augmentation,
+    query_augmentation: Augmentation | None,
+    postprocess_dataset: Dataset | RetrievalDataset | None,
+    backbone: Backbone,
+    layer: str | Sequence[str],
+    pooling: str,
+    extractor: Extractor,
+    store: FeatureStore,
+    baseline: Backbone | None,
+    on_error: str | None,
+    count: int,
+) -> list[Comparison]:
+    """Extract `count` images of each pass of a run again, and compare them with what the store holds."""
+    layers = select_layers(layer, backbone.layer_names(), backbone.name)
+    requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
+    work = _work(requests, dataset, postprocess_dataset, on_error)
+    return [recheck(store, extractor, pictures, request, count) for pictures, request in work]
+
+
+def _work(
+    requests: Sequence[Request],
+    dataset: Dataset | RetrievalDataset,
+    postprocess_dataset: Dataset | RetrievalDataset | None,
+    on_error: str | None,
+) -> list[tuple[Sequence[Image], Request]]:
+    """A run's passes over images."""
+    images, _ = readable(load_unsplit(dataset), on_error or "stop")
+    work: list[tuple[Sequence[Image], Request]] = [(images.pictures, request) for request in requests]
+    if postprocess_dataset:
+        work.append((readable(load_unsplit(postprocess_dataset), on_error or "stop")[0].pictures, requests[0]))
+    return work
 
 
 def outstanding(

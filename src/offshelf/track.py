@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
 
     Raises:
         ConfigError: an argument is misspelt.
-        TrackingError: there is nothing in a folder, or MLflow cannot be reached.
+        TrackingError: there is nothing in a folder, or runs could not be sent; all others are.
     """
     others, where = divide(arguments, SETTINGS)
     options = _parser().parse_args(others)
@@ -30,7 +30,9 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"There is no folder {', '.join(missing)}. Without one, all that waits in the home is sent.")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")  # no run waits for it, and models are large
     sync = Sync(home_dir(where["home"]), where["tracking.uri"] or where["uri"], options.ended)
-    _tell(sync.send(folders))
+    sent = sync.send(folders)
+    _tell(sent)
+    sent.require_success()
     return 0
 
 
@@ -39,7 +41,7 @@ def _tell(sent: Sent) -> None:
     if sent.new or sent.known:
         there = f"; {len(sent.known)} were there already" if sent.known else ""
         say(f"Sent to {', '.join(sorted(sent.targets))}: {_runs(len(sent.new))}{there}.")
-    elif not sent.left:
+    elif not sent.left and not sent.failed:
         say("Nothing waits to be sent.")
 
 

@@ -11,7 +11,8 @@ from offshelf.augmentation import View, whole
 from offshelf.backbone import OverFeat, select_layers
 from offshelf.errors import BackboneError
 from offshelf.extractor import Extractor, Request
-from offshelf.extractor.engine import Eager, relative_distance
+from offshelf.extractor.engine import Eager
+from offshelf.extractor.proof import relative_distance
 from offshelf.identity import digest, file_digest
 
 NETWORKS = ("fast", "accurate")

@@ -4,6 +4,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -202,3 +203,30 @@ def test_half_an_archive(tmp_path, make):
         unpack(archive, tmp_path / "in")
 
     assert list((tmp_path / "in").iterdir()) == []
+
+
+UNKNOWN = "no checksum is published and the address is not https.*dataset.allow_unverified=true"
+
+
+def test_nothing_vouches_for_it(site, tmp_path):
+    """Neither a checksum nor https: asked about before anybody is called, mirrors too; this machine is trusted."""
+    unknown = Remote("set.tar", ("http://nobody.invalid/set.tar", "ftp://nobody.invalid/set.tar"))
+    with pytest.raises(DatasetError, match=f"{UNKNOWN}.*{UNKNOWN}.*{UNKNOWN}"):
+        fetch(unknown, tmp_path, mirrors=["http://mirror.invalid/sets"])
+    with pytest.raises(DatasetError, match=r"set\.tar: (Name or service not known|Temporary failure)"):
+        fetch(unknown, tmp_path, allow_unverified=True)
+
+    fetch(unknown, tmp_path, mirrors=[site.url])
+    assert (tmp_path / "set.tar.sha256").is_file()
+
+
+def test_sent_on_to_where_nothing_vouches(site, tmp_path, monkeypatch):
+    """An https address that redirects to plain http is no better; a stand-in for the answer says where it came from."""
+    from offshelf.dataset import download
+
+    answer = urlopen(f"{site.url}/set.tar")
+    answer.url = "http://elsewhere.invalid/set.tar"
+    monkeypatch.setattr(download, "urlopen", lambda request, timeout: answer)
+    with pytest.raises(DatasetError, match=UNKNOWN):
+        fetch(Remote("set.tar", ("https://example.org/set.tar",)), tmp_path)
+    assert not (tmp_path / "set.tar").exists()

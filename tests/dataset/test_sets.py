@@ -1,7 +1,6 @@
 """Data sets of the user's own, and the bundled digits."""
 
 import csv
-import logging
 from collections import Counter
 
 import numpy as np
@@ -74,17 +73,19 @@ def test_folder_folds(tmp_path):
     assert sorted(np.concatenate([fold.test for fold in images.folds])) == list(range(16))
 
 
-def test_folder_ignores_what_is_no_image(tmp_path, caplog):
-    """Hidden files and systems' own silently, others by a remark."""
+def test_folder_ignores_what_is_no_image(tmp_path):
+    """Each with the reason; a folder that is passed over counts once."""
     folder(tmp_path / "x")
     for name in ("cat/.DS_Store", "cat/._0.png", "cat/Thumbs.db", "dog/notes.txt", ".git/0.png", "__MACOSX/0.png"):
         (tmp_path / "x" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "x" / name).write_text("no image")
-    with caplog.at_level(logging.INFO):
-        images = Folder(str(tmp_path / "x")).load()
+    images = Folder(str(tmp_path / "x")).load()
 
     assert len(images.samples) == 16
-    assert "1 file(s)" in caplog.text
+    assert [one.id for one in images.not_taken if one.why == "no image by its name"] == ["dog/notes.txt"]
+    assert {one.id for one in images.not_taken if one.why == "hidden, or a system's own"} == {
+        *(".git", "__MACOSX", "cat/.DS_Store", "cat/._0.png", "cat/Thumbs.db")
+    }
 
 
 def test_folder_names_of_any_kind(tmp_path):

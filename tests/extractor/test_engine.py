@@ -15,8 +15,9 @@ from offshelf.config import build_group, load
 from offshelf.dataset import Digits, ImageArray
 from offshelf.errors import BackboneError, ConfigError
 from offshelf.extractor import Extractor, Request, engine, ensure, plan
-from offshelf.extractor.engine import TOLERANCE, Eager, build_engine, relative_distance
+from offshelf.extractor.engine import TOLERANCE, Eager, build_engine
 from offshelf.extractor.plan import Plan
+from offshelf.extractor.proof import relative_distance
 from offshelf.store import MemoryStore
 
 pytest.importorskip("openvino")
@@ -136,11 +137,12 @@ def test_a_wrong_engine_is_found_out(monkeypatch, caplog):
     request = Request(Tiny(), ("block2",), "auto", center().views)
     found = ensure(MemoryStore(), Extractor(device="cpu"), images, request)
 
-    assert "openvino cannot run tiny (its features of layer block2 differ from PyTorch's by 1.0e-02)" in caplog.text
+    assert (
+        "openvino cannot run tiny (its features of layer block2 differ from PyTorch's by 1.0e-02 in float32)"
+        in caplog.text
+    )
     assert found.cost.how == "cpu, float32, engine eager (openvino cannot run it)"
     for asked in ({"engine": "openvino"}, {"precision": "bfloat16"}):
-        if asked.get("precision"):
-            monkeypatch.setitem(engine.TOLERANCE, "bfloat16", 1e-3)
         with pytest.raises(BackboneError, match="engine=eager"):
             ensure(MemoryStore(), Extractor(device="cpu", **asked), images, request)
 

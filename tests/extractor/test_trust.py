@@ -166,7 +166,7 @@ def test_work_that_broke_off_can_be_taken_up_at_once(tmp_path):
         fill(DiskStore(tmp_path / "store"), Extractor(), images, replace(REQUEST, layers=("block1", "block9")))
     broken = replace(REQUEST, backbone=Broken())
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="out of memory"):
+        with pytest.raises(BackboneError, match="out of memory"):
             fill(DiskStore(tmp_path / "store"), Extractor(chunk=2), images, broken)
 
     assert fill(DiskStore(tmp_path / "store"), Extractor(chunk=2), images, REQUEST).extracted == 9

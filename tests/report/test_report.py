@@ -89,6 +89,19 @@ def test_class_without_test_images_has_no_accuracy():
     assert per_class(score(), ["a", "b"]) == {"class": ["a", "b"], "images": [4, 0], "accuracy": [0.75, None]}
 
 
+def test_folds_have_one_denominator():
+    """35 of 38 images right are 35/38, however they are spread over the folds."""
+    outcomes = []
+    for right, count in ((30, 30), (5, 8)):
+        targets = np.zeros(count, np.int64)
+        taken_for = (np.arange(count) >= right).astype(int)
+        outcomes.append(Outcome(targets, np.eye(2)[taken_for]))
+    found = Score("x", 8, "accuracy", (Fit("C", 2.0, None, lambda v: v),) * 2, tuple(outcomes), 1.0)
+
+    assert per_class(found, ["a", "b"]) == {"class": ["a", "b"], "images": [38, 0], "accuracy": [35 / 38, None]}
+    assert found.metrics["test/accuracy"] == pytest.approx((1 + 5 / 8) / 2)
+
+
 def labels(scores):
     """Three labels on three images: of the second nothing has it, of the third one does not count."""
     targets = np.array([[1, -1, 1], [-1, -1, 0], [1, -1, -1]], np.int8)

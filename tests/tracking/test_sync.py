@@ -18,11 +18,13 @@ from offshelf.cli import run_task
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.track import main
 from offshelf.tracking import MLflow, Offline, belonging
+from offshelf.tracking import link as linking
 from offshelf.tracking import mlflow as online
-from offshelf.tracking import sync as syncing
+from offshelf.tracking import target as syncing
 from offshelf.tracking.connection import connect, default_uri
-from offshelf.tracking.journal import FILE, Journal, Shelf
+from offshelf.tracking.journal import FILE, Journal
 from offshelf.tracking.sending import send
+from offshelf.tracking.shelf import Shelf
 from offshelf.tracking.sync import Sync
 
 pytestmark = [
@@ -95,7 +97,7 @@ def test_a_run_that_was_half_sent_is_completed(tmp_path, home, expected, monkeyp
     """Whatever was sent before."""
     log_all(Offline(), tmp_path / "out")
     monkeypatch.setattr(syncing, "send", Failing(events))
-    with pytest.raises(TrackingError, match="cannot be used: no answer"):
+    with pytest.raises(TrackingError, match=r"3 runs not sent(.|\n)*cannot be used: the line is dead"):
         main(["sync", str(tmp_path / "out")])
     monkeypatch.setattr(syncing, "send", send)
     main(["sync"])
@@ -107,10 +109,10 @@ def test_a_run_that_was_half_sent_is_completed(tmp_path, home, expected, monkeyp
 def test_a_run_whose_server_is_lost_is_completed(tmp_path, home, expected, monkeypatch, capsys, events):
     """Under the id that it was begun with; what was lost is said once."""
     failing = Failing(events)
-    monkeypatch.setattr(online, "send", failing)
+    monkeypatch.setattr(linking, "send", failing)
     log_all(MLflow(), tmp_path / "out")
     told = capsys.readouterr().err
-    monkeypatch.setattr(online, "send", send)
+    monkeypatch.setattr(linking, "send", send)
     main(["sync", str(tmp_path / "out")])
     main(["sync", str(tmp_path / "out")])
 
@@ -126,10 +128,10 @@ def test_an_opening_that_was_not_confirmed_is_found(tmp_path, home, expected, mo
         found(*given)
         raise MlflowException("no answer")
 
-    found = online.create
-    monkeypatch.setattr(online, "create", create)
+    found = linking.create
+    monkeypatch.setattr(linking, "create", create)
     log_all(MLflow(), tmp_path / "out")
-    monkeypatch.setattr(online, "create", found)
+    monkeypatch.setattr(linking, "create", found)
     main(["sync"])
 
     assert on_record(default_uri(home)) == expected
@@ -240,7 +242,7 @@ def test_what_cannot_be_sent(tmp_path, home):
     with Offline().sweep("sweep", "d") as sweep, Offline().start("job", tmp_path / "job"):
         pass
     with pytest.raises(TrackingError, match=f"belongs under the run {sweep.id}, which is not here"):
-        Sync(tmp_path / "elsewhere").send([tmp_path / "job"])
+        Sync(tmp_path / "elsewhere").send([tmp_path / "job"]).require_success()
 
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / FILE).write_text('{"format": 99}\n')
@@ -250,7 +252,7 @@ def test_what_cannot_be_sent(tmp_path, home):
 
 def test_the_rest_of_a_run_goes_where_it_was_begun(tmp_path, monkeypatch):
     """Nowhere else."""
-    monkeypatch.setattr(online, "send", Failing(3))
+    monkeypatch.setattr(linking, "send", Failing(3))
     log_all(MLflow(), tmp_path / "out")
     other = tmp_path / "other"
     connect(other, None, "offshelf")
@@ -277,7 +279,7 @@ def test_a_disk_that_fills_in_the_middle(small_disk, tmp_path, expected, monkeyp
             ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free))
         send(*given)
 
-    monkeypatch.setattr(online, "send", fill_and_send)
+    monkeypatch.setattr(linking, "send", fill_and_send)
     log_all(MLflow(str(small_disk)), tmp_path / "out")
     assert "mlflow.db does not take the run any more" in capsys.readouterr().err
     ballast.unlink()

@@ -1,13 +1,14 @@
-"""Weights from files: read as tensors only, never executed, and identified by their bytes."""
+"""Weights from files into networks: whole, by name and shape, from whatever wrappers trainers put around them."""
 
 import logging
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offshelf.backbone.weights_file import no_state_dict, read_file
 from offshelf.errors import BackboneError
-from offshelf.identity import file_digest
 
 if TYPE_CHECKING:
     import torch
@@ -15,92 +16,242 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WRAPPERS = ("state_dict", "model", "model_state_dict", "teacher", "student")
-PREFIXES = ("module.", "model.", "backbone.", "encoder.")
+SEGMENTS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+"""Parts of names that torch.compile, FSDP and activation checkpointing put in, wherever they stand."""
+
+DEPTH = 3
+"""Mappings in mappings that are looked into."""
+
+COUNTERS = ("num_batches_tracked",)
+"""Of no effect in evaluation."""
 
 
-def weights_digest(path: Path) -> str:
-    """SHA-256 of a weights file. Raises BackboneError where there is none."""
-    try:
-        stat = path.stat()
-        return _digest(path, stat.st_size, stat.st_mtime_ns)
-    except OSError as error:
-        raise BackboneError(f"The weights file {path} cannot be read: {error.strerror}.") from error
+@dataclass(frozen=True)
+class _Target:
+    """A network, as a file has to fit it."""
+
+    own: Mapping[str, "torch.Tensor"]
+    head: frozenset[str]
+    """Names of the classifier's tensors, which may be missing or of another size."""
+
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """Names that a file must have."""
+        return frozenset(name for name in self.own if name not in self.head and not name.endswith(COUNTERS))
 
 
-@lru_cache
-def _digest(path: Path, size: int, mtime: int) -> str:
-    return file_digest(path)
+@dataclass(frozen=True)
+class _Candidate:
+    """Tensors of a file that could be the network's."""
+
+    key: str
+    prefix: str
+    tensors: Mapping[str, "torch.Tensor"]
+    """Under the prefix, without it."""
+    beside: int
+    """Tensors of the same mapping that are not under the prefix."""
+
+    def faults(self, target: _Target) -> str:
+        """What does not fit, in words; empty where all does."""
+        own = target.own
+        missing = [name for name in own if name in target.needed and name not in self.tensors]
+        surplus = [
+            name for name in self.tensors if name not in own and name not in target.head and name != "n_averaged"
+        ]
+        misfits = [
+            f"{name}: {_shape(self.tensors[name])} for {_shape(own[name])}"
+            for name in self.tensors
+            if name in own and name not in target.head and self.tensors[name].shape != own[name].shape
+        ]
+        told = (("missing", missing), ("unknown", surplus), ("of another shape", misfits))
+        return "; ".join(f"{len(names)} {what} ({', '.join(names[:3])})" for what, names in told if names)
+
+    def covered(self, target: _Target) -> int:
+        """Needed tensors that are there in the right shape."""
+        own = target.own
+        return sum(name in self.tensors and self.tensors[name].shape == own[name].shape for name in target.needed)
 
 
-def read_tensors(path: Path) -> dict[str, "torch.Tensor"]:
-    """The state dict in a .safetensors file or a PyTorch checkpoint, unwrapped.
+def load_weights(module: "nn.Module", path: Path, key: str | None = None, prefix: str | None = None) -> None:
+    """Load a file's weights by name; a classifier that is missing or of another size stays random, all else must fit.
+
+    What wraps them is taken off where only one way of doing so fits: keys (`state_dict`, `model`, `teacher`) and
+    prefixes (`module.`, `_orig_mod.`, `encoder_q.`).
+
+    Args:
+        module: The network.
+        path: The file.
+        key: Where in the file the tensors are, as in `state_dict_ema` or `model.state_dict`; null: found.
+        prefix: How the names begin that are meant, as in `module.encoder_q.`; null: found.
 
     Raises:
-        BackboneError: the file is missing, damaged, holds no tensors, or would execute code.
+        BackboneError: the file cannot be read, names or shapes do not fit, or several sets of weights do.
     """
-    import pickle
+    content = read_file(path)
+    found = state_dicts(content)
+    if not found:
+        raise BackboneError(no_state_dict(path, content))
+    if key is not None:
+        if key not in found:
+            raise BackboneError(
+                f"{path} has no state dict under backbone.checkpoint_key={key}; it has: {_listed(found)}."
+            )
+        found = {key: found[key]}
+    target = _target(module)
+    candidates = [each for name, tensors in found.items() for each in _candidates(name, tensors, target, prefix)]
+    best = _choose(candidates, found, target, path, prefix)
+    _told(best, path)
+    load_tensors(module, best.tensors, path)
 
-    import torch
 
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise BackboneError(
-            f"{path} is no plain state dict: it is damaged, or holds objects that would be executed on loading. "
-            "Save tensors only: torch.save(model.state_dict(), path)"
-        ) from error
-    except Exception as error:
-        raise BackboneError(f"The weights file {path} cannot be read: {error}") from error
-    return _unwrap(content, path)
+def chosen(key: str | None, prefix: str | None) -> dict[str, str | None]:
+    """What was said of a file's tensors, for an identity: nothing where nothing was said."""
+    return {} if key is None and prefix is None else {"checkpoint_key": key, "checkpoint_prefix": prefix}
 
 
 def load_tensors(module: "nn.Module", tensors: Mapping[str, "torch.Tensor"], path: Path) -> None:
-    """Load by name; a classifier that is missing or of another size stays random, anything else must fit.
+    """Load by exact names; a classifier that is missing or of another size stays random, anything else must fit.
 
     Raises:
         BackboneError: names or shapes do not fit, with examples.
     """
     from offshelf.backbone.head import heads
 
-    own = module.state_dict()
-    head = {f"{path}.{name}" for path in heads(module) for name in module.get_submodule(path).state_dict()}
-    kept = {
-        name: value
-        for name, value in _strip(tensors, own).items()
-        if name not in head or (name in own and own[name].shape == value.shape)
-    }
-    missing = [name for name in own if name not in kept and name not in head and "num_batches_tracked" not in name]
-    surplus = [name for name in kept if name not in own]
-    misfits = [name for name in kept if name in own and own[name].shape != kept[name].shape]
-    if missing or surplus or misfits:
-        faults = (("missing", missing), ("unknown", surplus), ("of another shape", misfits))
-        told = "; ".join(f"{len(names)} {what} ({', '.join(names[:3])})" for what, names in faults if names)
-        raise BackboneError(f"The weights in {path} do not fit the architecture: {told}.")
-    if not head <= kept.keys():
+    target = _target(module)
+    faults = _Candidate("", "", tensors, 0).faults(target)
+    if faults:
+        raise BackboneError(f"The weights in {path} do not fit the architecture: {faults}.")
+    own = target.own
+    kept = {name: value for name, value in tensors.items() if name in own and own[name].shape == value.shape}
+    for name, value in kept.items():
+        if value.is_quantized or (own[name].is_floating_point() and not value.is_floating_point()):
+            raise BackboneError(
+                f"The weights in {path} are quantised ({name} is {value.dtype}); weights in floating point are needed."
+            )
+    if not target.head <= kept.keys():
         log.warning("%s has no classifier that fits; do not use the layer %s.", path, " or ".join(heads(module)))
     module.load_state_dict(kept, strict=False)
 
 
-def _unwrap(content: Any, path: Path) -> dict[str, "torch.Tensor"]:
+def state_dicts(content: Any, where: str = "", depth: int = DEPTH) -> dict[str, dict[str, "torch.Tensor"]]:
+    """Mappings of names to tensors in what a file holds, by the keys that lead to them (`model.state_dict`).
+
+    A mapping that holds other things beside its tensors counts too, with its tensors; those of optimizers do not.
+    """
     import torch
 
-    for wrapper in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise BackboneError(f"{path} holds no state dict: a mapping of names to tensors was expected.")
-    return dict(content)
+    if not isinstance(content, Mapping) or "param_groups" in content:
+        return {}
+    named = {str(name): value for name, value in content.items()}
+    tensors = {name: value for name, value in named.items() if isinstance(value, torch.Tensor)}
+    found = {where: tensors} if any(value.ndim for value in tensors.values()) else {}
+    if depth:
+        for name, value in named.items():
+            found |= state_dicts(value, f"{where}.{name}" if where else name, depth - 1)
+    return found
 
 
-def _strip(tensors: Mapping[str, "torch.Tensor"], own: Mapping[str, Any]) -> dict[str, "torch.Tensor"]:
-    """Without the prefix that wrappers such as DataParallel put before every name."""
-    named = dict(tensors)
-    for prefix in PREFIXES:
-        if not own.keys() & named.keys() and all(name.startswith(prefix) for name in named):
-            named = {name.removeprefix(prefix): value for name, value in named.items()}
-    return named
+def _target(module: "nn.Module") -> _Target:
+    from offshelf.backbone.head import heads
+
+    names = {f"{path}.{name}" for path in heads(module) for name in module.get_submodule(path).state_dict()}
+    return _Target(module.state_dict(), frozenset(names))
+
+
+def _candidates(
+    key: str, tensors: Mapping[str, "torch.Tensor"], target: _Target, prefix: str | None
+) -> list[_Candidate]:
+    """One for each prefix that leads to names of the network."""
+    named = _without_segments(tensors, target.own)
+    prefixes = [_without_segment(prefix)] if prefix is not None else _prefixes(named, target)
+    found = []
+    for one in prefixes:
+        under = {name.removeprefix(one): value for name, value in named.items() if name.startswith(one)}
+        if under:
+            found.append(_Candidate(key, one, under, len(named) - len(under)))
+    return found
+
+
+def _prefixes(names: Iterable[str], target: _Target) -> list[str]:
+    """What stands before the network's own names, the most frequent first; empty where they stand alone."""
+    own = target.needed or target.own.keys()
+    counts = {"": 0}
+    tails: dict[str, list[str]] = {}
+    for name in own:
+        tails.setdefault(name.rpartition(".")[2], []).append(name)
+    for name in names:
+        for tail in tails.get(name.rpartition(".")[2], ()):
+            before = name.removesuffix(tail)
+            if before != name and (not before or before.endswith(".")):
+                counts[before] = counts.get(before, 0) + 1
+    return sorted(counts, key=lambda prefix: -counts[prefix])[:64]
+
+
+def _choose(
+    candidates: list[_Candidate], found: Mapping[str, Any], target: _Target, path: Path, prefix: str | None
+) -> _Candidate:
+    """The only one that fits; of several that are equal, the first."""
+    fitting = [each for each in candidates if not each.faults(target)]
+    if fitting:
+        rivals = [each for each in fitting[1:] if not _are_equal(each, fitting[0])]
+        if not rivals:
+            return fitting[0]
+        _ask([fitting[0], *rivals], path)
+    best = max(candidates, key=lambda each: (each.covered(target), -len(each.prefix)), default=None)
+    if best is None or not best.tensors.keys() & target.own.keys():
+        begin = f" under backbone.checkpoint_prefix={prefix}" if prefix else ""
+        names = [name for tensors in found.values() for name in tensors]
+        raise BackboneError(
+            f"The weights in {path} do not fit the architecture: no name is the network's{begin}. The file has "
+            f"{', '.join(names[:3])}, …; the network has {', '.join(list(target.own)[:3])}, …"
+        )
+    place = f", under {_place(best)}," if _place(best) else ""
+    raise BackboneError(f"The weights in {path}{place} do not fit the architecture: {best.faults(target)}.")
+
+
+def _ask(rivals: list[_Candidate], path: Path) -> None:
+    keys = list(dict.fromkeys(each.key for each in rivals))
+    if len(keys) > 1:
+        option, values = "backbone.checkpoint_key", keys
+    else:
+        option, values = "backbone.checkpoint_prefix", list(dict.fromkeys(each.prefix for each in rivals))
+    choices = " or ".join(f"{option}={value or chr(39) * 2}" for value in values)
+    raise BackboneError(f"{path} holds {len(values)} different sets of weights that fit; say which: {choices}")
+
+
+def _told(chosen: _Candidate, path: Path) -> None:
+    if _place(chosen):
+        beside = f"; {chosen.beside} others beside them are left" if chosen.beside else ""
+        log.info("%s: %d tensors, under %s%s.", path, len(chosen.tensors), _place(chosen), beside)
+
+
+def _place(candidate: _Candidate) -> str:
+    parts = (("key", candidate.key), ("prefix", candidate.prefix))
+    return " and ".join(f"the {what} '{value}'" for what, value in parts if value)
+
+
+def _listed(found: Mapping[str, Any]) -> str:
+    return ", ".join(name or "'' (the file itself)" for name in found)
+
+
+def _are_equal(one: _Candidate, other: _Candidate) -> bool:
+    import torch
+
+    return one.tensors.keys() == other.tensors.keys() and all(
+        value.shape == other.tensors[name].shape and torch.equal(value, other.tensors[name])
+        for name, value in one.tensors.items()
+    )
+
+
+def _without_segments(tensors: Mapping[str, "torch.Tensor"], own: Mapping[str, Any]) -> Mapping[str, "torch.Tensor"]:
+    if any(segment in name.split(".") for name in own for segment in SEGMENTS):
+        return tensors
+    return {_without_segment(name): value for name, value in tensors.items()}
+
+
+def _without_segment(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in SEGMENTS)
+
+
+def _shape(tensor: Any) -> str:
+    return " x ".join(map(str, tensor.shape)) or "one number"

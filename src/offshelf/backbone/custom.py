@@ -1,17 +1,20 @@
 """Your own `nn.Module`, by dotted name."""
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offshelf.backbone.checkpoint import load_tensors, read_tensors, weights_digest
+from offshelf.backbone.checkpoint import chosen, load_weights
+from offshelf.backbone.origin import Origin, origin, require
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.running import in_one_sentence, run_anew
+from offshelf.backbone.sources import Sources, find, sources
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
-from offshelf.identity import file_digest
+from offshelf.identity import digest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,10 +31,17 @@ class Custom:
     kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     weights: str | None = None
     """A file, or null: random, drawn with `seed`."""
+    checkpoint_key: str | None = None
+    """Where in the file the tensors are, as in `state_dict_ema`; null: found, where there is one way."""
+    checkpoint_prefix: str | None = None
+    """How the names of the tensors begin, as in `module.encoder_q.`; null: found, where there is one way."""
     sees: Preprocessing = field(default_factory=Preprocessing)
     layers: Mapping[str, str] | None = field(default=None, hash=False)
     """Name to module path, from input to output; without, they are found in the architecture."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sees", Preprocessing.of(self.sees))
 
     @property
     def name(self) -> str:
@@ -43,12 +53,13 @@ class Custom:
         return self.sees
 
     def identity(self) -> dict[str, Any]:
-        """See Backbone; your source file counts, so that features follow your edits."""
+        """See Backbone; your sources and the files that they read count, so that features follow your edits."""
         path = self._file()
         return {
             "arch": f"custom {self.module} {dict(self.kwargs)}",
-            "source": file_digest(self._source()),
+            "made from": self._origin().identity(self._root()),
             "weights": weights_digest(path) if path else "random",
+            **chosen(self.checkpoint_key, self.checkpoint_prefix),
             "seed": self.seed,  # of what the weights leave out, a classifier for example
             "sees": self.sees,
         }
@@ -64,47 +75,87 @@ class Custom:
     def load(self) -> "TappedNetwork":
         """See Backbone."""
         from offshelf.backbone.network import TappedNetwork
-        from offshelf.backbone.seeded import seeded
 
-        with seeded(self.seed):
-            model = self._build()
-        path = self._file()
-        if path:
-            load_tensors(model, read_tensors(path), path)
-        return TappedNetwork(model, self._layers(), self.name)
+        expected = self._origin()
+        model = self._made()
+        require(model, expected, self.name)
+        with in_one_sentence(f"{self.name} cannot be used"):
+            return TappedNetwork(model, self._layers(), self.name)
 
     def _layers(self) -> Mapping[str, str]:
-        from offshelf.backbone.curated import curate
-
-        return self.layers or curate(self._build, self.sees.crop)
+        return self.layers or _curated(self)
 
     def _file(self) -> Path | None:
         return Path(self.weights).expanduser().absolute() if self.weights else None
 
-    def _source(self) -> Path:
-        module = self.module.rpartition(".")[0]
+    def _origin(self) -> Origin:
+        path = self._file()
+        spec = {
+            "module": self.module,
+            "kwargs": repr(dict(self.kwargs)),
+            "seed": self.seed,
+            "crop": self.sees.crop,
+            "weights": weights_digest(path) if path else None,
+            **chosen(self.checkpoint_key, self.checkpoint_prefix),
+        }
+        return origin(spec, self._sources, self._made, path)
+
+    def _sources(self) -> Sources:
+        """Your module and what it imports.
+
+        Raises:
+            BackboneError: there is no such module.
+        """
         if str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
-        try:
-            spec = importlib.util.find_spec(module) if module else None
-        except ImportError:
-            spec = None
+        module = self.module.rpartition(".")[0]
+        spec = find(module) if module not in ("", "__main__") else None
         if spec is None or spec.origin is None:
             raise BackboneError(
                 f"There is no module '{module}' for backbone.module={self.module}; it is looked for from the working "
-                "directory and among the installed packages. Expected: package.module.Class"
+                "directory and among the installed packages. Expected: package.module.Class, in a file"
             )
-        return Path(spec.origin)
+        return sources(module)
+
+    def _root(self) -> Path:
+        """The folder that the top-level package of your module is in."""
+        module = self.module.rpartition(".")[0]
+        path = self._sources().modules.get(module, Path.cwd())
+        return path.absolute().parents[module.count(".") + (path.stem == "__init__")]
 
     def _build(self) -> "nn.Module":
-        from torch import nn
-
-        self._source()
+        run_anew(self._sources().modules)
         module, _, name = self.module.rpartition(".")
-        try:
-            model = getattr(importlib.import_module(module), name)(**self.kwargs)
-        except Exception as error:  # your code may raise anything
-            raise BackboneError(f"{self.module} could not be built with {dict(self.kwargs)}: {error!r}") from error
-        if not isinstance(model, nn.Module):
-            raise BackboneError(f"{self.module} makes a {type(model).__name__}; an nn.Module was expected.")
+        with in_one_sentence(f"{self.module} could not be built with {dict(self.kwargs)}"):
+            return getattr(importlib.import_module(module), name)(**self.kwargs)
+
+    def _made(self) -> "nn.Module":
+        """The network with its weights."""
+        from offshelf.backbone.modules import require_values, usable
+        from offshelf.backbone.seeded import seeded
+
+        with seeded(self.seed):
+            model = usable(self._build(), self.module, self.sees.crop)
+        require_values(model, self.module)
+        path = self._file()
+        if path:
+            load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
         return model
+
+
+_found: dict[str, Mapping[str, str]] = {}
+
+
+def _curated(spec: Custom) -> Mapping[str, str]:
+    """Layers as the architecture has them, looked for once."""
+    from offshelf.backbone.curated import curate
+    from offshelf.backbone.modules import usable
+
+    name = digest(spec.identity())
+    if name not in _found:
+        with in_one_sentence(
+            f"{spec.name} does not take an image of {spec.sees.crop} x {spec.sees.crop} pixels in three channels",
+            "Say what it sees, as in backbone.sees.crop=64 backbone.sees.resize=64",
+        ):
+            _found[name] = curate(lambda: usable(spec._build(), spec.module, spec.sees.crop), spec.sees.crop)
+    return _found[name]

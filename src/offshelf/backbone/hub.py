@@ -1,17 +1,27 @@
 """Networks from a torch hub repository, such as DINOv2. The repository's code is run."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from offshelf.backbone.checkpoint import load_tensors, read_tensors, weights_digest
+from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import downloads_forbidden, hub_file
+from offshelf.backbone.origin import Origin, origin, require
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.running import in_one_sentence
+from offshelf.backbone.sources import Sources
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from offshelf.backbone.network import TappedNetwork
+
+NO_SOURCE = (".git", "__pycache__")
+"""Folders of a repository that hold none of its content."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,13 @@ class TorchHub:
     sees: Preprocessing = field(default_factory=Preprocessing)
     source: Literal["github", "local"] = "github"
     kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    checkpoint_key: str | None = None
+    """Where in the file the tensors are, as in `teacher`; null: found, where there is one way."""
+    checkpoint_prefix: str | None = None
+    """How the names of the tensors begin, as in `backbone.`; null: found, where there is one way."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sees", Preprocessing.of(self.sees))
 
     @property
     def name(self) -> str:
@@ -39,11 +56,13 @@ class TorchHub:
         return self.sees
 
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
+        """See Backbone; the whole repository counts, and what else its code reads."""
         path = self._file()
         return {
             "arch": f"hub {self.source} {self.repo} {self.model} {dict(self.kwargs)}",
+            "made from": self._origin().identity(self._folder() or Path.cwd()),
             "weights": weights_digest(path) if path else "random 0",
+            **chosen(self.checkpoint_key, self.checkpoint_prefix),
             "sees": self.sees,
         }
 
@@ -57,39 +76,69 @@ class TorchHub:
 
     def load(self) -> "TappedNetwork":
         """See Backbone."""
+        from offshelf.backbone.network import TappedNetwork
+
+        expected = self._origin()
+        model = self._made()
+        require(model, expected, self.name)
+        return TappedNetwork(model, self.layers, self.name)
+
+    def _origin(self) -> Origin:
+        path = self._file()
+        spec = {
+            "hub": [self.source, self.repo, self.model, repr(dict(self.kwargs))],
+            "crop": self.sees.crop,
+            "weights": weights_digest(path) if path else None,
+            **chosen(self.checkpoint_key, self.checkpoint_prefix),
+        }
+        return origin(spec, self._sources, self._made, path)
+
+    def _sources(self) -> Sources:
+        """All files of the repository, as far as it is here."""
+        folder = self._folder()
+        if folder is None:
+            return Sources()
+        files = (path for path in sorted(folder.rglob("*")) if not set(NO_SOURCE) & set(path.relative_to(folder).parts))
+        return Sources({path.relative_to(folder).as_posix(): path for path in files if path.is_file()})
+
+    def _folder(self) -> Path | None:
+        """Where the repository's code is; None where it was not fetched yet."""
+        if self.source == "local":
+            return Path(self.repo).expanduser().absolute()
         import torch
 
-        from offshelf.backbone.network import TappedNetwork
+        name, _, ref = self.repo.partition(":")
+        parent, name = Path(torch.hub.get_dir()), name.replace("/", "_")
+        folders = [parent / f"{name}_{one.replace('/', '_')}" for one in ((ref,) if ref else ("main", "master"))]
+        return next((folder for folder in folders if folder.is_dir()), None)
+
+    def _made(self) -> "nn.Module":
+        """The network with its weights."""
+        import torch
+
+        from offshelf.backbone.modules import usable
         from offshelf.backbone.seeded import seeded
 
-        path = self._file()
         repo, source = self._code()
-        try:
-            with seeded(0):
-                model = torch.hub.load(
-                    repo, self.model, source=source, trust_repo=True, pretrained=False, **self.kwargs
-                )
-        except Exception as error:  # a hub repository may raise anything
-            raise BackboneError(
-                f"The hub repository {self.repo} could not give '{self.model}': {error}. It needs a connection the "
-                "first time, or a copy: backbone.source=local backbone.repo=FOLDER"
-            ) from error
+        failure = f"The hub repository {self.repo} could not give '{self.model}'"
+        way_out = "It needs a connection the first time, or a copy: backbone.source=local backbone.repo=FOLDER"
+        _forget_repositories(self._folder())
+        with in_one_sentence(failure, way_out), seeded(0):
+            made = torch.hub.load(repo, self.model, source=source, trust_repo=True, pretrained=False, **self.kwargs)
+            model = usable(made, self.model, self.sees.crop)
+        path = self._file()
         if path:
-            load_tensors(model, read_tensors(path), path)
-        return TappedNetwork(model, self.layers, self.name)
+            load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
+        return model
 
     def _code(self) -> tuple[str, str]:
         """Repository and source, as torch hub takes them; where nothing may be downloaded, the copy in its cache."""
         if self.source == "local" or not downloads_forbidden():
-            return self.repo, self.source
-        import torch
-
-        name, _, ref = self.repo.partition(":")
-        folders = [Path(torch.hub.get_dir()) / f"{name.replace('/', '_')}_{one}" for one in (ref or "main", "master")]
-        found = next((folder for folder in folders if folder.is_dir()), None)
-        if not found:
-            raise BackboneError(f"its code is not at hand: {folders[0]} is missing")
-        return str(found), "local"
+            return str(self._folder()) if self.source == "local" else self.repo, self.source
+        folder = self._folder()
+        if not folder:
+            raise BackboneError(f"its code is not at hand: {self.repo} was never fetched")
+        return str(folder), "local"
 
     def _file(self) -> Path | None:
         if self.weights is None:
@@ -97,3 +146,16 @@ class TorchHub:
         if "://" in self.weights:
             return hub_file(self.weights, self.name)
         return Path(self.weights).expanduser().absolute()
+
+
+_repositories: set[str] = set()
+"""Folders of repositories whose code this process has run."""
+
+
+def _forget_repositories(folder: Path | None) -> None:
+    """Have modules of repositories imported anew: two of them, or two states of one, may share a module's name."""
+    if folder:
+        _repositories.add(f"{folder}/")
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(tuple(_repositories)):
+            del sys.modules[name]

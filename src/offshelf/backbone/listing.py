@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from offshelf.backbone.backbone import Backbone, LayerInfo
+from offshelf.backbone.running import in_one_sentence
 
 
 def layer_table(backbone: Backbone) -> list[LayerInfo]:
@@ -12,7 +13,9 @@ def layer_table(backbone: Backbone) -> list[LayerInfo]:
     if getattr(spec, "weights", None):
         random = replace(spec, weights=None)
         spec = random if random.preprocessing() == backbone.preprocessing() else spec
-    listed: list[LayerInfo] = spec.load().listing(backbone.preprocessing().crop)
+    network, side = spec.load(), backbone.preprocessing().crop
+    with in_one_sentence(f"{backbone.name} failed on an image of {side} x {side} pixels in three channels"):
+        listed: list[LayerInfo] = network.listing(side)
     return listed
 
 

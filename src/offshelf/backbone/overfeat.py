@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from offshelf.backbone.checkpoint import weights_digest
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
 from offshelf.spelling import did_you_mean
 

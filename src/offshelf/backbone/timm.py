@@ -8,9 +8,10 @@ from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offshelf.backbone.checkpoint import load_tensors, read_tensors, weights_digest
+from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import hub_file, hugging_face_file
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.weights_file import read_tensors, weights_digest
 from offshelf.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class Timm:
     seed: int = 0
     img_size: int | None = None
     """Side of the square the network sees, in pixels; null: the published one. Position embeddings are resampled."""
+    checkpoint_key: str | None = None
+    """Where in a file of yours the tensors are, as in `state_dict_ema`; null: found, where there is one way."""
+    checkpoint_prefix: str | None = None
+    """How the names of the tensors begin, as in `module.encoder_q.`; null: found, where there is one way."""
 
     @property
     def name(self) -> str:
@@ -65,6 +70,7 @@ class Timm:
             "weights": weights,
             "seed": self.seed,
             "sees": self.preprocessing(),
+            **chosen(self.checkpoint_key, self.checkpoint_prefix),
         }
 
     def layer_names(self) -> tuple[str, ...]:
@@ -86,7 +92,7 @@ class Timm:
             # timm converts its own published files; a local file must fit as it is.
             model = _build(self.arch, self.img_size, path if published else None)
         if path and not published:
-            load_tensors(model, read_tensors(path), path)
+            load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
         return TappedNetwork(model, self._layers(), self.name)
 
     def _layers(self) -> Mapping[str, str]:

@@ -7,9 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offshelf.backbone.checkpoint import load_tensors, read_tensors, weights_digest
+from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import hub_file
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class Torchvision:
     layers: Mapping[str, str] | None = field(default=None, hash=False)
     """Name to module path, from input to output; without, they are found in the architecture."""
     seed: int = 0
+    checkpoint_key: str | None = None
+    """Where in a file of yours the tensors are, as in `state_dict_ema`; null: found, where there is one way."""
+    checkpoint_prefix: str | None = None
+    """How the names of the tensors begin, as in `module.encoder_q.`; null: found, where there is one way."""
 
     @property
     def name(self) -> str:
@@ -50,7 +55,13 @@ class Torchvision:
         """See Backbone."""
         path = self._file()
         weights = weights_digest(path) if path else "random"
-        return {"arch": f"torchvision {self.arch}", "weights": weights, "seed": self.seed, "sees": self.preprocessing()}
+        return {
+            "arch": f"torchvision {self.arch}",
+            "weights": weights,
+            "seed": self.seed,
+            "sees": self.preprocessing(),
+            **chosen(self.checkpoint_key, self.checkpoint_prefix),
+        }
 
     def layer_names(self) -> tuple[str, ...]:
         """See Backbone."""
@@ -69,7 +80,7 @@ class Torchvision:
             model = _build(self.arch, self.preprocessing().crop)
         path = self._file()
         if path:
-            load_tensors(model, read_tensors(path), path)
+            load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
         return TappedNetwork(model, self._layers(), self.name)
 
     def _layers(self) -> Mapping[str, str]:

@@ -42,6 +42,7 @@ class Tuned:
         simplest: Literal["smallest", "largest"] = "smallest",
         fusion: Fusion | Literal["features"] = "sum",
         calibrate: bool = False,
+        validate: bool = False,
         **grid: float | Sequence[float],
     ) -> None:
         """Check the settings, before any work.
@@ -55,23 +56,26 @@ class Tuned:
             fusion: What becomes of an image's views: the `sum`, `mean` or `max` of their responses, each view being a
                 training sample; or with `features` the mean of their features, in training and in testing.
             calibrate: Whether probabilities of classes are learnt too, from scores of images held out in these folds.
+            validate: Whether one value that is given is cross-validated too, so that runs can be chosen among without
+                their test images.
             grid: One parameter of the estimator, or of an estimator in it: a positive value, or a list to choose from.
         """
         if len(grid) != 1:
             raise ConfigError(
                 "classifier takes one hyperparameter beside calibrate, estimator, folds, fusion, one_standard_error, "
-                f"seed and simplest; got {', '.join(sorted(grid)) or 'none'}."
+                f"seed, simplest and validate; got {', '.join(sorted(grid)) or 'none'}."
             )
         if folds < 2:
             raise ConfigError(f"classifier.folds must be at least 2; got {folds}.")
         if simplest not in ("smallest", "largest"):
             raise ConfigError(f"classifier.simplest is smallest or largest; got '{simplest}'.")
-        if not isinstance(calibrate, bool):
-            raise ConfigError(f"classifier.calibrate is true or false; got '{calibrate}'.")
+        for name, value in (("calibrate", calibrate), ("validate", validate)):
+            if not isinstance(value, bool):
+                raise ConfigError(f"classifier.{name} is true or false; got '{value}'.")
         if fusion not in (*FUSIONS, "features"):
             raise ConfigError(f"classifier.fusion cannot be '{fusion}'{did_you_mean(fusion, (*FUSIONS, 'features'))}")
         ((self.parameter, values),) = grid.items()
-        self.calibrate = calibrate
+        self.calibrate, self.validate = calibrate, validate
         self.averages_features = fusion == "features"
         self.fusion: Fusion = "sum" if fusion == "features" else fusion
         self.estimator, self.folds, self.one_standard_error, self.seed = estimator, folds, one_standard_error, seed
@@ -92,10 +96,12 @@ class Tuned:
         Raises:
             ConfigError: a class has too few images for cross-validation, or the estimator refuses its settings.
         """
-        folds = self._possible_folds(targets) if len(self.values) > 1 else self.folds
+        folds = self._possible_folds(targets) if len(self.values) > 1 or self.validate else self.folds
         choose = self._let_choose if self.chooses_itself else self._choose
         with self._refusals(), convergence_logged():
             fitted, value, curve, held_out = choose(samples(values_NVD, self.averages_features), targets, metric, folds)
+            if held_out is None and self.validate:
+                held_out = self._held_out(value, values_NVD, targets, metric, folds)
         scorer = Scorer(fitted, self.fusion, self.averages_features)
 
         def score(values_MVD: np.ndarray) -> np.ndarray:
@@ -107,14 +113,31 @@ class Tuned:
         calibration = self._calibration(value, values_NVD, targets) if self.calibrate else None
         return Fit(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration)
 
+    def _given(self, value: float) -> "Tuned":
+        """The same with one value of the hyperparameter, and nothing else to be learnt."""
+        fusion = "features" if self.averages_features else self.fusion
+        settings: dict[str, Any] = {"seed": self.seed, "fusion": fusion, self.parameter: value}
+        return Tuned(self.estimator, **settings)
+
+    def _held_out(
+        self, value: float, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int
+    ) -> np.ndarray:
+        """The metric of one value on the held-out images of each fold: float64 [folds]."""
+        given = self._given(value)
+        scores = [
+            METRICS[metric](
+                Outcome(targets[rows], given.fit(values_NVD[train], targets[train]).score(values_NVD[rows]))
+            )[0]
+            for train, rows in make_folds(targets, folds, self.seed)
+        ]
+        return np.array(scores, float)
+
     def _calibration(self, value: float, values_NVD: np.ndarray, targets: np.ndarray) -> Calibration:
         """From the scores of each image by a classifier that was fitted without it, with the chosen value."""
         fewest = int(np.bincount(targets).min()) if targets.ndim == 1 else len(targets)
         if fewest < 2:
             raise ConfigError("classifier.calibrate needs 2 training images of each class, to hold one out.")
-        fusion = "features" if self.averages_features else self.fusion
-        settings: dict[str, Any] = {"seed": self.seed, "fusion": fusion, self.parameter: value}
-        given = Tuned(self.estimator, **settings)
+        given = self._given(value)
         splits = list(make_folds(targets, min(self.folds, fewest), self.seed))
         scores = [given.fit(values_NVD[train], targets[train]).score(values_NVD[rows]) for train, rows in splits]
         order = np.concatenate([rows for _, rows in splits])
@@ -174,7 +197,7 @@ class Tuned:
             raise ConfigError(
                 f"{self.parameter} cannot be chosen by cross-validation: class number {int(counts.argmin())} has "
                 f"{fewest} training image(s) and needs 2. Add images, or give one value: "
-                f"classifier.{self.parameter}={sorted(self.values)[1]:g}"
+                f"classifier.{self.parameter}={sorted(self.values)[len(self.values) > 1]:g} classifier.validate=false"
             )
         if fewest < self.folds:
             log.warning(

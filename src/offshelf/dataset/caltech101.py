@@ -63,7 +63,7 @@ class Caltech101(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; classes are the sorted folder names."""
-        tree = next(folder / place for place in TREES if (folder / place).is_dir())
+        tree = next(self.at(place) for place in TREES if self.at(place).is_dir())
         classes = tuple(sorted(path.name for path in tree.iterdir() if path.is_dir() and path.name != BACKGROUND))
         names = [sorted(f"{name}/{path.name}" for path in (tree / name).glob("*.jpg")) for name in classes]
         count = sum(map(len, names))

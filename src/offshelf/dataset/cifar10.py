@@ -50,7 +50,7 @@ class Cifar10(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official."""
-        tree = folder / TREE
+        tree = self.at(TREE)
         classes = tuple(lines(tree / "batches.meta.txt"))
         train = [
             sample

@@ -57,7 +57,7 @@ class Cub200(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; lists are joined by image id."""
-        tree = folder / TREE
+        tree = self.at(TREE)
         paths = dict(fields(tree / "images.txt", 2))
         labels = _joined(tree / "image_class_labels.txt", paths)
         trained = _joined(tree / "train_test_split.txt", paths)

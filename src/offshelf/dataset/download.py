@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from offshelf import __version__
@@ -23,6 +24,8 @@ ATTEMPTS = 3
 """Times a transfer that breaks off is taken up again, for each mirror."""
 TIMEOUT = 30
 """Seconds of silence."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""This machine: nobody is on the way."""
 BLOCK = 1 << 20
 """Bytes read at a time."""
 
@@ -43,7 +46,13 @@ class Remote:
     """Archives inside the archive that are unpacked too, by their paths in the data set's folder."""
 
 
-def fetch(remote: Remote, folder: Path, mirrors: Sequence[str] = (), verify: bool = True) -> Path:
+def fetch(
+    remote: Remote,
+    folder: Path,
+    mirrors: Sequence[str] = (),
+    verify: bool = True,
+    allow_unverified: bool = False,
+) -> Path:
     """The file in `folder`, downloaded where it is not there; a download that broke off goes on where it stopped.
 
     Args:
@@ -51,6 +60,7 @@ def fetch(remote: Remote, folder: Path, mirrors: Sequence[str] = (), verify: boo
         folder: Where it is, or goes.
         mirrors: Folders on servers that are tried before the published addresses.
         verify: Whether the checksum must be right.
+        allow_unverified: Whether bytes are taken that nothing vouches for: neither a published checksum nor https.
 
     Raises:
         DatasetError: no mirror has it, or the file in `folder` is another.
@@ -61,10 +71,11 @@ def fetch(remote: Remote, folder: Path, mirrors: Sequence[str] = (), verify: boo
             check_file(file, remote)
         return file
     reasons = []
+    need_tls = verify and not remote.checksum and not allow_unverified
     for url in (*(f"{mirror.rstrip('/')}/{remote.name}" for mirror in mirrors), *remote.urls):
         part = folder / f".{remote.name}.{hashlib.sha256(url.encode()).hexdigest()[:8]}.part"
         try:
-            _receive_all(url, part)
+            _receive_all(url, part, need_tls)
             if verify and remote.checksum:
                 _compare(part, remote.checksum)
         except (OSError, HTTPException, DatasetError) as error:
@@ -75,6 +86,10 @@ def fetch(remote: Remote, folder: Path, mirrors: Sequence[str] = (), verify: boo
             other.unlink()
         if verify:
             check_file(file, remote)
+        if not remote.checksum:
+            log.warning(
+                "%s has no published checksum; what %s gave is taken, and compared from now on.", file.name, url
+            )
         return file
     raise DatasetError(f"{remote.name} could not be downloaded ({'; '.join(reasons) or 'no address is known'})")
 
@@ -111,19 +126,31 @@ def _checksum(file: Path, kind: str) -> str:
         return hashlib.file_digest(data, kind).hexdigest()
 
 
-def _receive_all(url: str, part: Path) -> None:
+def _receive_all(url: str, part: Path, need_tls: bool) -> None:
     """Fill `part`, with new attempts where the connection breaks off."""
+    if need_tls:
+        _require_tls(url)
     part.parent.mkdir(parents=True, exist_ok=True)
     for left in reversed(range(ATTEMPTS)):
         try:
-            _receive(url, part)
+            _receive(url, part, need_tls)
             return
         except (ConnectionError, TimeoutError, HTTPException):
             if not left:
                 raise
 
 
-def _receive(url: str, part: Path) -> None:
+def _require_tls(url: str) -> None:
+    """Raise URLError for an address whose answer anybody on the way may have changed."""
+    address = urlsplit(url)
+    if address.scheme not in ("https", "file") and address.hostname not in LOOPBACK:
+        raise URLError(
+            "no checksum is published and the address is not https, so that nothing vouches for the file; "
+            "take it all the same with dataset.allow_unverified=true"
+        )
+
+
+def _receive(url: str, part: Path, need_tls: bool) -> None:
     """Append to `part` what it lacks. Raises ConnectionError where that is not all of it."""
     have = part.stat().st_size if part.is_file() else 0
     headers = {"User-Agent": f"offshelf/{__version__}", **({"Range": f"bytes={have}-"} if have else {})}
@@ -135,6 +162,8 @@ def _receive(url: str, part: Path) -> None:
                 return  # it was whole already
             raise
     with response:
+        if need_tls:
+            _require_tls(response.url)  # it may have been sent on
         if response.headers.get_content_type() == "text/html":
             raise URLError("it answers with a web page instead of the file")
         resumed = (response.headers.get("Content-Range") or "").startswith(f"bytes {have}-")

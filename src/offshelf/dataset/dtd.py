@@ -52,7 +52,7 @@ class Dtd(WithValidation):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; classes are the sorted folder names."""
-        tree = folder / "dtd"
+        tree = self.at("dtd")
         names, folds = join_parts(
             [
                 (

@@ -63,12 +63,12 @@ class EuroSat(WithValidation):
         """See Official; a file's name begins with its class."""
         train = [name for part in self.trained_parts for name in lines(folder / LISTS[part].name)]
         test = lines(folder / LISTS["test"].name)
-        classes = tuple(sorted(path.name for path in (folder / "2750").iterdir() if path.is_dir()))
+        images = self.at("2750")
+        classes = tuple(sorted(path.name for path in images.iterdir() if path.is_dir()))
         number = {name: index for index, name in enumerate(classes)}
         require_known([_class(name) for name in (*train, *test)], classes, folder)
         samples = [
-            Sample(name, ImageFile(folder / "2750" / _class(name) / name), number[_class(name)])
-            for name in (*train, *test)
+            Sample(name, ImageFile(images / _class(name) / name), number[_class(name)]) for name in (*train, *test)
         ]
         return ImageSet("eurosat", classes, samples, in_order(len(train), len(test)))
 

@@ -59,8 +59,9 @@ class Flowers102(WithValidation):
         parts = ("trnid", "valid") if self.train == "trainval" else ("trnid",)
         train = np.concatenate([self._ids(folder, part, len(labels)) for part in parts])
         test = self._ids(folder, "tstid", len(labels))
+        images = self.at("jpg")
         samples = [
-            Sample(name, ImageFile(folder / "jpg" / name), int(labels[number - 1]) - 1)
+            Sample(name, ImageFile(images / name), int(labels[number - 1]) - 1)
             for number in np.concatenate((train, test))
             for name in [f"image_{number:05d}.jpg"]
         ]

@@ -1,8 +1,10 @@
 """A folder of class folders, with or without `train/` and `test/` in it."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +12,26 @@ import numpy as np
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import parse_colour
 from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
+from offshelf.dataset.kind import SUFFIXES, is_named_image
+from offshelf.dataset.layout import Layout, Split, find_layout, require_split
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.split_names import folded
 from offshelf.dataset.value_range import parse_range
+from offshelf.dataset.walk import SYSTEM, Walk, peek
 from offshelf.errors import DatasetError
+from offshelf.names import listed, readable
 
 log = logging.getLogger(__name__)
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Images by class folder. With `train/` and `test/` these are the split (`val/` is trained on too)."""
+    """Images by class folder. With `train/` and `test/` in it, or names such as those, these are the split."""
 
     root: str
     test_fraction: float = 0.25
-    """Held out of each class where there is no `test/`, drawn with `seed`."""
+    """Held out of each class where there is no split, drawn with `seed`."""
     folds: int | None = None
     """Cross-validate instead of holding out."""
     background: str | Sequence[int] = "white"
@@ -37,6 +41,15 @@ class Folder:
     max_pixels: int = MAX_PIXELS
     """Of an image; those of more are refused."""
     seed: int = 0
+    split: Split = field(default="auto", hash=False)
+    """`auto`: by the folders' names; `none`: every folder is a class; or `{train: FOLDER, test: FOLDER}`, or lists."""
+    val: str | None = None
+    """What `val/` beside `train/` and `test/` is for: `train` (the default), `test` or `ignore`."""
+    ignore: Sequence[str] = field(default=(), hash=False)
+    """Patterns of names, or of paths below the root, that are left out: `masks`, `train/*.png`."""
+
+    def __post_init__(self) -> None:
+        require_split(self.split, self.val)
 
     def load(self) -> ImageSet:
         """See Dataset; classes are the sorted folder names, those of `train/` where there is one."""
@@ -48,97 +61,152 @@ class Folder:
         )
 
     def unsplit(self) -> ImageSet:
-        """See Unsplit; a folder's own `train/` and `test/` are its fold all the same."""
+        """See Unsplit; a folder's own split is its fold all the same."""
         root = Path(self.root).expanduser().absolute()
         if not root.is_dir():
             raise DatasetError(
                 f"dataset.root={self.root} is no folder. Expected: a folder with a folder for each class."
             )
-        splits = [root / name for name in SPLITS if (root / name).is_dir()]
-        if root / "test" in splits and root / "train" in splits:
-            return self._split(root, splits)
-        classes = _classes(root)
-        samples, _ = self._read(root, [(root / name, number) for number, name in enumerate(classes)])
-        return ImageSet(root.name, classes, samples, folds=())
-
-    def _split(self, root: Path, splits: list[Path]) -> ImageSet:
-        if self.folds is not None:
+        walk = Walk(root, self.ignore)
+        layout = find_layout(walk, self.split, self.val)
+        if layout.test and self.folds is not None:
             raise DatasetError(
-                f"{root} has its own train/ and test/; dataset.folds={self.folds} does not go with them."
+                f"{root} has its own split ({layout.train[0].name}/ and {layout.test[0].name}/); "
+                f"dataset.folds={self.folds} does not go with it."
             )
-        classes = _classes(root / "train")
-        folders = [(split / name, classes.index(name)) for split in splits for name in _classes(split, classes)]
-        samples, counts = self._read(root, folders)
-        is_test = np.repeat([folder.parent.name == "test" for folder, _ in folders], counts)
-        return ImageSet(root.name, classes, samples, (Fold(np.flatnonzero(~is_test), np.flatnonzero(is_test)),))
+        classes = _classes(walk, layout.train, self.split)
+        folders, respelt = _class_folders(walk, layout, classes)
+        samples, counts = self._read(walk, folders)
+        notes = (*layout.notes, *respelt, *_remarks(walk, classes, folders, layout))
+        is_test = np.repeat([folder.parent in layout.test for folder, _ in folders], counts)
+        folds = (Fold(np.flatnonzero(~is_test), np.flatnonzero(is_test)),) if layout.test else ()
+        named = tuple(map(readable, classes))
+        return ImageSet(readable(root.name), named, samples, folds, notes=notes, not_taken=tuple(walk.left_out))
 
-    def _read(self, root: Path, folders: Sequence[tuple[Path, int]]) -> tuple[FileSamples, list[int]]:
+    def _read(self, walk: Walk, folders: Sequence[tuple[Path, int]]) -> tuple[FileSamples, list[int]]:
         """The samples of class folders, given with their classes' numbers, and how many each folder has."""
         background = parse_colour(self.background)
         counts: list[int] = []
 
         def names() -> Iterator[str]:
             for folder, _ in folders:
-                counts.append(0)
-                for path in _images(folder):
-                    counts[-1] += 1
-                    yield path.relative_to(root).as_posix()
+                found = _images(walk, folder)
+                counts.append(len(found))
+                yield from found
 
-        files = Files(root, names(), background, parse_range(self.value_range), self.max_pixels)
+        files = Files(walk.root, names(), background, parse_range(self.value_range), self.max_pixels)
+        walk.require_each_once()
         return FileSamples(files, np.repeat(np.array([number for _, number in folders], np.int32), counts)), counts
 
 
-def _classes(folder: Path, known: Sequence[str] = ()) -> tuple[str, ...]:
-    """Names of the class folders, sorted. Raises DatasetError where they are not in `known`, or are no classes."""
-    classes = tuple(sorted(entry.name for entry in _visible(folder) if entry.is_dir()))
-    if known and set(classes) - set(known):
-        raise DatasetError(
-            f"{folder} has classes that train/ has not: {', '.join(sorted(set(classes) - set(known))[:10])}."
-        )
-    if len(known or classes) < 2:
-        is_loose = not classes and any(entry.suffix.lower() in SUFFIXES for entry in _visible(folder))
+def _classes(walk: Walk, folders: Sequence[Path], split: Split) -> tuple[str, ...]:
+    """Names of the classes that are trained on, sorted. Raises DatasetError where they are fewer than two.
+
+    Of parts that are found by name, the first one's; of parts that were given, those of all.
+    """
+    among = folders[:1] if isinstance(split, str) else folders
+    classes = tuple(sorted({name for folder in among for name in walk.folders(folder)}))
+    if len(classes) < 2:
+        is_loose = not classes and any(map(is_named_image, walk.files(folders[0])))
         why = "its images lie in no class folders" if is_loose else f"it has {len(classes)} class folder(s)"
-        raise DatasetError(f"{folder} needs a folder for each of two or more classes; {why}.")
+        if len(classes) == 1 and len(peek(folders[0] / classes[0])) > 1:
+            why += f" (the classes may be those in it: dataset.root={folders[0] / classes[0]})"
+        raise DatasetError(
+            f"{folders[0]} needs a folder for each of two or more classes; {why}. Where labels are in a table, or in "
+            "the files' names, list path and label in a CSV file: dataset=csv"
+        )
     return classes
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    """Image files below a class folder, sorted. Raises DatasetError where there are none."""
-    images = others = 0
-    for path in _walk(folder):
-        if _is_image(path):
-            images += 1
-            yield path
-        else:
-            others += 1
+def _class_folders(walk: Walk, layout: Layout, classes: Sequence[str]) -> tuple[list[tuple[Path, int]], list[str]]:
+    """All class folders, with the numbers of their classes; and what is to be said of their names.
+
+    Raises:
+        DatasetError: a part has a class that is not trained on, or images that are in no class folder.
+    """
+    number = {name: row for row, name in enumerate(classes)}
+    alike = Counter(map(folded, classes))
+    by_fold = {folded(name): name for name in classes if alike[folded(name)] == 1}
+    folders: list[tuple[Path, int]] = []
+    notes = []
+    for part in (*layout.train, *layout.test):
+        _require_no_strays(walk, part, is_split=bool(layout.test))
+        found = {name: name if name in number else by_fold.get(folded(name)) for name in walk.folders(part)}
+        unknown = [name for name, known in found.items() if known is None]
+        if unknown:
+            raise DatasetError(_unknown(part, layout.train[0], unknown, classes))
+        other = [f"{readable(name)} ({readable(known)})" for name, known in found.items() if known and known != name]
+        if other:
+            notes.append(
+                f"{part.name}/ spells {len(other)} class(es) otherwise than {layout.train[0].name}/, in case or "
+                f"accents alone; they are taken as the same: {listed(other)}."
+            )
+        folders += [(part / name, number[known]) for name, known in found.items() if known]
+    return folders, notes
+
+
+def _unknown(part: Path, train: Path, unknown: Sequence[str], classes: Sequence[str]) -> str:
+    """The sentence on classes of a part that are not trained on."""
+    near = {name: get_close_matches(name, classes, 1) for name in unknown[:10]}
+    named = [
+        f"{readable(name)} (is it {readable(like[0])}?)" if like else readable(name) for name, like in near.items()
+    ]
+    more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
+    return (
+        f"{part} has classes that {train.name}/ has not: {', '.join(named)}{more}. Rename them as they are in "
+        f"{train.name}/, or leave them out: 'dataset.ignore=[\"{part.name}/{readable(unknown[0])}\"]'"
+    )
+
+
+def _require_no_strays(walk: Walk, part: Path, is_split: bool) -> None:
+    """Note images beside class folders; in a part of a split they are asked about, since they may be a class."""
+    images = walk.pass_over(part, "beside the class folders, so of no class")
+    if images and is_split:
+        raise DatasetError(
+            f"{part} has {len(images)} image(s) beside its class folders: {listed(map(readable, images))}. Move them "
+            f"into the folders of their classes, or leave them out: 'dataset.ignore=[\"{part.name}/*.*\"]'"
+        )
+
+
+def _images(walk: Walk, folder: Path) -> list[str]:
+    """Names of the images below a class folder, sorted. Raises DatasetError where there are none."""
+    images = walk.images(folder)
     if not images:
-        raise DatasetError(f"The class folder {folder} holds no images ({', '.join(SUFFIXES)}). Fill or remove it.")
-    if others:
-        log.info("%s: %d file(s) that are no images by their names are left out.", folder, others)
+        below = f"{folder.relative_to(walk.root).as_posix()}/"
+        others = [f"{one.id} ({one.why})" for one in walk.left_out if one.id.startswith(below) and one.why != SYSTEM]
+        left = f"; not taken: {listed(map(readable, others))}" if others else ""
+        raise DatasetError(
+            f"The class folder {readable(str(folder))} holds no images ({', '.join(SUFFIXES)}){left}. Fill or remove "
+            f"it, or leave it out: 'dataset.ignore=[\"{readable(below[:-1])}\"]'"
+        )
+    return images
+
+
+def _remarks(walk: Walk, classes: Sequence[str], folders: Sequence[tuple[Path, int]], layout: Layout) -> Iterator[str]:
+    """What may surprise in what was found."""
+    if layout.train[0] != walk.root:
+        walk.pass_over(walk.root, "beside the parts of the split")
+        read = {part.relative_to(walk.root).parts[0] for part in (*layout.train, *layout.test)}
+        for name in walk.folders(walk.root):
+            if name not in read:
+                walk.leave(name, "a folder beside the parts of the split")
+    alike = Counter(map(folded, classes))
+    twins = [readable(name) for name in classes if alike[folded(name)] > 1]
+    if twins:
+        yield f"Class folders differ in case or accents alone, and are classes of their own: {listed(twins)}."
+    untested = set(range(len(classes))) - {number for folder, number in folders if folder.parent in layout.test}
+    if layout.test and untested:
+        names = listed(readable(classes[row]) for row in sorted(untested))
+        yield f"{len(untested)} class(es) have no test images: {names}."
+    if walk.by_content:
+        yield f"{len(walk.by_content)} image(s) by their content, not name: {listed(map(readable, walk.by_content))}."
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Files at any depth that are images by their names, sorted; hidden ones are left out. Raises DatasetError."""
-    return [path for path in _walk(folder) if _is_image(path)]
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files at any depth, in the order of their paths."""
-    for entry in sorted(_visible(folder)):
-        if entry.is_dir():
-            yield from _walk(entry)
-        else:
-            yield entry
-
-
-def _visible(folder: Path) -> Iterator[Path]:
-    """Entries that are not hidden and not a system's own."""
-    try:
-        entries = list(folder.iterdir())
-    except OSError as error:
-        raise DatasetError(f"{folder} cannot be read: {error.strerror}.") from error
-    return (entry for entry in entries if not entry.name.startswith((".", "__MACOSX")) and entry.name != "Thumbs.db")
+    """Files at any depth that are images, sorted; hidden ones are left out, others named. Raises DatasetError."""
+    walk = Walk(folder)
+    found = [folder / name for name in walk.images(folder)]
+    others = [f"{readable(one.id)} ({one.why})" for one in walk.left_out if one.why != SYSTEM]
+    if others:
+        log.warning("%s: %d file(s) are not taken: %s", readable(str(folder)), len(others), listed(others))
+    return found

@@ -45,7 +45,7 @@ class Food101(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; lists name images as class/number."""
-        tree = folder / TREE
+        tree = self.at(TREE)
         classes = tuple(sorted(lines(tree / "meta/classes.txt")))
         number = {name: index for index, name in enumerate(classes)}
         train, test = (lines(tree / f"meta/{part}.txt") for part in ("train", "test"))

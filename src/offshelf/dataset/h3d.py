@@ -67,7 +67,7 @@ class H3d(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; image names start anew in each part."""
-        train, test = (self._part(folder / TREE, part) for part in ("train", "test"))
+        train, test = (self._part(self.at(TREE), part) for part in ("train", "test"))
         return ImageSet("h3d", CLASSES, [*train, *test], in_order(len(train), len(test)), "mAP_area")
 
     def _part(self, tree: Path, part: str) -> list[Sample]:

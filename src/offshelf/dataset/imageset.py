@@ -10,9 +10,11 @@ import numpy as np
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import Image
 from offshelf.dataset.reading import digests
+from offshelf.dataset.repeats import Repeats, among_samples
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
 from offshelf.lazy import Lazy
+from offshelf.names import readable
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class FileSamples(Lazy[Sample]):
 
     def make(self, row: int) -> Sample:
         """See Lazy."""
-        return Sample(self.files.name(row), self.files[row], int(self.targets_N[row]))
+        return Sample(readable(self.files.name(row)), self.files[row], int(self.targets_N[row]))
 
     def take(self, rows_M: np.ndarray) -> "FileSamples":
         """Some of them."""
@@ -55,11 +57,12 @@ class Fold:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A sample that could not be used."""
+    """A sample that could not be used, or a file that is none."""
 
     id: str
     role: str
-    """`train`, `test`, or `train and test` where there are several folds; `unused` where the protocol has no use."""
+    """`train`, `test`, or `train and test` where there are several folds; `unused` where the protocol has no use;
+    `none` of what is no sample."""
     why: str
 
 
@@ -73,6 +76,10 @@ class ImageSet:
     folds: tuple[Fold, ...]
     metric: str = "accuracy"
     """The protocol's official metric, reported as the primary one: a name in `offshelf.metric`."""
+    notes: tuple[str, ...] = ()
+    """What should be known of how the data was read: a sentence each."""
+    not_taken: Sequence[LeftOut] = ()
+    """Files that were found and are no samples."""
 
     @cached_property
     def targets(self) -> np.ndarray:
@@ -105,6 +112,11 @@ class ImageSet:
                 "folds": [[fold.train.tolist(), fold.test.tolist()] for fold in self.folds],
             }
         )
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Images that are there more than once. Raises ImageError."""
+        return among_samples(self)
 
     def take(self, rows_M: np.ndarray) -> Sequence[Sample]:
         """Some of the samples."""

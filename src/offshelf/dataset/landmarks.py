@@ -83,17 +83,17 @@ def read_gnd(path: Path, labels: Sequence[str]) -> tuple[list[str], list[Landmar
     return names, landmarks
 
 
-def read_classic(folder: Path, pickle: str, prefix: str = "") -> tuple[list[str] | None, list[Landmark]]:
-    """The text files in `folder` or `folder/lab` or, where there are none, the pickle of this name.
+def read_classic(places: Sequence[Path], pickle: Path, prefix: str = "") -> tuple[list[str] | None, list[Landmark]]:
+    """The text files in the first folder that has any or, where none has, the pickle.
 
     Returns:
         Names of the references, None where all images are references; and the queries.
     """
-    for place in (folder / "lab", folder):
+    for place in places:
         found = read_lists(place, prefix)
         if found:
             return None, found
-    return read_gnd(folder / pickle, ("ok", "junk"))
+    return read_gnd(pickle, ("ok", "junk"))
 
 
 def image_files(folder: Path, patterns: Sequence[str]) -> dict[str, ImageFile]:
@@ -102,7 +102,7 @@ def image_files(folder: Path, patterns: Sequence[str]) -> dict[str, ImageFile]:
     Raises:
         DatasetError: there are none.
     """
-    for pattern in patterns:
+    for pattern in (*patterns, *(f"*/{pattern}" for pattern in patterns)):  # copies in a folder more
         paths = [path for path in folder.glob(pattern) if not path.name.startswith(".")]
         if paths:
             return {path.stem: ImageFile(path) for path in sorted(paths, key=lambda path: path.stem)}

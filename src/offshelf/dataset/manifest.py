@@ -1,33 +1,36 @@
 """A CSV file that lists images and their labels."""
 
-import csv
-import math
+import logging
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from offshelf.dataset.boxes import read_boxes, require_units
 from offshelf.dataset.image import Box, ImageFile, parse_colour
-from offshelf.dataset.imageset import Fold, ImageSet, Sample
+from offshelf.dataset.imageset import Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.split_names import folded, part_of
+from offshelf.dataset.table import Line, Table, at, read_table, require_columns
 from offshelf.dataset.value_range import parse_range
-from offshelf.errors import DatasetError
+from offshelf.dataset.walk import NO_SAMPLE
+from offshelf.errors import ConfigError, DatasetError
+from offshelf.names import listed
 
-BOX = ("x1", "y1", "x2", "y2")
-SPLITS = ("train", "val", "test")
+log = logging.getLogger(__name__)
 
-Line = tuple[int, dict[str, str]]
-"""Its number and cells."""
+PROBED = 20
+"""Files that are looked for before all are read."""
 
 
 @dataclass(frozen=True)
 class Csv:
-    """Columns `path,label[,split,x1,y1,x2,y2]`; split is train, val (trained on too) or test.
+    """Columns `path,label[,split,x1,y1,x2,y2]`; split is train, val or test, in the words of `split_names`.
 
-    Boxes are in pixels from 0, x2 and y2 exclusive; an empty one is the whole image.
+    Boxes count from 0, x2 and y2 are exclusive; an empty one is the whole image.
     """
 
     path: str
@@ -40,93 +43,189 @@ class Csv:
     """See Folder."""
     max_pixels: int = MAX_PIXELS
     seed: int = 0
+    columns: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+    """What the table calls the columns, by the names above; null: the column is not read."""
+    separator: str | None = None
+    """Between several labels in a cell; without, each image has one."""
+    boxes: str = "auto"
+    """What they are in: `pixels`, `fractions` of the image, or `auto`: fractions where all are within 0 and 1."""
+    val: str | None = None
+    """What lines of split `val` are for: `train`, `test`, `ignore`; null: `test` where no others are, else `train`."""
+    delimiter: str | None = None
+    """Between cells; without, what the header shows."""
+    encoding: str | None = None
+    """Of the text; without, UTF-8, or UTF-16 where it says so."""
+
+    def __post_init__(self) -> None:
+        require_columns(self.columns)
+        require_units(self.boxes)
+        if self.val not in (None, "train", "test", "ignore"):
+            raise ConfigError(f"dataset.val is train, test, ignore, or null; got '{self.val}'.")
+        for name in ("separator", "delimiter"):
+            sign = getattr(self, name)
+            if sign is not None and (not sign or (name == "delimiter" and len(sign) != 1)):
+                raise ConfigError(f"dataset.{name} is a sign such as ';'; got '{sign}'.")
 
     def load(self) -> ImageSet:
         """See Dataset."""
-        file, lines = self._lines()
-        images = self._samples(file, lines)
-        return replace(images, folds=self._folds(file, lines, images))
+        images = self.unsplit()
+        if images.folds:
+            return images
+        return replace(
+            images, folds=partition(images.targets, images.classes, self.test_fraction, self.folds, self.seed)
+        )
 
     def unsplit(self) -> ImageSet:
-        """See Unsplit."""
-        return self._samples(*self._lines())
-
-    def _lines(self) -> tuple[Path, list[Line]]:
+        """See Unsplit; a table's own split is its fold all the same."""
         file = Path(self.path).expanduser().absolute()
-        return file, _read(file)
+        table = read_table(file, self.columns, self.delimiter, self.encoding)
+        parts, notes = _parts(table, self.val)
+        unused = [number for number, part in zip(_numbers(table), parts, strict=True) if part == "ignore"]
+        kept = [row for row, part in enumerate(parts) if part != "ignore"]
+        table, parts = replace(table, lines=[table.lines[row] for row in kept]), [parts[row] for row in kept]
+        classes, targets = self._targets(table)
+        samples, more = self._samples(table, targets)
+        images = ImageSet(
+            file.stem,
+            classes,
+            samples,
+            (),
+            "mAP_sklearn" if self.separator else "accuracy",
+            notes=(*table.notes, *notes, *_class_notes(classes), *more),
+            not_taken=[LeftOut(f"line {number}", NO_SAMPLE, "split val (dataset.val)") for number in unused],
+        )
+        return replace(images, folds=self._folds(table, parts, images))
 
-    def _samples(self, file: Path, lines: Sequence[Line]) -> ImageSet:
-        root = Path(self.root).expanduser().absolute() if self.root else file.parent
-        classes = tuple(sorted({line["label"] for _, line in lines}))
+    def _targets(self, table: Table) -> tuple[tuple[str, ...], list[int | tuple[int, ...]]]:
+        """Names of the classes, sorted, and the target of each line. Raises DatasetError."""
+        if not self.separator:
+            empty = [number for number, line in table.lines if not line["label"]]
+            if empty:
+                raise DatasetError(f"{at(table.file, empty)}: no label.")
+        cells = [_labels(line["label"], self.separator) for _, line in table.lines]
+        classes = tuple(sorted({label for labels in cells for label in labels}))
         if len(classes) < 2:
-            raise DatasetError(f"{file} needs two or more labels; it has {len(classes)}.")
+            raise DatasetError(f"{table.file} needs two or more labels; it has {len(classes)}.")
         number = {name: index for index, name in enumerate(classes)}
+        if not self.separator:
+            return classes, [number[label] for (label,) in cells]
+        return classes, [tuple(1 if name in labels else -1 for name in classes) for labels in cells]
+
+    def _samples(self, table: Table, targets: Sequence[int | tuple[int, ...]]) -> tuple[list[Sample], list[str]]:
+        root = Path(self.root).expanduser().absolute() if self.root else table.file.parent
+        paths = [root / line["path"] for _, line in table.lines]
+        _warn_of_none(paths, table)
+        boxes, notes = read_boxes(table, paths, self.boxes)
+        notes += _question_repeats(table, boxes, targets, self.separator)
+        background, values = parse_colour(self.background), parse_range(self.value_range)
         seen: set[str] = set()
         samples: list[Sample] = []
-        background, values = parse_colour(self.background), parse_range(self.value_range)
-        for row, line in lines:
-            name = line["path"] if line["path"] not in seen else f"{line['path']}#{row}"
+        for (number, line), path, box, target in zip(table.lines, paths, boxes, targets, strict=True):
+            name = line["path"] if line["path"] not in seen else f"{line['path']}#{number}"
             seen.add(line["path"])
-            image = ImageFile(root / line["path"], background, _box(file, row, line), values, self.max_pixels)
-            samples.append(Sample(name, image, number[line["label"]]))
-        return ImageSet(file.stem, classes, samples, ())
+            samples.append(Sample(name, ImageFile(path, background, box, values, self.max_pixels), target))
+        return samples, notes
 
-    def _folds(self, file: Path, lines: Sequence[Line], images: ImageSet) -> tuple[Fold, ...]:
-        targets, classes = images.targets, images.classes
-        if not lines[0][1].get("split"):
-            return partition(targets, classes, self.test_fraction, self.folds, self.seed)
+    def _folds(self, table: Table, parts: Sequence[str], images: ImageSet) -> tuple[Fold, ...]:
+        """The split of the table; none where it has none."""
+        if not parts or not parts[0]:
+            return ()
         if self.folds is not None:
-            raise DatasetError(f"{file} has its own split; dataset.folds={self.folds} does not go with it.")
-        for row, line in lines:
-            if line["split"] not in SPLITS:
-                raise DatasetError(f"{file}, line {row}: split is train, val or test; got '{line['split']}'.")
-        tested = np.array([line["split"] == "test" for _, line in lines])
-        untrained = set(targets[tested]) - set(targets[~tested])
-        if untrained or tested.all() or not tested.any():
-            what = f"label {classes[min(untrained)]} is tested and not trained on" if untrained else "one part is empty"
-            raise DatasetError(f"{file} needs lines of split train and of split test; {what}.")
-        return (Fold(np.flatnonzero(~tested), np.flatnonzero(tested)),)
+            raise DatasetError(
+                f"{table.file} has its own split; dataset.folds={self.folds} does not go with it. Leave the column "
+                "unread: dataset.columns.split=null"
+            )
+        is_tested = np.array([part == "test" for part in parts])
+        train, test = np.flatnonzero(~is_tested), np.flatnonzero(is_tested)
+        has = images.targets > 0 if images.is_multilabel else np.eye(len(images.classes), dtype=bool)[images.targets]
+        untrained = np.flatnonzero(has[test].any(axis=0) & ~has[train].any(axis=0))
+        if len(untrained) or not len(train) or not len(test):
+            what = (
+                f"label {listed(images.classes[number] for number in untrained)} is tested and not trained on"
+                if len(untrained)
+                else "one part is empty"
+            )
+            raise DatasetError(f"{table.file} needs lines of split train and of split test; {what}.")
+        return (Fold(train, test),)
 
 
-def _read(file: Path) -> list[Line]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.DictReader(text)
-            columns = [str(name).strip() for name in reader.fieldnames or []]
-            reader.fieldnames = columns
-            _require_columns(file, columns)
-            lines = [
-                (reader.line_num, {key: (cell or "").strip() for key, cell in line.items() if key}) for line in reader
-            ]
-    except OSError as error:
-        raise DatasetError(f"dataset.path={file} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{file} is no CSV in UTF-8: {error}.") from error
-    for row, line in lines:
-        for column in ("path", "label"):
-            if not line[column]:
-                raise DatasetError(f"{file}, line {row}: no {column}.")
-    if not lines:
-        raise DatasetError(f"{file} lists no images.")
-    return lines
+def _labels(cell: str, separator: str | None) -> list[str]:
+    return [part.strip() for part in cell.split(separator) if part.strip()] if separator else [cell]
 
 
-def _require_columns(file: Path, columns: list[str]) -> None:
-    for column in ("path", "label"):
-        if column not in columns:
-            near = get_close_matches(column, columns, 1)
-            hint = f" (rename '{near[0]}'?)" if near else ""
-            raise DatasetError(f"{file} has no column '{column}'{hint}; its columns: {', '.join(columns) or 'none'}.")
-    if any(name in columns for name in BOX) and not all(name in columns for name in BOX):
-        raise DatasetError(f"{file} has some of the columns {', '.join(BOX)}; a box needs all four.")
+def _numbers(table: Table) -> list[int]:
+    return [number for number, _ in table.lines]
 
 
-def _box(file: Path, row: int, line: Mapping[str, str]) -> Box | None:
-    cells = [line.get(name, "") for name in BOX]
-    if not any(cells):
-        return None
-    try:
-        x1, y1, x2, y2 = (float(cell) for cell in cells)
-    except ValueError:
-        raise DatasetError(f"{file}, line {row}: the box {','.join(cells)} is not four numbers.") from None
-    return None if any(math.isnan(edge) for edge in (x1, y1, x2, y2)) else (x1, y1, x2, y2)
+def _parts(table: Table, val: str | None) -> tuple[list[str], list[str]]:
+    """`train`, `test` or `ignore` for each line, empty where the table has no split; and what is to be said of it.
+
+    Raises:
+        DatasetError: some lines have no split, or another word.
+    """
+    cells = [(number, line.get("split", "")) for number, line in table.lines]
+    if not any(cell for _, cell in cells):
+        return [""] * len(cells), ["The column of the split is empty."] if "split" in table.has else []
+    empty = [number for number, cell in cells if not cell]
+    if empty:
+        raise DatasetError(
+            f"{at(table.file, empty)}: no split, where other lines have one. Fill in train or test; or leave the "
+            "column unread and draw a split: dataset.columns.split=null"
+        )
+    named = [(number, cell, part_of(cell)) for number, cell in cells]
+    other = [(number, cell) for number, cell, part in named if part is None]
+    if other:
+        where = at(table.file, [number for number, _ in other])
+        raise DatasetError(f"{where}: split is train, val or test; got '{other[0][1]}'.")
+    found = [str(part) for _, _, part in named]
+    if "val" not in found:
+        return found, []
+    count, use = found.count("val"), val or ("train" if "test" in found else "test")
+    notes = [f"{count:,} line(s) of split val: {use}{'' if val else ' (dataset.val; train, test, ignore)'}."]
+    if use == "test" and "test" in found:
+        return [{"val": "test", "test": "ignore"}.get(part, part) for part in found], notes
+    return [use if part == "val" else part for part in found], notes
+
+
+def _warn_of_none(paths: Sequence[Path], table: Table) -> None:
+    """Say where paths were looked for if they are meant from elsewhere; single missing files are named later."""
+    if any(path.exists() for path in paths[:PROBED]) or any(path.exists() for path in paths):
+        return
+    back = (
+        " Its paths have backslashes; here folders are separated by '/'." if "\\" in table.lines[0][1]["path"] else ""
+    )
+    log.warning(
+        "None of the %d files of %s is there, such as %s.%s Say where its paths begin: dataset.root=DIR",
+        *(len(paths), table.file, paths[0], back),
+    )
+
+
+def _question_repeats(
+    table: Table, boxes: Sequence[Box | None], targets: Sequence[int | tuple[int, ...]], separator: str | None
+) -> list[str]:
+    """What is to be said of files that are listed more than once. Raises DatasetError where their labels differ."""
+    first: dict[tuple[str, Box | None], int] = {}
+    again: list[tuple[int, dict[str, str], Line]] = []
+    odd: list[tuple[int, dict[str, str], Line]] = []
+    for row, ((number, line), box) in enumerate(zip(table.lines, boxes, strict=True)):
+        earlier = first.setdefault((os.path.normpath(line["path"]), box), row)
+        if earlier != row:
+            (again if targets[earlier] == targets[row] else odd).append((number, line, table.lines[earlier]))
+    if odd:
+        _, line, (where, before) = odd[0]
+        way = "" if separator else "; where an image has several labels, list them in one cell: dataset.separator=';'"
+        raise DatasetError(
+            f"{at(table.file, [number for number, _, _ in odd])}: the same file as in another line with another label; "
+            f"{line['path']} is '{line['label']}' here, '{before['label']}' in line {where}. Remove what is wrong{way}."
+        )
+    lines = [str(number) for number, _, _ in again]
+    return [f"{len(lines):,} line(s) repeat an earlier one, file and label: {listed(lines)}."] if lines else []
+
+
+def _class_notes(classes: Sequence[str]) -> list[str]:
+    """Labels that may be one, written in two ways."""
+    by_fold: dict[str, list[str]] = {}
+    for name in classes:
+        by_fold.setdefault(folded(name), []).append(name)
+    twins = [" and ".join(names) for names in by_fold.values() if len(names) > 1]
+    return [f"Labels differ in case or accents alone, and are classes of their own: {listed(twins)}."] if twins else []

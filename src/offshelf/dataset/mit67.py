@@ -51,7 +51,7 @@ class Mit67(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; classes are the sorted folder names, misspellings included."""
-        images = next(path for path in (folder / "Images", folder / "images") if path.is_dir())
+        images = next(path for path in (self.at("Images"), self.at("images")) if path.is_dir())
         train, test = (_names(folder / f"{part}Images.txt") for part in ("Train", "Test"))
         classes = tuple(sorted({name.split("/")[0] for name in train}))
         number = {name: index for index, name in enumerate(classes)}

@@ -52,6 +52,8 @@ class Published(ABC):
     """URLs of folders that are tried before the published addresses."""
     verify: bool = True
     """Whether checksums and numbers of images must be the official ones."""
+    allow_unverified: bool = False
+    """Whether files without a published checksum are taken from addresses that are not https."""
 
     @property
     @abstractmethod
@@ -72,7 +74,20 @@ class Published(ABC):
         """Where the official tree is, or goes."""
         root = Path(self.root).expanduser().absolute()
         trees = [tree for remote in self.remotes() for tree in remote.holds]
-        return root if any((root / tree).exists() for tree in trees) else root / self.own_folder
+        return root if any(self._in(root, tree).exists() for tree in trees) else root / self.own_folder
+
+    def at(self, path: str) -> Path:
+        """Where a path of the official tree is.
+
+        Copies such as Kaggle's have what an archive unpacks to in a folder of the archive's name, or of its own:
+        `cars_train/cars_train`, `food-101/food-101`, `dtd-r1.0.1/dtd`.
+        """
+        return self._in(self.folder, path)
+
+    def _in(self, folder: Path, path: str) -> Path:
+        stems = [remote.name.split(".tar")[0].removesuffix(".tgz").removesuffix(".zip") for remote in self.remotes()]
+        around = (path.split("/")[0], *stems)
+        return next((folder / one / path for one in around if (folder / one / path).exists()), folder / path)
 
     def check_files(self) -> Sequence[str]:
         """See Described; unlike `load`, this reads archives again that were unpacked before."""
@@ -106,14 +121,17 @@ class Published(ABC):
         # Archives that unpack into one tree: once one of them is here, the tree alone says nothing of the others.
         parts = [self.folder / other.name for other in self.remotes() if other.holds == remote.holds]
         by_hand = not any(part.is_file() or _mark(part).is_file() for part in parts)
-        return _holds(self.folder, remote) and (_mark(file).is_file() or by_hand)
+        return self._holds(remote) and (_mark(file).is_file() or by_hand)
+
+    def _holds(self, remote: Remote) -> bool:
+        return any(self.at(tree).exists() for tree in remote.holds)
 
     def _obtain_one(self, remote: Remote) -> None:
         folder = self.folder
         if not (folder / remote.name).is_file() and not self.download:
             raise self._missing(remote, ", and dataset.download=false")
         try:
-            file = fetch(remote, folder, self.mirrors, self.verify)
+            file = fetch(remote, folder, self.mirrors, self.verify, self.allow_unverified)
         except DatasetError as error:
             if (folder / remote.name).is_file():  # there, but another
                 raise
@@ -121,7 +139,7 @@ class Published(ABC):
         if remote.holds:
             for archive in (file, *(folder / name for name in remote.inner)):
                 unpack(archive, folder)
-            if not _holds(folder, remote):
+            if not self._holds(remote):
                 raise DatasetError(f"{file} does not hold {remote.holds[0]}: it is not the published {remote.name}.")
             _mark(file).touch()
 
@@ -179,10 +197,6 @@ class OfficialRetrieval(Published):
         images = self.read(self.folder)
         self._require_count((len(images.references), len(images.queries)), self.sizes(), "references and queries")
         return images
-
-
-def _holds(folder: Path, remote: Remote) -> bool:
-    return any((folder / tree).exists() for tree in remote.holds)
 
 
 def _mark(archive: Path) -> Path:

@@ -62,7 +62,8 @@ class Oxford5k(OfficialRetrieval):
     def read(self, folder: Path) -> RetrievalSet:
         """See Official."""
         images = landmarks.image_files(folder, PATTERNS)
-        names, found = landmarks.read_classic(folder, "gnd_oxford5k.pkl", PREFIX)
+        places = [self.at(f"lab/{QUERY}").parent, self.at(QUERY).parent]
+        names, found = landmarks.read_classic(places, self.at("gnd_oxford5k.pkl"), PREFIX)
         references = landmarks.pictures(images, names or images)
         truths = landmarks.truths(found, references, CLASSIC)
         return RetrievalSet("oxford5k", references, landmarks.queries(images, found, self.region), truths)

@@ -77,7 +77,8 @@ class Paris6k(OfficialRetrieval):
     def read(self, folder: Path) -> RetrievalSet:
         """See Official."""
         images = landmarks.image_files(folder, PATTERNS)
-        names, found = landmarks.read_classic(folder, "gnd_paris6k.pkl")
+        places = [self.at(f"lab/{QUERY}").parent, self.at(QUERY).parent]
+        names, found = landmarks.read_classic(places, self.at("gnd_paris6k.pkl"))
         references = landmarks.pictures(images, [name for name in names or images if name not in CORRUPT])
         self._say(found)
         if not self.count_corrupt:

@@ -59,11 +59,12 @@ class Pets(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; class numbers are those of the lists, which no sorting of names would give."""
-        train, test = (_part(folder / f"annotations/{part}.txt") for part in ("trainval", "test"))
+        images, lists = self.at("images"), self.at("annotations")
+        train, test = (_part(lists / f"{part}.txt") for part in ("trainval", "test"))
         breeds = {label: name.rpartition("_")[0] for name, label in train}
         if sorted(breeds) != list(range(len(breeds))) or {label for _, label in test} - set(breeds):
-            raise DatasetError(f"The lists in {folder / 'annotations'} do not number the breeds from 1.")
-        samples = [Sample(name, ImageFile(folder / "images" / f"{name}.jpg"), label) for name, label in (*train, *test)]
+            raise DatasetError(f"The lists in {lists} do not number the breeds from 1.")
+        samples = [Sample(name, ImageFile(images / f"{name}.jpg"), label) for name, label in (*train, *test)]
         classes = tuple(breeds[label].replace("_", " ").title() for label in sorted(breeds))
         return ImageSet("pets", classes, samples, in_order(len(train), len(test)), "mean_class_accuracy")
 

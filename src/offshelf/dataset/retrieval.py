@@ -10,6 +10,8 @@ import numpy as np
 
 from offshelf.dataset.image import Image
 from offshelf.dataset.imageset import Dataset, ImageSet, LeftOut
+from offshelf.dataset.repeats import Repeats, among_references
+from offshelf.dataset.sound import require_sound
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
 from offshelf.lazy import Lazy
@@ -41,6 +43,10 @@ class RetrievalSet:
     """By protocol, "" where there is one alone: a truth for each query."""
     metric: str = "mAP"
     """The official metric, a name in `offshelf.metric.RETRIEVAL_METRICS`; after its protocol: `medium/mAP`."""
+    notes: tuple[str, ...] = ()
+    """See ImageSet."""
+    not_taken: Sequence[LeftOut] = ()
+    """See ImageSet."""
 
     @cached_property
     def pictures(self) -> list[Image]:
@@ -57,6 +63,11 @@ class RetrievalSet:
                 "truths": {protocol: _identify(truths) for protocol, truths in self.truths.items()},
             }
         )
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Images that are there more than once. Raises ImageError."""
+        return among_references(self)
 
     def without(self, faults: Mapping[int, str]) -> "tuple[RetrievalSet, list[LeftOut]]":
         """The set without these of its `pictures`, and what was left out and why.
@@ -137,7 +148,8 @@ def as_retrieval(images: ImageSet) -> RetrievalSet:
         "with_query": [Truth(rows, np.empty(0, np.int64)) for rows in mine],
         "leave_query_out": _LeaveOut(mine),
     }
-    return RetrievalSet(images.name, pictures, pictures, truths, "leave_query_out/mAP")
+    about = (images.notes, images.not_taken)
+    return RetrievalSet(images.name, pictures, pictures, truths, "leave_query_out/mAP", *about)
 
 
 def load_unsplit(dataset: Dataset | RetrievalDataset) -> ImageSet | RetrievalSet:
@@ -151,12 +163,15 @@ def require_retrieval(images: ImageSet | RetrievalSet) -> RetrievalSet:
 
 
 def require_labels(images: ImageSet | RetrievalSet) -> ImageSet:
-    """A labelled set as it is. Raises DatasetError for a retrieval set."""
+    """A labelled set as it is. Raises DatasetError for a retrieval set, and for one that contradicts itself."""
     if isinstance(images, RetrievalSet):
         raise DatasetError(
             f"{images.name} is a retrieval set: it has queries and references instead of labels. "
             "Score it with: offshelf retrieve"
         )
+    if not isinstance(images, ImageSet):
+        raise DatasetError(f"The data set's load() returns a {type(images).__name__}; an ImageSet was expected.")
+    require_sound(images)
     return images
 
 

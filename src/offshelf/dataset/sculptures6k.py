@@ -68,7 +68,7 @@ class Sculptures6k(OfficialRetrieval):
         images: dict[str, ImageFile] = {}
         for part in SPLITS[self.split]:
             images |= landmarks.image_files(folder, (f"{part}/*.jpg", f"sculptures6k/{part}/*.jpg"))
-        found = [one for one in _queries(folder / TRUTH) if one.image in images]
+        found = [one for one in _queries(self.at(TRUTH)) if one.image in images]
         if not found:
             raise DatasetError(f"{folder / TRUTH} has no query among the {self.split} images (dataset.split).")
         references = [Picture(name, image) for name, image in images.items()]

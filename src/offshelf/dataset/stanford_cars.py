@@ -78,9 +78,9 @@ class StanfordCars(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; the devkit's own list of the test part has no classes, so another one is read."""
-        classes = tuple(str(name) for name in np.atleast_1d(matlab(folder / "devkit/cars_meta.mat", "class_names")))
-        train = self._part(folder / "cars_train", folder / "devkit/cars_train_annos.mat", len(classes))
-        test = self._part(folder / "cars_test", folder / TEST_LABELS, len(classes))
+        classes = tuple(str(name) for name in np.atleast_1d(matlab(self.at("devkit/cars_meta.mat"), "class_names")))
+        train = self._part(self.at("cars_train"), self.at("devkit/cars_train_annos.mat"), len(classes))
+        test = self._part(self.at("cars_test"), folder / TEST_LABELS, len(classes))
         return ImageSet("stanford_cars", classes, [*train, *test], in_order(len(train), len(test)))
 
     def _part(self, images: Path, path: Path, classes: int) -> list[Sample]:

@@ -60,8 +60,8 @@ class Sun397(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; images that no split of the chosen ones mentions are left out."""
-        tree = folder / "SUN397"
-        lists = next(folder / place for place in LISTS if (folder / place / "Training_01.txt").is_file())
+        tree = self.at("SUN397")
+        lists = next(path.parent for path in (self.at(f"{place}/Training_01.txt") for place in LISTS) if path.is_file())
         names, folds = join_parts(
             [
                 (_names(lists / f"Training_{number:02d}.txt"), _names(lists / f"Testing_{number:02d}.txt"))

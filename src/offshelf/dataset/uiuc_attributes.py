@@ -76,16 +76,17 @@ class UiucAttributes(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; classes are the attributes."""
-        path = folder / "attribute_data/attribute_names.txt"
+        path = self.at("attribute_data") / "attribute_names.txt"
         names = tuple(lines(path))
         if len(set(names)) != COUNT:
             raise DatasetError(f"{path} names {len(set(names))} attributes where {COUNT} are official.")
-        train = self._objects(folder, "apascal_train")
-        test = [sample for part in TESTED[self.test] for sample in self._objects(folder, part)]
+        train = self._objects("apascal_train")
+        test = [sample for part in TESTED[self.test] for sample in self._objects(part)]
         return ImageSet("uiuc_attributes", names, [*train, *test], in_order(len(train), len(test)), "mean_auc")
 
-    def _objects(self, folder: Path, part: str) -> list[Sample]:
-        path = folder / f"attribute_data/{part}.txt"
+    def _objects(self, part: str) -> list[Sample]:
+        path = self.at("attribute_data") / f"{part}.txt"
+        images = self.at(IMAGES[part])
         samples = []
         empty = 0
         for row, line in enumerate(lines(path), 1):
@@ -93,7 +94,7 @@ class UiucAttributes(Official):
             box = with_context(from_matlab(*numbers(path, cells[:4])), self.context)
             has_area = box[0] < box[2] and box[1] < box[3]
             empty += not has_area
-            image = ImageFile(folder / IMAGES[part] / name, region=box if has_area else None)
+            image = ImageFile(images / name, region=box if has_area else None)
             target = tuple(1 if cell == "1" else -1 for cell in cells[4:])
             samples.append(Sample(f"{part}/{name}#{row}", image, target))
         if empty:

@@ -74,17 +74,20 @@ class Voc2007(Official):
 
     def read(self, folder: Path) -> ImageSet:
         """See Official; labels are those of ImageSets/Main."""
-        train_ids, train_labels = _labels(folder / LISTS, "trainval")
-        test_ids, test_labels = _labels(folder / LISTS, "test")
-        if self.difficult == "negative":
-            train_labels[train_labels == 0] = -1
-        samples = [
-            Sample(name, ImageFile(folder / TREE / "JPEGImages" / f"{name}.jpg"), tuple(labels))
-            for name, labels in zip(
-                (*train_ids, *test_ids), np.concatenate((train_labels, test_labels)).tolist(), strict=True
-            )
-        ]
-        return ImageSet("voc2007", CLASSES, samples, in_order(len(train_ids), len(test_ids)), "mAP_11pt")
+        samples: list[Sample] = []
+        counts = []
+        for part in ("trainval", "test"):
+            lists = self.at(f"{LISTS}/{CLASSES[0]}_{part}.txt").parent
+            ids, labels = _labels(lists, part)
+            if part == "trainval" and self.difficult == "negative":
+                labels[labels == 0] = -1
+            images = lists.parents[1] / "JPEGImages"
+            samples += [
+                Sample(name, ImageFile(images / f"{name}.jpg"), tuple(row))
+                for name, row in zip(ids, labels.tolist(), strict=True)
+            ]
+            counts.append(len(ids))
+        return ImageSet("voc2007", CLASSES, samples, in_order(*counts), "mAP_11pt")
 
 
 def _labels(folder: Path, part: str) -> tuple[list[str], np.ndarray]:

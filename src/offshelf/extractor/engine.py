@@ -8,7 +8,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,10 @@ import torch
 from torch import nn
 
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.running import in_one_sentence
 from offshelf.errors import BackboneError
 from offshelf.extractor.plan import Plan
+from offshelf.extractor.proof import Features, faint_like, relative_distance, require_function
 from offshelf.extractor.rounding import round_convolutions
 
 if TYPE_CHECKING:
@@ -28,9 +30,12 @@ log = logging.getLogger(__name__)
 Engine = Callable[[torch.Tensor], dict[str, torch.Tensor]]
 """Pixels, uint8 [B, H, W, 3], to float32 [B, D] by layer."""
 
+References = tuple[Features, Features]
+"""Eager features of a batch's first image and of a faint one, each seen alone."""
+
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2}
-"""Largest relative distance of an engine's features from eager PyTorch's in float32. In bfloat16 it guards against
-wrong results only; the distance itself depends on the network and is reported."""
+"""Largest relative distance of an engine's features from eager PyTorch's in float32. In bfloat16 an engine is proven in
+float32 first: this guards against gross results only, as the distance itself depends on the network."""
 
 
 class EngineError(Exception):
@@ -60,14 +65,16 @@ class Eager(nn.Module):
         return dict(self.network.features(images, self.layers, self.pooling, whole))
 
 
-def prepare(eager: Eager, plan: Plan, may_fall_back: bool, pixels: torch.Tensor) -> tuple[Engine, Plan]:
+def prepare(
+    eager: Eager, plan: Plan, may_fall_back: bool, pixels: torch.Tensor, references: References | None = None
+) -> tuple[Engine, Plan]:
     """The plan's engine, ready for batches like `pixels`; or eager PyTorch, where the engine was nobody's wish.
 
     Raises:
         BackboneError: the engine cannot run the network.
     """
     try:
-        return build_engine(plan, eager, pixels), plan
+        return build_engine(plan, eager, pixels, references), plan
     except EngineError as error:
         if not may_fall_back or plan.precision != "float32":  # elsewhere the engine is part of what a feature is
             raise BackboneError(
@@ -89,50 +96,68 @@ class Engines:
         """See Engine.
 
         Raises:
-            BackboneError: the engine cannot run the network, or the network cannot see squares of this size.
+            BackboneError: the network fails on squares of this size, its features depend on more than the image, or the
+                engine cannot run it.
         """
         side = pixels.shape[1]
-        if side not in self._at:
-            try:
-                self._at[side], self.plan = prepare(self.eager, self.plan, self.may_fall_back, pixels)
-                return self._at[side](pixels)
-            except (RuntimeError, AssertionError, ValueError) as error:
-                if side == self.eager.side:
-                    raise
-                raise BackboneError(
-                    f"{self.eager.name} cannot see squares of {side} pixels ({str(error).strip().splitlines()[0]}); "
-                    f"it was trained on {self.eager.side}. Leave their scale out of the augmentation."
-                ) from error
-        return self._at[side](pixels)
+        with self._in_one_sentence(pixels):
+            if side not in self._at:
+                references = require_function(self.eager, pixels[:1], self.eager.name)
+                self._at[side], self.plan = prepare(self.eager, self.plan, self.may_fall_back, pixels, references)
+            return self._at[side](pixels)
+
+    def _in_one_sentence(self, pixels: torch.Tensor) -> AbstractContextManager[None]:
+        count, side, trained = len(pixels), pixels.shape[1], self.eager.side
+        if side != trained:
+            way_out = f"It was trained on {trained}: leave their scale out of the augmentation."
+            return in_one_sentence(f"{self.eager.name} cannot see squares of {side} pixels", way_out)
+        way_out = (
+            f"It gets float32 [{count}, 3, {side}, {side}]; other sizes: backbone.sees.crop for a network of your own; "
+            "little memory: extractor.batch_size=1"
+        )
+        return in_one_sentence(f"{self.eager.name} failed on a batch of {count} squares of {side} pixels", way_out)
 
 
-def build_engine(plan: Plan, eager: Eager, pixels: torch.Tensor) -> Engine:
-    """The plan's engine for batches like `pixels`, compared with eager PyTorch on the batch's first image.
+def build_engine(plan: Plan, eager: Eager, pixels: torch.Tensor, references: References | None = None) -> Engine:
+    """The plan's engine for batches like `pixels`, compared with eager PyTorch at this size.
+
+    It is compared on the batch's first image and on a faint one (`proof.faint_like`), which leaves no part of the
+    network without a signal; in float32, and where the plan's precision is less, in that too.
 
     Raises:
         EngineError: it cannot run this network, or gives other numbers.
     """
     if plan.engine == "eager":
         return eager
-    reference = eager(pixels[:1])  # also lets the network learn its course before it is recorded
+    # A pass also lets the network learn its course before it is recorded.
+    image, faint = references or (eager(pixels[:1]), eager(faint_like(pixels[:1])))
+    exact = replace(plan, precision="float32")
+    engine = _proven(exact, eager, pixels, image, faint)
+    return engine if plan == exact else _proven(plan, eager, pixels, image, faint)
+
+
+def _proven(plan: Plan, eager: Eager, pixels: torch.Tensor, image: Features, faint: Features) -> Engine:
+    """The plan's engine, compared with features of the first of the pixels, and of a faint image."""
+    mixed = pixels.clone()
+    mixed[-1:] = faint_like(pixels[:1])
     try:
         # Casts to bfloat16 are the compiler's to record and to repeat; OpenVINO makes its own.
         with quiet(), torch.no_grad(), _casts(plan, pixels):
             recorded = torch.export.export(_Recorded(eager), (pixels,), strict=False)
             engine = _ENGINES[plan.engine](recorded, plan, eager.layers)
-            found = engine(pixels)
+            found = {layer: values.clone() for layer, values in engine(mixed).items()}
+            first = found if len(pixels) > 1 else engine(pixels)
     except Exception as error:  # exporters and compilers raise every kind of error
         raise EngineError(" ".join(f"{type(error).__name__}: {error}".split())[:300]) from error
-    for layer, expected in reference.items():
-        distance = relative_distance(found[layer][:1], expected)
+    pairs = [(layer, first[layer][:1], image[layer]) for layer in image]
+    pairs += [(layer, found[layer][-1:], faint[layer]) for layer in faint]
+    for layer, values, expected in pairs:
+        distance = relative_distance(values, expected)
         if not distance <= TOLERANCE[plan.precision]:
-            raise EngineError(f"its features of layer {layer} differ from PyTorch's by {distance:.1e}")
+            raise EngineError(
+                f"its features of layer {layer} differ from PyTorch's by {distance:.1e} in {plan.precision}"
+            )
     return engine
-
-
-def relative_distance(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """Norm of the difference over the norm of what was expected."""
-    return float((found.float() - expected).norm() / expected.norm().clamp_min(1e-30))
 
 
 class _Recorded(nn.Module):

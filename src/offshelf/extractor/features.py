@@ -8,6 +8,7 @@ import numpy as np
 
 from offshelf.dataset import Image, digests
 from offshelf.errors import StoreError
+from offshelf.extractor.again import require_equal
 from offshelf.extractor.extractor import Extractor, Request
 from offshelf.extractor.networks import Networks
 from offshelf.identity import digest
@@ -54,10 +55,12 @@ def fill(
     Raises:
         BadImagesError: images that cannot be read; the features of all others are in the store.
         BackboneError: the network, or one of the layers, cannot be had.
-        StoreError: the store cannot be read or written.
+        StoreError: the store cannot be read or written, or what other releases wrote comes out otherwise today.
     """
     keys = list(request.keys(extractor).values())
     start = time.perf_counter()
+    if store.has_foreign(keys[0]):
+        require_equal(store, extractor, images, request, networks)
     missing = store.missing(keys, digests(images))
     if not len(missing):
         return Cost()

@@ -2,12 +2,15 @@
 
 import logging
 import os
+import signal
+import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offshelf.torchvision_import import import_torchvision
 
@@ -19,7 +22,7 @@ from pytorch_lightning.plugins.environments import LightningEnvironment  # type:
 
 from offshelf.cores import usable_cores  # noqa: E402
 from offshelf.dataset import Image, digests  # noqa: E402
-from offshelf.errors import BadImagesError, ConfigError  # noqa: E402
+from offshelf.errors import BadImagesError, ConfigError, OffshelfError  # noqa: E402
 from offshelf.extractor.allocator import keep_freed_memory  # noqa: E402
 from offshelf.extractor.engine import Engines  # noqa: E402
 from offshelf.extractor.networks import Networks  # noqa: E402
@@ -28,6 +31,7 @@ from offshelf.extractor.progress import ExtractionProgress  # noqa: E402
 from offshelf.extractor.stream import Batch, Stream  # noqa: E402
 from offshelf.extractor.work import Work  # noqa: E402
 from offshelf.extractor.writer import StoreWriter  # noqa: E402
+from offshelf.leaving import as_child, end, held_back  # noqa: E402
 from offshelf.store import FeatureStore, MemoryStore  # noqa: E402
 
 if TYPE_CHECKING:
@@ -62,15 +66,38 @@ def predict(
     elif isinstance(store, MemoryStore):
         raise ConfigError("Several processes cannot share store=memory; use store=disk or extractor.processes=1.")
     else:
-        with ProcessPoolExecutor(extractor.processes, get_context("spawn")) as pool:
-            arguments = (extractor, images, request, store)
-            jobs = [pool.submit(_predict_alone, *arguments, rank) for rank in range(extractor.processes)]
-            results = [job.result() for job in jobs]
+        arguments = (extractor, images, request, store)
+        results = _in_processes(extractor.processes, arguments)
         faults, how = {row: why for found, _ in results for row, why in found.items()}, results[0][1]
     if faults:
         bad = {images[row].digest: why for row, why in faults.items()}
         raise BadImagesError({row: bad[image.digest] for row, image in enumerate(images) if image.digest in bad})
     return how
+
+
+def _in_processes(count: int, arguments: Sequence[Any]) -> list[tuple[dict[int, str], str]]:
+    """Results of as many processes; none of them is left, however this ends.
+
+    Raises:
+        OffshelfError: one has died.
+    """
+    with held_back():
+        pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=as_child, initargs=(os.getpid(), 2.0))
+    try:
+        with held_back():  # until a child is so far that it can leave Ctrl-C to its parent
+            jobs = [pool.submit(_predict_alone, *arguments, rank) for rank in range(count)]
+        results = [job.result() for job in jobs]
+    except BaseException as error:
+        end(list((pool._processes or {}).values()))
+        pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise OffshelfError(
+                "A process of the extraction has died; if memory ran out, use fewer: extractor.processes=1. The same "
+                "command goes on from the features that are in the store."
+            ) from error
+        raise
+    pool.shutdown()
+    return results
 
 
 def _local_rank() -> int:
@@ -124,12 +151,16 @@ def _run(trainer: pl.Trainer, forward: "_Forward", stream: Stream) -> None:
         # Advice on worker counts of loaders that this is none of.
         warnings.filterwarnings("ignore", message=".*(many workers|persistent_workers|infer the batch indices).*")
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch, since torch 2.13
+        ours = signal.getsignal(signal.SIGINT)
         try:
             trainer.predict(forward, stream, return_predictions=False)
         except SystemExit as leaving:
             if isinstance(leaving.__context__, KeyboardInterrupt):  # Lightning turns Ctrl-C into exit(1)
                 raise KeyboardInterrupt from None
             raise
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, ours)  # after a KeyboardInterrupt Lightning ignores any more
 
 
 def _device(plan: Plan, rank: int) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from offshelf.config import HOW, perform, plain
 from offshelf.errors import OffshelfError
+from offshelf.leaving import is_asked
+from offshelf.secret import masked, referenced
 from offshelf.sharing import Memo, sharing
 from offshelf.terminal import say
 from offshelf.tracking import belonging
@@ -45,9 +47,9 @@ class Job:
         settings = {"job_logging": plain(hydra.job_logging), "verbose": hydra.verbose}
         settings |= {"env_set": plain(hydra.job.env_set), "chdir": bool(hydra.job.chdir)}
         with suppress(OmegaConfBaseException):  # the job will say so
-            config = OmegaConf.create(plain(config))
+            config = OmegaConf.create(referenced(plain(config)))
         folder = Path(hydra.runtime.output_dir)
-        return cls(hydra.job.num, list(hydra.overrides.task), config, folder, OmegaConf.create(settings))
+        return cls(hydra.job.num, masked(list(hydra.overrides.task)), config, folder, OmegaConf.create(settings))
 
     @property
     def choices(self) -> dict[str, str]:
@@ -78,7 +80,9 @@ def perform_job(job: Job, parent: str) -> Ending:
             say(f"Begins: {job}", stderr=True)
             value = perform(job.config, job.folder)
         return Ending(None if value is None else float(value), time.perf_counter() - begin)
-    except Exception as error:
+    except BaseException as error:
+        if is_asked(error):
+            raise
         return Ending(None, time.perf_counter() - begin, describe(error, job.folder))
 
 
@@ -91,18 +95,20 @@ def perform_jobs(jobs: Sequence[Job], perform: Callable[[Job], T]) -> Generator[
         yield result
 
 
-def describe(error: Exception, folder: Path) -> str:
+def describe(error: BaseException, folder: Path) -> str:
     """An error as one sentence; one that is not the user's is kept in full in the folder of the job."""
     if isinstance(error, OffshelfError):
-        return str(error)
-    text = "".join(traceback.format_exception(error))
+        return str(masked(str(error)))
+    if isinstance(error, SystemExit):
+        return f"something in it left Python, with exit code {error.code or 0}"
+    text = masked("".join(traceback.format_exception(error)))
     file = folder / "traceback.txt"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     except OSError:
         return text
-    return f"{type(error).__name__}: {error} (traceback in {file})"
+    return f"{type(error).__name__}: {masked(str(error))} (traceback in {file})"
 
 
 def common_folder(jobs: Sequence[Job]) -> Path:

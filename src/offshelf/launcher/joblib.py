@@ -6,8 +6,6 @@ A pool of its own lets a process that dies take no other's work with it, and giv
 import os
 import re
 import signal
-import threading
-import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
@@ -18,10 +16,7 @@ from typing import Any
 from offshelf.cores import usable_cores
 from offshelf.errors import ConfigError
 from offshelf.launcher.launcher import Lost, Piece, Work
-from offshelf.leaving import on_sigterm
-
-GRACE_SECONDS = 15.0
-"""For a job to close its run, before its process is killed."""
+from offshelf.leaving import GRACE_SECONDS, as_child, held_back
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -88,8 +83,10 @@ class Worker:
             if self.gpu is not None:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpu
             ours = (os.getpid(), self.cores)
-            self._pool = ProcessPoolExecutor(1, env=environment, initializer=_settle, initargs=ours)
-            self._process = self._pool.submit(os.getpid)
+            with held_back():
+                self._pool = ProcessPoolExecutor(1, env=environment, initializer=_settle, initargs=ours)
+            with held_back():
+                self._process = self._pool.submit(os.getpid)
         future: Future[Any] = self._pool.submit(function, *arguments)
         return future
 
@@ -157,21 +154,10 @@ def go_on() -> Any:
 
 
 def _settle(parent: int, cores: Sequence[int]) -> None:
-    """In the worker: Ctrl-C is the parent's to pass on, as SIGTERM, which leaves the job and not the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    on_sigterm(once=True)
+    """In the worker: it leaves its job when it is asked to, and with its parent; it has cores of its own."""
+    as_child(parent)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-
-
-def _follow(parent: int) -> None:
-    """Leave when the parent has died."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE_SECONDS)
-    os._exit(1)
 
 
 def _cause(error: BaseException) -> str:

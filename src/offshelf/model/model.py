@@ -92,7 +92,7 @@ class Model:
         if self.calibration:
             arrays |= {f"calibration.{name}": getattr(self.calibration, f"{name}_K") for name in CALIBRATION}
         contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-        return save(contiguous, {_ENTRY: json.dumps(described, ensure_ascii=False)})
+        return save(contiguous, {_ENTRY: json.dumps(described)})
 
     @staticmethod
     def read(path: Path) -> "Model":

@@ -22,7 +22,7 @@ class Record(RunRecord):
     def card(self) -> DataCard:
         """See RunRecord."""
         profile = {"images": len(self.images.samples), "classes": len(self.images.classes)}
-        return DataCard(self.images.name, self.images.digest, self.images.metric, ("train",), profile)
+        return DataCard(self.images.name, self.images.digest, self.images.metric, ("train",), profile, self.images)
 
     def end(self, ranking: Sequence[Entry], aside: Sequence[Aside], command: str) -> None:
         """Log and write what came out; `command` runs the winner in full, where it is known."""

@@ -22,7 +22,7 @@ from offshelf.recommend.race import Pace, Race
 from offshelf.recommend.record import Record, standings
 from offshelf.recommend.rules import Rules
 from offshelf.recommend.sample import growing_order, sample, sizes, training_images
-from offshelf.report import aside_lines, left_out_line, standing_table
+from offshelf.report import aside_lines, found_line, left_out_line, repeats_line, standing_table
 from offshelf.screen import screen
 from offshelf.store import FeatureStore, MemoryStore
 from offshelf.terminal import say, terminal
@@ -74,6 +74,7 @@ def recommend(
     if not bootstrap.replicates:
         raise ConfigError("Error bars decide what is dropped; bootstrap.replicates cannot be 0.")
     images = training_images(require_labels(dataset.load()))
+    say(found_line(images))
     ways = Ways(extractor, store, augmentation, pooling, layer)
     title = name or f"recommend {images.name}"
     with without_downloads(), tracking.start(title, Path(output_dir)) as run:
@@ -95,6 +96,7 @@ def recommend(
         command = full_command(arguments or [], winner.candidate, winner.layer)
         record.end(held.ranking, aside, "" if arguments is None else command)
     terminal().print(standing_table(standings(held.ranking), images.metric, title))
+    say(repeats_line(images))
     say(aside_lines({one.name: one.why for one in aside}), left_out_line(record.left_out), _conclusion(held, time))
     say(
         "The winner in full, test images included:" if arguments is not None else "In full, with your overrides:",

@@ -15,11 +15,13 @@ from offshelf.report.files import (
     write_table,
     write_text,
 )
+from offshelf.report.found import found_line, left_out_table, repeats_line
 from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
 from offshelf.report.recommendation import Standing, aside_lines, standing_columns, standing_table
 from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table, query_values
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
+from offshelf.report.sheet_view import show_runs
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
 from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
 
@@ -42,12 +44,14 @@ __all__ = [
     "extraction_table",
     "flat",
     "forecast_table",
+    "found_line",
     "job_columns",
     "job_table",
     "layer_figure",
     "layer_listing",
     "layer_scores",
     "left_out_line",
+    "left_out_table",
     "metric_columns",
     "open_grids",
     "paired",
@@ -59,8 +63,10 @@ __all__ = [
     "query_table",
     "query_values",
     "read_predictions",
+    "repeats_line",
     "retrieval_table",
     "score_table",
+    "show_runs",
     "size_table",
     "standing_columns",
     "standing_table",

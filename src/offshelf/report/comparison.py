@@ -10,6 +10,7 @@ import numpy as np
 
 from offshelf.metric import Interval
 from offshelf.report.files import write_bytes
+from offshelf.report.literal import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,17 +48,17 @@ def comparison_figure(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(max(6.5, 0.7 * len(ticks)), 4.5), layout="tight")
-    axes = figure.add_subplot(xlabel=axis, ylabel=metric.replace("_", " "))
+    axes = figure.add_subplot(xlabel=literal(axis), ylabel=literal(metric.replace("_", " ")))
     lines = list(dict.fromkeys(point.line for point in points))
     for name in lines:
         _draw(axes, name, [point for point in points if point.line == name])
     places = [point.place for point in points if point.place is not None]
     if ticks:
-        axes.set_xticks(range(len(ticks)), ticks, rotation=45, ha="right")
+        axes.set_xticks(range(len(ticks)), list(map(literal, ticks)), rotation=45, ha="right")
     elif min(places) > 0 and max(places) >= 10 * min(places):
         axes.set_xscale("log")
     if len(lines) > 1:
-        axes.legend(title=legend or None)
+        axes.legend(title=literal(legend) or None)
     axes.grid(alpha=0.3)
     return figure
 
@@ -77,10 +78,12 @@ def write_figure(path: Path, figure: "Figure") -> None:
 def _draw(axes: "Axes", name: str, points: Sequence[Point]) -> None:
     for point in points:
         if point.place is None:
-            axes.axhline(point.value, color="grey", linestyle="--", label=f"{name}: {point.value:.3f}")
+            axes.axhline(point.value, color="grey", linestyle="--", label=literal(f"{name}: {point.value:.3f}"))
     placed = sorted(((point.place, point) for point in points if point.place is not None), key=lambda pair: pair[0])
     if placed:
         values = np.array([point.value for _, point in placed])
         intervals = [point.interval or Interval(np.nan, np.nan) for _, point in placed]
         ends = np.array([(one.low, one.high) for one in intervals]).T
-        axes.errorbar([place for place, _ in placed], values, np.abs(ends - values), fmt="o-", capsize=3, label=name)
+        axes.errorbar(
+            [place for place, _ in placed], values, np.abs(ends - values), fmt="o-", capsize=3, label=literal(name)
+        )

@@ -33,7 +33,8 @@ class Scored(Protocol):
 def per_class(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
     """Columns: class, test images of it, and its numbers: accuracy, or of a label its AP and area under the ROC curve.
 
-    None where they are not defined, as without test images.
+    With folds `images` is their sum, and accuracy the share of all of them; see Score.by_class. None where a number is
+    not defined, as without test images.
     """
     counts = np.sum([outcome.counts() for outcome in score.outcomes], axis=0)
     numbers = {
@@ -121,7 +122,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         StoreError: the folder cannot be written.
     """
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # names may be of bytes that are no UTF-8
 
 
 def write_bytes(path: Path, data: bytes) -> None:

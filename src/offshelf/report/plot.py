@@ -10,6 +10,7 @@ from offshelf.evaluate import Score
 from offshelf.metric.precision_recall import precision_recall
 from offshelf.rank import RetrievalScore
 from offshelf.report.files import Scored
+from offshelf.report.literal import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) 
     # Fixed margins: fitting them to the labels would draw everything twice.
     margin = 0.2 if len(classes) <= 40 else 0.1
     axes = figure.add_axes(
-        (margin, margin, 0.95 - margin, 0.92 - margin), title=title, xlabel="predicted", ylabel="true"
+        (margin, margin, 0.95 - margin, 0.92 - margin), title=literal(title), xlabel="predicted", ylabel="true"
     )
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if len(classes) <= 40:
@@ -47,7 +48,7 @@ def layer_figure(scores: Sequence[Scored], beside: Sequence[Scored], title: str)
 
     metric = scores[0].metric
     figure = Figure(figsize=(max(6.0, 0.7 * len(scores)), 4), layout="tight")
-    axes = figure.add_subplot(title=title, ylabel=metric.replace("_", " "))
+    axes = figure.add_subplot(title=literal(title), ylabel=metric.replace("_", " "))
     depth = range(len(scores))
     values = np.array([score.metrics[f"test/{metric}"] for score in scores])
     ends = [[score.metrics.get(f"test/{metric}_{end}", np.nan) for score in scores] for end in ("low", "high")]
@@ -58,8 +59,8 @@ def layer_figure(scores: Sequence[Scored], beside: Sequence[Scored], title: str)
         axes.errorbar(depth, mean, spread, fmt="s:", alpha=0.5, capsize=3, label="cross-validated, training")
     for baseline in beside:
         level = baseline.metrics[f"test/{metric}"]
-        axes.axhline(level, color="grey", linestyle="--", label=f"{baseline.name}: {level:.3f}")
-    axes.set_xticks(depth, [score.name for score in scores], rotation=45, ha="right")
+        axes.axhline(level, color="grey", linestyle="--", label=literal(f"{baseline.name}: {level:.3f}"))
+    axes.set_xticks(depth, [literal(score.name) for score in scores], rotation=45, ha="right")
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
@@ -77,7 +78,7 @@ def curve_figure(scores: Sequence[Score], beside: Sequence[Score], title: str) -
     figure = Figure(figsize=(9 if many else 6.5, max(4.5, 0.22 * len(scores))), layout="tight")
     what = scores[0].metric.replace("_", " ")
     axes = figure.add_subplot(
-        title=title, xlabel=scores[0].parameter, ylabel=f"cross-validated {what}, training images"
+        title=literal(title), xlabel=scores[0].parameter, ylabel=f"cross-validated {what}, training images"
     )
     axes.set_xscale("log")
     shades = colormaps["viridis"](np.linspace(0, 0.9, len(scores)))
@@ -99,11 +100,13 @@ def precision_recall_figure(score: RetrievalScore, title: str) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.5, 4.5), layout="tight")
-    axes = figure.add_subplot(title=title, xlabel="recall", ylabel="mean of the largest precision from there on")
+    axes = figure.add_subplot(
+        title=literal(title), xlabel="recall", ylabel="mean of the largest precision from there on"
+    )
     for protocol, ranks in score.ranks.items():
         precision = precision_recall(ranks)
         if not np.isnan(precision).any():
-            axes.plot(np.linspace(0, 1, len(precision)), precision, label=protocol.replace("_", " "))
+            axes.plot(np.linspace(0, 1, len(precision)), precision, label=literal(protocol.replace("_", " ")))
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
     axes.grid(alpha=0.3)
@@ -114,11 +117,11 @@ def precision_recall_figure(score: RetrievalScore, title: str) -> "Figure":
 
 def _draw_curve(axes: "Axes", name: str, curve: Curve, chosen: Sequence[float], style: Mapping[str, Any]) -> None:
     colour = style["color"]
-    axes.plot(curve.values, curve.mean, marker=".", label=name, **style)
+    axes.plot(curve.values, curve.mean, marker=".", label=literal(name), **style)
     axes.fill_between(curve.values, curve.mean - curve.std, curve.mean + curve.std, alpha=0.08, color=colour)
     heights = [curve.mean[curve.values.index(value)] for value in chosen]
     axes.plot(chosen, heights, "*", markersize=11, color=colour, markeredgecolor="black")
 
 
 def _short(names: Sequence[str]) -> list[str]:
-    return [name if len(name) <= 20 else name[:19] + "…" for name in names]
+    return [literal(name if len(name) <= 20 else name[:19] + "…") for name in names]

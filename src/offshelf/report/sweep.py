@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
+from offshelf.report.literal import literal
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -96,15 +98,15 @@ def sweep_figure(outcomes: Sequence[JobOutcome], metric: str) -> "Figure | None"
         return tuple(outcome.choices.get(other, "") for other in others)
 
     figure = Figure(figsize=(6.5, 4.5), layout="tight")
-    axes = figure.add_subplot(xlabel=key, ylabel=metric)
+    axes = figure.add_subplot(xlabel=literal(key), ylabel=literal(metric))
     for name, members in groupby(sorted(scored, key=line), line):
         points = sorted((_number(member.choices[key]) or 0.0, member.value) for member in members)
-        axes.plot(*zip(*points, strict=True), "o-", label=", ".join(name))
+        axes.plot(*zip(*points, strict=True), "o-", label=literal(", ".join(name)))
     places = [_number(outcome.choices[key]) or 0.0 for outcome in scored]
     if min(places) > 0 and max(places) >= 10 * min(places):
         axes.set_xscale("log")
     if others:
-        axes.legend(title=", ".join(others))
+        axes.legend(title=literal(", ".join(others)))
     axes.grid(alpha=0.3)
     return figure
 

@@ -49,14 +49,24 @@ class Approximate:
                 raise ConfigError(f"retrieval.{name} is a number, 1 or more; got {count}.")
 
     def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> Iterator[np.ndarray]:
-        """See Retrieval; -inf for what is not found. Raises ConfigError where faiss is not installed."""
-        references, queries = (self._vectors(values) for values in (references_NPD, queries_QVD))
-        index, count = self._index(references), min(self.neighbours, len(references))
+        """See Retrieval; -inf for what is not found, of which faiss's order is not kept: it is measured in float64.
+
+        Raises:
+            ConfigError: faiss is not installed, or a number is not finite.
+        """
+        from offshelf.retrieval.exact import Exact
+
+        given = one_view(references_NPD), one_view(queries_QVD)
+        if not all(np.isfinite(values).all() for values in given):
+            raise ConfigError("There are features that are NaN or infinite, which have no distance.")
+        references, queries = (self._vectors(values) for values in given)
+        index, count, exact = self._index(references), min(self.neighbours, len(references)), Exact(*given, self.distance)
         for start in range(0, len(queries), BLOCK):
-            squares, rows = index.search(queries[start : start + BLOCK], count)
-            out = np.full((len(rows), len(references)), -np.inf, np.float32)
+            _, rows = index.search(queries[start : start + BLOCK], count)
+            out = np.full((len(rows), len(references)), -np.inf)
             asked, place = np.nonzero(rows >= 0)  # -1 fills what the cells have not
-            out[asked, rows[asked, place]] = self._nearness(squares[asked, place])
+            found = rows[asked, place]
+            out[asked, found] = exact.similarities(exact.of_pairs(asked + start, found))
             yield out
 
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
@@ -68,15 +78,11 @@ class Approximate:
         """The search that this one approximates."""
         return Nearest(self.distance, device="cpu")
 
-    def _vectors(self, values_NVD: np.ndarray) -> np.ndarray:
-        vectors = np.array(one_view(values_NVD)[:, 0], np.float32)
+    def _vectors(self, values_N1D: np.ndarray) -> np.ndarray:
+        vectors = np.array(values_N1D[:, 0], np.float32)
         if self.distance == "cosine":
             vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         return vectors
-
-    def _nearness(self, squares: np.ndarray) -> np.ndarray:
-        """As Nearest has it, from squared distances; half of those of unit vectors are 1 - cos."""
-        return -squares / 2 if self.distance == "cosine" else -np.sqrt(np.maximum(squares, 0))
 
     def _index(self, references_ND: np.ndarray) -> "faiss.IndexIVFFlat":
         try:

@@ -1,8 +1,11 @@
 """The few array functions that NumPy and PyTorch call by other names: the search is written once, over these."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from offshelf.errors import ConfigError
 
@@ -13,12 +16,12 @@ MIB = 1 << 20
 
 
 class Arrays(Protocol):
-    """Where the search computes. Its arrays are NumPy's or PyTorch's, float32."""
+    """Where the search computes. Its arrays are NumPy's or PyTorch's, float32 or float64."""
 
     block: int
     """Bytes of a block of references, and of products."""
 
-    def put(self, values: np.ndarray) -> Any:
+    def put(self, values: np.ndarray, dtype: str = "float32") -> Any:
         """Values of any float type."""
 
     def get(self, values: Any) -> np.ndarray:
@@ -26,6 +29,12 @@ class Arrays(Protocol):
 
     def least(self, values: Any, axis: int) -> Any:
         """Minimum over an axis."""
+
+    def most(self, values: Any, axis: int) -> Any:
+        """Maximum over an axis."""
+
+    def precisely(self) -> Any:
+        """A context in which products are made in the type of their factors, in no shorter one."""
 
     def where(self, mask: Any) -> tuple[Any, Any]:
         """Rows and columns of the True elements of a matrix, row by row."""
@@ -39,9 +48,9 @@ class OnCpu:
 
     block = 4 * MIB
 
-    def put(self, values: np.ndarray) -> np.ndarray:
+    def put(self, values: np.ndarray, dtype: str = "float32") -> np.ndarray:
         """See Arrays."""
-        return np.ascontiguousarray(values, np.float32)
+        return np.ascontiguousarray(values, dtype)
 
     def get(self, values: np.ndarray) -> np.ndarray:
         """See Arrays."""
@@ -50,6 +59,14 @@ class OnCpu:
     def least(self, values: np.ndarray, axis: int) -> np.ndarray:
         """See Arrays."""
         return values.min(axis=axis)
+
+    def most(self, values: np.ndarray, axis: int) -> np.ndarray:
+        """See Arrays."""
+        return values.max(axis=axis)
+
+    def precisely(self) -> Any:
+        """See Arrays: BLAS does. Each product by one thread, since blocks are shared by the cores."""
+        return threadpool_limits(1, "blas")
 
     def where(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See Arrays."""
@@ -69,12 +86,12 @@ class InTorch:
     def __init__(self, device: str) -> None:
         self.device = device
 
-    def put(self, values: np.ndarray) -> "torch.Tensor":
+    def put(self, values: np.ndarray, dtype: str = "float32") -> "torch.Tensor":
         """See Arrays; float16 travels as it is."""
         import torch
 
         copy = np.require(values, requirements=["C", "W"])  # PyTorch takes no read-only memory
-        return torch.from_numpy(copy).to(self.device).float()
+        return torch.from_numpy(copy).to(self.device).to(getattr(torch, dtype))
 
     def get(self, values: "torch.Tensor") -> np.ndarray:
         """See Arrays."""
@@ -83,6 +100,22 @@ class InTorch:
     def least(self, values: "torch.Tensor", axis: int) -> "torch.Tensor":
         """See Arrays."""
         return values.amin(axis)
+
+    def most(self, values: "torch.Tensor", axis: int) -> "torch.Tensor":
+        """See Arrays."""
+        return values.amax(axis)
+
+    @contextmanager
+    def precisely(self) -> Iterator[None]:
+        """See Arrays: whatever the process has set, no TF32 and no bfloat16."""
+        import torch
+
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(before)
 
     def where(self, mask: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
         """See Arrays."""

@@ -5,60 +5,103 @@ from typing import Any
 import numpy as np
 
 from offshelf.retrieval.arrays import Arrays
+from offshelf.retrieval.exact import SINK, Exact
+
+CROWD = 4
+"""How many times as many candidates as are asked for are held; then they are measured."""
+TINY, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 class Best:
-    """The `count` nearest of each query; of equals the first row. `add` takes blocks in the order of the references."""
+    """The `count` nearest of each query; of equals the first row. `add` takes blocks in the order of the references.
 
-    def __init__(self, queries: int, count: int, arrays: Arrays) -> None:
-        self.count = count
-        self.arrays = arrays
-        self._shape = (queries, count)
-        self._bound = np.full(queries, np.inf, np.float32)
-        self._on_device = arrays.put(self._bound)
-        self._found = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-        self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    Candidates are held by lower and upper bounds of their measures: all that may be among the nearest, until `result`
+    measures them in float64.
+    """
 
-    def candidates(self, first: int, begin: int, distances_nq: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Query, row and distance of those in a block that may be among the nearest.
+    def __init__(
+        self, count: int, exact: Exact, squares_Q: np.ndarray, width_Q: np.ndarray, divisor: float, arrays: Arrays
+    ) -> None:
+        """Bounds are of a block's numbers plus a query's square, the divisor times those of measures: see Bounds."""
+        self.count, self.exact, self.arrays = count, exact, arrays
+        self._squares, self._width, self._divisor = squares_Q.astype(np.float64), width_Q.astype(np.float64), divisor
+        self._queries = len(squares_Q)
+        self._on_device = arrays.put(np.full(self._queries, np.inf, np.float32))
+        empty = np.empty(0, np.int64)
+        self._found = (empty, empty, np.empty(0), np.empty(0))
+        self._waiting: list[tuple[np.ndarray, ...]] = []
 
-        They are below the distance of the `count`-th of some earlier blocks. So threads may ask at any time: what has
-        been found meanwhile only lets fewer pass, and a later row never displaces an equal earlier one.
+    def candidates(self, first: int, begin: int, lower_nq: Any, width_n: Any) -> tuple[np.ndarray, ...]:
+        """Query, row, lower and upper bound of those in a block that may be among the nearest.
+
+        Their lower bound is not above the `count`-th upper bound of some earlier blocks. So threads may ask at any
+        time: what has been found meanwhile only lets fewer pass.
         """
-        bound = self._on_device[begin : begin + distances_nq.shape[1]]
-        mask = distances_nq < bound
-        if len(distances_nq) > self.count and mask.sum() > 2 * self.count * distances_nq.shape[1]:
-            mask &= distances_nq <= self.arrays.nth_least(distances_nq, self.count)
+        bound = self._on_device[begin : begin + lower_nq.shape[1]]
+        mask = lower_nq <= bound
+        if len(lower_nq) > self.count and mask.sum() > 2 * self.count * lower_nq.shape[1]:
+            width = self.arrays.put(self._width[begin : begin + lower_nq.shape[1]]) + width_n.max()
+            mask &= lower_nq <= self.arrays.nth_least(lower_nq, self.count) + width
         rows, queries = self.arrays.where(mask)
-        values = distances_nq[rows, queries]
         get = self.arrays.get
-        return get(queries) + begin, get(rows) + first, get(values)
+        numbers, values, widths = get(queries) + begin, get(lower_nq[rows, queries]), get(width_n[rows])
+        lower = values + self._squares[numbers]
+        upper = lower + (widths + self._width[numbers])
+        return numbers, get(rows) + first, lower * SINK, upper * (1 / SINK)
 
-    def add(self, queries: np.ndarray, rows: np.ndarray, distances: np.ndarray) -> None:
+    def add(self, *candidates: np.ndarray) -> None:
         """Take candidates."""
-        self._waiting.append((queries, rows, distances))
-        if sum(len(part[0]) for part in self._waiting) >= self._shape[0] * self.count:
+        self._waiting.append(candidates)
+        if sum(len(part[0]) for part in self._waiting) >= self._queries * self.count:
             self._merge()
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows, int64, and distances, float32, nearest first: [queries, count]."""
+        """Rows, int64, and similarities, float64, nearest first: [queries, count]."""
         self._merge()
-        _, rows, distances = self._found
-        return rows.reshape(self._shape), distances.reshape(self._shape)
+        self._measure()
+        _, rows, measures, _ = self._found
+        shape = (self._queries, self.count)
+        return rows.reshape(shape), self.exact.similarities(measures / self._divisor).reshape(shape)
 
     def _merge(self) -> None:
-        parts = zip(self._found, *self._waiting, strict=True)
-        queries, rows, distances = (np.concatenate(part) for part in parts)
+        self._found = tuple(np.concatenate(part) for part in zip(self._found, *self._waiting, strict=True))
         self._waiting.clear()
-        order = np.lexsort((rows, distances, queries))
+        self._narrow()
+        if len(self._found[0]) > CROWD * self._queries * self.count:
+            self._measure()
+
+    def _narrow(self) -> None:
+        """Leave out what can no longer be among the nearest, and let the next blocks know."""
+        queries, _, lower, upper = self._found
+        order = _sorted(queries, upper)
+        last = order[_within(queries[order]) == self.count - 1]
+        ends = np.full(self._queries, np.inf)
+        ends[queries[last]] = upper[last] * (1 + 2.0**-22) + TINY  # they are sorted as float32
+        ends[ends > LARGEST] = np.inf
+        kept = order[lower[order] <= ends[queries[order]]]
+        self._found = tuple(part[kept] for part in self._found)
+        with np.errstate(over="ignore"):
+            limit = (ends - self._squares).astype(np.float32)
+        self._on_device = self.arrays.put(np.nextafter(limit, np.float32(np.inf)))
+
+    def _measure(self) -> None:
+        """Candidates in float64; the nearest of them, in order."""
+        queries, rows, _, _ = self._found
+        measures = self.exact.of_pairs(queries, rows)
+        order = np.lexsort((rows, -self.exact.similarities(measures), queries))
         order = order[_within(queries[order]) < self.count]
-        queries, rows, distances = self._found = (queries[order], rows[order], distances[order])
-        full = np.bincount(queries, minlength=self._shape[0]) == self.count
-        bound = self._bound.copy()
-        bound[full] = distances[_within(queries) == self.count - 1]
-        self._bound, self._on_device = bound, self.arrays.put(bound)
+        bounds = measures[order] * self._divisor
+        self._found = (queries[order], rows[order], bounds, bounds)
 
 
 def _within(numbers: np.ndarray) -> np.ndarray:
     """0, 1, ... within each run of equal numbers, which are sorted."""
     return np.arange(len(numbers)) - np.searchsorted(numbers, numbers)
+
+
+def _sorted(queries: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Order by query, then by upper bound as float32, whose bits rise with it: one key sorts faster than two."""
+    with np.errstate(over="ignore"):
+        bits = upper.clip(0).astype(np.float32).view(np.uint32)
+    order: np.ndarray = np.argsort(queries.astype(np.uint64) << np.uint64(32) | bits)
+    return order

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from offshelf.errors import ConfigError
 from offshelf.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from offshelf.retrieval.similarities import Similarities
 
 WORDS = {"distance": ("l2", "cosine"), "storage": ("float32", "float16"), "device": ("auto", "cpu", "cuda")}
 
@@ -15,11 +18,13 @@ WORDS = {"distance": ("l2", "cosine"), "storage": ("float32", "float16"), "devic
 class Retrieval(Protocol):
     """A frozen spec of a search."""
 
-    def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> Iterator[np.ndarray]:
-        """Of consecutive queries, V views each, to all references, P views each: float32 [q, N]; nearer is larger.
+    def similarities(
+        self, references_NPD: np.ndarray, queries_QVD: np.ndarray
+    ) -> "Iterator[np.ndarray] | Iterator[Similarities]":
+        """Of consecutive queries, V views each, to all references, P views each: [q, N]; nearer is larger.
 
         Raises:
-            ConfigError: there is no such device here, or the features do not fit the storage.
+            ConfigError: there is no such device here, or the features do not fit the storage, or are not finite.
         """
 
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
@@ -59,7 +64,7 @@ class Nearest:
         if isinstance(self.alpha, bool) or not isinstance(self.alpha, int | float) or not 0 <= self.alpha < np.inf:
             raise ConfigError(f"retrieval.alpha is a power, 0 or more; got {self.alpha}.")
 
-    def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> Iterator[np.ndarray]:
+    def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> "Iterator[Similarities]":
         """See Retrieval."""
         from offshelf.retrieval.arrays import arrays_on
         from offshelf.retrieval.expansion import augmented, expanded
@@ -96,7 +101,7 @@ class SpatialSearch:
     def __post_init__(self) -> None:
         check(self, *WORDS)
 
-    def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> Iterator[np.ndarray]:
+    def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> "Iterator[Similarities]":
         """See Retrieval."""
         from offshelf.retrieval.arrays import arrays_on
         from offshelf.retrieval.search import rows
@@ -109,12 +114,14 @@ class SpatialSearch:
 
 
 def one_view(values_NVD: np.ndarray) -> np.ndarray:
-    """The mean over views, [N, 1, D]."""
-    return values_NVD if values_NVD.shape[1] == 1 else values_NVD.mean(axis=1, keepdims=True, dtype=np.float32)
+    """The mean over views, [N, 1, D]: of several float64's, since in float32 it would differ from the numbers given."""
+    return values_NVD if values_NVD.shape[1] == 1 else values_NVD.mean(axis=1, keepdims=True, dtype=np.float64)
 
 
 def _stored(values: np.ndarray, storage: str) -> np.ndarray:
-    """As they are kept. Raises ConfigError: they are too large for it."""
+    """As they are searched. Raises ConfigError: they are too large for it."""
+    if storage == "float32":
+        return values
     largest = np.finfo(storage).max
     if np.finfo(values.dtype).max > largest and max(values.max(), -values.min()) > largest:
         raise ConfigError(

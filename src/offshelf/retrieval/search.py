@@ -1,4 +1,8 @@
-"""Exact search: distances of sets of vectors by matrix products, block by block over references of any number.
+"""Exact search: bounds of distances by matrix products, and float64 wherever bounds cannot tell.
+
+Products in float32 give each pair a lower and an upper bound that is proven (`frame.Frame`). Where the bounds of two
+references overlap and their order matters, both are measured in float64 (`exact.Exact`); so rankings are those of
+float64, on near duplicates, far from the origin and with ties, at the price of float32.
 
 The references may be a memory-mapped array, of float16 too. Beside them the search holds, however many there are, less
 than a GiB: the rows of two passes, one of them its reader's, the queries of a pass three times while they are prepared,
@@ -9,73 +13,106 @@ Axes: N references of P vectors, Q queries of V vectors, D dimensions; n referen
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from offshelf.cores import usable_cores
 from offshelf.retrieval.arrays import MIB, Arrays, OnCpu
 from offshelf.retrieval.best import Best
+from offshelf.retrieval.exact import Exact
+from offshelf.retrieval.frame import Frame
+from offshelf.retrieval.similarities import Bounds, Similarities
 
 ROWS = 256 * MIB
-"""Bytes of the rows of distances of one pass over the references."""
+"""Bytes of the bounds of one pass over the references."""
 VECTORS = 128 * MIB
 """Bytes of the vectors of the queries of one pass."""
 WIDEST = 1024
 """Vectors of queries in a product on the CPU."""
 
 
-def rows(references_NPD: np.ndarray, queries_QVD: np.ndarray, distance: str, arrays: Arrays) -> Iterator[np.ndarray]:
-    """Similarities, minus the distances, of consecutive queries to all references: float32 [q, N] each.
+def rows(
+    references_NPD: np.ndarray, queries_QVD: np.ndarray, distance: str, arrays: Arrays
+) -> Iterator[Similarities]:
+    """Similarities, minus the distances, of consecutive queries to all references: [q, N] each.
 
     The distance of a query to a reference is the mean over its vectors of the least distance to one of the reference's
     (Razavian et al. 2014, section 4): `l2`, or `cosine`, one minus the cosine, to which a vector of zeros has 1.
+
+    Raises:
+        ConfigError: a number that is not finite.
     """
-    count = max(1, min(ROWS // (4 * len(references_NPD)), VECTORS // (4 * queries_QVD[0].size)))
+    frame = Frame.of(references_NPD, queries_QVD, distance)
+    kept = 4 * len(references_NPD) * (1 if queries_QVD.shape[1] == 1 else 2)
+    count = max(1, min(ROWS // kept, VECTORS // (4 * queries_QVD[0].size)))
     for start in range(0, len(queries_QVD), count):
-        yield _pass(references_NPD, _Queries.of(queries_QVD[start : start + count], distance, arrays))
+        asked = queries_QVD[start : start + count]
+
+        def bounds(dtype: str, asked: np.ndarray = asked) -> Bounds:
+            return _pass(references_NPD, _Queries.of(asked, replace(frame, dtype=dtype), arrays))
+
+        yield Similarities(Exact(references_NPD, asked, distance), bounds)
 
 
-def _pass(references_NPD: np.ndarray, queries: "_Queries") -> np.ndarray:
-    """Similarities of some queries to all references, float32 [q, N]."""
-    found_qN = np.empty((queries.count, len(references_NPD)), np.float32)
+def _pass(references_NPD: np.ndarray, queries: "_Queries") -> Bounds:
+    """Bounds of some queries to all references."""
+    shape, dtype = (queries.count, len(references_NPD)), queries.frame.dtype
+    lower_qN, width_N = np.empty(shape, dtype), np.empty(shape[1], dtype)
+    upper_qN = np.empty(shape, dtype) if queries.width > 1 else None
+    get = queries.arrays.get
 
     def fill(first: int, block_nPD: Any) -> None:
-        for begin, distances_nq in queries.distances(block_nPD):
-            count, width = distances_nq.shape
-            part = found_qN[begin : begin + width, first : first + count]
-            np.negative(queries.arrays.get(distances_nq).T, out=part)
+        block = queries.block(block_nPD)
+        rows = slice(first, first + len(block_nPD))
+        width_N[rows] = get(block.width_n)
+        for begin, lower_nq, upper_nq in queries.bounds(block):
+            part = slice(begin, begin + lower_nq.shape[1])
+            lower_qN[part, rows] = get(lower_nq).T
+            if upper_qN is not None:
+                upper_qN[part, rows] = get(upper_nq).T
 
     for _ in _blocks(references_NPD, queries, fill):
         pass
-    return found_qN
+    if upper_qN is not None:
+        return Bounds(lower_qN, queries.root(queries.frame.scale), upper_qN=upper_qN)
+    ends = get(queries.squares), get(queries.widths)
+    return Bounds(lower_qN, queries.frame.scale**2, width_N=width_N, squares_q=ends[0], width_q=ends[1])
 
 
 def nearest(
     references_NPD: np.ndarray, queries_QVD: np.ndarray, count: int, distance: str, arrays: Arrays
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers, int64, and similarities, float32, of the nearest `count` references, nearest first: [Q, count].
+    """Row numbers, int64, and similarities, float64, of the nearest `count` references, nearest first: [Q, count].
 
     Of equals the first row is the nearer. What is held does not grow with the number of references. `count` is at most
-    N.
+    N, and a query is one vector, [Q, 1, D].
+
+    Raises:
+        ConfigError: a number that is not finite.
     """
+    frame = Frame.of(references_NPD, queries_QVD, distance)
     step = max(1, VECTORS // (4 * queries_QVD[0].size))
     found = [
-        _pass_nearest(references_NPD, _Queries.of(queries_QVD[start : start + step], distance, arrays), count)
+        _pass_nearest(references_NPD, queries_QVD[start : start + step], count, frame, arrays)
         for start in range(0, len(queries_QVD), step)
     ]
-    numbers, distances = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return numbers, -distances
+    numbers, similarities = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return numbers, similarities
 
 
-def _pass_nearest(references_NPD: np.ndarray, queries: "_Queries", count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and distances of the nearest references of some queries: [q, count]."""
-    best = Best(queries.count, count, queries.arrays)
+def _pass_nearest(
+    references_NPD: np.ndarray, asked_Q1D: np.ndarray, count: int, frame: Frame, arrays: Arrays
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and similarities of the nearest references of some queries: [q, count]."""
+    queries, exact = _Queries.of(asked_Q1D, frame, arrays), Exact(references_NPD, asked_Q1D, frame.distance)
+    ends = (arrays.get(queries.squares), arrays.get(queries.widths), frame.scale**2)
+    best = Best(count, exact, *ends, arrays)
 
     def choose(first: int, block_nPD: Any) -> list[Any]:
-        return [best.candidates(first, begin, distances) for begin, distances in queries.distances(block_nPD)]
+        block = queries.block(block_nPD)
+        return [best.candidates(first, begin, lower, block.width_n) for begin, lower, _ in queries.bounds(block)]
 
     for parts in _blocks(references_NPD, queries, choose):
         for part in parts:
@@ -84,40 +121,73 @@ def _pass_nearest(references_NPD: np.ndarray, queries: "_Queries", count: int) -
 
 
 @dataclass(frozen=True, eq=False)
+class _Block:
+    """Vectors of some references."""
+
+    vectors: Any
+    """[n P, D]."""
+    squares: Any
+    """Their part of the lower bounds: [n P]; None for nothing, where the queries' holds that of both."""
+    width_n: Any
+    """Of the bounds of a reference's squared distances, at most: [n]."""
+
+
+@dataclass(frozen=True, eq=False)
 class _Queries:
     """Vectors of queries, made so that `block @ vectors.T`, plus a term of the reference, is what is minimised."""
 
     vectors: Any
-    """[Q V, D]: of `l2` -2 x, of which |r|² - 2 r x is taken; of `cosine` -x / |x|."""
+    """[Q V, D], times -2."""
     squares: Any
-    """|x|² [Q V]."""
+    """Their part of the lower bounds: [Q V]."""
+    widths: Any
+    """Their part of the distance of the bounds: [Q V]."""
     width: int
     """V."""
-    distance: str
+    frame: Frame
     arrays: Arrays
 
     @classmethod
-    def of(cls, queries_QVD: np.ndarray, distance: str, arrays: Arrays) -> "_Queries":
-        vectors = arrays.put(queries_QVD).reshape(-1, queries_QVD.shape[2])
-        squares = (vectors * vectors).sum(1)
-        if distance == "cosine":
-            vectors = vectors * _inverse(squares)[:, None]
-        scale = 2 if distance == "l2" else 1
-        return cls(-scale * vectors, squares, queries_QVD.shape[1], distance, arrays)
+    def of(cls, queries_QVD: np.ndarray, frame: Frame, arrays: Arrays) -> "_Queries":
+        with arrays.precisely():
+            moved = frame.put(queries_QVD, arrays)
+        squares = moved.squares + frame.of_one if frame.is_unit else moved.squares
+        return cls(-2 * moved.vectors, squares, moved.widths, queries_QVD.shape[1], frame, arrays)
 
-    def distances(self, block_nPD: Any) -> Iterator[tuple[int, Any]]:
-        """First query, and distances [n, q], of consecutive queries."""
-        references = block_nPD.reshape(-1, block_nPD.shape[2])
-        squares = (references * references).sum(1)
-        if self.distance == "cosine":
-            references = references * _inverse(squares)[:, None]
+    def block(self, values_nPD: np.ndarray) -> _Block:
+        """References, prepared."""
+        moved = self.frame.put(values_nPD, self.arrays)
+        squares = moved.squares
+        if self.frame.is_unit:
+            squares = squares - self.frame.of_one if moved.some_hidden else None
+        return _Block(moved.vectors, squares, self.arrays.most(moved.widths.reshape(len(values_nPD), -1), 1))
+
+    def bounds(self, block: _Block) -> Iterator[tuple[int, Any, Any]]:
+        """First query, lower and upper bounds [n, q], of consecutive queries.
+
+        Of queries of one vector the lower bound is the squared distance's, their own part left out, and the upper one
+        is None: it is as far from the lower one for all of a query and a reference.
+        """
         step = max(1, self.widest // self.width)
         for begin in range(0, self.count, step):
             part = slice(begin * self.width, (begin + step) * self.width)
-            products = references @ self.vectors[part].T
-            if self.distance == "l2":
-                products += squares[:, None]
-            yield begin, self._mean(self._least(products, len(block_nPD)), part)
+            products = block.vectors @ self.vectors[part].T
+            if block.squares is not None:
+                products += block.squares[:, None]
+            grouped = products.reshape(len(block.width_n), -1, products.shape[1])
+            least = self.arrays.least(grouped, 1) if grouped.shape[1] > 1 else products
+            if self.width == 1:
+                yield begin, least, None
+                continue
+            least += self.squares[part]
+            upper = least + block.width_n[:, None]
+            upper += self.widths[part]
+            rounding = 1.01 * (self.width + 8) * self.frame.unit
+            yield begin, self._mean(least) * (1 - rounding), self._mean(upper) * (1 + rounding)
+
+    def root(self, value: float) -> float:
+        """What a measure is of a distance, and a scale with it: see Exact."""
+        return value if self.frame.distance == "l2" else value**2
 
     @property
     def count(self) -> int:
@@ -132,25 +202,15 @@ class _Queries:
     def references(self, patches: int) -> int:
         """How many references of `patches` vectors make a block: neither they nor the products are larger than one."""
         longest = max(self.vectors.shape[1], min(self.widest, len(self.vectors)))
-        return max(1, self.arrays.block // (4 * patches * longest))
+        return max(1, self.arrays.block // (np.dtype(self.frame.dtype).itemsize * patches * longest))
 
-    def _least(self, products: Any, count: int) -> Any:
-        """Over the vectors of each reference: [n, q V]."""
-        grouped = products.reshape(count, -1, products.shape[1])
-        return self.arrays.least(grouped, 1) if grouped.shape[1] > 1 else products
-
-    def _mean(self, least: Any, part: slice) -> Any:
-        if self.distance == "cosine":
-            least += 1
-        else:
-            least += self.squares[part]
-            least = least.clip(0) ** 0.5
-        return least.reshape(len(least), -1, self.width).mean(2) if self.width > 1 else least
-
-
-def _inverse(squares: Any) -> Any:
-    """One over the length; 0 of a vector of zeros."""
-    return (squares > 0) / (squares + (squares == 0)) ** 0.5
+    def _mean(self, squares: Any) -> Any:
+        """Of the distances, or for `cosine` of their squares, over a query's vectors: [n, q]."""
+        squares = squares.clip(0)
+        if self.frame.distance == "l2":
+            squares = squares**0.5
+        grouped = squares.reshape(len(squares), -1, self.width)
+        return grouped @ self.arrays.put(np.full(self.width, 1 / self.width), self.frame.dtype)
 
 
 def _blocks(references_NPD: np.ndarray, queries: _Queries, work: Any) -> Iterator[Any]:
@@ -163,17 +223,18 @@ def _blocks(references_NPD: np.ndarray, queries: _Queries, work: Any) -> Iterato
     starts = range(0, len(references_NPD), size)
 
     def one(first: int) -> Any:
-        return work(first, queries.arrays.put(references_NPD[first : first + size]))
+        return work(first, references_NPD[first : first + size])
 
-    if not isinstance(queries.arrays, OnCpu):
-        yield from map(one, starts)
-        return
-    threads = len(usable_cores())
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        ahead: list[Any] = []  # so that a million blocks do not wait in memory
-        for first in starts:
-            ahead.append(pool.submit(one, first))
-            if len(ahead) > 2 * threads:
-                yield ahead.pop(0).result()
-        for task in ahead:
-            yield task.result()
+    with queries.arrays.precisely():
+        if not isinstance(queries.arrays, OnCpu):
+            yield from map(one, starts)
+            return
+        threads = len(usable_cores())
+        with ThreadPoolExecutor(threads) as pool:
+            ahead: list[Any] = []  # so that a million blocks do not wait in memory
+            for first in starts:
+                ahead.append(pool.submit(one, first))
+                if len(ahead) > 2 * threads:
+                    yield ahead.pop(0).result()
+            for task in ahead:
+                yield task.result()

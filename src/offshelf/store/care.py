@@ -12,6 +12,7 @@ from offshelf.spelling import did_you_mean
 from offshelf.store.claim import FOLDER as CLAIMS
 from offshelf.store.claim import is_claimed
 from offshelf.store.inventory import RUNS, Holding, holdings
+from offshelf.store.vouching import FOLDER as RELEASES
 
 STALE_SECONDS = 3600
 """Age from which a temporary file belongs to nobody any more."""
@@ -67,10 +68,11 @@ def remove(chosen: Sequence[Holding]) -> int:
     for holding in chosen:
         if is_claimed(holding.folder):
             continue
-        paths = [*(shard.path for shard in holding.shards), *holding.damaged, *(holding.folder / RUNS).glob("*.json")]
+        remarks = (path for name in (RUNS, RELEASES) for path in (holding.folder / name).glob("*.json"))
+        paths = [*(shard.path for shard in holding.shards), *holding.damaged, *remarks]
         for path in [*paths, *(holding.folder / CLAIMS).glob("*.lock")]:
             freed += _delete(path)
-        for folder in (holding.folder / RUNS, holding.folder / CLAIMS, holding.folder):
+        for folder in (*(holding.folder / name for name in (RUNS, RELEASES, CLAIMS)), holding.folder):
             with contextlib.suppress(OSError):
                 folder.rmdir()  # unless somebody else keeps something there
     return freed

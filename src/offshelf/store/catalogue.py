@@ -54,6 +54,11 @@ class Catalogue:
             self._shards[path.name] = None
             self._index_anew()
 
+    def releases(self) -> set[str]:
+        """Those under which its shards were written."""
+        with self._lock:
+            return {shard.releases for shard in self._shards.values() if shard}
+
     def distinct(self, keys: Sequence[str]) -> list[str]:
         """Of keys that the same shards hold, one."""
         with self._lock:

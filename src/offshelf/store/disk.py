@@ -11,12 +11,14 @@ from threading import local
 import numpy as np
 
 from offshelf.errors import StoreError
+from offshelf.releases import releases
 from offshelf.store.catalogue import Catalogue
 from offshelf.store.claim import Claim, claim
 from offshelf.store.index import digest_rows
 from offshelf.store.inventory import Use, note_use
 from offshelf.store.key import FeatureKey
 from offshelf.store.shard import DamagedShardError, Shard, write_shard
+from offshelf.store.vouching import vouch, vouched
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,35 @@ class DiskStore:
                     catalogue.leave_out(*damage)
                     raise damage[1]
         return values
+
+    def has_foreign(self, key: FeatureKey) -> bool:
+        """See FeatureStore."""
+        catalogue = self._catalogue(key)
+        catalogue.look()
+        return not catalogue.releases() <= {releases()}
+
+    def foreign(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> dict[str, np.ndarray]:
+        """See FeatureStore."""
+        wanted, catalogue = digest_rows(images), self._catalogue(keys[0])
+        known = vouched(catalogue.folder, releases())
+        written: dict[str, np.ndarray] = {}
+        whole = np.ones(len(images), bool)
+        for key in keys:
+            shards, numbers, _ = catalogue.find(key.digest, wanted)
+            whole &= numbers >= 0
+            for then in {shard.releases for shard in shards} - {releases()}:
+                if (key.digest, then) not in known:
+                    theirs = np.isin(numbers, [place for place, shard in enumerate(shards) if shard.releases == then])
+                    written[then] = written.get(then, np.zeros(len(images), bool)) | theirs
+        rows = {then: np.flatnonzero(theirs & whole) for then, theirs in written.items()}
+        return {then: found for then, found in rows.items() if len(found)}
+
+    def vouch(self, keys: Sequence[FeatureKey], then: str) -> None:
+        """See FeatureStore."""
+        try:
+            vouch(self._folder(keys[0].network), [key.digest for key in keys], then, releases())
+        except OSError as error:
+            log.info("The store %s cannot remember what was proven: %s", self.root, error.strerror)
 
     def note_use(self, networks: Iterable[str], use: Use) -> None:
         """See FeatureStore."""

@@ -10,7 +10,9 @@ from typing import Any
 
 from offshelf.errors import StoreError
 from offshelf.identity import digest
+from offshelf.secret import masked
 from offshelf.store.shard import SUFFIX, DamagedShardError, Shard, open_shard
+from offshelf.store.vouching import FOLDER as RELEASES
 
 RUNS = "runs"
 
@@ -86,7 +88,7 @@ def note_use(folder: Path, use: Use) -> None:
     path = folder / RUNS / f"{use.run or digest(use.name)[:32]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"name": use.name, "run": use.run, "time": use.time, "config": dict(use.config)}
-    path.write_text(json.dumps(content, default=str), encoding="utf-8")
+    path.write_text(json.dumps(masked(content), default=str), encoding="utf-8")
 
 
 def _holding(folder: Path) -> Holding:
@@ -97,7 +99,7 @@ def _holding(folder: Path) -> Holding:
                 shards.append(open_shard(path))
             except DamagedShardError:
                 damaged.append(path)
-        elif path.name not in (RUNS, ".claims"):
+        elif path.name not in (RUNS, RELEASES, ".claims"):
             foreign.append(path)
     labels = sorted({tensor.label["backbone"] for shard in shards for tensor in shard.tensors.values()})
     uses = tuple(sorted(_uses(folder / RUNS), key=lambda use: -use.time))

@@ -36,6 +36,17 @@ class MemoryStore:
             module = next(key.module for key in keys if key.digest == error.args[0][0])
             raise StoreError(f"No features of layer {module} for image {error.args[0][1][:12]}.") from None
 
+    def has_foreign(self, key: FeatureKey) -> bool:
+        """See FeatureStore; everything is of this process."""
+        return False
+
+    def foreign(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> dict[str, np.ndarray]:
+        """See FeatureStore."""
+        return {}
+
+    def vouch(self, keys: Sequence[FeatureKey], then: str) -> None:
+        """See FeatureStore."""
+
     def note_use(self, networks: Iterable[str], use: Use) -> None:
         """See FeatureStore; nobody will ask."""
 

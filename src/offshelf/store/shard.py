@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 from xxhash import xxh3_64_hexdigest
 
 from offshelf.errors import StoreError
+from offshelf.releases import UNKNOWN, releases
 from offshelf.store.key import FeatureKey
 
 FORMAT = 2
@@ -55,6 +57,8 @@ class Shard:
     """By the feature key's digest."""
     size: int
     """Bytes of the file."""
+    releases: str = UNKNOWN
+    """Those under which it was written, see `offshelf.releases`."""
 
     def read(self, key: str, into: np.ndarray | None = None) -> np.ndarray:
         """The tensor of a key, float32 [n, D], in memory of its own or in the array given; others are not read.
@@ -93,7 +97,7 @@ def open_shard(path: Path) -> Shard:
             about = json.loads(header.pop("__metadata__")["offshelf"])
             if about["format"] != FORMAT:
                 raise _damaged(path, f"it is of format {about['format']}, not {FORMAT}")
-            labels = about["tensors"]
+            labels, written = about["tensors"], json.dumps(about.get("releases", {}), sort_keys=True)
             tensors = {name: _tensor(entry, start, labels[name]) for name, entry in header.items()}
             listed = tensors.pop("images")
         except (ValueError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
@@ -105,7 +109,7 @@ def open_shard(path: Path) -> Shard:
     rows = {tensor.shape[0] for tensor in tensors.values()}
     if xxh3_64_hexdigest(images.data) != listed.checksum or rows != {len(images)}:
         raise _damaged(path, "its checksum differs")
-    return Shard(path, images, tensors, size)
+    return Shard(path, images, tensors, size, sys.intern(written))
 
 
 def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> Shard:
@@ -148,7 +152,8 @@ def _content(images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -
         name: {"checksum": xxh3_64_hexdigest(values.data), **labels.get(name, {})} for name, values in every.items()
     }
     # One entry: safetensors writes several in no fixed order, and the same features must give the same bytes.
-    return save(every, metadata={"offshelf": json.dumps({"format": FORMAT, "tensors": about}, sort_keys=True)})
+    header = {"format": FORMAT, "releases": json.loads(releases()), "tensors": about}
+    return save(every, metadata={"offshelf": json.dumps(header, sort_keys=True)})
 
 
 def _tensor(entry: dict[str, Any], start: int, about: dict[str, str]) -> Tensor:

@@ -27,6 +27,18 @@ class FeatureStore(Protocol):
             StoreError: a feature is missing.
         """
 
+    def has_foreign(self, key: FeatureKey) -> bool:
+        """Whether features of the key's network were written under other releases than today's; a quick look."""
+
+    def foreign(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> Mapping[str, np.ndarray]:
+        """Images that have all of the keys, some of them written under other releases that nothing vouches for.
+
+        By those releases: row numbers, int64 [n].
+        """
+
+    def vouch(self, keys: Sequence[FeatureKey], then: str) -> None:
+        """Remember that features of the keys that were written under these releases come out equal today."""
+
     def note_use(self, networks: Iterable[str], use: Use) -> None:
         """Leave word of a run that used features of these networks; where that cannot be, nothing is lost."""
 

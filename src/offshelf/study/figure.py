@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offshelf.report.literal import literal
 from offshelf.study.line import Line
 from offshelf.study.reading import Number
 from offshelf.study.study import Column, Study
@@ -45,7 +46,7 @@ def layer_figure(study: Study, lines: Sequence[Line]) -> "Figure":
     grid = figure.subplots(height, abreast, sharey=True, squeeze=False).ravel()
     for axes, (row, mine) in zip(grid, panels, strict=False):
         _draw_layers(axes, study.columns, mine)
-        axes.set_title(row.name)
+        axes.set_title(literal(row.name))
         axes.grid(alpha=0.3)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
@@ -72,10 +73,12 @@ def _draw_layers(axes: "Axes", columns: Sequence[Column], lines: Sequence[Line])
             colour = f"C{number}" if several else "black"
             axes.fill_between(depth, low, high, alpha=0.2, color=colour, zorder=2)
             errors = [values - low, high - values]
-            axes.errorbar(depth, values, errors, fmt="o-", capsize=3, color=colour, label=column.name, zorder=3)
+            axes.errorbar(
+                depth, values, errors, fmt="o-", capsize=3, color=colour, label=literal(column.name), zorder=3
+            )
         else:
             shade = colormaps["tab20"](number % 20)
-            axes.plot(depth, values, ".-", linewidth=0.8, markersize=4, color=shade, label=column.name)
+            axes.plot(depth, values, ".-", linewidth=0.8, markersize=4, color=shade, label=literal(column.name))
     axes.set_xticks(depth, [line.layer for line in lines], rotation=60, ha="right", fontsize=8)
 
 
@@ -100,7 +103,7 @@ def _by_method(study: Study, entries: Sequence[_Entry]) -> "Figure":
             axes.errorbar(values, [place], xerr=[values - low, high - values], **entry.style)
         axes.set_yticks(height, [entry.name for entry in entries])
         axes.set_ylim(-0.7, len(entries) - 0.3)
-        axes.set_xlabel(f"{column.name}, percent")
+        axes.set_xlabel(literal(f"{column.name}, percent"))
         axes.grid(alpha=0.3)
     figure.suptitle(study.title)
     return figure
@@ -110,13 +113,13 @@ def _by_column(study: Study, entries: Sequence[_Entry]) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.5 + 0.5 * len(study.columns), 4.5), layout="constrained")
-    axes = figure.add_subplot(title=study.title, ylabel="percent")
+    axes = figure.add_subplot(title=literal(study.title), ylabel="percent")
     place = np.arange(len(study.columns))
     shifts = np.linspace(-0.25, 0.25, len(entries)) if len(entries) > 1 else np.zeros(1)
     for number, (shift, entry) in enumerate(zip(shifts, entries, strict=True)):
         values, low, high = _band(entry.numbers)
         style = {**entry.style, "color": f"C{number}"}
-        axes.errorbar(place + shift, values, [values - low, high - values], label=entry.name, **style)
+        axes.errorbar(place + shift, values, [values - low, high - values], label=literal(entry.name), **style)
     axes.set_xticks(place, [column.name for column in study.columns], rotation=60, ha="right")
     axes.grid(alpha=0.3)
     figure.legend(loc="outside right center", fontsize=8)

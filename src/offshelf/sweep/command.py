@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from offshelf import __version__
 from offshelf.config import HOW
 from offshelf.identity import digest
+from offshelf.secret import masked
 from offshelf.sweep.identity import config_text
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ class Command:
     overrides: Sequence[str]
 
     def text(self, overrides: Sequence[str] | None = None) -> str:
-        """As it is typed; with other overrides, where they are given."""
-        return shlex.join(["offshelf", self.task, *self.flags, *(self.overrides if overrides is None else overrides)])
+        """As it is typed, without secrets; with other overrides, where they are given."""
+        given = self.overrides if overrides is None else overrides
+        return shlex.join(masked(["offshelf", self.task, *self.flags, *given]))
 
     @property
     def how(self) -> list[str]:
@@ -36,7 +38,7 @@ class Command:
     def digest(self, config: "DictConfig") -> str:
         """Identity of the sweep: task, config and overrides, save how its jobs are run."""
         asked = [override for override in self.overrides if override not in self.how]
-        return digest([__version__, self.task, list(self.flags), asked, config_text(config)])
+        return digest([__version__, self.task, masked(list(self.flags)), masked(asked), config_text(config)])
 
 
 def covering(jobs: Sequence[Mapping[str, str]]) -> list[list[str]]:

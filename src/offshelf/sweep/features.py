@@ -9,6 +9,7 @@ from offshelf.backbone import select_layers
 from offshelf.config import components, plain
 from offshelf.identity import digest
 from offshelf.launcher import Job, Launcher
+from offshelf.leaving import is_asked
 from offshelf.recorded import GROUPS, needs, rebuild
 from offshelf.store import MemoryStore
 from offshelf.terminal import say
@@ -36,7 +37,9 @@ def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
                 known[name] = {**parts, "names": parts["backbone"].layer_names()}
             names, backbone = known[name]["names"], known[name]["backbone"].name
             layers = select_layers(values["layer"], names, backbone)
-        except Exception:  # whatever it is, it stays in its job
+        except BaseException as error:  # whatever it is, it stays in its job
+            if is_asked(error):
+                raise
             continue
         if isinstance(known[name]["store"], MemoryStore):
             continue
@@ -51,7 +54,9 @@ def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:
     """What of a shared pass is missing, in words, beside features that are `planned`; empty where it cannot be told."""
     try:
         return needs(shared, planned)
-    except Exception:  # jobs will say so
+    except BaseException as error:  # jobs will say so
+        if is_asked(error):
+            raise
         return []
 
 
@@ -74,7 +79,9 @@ def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
     for shared in passes:
         try:
             rebuild(shared, components(shared, ("store",))["store"], set())
-        except Exception:  # it will come again in each job that needs it, which says so
+        except BaseException as error:  # it will come again in each job that needs it, which says so
+            if is_asked(error) or isinstance(error, GeneratorExit):
+                raise
             yield False
         else:
             yield True

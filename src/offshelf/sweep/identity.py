@@ -8,6 +8,7 @@ from offshelf.config import HOW, build_group, plain
 from offshelf.errors import ImageError
 from offshelf.identity import digest
 from offshelf.launcher import Job
+from offshelf.secret import fingerprinted, masked
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -30,7 +31,7 @@ class Datasets:
     def _digest(self, job: Job, group: str) -> str:
         from offshelf.dataset import load_unsplit
 
-        config = digest(plain(job.config)[group])
+        config = digest(fingerprinted(plain(job.config)[group]))
         if config not in self.known:
             try:
                 dataset = build_group(job.config, group)
@@ -42,7 +43,10 @@ class Datasets:
 
 
 def config_text(config: "DictConfig") -> str:
-    """What is to be computed, as text; not how the jobs of a sweep are run."""
+    """What is to be computed, as text; not how the jobs of a sweep are run, and no secret."""
     import yaml
 
-    return str(yaml.safe_dump({key: value for key, value in plain(config).items() if key not in HOW}))
+    asked = {key: value for key, value in plain(config).items() if key not in HOW}
+    if "tracking" in asked:  # with another password it is the same store
+        asked["tracking"] = masked(asked["tracking"])
+    return str(yaml.safe_dump(fingerprinted(asked)))

@@ -1,5 +1,7 @@
 """The jobs of a sweep, as they come and go."""
 
+import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -8,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offshelf.errors import SweepError
+from offshelf.errors import ConfigError, SweepError
 from offshelf.launcher import Basic, Ending, Job, Launcher, Lost
 from offshelf.launcher.job import as_in_hydra, common_folder, describe
+from offshelf.leaving import is_asked
 from offshelf.sweep.claims import Claims, perform_claimed
 from offshelf.sweep.command import Command, covering
 from offshelf.sweep.features import extract_first
@@ -45,6 +48,8 @@ class Jobs:
     ended: "list[tuple[JobOutcome, str]]" = field(default_factory=list)
     """Outcomes, and the jobs' digests."""
     datasets: Datasets = field(default_factory=Datasets)
+    _jobs: list[Job] = field(default_factory=list, repr=False)
+    """Those that a sweeper has chosen."""
 
     @property
     def outcomes(self) -> "list[JobOutcome]":
@@ -104,13 +109,26 @@ class Jobs:
     def run_one(self, job: Job) -> float | None:
         """Run a job for a sweeper that chooses the next by what it returns; None where it failed or was not run.
 
-        That is the metric on training images where it was cross-validated, as in `choose`: the test images, seen by a
-        search, would be no test any more.
+        That is the metric on training images, by cross-validation: the test images, seen by a search, would be no test
+        any more.
+
+        Raises:
+            ConfigError: the job was not cross-validated.
         """
+        require_folders([*self._jobs, job])
+        self._jobs.append(job)
         self.run([job])
         outcome, name = self.ended[-1]
+        if outcome.value is None or "race" in job.config:  # recommend reads no test image
+            return outcome.value
         run = self.parent.finished().get(name) if name else None
-        return run.metrics.get(f"cv/{run.metric}", outcome.value) if run else outcome.value
+        validated = cross_validated(run.metrics if run else _metrics(job.folder))
+        if validated is None:
+            raise ConfigError(
+                f"{job} was not cross-validated, and a sweeper must not choose by the test images: its classifier needs "
+                "a list of values, or classifier.validate=true."
+            )
+        return validated
 
     def _is_over(self) -> bool:
         failed = any(outcome.status == "FAILED" for outcome, _ in self.ended)
@@ -120,7 +138,9 @@ class Jobs:
         """With its digest; None where that shows that it cannot be run."""
         try:
             return replace(job, digest=self.datasets.job_digest(job) if self.parent.id else "")
-        except Exception as error:
+        except BaseException as error:
+            if is_asked(error):
+                raise
             self._end(job, Ending(None, 0.0, describe(error, job.folder)))
             return None
 
@@ -193,6 +213,36 @@ class Jobs:
         raise SweepError(
             f"{len(failed)} of {len(self.outcomes)} jobs failed{others}. To run {these}:\n" + "\n".join(commands)
         )
+
+
+def require_folders(jobs: Sequence[Job]) -> None:
+    """Refuse jobs that would write over each other's results.
+
+    Raises:
+        ConfigError: two of them have one folder.
+    """
+    first: dict[str, Job] = {}
+    for job in jobs:
+        other = first.setdefault(os.path.realpath(job.folder), job)
+        if other is not job:
+            raise ConfigError(
+                f"Two jobs would write into {job.folder}: {other}, and {job}. Each needs a folder of its own, as by "
+                "hydra.sweep.subdir='${hydra:job.num}'"
+            )
+
+
+def cross_validated(metrics: Mapping[str, float]) -> float | None:
+    """The official metric on training images; None where nothing was cross-validated."""
+    names = [name for name in metrics if name.startswith("cv/") and f"{name}_std" in metrics]
+    return metrics[min(names, key=len)] if names else None
+
+
+def _metrics(folder: Path) -> dict[str, float]:
+    """Of a run's output folder; none where they cannot be read."""
+    try:
+        return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
 
 
 def _died(_: Job, why: str) -> Ending:

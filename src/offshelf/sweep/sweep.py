@@ -9,10 +9,11 @@ from offshelf.config import build_group, plain
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.launcher import Basic, Job, Launcher
 from offshelf.recorded import needs
+from offshelf.secret import masked
 from offshelf.sweep.command import Command
 from offshelf.sweep.features import lines, passes
 from offshelf.sweep.identity import Datasets
-from offshelf.sweep.jobs import SHORT, Jobs
+from offshelf.sweep.jobs import SHORT, Jobs, require_folders
 from offshelf.sweep.pieces import pieces
 from offshelf.terminal import say, terminal
 
@@ -67,8 +68,8 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
     """
     from offshelf.tracking import NoTracking
 
-    sweep: Sweep = build_group(config, "sweep")
-    launcher: Launcher = build_group(config, "launcher")
+    sweep: Sweep = build_group(config, "sweep") or Sweep()
+    launcher: Launcher = build_group(config, "launcher") or Basic()
     tracking = build_group(config, "tracking") or NoTracking()
     if source.chooses and (sweep.dry_run or not isinstance(launcher, Basic)):
         raise ConfigError(
@@ -78,7 +79,9 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
     if sweep.dry_run:
         _list(source, launcher, tracking.finished(name) if sweep.resume else {})
         return
-    title = f"sweep {command.task} {' '.join(command.overrides)}"[:250]
+    known = [] if source.chooses else source.all()
+    require_folders(known)
+    title = f"sweep {command.task} {' '.join(masked(command.overrides))}"[:250]
     # One that chooses its jobs by their results would be led by another's.
     shared = sweep.resume and not source.chooses
     with tracking.sweep(title, name, sweep.resume, shared) as run:
@@ -87,7 +90,7 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
             if source.chooses:
                 _follow(source, jobs)
             else:
-                jobs.run(source.all())
+                jobs.run(known)
         except BaseException:
             jobs.show()
             raise

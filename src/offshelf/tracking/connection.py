@@ -3,29 +3,20 @@
 import gc
 import logging
 import os
-import re
-import socket
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from offshelf.errors import TrackingError
+from offshelf.secret import masked
+from offshelf.tracking import schema
+from offshelf.tracking.answering import WITHOUT, require_answer, with_secret
+from offshelf.tracking.patient import Patience, failures, patient
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
-
-DATABASES = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
-"""Database servers that MLflow knows, and the ports they listen at."""
-
-PATIENCE = 4
-"""Seconds that a server has to answer at the start; with the start itself a dead one is known in 5."""
-
-WITHOUT = "To go on without it: tracking=offline, to be sent later, or tracking=none"
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -35,8 +26,9 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
-"""MLflow's settings unless the user has set them: nothing phones home, and a dead server is known soon."""
+"""MLflow's settings unless the user has set them: nothing phones home, and a dead or busy server is known soon."""
 
 
 def silence() -> None:
@@ -90,8 +82,6 @@ def explained(target: str) -> Iterator[None]:
     Raises:
         TrackingError: the store or server cannot be used.
     """
-    from offshelf.tracking.sending import failures
-
     try:
         yield
     except TrackingError:
@@ -102,51 +92,51 @@ def explained(target: str) -> Iterator[None]:
             f"in the URI, as in postgresql+psycopg2://…. {WITHOUT}"
         ) from error
     except failures() as error:
-        reason = without_password((str(error).splitlines() or [type(error).__name__])[0])[:300]
+        reason = masked((str(error).splitlines() or [type(error).__name__])[0])[:300]
         raise TrackingError(f"MLflow's store {target} cannot be used: {reason}. {WITHOUT}") from error
-
-
-def without_password(text: str) -> str:
-    """URIs in a text as they may be shown."""
-    return re.sub(r"(?<=://)([^/@:\s]*):[^/@\s]*@", r"\1:***@", text)
 
 
 def connect(home: Path, uri: str | None, experiment: str) -> "tuple[MlflowClient, str]":
     """A client, and the id of the experiment, which is made if it is missing.
 
-    MLflow does not lock the creation of its schema, so the first run of a home makes it under a file lock.
+    The client repeats calls that fail for reasons that pass, for a bounded time: see `patient`.
 
     Raises:
         TrackingError: the store or server cannot be reached, in one sentence.
     """
     silence()
-    target = uri or default_uri(home)
+    target = with_secret(uri) if uri else default_uri(home)
     require_answer(target)
-    with explained(without_password(target)):
-        from mlflow.tracking import MlflowClient
-
-        client = _local_client(home, target) if uri is None else MlflowClient(target)
-        is_server = bool(uri and uri.startswith("http"))  # which knows where its artifacts are
+    if masked(target) != target:
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # MLflow would print it whole
+    with explained(masked(target)):
+        client = _client(home, target, is_own=uri is None)
+        is_server = target.startswith("http")  # which knows where its artifacts are
         return client, _experiment(client, experiment, None if is_server else home / "artifacts")
 
 
-def _local_client(home: Path, uri: str) -> "MlflowClient":
-    from filelock import FileLock
+def _client(home: Path, uri: str, is_own: bool) -> "MlflowClient":
+    """That of a store, whose tables are as they have to be; of a home's own this is noted, by MLflow's release."""
     from mlflow.tracking import MlflowClient
 
-    database = home / "mlflow.db"
-    ready = home / ".mlflow-ready"  # the schema is complete; an empty or partial database is not enough
-    if ready.exists() and database.exists():
-        return MlflowClient(uri)
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "mlflow.lock"):
-        client = MlflowClient(uri)
-        client.search_experiments(max_results=1)
-        with sqlite3.connect(database) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")  # readers and a writer at the same time; kept in the file
-        connection.close()
-        ready.touch()
-    return client
+    ready = home / ".mlflow-ready"
+    database = schema.database_of(uri)
+    is_ready = (
+        is_own and database and _noted(ready) == schema.release() and database.exists() and database.stat().st_size
+    )
+    if not is_ready and not uri.startswith("http"):
+        Patience().call(schema.prepare, uri, home)
+        if is_own:
+            ready.write_text(schema.release(), encoding="utf-8")
+    # Else MLFLOW_REGISTRY_URI would send models elsewhere than their runs.
+    return patient(lambda: MlflowClient(uri, registry_uri=uri))
+
+
+def _noted(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def _experiment(client: "MlflowClient", name: str, artifacts: Path | None) -> str:
@@ -154,6 +144,12 @@ def _experiment(client: "MlflowClient", name: str, artifacts: Path | None) -> st
 
     for _ in range(2):
         found = client.get_experiment_by_name(name)
+        if found and found.lifecycle_stage == "deleted":
+            raise TrackingError(
+                f"The experiment '{name}' is deleted in this store. Restore it: mlflow experiments restore -x "
+                f"{found.experiment_id} (with MLFLOW_TRACKING_URI as tracking.uri); or take another name: "
+                "tracking.experiment=…"
+            )
         if found:
             return str(found.experiment_id)
         try:
@@ -163,56 +159,4 @@ def _experiment(client: "MlflowClient", name: str, artifacts: Path | None) -> st
         except MlflowException as error:
             if "RESOURCE_ALREADY_EXISTS" not in str(error.error_code):
                 raise
-    raise TrackingError(f"The experiment '{name}' exists and is deleted; restore it, or use tracking.experiment=…")
-
-
-def require_answer(uri: str) -> None:
-    """Ask a store whether it is there, before MLflow is imported and whatever it does is waited for.
-
-    Raises:
-        TrackingError: it is no URI of a store, or does not answer within PATIENCE.
-    """
-    scheme, _, _ = uri.partition(":")
-    dialect, _, _ = scheme.partition("+")
-    if dialect in ("http", "https"):
-        _probe(uri)
-    elif dialect in DATABASES:
-        _knock(uri, DATABASES[dialect])
-    elif dialect != "sqlite":
-        raise TrackingError(
-            f"tracking.uri={uri} is no tracking store: expected http(s)://…, sqlite:///…, or a database URI. "
-            "(MLflow has retired plain folders.)"
-        )
-
-
-def _probe(uri: str) -> None:
-    """Ask a server whether it is there."""
-    from urllib.error import HTTPError
-    from urllib.request import urlopen
-
-    address = urlsplit(uri)
-    bare = address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()  # urlopen takes a user for a host
-    try:
-        with urlopen(f"{bare.rstrip('/')}/health", timeout=PATIENCE):
-            return
-    except HTTPError:
-        return  # it answers; whether it lets us in, the first call will tell
-    except (OSError, ValueError, HTTPException) as error:
-        raise _silent(uri, error) from error
-
-
-def _knock(uri: str, port: int) -> None:
-    """Ask a database whether it is there: MLflow itself would try for minutes."""
-    try:
-        address = urlsplit(uri)
-        if address.hostname:
-            socket.create_connection((address.hostname, address.port or port), PATIENCE).close()
-    except (OSError, ValueError) as error:
-        raise _silent(uri, error) from error
-
-
-def _silent(uri: str, error: Exception) -> TrackingError:
-    reason = getattr(error, "reason", error)
-    return TrackingError(
-        f"No MLflow server answers at {without_password(uri)} ({reason}). Start it, or correct tracking.uri. {WITHOUT}"
-    )
+    raise TrackingError(f"The experiment '{name}' can neither be made nor found; use another: tracking.experiment=…")

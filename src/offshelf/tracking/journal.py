@@ -3,8 +3,8 @@
 `<output folder>/tracking/<run id>/journal.jsonl` has a JSON object a line, in the order of events; times are
 milliseconds since 1970, numbers that JSON has not are the texts `nan`, `inf` and `-inf`. What an event carries:
 
-    start     format (1), id, name, time, tags, experiment, uri (of the server it is meant for, or null), begun (whether
-              MLflow has it already, up to here, under this id)
+    start     format (1), id, name, time, tags, experiment, uri (of the server it is meant for, without its password,
+              or null), begun (whether MLflow has it already, up to here, under this id)
     log       time, params, metrics, tags
     file      time, name (of an artifact; its content is `files/<name>` beside the journal)
     dataset   time, name, digest, context, profile
@@ -18,18 +18,16 @@ parents of sweeps, are in `<home>/offline/runs`; `<home>/offline` lists where al
 import json
 import math
 import os
-import shlex
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from offshelf.errors import TrackingError
-from offshelf.home import home_dir
-from offshelf.terminal import say
+from offshelf.secret import masked
 from offshelf.tracking.process import is_dead, this_process
 from offshelf.tracking.provenance import provenance
 
@@ -50,9 +48,10 @@ def now() -> int:
 
 def opening(name: str, experiment: str, uri: str | None, tags: Mapping[str, str]) -> dict[str, Any]:
     """The `start` of a new run of this process."""
+    sound = name.encode("utf-8", "backslashreplace").decode()  # of a folder whose name is no UTF-8
     everything = {**provenance(), "process": this_process(), **tags}
-    run = {"format": FORMAT, "id": uuid4().hex, "name": name, "time": now(), "tags": everything}
-    return {"event": "start", **run, "experiment": experiment, "uri": uri, "begun": False}
+    run = {"format": FORMAT, "id": uuid4().hex, "name": masked(sound), "time": now(), "tags": everything}
+    return {"event": "start", **run, "experiment": experiment, "uri": masked(uri), "begun": False}
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,9 @@ class Journal:
         """
         try:
             lines = (self.folder / FILE).read_text(encoding="utf-8").split("\n")[:-1]
-            start, *events = map(json.loads, lines)
+            if not lines:
+                raise ValueError("it has no whole line; it may be begun at this moment")
+            start, *events = (_parsed(line, number) for number, line in enumerate(lines, 1))
             if start["format"] != FORMAT:
                 raise ValueError(f"it has format {start['format']}; this version of offshelf reads {FORMAT}")
             return Kept(self.folder, start, tuple(events))
@@ -176,95 +177,14 @@ class Journal:
         return TrackingError(f"The run cannot be kept in {self.folder}: {error.strerror or error}.")
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """The kept runs of a home: what waits to be sent, and what is sent."""
-
-    home: Path
-
-    @property
-    def runs(self) -> Path:
-        """Journals of runs that have no output folder."""
-        return self.home / "offline" / "runs"
-
-    def add(self, run: str, journal: Journal) -> None:
-        """Note that a run waits; also one that was sent and goes on.
-
-        Raises:
-            OSError: the home cannot be written; nothing is left half written.
-        """
-        entry = self._entry(run)
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            entry.write_text(json.dumps({"folder": str(journal.folder.absolute())}), encoding="utf-8")
-        except OSError:
-            entry.unlink(missing_ok=True)
-            raise
-        self._entry(run, "sent").unlink(missing_ok=True)
-
-    def sent(self, run: str) -> None:
-        """Note that a run waits no more."""
-        entry, place = self._entry(run), self._entry(run, "sent")
-        if entry.exists():
-            place.parent.mkdir(exist_ok=True)
-            entry.replace(place)
-
-    def waiting(self) -> list[Journal]:
-        """Those to be sent."""
-        return [_noted(entry) for entry in sorted((self.home / "offline").glob("*.json"))]
-
-    def find(self, run: str) -> Journal | None:
-        """A run's journal; None where there is none of this id, or its folder is gone."""
-        noted = [_noted(entry) for entry in (self._entry(run), self._entry(run, "sent")) if entry.exists()]
-        return next((journal for journal in noted if (journal.folder / FILE).exists()), None)
-
-    def tagged(self, tag: str, value: str) -> Iterator[Kept]:
-        """All with a tag that they were opened with, sent or not, whose folders are still there."""
-        for part in ("", "sent"):
-            for entry in (self.home / "offline" / part).glob("*.json"):
-                journal = _noted(entry)
-                if journal.tags().get(tag) == value:
-                    yield journal.read()
-
-    def _entry(self, run: str, part: str = "") -> Path:
-        return self.home / "offline" / part / f"{run}.json"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the journals of a run and of those under it are."""
-
-    home: Path
-    folder: Path | None
-    """The output folder; None of a run without one."""
-
-    def open(self, start: Event) -> Journal:
-        """Begin the journal of a run; where the home cannot be written it is found by its folder alone.
-
-        Raises:
-            TrackingError: the folder cannot be written.
-        """
-        shelf = Shelf(self.home)
-        journal = Journal((self.folder / "tracking" if self.folder else shelf.runs) / str(start["id"]))
-        journal.write(start)
-        try:
-            shelf.add(start["id"], journal)
-        except OSError as error:
-            found = shlex.join(["offshelf", "track", "sync", str(journal.folder)])
-            why = f"{self.home} cannot be written ({error.strerror})."
-            say(f"{why} This run is found by its folder: {found}", stderr=True)
-        return journal
-
-    def command(self) -> str:
-        """That sends them; of a job of a sweep, the sweep."""
-        alone = self.folder and not os.environ.get(PARENT)
-        where = [str(self.folder)] if alone else []
-        elsewhere = [f"home={self.home}"] if self.home != home_dir() else []
-        return shlex.join(["offshelf", "track", "sync", *where, *elsewhere])
-
-
-def _noted(entry: Path) -> Journal:
-    return Journal(Path(json.loads(entry.read_text(encoding="utf-8"))["folder"]))
+def _parsed(line: str, number: int) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"line {number} is damaged ({error})") from error
+    if not isinstance(event, dict) or not isinstance(event.get("event", ""), str):
+        raise ValueError(f"line {number} is no event")
+    return event
 
 
 def _link(source: Path, target: Path) -> None:

@@ -2,14 +2,18 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
-from offshelf.tracking.journal import Event, Journal, Place, now, opening
+from offshelf.leaving import undisturbed
+from offshelf.secret import masked
+from offshelf.tracking.journal import Event, Journal, now, opening
+from offshelf.tracking.shelf import Place
 from offshelf.tracking.tracker import Run
 
 if TYPE_CHECKING:
@@ -70,7 +74,7 @@ class LoggedRun:
         """See Run."""
         texts = {name: str(value) for name, value in (params or {}).items()}
         numbers = {name: float(value) for name, value in (metrics or {}).items()}
-        self._put("log", params=texts, metrics=numbers, tags=dict(tags or {}))
+        self._put("log", params=masked(texts), metrics=numbers, tags=masked(dict(tags or {})))
 
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
         """See Run; the form is that of MLflow's own, which would add to a table that is there already."""
@@ -94,7 +98,7 @@ class LoggedRun:
 
     def log_text(self, text: str, file: str) -> None:
         """See Run."""
-        self._put("file", text.encode(), name=file)
+        self._put("file", _sound(text).encode(), name=file)
 
     def log_dataset(self, name: str, digest: str, context: str, profile: Mapping[str, Any]) -> None:
         """See Run; MLflow keeps 36 characters of the digest."""
@@ -103,21 +107,26 @@ class LoggedRun:
     @contextmanager
     def child(self, name: str) -> Iterator[Run]:
         """See Run."""
-        with closing(self.sink.child(name)) as run:
+        with closing(partial(self.sink.child, _sound(name))) as run:
             yield run
 
     def _put(self, event: str, content: bytes | Path | None = None, **values: Any) -> None:
-        self.sink.put({"event": event, "time": now(), **values}, content)
+        self.sink.put({"event": event, "time": now(), **_sound(values)}, content)
 
 
 @contextmanager
-def closing(sink: Sink) -> Iterator[LoggedRun]:
-    """An open run, closed whatever happens."""
+def closing(opened: Callable[[], Sink]) -> Iterator[LoggedRun]:
+    """An open run, closed whatever happens; signals wait while it is opened and closed."""
+    sink: Sink | None = None
 
     def end(status: str) -> None:
-        sink.put({"event": "end", "time": now(), "status": status})
+        if sink:
+            with undisturbed():
+                sink.put({"event": "end", "time": now(), "status": status})
 
     try:
+        with undisturbed():
+            sink = opened()
         yield LoggedRun(sink)
     except BaseException as error:
         end("FAILED" if isinstance(error, Exception) else "KILLED")
@@ -175,3 +184,10 @@ def _cell(value: Any) -> Any:
     """As JSON has it: NumPy's numbers as Python's, none for NaN."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _sound(value: Any) -> Any:
+    """Texts that can be written: names may be of bytes that are no UTF-8, for which `\\udce9` is put."""
+    if isinstance(value, Mapping):
+        return {_sound(key): _sound(one) for key, one in value.items()}
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

@@ -1,34 +1,31 @@
 """Tracking with MLflow, by explicit run ids: nothing global, so that runs nest and threads do not meet."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offshelf.errors import TrackingError
 from offshelf.home import home_dir
+from offshelf.secret import masked
 from offshelf.terminal import say
-from offshelf.tracking.connection import connect, explained, require_answer, without_password
-from offshelf.tracking.journal import Event, Place, opening
+from offshelf.tracking.answering import require_answer, with_secret
+from offshelf.tracking.connection import connect, default_uri, explained
+from offshelf.tracking.journal import Event, opening
+from offshelf.tracking.link import Link, ParentSink, ServerSink
 from offshelf.tracking.logged import JournalSink, LoggedRun, Sink, closing
-from offshelf.tracking.logged import under as nested
 from offshelf.tracking.members import Members
-from offshelf.tracking.sending import create, failures, send
-from offshelf.tracking.sweep import (
-    agree,
-    close_dead,
-    close_open,
-    finished_jobs,
-    surroundings,
-    take_up,
-    under,
-    unfinished,
-)
+from offshelf.tracking.patient import failures
+from offshelf.tracking.schema import database_of
+from offshelf.tracking.shelf import Place
+from offshelf.tracking.sweep import agree, close_dead, finished_jobs, surroundings, take_up, under, unfinished
 from offshelf.tracking.tracker import FinishedJob, Run
 
-if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
+ELSEWHERE = ["MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"]
+"""Variables by which MLflow's own commands find runs; offshelf's config alone says where its runs go."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class MLflow:
     def check(self) -> None:
         """See Tracker; a job of a sweep goes on without a server."""
         if self.uri and not surroundings():
-            require_answer(self.uri)
+            require_answer(with_secret(self.uri))
 
     @contextmanager
     def start(self, name: str, folder: Path | None = None) -> Iterator[Run]:
@@ -51,7 +48,7 @@ class MLflow:
         tags = surroundings()
         place = Place(self._home, folder)
         start = opening(name, self.experiment, self.uri, tags)
-        with closing(self._sink(start, place, is_job=bool(tags))) as run:
+        with closing(partial(self._sink, start, place, is_job=bool(tags))) as run:
             yield run
 
     @contextmanager
@@ -60,8 +57,11 @@ class MLflow:
         link = self._link(Place(self._home, None))
         start = opening(name, self.experiment, self.uri, {"sweep_digest": digest})
         members = Members(self._home, digest)
-        with explained(link.target), members.in_turn():  # of two that start at once, one opens it
-            sink = self._parent(link, start, members, resume, shared)
+
+        def sink() -> Sink:
+            with explained(link.target), members.in_turn():  # of two that start at once, one opens it
+                return self._parent(link, start, members, resume, shared)
+
         with closing(sink) as run, under(run.id):
             yield MLflowSweep(run, link, members)
 
@@ -106,113 +106,22 @@ class MLflow:
             say(str(error), kept, stderr=True)
             return JournalSink.open(start, place, place.command())
 
-    def _link(self, place: Place, closes: bool = True) -> "Link":
+    def _link(self, place: Place, closes: bool = True) -> Link:
+        """The connection; `closes`, which all do but jobs of a sweep: what dead processes have left open."""
         client, experiment = connect(self._home, self.uri, self.experiment)
-        target = without_password(self.uri) if self.uri else str(self._home / "mlflow.db")
+        target = masked(self.uri) if self.uri else str(self._home / "mlflow.db")
         if closes:
+            _tell_of_variables(target)
             with explained(target):
                 close_dead(client, experiment, self._home)
-        return Link(client, experiment, target, place)
+        return Link(client, experiment, target, place, database_of(self.uri or default_uri(self._home)))
 
 
-@dataclass
-class Link:
-    """The connection of a run and of those under it: once it has failed it stays unused, so that no time is lost."""
-
-    client: "MlflowClient" = field(repr=False)
-    experiment: str
-    target: str
-    """As a person knows it."""
-    place: Place
-    is_lost: bool = False
-
-    def open(self, start: Event) -> Sink:
-        """A new run."""
-        if not self.is_lost:
-            try:
-                return self.begun(start, create(self.client, self.experiment, start))
-            except failures() as error:
-                self.lose(error)
-        return JournalSink.open(start, self.place, self.place.command())
-
-    def begun(self, start: Event, run: str) -> "ServerSink":
-        """A run that MLflow has, by its id."""
-        return ServerSink(self, {**start, "id": run, "begun": True})
-
-    def close_open(self, parent: str) -> None:
-        """Close what is open under a sweep, of jobs in processes that were killed; sync closes what this does not."""
-        if self.is_lost:
-            return
-        try:
-            close_open(self.client, self.experiment, parent)
-        except failures() as error:
-            self.lose(error)
-
-    def lose(self, error: Exception) -> None:
-        """Say so, once."""
-        if not self.is_lost:
-            self.is_lost = True
-            reason = " ".join(str(error).split())[:200]
-            say(
-                f"MLflow's store {self.target} does not take the run any more ({reason}). The run goes on; what is not "
-                f"sent is kept, and sent later by: {self.place.command()}",
-                stderr=True,
-            )
-
-
-@dataclass
-class ServerSink:
-    """To MLflow; from the first failure on into the run's folder."""
-
-    link: Link
-    start: Event
-    kept: JournalSink | None = None
-
-    @property
-    def id(self) -> str:
-        """See Sink."""
-        return str(self.start["id"])
-
-    @property
-    def hint(self) -> str:
-        """See Sink."""
-        return self.kept.hint if self.kept else "Compare runs with: offshelf ui"
-
-    @property
-    def is_sent(self) -> bool:
-        """See Sink."""
-        return not self.link.is_lost
-
-    def put(self, event: Event, content: bytes | Path | None = None) -> None:
-        """See Sink."""
-        if not self.link.is_lost:
-            try:
-                return send(self.link.client, self.id, event, content)
-            except failures() as error:
-                self.link.lose(error)
-        if not self.kept:
-            self.kept = JournalSink.open(self.start, self.link.place, self.link.place.command())
-        self.kept.put(event, content)
-
-    def child(self, name: str) -> Sink:
-        """See Sink."""
-        return self.link.open(nested(self.start, name))
-
-
-@dataclass
-class ParentSink(ServerSink):
-    """To the parent run of a sweep, which is ended by the last of the processes that run it."""
-
-    members: Members = field(kw_only=True)
-
-    def put(self, event: Event, content: bytes | Path | None = None) -> None:
-        """See Sink."""
-        if event["event"] != "end":
-            return super().put(event, content)
-        with self.members.leaving() as is_last:
-            if is_last or self.link.is_lost:
-                self.link.close_open(self.id)
-                super().put(event)
+def _tell_of_variables(target: str) -> None:
+    found = [name for name in ELSEWHERE if os.environ.get(name)]
+    if found and not (found == ELSEWHERE[:1] and masked(os.environ[found[0]]) == target):
+        where = " To send runs there: tracking.uri='${oc.env:MLFLOW_TRACKING_URI}'" if ELSEWHERE[0] in found else ""
+        say(f"Not used, though set: {', '.join(found)}. Runs go to {target}.{where}", stderr=True)
 
 
 @dataclass(frozen=True)

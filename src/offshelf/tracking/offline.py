@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from offshelf.home import home_dir
-from offshelf.tracking.journal import Kept, Place, Shelf, opening
+from offshelf.tracking.journal import Kept, opening
 from offshelf.tracking.logged import JournalSink, LoggedRun, closing
 from offshelf.tracking.sending import allowed_name
+from offshelf.tracking.shelf import Place, Shelf
 from offshelf.tracking.sweep import surroundings, under
 from offshelf.tracking.tracker import FinishedJob, Run
 
@@ -31,7 +33,7 @@ class Offline:
         """See Tracker."""
         place = Place(self._home, folder)
         start = opening(name, self.experiment, self.uri, surroundings())
-        with closing(JournalSink.open(start, place, place.command())) as run:
+        with closing(partial(JournalSink.open, start, place, place.command())) as run:
             yield run
 
     @contextmanager
@@ -39,21 +41,23 @@ class Offline:
         self, name: str, digest: str = "", resume: bool = False, shared: bool = False
     ) -> Iterator["OfflineSweep"]:
         """See Tracker; the parent's journal is in the home, as it has no output folder, and this process's own."""
+        place, shelf = Place(self._home, None), Shelf(self._home)
+        with closing(partial(self._parent, place, shelf, name, digest, resume)) as run, under(run.id):
+            yield OfflineSweep(run, shelf)
+
+    def _parent(self, place: Place, shelf: Shelf, name: str, digest: str, resume: bool) -> JournalSink:
+        """The journal of a sweep: of one that is taken up again, or a new one."""
         from filelock import FileLock
 
-        place, shelf = Place(self._home, None), Shelf(self._home)
         with FileLock(self._home / "sweep.lock"):  # of two that start at once, one takes it up
             earlier = self._unfinished(digest) if resume else None
             journal = shelf.find(earlier.id) if earlier else None
             if earlier and journal:
                 journal.resume()
                 shelf.add(earlier.id, journal)
-                sink = JournalSink(earlier.start, place, journal, place.command())
-            else:
-                start = opening(name, self.experiment, self.uri, {"sweep_digest": digest})
-                sink = JournalSink.open(start, place, place.command())
-        with closing(sink) as run, under(run.id):
-            yield OfflineSweep(run, shelf)
+                return JournalSink(earlier.start, place, journal, place.command())
+            start = opening(name, self.experiment, self.uri, {"sweep_digest": digest})
+            return JournalSink.open(start, place, place.command())
 
     def finished(self, digest: str) -> Mapping[str, FinishedJob]:
         """See Tracker."""

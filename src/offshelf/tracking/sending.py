@@ -2,14 +2,16 @@
 
 import json
 import re
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from offshelf.identity import digest
 from offshelf.tracking.journal import Event
+from offshelf.tracking.patient import Patience
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -17,23 +19,26 @@ if TYPE_CHECKING:
 RUN_TAG = "offshelf_run"
 """The tag with a run's own id, by which it is found where its creation was not confirmed."""
 
+KEPT_TAG = "offshelf_kept"
+"""The tag of a run of which a part is kept elsewhere, until that is sent."""
+
 LONGEST_PARAM = 6000
-
-
-def failures() -> tuple[type[Exception], ...]:
-    """What MLflow raises when it does not take something; that of SQLAlchemy and of requests it lets through."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return MlflowException, SQLAlchemyError, OSError, sqlite3.Error
+LONGEST_NAME = 250
 
 
 def create(client: "MlflowClient", experiment: str, start: Event) -> str:
-    """Open a run in MLflow. Returns MLflow's id of it."""
+    """Open a run in MLflow, once, also where that had to be asked for again. Returns MLflow's id of it."""
     tags = {name: value[:8000] for name, value in start["tags"].items()}
     tags[RUN_TAG] = start["id"]
-    run = client.create_run(experiment, start_time=start["time"], tags=tags, run_name=start["name"])
-    return str(run.info.run_id)
+    asked: list[bool] = []
+
+    def attempt() -> str:
+        known = client.search_runs([experiment], f"tags.{RUN_TAG} = '{start['id']}'", max_results=1) if asked else []
+        asked.append(True)
+        run = known[0] if known else client.create_run(experiment, start["time"], tags, start["name"])
+        return str(run.info.run_id)
+
+    return Patience().call(attempt)
 
 
 def send(client: "MlflowClient", run: str, event: Event, content: bytes | Path | None = None) -> None:
@@ -59,20 +64,35 @@ def send(client: "MlflowClient", run: str, event: Event, content: bytes | Path |
 
 
 def allowed_name(name: str) -> str:
-    """A name in the letters that MLflow allows; others become an underscore."""
-    return re.sub(r"[^\w\-./: ]", "_", name)
+    """A name in the letters that MLflow allows, and no path that leads elsewhere; others become an underscore."""
+    letters = re.sub(r"[^\w\-./: ]", "_", name)
+    if not letters or letters.startswith("/") or letters in (".", "..") or normpath(letters) != letters:
+        letters = re.sub(r"(?:^|(?<=/))(?:\.{1,2})?(?=/|$)", lambda found: "_" * max(1, len(found[0])), letters)
+    return letters[:LONGEST_NAME]
+
+
+def allowed_names(names: Iterable[str]) -> dict[str, str]:
+    """Of each name an allowed one, which no other of them has: `a@b` beside `a_b` gets a few letters of a digest."""
+    taken = {name for name in names if allowed_name(name) == name}
+    found: dict[str, str] = {}
+    for name in names:
+        chosen = allowed_name(name)
+        if chosen != name and chosen in taken:
+            chosen = f"{chosen[: LONGEST_NAME - 9]}_{digest(name)[:8]}"
+        taken.add(chosen)
+        found[name] = chosen
+    return found
 
 
 def _log(client: "MlflowClient", run: str, event: Event) -> None:
     """Parameters of over 6,000 characters are cut, as MLflow would: config.yaml holds them whole."""
     from mlflow.entities import Metric, Param, RunTag
 
+    params, metrics, tags = (allowed_names(event[kind]) for kind in ("params", "metrics", "tags"))
     entries: dict[str, list[Any]] = {
-        "params": [Param(allowed_name(name)[:250], value[:LONGEST_PARAM]) for name, value in event["params"].items()],
-        "metrics": [
-            Metric(allowed_name(name), float(value), event["time"], 0) for name, value in event["metrics"].items()
-        ],
-        "tags": [RunTag(allowed_name(name), value[:8000]) for name, value in event["tags"].items()],
+        "params": [Param(params[name], value[:LONGEST_PARAM]) for name, value in event["params"].items()],
+        "metrics": [Metric(metrics[name], float(value), event["time"], 0) for name, value in event["metrics"].items()],
+        "tags": [RunTag(tags[name], value[:8000]) for name, value in event["tags"].items()],
     }
     # A server takes at most 100 parameters, 1,000 metrics and 100 tags in a call.
     for begin in range(0, max(map(len, entries.values())), 100):

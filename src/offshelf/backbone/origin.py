@@ -1,0 +1,175 @@
+"""What a network of the user's own is made from, so that nothing that changes its numbers goes unnoticed.
+
+Its sources are read each time (`sources`). The files that it reads while it is built are found by building it once and
+watching (`watching`); a record in the home keeps them, with their digests and that of the tensors that came out. While
+none of them has changed, nothing is built to know what the network is.
+"""
+
+import json
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offshelf.backbone.sources import OURS, Sources
+from offshelf.backbone.weights_file import content_digest
+from offshelf.errors import BackboneError, StoreError
+from offshelf.home import home_dir
+from offshelf.identity import digest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """All that a network came from, and what came out."""
+
+    sources: Mapping[str, str]
+    """Digests of the sources, by module or by path in a repository."""
+    packages: Mapping[str, str]
+    """Releases of the installed packages that they import, beside those that are written down with the features."""
+    files: Mapping[str, str]
+    """Digests of the files that were read, and of the names in folders that were listed, by path."""
+    tensors: str
+    """Digest of the network's parameters and buffers."""
+
+    def identity(self, root: Path) -> dict[str, Any]:
+        """See Backbone. Files below `root` count by their place in it, so that a project may be moved."""
+        files = {_place(Path(path), root): content for path, content in self.files.items()}
+        return {"sources": dict(self.sources), "packages": dict(self.packages), "files": files, "tensors": self.tensors}
+
+
+def origin(
+    spec: Mapping[str, Any], look: Callable[[], Sources], build: Callable[[], "nn.Module"], weights: Path | None
+) -> Origin:
+    """What the network of a spec is made from; built where that is not on record, or has changed.
+
+    Args:
+        spec: What `build` depends on beside files, as plain data.
+        look: Finds the sources as they are.
+        build: Makes the network.
+        weights: A file of weights that `build` loads and that has an identity of its own.
+    """
+    name = digest({"spec": dict(spec), **_under()})
+    held = _read(name)
+    if held and held == _today(held, look()):
+        return held
+    from offshelf.backbone.watching import watching
+
+    with watching() as watch:
+        tensors = tensors_digest(build())
+    found = look()
+    static = {path.absolute() for path in found.modules.values()} | ({weights.absolute()} if weights else set())
+    read = [path for path in dict.fromkeys([*sorted(found.named), *watch.files]) if path.absolute() not in static]
+    files = _digests([*read, *watch.folders])
+    made = Origin(_sources(found), _releases(found.packages), files, tensors)
+    _write(name, made)
+    return made
+
+
+def require(module: "nn.Module", expected: Origin, name: str) -> None:
+    """Refuse a network whose tensors are others than before, though nothing that it was seen to read has changed.
+
+    Raises:
+        BackboneError: with what it may depend on.
+    """
+    if tensors_digest(module) != expected.tensors:
+        raise BackboneError(
+            f"{name} came out with other weights than before, from the same sources and files: it depends on something "
+            "that offshelf cannot see, such as the time, a connection, an environment variable or numbers drawn "
+            "without the seed. Let it depend on its arguments (backbone.kwargs) and files alone."
+        )
+
+
+def tensors_digest(module: "nn.Module") -> str:
+    """XXH3 of names, types, shapes and bytes of all parameters and buffers."""
+    import torch
+    from xxhash import xxh3_128
+
+    state = xxh3_128()
+    named = {**module.state_dict(), **dict(module.named_buffers())}
+    for name in sorted(named):
+        value = named[name]
+        if not isinstance(value, torch.Tensor):  # packed by a quantised module
+            state.update(f"{name} {value!r}".encode())
+            continue
+        plain = value.detach().cpu()
+        plain = (
+            plain.int_repr() if plain.is_quantized else plain.to_dense() if plain.is_sparse else plain
+        ).contiguous()
+        state.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        if plain.numel():
+            state.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+    return str(state.hexdigest())
+
+
+def _under() -> dict[str, str]:
+    """What random weights may depend on beside their seed."""
+    return {"torch": _release("torch"), "numpy": _release("numpy"), "machine": platform.machine()}
+
+
+def _today(held: Origin, found: Sources) -> Origin:
+    """The record with everything as it is now."""
+    return Origin(_sources(found), _releases(found.packages), _digests(map(Path, held.files)), held.tensors)
+
+
+def _sources(found: Sources) -> dict[str, str]:
+    return {name: _digest(path) for name, path in sorted(found.modules.items())}
+
+
+def _digests(paths: Iterable[Path]) -> dict[str, str]:
+    return {str(path): _digest(path) for path in paths}
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest(sorted(each.name for each in path.iterdir())) if path.is_dir() else content_digest(path)
+    except OSError:
+        return ABSENT
+
+
+def _releases(packages: Iterable[str]) -> dict[str, str]:
+    return {name: _release(name) for name in sorted(packages) if name not in OURS}
+
+
+def _release(package: str) -> str:
+    """A package's release, by the name that it is imported by."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        names = packages_distributions().get(package, ())
+        return ", ".join(f"{name} {version(name)}" for name in sorted(set(names)))
+
+
+def _place(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _record(name: str) -> Path:
+    return home_dir() / "networks" / f"{name}.json"
+
+
+def _read(name: str) -> Origin | None:
+    try:
+        return Origin(**json.loads(_record(name).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, StoreError):
+        return None
+
+
+def _write(name: str, made: Origin) -> None:
+    """Keep a record; where that cannot be, the network is built again the next time."""
+    import os
+
+    try:
+        path = _record(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
+        temporary.replace(path)
+    except (OSError, StoreError):
+        return

@@ -1,0 +1,70 @@
+"""The user's code as this process runs it: imported as it is in its files now, and its failures in one sentence."""
+
+import importlib
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from offshelf.backbone.sources import is_users
+from offshelf.backbone.weights_file import content_digest
+from offshelf.errors import BackboneError, OffshelfError
+
+_imported: dict[str, str] = {}
+"""Digests of the sources that this process has run, by path."""
+
+
+def run_anew(modules: Mapping[str, Path]) -> None:
+    """Have modules of the user's imported anew where a source of theirs has changed since this process ran it."""
+    now = {name: (str(path), content_digest(path)) for name, path in modules.items()}
+    stale = [
+        name
+        for name, (path, content) in now.items()
+        if name in sys.modules and (_imported[path] != content if path in _imported else not _is_as_compiled(name))
+    ]
+    if stale:
+        importlib.invalidate_caches()
+        for name in now:
+            sys.modules.pop(name, None)
+    _imported.update(now.values())
+
+
+def _is_as_compiled(name: str) -> bool:
+    """Whether a module's source has the time and size that Python noted when it was imported."""
+    spec = getattr(sys.modules[name], "__spec__", None)
+    if spec is None or not spec.origin or not spec.cached:
+        return False
+    try:
+        header, stat = Path(spec.cached).read_bytes()[:16], Path(spec.origin).stat()
+    except OSError:
+        return False
+    noted = (int.from_bytes(header[8:12], "little"), int.from_bytes(header[12:16], "little"))
+    return noted == (int(stat.st_mtime) & 0xFFFFFFFF, stat.st_size & 0xFFFFFFFF)
+
+
+@contextmanager
+def in_one_sentence(what: str, way_out: str = "") -> Iterator[None]:
+    """Turn whatever the user's code raises into a BackboneError that says what failed, why, where, and the way out."""
+    try:
+        yield
+    except OffshelfError:
+        raise
+    except (Exception, SystemExit) as error:  # it may raise anything
+        if isinstance(error, SystemExit) and _is_signal(error):
+            raise
+        told = " ".join(str(error).split())[:300]
+        why = f"{type(error).__name__}: {told}" if told else type(error).__name__
+        raise BackboneError(f"{what}: {why}{_where(error)}.{way_out and ' '}{way_out}") from error
+
+
+def _is_signal(error: SystemExit) -> bool:
+    """Whether offshelf leaves on a signal, which only came while the user's code ran."""
+    return Path(traceback.extract_tb(error.__traceback__)[-1].filename).name == "leaving.py"
+
+
+def _where(error: BaseException) -> str:
+    """The last line of the user's that was run, if one was."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_users(Path(frame.filename))]
+    frames = [frame for frame in frames if not frame.filename.startswith("<")]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

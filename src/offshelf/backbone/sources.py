@@ -1,0 +1,172 @@
+"""The source files of a module of the user's: its own, and those of all modules of the user's that it imports.
+
+They are found in the text of the sources, imports inside functions and relative ones included, so that nothing has to
+be run. Installed packages are not looked into: of those, the releases count.
+"""
+
+import ast
+import importlib.util
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, ModuleSpec, SourceFileLoader
+from pathlib import Path
+from typing import Any
+
+from offshelf.backbone.weights_file import content_digest
+
+OURS = ("offshelf", "torch", "torchvision", "timm", "numpy", "PIL", "openvino")
+"""Packages whose releases are written down beside the features (`offshelf.releases`)."""
+LONGEST_NAME = 300
+LOADERS: tuple[tuple[Any, list[str]], ...] = ((ExtensionFileLoader, EXTENSION_SUFFIXES), (SourceFileLoader, [".py"]))
+
+
+@dataclass
+class Sources:
+    """What the text of a module and of its imports leads to."""
+
+    modules: dict[str, Path] = field(default_factory=dict)
+    """Modules of the user's, by dotted name."""
+    packages: set[str] = field(default_factory=set)
+    """Top-level names of installed packages that they import."""
+    named: set[Path] = field(default_factory=set)
+    """Files that their texts name, from the working directory or from their own folder."""
+
+
+def sources(module: str) -> Sources:
+    """Everything that a module of the user's imports, directly or not; empty where there is no such module."""
+    found = Sources()
+    left = [module]
+    seen = set[str]()
+    while left:
+        name = left.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        left += _visit(name, found, is_first=name == module)
+    return found
+
+
+def _visit(name: str, found: Sources, is_first: bool) -> list[str]:
+    """Take in one module. Returns the names that it may import, itself's packages first."""
+    parents = [name[:end] for end, letter in enumerate(name) if letter == "."]
+    spec = find(name)
+    if spec is None or name.partition(".")[0] in OURS:
+        return parents
+    if not spec.origin or spec.origin in ("built-in", "frozen"):
+        return parents  # a namespace package, or a part of Python
+    path = Path(spec.origin)
+    if _is_installed(path) and not is_first:
+        if not _is_standard(path):
+            found.packages.add(name.partition(".")[0])
+        return []
+    if _is_installed(path):
+        found.packages.add(name.partition(".")[0])
+    found.modules[name] = path
+    if path.suffix != ".py" or _is_installed(path):
+        return parents
+    text = _text(path, content_digest(path))
+    for constant in text.constants:
+        found.named |= {place for place in (Path(constant).absolute(), path.parent / constant) if _is_file(place)}
+    package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
+    return [*parents, *(each for entry in text.imports for each in _absolute(entry, package))]
+
+
+def find(name: str) -> ModuleSpec | None:
+    """The spec of a module, without running its parent packages; None where there is none."""
+    first, *rest = name.split(".")
+    try:
+        spec = importlib.util.find_spec(first)
+    except (ImportError, ValueError):  # __main__ has none
+        return None
+    for end in range(len(rest)):
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = _inside(".".join((first, *rest[: end + 1])), list(spec.submodule_search_locations))
+    return spec
+
+
+def _inside(name: str, folders: list[str]) -> ModuleSpec | None:
+    """The spec of a module in one of a package's folders; a folder without `__init__.py` is a namespace package."""
+    portions: list[str] = []
+    for folder in folders:
+        found = FileFinder(folder, *LOADERS).find_spec(name)
+        if found is not None and found.loader is not None:
+            return found
+        portions += (found.submodule_search_locations or []) if found is not None else []
+    if not portions:
+        return None
+    namespace = ModuleSpec(name, None, is_package=True)
+    namespace.submodule_search_locations = portions
+    return namespace
+
+
+@dataclass(frozen=True)
+class _Text:
+    imports: tuple[tuple[str, tuple[str, ...], int], ...]
+    """Module, imported names and level, as in `from ..module import names`."""
+    constants: tuple[str, ...]
+    """Texts that look like names of files."""
+
+
+@lru_cache
+def _text(path: Path, digest: str) -> _Text:
+    """What the source of this digest imports and names; nothing where it is no Python."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):  # Python will say so when it is imported
+        return _Text((), ())
+    imports: list[tuple[str, tuple[str, ...], int]] = []
+    constants: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [(alias.name, (), 0) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports.append((node.module or "", tuple(alias.name for alias in node.names), node.level))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_name(node.value):
+            constants.append(node.value)
+    return _Text(tuple(imports), tuple(constants))
+
+
+def _absolute(entry: tuple[str, tuple[str, ...], int], package: str) -> Iterator[str]:
+    """Dotted names that an import may load: the module, and each name that could be a module in it."""
+    module, names, level = entry
+    if level:
+        base = package.split(".")[: len(package.split(".")) - level + 1] if package else []
+        module = ".".join([*base, module] if module else base)
+    if module:
+        yield module
+    for name in names:
+        if name != "*":
+            yield f"{module}.{name}" if module else name
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_NAME and "." in text and "\n" not in text and "\0" not in text
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+@lru_cache
+def _is_installed(path: Path) -> bool:
+    """Whether a file came with Python or a package, as opposed to being of the user's."""
+    return bool({"site-packages", "dist-packages"} & set(path.parts)) or _is_standard(path)
+
+
+@lru_cache
+def _is_standard(path: Path) -> bool:
+    if {"site-packages", "dist-packages"} & set(path.parts):
+        return False
+    folders = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
+    return any(path.is_relative_to(folder) for folder in folders if folder)
+
+
+def is_users(path: Path) -> bool:
+    """Whether a file could be of the user's: neither Python's, nor an installed package's, nor offshelf's own."""
+    return not _is_installed(path) and not path.is_relative_to(Path(__file__).parents[1])

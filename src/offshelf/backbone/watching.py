@@ -1,0 +1,150 @@
+"""Which files are read while something is built."""
+
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from offshelf.backbone.sources import find, is_users
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+VIRTUAL = ("/proc/", "/sys/", "/dev/")
+IMPORTLIB = "<frozen importlib"
+
+
+class Watch:
+    """Files of the user's that were opened for reading, folders that were listed, and modules asked for by name."""
+
+    def __init__(self) -> None:
+        self.others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+        """Threads whose work is another."""
+        self.opened: dict[str, None] = {}
+        self.written: set[str] = set()
+        self.listed: dict[str, None] = {}
+
+    @property
+    def files(self) -> list[Path]:
+        """Those that were read and not made meanwhile."""
+        paths = dict.fromkeys(_source(Path(name)) for name in self.opened if name not in self.written)
+        return [path for path in paths if is_users(path) and path.is_file()]
+
+    @property
+    def folders(self) -> list[Path]:
+        """Those that were listed."""
+        return [path for path in map(Path, self.listed) if is_users(path) and path.is_dir()]
+
+    def note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Take in an audit event, see https://docs.python.org/3/library/audit_events.html."""
+        name = _name(arguments[0]) if arguments else None
+        if name is None or name.startswith(VIRTUAL) or threading.get_ident() in self.others:
+            return
+        if event == "open":
+            is_writing = bool(arguments[2] & WRITING) if isinstance(arguments[2], int) else False
+            if is_writing:
+                self.written.add(name)
+            else:
+                self.opened[name] = None
+        elif not _is_import():
+            self.listed[name] = None
+
+
+_watches: dict[int, Watch] = {}
+_hooked = threading.Event()
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if _watches and event in ("open", "os.listdir", "os.scandir"):
+        for watch in list(_watches.values()):
+            watch.note(event, arguments)
+
+
+@contextmanager
+def watching() -> Iterator[Watch]:
+    """Note what is read in this block, by this thread's work and the threads that it starts.
+
+    Python tells of each file that it opens. What compiled libraries open without it is found where safetensors opens
+    it, or where it stays mapped into memory.
+    """
+    if not _hooked.is_set():
+        _hooked.set()
+        sys.addaudithook(_hear)  # for good: Python has no way to remove one
+    watch = Watch()
+    before = _mapped()
+    _watches[id(watch)] = watch
+    try:
+        with _told_of(watch):
+            yield watch
+    finally:
+        del _watches[id(watch)]
+        watch.opened.update(dict.fromkeys(_mapped() - before))
+
+
+@contextmanager
+def _told_of(watch: Watch) -> Iterator[None]:
+    """Have safetensors' files, and modules imported by name, noted too."""
+    import safetensors
+    import safetensors.torch
+
+    def opening(*arguments: Any, **options: Any) -> Any:
+        watch.note("open", (arguments[0] if arguments else options.get("filename"), None, 0))
+        return safe_open(*arguments, **options)
+
+    def importing(name: str, package: str | None = None) -> Any:
+        module = import_module(name, package)
+        spec = find(module.__name__)
+        if spec is not None and spec.origin:
+            watch.note("open", (spec.origin, None, 0))
+        return module
+
+    safe_open, import_module = safetensors.safe_open, importlib.import_module
+    replaced: list[tuple[Any, str, Callable[..., Any]]] = [
+        (safetensors, "safe_open", opening),
+        (safetensors.torch, "safe_open", opening),
+        (importlib, "import_module", importing),
+    ]
+    before = [(place, name, getattr(place, name)) for place, name, _ in replaced]
+    for place, name, new in replaced:
+        setattr(place, name, new)
+    try:
+        yield
+    finally:
+        for place, name, old in before:
+            setattr(place, name, old)
+
+
+def _name(path: Any) -> str | None:
+    """An absolute path; None for a descriptor."""
+    try:
+        return os.path.abspath(os.fsdecode(path)) if isinstance(path, str | bytes | os.PathLike) else None  # noqa: PTH100
+    except (ValueError, OSError):
+        return None
+
+
+def _is_import() -> bool:
+    """Whether Python's import system is at work, which lists the folders that modules are looked for in."""
+    frame = sys._getframe(3)
+    return frame.f_code.co_filename.startswith(IMPORTLIB)
+
+
+def _source(path: Path) -> Path:
+    """The source that a compiled module is made from."""
+    if path.suffix != ".pyc":
+        return path
+    try:
+        return Path(importlib.util.source_from_cache(str(path)))
+    except ValueError:
+        return path
+
+
+def _mapped() -> set[str]:
+    """Files that are mapped into this process's memory; none where the system does not say."""
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return set()
+    places = (line.split(maxsplit=5) for line in lines)
+    return {fields[5] for fields in places if len(fields) == 6 and fields[5].startswith("/")}

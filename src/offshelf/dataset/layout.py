@@ -1,0 +1,194 @@
+"""Which folders below a root are trained on, and which are tested on: what is not certain is asked about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from offshelf.dataset.split_names import Part, part_among, part_of
+from offshelf.dataset.walk import Walk, peek
+from offshelf.errors import ConfigError, DatasetError
+
+Split = str | Mapping[str, str | Sequence[str]]
+"""`auto`, `none`, or the folders of `train` and `test`."""
+
+IMAGES = ("images", "image", "imgs", "img", "jpegimages", "data")
+"""Names of folders of images, beside folders of labels."""
+AS_CLASSES = "dataset.split=none takes all folders as classes"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Folders whose class folders are read; without a split the root alone is trained on, until parts are drawn."""
+
+    train: tuple[Path, ...]
+    test: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def require_split(split: Split, val: str | None) -> None:
+    """Raise ConfigError for what says nothing of a split."""
+    if val not in (None, "train", "test", "ignore"):
+        raise ConfigError(f"dataset.val is train, test, ignore, or null; got '{val}'.")
+    if isinstance(split, Mapping):
+        if set(split) != {"train", "test"}:
+            raise ConfigError(f"dataset.split has the keys train and test; got {', '.join(split) or 'none'}.")
+    elif split not in ("auto", "none"):
+        raise ConfigError(f"dataset.split is auto, none, or {{train: FOLDER, test: FOLDER}}; got '{split}'.")
+
+
+def find_layout(walk: Walk, split: Split, val: str | None) -> Layout:
+    """The parts of a folder of images.
+
+    Raises:
+        DatasetError: it can be read in more than one way; the sentence says how to choose one.
+    """
+    if isinstance(split, Mapping):
+        train, test = (_given(walk.root, split[part]) for part in ("train", "test"))
+        _require_apart(train, test)
+        return Layout(train, test, (f"Trained on: {_names(train)}; tested on: {_names(test)} (dataset.split).",))
+    named: dict[Part, list[str]] = {}
+    others = []
+    for name in walk.folders(walk.root) if split == "auto" else ():
+        part = part_of(name)
+        if part:
+            named.setdefault(part, []).append(name)
+        else:
+            others.append(name)
+    if not named:
+        if split == "auto":
+            _question_flat(walk.root, others)
+        return Layout((walk.root,))
+    _question_named(walk.root, named, others)
+    return _with_val(walk, {part: walk.root / names[0] for part, names in named.items()}, val)
+
+
+def _with_val(walk: Walk, parts: Mapping[Part, Path], val: str | None) -> Layout:
+    """What the validation part is for: tested on where there is no test part, else trained on, unless it is said."""
+    train = parts["train"]
+    if "val" not in parts:
+        return Layout((train,), (_labelled(walk, parts, "test"),))
+    name = parts["val"].name
+    if "test" not in parts:
+        if val in ("train", "ignore"):
+            raise DatasetError(f"{walk.root} has no folder to test on but {name}/; dataset.val={val} leaves none.")
+        return Layout((train,), (parts["val"],), (f"{name}/ is tested on, as there is no test/.",))
+    if val == "test":
+        return Layout((train,), (parts["val"],), (f"{name}/ is tested on, {parts['test'].name}/ is not read.",))
+    test = _labelled(walk, parts, "test")
+    if val == "ignore":
+        return Layout((train,), (test,), (f"{name}/ is not read (dataset.val).",))
+    choice = "" if val else " (dataset.val=train; ignore and test are the others)"
+    return Layout((train, parts["val"]), (test,), (f"{name}/ is trained on too{choice}.",))
+
+
+def _labelled(walk: Walk, parts: Mapping[Part, Path], part: Part) -> Path:
+    """A part, which has class folders. Raises DatasetError: images without labels cannot be scored."""
+    folder = parts[part]
+    if not walk.folders(folder) and walk.folders(parts["train"]):
+        train = parts["train"].name
+        way = "dataset.val=test tests on the validation part" if "val" in parts else f"dataset.root={parts['train']}"
+        draws = "" if "val" in parts else f", which draws a part of {train}/ to test on"
+        raise DatasetError(
+            f"{folder} has no class folders, so that its images have no labels. Go on with {way}{draws}."
+        )
+    return folder
+
+
+def _question_named(root: Path, named: Mapping[Part, Sequence[str]], others: Sequence[str]) -> None:
+    """Raise DatasetError where folders with names of parts are not a split beyond doubt."""
+    for part, names in named.items():
+        if len(names) > 1:
+            raise DatasetError(
+                f"{root} has {len(names)} folders that may be its {part} part: {', '.join(names)}. Say which: "
+                f"{_as_split(named)}; or {AS_CLASSES}."
+            )
+    found = [name for names in named.values() for name in names]
+    is_whole = "train" in named and len(named) > 1
+    if others and not (is_whole and peek(root / named["train"][0])):
+        raise DatasetError(
+            f"{root} has {_listed(found)}, which may be {'parts' if len(found) > 1 else 'a part'} of a split or "
+            f"{'classes' if len(found) > 1 else 'a class'}, beside {_listed(others)}: {AS_CLASSES}; "
+            f"{_as_split(named)} is a split."
+        )
+    if not is_whole:
+        alone = root / found[0]
+        raise DatasetError(
+            f"{root} has {_listed(found)} and no part to {'test' if 'train' in named else 'train'} on. "
+            f"dataset.root={alone} draws a part of it to test on; {AS_CLASSES}."
+        )
+    for name in found:
+        _question_deeper(root, name)
+
+
+def _question_deeper(root: Path, name: str) -> None:
+    """Raise DatasetError where a part is nested in a folder of its own: train/train, train/images."""
+    inner = peek(root / name)
+    if len(inner) == 1 and (part_of(inner[0]) or len(peek(root / name / inner[0])) > 1):
+        raise DatasetError(
+            f"{root / name} has one folder in it, {inner[0]}/. Where the class folders are in that, say so for both "
+            f"parts: 'dataset.split={{train: …/{inner[0]}, test: …}}'; {AS_CLASSES}."
+        )
+
+
+def _question_flat(root: Path, names: Sequence[str]) -> None:
+    """Raise DatasetError where class folders look like parts of a split, or have such parts in them."""
+    alike: dict[tuple[str, ...], dict[Part, str]] = {}
+    for name in names:
+        found = part_among(name)
+        if found:
+            alike.setdefault(found[1], {})[found[0]] = name
+    for parts in alike.values():
+        if "train" in parts and len(parts) > 1:
+            raise DatasetError(
+                f"{root} has {_listed(list(parts.values()))}, which look like parts of a split: "
+                f"{_as_split({part: [_unnested(root, name)] for part, name in parts.items()})}; {AS_CLASSES}."
+            )
+    split = [name for name in names if {"train"} < {part_of(inner) for inner in peek(root / name)} - {None}]
+    images = [name for name in split if name.casefold() in IMAGES]
+    if len(split) > 1 and len(split) == len(names) and not images:
+        raise DatasetError(
+            f"The folders of {root} ({_listed(split)}) have a split in each of them; expected is train/CLASS and "
+            f"test/CLASS. List the images in a table (dataset=csv), or draw a split: {AS_CLASSES}."
+        )
+    if split:
+        inner = (images or split)[0]
+        raise DatasetError(f"{root} has no train/ in it, but {inner}/ has: dataset.root={root / inner}; {AS_CLASSES}.")
+
+
+def _unnested(root: Path, name: str) -> str:
+    return f"{name}/{name}" if name in peek(root / name) else name
+
+
+def _as_split(named: Mapping[Part, Sequence[str]]) -> str:
+    """The setting that says which folders are what."""
+    train = (named.get("train") or ["FOLDER"])[0]
+    test = (named.get("test") or named.get("val") or ["FOLDER"])[0]
+    return f"'dataset.split={{train: {train}, test: {test}}}'"
+
+
+def _given(root: Path, names: str | Sequence[str]) -> tuple[Path, ...]:
+    folders = tuple(root / name for name in ([names] if isinstance(names, str) else names))
+    for folder in folders:
+        if not folder.is_dir():
+            raise DatasetError(f"dataset.split names {folder}, which is no folder.")
+    if not folders:
+        raise DatasetError("dataset.split names no folder for a part.")
+    return folders
+
+
+def _require_apart(train: Sequence[Path], test: Sequence[Path]) -> None:
+    """Raise DatasetError where a folder is in two parts, or twice in one."""
+    real = [folder.resolve() for folder in (*train, *test)]
+    for row, one in enumerate(real):
+        for other in real[:row]:
+            if one.is_relative_to(other) or other.is_relative_to(one):
+                raise DatasetError(f"dataset.split names {one} and {other}, which are one folder, or one in the other.")
+
+
+def _names(folders: Sequence[Path]) -> str:
+    return ", ".join(f"{folder.name}/" for folder in folders)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(f"{name}/" for name in names[:3]) + more

@@ -1,0 +1,61 @@
+"""Whether a labelled set keeps what it promises: sets of the user's own may not."""
+
+import numpy as np
+
+from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
+from offshelf.errors import DatasetError
+from offshelf.metric import metrics_of
+
+
+def require_sound(images: ImageSet) -> None:
+    """Raise DatasetError for a set that contradicts itself: the sentence says where."""
+    if not len(images.samples):
+        raise DatasetError(f"{images.name} has no samples.")
+    if not images.folds:
+        raise DatasetError(f"{images.name} has no folds: load() says what is trained and tested on.")
+    _require_targets(images)
+    for number, fold in enumerate(images.folds):
+        _require_fold(images, number, fold)
+    metrics = metrics_of(images.is_multilabel)
+    if images.metric not in metrics:
+        raise DatasetError(
+            f"{images.name}: its metric is '{images.metric}'; it has {', '.join(metrics)} to choose from."
+        )
+    if isinstance(images.samples, FileSamples):  # named by their paths
+        return
+    seen: set[str] = set()
+    for sample in images.samples:
+        if sample.id in seen:
+            raise DatasetError(f"{images.name} has two samples '{sample.id}'; an id is unique.")
+        seen.add(sample.id)
+
+
+def _require_targets(images: ImageSet) -> None:
+    count = len(images.classes)
+    try:
+        targets = images.targets
+    except ValueError as error:
+        raise DatasetError(
+            f"{images.name}: its targets are not all numbers, or not all tuples of one length."
+        ) from error
+    if targets.ndim == 2 and (targets.shape[1] != count or not np.isin(targets, (-1, 0, 1)).all()):
+        raise DatasetError(f"{images.name}: a target of several labels has 1, -1 or 0 for each of its {count} classes.")
+    if targets.ndim == 1 and not ((targets >= 0) & (targets < count)).all():
+        raise DatasetError(f"{images.name}: targets are class numbers, 0 to {count - 1} for its {count} classes.")
+
+
+def _require_fold(images: ImageSet, number: int, fold: Fold) -> None:
+    rows = [np.asarray(part) for part in (fold.train, fold.test)]
+    for name, part in zip(("train", "test"), rows, strict=True):
+        if part.ndim != 1 or part.dtype.kind not in "iu" or not len(part):
+            raise DatasetError(f"{images.name}, fold {number}: {name} is an array of row numbers, not empty.")
+        if part.min() < 0 or part.max() >= len(images.samples) or len(np.unique(part)) < len(part):
+            raise DatasetError(
+                f"{images.name}, fold {number}: {name} has rows that are not there, or twice, of {len(images.samples)}."
+            )
+    both = np.intersect1d(rows[0], rows[1])
+    if len(both):
+        raise DatasetError(
+            f"{images.name}, fold {number}: {len(both)} sample(s) are trained and tested on, the first of them "
+            f"'{images.samples[int(both[0])].id}'."
+        )

@@ -1,0 +1,50 @@
+"""Names that people give to the parts of a split: `train`, `Training`, `test_set`, `val2017`."""
+
+import re
+import unicodedata
+from typing import Literal
+
+Part = Literal["train", "val", "test"]
+
+WORDS: dict[str, Part] = {
+    **dict.fromkeys(("train", "training", "trn", "trains"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "vali", "dev", "development"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "tests", "eval", "evaluation", "holdout"), "test"),
+}
+FILLERS = ("set", "sets", "data", "dataset", "images", "image", "imgs", "img", "split", "part", "partition", "samples")
+"""Words beside that change nothing."""
+
+
+def part_of(name: str) -> Part | None:
+    """The part that a name stands for, in any case, with numbers and fillers; None where it has other words too."""
+    parts, others = _words(name)
+    return parts[0] if len(parts) == 1 and not others else None
+
+
+def part_among(name: str) -> tuple[Part, tuple[str, ...]] | None:
+    """The part that one word of a name stands for, and its other words: `seg_train`. None where there is none."""
+    parts, others = _words(name)
+    return (parts[0], others) if len(parts) == 1 else None
+
+
+def folded(name: str) -> str:
+    """A name with no regard to case, or to how accents are stored."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _words(name: str) -> tuple[list[Part], tuple[str, ...]]:
+    parts: list[Part] = []
+    others: list[str] = []
+    for word in re.findall(r"[^\W\d_]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name)):
+        found = _part(word.casefold())
+        if found:
+            parts.append(found)
+        elif word.casefold() not in FILLERS:
+            others.append(word.casefold())
+    return parts, tuple(others)
+
+
+def _part(word: str) -> Part | None:
+    endings = [ending for ending in FILLERS if word.endswith(ending) and word != ending]
+    stems = (word, *(word.removesuffix(ending) for ending in endings))  # trainset
+    return next((WORDS[stem] for stem in stems if stem in WORDS), None)

@@ -1,0 +1,182 @@
+"""Walking folders of images: each real file once, what is a system's own left alone, all that is not taken named."""
+
+import fnmatch
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from offshelf.dataset.imageset import LeftOut
+from offshelf.dataset.kind import is_named_image, is_system, why_no_image
+from offshelf.errors import DatasetError
+
+Listing = list[os.DirEntry[str]]
+
+SYSTEM = "hidden, or a system's own"
+NO_SAMPLE = "none"
+"""The role of a file that is not taken."""
+
+
+def peek(folder: Path) -> list[str]:
+    """Names of the folders in one, in any order, with no word about the rest. Raises DatasetError."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir() and not is_system(entry.name)]
+    except OSError as error:
+        raise DatasetError(f"{folder} cannot be read: {error.strerror}.") from error
+
+
+def _matches(path: str, pattern: str) -> bool:
+    names, patterns = path.split("/"), pattern.strip("/").split("/")
+    names = names[-1:] if len(patterns) == 1 else names
+    return len(names) == len(patterns) and all(map(fnmatch.fnmatchcase, names, patterns))
+
+
+class Walk:
+    """Reads folders below a root; names are paths below it, with `/`.
+
+    Links are followed, but nothing is taken twice through them: what leads back into the folder that is read is left
+    out, and what leads into another one that is read is an error, since an image is of one class. Hard links and copies
+    are files of their own; that they are equal is told by their digests.
+    """
+
+    def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
+        """`ignore`: patterns as a shell's, of names or, with `/`, of paths below the root; what is below goes too."""
+        self.root, self.ignore = root, tuple(ignore)
+        self._left_out: dict[str, LeftOut] = {}
+        self.by_content: list[str] = []
+        """Names of images that are not named as such."""
+        self._top = os.path.realpath(root)
+        self._owners: dict[str, str] = {}
+        """Of real folders: which of the folders given to `images` has them."""
+        self._links: dict[str, tuple[str, str]] = {}
+        """Of real files that were found through links: the owner, and the link."""
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """What is not taken, and why."""
+        return sorted(self._left_out.values(), key=lambda one: one.id)
+
+    def folders(self, folder: Path) -> list[str]:
+        """Names of the folders in it, sorted. Raises DatasetError."""
+        return [entry.name for entry in self._entries(str(folder)) if entry.is_dir() and not self._is_above(entry)]
+
+    def files(self, folder: Path) -> list[str]:
+        """Names of the files in it. Raises DatasetError."""
+        return [entry.name for entry in self._entries(str(folder)) if not entry.is_dir()]
+
+    def pass_over(self, folder: Path, why: str, images_only: bool = False) -> list[str]:
+        """Leave out the files in a folder that are in no folder of a class. Returns those that are images by name."""
+        names = [self._name(str(folder / name)) for name in self.files(folder)]
+        images = [name for name in names if is_named_image(name)]
+        for name in names:
+            self.leave(name, why if name in set(images) else "no image by its name, and in no class folder")
+        return images
+
+    def images(self, folder: Path) -> list[str]:
+        """Names of the images at any depth below a folder, sorted path by path.
+
+        Raises:
+            DatasetError: a folder cannot be read, or a link leads into another folder that is read.
+        """
+        owner = str(folder)
+        found: list[str] = []
+        links: list[str] = []
+        self._scan(owner, owner, found, links)
+        is_linked = bool(links)
+        while links:
+            self._follow(links.pop(0), owner, found, links)
+        return sorted(found, key=lambda name: name.split("/")) if is_linked else found
+
+    def require_each_once(self) -> None:
+        """Raise DatasetError where one real file was found in two of the folders that were read."""
+        for real, (owner, link) in self._links.items():
+            other = self._owners.get(os.path.dirname(real), owner)  # noqa: PTH120 - of many
+            if other != owner and not is_system(os.path.basename(real)):  # noqa: PTH119
+                raise self._shared(link, real, other)
+
+    def _scan(self, folder: str, owner: str, found: list[str], links: list[str]) -> None:
+        real = os.path.realpath(folder)
+        other = self._owners.setdefault(real, owner)
+        if other != owner:
+            raise self._shared(folder, real, other)
+        for entry in self._entries(folder):
+            if entry.is_symlink():
+                links.append(entry.path)
+            elif entry.is_dir():
+                self._scan(entry.path, owner, found, links)
+            else:
+                self._take(entry.path, found)
+
+    def _follow(self, link: str, owner: str, found: list[str], links: list[str]) -> None:
+        real = os.path.realpath(link)
+        if os.path.isdir(real):  # noqa: PTH112
+            if self._owners.get(real) == owner or self._is_inside(owner, real):
+                self.leave(self._name(link), f"a link to {self._name(real)}, which is read already")
+            else:
+                self._scan(link, owner, found, links)
+            return
+        is_there = os.path.exists(real) and self._name(real) not in self._left_out  # noqa: PTH110
+        is_again = is_there and self._owners.get(os.path.dirname(real)) == owner  # noqa: PTH120
+        other, first = self._links.setdefault(real, (owner, link))
+        if other != owner:
+            raise self._shared(link, real, other)
+        if is_again or first != link:
+            self.leave(self._name(link), f"a link to {self._name(real)}, which is read already")
+        else:
+            self._take(link, found)
+
+    def _take(self, path: str, found: list[str]) -> None:
+        name = self._name(path)
+        if not is_named_image(name):
+            why = why_no_image(path)
+            if why:
+                self.leave(name, why)
+                return
+            self.by_content.append(name)
+        found.append(name)
+
+    def _entries(self, folder: str) -> Listing:
+        """What is in a folder, sorted, without what is a system's own or ignored."""
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(filter(self._is_kept, entries), key=lambda entry: entry.name)
+        except OSError as error:
+            raise DatasetError(f"{folder} cannot be read: {error.strerror}.") from error
+
+    def _is_kept(self, entry: os.DirEntry[str]) -> bool:
+        name = self._name(entry.path)
+        if is_system(entry.name):
+            self.leave(name, SYSTEM)
+        elif any(_matches(name, pattern) for pattern in self.ignore):
+            self.leave(name, "dataset.ignore")
+        else:
+            return True
+        return False
+
+    def _is_above(self, entry: os.DirEntry[str]) -> bool:
+        """Whether a folder is a link to one that holds it."""
+        if not entry.is_symlink() or not self._is_inside(os.path.dirname(entry.path), os.path.realpath(entry.path)):  # noqa: PTH120
+            return False
+        self.leave(self._name(entry.path), f"a link to {self._name(os.path.realpath(entry.path))}, which holds it")
+        return True
+
+    def _is_inside(self, folder: str, real: str) -> bool:
+        """Whether a folder, or the root, is inside of a real folder, or is it."""
+        return any(f"{place}/".startswith(f"{real.rstrip('/')}/") for place in (os.path.realpath(folder), self._top))
+
+    def leave(self, name: str, why: str) -> None:
+        """Note what is not taken."""
+        self._left_out[name] = LeftOut(name, NO_SAMPLE, why)
+
+    def _name(self, path: str) -> str:
+        """Below the root, where it is there."""
+        for root in (str(self.root), self._top):
+            if path.startswith(f"{root}/"):
+                return path[len(root) + 1 :]
+        return "." if path in (str(self.root), self._top) else path
+
+    def _shared(self, link: str, real: str, other: str) -> DatasetError:
+        return DatasetError(
+            f"{link} is a link to {real}, which is read as {self._name(other)} too; an image is of one class and one "
+            f"part. Remove the link, or leave it out: 'dataset.ignore=[\"{self._name(link)}\"]'"
+        )

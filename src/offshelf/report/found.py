@@ -1,0 +1,75 @@
+"""What was found in a data set, taken, left out and why: a line at the beginning, warnings at the end, a table."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from offshelf.dataset import ImageSet, LeftOut, RetrievalSet
+from offshelf.names import listed, readable
+
+
+def found_line(images: ImageSet | RetrievalSet) -> str:
+    """What was taken, what should be known of it, and what was found beside it."""
+    sentences = [f"{images.name}: {_taken(images)}.", *images.notes]
+    if images.not_taken:
+        sentences.append(f"Not taken: {_reasons(images.not_taken)}.")
+    return " ".join(sentences)
+
+
+def repeats_line(images: ImageSet | RetrievalSet, where: str = "; see same_bytes.csv") -> str:
+    """Warnings of images that are there more than once; empty where there are none."""
+    repeats = images.repeats
+    lines = []
+    if repeats.count:
+        pairs = listed([f"{one} = {other}" for one, other in repeats.pairs])
+        lines.append(f"{_known(images)} ({pairs}{_more(repeats.count, repeats.pairs)}){where}")
+    if repeats.two_labels:
+        pairs = listed([f"{one} = {other}" for one, other in repeats.label_pairs])
+        lines.append(
+            f"Warning: {repeats.two_labels:,} image(s) have the bytes of one with another label "
+            f"({pairs}{_more(repeats.two_labels, repeats.label_pairs)}){where}"
+        )
+    return "\n".join(lines)
+
+
+def left_out_table(left_out: Sequence[LeftOut]) -> dict[str, list[Any]]:
+    """Columns: id, role, why."""
+    return {
+        "id": [readable(one.id) for one in left_out],
+        "role": [one.role for one in left_out],
+        "why": [one.why for one in left_out],
+    }
+
+
+def _known(images: ImageSet | RetrievalSet) -> str:
+    count, part = images.repeats.count, images.repeats.part
+    if part == "train":
+        return (
+            f"Warning: {count:,} training image(s) are there more than once, so that some are held out and trained on"
+        )
+    if isinstance(images, RetrievalSet):
+        return f"Warning: {count:,} of {len(images.queries):,} queries are equal to a reference, byte for byte"
+    tested = len({row for fold in images.folds for row in fold.test.tolist()})
+    return f"Warning: {count:,} of {tested:,} test images are training images too, byte for byte"
+
+
+def _more(count: int, named: Sequence[object]) -> str:
+    return f" and {count - len(named):,} more" if count > len(named) else ""
+
+
+def _taken(images: ImageSet | RetrievalSet) -> str:
+    if isinstance(images, RetrievalSet):
+        return f"{len(images.references):,} references, {len(images.queries):,} queries"
+    what = (
+        f"{len(images.samples):,} images of {len(images.classes):,} {'labels' if images.is_multilabel else 'classes'}"
+    )
+    if len(images.folds) > 1:
+        return f"{what} in {len(images.folds)} folds"
+    return what + "".join(f", {len(fold.train):,} to train on, {len(fold.test):,} to test on" for fold in images.folds)
+
+
+def _reasons(not_taken: Iterable[LeftOut]) -> str:
+    """How many for each reason, and the first few names."""
+    by_reason: dict[str, list[str]] = {}
+    for one in not_taken:
+        by_reason.setdefault(one.why, []).append(readable(one.id))
+    return "; ".join(f"{len(names):,} {why} ({listed(names)})" for why, names in by_reason.items())

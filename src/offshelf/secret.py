@@ -1,0 +1,144 @@
+"""Passwords and tokens: no record, file or line on a terminal holds one; `***` stands in its place.
+
+Everything that is written of a config, a command or an error goes through `masked`. What counts as a secret: the value
+of a name such as `password`, `token` or `api_key`; user names with a password, and parameters of such names, in URLs;
+and the value of an environment variable of such a name, wherever it occurs.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+MASK = "***"
+
+Replace = Callable[[str], str]
+"""From a secret to what stands for it."""
+
+_ENDINGS = (
+    "password|passwd|passphrase|passwort|secret|token|credentials?|api[_-]?key|access[_-]?key|secret[_-]?key"
+    "|private[_-]?key|account[_-]?key"
+)
+_NAME = rf"(?:[\w.\-/@+~]*(?:{_ENDINGS}|[._\-](?:pw|pass))|(?:[\w.\-/@+~]*[._\-/+~])?pwd)"
+_SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
+_NUMERIC_NAME = re.compile(r".*(?:pass\w*|pwd|pw|secret)", re.IGNORECASE)
+"""Of numbers, those with such names alone: `token=4` may count tokens."""
+
+_QUERY_NAME = r"(?:key|sig|signature|auth|odbc_connect|X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId)"
+_TEXT = (
+    # scheme://user:password@host, the password up to the last @ before the path, also where it has signs in it
+    (re.compile(r"(?<=://)(?P<before>[^/@:\s\"'<>]+:)(?P<secret>[^/\s\"'<>]+)(?=@)"), False),
+    (re.compile(r"(?<=://)(?P<before>[^/@:\s\"'<>]+:)(?P<secret>(?!\d+/)[^\s\"'<>?,]+)(?=@)"), False),
+    # https://token@host and https://token:@host, of servers whose user is the secret
+    (re.compile(r"(?P<before>(?<=https://)|(?<=http://))(?P<secret>[^/@:\s\"'<>]+:?)(?=@)", re.IGNORECASE), False),
+    (re.compile(r"(?P<before>(?<=://):)(?P<secret>[^/\s\"'<>]+)(?=@)"), False),
+    (re.compile(rf"(?P<before>[?&]{_QUERY_NAME}=)(?P<secret>[^&\s\"'<>#]+)", re.IGNORECASE), False),
+    # name=value, name: value, "name": "value"
+    (re.compile(rf"(?P<before>\b{_NAME}[\"']?(?:=|: ?)\\?)(?P<secret>\"[^\"]+\"|'[^']+'|[^\s&;,\"'{{}}\[\]()<>]+)",
+                re.IGNORECASE), True),
+)  # fmt: skip
+
+_NOT_SECRET = re.compile(r"\*\*\*|\$\{.*\}|null|none|true|false|\?\?\?|\d*", re.IGNORECASE)
+"""References to a secret, and what is none."""
+
+_SHORTEST = 6
+"""Letters of an environment variable's value that may be looked for in other texts."""
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a key's, parameter's or variable's value is nobody's business."""
+    return bool(_SECRET_NAME.fullmatch(name)) and name not in ("PWD", "OLDPWD")
+
+
+def masked(value: Any) -> Any:
+    """A text, or a container with texts in it, as it may be written down; all else is returned as it is."""
+    return _replaced(value, lambda _: MASK)
+
+
+def fingerprinted(value: Any) -> Any:
+    """As `masked`, save that different secrets stay different; what stands for one takes long to be guessed from."""
+    return _replaced(value, _fingerprint)
+
+
+def referenced(config: Any) -> Any:
+    """A config with its secrets moved into variables of this process's environment, which its children inherit.
+
+    What travels to other processes in files, as the jobs of a cluster do, then holds the variables' names alone.
+    """
+    if masked(config) == config:
+        return config
+
+    def refer(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: refer(one) if masked({key: one}) != {key: one} else one for key, one in value.items()}
+        if isinstance(value, list):
+            return [refer(one) if masked(one) != one else one for one in value]
+        name = f"OFFSHELF_VALUE_{hashlib.sha256(os.urandom(8)).hexdigest()[:12]}"
+        os.environ[name] = str(value)
+        return f"${{oc.env:{name}}}"
+
+    return refer(config)
+
+
+def is_masked(value: Any) -> bool:
+    """Whether something in it was masked."""
+    if isinstance(value, Mapping):
+        return any(map(is_masked, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(is_masked, value))
+    return isinstance(value, str) and MASK in value
+
+
+def _replaced(value: Any, replace: Replace) -> Any:
+    known = sorted({secret for name, secret in os.environ.items() if _is_known(name, secret)}, key=len, reverse=True)
+    return _walk(value, replace, known)
+
+
+def _is_known(name: str, value: str) -> bool:
+    is_secret = name.startswith("OFFSHELF_VALUE_") or is_secret_name(name)
+    return is_secret and len(value) >= _SHORTEST and not _NOT_SECRET.fullmatch(value) and not Path(value).exists()
+
+
+def _walk(value: Any, replace: Replace, known: list[str], name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {_walk(key, replace, known): _walk(one, replace, known, str(key)) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_walk(one, replace, known, name) for one in value)
+    if name and is_secret_name(name) and _is_worth_it(name, value):
+        return replace(str(value))
+    return _text(value, replace, known) if isinstance(value, str) else value
+
+
+def _is_worth_it(name: str, value: Any) -> bool:
+    if isinstance(value, str):
+        is_number = value.isdecimal() and value != ""
+        return bool(_NUMERIC_NAME.fullmatch(name)) if is_number else not _NOT_SECRET.fullmatch(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(_NUMERIC_NAME.fullmatch(name))
+
+
+def _text(text: str, replace: Replace, known: list[str]) -> str:
+    for secret in known:
+        if secret in text:
+            text = text.replace(secret, replace(secret))
+    if "=" not in text and ":" not in text:
+        return text
+    for pattern, is_named in _TEXT:
+        text = pattern.sub(lambda found, is_named=is_named: _masked_part(found, replace, is_named), text)  # type: ignore[misc]
+    return text
+
+
+def _masked_part(found: "re.Match[str]", replace: Replace, is_named: bool) -> str:
+    before, secret = found["before"], found["secret"]
+    quote = secret[0] if secret[0] in "\"'" else ""
+    if is_named:
+        if not _is_worth_it(re.split(r"[\"']?(?:=|: ?)", before)[0], secret.strip("\"'")):
+            return found[0]
+    elif _NOT_SECRET.fullmatch(secret) and not secret.isdecimal():
+        return found[0]
+    return f"{before}{quote}{replace(secret.strip(quote) if quote else secret)}{quote}"
+
+
+def _fingerprint(secret: str) -> str:
+    return hashlib.scrypt(secret.encode(), salt=b"offshelf", n=2**14, r=8, p=1).hex()

@@ -1,0 +1,42 @@
+"""A job that leaves Python is one failed job."""
+
+from processes import finish
+
+NET = """
+import sys
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self, how):
+        if how == "exit":
+            sys.exit(0)
+        if how == "interrupt":
+            raise KeyboardInterrupt
+        if how == "memory":
+            raise MemoryError
+        super().__init__(nn.Conv2d(3, 4, 8, 8), nn.Flatten())
+"""
+
+
+def test_a_job_that_leaves_python_is_one_that_failed(tmp_path):
+    """By `sys.exit(0)` in a network of one's own, say: it is named, the others are run, the exit code tells."""
+    (tmp_path / "exit_net.py").write_text(NET)
+    command = ["classify", "-m", "backbone=custom", "backbone.module=exit_net.Net", "layer='1'", "classifier.C=2"]
+    command += ["+backbone.kwargs.how=exit,interrupt,memory,none", "tracking=none", "bootstrap.replicates=0"]
+    code, output, errors = finish(*command, cwd=tmp_path)
+
+    assert code == 1
+    assert "how=exit): something in it left Python, with exit code 0" in errors
+    assert "3 of 4 jobs failed" in errors
+    assert output.count("FAILED") == 3
+    assert len(list(tmp_path.rglob("metrics.json"))) == 1
+
+
+def test_a_run_that_leaves_python_did_not_come_to_its_end(tmp_path):
+    """Exit code 1 and a sentence, whatever code it left with."""
+    (tmp_path / "exit_net.py").write_text(NET)
+    command = ["classify", "backbone=custom", "backbone.module=exit_net.Net", "layer='1'", "tracking=none"]
+    code, _, errors = finish(*command, "+backbone.kwargs.how=exit", cwd=tmp_path)
+
+    assert code == 1
+    assert "left Python, with exit code 0" in errors
