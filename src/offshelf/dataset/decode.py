@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 Colour = tuple[int, int, int]
 
+UNLIMITED = 1 << 62
+"""Pixels, where none is made."""
+
 DAMAGE = ("premature end of data segment", "bad Huffman code", "instead of RST", "bad arithmetic code")
 """What libjpeg says where it goes on with pixels of its own; bytes too many before a marker do no harm."""
 
@@ -98,6 +101,17 @@ def _require_whole(raster: Raster) -> None:
         )
 
 
+def upright_size_of(data: bytes) -> tuple[int, int]:
+    """Width and height of what `decode` makes, from the header. Raises DecodeError."""
+
+    def work(raster: Raster) -> tuple[int, int]:
+        width, height = raster.image.size
+        return (height, width) if orientation(raster.image) >= 5 else (width, height)
+
+    with _quiet:
+        return open_first(data, work, UNLIMITED)
+
+
 def holds_depth(data: bytes) -> bool:
     """Whether an image has more than 8 bits a value, from its header; not where it cannot be read."""
     format = format_of(data)
@@ -107,7 +121,7 @@ def holds_depth(data: bytes) -> bool:
         return False
     try:
         with _quiet:
-            return open_first(data, is_deep, max_pixels=1 << 62)
+            return open_first(data, is_deep, UNLIMITED)
     except DecodeError:
         return False
 
