@@ -36,7 +36,7 @@ _TEXT = (
     (re.compile(r"(?P<before>(?<=://):)(?P<secret>[^/\s\"'<>]+)(?=@)"), False),
     (re.compile(rf"(?P<before>[?&]{_QUERY_NAME}=)(?P<secret>[^&\s\"'<>#]+)", re.IGNORECASE), False),
     # name=value, name: value, "name": "value"
-    (re.compile(rf"(?P<before>\b{_NAME}[\"']?(?:=|: ?)\\?)(?P<secret>\"[^\"]+\"|'[^']+'|[^\s&;,\"'{{}}\[\]()<>]+)",
+    (re.compile(rf"(?P<before>\b{_NAME}[\"']?(?:=|: ?)\\?)(?P<secret>\"[^\"]+\"|'[^']+'|(?!\$\{{)[^\s&;,\"'{{}}\[\]()<>]+)",
                 re.IGNORECASE), True),
 )  # fmt: skip
 
