@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from offshelf.augmentation import Augmentation
-from offshelf.backbone import Backbone, layer_table, select_layers, what_it_sees
+from offshelf.backbone import Backbone, Pooling, layer_table, select_layers, what_it_sees
 from offshelf.classifier import Classifier
 from offshelf.dataset import (
     Dataset,
@@ -23,13 +23,14 @@ from offshelf.dataset import (
 )
 from offshelf.evaluate import Probe, Score
 from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
+from offshelf.known import require_layers
 from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
 from offshelf.record import Record
 from offshelf.report import extraction_table, layer_listing, left_out_line, open_grids, score_table
-from offshelf.screen import readable, screen
+from offshelf.screen import OnError, readable, screen
 from offshelf.store import FeatureKey, FeatureStore, Use
 from offshelf.terminal import say, terminal
 from offshelf.tracking import Tracker
@@ -41,7 +42,7 @@ def classify(
     augmentation: Augmentation,
     backbone: Backbone,
     layer: str | Sequence[str],
-    pooling: str,
+    pooling: Pooling,
     extractor: Extractor,
     store: FeatureStore,
     postprocess: Transformer,
@@ -51,7 +52,7 @@ def classify(
     tracking: Tracker,
     output_dir: str,
     config: dict[str, Any],
-    on_error: str = "stop",
+    on_error: OnError = "stop",
     name: str | None = None,
     keep_model_mb: float = 200,
 ) -> float:
@@ -72,6 +73,7 @@ def classify(
     images = require_labels(dataset.load())
     images.require_training()
     images, left_out = readable(images, on_error)
+    require_layers(requests, extractor, store, images.pictures)
 
     def gather(usable: ImageSet) -> list[Features]:
         return [ensure(store, extractor, usable.pictures, request) for request in requests]
@@ -133,12 +135,12 @@ def extract(
     augmentation: Augmentation,
     backbone: Backbone,
     layer: str | Sequence[str],
-    pooling: str,
+    pooling: Pooling,
     extractor: Extractor,
     store: FeatureStore,
     dry_run: bool,
     config: dict[str, Any],
-    on_error: str = "stop",
+    on_error: OnError = "stop",
 ) -> float:
     """Fill the store with the features of a data set, or say what that would comprise.
 
