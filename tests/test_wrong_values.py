@@ -2,10 +2,10 @@
 
 import pytest
 from omegaconf import OmegaConf
-from test_config import NEEDED, OPTIONS
 
 from offshelf.config import build, conf_dir, load, require_valid
 from offshelf.errors import OffshelfError
+from test_config import NEEDED, OPTIONS
 
 WRONG = [None, "text", "", -1, 0, 1e30, float("nan"), True, [], ["x"], {"a": "b"}, 10**30]
 TASKS = ("classify", "retrieve", "recommend", "extract", "layers", "dataset")
