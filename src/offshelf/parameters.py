@@ -1,5 +1,6 @@
 """Parameters of what a config names: which there are, and what fits them by their annotations."""
 
+import functools
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ NAMES: Mapping[Any, str] = {
 """Simple types, as a person calls them."""
 
 
+@functools.cache
 def parameters(target: str) -> Mapping[str, inspect.Parameter]:
     """Those of a component, by name; this imports specs, which are cheap, and no more.
 
