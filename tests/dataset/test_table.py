@@ -93,6 +93,21 @@ def test_split_of_another_name(rows):
     assert sizes(Csv(made.path, columns={"split": None}).load()) == (9, 3)
 
 
+@pytest.mark.parametrize("name", ["is_test", "train", "in_training"])
+def test_split_of_numbers(rows, name):
+    """A column that is called like a part is no column to be passed over."""
+    with pytest.raises(DatasetError, match=f"column '{name}' that reads like a split: 0, 1.*with train and test in it"):
+        table(rows, f"path,label,{name}", lambda n: [str(n % 2)]).load()
+
+
+def test_boxes_of_other_names(rows):
+    """Are not read, and it is said how they would be."""
+    images = table(rows, "path,label,XMin,YMin,XMax,YMax", lambda n: ["1", "1", "5", "5"]).load()
+    assert images.notes[1].startswith("Images are seen whole; for the boxes: dataset.columns.x1=XMin")
+    found = Csv(str(rows / "t.csv"), columns={"x1": "XMin", "y1": "YMin", "x2": "XMax", "y2": "YMax"}).load()
+    assert shapes(found) == {(4, 4)}
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [
