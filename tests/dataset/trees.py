@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from offshelf.dataset import Csv
+
 
 def picture(path, seed=None):
     """A small image file; another one for each path unless the seed says which."""
@@ -19,3 +21,10 @@ def tree(root, *folders, count=4):
         for number in range(count):
             picture(root / folder / f"{number}.png")
     return root
+
+
+def table(folder, header, cells, sign=",", encoding="utf-8", **settings):
+    """A table with a line for each image: its path, a label, and the cells that a function of its number gives."""
+    lines = [sign.join([f"{number}.png", "ab"[number % 2], *cells(number)]) for number in range(12)]
+    (folder / "t.csv").write_bytes("\n".join([header, *lines]).encode(encoding))
+    return Csv(str(folder / "t.csv"), **settings)
