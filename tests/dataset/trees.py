@@ -1,5 +1,8 @@
 """Folders of images for the tests of what is found in them."""
 
+import os
+import zlib
+
 import numpy as np
 from PIL import Image
 
@@ -9,7 +12,7 @@ from offshelf.dataset import Csv
 def picture(path, seed=None):
     """A small image file; another one for each path unless the seed says which."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    number = abs(hash(str(path))) if seed is None else seed
+    number = zlib.crc32(os.fsencode(path)) if seed is None else seed
     pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path, "PNG")
     return path
