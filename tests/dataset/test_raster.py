@@ -190,6 +190,17 @@ def tiff_of_16_bits_in_planes():
     return file.getvalue()
 
 
+@pytest.mark.parametrize("place", [9, 1 << 40, (1 << 64) - 1])
+def test_a_tiff_that_points_beyond_itself_is_one_sentence(place):
+    """Its first directory is nowhere."""
+    for data in (b"II+\0\x08\0\0\0" + struct.pack("<Q", place), b"MM\0+\0\x08\0\0" + struct.pack(">Q", place)):
+        for work in (check, lambda data: decode(data, WHITE), lambda data: ImageBytes(data).digest):
+            try:
+                work(data + bytes(64))
+            except DecodeError as error:
+                assert "\n" not in str(error)
+
+
 def white_of_12_bits():
     """A JPEG 2000, which Pillow would read as black."""
     imagecodecs = pytest.importorskip("imagecodecs")

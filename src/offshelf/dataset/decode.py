@@ -76,7 +76,7 @@ def check(data: bytes, max_pixels: int = MAX_PIXELS) -> Extent | None:
     """
 
     def work(raster: Raster) -> Extent | None:
-        if raster.format is JPEG and _jpeg_ends(data):
+        if raster.format is JPEG and _jpeg_ends(data) and _has_sound_header(data):
             return None
         _require_whole(raster)
         if is_deep(raster):
@@ -171,6 +171,15 @@ def _jpeg_ends(data: bytes) -> bool:
             return data.rfind(b"\xff\xd9") > place
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     return False
+
+
+def _has_sound_header(data: bytes) -> bool:
+    """Whether simplejpeg, where it is installed, can read a JPEG's tables."""
+    fast = _simplejpeg()
+    try:
+        return not fast or bool(fast.decode_jpeg_header(data))
+    except ValueError:
+        return False
 
 
 def _plain_jpeg(data: bytes) -> np.ndarray | None:

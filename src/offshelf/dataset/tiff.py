@@ -14,7 +14,7 @@ def black_as_zero(data: bytes) -> bytes | None:
         if PHOTOMETRIC not in places or BITS not in places:
             return None
         photometric, bits = (struct.unpack_from(f"{order}H", data, places[tag])[0] for tag in (PHOTOMETRIC, BITS))
-    except (struct.error, KeyError):
+    except (struct.error, KeyError, OverflowError):  # places beyond the file, or beyond any
         return None
     if photometric or bits <= 8:  # beyond two samples `bits` is a place in the file; white as zero has one
         return None
