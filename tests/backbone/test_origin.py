@@ -291,3 +291,90 @@ def test_paths_of_files_below_the_project_are_relative(tmp_path):
     made_from = Custom("mine.nets.Net", sees=SEES, layers={"end": "conv"}).identity()["made from"]
 
     assert list(made_from["files"]) == [str(Path("mine/config.json"))]
+
+
+def test_what_is_read_on_import_is_seen_for_each_network_of_a_process(tmp_path):
+    """A second network of the same module, whose import read a file, knows of it too."""
+    package(tmp_path, "float(path or 1)")
+    (tmp_path / "mine/deep/scale.py").write_text(
+        "import pathlib\nSCALE = float(pathlib.Path('scale.txt').read_text())\n"
+    )
+    (tmp_path / "scale.txt").write_text("1.0")
+    before = [key(path=path) for path in ("1", "2")]
+    (tmp_path / "scale.txt").write_text("2.0")
+    after = [key(path=path) for path in ("1", "2")]
+
+    assert len({*before, *after}) == 4
+
+
+LATE = """
+import json, os
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.scale = nn.Conv2d(3, 4, 3), None
+    def forward(self, x):
+        if self.scale is None:
+            with open("late" + ".json") as file:
+                self.scale = json.load(file)["scale"]
+        return self.conv(x) * self.scale
+"""
+
+
+def test_what_is_read_in_the_first_pass_counts(tmp_path):
+    """A table that is loaded when it is needed."""
+    (tmp_path / "own.py").write_text(LATE)
+    spec = Custom("own.Net", sees=SEES, layers={"end": "conv"})
+    keys = []
+    for scale in (1, 2):
+        (tmp_path / "late.json").write_text(json.dumps({"scale": scale}))
+        keys.append(digest(spec.identity()))
+
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize("asked", ["os.environ['NET_WIDTH']", "os.environ.get('NET_WIDTH')", "os.getenv('NET_WIDTH')"])
+def test_environment_variables_count(asked, tmp_path, monkeypatch, home):
+    """Those that the user's code asks for; their values are not written down."""
+    package(tmp_path, f"float({asked} or 1)")
+    (tmp_path / "mine/nets.py").write_text("import os\n" + (tmp_path / "mine/nets.py").read_text())
+    keys = []
+    for value in ("1.0625", "2.0625"):
+        monkeypatch.setenv("NET_WIDTH", value)
+        monkeypatch.setenv("OTHER", value)
+        keys.append(key())
+
+    assert keys[0] != keys[1]
+    assert all("0625" not in path.read_text() for path in home.rglob("*.json"))
+
+
+def test_projects_with_equal_sources_have_their_own_files(tmp_path, monkeypatch):
+    """The same module and arguments in two folders, each with its weights."""
+    keys, scales = [], []
+    for folder, scale in (("a", 1.0), ("b", 2.0)):
+        (tmp_path / folder).mkdir()
+        package(tmp_path / folder, "json.loads(Path(path).read_text())['scale']")
+        (tmp_path / folder / "data.json").write_text(json.dumps({"scale": scale}))
+        monkeypatch.chdir(tmp_path / folder)
+        monkeypatch.setattr(sys, "path", [str(tmp_path / folder), *sys.path[1:]])
+        keys.append(key(path="data.json"))
+        spec = Custom("mine.nets.Net", {"path": "data.json"}, sees=SEES, layers={"end": "conv"})
+        scales.append(spec.load().module.scale)
+
+    assert keys[0] != keys[1]
+    assert scales == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("module", "kwargs"), [("torchvision.models.resnet18", {}), ("timm.create_model", {"model_name": "resnet10t"})]
+)
+def test_installed_packages(module, kwargs):
+    """Their releases count: nothing of theirs is read as the user's."""
+    spec = Custom(module, kwargs, sees=Preprocessing(32, 32))
+    made_from = spec.identity()["made from"]
+
+    assert made_from["files"] == {}
+    assert len(made_from["sources"]) <= 1
+    assert spec.load().module is not None
