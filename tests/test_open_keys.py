@@ -26,8 +26,8 @@ def layers(folder, *overrides):
 @pytest.mark.parametrize("plus", ["", "+", "++"])
 def test_keys_of_what_it_sees_and_of_its_class(plus, tmp_path):
     """Each is taken, whichever way it is written."""
-    given = ("backbone.sees.resize=40", "backbone.sees.crop=32", "backbone.sees.mean=[0.5,0.5,0.5]", "backbone.kwargs.width=6")
-    code, said = layers(tmp_path, *(f"{plus}{each}" for each in given))
+    given = ("sees.resize=40", "sees.crop=32", "sees.mean=[0.5,0.5,0.5]", "kwargs.width=6")
+    code, said = layers(tmp_path, *(f"{plus}backbone.{each}" for each in given))
 
     assert code == 0, said
     assert re.search(r"shorter side to 40, centre crop 32 x 32, bilinear, mean \[0.5, 0.5, 0.5\]", said)

@@ -68,7 +68,10 @@ def _visit(name: str, found: Sources, is_first: bool) -> list[str]:
     spec = find(name)
     if spec is None or not spec.origin or spec.origin in ("built-in", "frozen"):
         return parents  # a name in a module, a namespace package, or a part of Python
-    path = found.modules[name] = Path(spec.origin)
+    path = next((each for each in (Path(spec.origin), *Path(spec.origin).parents) if each.is_file()), None)
+    if path is None:
+        return parents
+    found.modules[name] = path  # or the archive that it is in
     if path.suffix != ".py" or is_package:
         return parents
     text = _text(path, content_digest(path))
