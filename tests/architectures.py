@@ -3,8 +3,8 @@
 Random weights, noise at the architecture's own size. The reference of `layer=last` is timm's
 `forward_head(forward_features(x), pre_logits=True)`, that of the other layers `forward_intermediates`; torchvision's is
 `create_feature_extractor`. Each architecture runs in a process of its own and adds a row; those that have one are left
-out, so that a run can be stopped and goes on. `--again REASON` forgets the rows whose reason contains a text, `--most N`
-leaves architectures of more than N million parameters for later.
+out, so that a run can be stopped and goes on. `--again REASON` forgets the rows whose reason contains a text,
+`--most N` leaves architectures of more than N million parameters for later.
 """
 
 import argparse

@@ -97,7 +97,9 @@ def test_a_file_of_the_first_weights_is_seen_as_they_were(tmp_path, monkeypatch)
     file = tmp_path / "mine.pth"
     file.write_bytes(b"weights")
     first, second = ResNet50_Weights.IMAGENET1K_V1, ResNet50_Weights.IMAGENET1K_V2
-    assert Torchvision("resnet50", weights=str(file)).preprocessing().resize == second.transforms().resize_size[0] == 232
+    assert (
+        Torchvision("resnet50", weights=str(file)).preprocessing().resize == second.transforms().resize_size[0] == 232
+    )
     checksum = first.url.rpartition("-")[2].removesuffix(".pth")
     monkeypatch.setattr("offshelf.backbone.download.weights_digest", lambda path: checksum + "0" * 56)
 

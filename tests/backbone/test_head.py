@@ -11,7 +11,9 @@ from offshelf.backbone.network import TappedNetwork
 
 
 def trunk(width=8):
-    return nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.ReLU(), nn.Conv2d(4, width, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, 2), nn.ReLU(), nn.Conv2d(4, width, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
 
 
 class HeadFirst(nn.Module):

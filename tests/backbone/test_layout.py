@@ -52,7 +52,9 @@ def test_tokens_of_a_network_inside_another(arch, size, prefix, has_class):
         network.module(images)
     tokens = seen["tokens"]
 
-    assert torch.allclose(network.features(images, ["inner.blocks.1"], "avg")["inner.blocks.1"], tokens[:, prefix:].mean(1))
+    assert torch.allclose(
+        network.features(images, ["inner.blocks.1"], "avg")["inner.blocks.1"], tokens[:, prefix:].mean(1)
+    )
     auto = network.features(images, ["inner.blocks.1"], "auto")["inner.blocks.1"]
     assert torch.allclose(auto, tokens[:, 0] if has_class else tokens[:, prefix:].mean(1))
 

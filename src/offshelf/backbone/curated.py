@@ -34,9 +34,9 @@ def curate(build: Callable[[], nn.Module], size: Size, resized: Build | None = N
     """The layers of an architecture, for images of a height and width.
 
     timm's models say which modules end a stage (`feature_info`), and what goes into their classifier; of others the
-    modules of the top level are taken, looking into those that hold nearly all parameters, and what goes into the linear
-    module that makes the network's output. All are in the order of a pass, and those that it does not reach (auxiliary
-    classifiers), or that have no row an image, are left out.
+    modules of the top level are taken, looking into those that hold nearly all parameters, and what goes into the
+    linear module that makes the network's output. All are in the order of a pass, and those that it does not reach
+    (auxiliary classifiers), or that have no row an image, are left out.
 
     Raises:
         Exception: whatever the network raises at this size.
