@@ -27,7 +27,7 @@ def test_one_line_for_a_search(caplog):
     fit, said = lines(caplog, Tuned(LogisticRegression(max_iter=2), C=[2, 200], folds=2))
 
     assert len(said) == 1
-    assert said[0].startswith("block3, fold 2 of 10: 5 fit(s) are approximate: LogisticRegression reached max_iter=2 at")
+    assert said[0].startswith("block3, fold 2 of 10: 5 fit(s) are approximate: LogisticRegression reached max_iter=2")
     assert "C=200 (fold " in said[0]
     assert "all training images" in said[0]
     assert "classifier.estimator.max_iter" in said[0]

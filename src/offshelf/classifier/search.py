@@ -11,22 +11,16 @@ from offshelf.cores import usable_cores
 
 Split = tuple[np.ndarray, np.ndarray]
 
-Measure = Callable[[Any, np.ndarray, np.ndarray], float]
-"""How good a fitted estimator is on images: values [M, V, D] and their targets."""
+Measure = Callable[[Any, np.ndarray, np.ndarray, tuple[int, int]], float]
+"""How good a fitted estimator is on images: values [M, V, D] and their targets; the numbers of its candidate and split."""
 
 
 def cross_validate(
-    candidates: Sequence[Any],
-    values_NVD: np.ndarray,
-    targets: np.ndarray,
-    measure: Measure,
-    splits: Iterable[Split],
-    look: Callable[[Any, int, int], None] = lambda fitted, candidate, split: None,
+    candidates: Sequence[Any], values_NVD: np.ndarray, targets: np.ndarray, measure: Measure, splits: Iterable[Split]
 ) -> np.ndarray:
     """The measure of unfitted estimators on the held-out images of each split: float64 [len(candidates), splits].
 
-    `look` is shown each fitted estimator, with the numbers of its candidate and split. All views of an image are on one
-    side: each is a training sample, and held-out images are scored from all theirs.
+    All views of an image are on one side: each is a training sample, and held-out images are scored from all theirs.
     """
     from threadpoolctl import threadpool_limits
 
@@ -37,8 +31,7 @@ def cross_validate(
         scores = []
         for row, candidate in enumerate(candidates):
             fitted = fit(candidate, values_NVD[train], targets[train])
-            look(fitted, row, number)
-            scores.append(measure(fitted, values_NVD[held_out], targets[held_out]))
+            scores.append(measure(fitted, values_NVD[held_out], targets[held_out], (row, number)))
         return scores
 
     cores = len(usable_cores())

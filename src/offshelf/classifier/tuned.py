@@ -146,14 +146,12 @@ class Tuned:
         if len(candidates) == 1:
             return whole(0), self.values[0], None, None
 
-        def measure(fitted: Any, values_MVD: np.ndarray, truth: np.ndarray) -> float:
+        def measure(fitted: Any, values_MVD: np.ndarray, truth: np.ndarray, place: tuple[int, int]) -> float:
+            convergence.look(fitted, self.values[place[0]], f"fold {place[1] + 1}")
             return float(METRICS[metric](Outcome(truth, class_scores(fitted, values_MVD, self.fusion)))[0])
 
-        def look(fitted: Any, row: int, fold: int) -> None:
-            convergence.look(fitted, self.values[row], f"fold {fold + 1}")
-
         splits = make_folds(targets, folds, self.seed)
-        scores = cross_validate(candidates, values_NVD, targets, measure, splits, look)
+        scores = cross_validate(candidates, values_NVD, targets, measure, splits)
         curve = Curve(self.parameter, self.values, scores)
         value = curve.simplest if self.one_standard_error else curve.best
         row = self.values.index(value)

@@ -22,8 +22,8 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     With at least half as many rows as dimensions, R and D, the covariance matrix is decomposed: one product of R D²
     multiplications and one eigenvalue problem of size D, whose cost does not grow with the rows. With fewer rows the
     rows are. Either is done in float64, of rows less their mean: with means far from 0 small variances would else be
-    rounded away, by which whitening divides. Directions in which the rows vary by no more than the rounding of their own
-    type are none.
+    rounded away, by which whitening divides. Directions in which the rows vary by no more than the rounding of their
+    own type are none.
 
     Args:
         components: How many to keep; None: as many as there are directions in which the rows vary.
