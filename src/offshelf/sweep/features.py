@@ -65,7 +65,7 @@ def extract_first(jobs: Sequence[Job], launcher: Launcher, folder: Path) -> None
     for _, text in missing:
         say(*(f"Features first: {line}" for line in text), stderr=True)
     if missing:
-        # Several processes share a pass, a chunk of images each. What travels, in files of a cluster too, has no secret.
+        # Several processes share a pass, a chunk of images each. What travels, also in files, has no secret.
         work = [[referenced(shared)] for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
         with closing(launcher.run(work, extract, folder)) as done:
             for _ in done:
