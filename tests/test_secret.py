@@ -5,7 +5,10 @@ import pickle
 import pytest
 from omegaconf import OmegaConf
 
+from offshelf.config import load, plain
+from offshelf.launcher import Job
 from offshelf.secret import fingerprinted, is_masked, is_secret_name, masked, referenced
+from offshelf.sweep.features import extract_first
 
 S = "s3cretX"
 
@@ -97,3 +100,29 @@ def test_references():
     assert S.encode() not in pickle.dumps(travelling)
     assert OmegaConf.to_container(travelling, resolve=True) == config
     assert referenced({"a": {"b": [1, 2]}}) == {"a": {"b": [1, 2]}}
+
+
+def test_jobs_and_features_first_travel_without_secrets():
+    """Both are put down in files where a cluster runs them."""
+    config = load("classify", ["backbone=tiny", "tracking=offline", f"tracking.uri=http://bob:{S}@host"])
+    hydra = OmegaConf.create({"job_logging": {}, "verbose": False, "runtime": {"output_dir": "out"}})
+    hydra.job = {"env_set": {}, "chdir": False, "num": 0}
+    hydra.overrides = {"task": [f"tracking.uri=http://bob:{S}@host"]}
+    job = Job.of(config, hydra)
+    sent = []
+
+    class Cluster:
+        """Keeps what it is given."""
+
+        slots = 1
+
+        def run(self, pieces, work, folder):
+            sent.extend(pieces)
+            yield from ()
+
+    extract_first([job], Cluster(), None)
+    (piece,) = sent
+    assert S.encode() not in pickle.dumps(job)
+    assert S.encode() not in pickle.dumps(piece)
+    assert "***" in str(job)
+    assert plain(job.config)["tracking"]["uri"] == f"http://bob:{S}@host"
