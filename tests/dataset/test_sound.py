@@ -38,7 +38,7 @@ def test_good():
         ({"folds": (Fold(ROWS[:4], -ROWS[1:2]),)}, "rows that are not there"),
         ({"folds": (Fold(np.array([0, 0, 1]), ROWS[4:]),)}, "train has rows that are not there, or twice"),
         ({"folds": (Fold(ROWS[:4] > 1, ROWS[4:]),)}, "train is an array of row numbers"),
-        ({"folds": (Fold(ROWS[:4], ROWS[:0]),)}, "test is an array of row numbers, not empty"),
+        ({"folds": (Fold(ROWS[:0], ROWS[4:]),)}, "train is an array of row numbers, not empty"),
         ({"classes": ("a",)}, "targets are class numbers, 0 to 0 for its 1 classes"),
         ({"metric": "acuracy"}, "its metric is 'acuracy'; it has accuracy"),
         ({"metric": "mAP_area"}, "its metric is 'mAP_area'"),

@@ -47,13 +47,15 @@ def _require_targets(images: ImageSet) -> None:
 def _require_fold(images: ImageSet, number: int, fold: Fold) -> None:
     rows = [np.asarray(part) for part in (fold.train, fold.test)]
     for name, part in zip(("train", "test"), rows, strict=True):
+        if not len(part) and name == "test":  # nothing but recommending goes on from there
+            continue
         if part.ndim != 1 or part.dtype.kind not in "iu" or not len(part):
             raise DatasetError(f"{images.name}, fold {number}: {name} is an array of row numbers, not empty.")
         if part.min() < 0 or part.max() >= len(images.samples) or len(np.unique(part)) < len(part):
             raise DatasetError(
                 f"{images.name}, fold {number}: {name} has rows that are not there, or twice, of {len(images.samples)}."
             )
-    both = np.intersect1d(rows[0], rows[1])
+    both = np.intersect1d(rows[0], rows[1]).astype(np.int64)
     if len(both):
         raise DatasetError(
             f"{images.name}, fold {number}: {len(both)} sample(s) are trained and tested on, the first of them "
