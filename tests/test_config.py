@@ -97,7 +97,7 @@ def test_roots_bind(task):
         ("layer=[a", "is no override"),
         ("dataset=folder", "Missing: dataset.root. Set: dataset.root=…"),
         ("zzzzzz=1", "There are: "),
-        ("classifier.zzz=1", "There are: estimator, C, folds, fusion, one_standard_error, calibrate, seed."),
+        ("classifier.zzz=1", "There are: estimator, C, folds, fusion, one_standard_error, calibrate, validate, seed."),
         ("extractor=null", "the name of one of its options"),
         ("~extractor", "has no extractor"),
         ("layer=${oc.env:OFFSHELF_NOTHING}", "environment variable OFFSHELF_NOTHING, which is not set"),
