@@ -278,3 +278,57 @@ def test_no_curve(runs, home, tmp_path):
             main([*pair, "--out", file])
     with pytest.raises(ConfigError, match=r"none of \.md.*of tables, and \.png, \.svg, of figures"):
         main(["p", "q", "--out", str(tmp_path / "curve.jpeg")])
+
+
+@pytest.fixture
+def mixed(home):
+    """Two classifications and a run that has not been tested, as `recommend` leaves one, on the same data."""
+    tracker = MLflow(str(home))
+    with tracker.start("recommended") as run:
+        run.log(params={"dataset": "coins"}, metrics={"cv/accuracy": 0.9}, tags={"metric": "accuracy"})
+    for name, right, target in (("mirrored", 150, "jitter16"), ("plain", 140, "center")):
+        views = {"augmentation.fill": "reflect", "augmentation.angle": "10"} if target == "jitter16" else {}
+        with tracker.start(name) as run:
+            log(run, right, table(right), **{"augmentation._target_": f"offshelf.augmentation.{target}"}, **views)
+
+
+def test_a_filter_that_means_runs_without_test_images(mixed, tmp_path, capsys):
+    """They are left out and named; one that is named itself is an error."""
+    lines = out(tmp_path, "params.dataset = 'coins'")
+    said = capsys.readouterr().out
+
+    assert [line["run"] for line in lines] == ["mirrored", "plain"]
+    assert "Left out, as they have no test/accuracy: recommended." in said
+    with pytest.raises(ConfigError, match="Without test/accuracy: recommended"):
+        out(tmp_path, "mirrored", "plain", "recommended")
+    with pytest.raises(ConfigError, match="no metric 'map'"):
+        out(tmp_path, "params.dataset = 'coins'", "--metric", "map")
+
+
+def test_an_augmentation_has_a_name(mixed, tmp_path):
+    """Before the parameters that follow from it."""
+    lines = out(tmp_path, "mirrored", "plain")
+
+    assert [line["augmentation"] for line in lines] == ["jitter16", "center"]
+    assert list(lines[0])[5] == "augmentation"
+
+
+def test_eighty_columns(home, tmp_path, capsys, monkeypatch):
+    """No word is cut: what does not fit beside the numbers is below them."""
+    monkeypatch.setenv("COLUMNS", "80")
+    tracker = MLflow(str(home))
+    for number, name in enumerate(("EfficientNet", "ResNet")):
+        with tracker.start(f"flowers {name} blocks.{number}") as run:
+            log(run, 150 + number, table(150 + number), layer=f"blocks.{number}", **{
+                "classifier.fusion": ("mean", "maximum")[number], "dataset.test_fraction": str(0.2 + number),
+                "backbone": name, "postprocess.whitening_components": str(number),
+            })  # fmt: skip
+    out(tmp_path, "attributes.status = 'FINISHED'")
+    lines = capsys.readouterr().out.split("\n")
+    shown = "\n".join(lines)
+
+    table_lines = [line for line in lines if "±:" not in line and "too:" not in line and "p:" not in line]
+    assert max(map(len, table_lines)) <= 80
+    for word in ("0.7550 ± 0.0500", "EfficientNet", "blocks.1", "to the best", "What differs", "backbone", "layer"):
+        assert word in shown
+    assert "These differ too" in shown

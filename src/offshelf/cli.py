@@ -213,7 +213,7 @@ def _hydra(asked: "Asked", job: "Callable[[DictConfig], Any]", *more: str) -> No
     from offshelf.config import conf_dir, secrets_masked
     from offshelf.explain import explain
 
-    sys.argv = [f"offshelf {asked.task}", *asked.overrides, *more, *_unnamed(asked.overrides), *asked.flags]
+    sys.argv = [f"offshelf {asked.task}", *_unnamed([*asked.overrides, *more]), *asked.flags]
     raised: list[BaseException] = []
 
     def guarded(config: "DictConfig") -> Any:
@@ -233,11 +233,14 @@ def _hydra(asked: "Asked", job: "Callable[[DictConfig], Any]", *more: str) -> No
 
 
 def _unnamed(arguments: Sequence[str]) -> list[str]:
-    """What keeps overrides with a secret out of names of folders, which `hydra.job.override_dirname` is made for."""
-    keys = [argument.partition("=")[0].lstrip("+~") for argument in arguments if masked(argument) != argument]
+    """With what keeps overrides with a secret out of names of folders, which `override_dirname` is made for."""
+    secrets = [argument for argument in arguments if masked(argument) != argument]
     setting = "hydra.job.config.override_dirname.exclude_keys"
-    given = any(argument.startswith(setting) for argument in arguments)
-    return [f"{setting}=[{','.join(keys)}]"] if keys and not given else []
+    if not secrets or any(argument.startswith(setting) for argument in arguments):
+        return list(arguments)
+    place = arguments.index(secrets[-1]) + 1  # beside others, as Hydra's options may not stand between overrides
+    keys = ",".join(argument.partition("=")[0].lstrip("+~") for argument in secrets)
+    return [*arguments[:place], f"{setting}=[{keys}]", *arguments[place:]]
 
 
 def at_home(argument: str) -> str:

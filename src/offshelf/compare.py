@@ -2,15 +2,12 @@
 
 import argparse
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from rich import box
-from rich.console import JustifyMethod
-from rich.table import Table
 
 from offshelf.arguments import Parser, divide
 from offshelf.errors import ConfigError, TrackingError
@@ -25,19 +22,16 @@ from offshelf.report import (
     paired,
     paired_queries,
     read_predictions,
+    show_runs,
     with_error_bar,
     write_figure,
     write_sheet,
 )
 from offshelf.spelling import did_you_mean
-from offshelf.terminal import terminal
-from offshelf.tracking.reading import SETTINGS, TrackedRun, TrackedRuns
+from offshelf.tracking.reading import SETTINGS, TrackedRun, TrackedRuns, is_filter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-SHOWN = 3
-"""Parameters that the terminal has room for; files have all that differ."""
 
 FOLLOWS = ("dims", "name")
 """Parameters that say nothing of their own of how runs differ."""
@@ -64,10 +58,11 @@ def main(arguments: Sequence[str]) -> int:
     files = [Path(file) for file in options.out or ()]
     _require_formats(files)
     selectors, where = divide(options.runs, SETTINGS)
-    chosen = _chosen(TrackedRuns(**where), selectors)
-    metric = options.metric or chosen[0].tags.get("metric", "accuracy")
-    sheet = to_sheet(compare(chosen, metric, Bootstrap(options.replicates)), metric)
-    _show(sheet)
+    found = _chosen(TrackedRuns(**where), selectors)
+    metric = options.metric or _official(found)
+    chosen, left_out = _with_metric(found, metric)
+    sheet = to_sheet(compare(chosen, metric, Bootstrap(options.replicates)), metric, left_out)
+    show_runs(sheet)
     for file in files:
         if file.suffix in FIGURES:
             write_figure(file, draw(chosen, metric))
@@ -135,9 +130,13 @@ def _predictions(run: TrackedRun) -> Predictions | None:
     return read_predictions(text) if text else None
 
 
-def to_sheet(rows: Sequence[Row], metric: str) -> Sheet:
-    """A line a run: metric with its interval, difference to the best with its interval, p-value, what differs."""
-    varied = _varied([row.run for row in rows])
+def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> Sheet:
+    """A line a run: metric with its interval, difference to the best with its interval, p-value, what differs.
+
+    Names of runs that were left out are in a note.
+    """
+    runs = [row.run for row in rows]
+    varied = list(dict.fromkeys([*_independent(runs), *_varied(runs)]))
     columns = ["run", "id", metric, "to the best", "p", *varied]
     lines = [
         [row.run.name, row.run.id[:8], with_error_bar(row.run.metrics, metric), *_gap(row.difference, row is rows[0])]
@@ -153,6 +152,9 @@ def to_sheet(rows: Sequence[Row], metric: str) -> Sheet:
         notes.append(
             "–: not the same test images or queries, or no table of them on record, so that nothing can be paired."
         )
+    if left_out:
+        named = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
+        notes.append(f"Left out, as they have no test/{metric}: {named}.")
     return Sheet(f"{metric} of {len(rows)} runs", columns, lines, notes)
 
 
@@ -243,31 +245,43 @@ def _number(text: str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _chosen(runs: TrackedRuns, selectors: Sequence[str]) -> list[TrackedRun]:
-    found = [run for selector in selectors for run in reversed(runs.find(selector))]  # of a filter the first started
-    unique = list({run.id: run for run in found}.values())
+def _chosen(runs: TrackedRuns, selectors: Sequence[str]) -> dict[str, tuple[TrackedRun, bool]]:
+    """Runs by their ids, and whether each was named: by a filter, or as one of a sweep, it was not."""
+    unique: dict[str, tuple[TrackedRun, bool]] = {}
+    for selector in selectors:
+        for run in reversed(runs.find(selector)):  # of a filter the first started
+            named = not is_filter(selector) or unique.get(run.id, (run, False))[1]
+            unique[run.id] = (_by_name(run), named)
     if len(unique) == 1:
-        unique = [run for run in runs.children(unique[0]) if run.metrics] or unique
+        (alone, _), *_ = unique.values()
+        unique = {run.id: (_by_name(run), False) for run in runs.children(alone) if run.metrics} or unique
     if len(unique) < 2:
         raise TrackingError("One run alone cannot be compared: name two or more, a sweep, or a filter.")
     return unique
 
 
-def _show(sheet: Sheet) -> None:
-    table = Table(title=sheet.title, box=box.SIMPLE, title_justify="left", pad_edge=False)
-    fixed = 5
-    for number, column in enumerate(sheet.columns[: fixed + SHOWN]):
-        is_number = 1 < number < fixed
-        justify: JustifyMethod = "right" if is_number else "left"
-        table.add_column(column, justify=justify, no_wrap=is_number or column == "id", overflow="fold")
-    for number, line in enumerate(sheet.rows):
-        table.add_row(*line[: fixed + SHOWN], style="bold" if number == 0 else None)
-    console = terminal()
-    console.print(table)
-    hidden = sheet.columns[fixed + SHOWN :]
-    more = [f"These differ too: {', '.join(hidden)}; --out FILE.csv has them."] if hidden else []
-    for note in [*sheet.notes, *more]:
-        console.print(note, soft_wrap=True)
+def _by_name(run: TrackedRun) -> TrackedRun:
+    """With the augmentation as a parameter by its name, as the backbone and the data set are."""
+    target = run.params.get("augmentation._target_", "").rpartition(".")[2]
+    name = {"Views": "custom"}.get(target, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", target).lower())
+    return replace(run, params={**run.params, "augmentation": name}) if name else run
+
+
+def _official(found: Mapping[str, tuple[TrackedRun, bool]]) -> str:
+    """The official metric of the first run that has one."""
+    metrics = [run.tags.get("metric", "accuracy") for run, _ in found.values()]
+    having = [name for name, (run, _) in zip(metrics, found.values(), strict=True) if f"test/{name}" in run.metrics]
+    return (having or metrics)[0]
+
+
+def _with_metric(found: Mapping[str, tuple[TrackedRun, bool]], metric: str) -> tuple[list[TrackedRun], list[str]]:
+    """Runs to compare, and the names of others that a filter means too: those that have not been tested, say.
+
+    Where fewer than two would be left, all are to be compared, which will tell what they lack.
+    """
+    kept = [run for run, named in found.values() if named or f"test/{metric}" in run.metrics]
+    left_out = [run.name for run, _ in found.values() if run not in kept]
+    return (kept, left_out) if len(kept) > 1 else ([run for run, _ in found.values()], [])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -65,7 +65,11 @@ class Logbook:
             write_table(self.folder / "left_out.csv", table)
 
     def figure(self, figure: "Figure", file: str) -> None:
-        """Keep a plot in both places."""
+        """Keep a plot in both places.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
         data = BytesIO()
         figure.savefig(data, format="png", dpi=120, pil_kwargs={"compress_level": 1})  # speed before size
         write_bytes(self.folder / file, data.getvalue())

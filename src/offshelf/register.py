@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from offshelf.arguments import Parser, divide
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.past import PastRun
+from offshelf.secret import masked
 from offshelf.serving import write_model
 from offshelf.tracking.reading import SETTINGS
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         made = register(past.id, folder, options.name, alias, given)
     address = f"{made.name}@{alias}" if alias else f"{made.name}/{made.version}"
     print(f"Registered as {made.name}, version {made.version}. Serve it with:")
-    store, model = shlex.quote(made.store), shlex.quote(f"models:/{address}")
+    store, model = shlex.quote(masked(made.store)), shlex.quote(f"models:/{address}")
     print(f"MLFLOW_TRACKING_URI={store} mlflow models serve --env-manager local -m {model}")
     return 0
 

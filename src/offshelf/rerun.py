@@ -16,6 +16,8 @@ from offshelf.arguments import Parser, divide
 from offshelf.config import components, run_recorded
 from offshelf.errors import ConfigError
 from offshelf.past import PastRun
+from offshelf.report import flat
+from offshelf.secret import is_masked
 from offshelf.terminal import terminal
 from offshelf.tracking import Followed, NoTracking, allowed_name, provenance
 from offshelf.tracking.reading import SETTINGS
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         _show("Differs today", changed(_versions(past.tags), _versions(provenance())))
     else:
         print("An output folder does not tell what it was made with: versions and digests are not compared.")
-    again = rerun(past, tracks=not options.check, is_cold=options.cold)
+    again = rerun(past, tracks=not options.check, is_cold=options.cold, uri=where["uri"])
     differing = changed(_compared(past.metrics), _compared(again.metrics))
     for tag, what in DIGESTS.items():
         if tag in past.tags and past.tags[tag] != again.tags.get(tag):
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if differing else 0
 
 
-def rerun(past: PastRun, tracks: bool = True, is_cold: bool = False) -> Followed:
+def rerun(past: PastRun, tracks: bool = True, is_cold: bool = False, uri: str = "") -> Followed:
     """Run a recorded config. Returns what the run logged.
 
     Args:
@@ -64,13 +66,33 @@ def rerun(past: PastRun, tracks: bool = True, is_cold: bool = False) -> Followed
         tracks: Whether it goes where the recorded one went, under its name, with its id as the tag `rerun_of`; else
             nothing is left of it.
         is_cold: Whether its features are extracted anew, in memory.
+        uri: Of its store, where that has a password, which is on no record.
+
+    Raises:
+        ConfigError: the config had secrets, which are on no record, beside the store's.
+        OffshelfError: the run fails.
     """
     config = past.config | ({"store": MEMORY} if is_cold else {})
+    if not tracks:
+        config["tracking"] = {"_target_": "offshelf.tracking.NoTracking"}
+    elif uri and is_masked(config.get("tracking")):
+        config["tracking"] = config["tracking"] | {"uri": uri}
+    _require_secrets(config)
     tracker = components(config, ("tracking",))["tracking"] if tracks else NoTracking()
     followed = Followed(tracker, {"rerun_of": past.id or past.name})
     with _output(tracks) as folder:
         run_recorded(config, folder, followed)
     return followed
+
+
+def _require_secrets(config: Mapping[str, Any]) -> None:
+    """The store's address may be completed from the environment, when it is connected to."""
+    keys = [key for key, value in flat(config).items() if is_masked(value) and key != "tracking.uri"]
+    if keys:
+        raise ConfigError(
+            f"The run had a secret in {', '.join(keys)}, which is on no record. Run it again as it was typed, with its "
+            "task and overrides."
+        )
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""The terminal: words are printed as they are, also names of files and layers with brackets in them."""
+"""The terminal: words are printed as they are, also names with brackets in them; secrets are not printed."""
+
+import sys
+from typing import IO, Any, cast
 
 from rich.console import Console
 
@@ -6,13 +9,28 @@ from offshelf.secret import masked
 
 
 def terminal(stderr: bool = False) -> Console:
-    """A console that takes no `[word]` for markup and no `:word:` for an emoji."""
-    return Console(stderr=stderr, markup=False, emoji=False)
+    """A console that takes no `[word]` for markup and no `:word:` for an emoji, and prints no secret."""
+    return Console(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False)
 
 
 def say(*lines: str, stderr: bool = False) -> None:
-    """Print lines as long as they are, without colours and secrets; empty ones are left out."""
+    """Print lines as long as they are, without colours; empty ones are left out."""
     console = terminal(stderr)
     for line in lines:
         if line:
-            console.print(masked(line), highlight=False, soft_wrap=True)
+            console.print(line, highlight=False, soft_wrap=True)
+
+
+class _Masking:
+    """The stream of a console, whichever it is at the moment."""
+
+    def __init__(self, stderr: bool) -> None:
+        self._name = "stderr" if stderr else "stdout"
+
+    def write(self, text: str) -> int:
+        """Write a text without its secrets."""
+        return int(getattr(sys, self._name).write(masked(text)))
+
+    def __getattr__(self, name: str) -> Any:
+        """All else is the stream's."""
+        return getattr(getattr(sys, self._name), name)

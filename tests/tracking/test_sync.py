@@ -20,10 +20,11 @@ from offshelf.track import main
 from offshelf.tracking import MLflow, Offline, belonging
 from offshelf.tracking import link as linking
 from offshelf.tracking import mlflow as online
-from offshelf.tracking import sync as syncing
+from offshelf.tracking import target as syncing
 from offshelf.tracking.connection import connect, default_uri
-from offshelf.tracking.journal import FILE, Journal, Shelf
+from offshelf.tracking.journal import FILE, Journal
 from offshelf.tracking.sending import send
+from offshelf.tracking.shelf import Shelf
 from offshelf.tracking.sync import Sync
 
 pytestmark = [

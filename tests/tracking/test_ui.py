@@ -8,8 +8,9 @@ from urllib.request import urlopen
 import pytest
 
 from offshelf.errors import ConfigError
-from offshelf.tracking import MLflow
-from offshelf.tracking.ui import free_port, parse, ui_url
+from offshelf.tracking import MLflow, ui
+from offshelf.tracking.connection import connect
+from offshelf.tracking.ui import free_port, official_metric, parse, ui_url
 
 
 def test_link_is_sorted_by_the_metric():
@@ -30,6 +31,35 @@ def test_options():
     ):
         with pytest.raises(ConfigError, match=hint):
             parse([bad])
+
+
+def test_runs_of_one_data_set():
+    """By their own metric."""
+    assert ui_url("http://h:1", "5", "test/map", "holidays").endswith(
+        "&orderByAsc=false&searchFilter=params.dataset%20%3D%20%22holidays%22"
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
+def test_the_metric_is_the_newest_runs_own(home):
+    """Of all, or of a data set."""
+    client, experiment = connect(home, None, "offshelf")
+    assert official_metric(client, experiment) == "test/accuracy"
+    for dataset, metric in (("holidays", "map"), ("flowers", "mean_accuracy")):
+        with MLflow(str(home)).start(dataset) as run:
+            run.log({"dataset": dataset}, tags={"metric": metric})
+    assert official_metric(client, experiment) == "test/mean_accuracy"
+    assert official_metric(client, experiment, "holidays") == "test/map"
+
+
+def test_a_server_that_does_not_end(monkeypatch):
+    """Is ended by force, so that what went wrong before is told."""
+    monkeypatch.setattr(ui, "PATIENCE", 0.2)
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as server:
+        server.stdout.readline()
+        ui.stop(server)
+    assert server.returncode == -signal.SIGKILL
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from offshelf.report.predictions import Predictions, paired, predictions, read_p
 from offshelf.report.recommendation import Standing, aside_lines, standing_columns, standing_table
 from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table, query_values
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
+from offshelf.report.sheet_view import show_runs
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
 from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
 
@@ -61,6 +62,7 @@ __all__ = [
     "read_predictions",
     "retrieval_table",
     "score_table",
+    "show_runs",
     "size_table",
     "standing_columns",
     "standing_table",

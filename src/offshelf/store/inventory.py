@@ -10,6 +10,7 @@ from typing import Any
 
 from offshelf.errors import StoreError
 from offshelf.identity import digest
+from offshelf.secret import masked
 from offshelf.store.shard import SUFFIX, DamagedShardError, Shard, open_shard
 
 RUNS = "runs"
@@ -86,7 +87,7 @@ def note_use(folder: Path, use: Use) -> None:
     path = folder / RUNS / f"{use.run or digest(use.name)[:32]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"name": use.name, "run": use.run, "time": use.time, "config": dict(use.config)}
-    path.write_text(json.dumps(content, default=str), encoding="utf-8")
+    path.write_text(json.dumps(masked(content), default=str), encoding="utf-8")
 
 
 def _holding(folder: Path) -> Holding:

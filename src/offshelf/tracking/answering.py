@@ -1,6 +1,7 @@
 """Whether a store is there at all, asked before MLflow is imported and whatever it does is waited for."""
 
 import os
+import re
 import socket
 import warnings
 from urllib.parse import urlsplit
@@ -79,11 +80,9 @@ def _probe(uri: str) -> None:
 def _cause(error: Exception) -> str:
     """In a few words; requests tells of the whole way there."""
     text = str(error)
-    if "certificate" in text.lower() or "SSLError" in text:
-        return (
-            f"{text.rpartition('(_ssl')[0].rpartition(':')[0].rpartition('[SSL')[2] or text}".strip("] ")
-            + "; a certificate of one's own: MLFLOW_TRACKING_SERVER_CERT_PATH=FILE"
-        )
+    untrusted = re.search(r"certificate verify failed: ([^(]+)", text)
+    if untrusted:
+        return f"{untrusted[1].strip()}; of one's own, name it: MLFLOW_TRACKING_SERVER_CERT_PATH=FILE"
     if "timed out" in text:
         return "timed out"
     return text.rpartition("] ")[2].rstrip("\"')") if "] " in text else text

@@ -107,6 +107,8 @@ def connect(home: Path, uri: str | None, experiment: str) -> "tuple[MlflowClient
     silence()
     target = with_secret(uri) if uri else default_uri(home)
     require_answer(target)
+    if masked(target) != target:
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # MLflow would print it whole
     with explained(masked(target)):
         client = _client(home, target, is_own=uri is None)
         is_server = target.startswith("http")  # which knows where its artifacts are

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from offshelf.secret import masked
 from offshelf.terminal import say
-from offshelf.tracking.journal import Event, Place, now
+from offshelf.tracking.journal import Event, now
 from offshelf.tracking.logged import JournalSink, Sink
 from offshelf.tracking.logged import under as nested
 from offshelf.tracking.members import Members
 from offshelf.tracking.patient import failures, is_silence
 from offshelf.tracking.sending import KEPT_TAG, create, send
+from offshelf.tracking.shelf import Place
 from offshelf.tracking.sweep import close_open
 
 if TYPE_CHECKING:

@@ -11,7 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from offshelf.leaving import undisturbed
-from offshelf.tracking.journal import Event, Journal, Place, now, opening
+from offshelf.secret import masked
+from offshelf.tracking.journal import Event, Journal, now, opening
+from offshelf.tracking.shelf import Place
 from offshelf.tracking.tracker import Run
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class LoggedRun:
         """See Run."""
         texts = {name: str(value) for name, value in (params or {}).items()}
         numbers = {name: float(value) for name, value in (metrics or {}).items()}
-        self._put("log", params=texts, metrics=numbers, tags=dict(tags or {}))
+        self._put("log", params=masked(texts), metrics=numbers, tags=masked(dict(tags or {})))
 
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
         """See Run; the form is that of MLflow's own, which would add to a table that is there already."""

@@ -14,12 +14,13 @@ from offshelf.secret import masked
 from offshelf.terminal import say
 from offshelf.tracking.answering import require_answer, with_secret
 from offshelf.tracking.connection import connect, default_uri, explained
-from offshelf.tracking.journal import Event, Place, opening
+from offshelf.tracking.journal import Event, opening
 from offshelf.tracking.link import Link, ParentSink, ServerSink
 from offshelf.tracking.logged import JournalSink, LoggedRun, Sink, closing
 from offshelf.tracking.members import Members
 from offshelf.tracking.patient import failures
 from offshelf.tracking.schema import database_of
+from offshelf.tracking.shelf import Place
 from offshelf.tracking.sweep import agree, close_dead, finished_jobs, surroundings, take_up, under, unfinished
 from offshelf.tracking.tracker import FinishedJob, Run
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from offshelf.home import home_dir
-from offshelf.tracking.journal import Kept, Place, Shelf, opening
+from offshelf.tracking.journal import Kept, opening
 from offshelf.tracking.logged import JournalSink, LoggedRun, closing
 from offshelf.tracking.sending import allowed_name
+from offshelf.tracking.shelf import Place, Shelf
 from offshelf.tracking.sweep import surroundings, under
 from offshelf.tracking.tracker import FinishedJob, Run
 

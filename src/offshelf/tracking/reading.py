@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from offshelf.errors import TrackingError
 from offshelf.home import home_dir
+from offshelf.secret import masked
 from offshelf.tracking.connection import connect, search_all
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class TrackedRuns:
             raise TrackingError(f"There are no runs in {folder} yet. Make some with: offshelf classify")
         self._client: MlflowClient
         self._client, self._experiment = connect(folder, uri, experiment)
-        self._where = f"experiment '{experiment}' of {uri or folder}"
+        self._where = f"experiment '{experiment}' of {masked(uri) if uri else folder}"
 
     def find(self, selector: str) -> list[TrackedRun]:
         """Runs by id (or its first letters), by name (the newest), or by a filter of MLflow's.
@@ -76,7 +77,7 @@ class TrackedRuns:
             TrackingError: there is no such run, or several have the same first letters.
         """
         found = self._by_id(selector) or self._named(selector)[:1]
-        if not found and any(sign in selector for sign in ("=", "<", ">", " LIKE ", " IN ")):
+        if not found and is_filter(selector):
             found = self._search(selector)
         if not found:
             raise TrackingError(f"There is no run '{selector}' in {self._where}. See them with: offshelf ui")
@@ -133,5 +134,12 @@ class TrackedRuns:
 
     def _run(self, entity: "Entity") -> TrackedRun:
         info, data = entity.info, entity.data
-        known = (info.run_id, str(info.run_name), info.status, data.params, data.metrics, data.tags)
+        # Older releases have recorded passwords.
+        params = {name: masked(text) if "://" in text else text for name, text in data.params.items()}
+        known = (info.run_id, str(info.run_name), info.status, params, data.metrics, data.tags)
         return TrackedRun(*known, str(info.artifact_uri), self)
+
+
+def is_filter(selector: str) -> bool:
+    """Whether it is in MLflow's language for filters."""
+    return any(sign in selector for sign in ("=", "<", ">", " LIKE ", " IN "))

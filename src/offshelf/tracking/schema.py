@@ -139,7 +139,7 @@ def _renew(uri: str, database: Path | None, found: str) -> None:
             return _set_aside(database)
         reason = " ".join(str(error).split())[:200]
         raise TrackingError(
-            f"The tables of {database} could not be changed for MLflow {release()} ({reason}). As it was, it is kept in "
+            f"The tables of {database} could not be changed for MLflow {release()} ({reason}). As it was, it is in "
             f"{copy}"
         ) from error
     say(

@@ -8,15 +8,24 @@ import time
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.home import home_dir
-from offshelf.tracking.connection import QUIET, connect, default_uri
+from offshelf.secret import masked
+from offshelf.tracking.connection import QUIET, connect, default_uri, explained
 
-DEFAULTS = {"home": "", "uri": "", "port": "5000", "experiment": "offshelf", "metric": "test/accuracy"}
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+DEFAULTS = {"home": "", "uri": "", "port": "5000", "experiment": "offshelf", "metric": "", "dataset": ""}
+"""`metric` that runs are sorted by: empty is the official one of the newest run; `dataset` that they are of."""
+
+PATIENCE = 10
+"""Seconds that the server has to end in."""
 
 HELP = """\
 usage: offshelf ui [key=value ...]
@@ -45,22 +54,41 @@ def main(arguments: list[str]) -> int:
     home = home_dir(options["home"])
     if not options["uri"] and not (home / "mlflow.db").exists():
         raise TrackingError(f"There are no runs in {home} yet. Make some with: offshelf classify layer=all")
-    _, experiment = connect(home, options["uri"] or None, options["experiment"])
+    client, experiment = connect(home, options["uri"] or None, options["experiment"])
+    metric = options["metric"] or official_metric(client, experiment, options["dataset"])
     if options["uri"].startswith("http"):
-        print(ui_url(options["uri"], experiment, options["metric"]))
+        print(masked(ui_url(options["uri"], experiment, metric, options["dataset"])))
         return 0
     port = free_port(int(options["port"]))
     server = start_server(home, options["uri"] or default_uri(home), port)
     try:
         wait_until_up(server, port)
-        print(f"Runs, best first: {ui_url(f'http://127.0.0.1:{port}', experiment, options['metric'])}")
+        link = ui_url(f"http://127.0.0.1:{port}", experiment, metric, options["dataset"])
+        print(f"Runs, by {metric}, best first: {link}")
         print("Ctrl-C stops.", flush=True)
         return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        server.terminate()
-        server.wait(10)
+        stop(server)
+
+
+def stop(server: "subprocess.Popen[bytes]") -> None:
+    """End the server, by force where it takes too long."""
+    server.terminate()
+    try:
+        server.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def official_metric(client: "MlflowClient", experiment: str, dataset: str = "") -> str:
+    """That of the newest run which names one; the accuracy where there is none."""
+    of_dataset = f" and params.dataset = '{dataset}'" if dataset else ""
+    with explained("runs"):
+        found = client.search_runs([experiment], f"tags.metric != ''{of_dataset}", max_results=1)
+    return f"test/{found[0].data.tags['metric'] if found else 'accuracy'}"
 
 
 def parse(arguments: list[str]) -> dict[str, str]:
@@ -80,20 +108,25 @@ def parse(arguments: list[str]) -> dict[str, str]:
     return options
 
 
-def ui_url(server: str, experiment: str, metric: str) -> str:
-    """Link to the runs of an experiment, sorted by a metric, best first.
+def ui_url(server: str, experiment: str, metric: str, dataset: str = "") -> str:
+    """Link to the runs of an experiment, of one data set or of all, sorted by a metric, best first.
 
     MLflow opens on its page for language models unless the link says otherwise, and hides child runs unless sorted.
     """
     order = quote(f"metrics.`{metric}`", safe="")
     view = f"workflowType=machine_learning&orderByKey={order}&orderByAsc=false"
+    if dataset:
+        wanted = f'params.dataset = "{dataset}"'
+        view += f"&searchFilter={quote(wanted, safe='')}"
     return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{view}"
 
 
 def start_server(home: Path, uri: str, port: int) -> "subprocess.Popen[bytes]":
     """MLflow's server as a child process: one worker, no jobs, this machine only."""
     environment: Mapping[str, str] = {**QUIET, **os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    arguments = ["server", "--backend-store-uri", uri, "--default-artifact-root", (home / "artifacts").as_uri()]
+    # Not as an argument, which all users of the machine could read: it may have a password.
+    environment = {**environment, "MLFLOW_BACKEND_STORE_URI": uri}
+    arguments = ["server", "--default-artifact-root", (home / "artifacts").as_uri()]
     arguments += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     # The server looks for uvicorn on PATH, where a virtual environment that is not activated is missing.
     path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
