@@ -213,7 +213,7 @@ def _hydra(asked: "Asked", job: "Callable[[DictConfig], Any]", *more: str) -> No
     from offshelf.config import conf_dir, secrets_masked
     from offshelf.explain import explain
 
-    sys.argv = [f"offshelf {asked.task}", *_unnamed(asked.overrides), *more, *asked.flags]
+    sys.argv = [f"offshelf {asked.task}", *_unnamed([*asked.overrides, *more]), *asked.flags]
     raised: list[BaseException] = []
 
     def guarded(config: "DictConfig") -> Any:

@@ -53,3 +53,12 @@ def test_ones_own():
 
     assert config.backbone.seed == 5
     assert config.layer == "block2"
+
+
+def test_it_writes_elsewhere():
+    """Hydra's settings, folders among them, were those of the recommendation."""
+    typed = ["hydra.run.dir=here", "hydra/job_logging=offshelf", "launcher.jobs=2", "dataset=digits"]
+    command = full_command(typed, Candidate("tiny", Tiny()), "block2")
+
+    assert "hydra" not in command and "launcher" not in command
+    assert "dataset=digits" in command

@@ -1,5 +1,7 @@
 """A job that leaves Python is one failed job."""
 
+import numpy as np
+from PIL import Image
 from processes import finish
 
 NET = """
@@ -18,11 +20,22 @@ class Net(nn.Sequential):
 """
 
 
+def write_images(folder):
+    """Two classes of six images."""
+    for label in ("dark", "light"):
+        (folder / label).mkdir(parents=True)
+        for number in range(6):
+            pixels = np.full((16, 16), 10 * number + 150 * (label == "light"), np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{number}.png")
+
+
 def test_a_job_that_leaves_python_is_one_that_failed(tmp_path):
     """By `sys.exit(0)` in a network of one's own, say: it is named, the others are run, the exit code tells."""
     (tmp_path / "exit_net.py").write_text(NET)
+    write_images(tmp_path / "images")
     command = ["classify", "-m", "backbone=custom", "backbone.module=exit_net.Net", "layer='1'", "classifier.C=2"]
-    command += ["+backbone.kwargs.how=exit,interrupt,memory,none", "tracking=none", "bootstrap.replicates=0"]
+    command += ["dataset=folder", "dataset.root=images", "tracking=none", "bootstrap.replicates=0"]
+    command += ["+backbone.kwargs.how=exit,interrupt,memory,none"]
     code, output, errors = finish(*command, cwd=tmp_path)
 
     assert code == 1
