@@ -3,8 +3,8 @@
 Random weights, noise at the architecture's own size. The reference of `layer=last` is timm's
 `forward_head(forward_features(x), pre_logits=True)`, that of the other layers `forward_intermediates`; torchvision's is
 `create_feature_extractor`. Each architecture runs in a process of its own and adds a row; those that have one are left
-out, so that a run can be stopped and goes on. `--again REASON` forgets the rows whose reason contains a text, `--most N`
-leaves architectures of more than N million parameters for later.
+out, so that a run can be stopped and goes on. `--again REASON` forgets the rows whose reason contains a text,
+`--most N` leaves architectures of more than N million parameters for later.
 """
 
 import argparse
@@ -13,6 +13,8 @@ import math
 import multiprocessing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+import torch
 
 FIELDS = (
     "library",
@@ -49,13 +51,15 @@ class Row:
     reason: str = ""
 
 
+FIELDS = tuple(field.name for field in fields(Row))
+
+
 class Cheap:
     """Meanwhile networks draw no weights: what takes most of the time of building them."""
 
     RANDOM = ("normal_", "uniform_", "trunc_normal_", "erfinv_", "exponential_")
 
     def __enter__(self):
-        import torch
         from torch.overrides import TorchFunctionMode
 
         skipped = {getattr(torch.Tensor, name) for name in self.RANDOM if hasattr(torch.Tensor, name)}
@@ -71,14 +75,12 @@ class Cheap:
         self.mode.__exit__(*error)
 
 
-def fill(module):
-    """Weights that keep values in range, from one pool of normal numbers."""
-    import torch
-
+def fill(module, scale=1.0):
+    """Weights from one pool of normal numbers, of a size that hands the variance on, times `scale`."""
     pool = torch.randn(2**20, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for name, value in [*module.named_parameters(), *module.named_buffers()]:
-            if not value.is_floating_point() or value.is_inference() or (name.endswith("num_batches_tracked")):
+            if not value.is_floating_point():
                 continue
             is_parameter = isinstance(value, torch.nn.Parameter)
             if not is_parameter and not name.endswith(("running_mean", "running_var")):
@@ -88,7 +90,7 @@ def fill(module):
             if name.endswith("running_var"):
                 numbers = 1 + 0.1 * numbers.abs()
             elif value.ndim > 1:
-                numbers = numbers / math.sqrt(max(1, value[0].numel()))
+                numbers = scale * numbers / math.sqrt(max(1, value[0].numel()))
             else:
                 numbers = (1.0 if name.endswith(("weight", "gamma", "scale")) else 0.0) + 0.1 * numbers
             value.copy_(numbers.view(value.shape))
@@ -97,7 +99,7 @@ def fill(module):
 
 def difference(found, expected):
     """Largest difference, relative to the largest value that was expected."""
-    if found.shape != expected.shape:
+    if found.shape != expected.shape or not found.isfinite().all():
         return math.inf
     return float(f"{(found - expected).abs().max() / expected.abs().max().clamp_min(1e-30):.1e}")
 
@@ -106,61 +108,53 @@ def averaged(values, layout):
     """A map's or tokens' mean over space: the layout is the library's own word."""
     if values.ndim <= 2:
         return values
-    return values.mean((1, 2)) if layout == "NHWC" else values.mean((2, 3)) if values.ndim == 4 else values.mean(1)
+    if values.ndim == 3:
+        return values.mean(1)
+    return values.mean((1, 2)) if layout == "NHWC" else values.mean((2, 3))
 
 
 def compare(library, architecture, img_size=None, most=math.inf):
-    """The row of one architecture."""
+    """The row of one architecture, and its network."""
     from offshelf.backbone import Timm, Torchvision
 
     is_timm = library == "timm"
     spec = Timm(architecture, weights=None, img_size=img_size) if is_timm else Torchvision(architecture, weights=None)
     sees = spec.preprocessing()
-    row = Row(
-        library,
-        architecture,
-        "x".join(map(str, sees.size)),
-        type(sees).__name__.lower().replace("preprocessing", "centre"),
-    )
+    geometry = {"Preprocessing": "centre"}.get(type(sees).__name__, type(sees).__name__.lower())
+    row = Row(library, architecture, "x".join(map(str, sees.size)), geometry)
     with Cheap():
         names = spec.layer_names()
-    return _timm(spec, row, names, most) if is_timm else _torchvision(spec, row, names)
+        network, row.parameters_M = _network(spec, names, most)
+    images = _images(sees.size)
+    for scale in (1, 0.3, 0.1):  # deep sums of branches overflow
+        fill(network.module, scale)
+        with torch.no_grad():
+            if network.module(images)[0].isfinite().all():
+                break
+    return (_timm if is_timm else _torchvision)(spec, row, names, network), network
 
 
 def _network(spec, names, most):
     from offshelf.backbone import timm, torchvision
     from offshelf.backbone.network import TappedNetwork
-
-    build = (
-        (lambda: timm._build(spec.arch, spec.img_size))
-        if hasattr(spec, "img_size")
-        else (lambda: torchvision._build(spec.arch, spec.preprocessing().crop))
-    )
-    resized = (
-        (lambda size: timm._resized(spec.arch, size))
-        if hasattr(spec, "img_size")
-        else (lambda size: torchvision._build(spec.arch, size[0]))
-    )
     from offshelf.backbone.outline import outline
+
+    def build(size=None):
+        if hasattr(spec, "img_size"):
+            return timm._resized(spec.arch, size) if size else timm._build(spec.arch, spec.img_size)
+        return torchvision._build(spec.arch, size[0] if size else spec.preprocessing().crop)
 
     count = round(sum(value.numel() for value in outline(build).parameters()) / 1e6, 2)
     if count > most:
         raise OverflowError(f"{count:.0f} M parameters")
-    with Cheap():
-        module = build()
-    return TappedNetwork(fill(module), {name: spec.module_of(name) for name in names}, spec.name, resized), count
+    return TappedNetwork(build(), {name: spec.module_of(name) for name in names}, spec.name, build), count
 
 
 def _images(size, count=1):
-    import torch
-
     return torch.randn(count, 3, *size, generator=torch.Generator().manual_seed(1))
 
 
-def _timm(spec, row, names, most):
-    import torch
-
-    network, row.parameters_M = _network(spec, names, most)
+def _timm(spec, row, names, network):
     module, images = network.module, _images(spec.preprocessing().size)
     with torch.no_grad():
         trunk = module.forward_features(images)
@@ -172,10 +166,9 @@ def _timm(spec, row, names, most):
     expected = averaged(expected, getattr(module, "output_fmt", "NCHW"))
     stages = dict(zip(what, reference, strict=True))
     asked = [name for name in stages if name in names]
-    found = network.features(images, [names[-1]], "auto") | (network.features(images, asked, "avg") if asked else {})
-    row.last = difference(found[names[-1]] if names[-1] not in asked else found[names[-1]], expected)
-    row.width = found[names[-1]].shape[1]
-    row.layers = len(asked)
+    last = network.features(images, [names[-1]], "auto")[names[-1]]
+    found = network.features(images, asked, "avg") if asked else {}
+    row.last, row.width, row.layers = difference(last, expected), last.shape[1], len(asked)
     row.layer_error = max((difference(found[name], stages[name]) for name in asked), default="")
     if not row.reason and len(asked) < len(stages):
         row.reason = f"{len(stages) - len(asked)} stages are no layers of one module"
@@ -202,16 +195,13 @@ def _intermediates(module, images):
     return [averaged(one, "NCHW") for one in maps], [entry["module"] for entry in entries]
 
 
-def _torchvision(spec, row, names):
-    import torch
+def _torchvision(spec, row, names, network):
     from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
-    network, row.parameters_M = _network(spec, names, math.inf)
     module, images = network.module, _images(spec.preprocessing().size)
     _, nodes = get_graph_node_names(module)
     paths = {name: spec.module_of(name) for name in names}
-    last = paths[names[-1]].removeprefix("input of ")
-    before = nodes[nodes.index(last) - 1]
+    before = nodes[nodes.index(paths[names[-1]].removeprefix("input of ")) - 1]
     wanted = {path: name for name, path in paths.items() if not path.startswith("input")}
     with torch.no_grad():
         expected = create_feature_extractor(module, {**wanted, before: names[-1]})(images)
@@ -292,7 +282,7 @@ def _apart(library, name, arguments):
 
 def _guarded(library, name, most):
     try:
-        return compare(library, name, most=most)
+        return compare(library, name, most=most)[0]
     except OverflowError:
         return Row(library, name, reason="later")
     except Exception as error:
@@ -317,5 +307,4 @@ def _write(table, rows):
 
 
 if __name__ == "__main__":
-    assert FIELDS == tuple(field.name for field in fields(Row))
     main()

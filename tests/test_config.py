@@ -56,6 +56,8 @@ def test_option_is_documented_and_complete(group, option):
         unlisted = {"home", "sees", "kwargs", "verify", "layers", "partition", "train", "simplest"}
         assert public - set(node) <= unlisted, option
         assert any_other or set(node) - {"_target_"} <= public
+    if "sees" in node:
+        assert set(node.sees) - {"_target_"} == set(inspect.signature(get_object(node.sees._target_)).parameters)
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -23,7 +23,7 @@ def test_a_plot_on_a_full_disk(small_disk):
 def test_a_plot_where_no_folder_can_be(tmp_path):
     """The same."""
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="Could not write .*File exists"):
+    with pytest.raises(StoreError, match=r"Could not write .*File exists"):
         book(tmp_path / "file").figure(Figure(), "plot.png")
     book(tmp_path / "folder").figure(Figure(), "plot.png")
     assert (tmp_path / "folder/plot.png").read_bytes().startswith(b"\x89PNG")

@@ -144,6 +144,22 @@ def test_another_network_is_refused(place, tmp_path):
         predicted(place, place / "images", run=str(tmp_path))
 
 
+def test_a_model_whose_parts_do_not_fit(place, tmp_path):
+    """One sentence: here it names a class more than it scores."""
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    with safe_open(place / "out/model.safetensors", "numpy") as file:
+        described = json.loads(file.metadata()["offshelf"])
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    described["classes"].append("more")
+    save_file(arrays, tmp_path / "model.safetensors", {"offshelf": json.dumps(described)})
+    (tmp_path / "config.yaml").write_bytes((place / "out/config.yaml").read_bytes())
+
+    with pytest.raises(ModelError, match="The model does not fit the features of block"):
+        predicted(place, place / "images/test", run=str(tmp_path))
+
+
 def test_probabilities(place, tmp_path):
     """Of a run that learnt them, unless they are not wanted; its scores are not changed by them."""
     calibrated = tmp_path / "out"

@@ -2,13 +2,45 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from offshelf.errors import ConfigError
 
+SETTINGS = ("home", "uri", "tracking.uri", "experiment", "store.root", "on_error", "probabilities", "alias", "trust")
+"""Keys of `key=value` that may stand anywhere: what else has an equals sign can be the name of a run."""
+
 
 class Parser(argparse.ArgumentParser):
-    """Mistakes as one sentence."""
+    """Mistakes as one sentence; words, settings and options in any order."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See argparse, which takes what belongs together only where it stands together."""
+        return super().parse_known_args(self._in_order(list(args or ())), namespace)
+
+    def _in_order(self, arguments: list[str]) -> list[str]:
+        words: list[str] = []
+        settings: list[str] = []
+        options: list[str] = []
+        values = 0
+        for argument in arguments:
+            if argument == "--":
+                return arguments
+            if values:
+                options.append(argument)
+                values -= 1
+            elif argument.startswith("-") and not self._subparsers:
+                options.append(argument)
+                values = self._values_of(argument)
+            else:
+                is_setting = argument.partition("=")[0] in SETTINGS and "=" in argument
+                (settings if is_setting else words).append(argument)
+        return [*words, *settings, *options]
+
+    def _values_of(self, option: str) -> int:
+        """How many arguments behind an option are its own."""
+        name, equals, _ = option.partition("=")
+        known = [action for word, action in self._option_string_actions.items() if word.startswith(name)]
+        return 0 if equals or not known or known[0].nargs == 0 else 1
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigError."""

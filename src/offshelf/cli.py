@@ -10,6 +10,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -88,7 +89,8 @@ def main() -> NoReturn:
     on_signals()
     for stream in (sys.stdout, sys.stderr):  # names may be of bytes that are no UTF-8, or terminals of few letters
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            with suppress(OSError, ValueError):
+                stream.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", message="(Glyph .* missing from|Matplotlib currently does not support)")  # boxes
     gc.set_threshold(*COLLECTION)
     atexit.register(gc.freeze)  # the interpreter's last look through all modules took a second and a half

@@ -9,6 +9,7 @@ import numpy as np
 
 from offshelf import postprocess
 from offshelf.classifier import Classifier, Curve, Fit
+from offshelf.classifier.convergence import fitting
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
 from offshelf.metric import METRICS, Bootstrap, Outcome, by_class, mean_of_known, metrics_of
@@ -110,12 +111,18 @@ class Score:
 
 
 def fit_cost(scores: Sequence[Score]) -> dict[str, float]:
-    """What all fits together took and, where known, their largest duality gap and the binary problems solved."""
+    """What all fits together took and, where known, their largest duality gap and the binary problems solved.
+
+    Where fits stopped short of their optimum, how many.
+    """
     seconds = float(sum(score.seconds for score in scores))
     cost = {"cost/fit_seconds": seconds}
     gaps = [score.gap for score in scores if score.gap is not None]
     if gaps:
         cost["fit/dual_gap"] = max(gaps)
+    unconverged = sum(fit.unconverged for score in scores for fit in score.fits)
+    if unconverged:
+        cost["fit/unconverged"] = float(unconverged)
     problems = [fit.problems for score in scores for fit in score.fits if fit.problems is not None]
     if problems:
         cost["fit/problems"] = float(sum(problems))
@@ -143,10 +150,11 @@ class Probe:
         """
         start = time.perf_counter()
         fits, outcomes, transformers = [], [], []
-        for fold in images.folds:
+        for number, fold in enumerate(images.folds):
             fitted, train, test = self._transformed(name, values_NVD, fold, features)
             transformers.append(fitted)
-            fits.append(self.classifier.fit(train, images.targets[fold.train], images.metric))
+            with fitting(f"{name}, fold {number + 1} of {len(images.folds)}" if len(images.folds) > 1 else name):
+                fits.append(self.classifier.fit(train, images.targets[fold.train], images.metric))
             outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test)))
             if np.isnan(METRICS[images.metric](outcomes[-1])[0]):
                 raise DatasetError(

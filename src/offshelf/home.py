@@ -6,18 +6,23 @@ from pathlib import Path
 from offshelf.errors import StoreError
 
 
+def home_path(override: str | None = None) -> Path:
+    """See home_dir; nothing is made."""
+    chosen = override or os.environ.get("OFFSHELF_HOME")
+    if not chosen:
+        import platformdirs
+
+        chosen = platformdirs.user_data_dir("offshelf", appauthor=False)
+    return Path(chosen).expanduser().absolute()
+
+
 def home_dir(override: str | None = None) -> Path:
     """The `home=` of the command line, else `OFFSHELF_HOME`, else the system's folder for user data; made if missing.
 
     Raises:
         StoreError: the folder cannot be made or written to.
     """
-    chosen = override or os.environ.get("OFFSHELF_HOME")
-    if not chosen:
-        import platformdirs
-
-        chosen = platformdirs.user_data_dir("offshelf", appauthor=False)
-    path = Path(chosen).expanduser().absolute()
+    path = home_path(override)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

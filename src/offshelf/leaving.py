@@ -136,9 +136,8 @@ def _leave(number: int, _: FrameType | None) -> None:
 
 def _is_raised_by_a_handler(error: BaseException) -> bool:
     """Whether it comes of a handler that somebody else has set, as submitit's for a job whose time is up."""
-    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
-    codes = [handler.__code__ for handler in handlers if hasattr(handler, "__code__")]
-    codes += [handler.__func__.__code__ for handler in handlers if hasattr(handler, "__func__")]
+    handlers: list[Any] = [signal.getsignal(number) for number in signal.valid_signals()]
+    codes = [getattr(getattr(handler, "__func__", handler), "__code__", None) for handler in handlers]
     trace = error.__traceback__
     while trace:
         if trace.tb_frame.f_code in codes:

@@ -1,6 +1,7 @@
 """What every run writes down, whatever its task: its config, its data, where its results are."""
 
 import json
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from offshelf.dataset import ImageSet, LeftOut, RetrievalSet
+from offshelf.home import home_path
 from offshelf.report import flat, left_out_table, write_bytes, write_table, write_text
 from offshelf.tracking import Run
 
@@ -117,7 +119,18 @@ class Logbook:
 
     def whereabouts(self) -> str:
         """Where to look next."""
-        return "\n".join(filter(None, [f"Results are in {self.folder}", self.run.hint]))
+        hint = f"{self.run.hint}{self.settings()}" if self.run.hint.endswith("offshelf ui") else self.run.hint
+        return "\n".join(filter(None, [f"Results are in {self.folder}", hint]))
+
+    def settings(self) -> str:
+        """What a command needs to find this run, where that is not what it has by default: ` home=… uri=…`."""
+        home, tracking = self.config.get("home"), self.config.get("tracking") or {}
+        words = [f"home={home}"] if home and Path(str(home)).absolute() != home_path() else []
+        words += [f"uri={tracking['uri']}"] if tracking.get("uri") else []
+        words += (
+            [f"experiment={tracking['experiment']}"] if tracking.get("experiment", "offshelf") != "offshelf" else []
+        )
+        return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 @dataclass(frozen=True)

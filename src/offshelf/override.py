@@ -76,7 +76,9 @@ def _with_texts(override: Override, configs: Sequence[DictConfig]) -> str:
     if isinstance(override._value, RangeSweep):
         numbers = ",".join(_quote(str(value)) for value in override.sweep_string_iterator())
         return f"{override.get_key_element()}={numbers}"
-    text = override.get_value_string()
+    text = override.get_value_string().strip()
+    if re.fullmatch(r"choice\([^()]*\)", text):
+        text = text[len("choice(") : -1]  # in a function Hydra loses the quotes
     return f"{override.get_key_element()}={quoted(text, scalar, items)}"
 
 

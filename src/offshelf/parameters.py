@@ -1,5 +1,6 @@
 """Parameters of what a config names: which there are, and what fits them by their annotations."""
 
+import functools
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,9 @@ LARGEST_SEED = 2**32 - 1
 
 LARGEST = 2**63 - 1
 
+LONG = 80
+"""Letters of a wrong value that are shown."""
+
 NAMES: Mapping[Any, str] = {
     str: "a text",
     Path: "a path",
@@ -33,6 +37,7 @@ NAMES: Mapping[Any, str] = {
 """Simple types, as a person calls them."""
 
 
+@functools.cache
 def parameters(target: str) -> Mapping[str, inspect.Parameter]:
     """Those of a component, by name; this imports specs, which are cheap, and no more.
 
@@ -88,20 +93,23 @@ def require_parameters(place: str, node: Any) -> None:
     if not isinstance(node, dict) or node.get("_target_") == MISSING:
         return
     target = node.get("_target_")
-    if target is not None:
-        if not isinstance(target, str) or not target.startswith("offshelf."):
-            return
-        known = parameters(target)
+    if target is not None and not (isinstance(target, str) and target.startswith("offshelf.")):
+        return
+    known = parameters(target) if target else {}
+    if target:
+        _require_known(place, node, known)
+    if not takes_any(known):  # an estimator below it is scikit-learn's kin, whose import takes seconds
         for key, value in node.items():
-            if key.startswith("_"):
-                continue
-            if key not in known and not takes_any(known):
-                raise ConfigError(f"{place} has no key '{key}'{did_you_mean(key, list(known))}")
-            require_fit(f"{place}.{key}", annotation(known, key), value)
-        if takes_any(known):  # an estimator below it is scikit-learn's kin, whose import takes seconds
-            return
+            require_parameters(f"{place}.{key}", value)
+
+
+def _require_known(place: str, node: Mapping[str, Any], known: Mapping[str, inspect.Parameter]) -> None:
     for key, value in node.items():
-        require_parameters(f"{place}.{key}", value)
+        if key.startswith("_"):
+            continue
+        if key not in known and not takes_any(known):
+            raise ConfigError(f"{place} has no key '{key}'{did_you_mean(key, list(known))}")
+        require_fit(f"{place}.{key}", annotation(known, key), value)
 
 
 def require_fit(place: str, wanted: Any, value: Any) -> None:
@@ -118,7 +126,7 @@ def require_fit(place: str, wanted: Any, value: Any) -> None:
     elif not fits(wanted, value):
         named = [str(name) for name in _named(wanted)]
         if isinstance(value, str) and named and set(map(_simple, _members(wanted))) <= {Literal, NoneType}:
-            raise ConfigError(f"{place} cannot be '{value}'{did_you_mean(value, named)}")
+            raise ConfigError(f"{place} cannot be {_shown(value)}{did_you_mean(value, named)}")
         way_out = ""
         if str in _members(wanted) and isinstance(value, int | float):
             way_out = " What looks like a number is one in YAML, unless it is in quotes."
@@ -218,4 +226,5 @@ def _items_fit(items: Sequence[Any], value: Sequence[Any]) -> bool:
 def _shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return f"'{value}'" if isinstance(value, str) else str(value)
+    text = str(value) if len(str(value)) <= LONG else f"{str(value)[:LONG]}…"
+    return f"'{text}'" if isinstance(value, str) else text

@@ -69,8 +69,19 @@ class Predictor:
 
         Raises:
             BadImagesError: images that cannot be read.
+            ModelError: the model's parts do not fit each other.
         """
         fill(store, self.extractor, images, self.request, self.networks)  # in one go, with one progress bar
         for start in range(0, len(images), BLOCK):
             features = ensure(store, self.extractor, images[start : start + BLOCK], self.request, self.networks)
-            yield self.model.score(features.values[self.model.layer])
+            yield self._score(features.values[self.model.layer])
+
+    def _score(self, values_NVD: np.ndarray) -> np.ndarray:
+        try:
+            scores_NK = self.model.score(values_NVD)
+            if scores_NK.shape != (len(values_NVD), len(self.model.classes)):
+                raise ValueError(f"{scores_NK.shape} scores of {len(self.model.classes)} classes")
+        except (ValueError, TypeError, AttributeError, IndexError) as error:  # its parts may be anybody's
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"The model does not fit the features of {self.model.layer}: {reason}.") from error
+        return scores_NK

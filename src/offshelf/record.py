@@ -1,5 +1,6 @@
 """The record of a classification: what goes to the tracker and into the output folder, and when."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,8 +79,9 @@ class Record(RunRecord):
         write_bytes(self.folder / FILE, data)
         self.run.log_file(self.folder / FILE)
         fold = f", of the first of {len(self.images.folds)} folds" if len(self.images.folds) > 1 else ""
-        where = self.run.id[:8] if self.run.is_sent else self.folder
-        return f"The model is kept ({decimal(len(data))}{fold}). Predict with: offshelf predict {where} IMAGES"
+        where = self.run.id[:8] if self.run.is_sent else shlex.quote(str(self.folder))
+        with_it = f"offshelf predict {where} IMAGES{self.book.settings()}"
+        return f"The model is kept ({decimal(len(data))}{fold}). Predict with: {with_it}"
 
     def _curves(self, scores: Sequence[Score], beside: Sequence[Score]) -> None:
         """How the hyperparameter was chosen, for each layer: `c_curve.png`, `.csv` and `.json` where it is C."""

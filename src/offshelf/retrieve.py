@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from offshelf.augmentation import Augmentation
-from offshelf.backbone import Backbone, select_layers, what_it_sees
+from offshelf.backbone import Backbone, Pooling, select_layers, what_it_sees
 from offshelf.dataset import (
     Dataset,
     ImageSet,
@@ -20,6 +20,7 @@ from offshelf.dataset import (
 from offshelf.errors import BadImagesError, ConfigError
 from offshelf.extractor import Cost, Extractor, Features, Request, ensure
 from offshelf.identity import digest
+from offshelf.known import require_layers
 from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer, learns
@@ -27,7 +28,7 @@ from offshelf.rank import RetrievalProbe
 from offshelf.report import found_line, layer_scores, left_out_line, protocol_scores, repeats_line
 from offshelf.retrieval import Retrieval
 from offshelf.retrieval_record import RetrievalRecord
-from offshelf.screen import readable, screen
+from offshelf.screen import OnError, readable, screen
 from offshelf.store import FeatureStore, Use
 from offshelf.terminal import say, terminal
 from offshelf.tracking import Tracker
@@ -42,7 +43,7 @@ def retrieve(
     augmentation: Augmentation,
     backbone: Backbone,
     layer: str | Sequence[str],
-    pooling: str,
+    pooling: Pooling,
     extractor: Extractor,
     store: FeatureStore,
     postprocess: Transformer,
@@ -53,7 +54,7 @@ def retrieve(
     config: dict[str, Any],
     query_augmentation: Augmentation | None = None,
     postprocess_dataset: Dataset | RetrievalDataset | None = None,
-    on_error: str = "stop",
+    on_error: OnError = "stop",
     name: str | None = None,
 ) -> float:
     """Rank all references for each query by frozen features of one or several layers.
@@ -79,6 +80,7 @@ def retrieve(
     probe = RetrievalProbe(postprocess, retrieval, bootstrap)
     images, left_out = readable(require_retrieval(load_unsplit(dataset)), on_error)
     teachers = readable(load_unsplit(postprocess_dataset), on_error)[0] if postprocess_dataset else None
+    require_layers([parts.references, parts.queries], extractor, store, images.pictures)
     say(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title, Path(output_dir)) as run:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from offshelf.dataset import ImageSet, LeftOut, check_images
 from offshelf.dataset.retrieval import RetrievalSet
@@ -10,6 +10,7 @@ from offshelf.errors import BadImagesError, ConfigError
 
 log = logging.getLogger(__name__)
 
+OnError = Literal["stop", "skip"]
 ON_ERROR = ("stop", "skip")
 
 T = TypeVar("T")

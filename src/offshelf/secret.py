@@ -27,6 +27,7 @@ _NUMERIC_NAME = re.compile(r".*(?:pass\w*|pwd|pw|secret)", re.IGNORECASE)
 """Of numbers, those with such names alone: `token=4` may count tokens."""
 
 _QUERY_NAME = r"(?:key|sig|signature|auth|odbc_connect|X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId)"
+_VALUE = r"\"[^\"]+\"|'[^']+'|(?!\$\{)[^\s&;,\"'{}\[\]()<>]+"
 _TEXT = (
     # scheme://user:password@host, the password up to the last @ before the path, also where it has signs in it
     (re.compile(r"(?<=://)(?P<before>[^/@:\s\"'<>]+:)(?P<secret>[^/\s\"'<>]+)(?=@)"), False),
@@ -36,8 +37,7 @@ _TEXT = (
     (re.compile(r"(?P<before>(?<=://):)(?P<secret>[^/\s\"'<>]+)(?=@)"), False),
     (re.compile(rf"(?P<before>[?&]{_QUERY_NAME}=)(?P<secret>[^&\s\"'<>#]+)", re.IGNORECASE), False),
     # name=value, name: value, "name": "value"
-    (re.compile(rf"(?P<before>\b{_NAME}[\"']?(?:=|: ?)\\?)(?P<secret>\"[^\"]+\"|'[^']+'|[^\s&;,\"'{{}}\[\]()<>]+)",
-                re.IGNORECASE), True),
+    (re.compile(rf"(?P<before>\b{_NAME}[\"']?(?:=|: ?)\\?)(?P<secret>{_VALUE})", re.IGNORECASE), True),
 )  # fmt: skip
 
 _NOT_SECRET = re.compile(r"\*\*\*|\$\{.*\}|null|none|true|false|\?\?\?|\d*", re.IGNORECASE)

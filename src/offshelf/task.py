@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from offshelf.augmentation import Augmentation
-from offshelf.backbone import Backbone, layer_table, select_layers, what_it_sees
+from offshelf.backbone import Backbone, Pooling, layer_table, select_layers, what_it_sees
 from offshelf.classifier import Classifier
 from offshelf.dataset import (
     Dataset,
@@ -24,6 +24,7 @@ from offshelf.dataset import (
 )
 from offshelf.evaluate import Probe, Score
 from offshelf.extractor import Comparison, Extractor, Features, Request, ensure, fill, foresee, recheck
+from offshelf.known import require_layers
 from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
@@ -38,7 +39,7 @@ from offshelf.report import (
     repeats_line,
     score_table,
 )
-from offshelf.screen import readable, screen
+from offshelf.screen import OnError, readable, screen
 from offshelf.store import FeatureKey, FeatureStore, Use
 from offshelf.terminal import say, terminal
 from offshelf.tracking import Tracker
@@ -50,7 +51,7 @@ def classify(
     augmentation: Augmentation,
     backbone: Backbone,
     layer: str | Sequence[str],
-    pooling: str,
+    pooling: Pooling,
     extractor: Extractor,
     store: FeatureStore,
     postprocess: Transformer,
@@ -60,7 +61,7 @@ def classify(
     tracking: Tracker,
     output_dir: str,
     config: dict[str, Any],
-    on_error: str = "stop",
+    on_error: OnError = "stop",
     name: str | None = None,
     keep_model_mb: float = 200,
 ) -> float:
@@ -81,6 +82,7 @@ def classify(
     images = require_labels(dataset.load())
     images.require_training()
     images, left_out = readable(images, on_error)
+    require_layers(requests, extractor, store, images.pictures)
 
     def gather(usable: ImageSet) -> list[Features]:
         return [ensure(store, extractor, usable.pictures, request) for request in requests]
@@ -142,12 +144,12 @@ def extract(
     augmentation: Augmentation,
     backbone: Backbone,
     layer: str | Sequence[str],
-    pooling: str,
+    pooling: Pooling,
     extractor: Extractor,
     store: FeatureStore,
     dry_run: bool,
     config: dict[str, Any],
-    on_error: str = "stop",
+    on_error: OnError = "stop",
 ) -> float:
     """Fill the store with the features of a data set, or say what that would comprise.
 

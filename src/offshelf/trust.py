@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from pydoc import ErrorDuringImport, locate
 from typing import Any
 
 from offshelf.errors import ConfigError
@@ -149,6 +148,8 @@ def _is_estimator(name: str) -> bool:
 
 def _found(name: str) -> Any:
     """What a dotted name stands for; None where it cannot be found, which building it says better."""
+    from pydoc import ErrorDuringImport, locate
+
     try:
         return locate(name)
     except ErrorDuringImport:

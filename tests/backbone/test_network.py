@@ -96,22 +96,61 @@ def test_later_in_place_operations_do_not_reach_back():
     assert (network.features(images, ["1", "2"], "auto")["1"] == 1).all()
 
 
-def test_module_called_twice_counts_with_its_last_call():
-    """Alone and together."""
+class Twice(nn.Module):
+    """One ReLU before and after the bias."""
 
-    class Twice(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.relu = nn.ReLU(inplace=True)
-            self.end = nn.Identity()
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.ReLU(inplace=True)
+        self.end = nn.Identity()
 
-        def forward(self, images):
-            return self.end(self.relu(self.relu(images.flatten(1)) + 1))
+    def forward(self, images):
+        return self.end(self.relu(self.relu(images.flatten(1)) + 1))
 
+
+def test_module_called_twice_has_a_number_for_each_call():
+    """Alone and together; without a number it is refused, and the listing has both."""
     network = TappedNetwork(Twice(), {}, "net")
     images = -torch.ones(1, 3, 2, 2)
-    for _ in range(2):
-        assert (network.features(images, ["relu"], "auto")["relu"] == 1).all()
+    for layers in (["relu:1"], ["relu:2"], ["relu:2", "end", "relu:1"]):
+        values = network.features(images, layers, "auto")
+        assert [float(values[layer].mean()) for layer in layers] == [float(layer != "relu:1") for layer in layers]
+    with pytest.raises(BackboneError, match=r"'relu' of net gives 2 outputs.*relu:1 to relu:2"):
+        network.features(images, ["relu"], "auto")
+    with pytest.raises(BackboneError, match=r"'relu:3' of net is not reached.*has 2"):
+        network.features(images, ["relu:3"], "auto")
+
+    assert [row.name for row in network.listing(2)] == ["relu:1", "relu:2", "end"]
+
+
+def test_one_module_at_several_places_of_a_sequence_is_found_at_each():
+    """As torchvision's extractor of features finds it, and as it is listed."""
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    relu = nn.ReLU()
+    module = nn.Sequential(nn.Conv2d(3, 8, 3, 2), relu, nn.Conv2d(8, 16, 3, 2), relu)
+    network, images = TappedNetwork(module, {}, "net"), pictures(33)
+    expected = create_feature_extractor(module, {"1": "1", "1_1": "3"})(images)
+
+    assert [(row.name, row.shape[0]) for row in network.listing(33)] == [("0", 8), ("1", 8), ("2", 16), ("3", 16)]
+    for layer, values in network.features(images, ["1", "3"], "avg").items():
+        assert torch.allclose(values, expected[layer].mean((2, 3)), atol=1e-6)
+
+
+def test_several_maps_have_a_number_each():
+    """A module that gives branches of several resolutions has no single output."""
+
+    class Branches(nn.Module):
+        def forward(self, images):
+            return [images, images[..., ::2, ::2]]
+
+    network, images = TappedNetwork(nn.Sequential(Branches()), {}, "net"), pictures(8)
+    with pytest.raises(BackboneError, match=r"gives 2 outputs.*0:1 to 0:2"):
+        network.features(images, ["0"], "avg")
+    values = network.features(images, ["0:1", "0:2"], "avg")
+
+    assert torch.allclose(values["0:2"], images[..., ::2, ::2].mean((2, 3)), atol=1e-6)
+    assert [row.name for row in network.listing(8)] == ["0:1", "0:2"]
 
 
 def test_pass_ends_after_the_last_wanted_layer():
@@ -223,7 +262,7 @@ def test_layer_that_is_not_reached():
 
 def test_listing_has_curated_names_first():
     """With the shapes of one image's outputs."""
-    rows = Tiny().load().listing(32)
+    rows = Tiny().load().listing((32, 32))
 
     assert [(row.name, row.module, row.shape) for row in rows[:2]] == [
         ("block1", "0", (8, 16, 16)),

@@ -9,28 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from own_package import SEES, key, package
 from safetensors.numpy import save_file
 
-from offshelf.backbone import Custom, Preprocessing, TorchHub
+from offshelf.backbone import Custom
 from offshelf.errors import BackboneError
-from offshelf.identity import digest
 
-SEES = Preprocessing(16, 16)
-NET = """
-import json
-from pathlib import Path
-from torch import nn, zeros
-from .blocks import act
-
-class Net(nn.Module):
-    def __init__(self, path=None):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3)
-        self.scale = READ
-    def forward(self, x):
-        from .late import head
-        return head(act(self.conv(x) * self.scale))
-"""
+pytestmark = pytest.mark.usefixtures("own_modules")
 READS = {
     "open": "json.loads(__import__('os').read(__import__('os').open(path, 0), 99))['scale']",
     "pathlib": "json.loads(Path(path).read_bytes())['scale']",
@@ -40,34 +25,6 @@ READS = {
     "safe_open": "float(__import__('safetensors').safe_open(path, 'pt').get_tensor('scale'))",
     "listing": "float(len(list(Path(path).parent.glob('*.scale'))))",
 }
-
-
-def package(folder, read="1.0"):
-    """A package of the user's: a class, a helper, one that is imported late, and a data file's reader."""
-    home = folder / "mine"
-    home.mkdir(exist_ok=True)
-    (home / "__init__.py").write_text("")
-    (home / "nets.py").write_text(NET.replace("READ", read))
-    (home / "blocks.py").write_text("from mine.deep.scale import SCALE\ndef act(x): return x.relu() * SCALE\n")
-    (home / "late.py").write_text("def head(x): return x.mean((2, 3))\n")
-    (home / "deep").mkdir(exist_ok=True)  # a namespace package
-    (home / "deep/scale.py").write_text("SCALE = 1.0\n")
-    return home
-
-
-@pytest.fixture(autouse=True)
-def own_modules(monkeypatch, tmp_path):
-    """In an own folder, and modules of the test's are forgotten after it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("mine", "plugins", "own", "models")]:
-        del sys.modules[name]
-
-
-def key(**kwargs):
-    """The identity of the network."""
-    return digest(Custom("mine.nets.Net", kwargs, sees=SEES, layers={"conv": "conv"}).identity())
 
 
 @pytest.mark.parametrize("edited", ["nets.py", "blocks.py", "late.py", "deep/scale.py", "__init__.py"])
@@ -195,87 +152,6 @@ def test_a_home_that_cannot_be_written_to_costs_time_alone(tmp_path, monkeypatch
     monkeypatch.setenv("OFFSHELF_HOME", str(tmp_path / "mine/nets.py"))
 
     assert key() == before
-
-
-RANDOM = """
-import random, numpy, os, time
-from torch import nn, zeros, full
-
-class Net(nn.Module):
-    def __init__(self, kind):
-        super().__init__()
-        drawn = {"numpy": numpy.random.rand, "python": random.random, "time": time.time_ns,
-                 "system": numpy.random.default_rng().random}[kind]()
-        self.register_buffer("drawn", full((1,), float(drawn) % 1000))
-"""
-
-
-@pytest.mark.parametrize("kind", ["numpy", "python"])
-def test_random_weights_follow_the_seed(kind, tmp_path):
-    """NumPy's and Python's generators too, which are left as they were."""
-    (tmp_path / "own.py").write_text(RANDOM)
-    spec = Custom("own.Net", {"kind": kind}, sees=SEES, layers={"end": "drawn"})
-    state = np.random.get_state()[1].copy()
-
-    assert spec.load().module.drawn == spec.load().module.drawn
-    assert (np.random.get_state()[1] == state).all()
-    other = Custom("own.Net", {"kind": kind}, sees=SEES, layers={"end": "drawn"}, seed=1)
-    assert spec.load().module.drawn != other.load().module.drawn
-
-
-@pytest.mark.parametrize("kind", ["time", "system"])
-def test_weights_that_come_from_nowhere_are_refused(kind, tmp_path):
-    """Two builds from the same sources and files differ."""
-    (tmp_path / "own.py").write_text(RANDOM)
-    with pytest.raises(BackboneError, match="Net came out with other weights than before"):
-        Custom("own.Net", {"kind": kind}, sees=SEES, layers={"end": "drawn"}).load()
-
-
-HUBCONF = """
-from models import Net
-def net(pretrained=True): return Net()
-"""
-
-
-MODELS = """
-from torch import nn
-class Net(nn.Sequential):
-    def __init__(self): super().__init__(nn.Conv2d(3, {width}, 3))
-"""
-
-
-def repository(folder, width):
-    """A hub repository whose code is in a package with a common name."""
-    (folder / "models").mkdir(parents=True)
-    (folder / "hubconf.py").write_text(HUBCONF)
-    (folder / "models/__init__.py").write_text(MODELS.format(width=width))
-    (folder / "config.json").write_text("{}")
-    return TorchHub(str(folder), "net", None, {"end": "0"}, sees=SEES, source="local")
-
-
-def test_a_local_hub_repository_counts_as_a_whole(tmp_path):
-    """Any file of it, new ones too; what git and Python keep beside does not."""
-    spec = repository(tmp_path / "a", 4)
-    keys = [digest(spec.identity())]
-    (tmp_path / "a/.git").mkdir()
-    (tmp_path / "a/.git/HEAD").write_text("ref")
-    assert digest(spec.identity()) == keys[0]
-    for file in ("models/__init__.py", "config.json", "new.txt"):
-        path = tmp_path / "a" / file
-        path.write_text((path.read_text() if path.exists() else "") + "\n")
-        keys.append(digest(spec.identity()))
-
-    assert len(set(keys)) == 4
-
-
-def test_two_repositories_with_packages_of_one_name(tmp_path):
-    """Each network is its own repository's; so is one that was edited."""
-    one, two = repository(tmp_path / "a", 4), repository(tmp_path / "b", 5)
-
-    assert [spec.load().module[0].out_channels for spec in (one, two, one)] == [4, 5, 4]
-    code = tmp_path / "a/models/__init__.py"
-    code.write_text(code.read_text().replace("(3, 4, 3)", "(3, 6, 3)"))
-    assert one.load().module[0].out_channels == 6
 
 
 def test_a_main_script_is_no_module():

@@ -91,6 +91,12 @@ class WritesIntoItsInput(Two):
     def forward(self, x):
         return super().forward(x.mul_(2))
 
+def compiled():
+    return torch.compile(Two())
+
+def parallel():
+    return nn.DataParallel(Two())
+
 def scripted():
     return torch.jit.script(nn.Sequential(nn.Conv2d(3, 8, 3, 4), nn.Conv2d(8, 16, 3, 4)))
 
@@ -129,7 +135,7 @@ WORK = ("Two", "Half", "Double", "TrainReturnsNothing", "NeverEvaluates", "Gives
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules:UserWarning")
-@pytest.mark.parametrize("name", [*WORK, "WritesIntoItsInput"])
+@pytest.mark.parametrize("name", [*WORK, "WritesIntoItsInput", "compiled", "parallel"])
 def test_forms_that_work(name, caplog):
     """And give the same twice, in float32."""
     first, second = extract(name), extract(name)

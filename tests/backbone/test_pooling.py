@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from offshelf.backbone.layout import Layout
 from offshelf.backbone.pooling import pool
 from offshelf.errors import BackboneError
 
 MAP = torch.arange(2 * 3 * 2 * 2.0).reshape(2, 3, 2, 2)
 TOKENS = torch.arange(1 * 5 * 2.0).reshape(1, 5, 2)  # a class token and 2 x 2 patches
+FIRST, LAST = Layout(channels=0), Layout(channels=2)
+PATCHES, WITH_CLASS = Layout(channels=1), Layout(channels=1, prefix=1, has_class=True)
 
 
 @pytest.mark.parametrize(
@@ -16,53 +19,63 @@ TOKENS = torch.arange(1 * 5 * 2.0).reshape(1, 5, 2)  # a class token and 2 x 2 p
 )
 def test_maps(pooling, first):
     """Over space."""
-    assert pool(MAP, pooling, 0, False)[0].tolist() == first
+    assert pool(MAP, pooling, FIRST)[0].tolist() == first
 
 
 def test_maps_with_channels_last():
-    """The two equal axes are space."""
-    wide = torch.rand(2, 5, 3, 3)
+    """Also where there are as many as rows and columns."""
+    for channels in (5, 3):
+        maps = torch.rand(2, channels, 3, 3)
 
-    assert torch.allclose(pool(wide.permute(0, 2, 3, 1), "avg", 0, False), pool(wide, "avg", 0, False))
+        assert torch.allclose(pool(maps.permute(0, 2, 3, 1), "avg", LAST), maps.mean((2, 3)))
 
 
 def test_flatten():
     """Everything."""
-    assert pool(MAP, "flatten", 0, False)[1].tolist() == list(range(12, 24))
+    assert pool(MAP, "flatten", Layout(channels=None))[1].tolist() == list(range(12, 24))
 
 
 @pytest.mark.parametrize(("pooling", "expected"), [("auto", [0, 1]), ("cls", [0, 1]), ("avg", [5, 6]), ("max", [8, 9])])
 def test_tokens_with_class_token(pooling, expected):
     """The class token, or the patches without it."""
-    assert pool(TOKENS, pooling, 1, True)[0].tolist() == expected
+    assert pool(TOKENS, pooling, WITH_CLASS)[0].tolist() == expected
 
 
 def test_tokens_without_class_token():
     """`auto` averages; `cls` is refused."""
-    assert pool(TOKENS[:, 1:], "auto", 0, False)[0].tolist() == [5, 6]
+    assert pool(TOKENS[:, 1:], "auto", PATCHES)[0].tolist() == [5, 6]
     with pytest.raises(BackboneError, match="pooling=avg"):
-        pool(TOKENS[:, 1:], "cls", 0, False)
+        pool(TOKENS[:, 1:], "cls", PATCHES)
 
 
-def test_tokens_before_the_class_token_is_added():
-    """Four patches are a square: no class token among them yet."""
-    assert pool(TOKENS[:, 1:], "auto", 1, True)[0].tolist() == [5, 6]
+def test_registers_are_no_patches():
+    """Four numbers that are no part of the image stand before it, none of them a class token."""
+    tokens = torch.cat([torch.full((1, 4, 2), 99.0), TOKENS[:, 1:]], dim=1)
+
+    for pooling in ("auto", "avg"):
+        assert pool(tokens, pooling, Layout(channels=1, prefix=4))[0].tolist() == [5, 6]
+
+
+def test_axes_that_cannot_be_told_apart_are_refused():
+    """With the way out, which works."""
+    with pytest.raises(BackboneError, match="use pooling=flatten"):
+        pool(MAP, "avg", Layout(channels=None))
 
 
 def test_vectors_stay():
     """And are copies."""
     values = torch.rand(2, 3)
-    pooled = pool(values, "auto", 0, False)
+    pooled = pool(values, "auto", FIRST)
     values.zero_()
 
     assert (pooled > 0).all()
 
 
-@pytest.mark.parametrize(("output", "pooling"), [(MAP, "mean"), (MAP, "cls"), (torch.zeros(1, 2, 3, 4, 5), "avg")])
+@pytest.mark.parametrize(("output", "pooling"), [(MAP, "mean"), (MAP, "cls")])
 def test_what_does_not_fit_is_refused(output, pooling):
     """With a sentence."""
     with pytest.raises(BackboneError, match=pooling):
-        pool(output, pooling, 0, False)
+        pool(output, pooling, FIRST)
 
 
 def gem(rows):
@@ -93,14 +106,14 @@ def test_gem_and_rmac(size):
 
     for pooling, oracle in (("gem", lambda one: gem(one.reshape(-1, 6))), ("rmac", rmac)):
         expected = np.stack([oracle(one) for one in grid])
-        assert np.allclose(pool(first, pooling, 0, False), expected, rtol=1e-4, atol=1e-5)
-        assert np.allclose(pool(last, pooling, 0, False), expected, rtol=1e-4, atol=1e-5)
-        assert np.allclose(pool(tokens, pooling, 1, True), expected, rtol=1e-4, atol=1e-5)
+        assert np.allclose(pool(first, pooling, FIRST), expected, rtol=1e-4, atol=1e-5)
+        assert np.allclose(pool(last, pooling, LAST), expected, rtol=1e-4, atol=1e-5)
+        assert np.allclose(pool(tokens, pooling, WITH_CLASS), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_gem_lies_between_average_and_maximum():
     """Of values that are not negative."""
-    average, general, largest = (pool(MAP, name, 0, False) for name in ("avg", "gem", "max"))
+    average, general, largest = (pool(MAP, name, FIRST) for name in ("avg", "gem", "max"))
 
     assert (average < general).all()
     assert (general < largest).all()
@@ -110,4 +123,4 @@ def test_gem_lies_between_average_and_maximum():
 def test_rmac_needs_a_square(output):
     """Its regions are squares."""
     with pytest.raises(BackboneError, match="pooling=rmac needs"):
-        pool(output, "rmac", 0, False)
+        pool(output, "rmac", FIRST if output.ndim == 4 else PATCHES)

@@ -23,6 +23,9 @@ def parts(root, **settings):
         *(("Training Set", "Test Set"), ("trainset", "testset"), ("train-images", "test-images"), ("train", "dev")),
         *(
             ("trn", "tst"),
+            ("trainval", "test"),
+            ("train_val", "test"),
+            ("train+val", "Test"),
             ("TrainData", "EvalData"),
             ("train", "eval"),
             ("train", "holdout"),
@@ -77,6 +80,7 @@ QUESTIONS = {
     ),
     "a class called train": (["bus", "car", "train"], r"dataset\.split=none takes all folders as classes"),
     "test folder of classes": (["cat", "dog", "test/cat", "test/dog"], "a part of a split or a class"),
+    "class folders beside a part": (["yes", "no", "test/yes"], r"dataset\.ignore=\[\"test\"\]' leaves it out"),
     "flat parts and a class": (["train", "test", "bus"], "parts of a split or classes"),
     "two spellings": (["train/a", "train/b", "Train/a", "test/a", "test/b"], "2 folders that may be its train part"),
     "val and validation": (["train/a", "train/b", "val/a", "validation/a"], "2 folders that may be its val part"),

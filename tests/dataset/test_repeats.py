@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
 import time
 
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 from trees import picture, tree
 
-from offshelf.dataset import Csv, Folder, ImageFile, as_retrieval
+from offshelf.dataset import Csv, Folder, ImageFile, LeftOut, as_retrieval
 from offshelf.dataset.files import Files
 from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
 from offshelf.dataset.repeats import equal_groups
 from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
-from offshelf.report import found_line, repeats_line
+from offshelf.recommend.sample import training_images
+from offshelf.report import csv_text, found_line, left_out_table, repeats_line
 
 
 @pytest.fixture
@@ -71,6 +73,14 @@ def test_folds(tmp_path):
     pair = {row for row, sample in enumerate(images.samples) if sample.id in ("cat/0.png", "cat/9.png")}
     together = any(pair <= set(fold.test.tolist()) for fold in images.folds)
     assert images.repeats.counts == {"data/leaked_test": 0.0 if together else 2.0}
+
+
+def test_training_images_alone(root):
+    """Of what has nothing to test on: images that are there more than once."""
+    shutil.copy(root / "train/cat/0.png", root / "train/cat/9.png")
+    images = training_images(Folder(str(root)).load())
+    assert images.repeats.counts == {"data/repeated_train": 2.0}
+    assert "2 training image(s) are there more than once" in repeats_line(images)
 
 
 def test_regions_count(tmp_path):
@@ -147,6 +157,13 @@ def test_in_a_run(root, tmp_path):
         assert list(csv.DictReader(file)) == [
             {"id": "train/cat/notes.txt", "role": "none", "why": "no image by its name"}
         ]
+
+
+def test_names_that_are_no_utf8():
+    """Are readable in the table, in the reason too."""
+    name = os.fsdecode(b"caf\xe9.png")
+    text = csv_text(left_out_table([LeftOut(name, "train", f"/data/{name} cannot be read.")]))
+    assert text.encode().decode() == "id,role,why\ncaf\\xe9.png,train,/data/caf\\xe9.png cannot be read.\n"
 
 
 def test_line_of_what_was_found(root):

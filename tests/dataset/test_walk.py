@@ -101,7 +101,9 @@ def test_links_to_elsewhere(root, tmp_path):
 def test_one_file_in_two_classes(root, link, target):
     """Through a link: asked about, whichever is read first."""
     (root / link).symlink_to(target)
-    with pytest.raises(DatasetError, match=r"is read as .* too; an image is of one class.*dataset\.ignore="):
+    with pytest.raises(
+        DatasetError, match=r"are one and the same .*, through a link; an image is of one class.*ignore="
+    ):
         taken(root)
     assert taken(root, ignore=[link]) == ALL
 
@@ -210,6 +212,13 @@ def test_names_that_are_no_utf8(tmp_path):
     assert images.samples[0].id == "caf\\xe9/0.png"
     assert images.samples[0].image.load().shape == (8, 8, 3)
     images.samples[0].id.encode("utf-8")
+
+
+def test_classes_that_may_be_a_level_deeper(tmp_path):
+    """Are said to be read as they are."""
+    tree(tmp_path, "2020/cat", "2020/dog", "2021/cat", "2021/dog")
+    (note,) = Folder(str(tmp_path)).load().notes
+    assert note.startswith("All class folders have the same folders in them (cat, dog)")
 
 
 def test_ignored(root):

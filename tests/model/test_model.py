@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from safetensors.numpy import save
 from sklearn.base import BaseEstimator
 from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import FunctionTransformer
 from skops.io import dumps
 
 from offshelf.classifier import Scorer
@@ -144,6 +145,12 @@ def test_others_of_scikit_learn_are_kept():
     assert (made.predict_proba(rows) == GaussianNB().fit(rows, targets).predict_proba(rows)).all()
 
 
+def hostile(part):
+    """A model file with a part that nobody has packed."""
+    described = {"format": 1, "layer": "a", "features": "", "classes": [], "is_multilabel": False, "estimator": part}
+    return save({"a": np.zeros(2)}, {"offshelf": json.dumps({**described, "fusion": "sum", "transformer": part})})
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -151,6 +158,11 @@ def test_others_of_scikit_learn_are_kept():
         (save({"a": np.zeros(2)}), "is no model of offshelf's"),
         (save({"a": np.zeros(2)}, {"offshelf": json.dumps({"format": 99})}), "another release"),
         (save({"a": np.zeros(2)}, {"offshelf": json.dumps({"format": 1})}), "is no model of offshelf's: KeyError"),
+        (save({"a": np.zeros(2)}, {"offshelf": "[" * 100_000}), "cannot be read as a model"),
+        (hostile({"kind": ["Normalizer"]}), "is no model of offshelf's: TypeError"),
+        (hostile({"kind": "Pipeline", "steps": 3}), "is no model of offshelf's: TypeError"),
+        (hostile({"kind": "os.getcwd"}), "which this offshelf does not know"),
+        (hostile({"kind": "skops"}), "is no model of offshelf's: KeyError"),
     ],
 )
 def test_other_files_are_refused(data, message, tmp_path):
@@ -160,6 +172,21 @@ def test_other_files_are_refused(data, message, tmp_path):
 
     with pytest.raises(ModelError, match=message):
         Model.read(path)
+
+
+@pytest.mark.parametrize("function", [np.load, np.fromfile, Path.unlink, json.loads])
+def test_functions_are_not_kept(function):
+    """Such as a transformer may hold: they do what they do when it is used."""
+    with pytest.raises(ModelError, match="cannot be"):
+        pack(FunctionTransformer(function), "transformer", {})
+
+
+def test_settings_are_those_of_the_kind():
+    """A header gives a part nothing else."""
+    made = unpack({"kind": "SignedPower", "settings": {"power": 3, "other": 1}, "fitted": {"fit": 1}}, "t", {})
+
+    assert made.power == 3
+    assert callable(made.fit)
 
 
 def test_unknown_parts_are_refused():

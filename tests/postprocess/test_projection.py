@@ -89,3 +89,32 @@ def test_check_estimator(settings):
 
     assert not [result for result in results if result["status"] in ("failed", "xfail")]
     assert sum(result["status"] == "passed" for result in results) > 30
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("offset", [0, 1, 10, 100, 1000])
+def test_directions_of_rounding_are_none(offset, dtype, caplog):
+    """20 of 256 directions, far from the origin: those that numpy's SVD of the rows before rounding finds."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(500, 20)) @ random.normal(size=(20, 256))
+    shifted = (rows + offset * rows.std()).astype(dtype)
+    found = Projection(None, whiten=True).fit(shifted)
+    spectrum = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)[:20] ** 2 / 499
+
+    assert len(found.components_) == 20
+    assert found.explained_variance_ == pytest.approx(spectrum, rel=1e-3)
+    white = found.transform(shifted).astype(float)
+    assert white.dtype == np.float64
+    assert np.cov(white.T) == pytest.approx(np.eye(20), abs=2e-3)
+    assert np.abs(white.mean(axis=0)).max() < 1e-3
+    assert ("by the rounding of" in caplog.text) == (offset >= 1 and dtype == np.float32) or offset < 100
+
+
+def test_small_directions_are_kept_where_they_are_real():
+    """A hundred-thousandth of the largest one, in float64 and in float32, and white in both."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(400, 12)) * np.logspace(0, -5, 12)
+    for dtype in (np.float64, np.float32):
+        found = Projection(None, whiten=True).fit(rows.astype(dtype))
+        assert len(found.components_) == 12
+        assert np.cov(found.transform(rows.astype(dtype)).T) == pytest.approx(np.eye(12), abs=2e-2)

@@ -295,3 +295,20 @@ def test_variables_of_mlflow_are_not_used_and_this_is_said(tmp_path, home, monke
     assert "Not used, though set: MLFLOW_TRACKING_URI." in told
     assert "tracking.uri='${oc.env:MLFLOW_TRACKING_URI}'" in told
     assert on_record(default_uri(home)).keys() == {"a run"}
+
+
+@pytest.mark.parametrize("name", ["../../private.txt", "{folder}/private.txt", "link.txt"])
+def test_a_journal_names_no_file_outside_of_its_folder(tmp_path, home, name):
+    """Somebody else's folder of a run sends nothing of the user's own."""
+    (tmp_path / "private.txt").write_text("private")
+    with Offline(str(home)).start("theirs", tmp_path / "theirs") as run:
+        run.log_text("x", "a.txt")
+    (journal,) = (tmp_path / "theirs").rglob(FILE)
+    (tmp_path / "private.txt").replace(journal.parent.parent / "private.txt")
+    (journal.parent / "files/link.txt").symlink_to(journal.parent.parent / "private.txt")
+    named = name.format(folder=journal.parent.parent)
+    journal.write_text(journal.read_text().replace('"a.txt"', f'"{named}"'))
+    with pytest.raises(TrackingError, match="a file outside of its folder"):
+        main(["sync", str(tmp_path / "theirs")])
+
+    assert not on_record(default_uri(home))["theirs"]["files"]

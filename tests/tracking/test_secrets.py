@@ -39,6 +39,7 @@ def holding(folder):
     ]
 
 
+@pytest.mark.slow
 def test_a_password_of_a_server(tmp_path):
     """As the user of its address; the run is made again with the address from the command line."""
     store = tmp_path / "server"
@@ -75,8 +76,7 @@ def test_a_sweep(tmp_path):
     sent = run("track", "sync", cwd=tmp_path)
 
     assert code == sent[0] == 1
-    assert "2 jobs failed" in said
-    assert "1 of 2 jobs failed" in said or "jobs failed" in said
+    assert "1 of 2 jobs failed" in said
     assert "is on no record: give the whole address again" in sent[1]
     assert MARK not in said + sent[1]
     assert holding(tmp_path) == []
@@ -84,12 +84,12 @@ def test_a_sweep(tmp_path):
 
 def test_variables_and_names(tmp_path):
     """What a variable of a secret name holds, and an address in a file of the user's own."""
-    (tmp_path / "conf/dataset").mkdir(parents=True)
-    (tmp_path / "conf/dataset/own.yaml").write_text(
-        f"defaults: [digits]\n_target_: offshelf.dataset.Digits\nmirror: https://bob:{MARK}@host/x\n"
+    (tmp_path / "conf/tracking").mkdir(parents=True)
+    file = tmp_path / "conf/tracking/own.yaml"
+    file.write_text(
+        f"_target_: offshelf.tracking.Offline\nhome: ${{home}}\nuri: https://bob:{MARK}@host/x\nexperiment: offshelf\n"
     )
-    own = ["--config-dir", "conf", "dataset=own"]
-    refused = run("classify", *own, *FAST, "tracking=offline", cwd=tmp_path)
+    own = run("classify", "--config-dir", "conf", "tracking=own", *FAST, "hydra.run.dir=own", cwd=tmp_path)
     named = run(
         "classify", *FAST, "tracking=offline", "name='run ${oc.env:MY_TOKEN}'", "hydra.run.dir=out", cwd=tmp_path,
         MY_TOKEN=MARK,
@@ -97,11 +97,12 @@ def test_variables_and_names(tmp_path):
     shown = run("classify", *FAST, f"tracking.uri=http://a:{MARK}@host", "--cfg", "job", "--resolve", cwd=tmp_path)
     typo = run("classify", *FAST, f"tracking.ur=http://a:{MARK}@host", cwd=tmp_path)
     silent = run("classify", *FAST, f"tracking.uri=http://a:{MARK}@127.0.0.1:9", cwd=tmp_path)
-    (tmp_path / "conf/dataset/own.yaml").unlink()
+    file.unlink()
 
-    assert (refused[0], named[0], shown[0], typo[0], silent[0]) == (1, 0, 0, 1, 1), named[1]
+    assert (own[0], named[0], shown[0], typo[0], silent[0]) == (0, 0, 0, 1, 1), own[1] + named[1]
+    assert "bob:***@host" in (tmp_path / "own/.hydra/config.yaml").read_text()
     assert yaml.safe_load((tmp_path / "out/config.yaml").read_text())["name"] == "run ***"
-    assert MARK not in "".join(said for _, said in (refused, named, shown, typo, silent))
+    assert MARK not in "".join(said for _, said in (own, named, shown, typo, silent))
     assert holding(tmp_path) == []
 
 

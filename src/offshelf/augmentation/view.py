@@ -41,10 +41,10 @@ class View:
     box: Box = (0.0, 0.0, 1.0, 1.0)
     """Sub-window x1, y1, x2, y2 as fractions of the image's width and height."""
     fit: Fit = "center"
-    """`center`: as the network was published, in most cases shorter side to `resize`, centre square of `crop`. `square`:
-    the largest centre square, to `crop`. `whole`: warped to `crop` x `crop`. Where what a network sees is no square, its
-    height and width take the square's place. `enclosing`: the smallest square around the sub-window, to `crop`; it shows what
-    lies beside the sub-window, and `fill` where the image is shorter than the square."""
+    """`center`: as the network was published, mostly shorter side to `resize`, centre square of `crop`. `square`: the
+    largest centre square, to `crop`. `whole`: warped to `crop` x `crop`. `enclosing`: the smallest square around the
+    sub-window, to `crop`; it shows what lies beside the sub-window, and `fill` where the image is shorter than the
+    square. Where what a network sees is no square, its height and width take the square's place."""
     mirror: bool = False
     """Left and right exchanged, after all else."""
     angle: float = 0.0
@@ -92,10 +92,10 @@ class View:
         return self.fit == "enclosing" or not self.inscribed
 
     def apply(self, pixels: Picture, preprocessing: Preprocessing) -> Picture:
-        """The view's pixels: uint8 [S, S, 3] (of a network that sees no squares, its height and width) from an image uint8 [H, W, 3],
-        both arrays or both tensors.
+        """The view's pixels: uint8 [S, S, 3] from an image uint8 [H, W, 3], both arrays or both tensors.
 
-        S is `crop` times the scale. A tensor's view is made on its device, save for rotation, and has the same pixels.
+        S is `crop` times the scale; of a network that sees no squares it is its height and width. A tensor's view is
+        made on its device, save for rotation, and has the same pixels.
         """
         preprocessing = preprocessing.scaled(self.scale)
         window = self._window(pixels)

@@ -10,6 +10,7 @@ from offshelf.backbone.layer import select_layers
 from offshelf.backbone.listing import layer_table, what_it_sees
 from offshelf.backbone.overfeat import OverFeat
 from offshelf.backbone.pixels import Pixels
+from offshelf.backbone.pooling import Pooling
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.timm import Timm
 from offshelf.backbone.tiny import Tiny
@@ -23,6 +24,7 @@ __all__ = [
     "Network",
     "OverFeat",
     "Pixels",
+    "Pooling",
     "Preprocessing",
     "Timm",
     "Tiny",

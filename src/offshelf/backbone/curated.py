@@ -1,6 +1,6 @@
 """Layer names for architectures that bring none: one per depth, from the architecture itself, built without weights."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -34,9 +34,9 @@ def curate(build: Callable[[], nn.Module], size: Size, resized: Build | None = N
     """The layers of an architecture, for images of a height and width.
 
     timm's models say which modules end a stage (`feature_info`), and what goes into their classifier; of others the
-    modules of the top level are taken, looking into those that hold nearly all parameters, and what goes into the linear
-    module that makes the network's output. All are in the order of a pass, and those that it does not reach (auxiliary
-    classifiers), or that have no row an image, are left out.
+    modules of the top level are taken, looking into those that hold nearly all parameters, and what goes into the
+    linear module that makes the network's output. All are in the order of a pass, and those that it does not reach
+    (auxiliary classifiers), or that have no row an image, are left out.
 
     Raises:
         Exception: whatever the network raises at this size.
@@ -44,8 +44,7 @@ def curate(build: Callable[[], nn.Module], size: Size, resized: Build | None = N
     module = outline(build)
     module.eval()  # which may return nothing, in networks of one's own
     ends = _ends(module, size)
-    classifier = next(iter(heads(module, size)), "")
-    stages = _stages(module) or _depths(module, classifier)
+    stages = _stages(module) or _depths(module, heads(module, size))
     layers = {path: path for path in stages} | ends
     modules = tuple(path for path, _ in module.named_modules() if path)
     rows = _survey(module, build, size, layers.values())
@@ -112,24 +111,29 @@ def _stages(module: nn.Module) -> list[str]:
     return [] if any(isinstance(known[path], nn.ModuleList | nn.ModuleDict) for path in paths) else paths
 
 
-def _depths(module: nn.Module, classifier: str) -> list[str]:
+def _depths(module: nn.Module, classifiers: Sequence[str]) -> list[str]:
     level = [path for path, part in module.named_children() if _size(part)]
     while True:
-        total = sum(_size(module.get_submodule(path)) for path in level if not classifier.startswith(path))
-        large = next((path for path in level if _is_trunk(module, path, classifier, total)), None)
+        total = sum(_size(module.get_submodule(path)) for path in level if not _holds(path, classifiers))
+        large = next((path for path in level if _is_trunk(module, path, classifiers, total)), None)
         if large is None:
-            return [path for path in level if classifier != path and not classifier.startswith(f"{path}.")]
+            return [path for path in level if not _holds(path, classifiers)]
         inner = [f"{large}.{name}" for name, part in module.get_submodule(large).named_children() if _size(part)]
         where = level.index(large)
         level[where : where + 1] = inner
 
 
-def _is_trunk(module: nn.Module, path: str, classifier: str, total: int) -> bool:
+def _is_trunk(module: nn.Module, path: str, classifiers: Sequence[str], total: int) -> bool:
     part = module.get_submodule(path)
     inner = [child for child in part.children() if _size(child)]
     if isinstance(part, nn.ModuleList | nn.ModuleDict):  # never called itself
-        return bool(inner) and not classifier.startswith(f"{path}.")
-    return len(inner) > 1 and not classifier.startswith(path) and _size(part) > SHARE * total
+        return bool(inner) and not _holds(path, classifiers)
+    return len(inner) > 1 and not _holds(path, classifiers) and _size(part) > SHARE * total
+
+
+def _holds(path: str, classifiers: Sequence[str]) -> bool:
+    """Whether a module is one of these, or around one."""
+    return any(f"{classifier}.".startswith(f"{path}.") for classifier in classifiers)
 
 
 def _size(module: nn.Module) -> int:

@@ -15,6 +15,7 @@ from offshelf.backbone.sources import Sources, find, sources
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
 from offshelf.identity import digest
+from offshelf.torchvision_import import import_torchvision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,8 +103,9 @@ class Custom:
             "crop": self.sees.crop,
             "weights": weights_digest(path) if path else None,
             **chosen(self.checkpoint_key, self.checkpoint_prefix),
+            "place": str(self._root()),
         }
-        return origin(spec, self._sources, self._made, path)
+        return origin(spec, self._sources, lambda: self._made(anew=True), path, self.sees.crop)
 
     def _sources(self) -> Sources:
         """Your module and what it imports.
@@ -128,19 +130,22 @@ class Custom:
         path = self._sources().modules.get(module, Path.cwd())
         return path.absolute().parents[module.count(".") + (path.stem == "__init__")]
 
-    def _build(self) -> "nn.Module":
-        run_anew(self._sources().modules)
+    def _build(self, anew: bool = False) -> "nn.Module":
+        found = self._sources()
+        run_anew(found.modules, anew)
+        if not found.ours.isdisjoint(("torchvision", "timm")):
+            import_torchvision()
         module, _, name = self.module.rpartition(".")
         with in_one_sentence(f"{self.module} could not be built with {dict(self.kwargs)}"):
             return getattr(importlib.import_module(module), name)(**self.kwargs)
 
-    def _made(self) -> "nn.Module":
-        """The network with its weights."""
+    def _made(self, anew: bool = False) -> "nn.Module":
+        """The network with its weights; `anew` see run_anew."""
         from offshelf.backbone.modules import require_values, usable
         from offshelf.backbone.seeded import seeded
 
         with seeded(self.seed):
-            model = usable(self._build(), self.module, self.sees.crop)
+            model = usable(self._build(anew), self.module, self.sees.crop)
         require_values(model, self.module)
         path = self._file()
         if path:

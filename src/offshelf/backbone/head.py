@@ -28,7 +28,7 @@ def heads(module: nn.Module, size: Size = SIZE) -> list[str]:
 
 
 def last_layers(module: nn.Module, size: Size) -> list[Last]:
-    """The classifiers of an outline in the order of a pass, with what goes into each. Raises what the network raises."""
+    """The classifiers of an outline in the order of a pass, with what goes into each. Raises what it raises."""
     return last_modules(
         module, size, {path: part for path, part in module.named_modules() if _may_classify(path, part)}
     )

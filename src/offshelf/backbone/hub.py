@@ -95,7 +95,7 @@ class TorchHub:
             "weights": weights_digest(path) if path else None,
             **chosen(self.checkpoint_key, self.checkpoint_prefix),
         }
-        return origin(spec, self._sources, self._made, path)
+        return origin(spec, self._sources, self._made, path, self.sees.crop)
 
     def _sources(self) -> Sources:
         """All files of the repository, as far as it is here."""

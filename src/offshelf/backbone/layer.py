@@ -67,7 +67,7 @@ def _matches(word: str, curated: Sequence[str], name: str) -> list[str]:
 
 
 def _is_there(layer: str, modules: Sequence[str]) -> bool:
-    """Whether it is a module, one of its outputs (`relu:2`), or inside a module of which no more is known (`blocks.*`)."""
+    """Whether it is a module, one of its outputs (`relu:2`), or in a module of which no more is known (`block.*`)."""
     path = layer.removeprefix("input of ")
     stem, _, number = path.rpartition(":")
     inside = any(module.endswith(".*") and path.startswith(module[:-1]) for module in modules)

@@ -1,8 +1,8 @@
 """What the axes of a layer's output are: found by looking at the same layer for images of twice the size.
 
 Axes: N images, C channels, H and W space, T tokens. Axes that grow with the image are space (or tokens), the one that
-does not is the channels; of tokens, those that do not grow are no patches. So nothing is taken from names, and a network
-inside another is read as it is alone. Where a network cannot see another size, what it declares counts.
+does not is the channels; of tokens, those that do not grow are no patches. So nothing is taken from names, and a
+network inside another is read as it is alone. Where a network cannot see another size, what it declares counts.
 """
 
 import re
@@ -61,7 +61,7 @@ def declared(module: nn.Module, path: str) -> Declared:
 
 
 def read_layout(shape: Sequence[int], grown: Sequence[int] | None, size: Size, says: Declared) -> Layout:
-    """The layout of an output of one shape, without its axis of images, and of that at GROWTH times the image's size."""
+    """The layout of an output, from its shape behind the images and from that at GROWTH times the image's size."""
     is_square = size[0] == size[1]
     if len(shape) < 2:
         return Layout(channels=0 if shape else None)

@@ -27,6 +27,9 @@ def usable(module: Any, name: str, side: int) -> nn.Module:
     Raises:
         BackboneError: it is no module whose layers can be looked into.
     """
+    module = getattr(module, "_orig_mod", module)  # what torch.compile runs, and calls no module of
+    if isinstance(module, nn.DataParallel):
+        module = module.module
     if isinstance(module, torch.jit.ScriptModule):
         raise BackboneError(
             f"{name} makes a TorchScript module, whose layers cannot be looked into; make the nn.Module itself, with "

@@ -94,8 +94,8 @@ class TappedNetwork(nn.Module):
             return shapes[layer]
         if layer in shapes:
             raise BackboneError(
-                f"Layer '{layer}' of {self.name} gives {taps.given[layer]} outputs in a forward pass: it is used several "
-                f"times, or has several maps. Name one: {layer}:1 to {layer}:{taps.given[layer]}."
+                f"Layer '{layer}' of {self.name} gives {taps.given[layer]} outputs in a pass: it is used several"
+                f" times, or has several maps. Name one: {layer}:1 to {layer}:{taps.given[layer]}."
             )
         if taps.given[layer]:
             raise BackboneError(
@@ -106,8 +106,7 @@ class TappedNetwork(nn.Module):
         raise BackboneError(f"Layer '{layer}' of {self.name} is not reached in a forward pass.")
 
     def listing(self, size: int | Size) -> list[LayerInfo]:
-        """Curated layers in the order of a pass, then all modules, with shapes for one image of a side, or of a height
-        and width.
+        """Curated layers in the order of a pass, then all modules, with shapes for one image of a side or a size.
 
         What gives several tensors in a pass is listed by number, `relu:1`, `relu:2`; what cannot be taken as a layer,
         because it has no row an image or its axes cannot be told apart, is not.
@@ -144,6 +143,6 @@ class _Seen(Exception):  # noqa: N818 - a signal, no error
 
 def _no_rows(layer: str, name: str, shape: Shape, images: int) -> BackboneError:
     return BackboneError(
-        f"Layer '{layer}' of {name} gives {list(shape)} for {images} image(s), not one row an image (windows, perhaps); "
-        "ask for the module around it."
+        f"Layer '{layer}' of {name} gives {list(shape)} for {images} image(s), not one row an image (windows, perhaps);"
+        " ask for the module around it."
     )

@@ -6,8 +6,10 @@ none of them has changed, nothing is built to know what the network is.
 """
 
 import json
+import os
 import platform
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
@@ -35,25 +37,32 @@ class Origin:
     """Releases of the installed packages that they import, beside those that are written down with the features."""
     files: Mapping[str, str]
     """Digests of the files that were read, and of the names in folders that were listed, by path."""
+    variables: Mapping[str, str]
+    """Digests of the environment variables that were asked for."""
     tensors: str
     """Digest of the network's parameters and buffers."""
 
     def identity(self, root: Path) -> dict[str, Any]:
         """See Backbone. Files below `root` count by their place in it, so that a project may be moved."""
         files = {_place(Path(path), root): content for path, content in self.files.items()}
-        return {"sources": dict(self.sources), "packages": dict(self.packages), "files": files, "tensors": self.tensors}
+        return {**asdict(self), "files": files}
 
 
 def origin(
-    spec: Mapping[str, Any], look: Callable[[], Sources], build: Callable[[], "nn.Module"], weights: Path | None
+    spec: Mapping[str, Any],
+    look: Callable[[], Sources],
+    build: Callable[[], "nn.Module"],
+    weights: Path | None,
+    side: int,
 ) -> Origin:
     """What the network of a spec is made from; built where that is not on record, or has changed.
 
     Args:
         spec: What `build` depends on beside files, as plain data.
         look: Finds the sources as they are.
-        build: Makes the network.
+        build: Makes the network, from modules that are imported for it.
         weights: A file of weights that `build` loads and that has an identity of its own.
+        side: Of the squares that it sees, in pixels.
     """
     name = digest({"spec": dict(spec), **_under()})
     held = _read(name)
@@ -62,12 +71,14 @@ def origin(
     from offshelf.backbone.watching import watching
 
     with watching() as watch:
-        tensors = tensors_digest(build())
+        module = build()
+        tensors = tensors_digest(module)
+        _pass(module, side)
     found = look()
     static = {path.absolute() for path in found.modules.values()} | ({weights.absolute()} if weights else set())
     read = [path for path in dict.fromkeys([*sorted(found.named), *watch.files]) if path.absolute() not in static]
     files = _digests([*read, *watch.folders])
-    made = Origin(_sources(found), _releases(found.packages), files, tensors)
+    made = Origin(_sources(found), _releases(found.packages), files, _variables(watch.variables), tensors)
     _write(name, made)
     return made
 
@@ -108,14 +119,31 @@ def tensors_digest(module: "nn.Module") -> str:
     return str(state.hexdigest())
 
 
+def _pass(module: "nn.Module", side: int) -> None:
+    """One pass, for what is imported or read in it; where it fails, that is said when it is needed."""
+    import torch
+
+    from offshelf.backbone.running import in_one_sentence
+
+    with suppress(BackboneError), in_one_sentence(""), torch.no_grad():
+        module(torch.zeros(1, 3, side, side))
+
+
 def _under() -> dict[str, str]:
-    """What random weights may depend on beside their seed."""
-    return {"torch": _release("torch"), "numpy": _release("numpy"), "machine": platform.machine()}
+    """What relative paths depend on, and random weights beside their seed."""
+    releases = {name: _release(name) for name in ("torch", "numpy")}
+    return {**releases, "machine": platform.machine(), "folder": str(Path.cwd())}
+
+
+def _variables(names: Iterable[str]) -> dict[str, str]:
+    """Digests, since a value may be a secret."""
+    return {name: digest(os.environ.get(name)) for name in sorted(names)}
 
 
 def _today(held: Origin, found: Sources) -> Origin:
     """The record with everything as it is now."""
-    return Origin(_sources(found), _releases(found.packages), _digests(map(Path, held.files)), held.tensors)
+    files, variables = _digests(map(Path, held.files)), _variables(held.variables)
+    return Origin(_sources(found), _releases(found.packages), files, variables, held.tensors)
 
 
 def _sources(found: Sources) -> dict[str, str]:
@@ -163,8 +191,6 @@ def _read(name: str) -> Origin | None:
 
 def _write(name: str, made: Origin) -> None:
     """Keep a record; where that cannot be, the network is built again the next time."""
-    import os
-
     try:
         path = _record(name)
         path.parent.mkdir(parents=True, exist_ok=True)

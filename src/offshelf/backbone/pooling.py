@@ -29,8 +29,8 @@ def pool(output: "torch.Tensor", pooling: str, layout: "Layout") -> "torch.Tenso
     Maps [N, C, H, W], or [N, H, W, C] as in Swin, are averaged (`avg`, `auto`) or maximised (`max`) over space, or the
     two's generalisation is taken (`gem`): the cube root of the mean cube. `rmac` is the sum over 1 + 4 + 9 square
     regions of their maxima, each brought to unit length. Of tokens [N, T, C] `auto` takes the class token where there
-    is one, and else averages; `avg`, `max`, `gem` and `rmac` go over the patch tokens, without those before them (class,
-    distillation, registers). Vectors stay. The `layout` says which axis is which.
+    is one, and else averages; `avg`, `max`, `gem` and `rmac` go over the patch tokens, without those before them
+    (class, distillation, registers). Vectors stay. The `layout` says which axis is which.
 
     Raises:
         BackboneError: the pooling does not fit the output.
@@ -41,8 +41,8 @@ def pool(output: "torch.Tensor", pooling: str, layout: "Layout") -> "torch.Tenso
         vector = output.flatten(1) if output.ndim > 1 else output[:, None]
     elif layout.channels is None:
         raise BackboneError(
-            f"Which axes of an output of shape {tuple(output.shape[1:])} are channels cannot be told at this layer; use "
-            "pooling=flatten, or the layer before or after it."
+            f"Which axes of an output of shape {tuple(output.shape[1:])} are channels cannot be told at this layer; use"
+            " pooling=flatten, or the layer before or after it."
         )
     else:
         values = output.movedim(layout.channels + 1, 1)

@@ -78,10 +78,10 @@ def layouts(
 def _grown(module: nn.Module, wanted: Mapping[str, Place], size: Size, build: Build | None) -> dict[str, Shape]:
     """Shapes for an image of GROWTH times the size, behind the axis of images; empty where no such image is taken."""
     larger = size[0] * GROWTH, size[1] * GROWTH
-    for make in (lambda: outline_of(module), lambda: outline(lambda: build(larger)) if build else None):
+    for number in range(2 if build else 1):
         try:
-            grown = make()
-            found = dict(reversed(outputs(grown, wanted, 1, larger))) if grown else {}  # of several the first
+            grown = outline(lambda: build(larger)) if number and build else outline_of(module)
+            found = dict(reversed(outputs(grown, wanted, 1, larger)))  # of several the first
         except Exception:  # networks raise every kind of error at a size that they were not made for
             continue
         return {layer: row_of(shape, 1) or shape for layer, shape in found.items()}

@@ -15,15 +15,18 @@ _imported: dict[str, str] = {}
 """Digests of the sources that this process has run, by path."""
 
 
-def run_anew(modules: Mapping[str, Path]) -> None:
-    """Have modules of the user's imported anew where a source of theirs has changed since this process ran it."""
+def run_anew(modules: Mapping[str, Path], always: bool = False) -> None:
+    """Have modules of the user's imported anew where a source of theirs has changed since this process ran it.
+
+    With `always` they are in any case, so that what they read on import can be seen.
+    """
     now = {name: (str(path), content_digest(path)) for name, path in modules.items()}
     stale = [
         name
         for name, (path, content) in now.items()
         if name in sys.modules and (_imported[path] != content if path in _imported else not _is_as_compiled(name))
     ]
-    if stale:
+    if stale or always:
         importlib.invalidate_caches()
         for name in now:
             sys.modules.pop(name, None)

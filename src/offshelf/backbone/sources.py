@@ -6,6 +6,7 @@ be run. Installed packages are not looked into: of those, the releases count.
 
 import ast
 import importlib.util
+import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Sources:
     """Modules of the user's, by dotted name."""
     packages: set[str] = field(default_factory=set)
     """Top-level names of installed packages that they import."""
+    ours: set[str] = field(default_factory=set)
+    """Those of OURS that they import."""
     named: set[Path] = field(default_factory=set)
     """Files that their texts name, from the working directory or from their own folder."""
 
@@ -51,20 +54,25 @@ def sources(module: str) -> Sources:
 def _visit(name: str, found: Sources, is_first: bool) -> list[str]:
     """Take in one module. Returns the names that it may import, itself's packages first."""
     parents = [name[:end] for end, letter in enumerate(name) if letter == "."]
-    spec = find(name)
-    if spec is None or name.partition(".")[0] in OURS:
-        return parents
-    if not spec.origin or spec.origin in ("built-in", "frozen"):
-        return parents  # a namespace package, or a part of Python
-    path = Path(spec.origin)
-    if _is_installed(path) and not is_first:
-        if not _is_standard(path):
-            found.packages.add(name.partition(".")[0])
+    first = name.partition(".")[0]
+    if first in OURS:
+        found.ours.add(first)
+    if first in OURS or first in sys.stdlib_module_names:
         return []
-    if _is_installed(path):
-        found.packages.add(name.partition(".")[0])
-    found.modules[name] = path
-    if path.suffix != ".py" or _is_installed(path):
+    whole = find(first)
+    is_package = whole is not None and bool(whole.origin) and _is_installed(Path(str(whole.origin)))
+    if is_package:
+        found.packages.add(first)
+    if is_package and not is_first:
+        return []
+    spec = find(name)
+    if spec is None or not spec.origin or spec.origin in ("built-in", "frozen"):
+        return parents  # a name in a module, a namespace package, or a part of Python
+    path = next((each for each in (Path(spec.origin), *Path(spec.origin).parents) if each.is_file()), None)
+    if path is None:
+        return parents
+    found.modules[name] = path  # or the archive that it is in
+    if path.suffix != ".py" or is_package:
         return parents
     text = _text(path, content_digest(path))
     for constant in text.constants:

@@ -12,8 +12,12 @@ from typing import Any
 from offshelf.backbone.sources import find, is_users
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-VIRTUAL = ("/proc/", "/sys/", "/dev/")
-IMPORTLIB = "<frozen importlib"
+SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/share/")
+"""Places of which nothing is of the user's."""
+PASSING_ON = ("os.py", "_collections_abc.py", "<frozen os>", "<frozen _collections_abc>")
+"""Code of `os.getenv` and `os.environ.get`."""
+LOOKS_FOR_MODULES = ("importlib", "pkgutil")
+"""Parts of the names of Python's own code that lists the folders of `sys.path`."""
 
 
 class Watch:
@@ -25,6 +29,8 @@ class Watch:
         self.opened: dict[str, None] = {}
         self.written: set[str] = set()
         self.listed: dict[str, None] = {}
+        self.variables: set[str] = set()
+        """Names of environment variables that code of the user's asked for."""
 
     @property
     def files(self) -> list[Path]:
@@ -40,7 +46,7 @@ class Watch:
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take in an audit event, see https://docs.python.org/3/library/audit_events.html."""
         name = _name(arguments[0]) if arguments else None
-        if name is None or name.startswith(VIRTUAL) or threading.get_ident() in self.others:
+        if name is None or name.startswith(SYSTEM) or threading.get_ident() in self.others:
             return
         if event == "open":
             is_writing = bool(arguments[2] & WRITING) if isinstance(arguments[2], int) else False
@@ -85,7 +91,7 @@ def watching() -> Iterator[Watch]:
 
 @contextmanager
 def _told_of(watch: Watch) -> Iterator[None]:
-    """Have safetensors' files, and modules imported by name, noted too."""
+    """Have safetensors' files, modules imported by name, and environment variables noted too."""
     import safetensors
     import safetensors.torch
 
@@ -100,11 +106,18 @@ def _told_of(watch: Watch) -> Iterator[None]:
             watch.note("open", (spec.origin, None, 0))
         return module
 
+    def asking(environment: Any, name: Any) -> Any:
+        if isinstance(name, str) and _is_asked_by_user():
+            watch.variables.add(name)
+        return ask(environment, name)
+
     safe_open, import_module = safetensors.safe_open, importlib.import_module
+    ask = type(os.environ).__getitem__
     replaced: list[tuple[Any, str, Callable[..., Any]]] = [
         (safetensors, "safe_open", opening),
         (safetensors.torch, "safe_open", opening),
         (importlib, "import_module", importing),
+        (type(os.environ), "__getitem__", asking),
     ]
     before = [(place, name, getattr(place, name)) for place, name, _ in replaced]
     for place, name, new in replaced:
@@ -124,10 +137,19 @@ def _name(path: Any) -> str | None:
         return None
 
 
+def _is_asked_by_user() -> bool:
+    """Whether the first code outside of Python's own library that asks for a variable is of the user's."""
+    frame = sys._getframe(2)
+    while frame.f_back and Path(frame.f_code.co_filename).name in PASSING_ON:
+        frame = frame.f_back
+    name = frame.f_code.co_filename
+    return not name.startswith("<frozen") and is_users(Path(name))
+
+
 def _is_import() -> bool:
     """Whether Python's import system is at work, which lists the folders that modules are looked for in."""
     frame = sys._getframe(3)
-    return frame.f_code.co_filename.startswith(IMPORTLIB)
+    return any(word in frame.f_code.co_filename for word in LOOKS_FOR_MODULES)
 
 
 def _source(path: Path) -> Path:
@@ -147,4 +169,5 @@ def _mapped() -> set[str]:
     except OSError:
         return set()
     places = (line.split(maxsplit=5) for line in lines)
-    return {fields[5] for fields in places if len(fields) == 6 and fields[5].startswith("/")}
+    paths = {fields[5] for fields in places if len(fields) == 6 and fields[5].startswith("/")}
+    return {path for path in paths if not path.startswith(SYSTEM) and ".so" not in Path(path).suffixes}

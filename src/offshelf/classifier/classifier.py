@@ -87,6 +87,8 @@ class Fit:
     """What `score` does, in the form that a run keeps; None of a classifier that has no such form."""
     calibration: Calibration | None = None
     """From scores to probabilities; None where that was not asked for."""
+    unconverged: int = 0
+    """Fits, those of cross-validation included, whose solver stopped short of the optimum."""
 
 
 class Classifier(Protocol):

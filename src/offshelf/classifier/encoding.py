@@ -75,13 +75,13 @@ class Encoding:
         """Of each class, [R, K]: decision values, or for pairs the votes or the summed decision values of its pairs.
 
         To the votes is added what sets apart images of equal votes: the sum s of a class's decision values, brought
-        into less than a third of a vote by s / (3 (|s| + 1)), as scikit-learn's `_ovr_decision_function` does. The class
+        into less than a third of a vote by s / (3 (|s| + 1)), as by scikit-learn's `_ovr_decision_function`. The class
         that the votes choose, of equals the first, has the largest score: where another has as many votes and a larger
         sum, it is put just above that.
         """
         if self.kind != "ovo":
             return decisions_RP
-        sums = np.asarray(decisions_RP @ self._signs_PK(), np.float64)
+        sums = np.asarray(decisions_RP @ self._signs(), np.float64)
         if not by_votes:
             return sums
         votes = self._votes(decisions_RP)
@@ -105,9 +105,9 @@ class Encoding:
     def _votes(self, decisions_RP: np.ndarray) -> np.ndarray:
         """Pairs that each class wins, float64 [R, K]."""
         lost = np.bincount(self.pairs[1], minlength=len(self.classes_K))
-        return np.asarray((decisions_RP > 0) @ self._signs_PK() + lost)
+        return np.asarray((decisions_RP > 0) @ self._signs() + lost)
 
-    def _signs_PK(self) -> "csr_array":
+    def _signs(self) -> "csr_array":
         """1 for the first class of each pair, -1 for the second."""
         from scipy.sparse import csr_array
 

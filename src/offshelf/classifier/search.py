@@ -1,10 +1,7 @@
 """Cross-validation over images, for estimators that do not do it themselves."""
 
-import logging
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,12 +9,10 @@ import numpy as np
 from offshelf.classifier.view import rows
 from offshelf.cores import usable_cores
 
-log = logging.getLogger(__name__)
-
 Split = tuple[np.ndarray, np.ndarray]
 
-Measure = Callable[[Any, np.ndarray, np.ndarray], float]
-"""How good a fitted estimator is on images: values [M, V, D] and their targets."""
+Measure = Callable[[Any, np.ndarray, np.ndarray, tuple[int, int]], float]
+"""How good a fitted estimator is on images: values [M, V, D] and their targets; the numbers of its candidate and split."""
 
 
 def cross_validate(
@@ -31,15 +26,18 @@ def cross_validate(
 
     splits = list(splits)
 
-    def score(split: Split) -> list[float]:
-        train, held_out = split
-        fitted = (fit(candidate, values_NVD[train], targets[train]) for candidate in candidates)
-        return [measure(one, values_NVD[held_out], targets[held_out]) for one in fitted]
+    def score(number: int) -> list[float]:
+        train, held_out = splits[number]
+        scores = []
+        for row, candidate in enumerate(candidates):
+            fitted = fit(candidate, values_NVD[train], targets[train])
+            scores.append(measure(fitted, values_NVD[held_out], targets[held_out], (row, number)))
+        return scores
 
     cores = len(usable_cores())
     # libsvm, liblinear and BLAS release the interpreter lock; folds at once and BLAS together take each core once.
     with threadpool_limits(max(1, cores // len(splits))), ThreadPoolExecutor(cores) as pool:
-        return np.array(list(pool.map(score, splits))).T
+        return np.array(list(pool.map(score, range(len(splits))))).T
 
 
 def make_folds(targets: np.ndarray, folds: int, seed: int) -> Iterator[Split]:
@@ -55,19 +53,3 @@ def fit(estimator: Any, values_NVD: np.ndarray, targets: np.ndarray) -> Any:
     from sklearn.base import clone
 
     return clone(estimator).fit(rows(values_NVD), np.repeat(targets, values_NVD.shape[1], axis=0))
-
-
-@contextmanager
-def convergence_logged() -> Iterator[None]:
-    """Fits that stopped early are counted and logged as one line; other warnings go their way."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        yield
-    early = [warning for warning in caught if issubclass(warning.category, ConvergenceWarning)]
-    for warning in caught:
-        if warning not in early:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    if early:
-        log.warning("%d fit(s) are approximate: %s", len(early), str(early[0].message).splitlines()[0])

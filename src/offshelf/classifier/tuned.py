@@ -9,8 +9,9 @@ import numpy as np
 
 from offshelf.classifier.calibration import Calibration
 from offshelf.classifier.classifier import Curve, Fit
+from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.scorer import Scorer, samples
-from offshelf.classifier.search import convergence_logged, cross_validate, fit, make_folds
+from offshelf.classifier.search import cross_validate, fit, make_folds
 from offshelf.classifier.view import FUSIONS, Fusion, class_scores, of_classes, rows
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, Outcome
@@ -97,9 +98,12 @@ class Tuned:
             ConfigError: a class has too few images for cross-validation, or the estimator refuses its settings.
         """
         folds = self._possible_folds(targets) if len(self.values) > 1 or self.validate else self.folds
-        choose = self._let_choose if self.chooses_itself else self._choose
-        with self._refusals(), convergence_logged():
-            fitted, value, curve, held_out = choose(samples(values_NVD, self.averages_features), targets, metric, folds)
+        seen = samples(values_NVD, self.averages_features)
+        with self._refusals(), watched(self.estimator, self.parameter) as convergence:
+            if self.chooses_itself:
+                fitted, value, curve, held_out = self._let_choose(seen, targets, metric, folds)
+            else:
+                fitted, value, curve, held_out = self._choose(seen, targets, metric, folds, convergence)
             if held_out is None and self.validate:
                 held_out = self._held_out(value, values_NVD, targets, metric, folds)
         scorer = Scorer(fitted, self.fusion, self.averages_features)
@@ -111,7 +115,8 @@ class Tuned:
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = None if gaps is None else float(np.max(gaps))
         calibration = self._calibration(value, values_NVD, targets) if self.calibrate else None
-        return Fit(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration)
+        unconverged = convergence.count
+        return Fit(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration, unconverged)
 
     def _given(self, value: float) -> "Tuned":
         """The same with one value of the hyperparameter, and nothing else to be learnt."""
@@ -143,7 +148,9 @@ class Tuned:
         order = np.concatenate([rows for _, rows in splits])
         return Calibration.learn(np.concatenate(scores), targets[order])
 
-    def _choose(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int) -> Choice:
+    def _choose(
+        self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int, convergence: Convergence
+    ) -> Choice:
         """By our search."""
         from sklearn.base import clone
 
@@ -153,17 +160,25 @@ class Tuned:
             from offshelf.classifier.label import EachLabel
 
             candidates = [EachLabel(candidate) for candidate in candidates]
-        if len(candidates) == 1:
-            return fit(candidates[0], values_NVD, targets), self.values[0], None, None
 
-        def measure(fitted: Any, values_MVD: np.ndarray, truth: np.ndarray) -> float:
+        def whole(row: int) -> Any:
+            fitted = fit(candidates[row], values_NVD, targets)
+            convergence.look(fitted, self.values[row], "all training images")
+            return fitted
+
+        if len(candidates) == 1:
+            return whole(0), self.values[0], None, None
+
+        def measure(fitted: Any, values_MVD: np.ndarray, truth: np.ndarray, place: tuple[int, int]) -> float:
+            convergence.look(fitted, self.values[place[0]], f"fold {place[1] + 1}")
             return float(METRICS[metric](Outcome(truth, class_scores(fitted, values_MVD, self.fusion)))[0])
 
-        scores = cross_validate(candidates, values_NVD, targets, measure, make_folds(targets, folds, self.seed))
+        splits = make_folds(targets, folds, self.seed)
+        scores = cross_validate(candidates, values_NVD, targets, measure, splits)
         curve = Curve(self.parameter, self.values, scores)
         value = curve.simplest if self.one_standard_error else curve.best
         row = self.values.index(value)
-        return fit(candidates[row], values_NVD, targets), value, curve, scores[row]
+        return whole(row), value, curve, scores[row]
 
     def _let_choose(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int) -> Choice:
         """By the estimator's own search."""

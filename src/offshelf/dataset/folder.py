@@ -200,6 +200,12 @@ def _remarks(walk: Walk, classes: Sequence[str], folders: Sequence[tuple[Path, i
     if layout.test and untested:
         names = listed(readable(classes[row]) for row in sorted(untested))
         yield f"{len(untested)} class(es) have no test images: {names}."
+    inner = list(walk.below.values())
+    if len(inner) == len(folders) and len(inner[0]) > 1 and all(names == inner[0] for names in inner):
+        yield (
+            f"All class folders have the same folders in them ({listed(map(readable, sorted(inner[0])))}), "
+            "which are read as parts of the class."
+        )
     if walk.by_content:
         yield f"{len(walk.by_content)} image(s) by their content, not name: {listed(map(readable, walk.by_content))}."
 

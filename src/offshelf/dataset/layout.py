@@ -105,10 +105,11 @@ def _question_named(root: Path, named: Mapping[Part, Sequence[str]], others: Seq
     found = [name for names in named.values() for name in names]
     is_whole = "train" in named and len(named) > 1
     if others and not (is_whole and peek(root / named["train"][0])):
+        several = len(found) > 1
+        way = f"{_as_split(named)} is a split" if is_whole else f"'dataset.ignore=[\"{found[0]}\"]' leaves it out"
         raise DatasetError(
-            f"{root} has {_listed(found)}, which may be {'parts' if len(found) > 1 else 'a part'} of a split or "
-            f"{'classes' if len(found) > 1 else 'a class'}, beside {_listed(others)}: {AS_CLASSES}; "
-            f"{_as_split(named)} is a split."
+            f"{root} has {_listed(found)}, which may be {'parts' if several else 'a part'} of a split or "
+            f"{'classes' if several else 'a class'}, beside {_listed(others)}: {AS_CLASSES}; {way}."
         )
     if not is_whole:
         alone = root / found[0]

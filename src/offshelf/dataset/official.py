@@ -74,7 +74,11 @@ class Published(ABC):
         """Where the official tree is, or goes."""
         root = Path(self.root).expanduser().absolute()
         trees = [tree for remote in self.remotes() for tree in remote.holds]
-        return root if any(self._in(root, tree).exists() for tree in trees) else root / self.own_folder
+        own = root / self.own_folder
+        if any((root / tree).exists() for tree in trees):
+            return root
+        is_nested = [any(self._in(place, tree).exists() for tree in trees) for place in (own, root)]
+        return root if is_nested == [False, True] else own
 
     def at(self, path: str) -> Path:
         """Where a path of the official tree is.

@@ -8,7 +8,7 @@ from typing import Literal
 Part = Literal["train", "val", "test"]
 
 WORDS: dict[str, Part] = {
-    **dict.fromkeys(("train", "training", "trn", "trains"), "train"),
+    **dict.fromkeys(("train", "training", "trn", "trainval"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "vali", "dev", "development"), "val"),
     **dict.fromkeys(("test", "testing", "tst", "tests", "eval", "evaluation", "holdout"), "test"),
 }
@@ -20,6 +20,8 @@ FILLERS = ("set", "sets", "data", "dataset", "images", "image", "imgs", "img", "
 def part_of(name: str) -> Part | None:
     """The part that a name stands for, in any case, with numbers and fillers; None where it has other words too."""
     parts, others = _words(name)
+    if set(parts) == {"train", "val"}:
+        parts = ["train"]
     return parts[0] if len(parts) == 1 and not others else None
 
 

@@ -9,13 +9,14 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from offshelf.dataset.kind import is_named_image
-from offshelf.dataset.split_names import part_of
+from offshelf.dataset.split_names import part_among, part_of
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed
 
 COLUMNS = ("path", "label", "split", "x1", "y1", "x2", "y2")
 BOX = COLUMNS[3:]
 NEEDED = COLUMNS[:2]
+OTHER_BOX = ("xmin", "ymin", "xmax", "ymax")
 DELIMITERS = (",", ";", "\t", "|")
 SYNONYMS = {
     "path": (
@@ -82,10 +83,15 @@ def read_table(
     lines = [(number, {name: _cell(row, column) for name, column in place.items()}) for number, row in rows]
     _require_cells(file, lines, [name for name in NEEDED if name in place])
     used = set(place.values())
-    unused = {name: [_cell(row, number) for _, row in rows] for number, name in enumerate(header) if number not in used}
+    unused = {
+        name: [_cell(row, number) for _, row in rows]
+        for number, name in enumerate(header)
+        if number not in used and name
+    }
     _question_splits(file, wanted, place, unused)
     notes = [f"Cells are separated by {sign!r}."] if sign != "," else []
     notes += [f"Columns that are not read: {listed(unused)}."] if unused else []
+    notes += _unread_boxes(place, unused)
     return Table(file, lines, frozenset(place), tuple(notes))
 
 
@@ -194,9 +200,20 @@ def _question_splits(
     if "split" in place or wanted["split"] is None:
         return
     for name, cells in unused.items():
-        parts = {part_of(cell) for cell in cells if cell}
-        if len(parts) > 1 and None not in parts:
+        values = sorted(set(cells) - {""})
+        parts = {part_of(value) for value in values}
+        if (len(parts) > 1 and None not in parts) or (part_among(name) and len(values) == 2):
+            words = "" if None not in parts else ", with train and test in it"
             raise DatasetError(
-                f"{file} has a column '{name}' that reads like a split: {listed(sorted(set(cells) - {''}))}. Use it: "
+                f"{file} has a column '{name}' that reads like a split: {listed(values)}. Use it{words}: "
                 f"dataset.columns.split={name}; or draw a split: dataset.columns.split=null"
             )
+
+
+def _unread_boxes(place: Mapping[str, int], unused: Mapping[str, object]) -> list[str]:
+    """A remark on columns that hold boxes under other names."""
+    by_fold = {name.casefold(): name for name in unused}
+    if "x1" in place or not all(name in by_fold for name in OTHER_BOX):
+        return []
+    settings = " ".join(f"dataset.columns.{ours}={by_fold[name]}" for ours, name in zip(BOX, OTHER_BOX, strict=True))
+    return [f"Images are seen whole; for the boxes: {settings}."]

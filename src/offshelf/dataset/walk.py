@@ -46,6 +46,8 @@ class Walk:
         self._left_out: dict[str, LeftOut] = {}
         self.by_content: list[str] = []
         """Names of images that are not named as such."""
+        self.below: dict[str, set[str]] = {}
+        """Names of the folders in each of the folders given to `images`."""
         self._top = os.path.realpath(root)
         self._owners: dict[str, str] = {}
         """Of real folders: which of the folders given to `images` has them."""
@@ -93,7 +95,7 @@ class Walk:
         for real, (owner, link) in self._links.items():
             other = self._owners.get(os.path.dirname(real), owner)  # noqa: PTH120 - of many
             if other != owner and not is_system(os.path.basename(real)):  # noqa: PTH119
-                raise self._shared(link, real, other)
+                raise self._shared(link, real, real)
 
     def _scan(self, folder: str, owner: str, found: list[str], links: list[str]) -> None:
         real = os.path.realpath(folder)
@@ -104,6 +106,8 @@ class Walk:
             if entry.is_symlink():
                 links.append(entry.path)
             elif entry.is_dir():
+                if folder == owner:
+                    self.below.setdefault(owner, set()).add(entry.name)
                 self._scan(entry.path, owner, found, links)
             elif entry.is_file():
                 self._take(entry.path, found)
@@ -125,7 +129,7 @@ class Walk:
         is_again = is_there and self._owners.get(os.path.dirname(real)) == owner  # noqa: PTH120
         other, first = self._links.setdefault(real, (owner, link))
         if other != owner:
-            raise self._shared(link, real, other)
+            raise self._shared(link, real, first)
         if is_again or first != link:
             self.leave(self._name(link), f"a link to {self._name(real)}, which is read already")
         else:
@@ -183,6 +187,6 @@ class Walk:
 
     def _shared(self, link: str, real: str, other: str) -> DatasetError:
         return DatasetError(
-            f"{link} is a link to {real}, which is read as {self._name(other)} too; an image is of one class and one "
-            f"part. Remove the link, or leave it out: 'dataset.ignore=[\"{self._name(link)}\"]'"
+            f"{self._name(link)} and {self._name(other)} in {self.root} are one and the same ({real}), through a link; "
+            f"an image is of one class and one part. Leave one out: 'dataset.ignore=[\"{self._name(link)}\"]'"
         )

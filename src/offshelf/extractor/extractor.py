@@ -16,6 +16,10 @@ from offshelf.store import FeatureKey, FeatureStore
 _IDENTITY = {"identity": False}
 
 
+SMALLEST_BATCH = 2
+"""Views: from here on, as the tests say, batches of all sizes give equal features."""
+
+
 @dataclass(frozen=True)
 class Extractor:
     """Runs a backbone over images and leaves the features in a store."""
@@ -31,7 +35,7 @@ class Extractor:
     a feature's identity. In bfloat16 they do not, and are.
     """
     batch_size: int = field(default=32, metadata=_IDENTITY)
-    """Views per forward pass."""
+    """Views per forward pass; 1 is 2, as one view alone is computed by other kernels, with other last digits."""
     workers: int | None = field(default=None, metadata=_IDENTITY)
     """Threads that decode images and make views; null: one a core."""
     processes: int = field(default=1, metadata=_IDENTITY)
@@ -51,6 +55,7 @@ class Extractor:
         ):
             if getattr(self, name) not in choices:
                 raise ConfigError(f"extractor.{name} is {_either(choices)}; got '{getattr(self, name)}'.")
+        object.__setattr__(self, "batch_size", max(SMALLEST_BATCH, self.batch_size))
 
     def key(self, backbone: Backbone, layer: str, pooling: str, view: View) -> FeatureKey:
         """The identity of one layer's features through one view."""

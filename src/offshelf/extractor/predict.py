@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,7 @@ def predict(
     return how
 
 
-def _in_processes(count: int, arguments: Sequence[Any]) -> list[tuple[dict[int, str], str]]:
+def _in_processes(count: int, arguments: tuple[Any, ...]) -> list[tuple[dict[int, str], str]]:
     """Results of as many processes; none of them is left, however this ends.
 
     Raises:
@@ -85,7 +86,7 @@ def _in_processes(count: int, arguments: Sequence[Any]) -> list[tuple[dict[int, 
         pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=as_child, initargs=(os.getpid(), 2.0))
     try:
         with held_back():  # until a child is so far that it can leave Ctrl-C to its parent
-            jobs = [pool.submit(_predict_alone, *arguments, rank) for rank in range(count)]
+            jobs = [pool.submit(partial(_predict_alone, *arguments), rank) for rank in range(count)]
         results = [job.result() for job in jobs]
     except BaseException as error:
         end(list((pool._processes or {}).values()))

@@ -1,6 +1,6 @@
 """What is proven of a network before it works: its features follow from the image alone, not from chance or neighbours.
 
-It takes four passes of one image beside the first one. Everything is computed in float32, by PyTorch as it is.
+It takes passes of four images. Everything is computed in float32, by PyTorch as it is.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -37,12 +37,12 @@ def require_function(run: Pass, image: torch.Tensor, name: str) -> tuple[Feature
     faint = faint_like(image)
     with exactly(image.device.type):
         alone, faint_alone = run(image), run(faint)
-        batch = torch.cat([image, faint, extreme_like(image)])
+        batch = torch.cat([image, faint])
         together = run(batch)
         found = _farthest([(alone, together, 0), (faint_alone, together, 1)])
         if found is None:
             return alone, faint_alone
-        again = _farthest([(together, run(batch), row) for row in range(3)])
+        again = _farthest([(together, run(batch), row) for row in range(2)])
     layer, distance = again or found
     if again:
         raise BackboneError(
@@ -51,9 +51,9 @@ def require_function(run: Pass, image: torch.Tensor, name: str) -> tuple[Feature
             "state. Such features cannot be stored; make its forward depend on the image alone when it is not training."
         )
     raise BackboneError(
-        f"{name} gives an image other features in other company (layer {layer}, relative distance {distance:.1e}): it "
-        "computes over the batch, as BatchNorm without running statistics does. Such features cannot be stored; use "
-        "track_running_stats=True and trained statistics, or a normalisation of each image (GroupNorm, LayerNorm)."
+        f"{name} gives an image other features when other images are in its batch (layer {layer}, relative distance "
+        f"{distance:.1e}): it computes over the batch, as BatchNorm without running statistics does. Such features "
+        "cannot be stored; use track_running_stats=True and trained statistics, or normalise each image (GroupNorm)."
     )
 
 
@@ -61,13 +61,6 @@ def faint_like(image: torch.Tensor) -> torch.Tensor:
     """Noise of little contrast, of an image's shape, always the same."""
     draw = torch.Generator().manual_seed(0)
     return torch.randint(*GREYS, tuple(image.shape), generator=draw, dtype=torch.uint8).to(image.device)
-
-
-def extreme_like(image: torch.Tensor) -> torch.Tensor:
-    """Black, the right half white, of an image's shape."""
-    extreme = torch.zeros_like(image)
-    extreme[:, :, image.shape[2] // 2 :] = 255
-    return extreme
 
 
 def relative_distance(found: torch.Tensor, expected: torch.Tensor) -> float:

@@ -116,7 +116,9 @@ class Model:
                 _calibration(described, arrays),
                 _value_range(described),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            if isinstance(error, ModelError):
+                raise
             raise ModelError(f"{path} is no model of offshelf's: {error!r}.") from error
 
 
@@ -144,7 +146,7 @@ def _contents(path: Path) -> tuple[dict[str, Any], Arrays]:
         with safe_open(path, "numpy") as file:
             described = json.loads((file.metadata() or {}).get(_ENTRY, "null"))
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read as a model: {str(error).splitlines()[0]}.") from error
     if not isinstance(described, dict):
         raise ModelError(f"{path} is no model of offshelf's.")

@@ -84,7 +84,8 @@ def unpack(described: Mapping[str, Any], name: str, arrays: Arrays) -> Any:
         return _unpack_foreign(arrays[name].tobytes())
     if word not in KINDS:
         raise ModelError(f"The model has a part of the kind '{word}', which this offshelf does not know; update it.")
-    made = getattr(import_module(KINDS[word].module), word)(**described["settings"])
+    settings = {key: described["settings"][key] for key in KINDS[word].settings if key in described["settings"]}
+    made = getattr(import_module(KINDS[word].module), word)(**settings)
     for key in (*KINDS[word].fitted, "n_features_in_"):
         if f"{name}.{key}" in arrays or key in described["fitted"]:
             setattr(made, key, arrays.get(f"{name}.{key}", described["fitted"].get(key)))

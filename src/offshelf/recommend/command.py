@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from offshelf.recommend.candidate import Candidate
 
-OWN = ("budget", "candidates", "race", "layer", "name")
-"""Keys that classify does not have, or that the recommendation decides."""
+OWN = ("budget", "candidates", "race", "layer", "name", "hydra", "sweep", "launcher")
+"""Keys that classify does not have, that the recommendation decides, or that say where its own results are."""
 
 
 def full_command(arguments: Sequence[str], candidate: Candidate, layer: str) -> str:
@@ -34,4 +34,4 @@ def full_command(arguments: Sequence[str], candidate: Candidate, layer: str) -> 
 
 def _is_own(argument: str) -> bool:
     key = argument.partition("=")[0].lstrip("+~")
-    return re.split(r"[.@]", key)[0] in OWN or key.startswith(("backbones.", "backbone@backbones."))
+    return re.split(r"[.@/]", key)[0] in OWN or key.startswith(("backbones.", "backbone@backbones."))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from offshelf.augmentation import Augmentation
-from offshelf.backbone import Backbone, select_layers, without_downloads
+from offshelf.backbone import Backbone, Pooling, select_layers, without_downloads
 from offshelf.classifier import Classifier
 from offshelf.dataset import Dataset, ImageSet, check_images, require_labels
 from offshelf.errors import BackboneError, BadImagesError, ConfigError
@@ -23,7 +23,7 @@ from offshelf.recommend.record import Record, standings
 from offshelf.recommend.rules import Rules
 from offshelf.recommend.sample import growing_order, sample, sizes, training_images
 from offshelf.report import aside_lines, found_line, left_out_line, repeats_line, standing_table
-from offshelf.screen import screen
+from offshelf.screen import OnError, screen
 from offshelf.store import FeatureStore, MemoryStore
 from offshelf.terminal import say, terminal
 from offshelf.tracking import Tracker
@@ -38,7 +38,7 @@ def recommend(
     backbones: Mapping[str, Backbone],
     candidates: Sequence[str] | None,
     layer: str | Sequence[str],
-    pooling: str,
+    pooling: Pooling,
     augmentation: Augmentation,
     extractor: Extractor,
     store: FeatureStore,
@@ -50,7 +50,7 @@ def recommend(
     tracking: Tracker,
     output_dir: str,
     config: dict[str, Any],
-    on_error: str = "stop",
+    on_error: OnError = "stop",
     name: str | None = None,
     arguments: Sequence[str] | None = None,
 ) -> float:
@@ -77,9 +77,10 @@ def recommend(
     say(found_line(images))
     ways = Ways(extractor, store, augmentation, pooling, layer)
     title = name or f"recommend {images.name}"
-    with without_downloads(), tracking.start(title, Path(output_dir)) as run:
+    with without_downloads():
         here, aside = at_hand(choose_candidates(backbones, candidates))
-        _require_some(here, aside)
+    _require_some(here, aside)
+    with without_downloads(), tracking.start(title, Path(output_dir)) as run:
         record = Record(run, images, f"{len(here)} backbones", config, Path(output_dir))
         record.begin([str(layer)])
 

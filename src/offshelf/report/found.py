@@ -36,7 +36,7 @@ def left_out_table(left_out: Sequence[LeftOut]) -> dict[str, list[Any]]:
     return {
         "id": [readable(one.id) for one in left_out],
         "role": [one.role for one in left_out],
-        "why": [one.why for one in left_out],
+        "why": [readable(one.why) for one in left_out],
     }
 
 

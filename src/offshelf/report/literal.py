@@ -1,4 +1,4 @@
-"""Names in figures, as they are: matplotlib would take `$` for mathematics, and a leading `_` for a line without label."""
+"""Names in figures, as they are: matplotlib takes `$` for mathematics, and a leading `_` for a line without label."""
 
 
 def literal(text: str) -> str:

@@ -49,7 +49,8 @@ def standing_table(standings: Sequence[Standing], metric: str, title: str) -> Ta
     """Best first; the winner is bold, and a line parts those that were not ruled out from the others."""
     table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
     table.caption = (
-        "cv ±: half of the interval over held-out training images; img/s: all layers of the backbone at once; "
+        "cv ±: half of the interval over held-out training images; img/s: all layers of the backbone at once, "
+        "as measured on these images (a few may go without the engine that a full run uses); "
         "dropped: in which round, and the paired difference to its best ± standard error"
     )
     for column in ("backbone", "layer"):

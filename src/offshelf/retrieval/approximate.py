@@ -60,7 +60,11 @@ class Approximate:
         if not all(np.isfinite(values).all() for values in given):
             raise ConfigError("There are features that are NaN or infinite, which have no distance.")
         references, queries = (self._vectors(values) for values in given)
-        index, count, exact = self._index(references), min(self.neighbours, len(references)), Exact(*given, self.distance)
+        index, count, exact = (
+            self._index(references),
+            min(self.neighbours, len(references)),
+            Exact(*given, self.distance),
+        )
         for start in range(0, len(queries), BLOCK):
             _, rows = index.search(queries[start : start + BLOCK], count)
             out = np.full((len(rows), len(references)), -np.inf)

@@ -1,11 +1,13 @@
 """The nearest references so far, of references that come block by block."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offshelf.retrieval.arrays import Arrays
 from offshelf.retrieval.exact import SINK, Exact
+
+if TYPE_CHECKING:
+    from offshelf.retrieval.search import Queries
 
 CROWD = 4
 """How many times as many candidates as are asked for are held; then they are measured."""
@@ -19,16 +21,16 @@ class Best:
     measures them in float64.
     """
 
-    def __init__(
-        self, count: int, exact: Exact, squares_Q: np.ndarray, width_Q: np.ndarray, divisor: float, arrays: Arrays
-    ) -> None:
-        """Bounds are of a block's numbers plus a query's square, the divisor times those of measures: see Bounds."""
-        self.count, self.exact, self.arrays = count, exact, arrays
-        self._squares, self._width, self._divisor = squares_Q.astype(np.float64), width_Q.astype(np.float64), divisor
-        self._queries = len(squares_Q)
-        self._on_device = arrays.put(np.full(self._queries, np.inf, np.float32))
+    def __init__(self, count: int, exact: Exact, queries: "Queries") -> None:
+        """Bounds are of a block's numbers plus a query's square, in the frame of the queries."""
+        self.count, self.exact, self.arrays = count, exact, queries.arrays
+        ends = (queries.arrays.get(values) for values in (queries.squares, queries.widths))
+        self._squares, self._width = (values.astype(np.float64) for values in ends)
+        self._divisor = queries.frame.scale**2
+        self._queries = queries.count
+        self._on_device = self.arrays.put(np.full(self._queries, np.inf, np.float32))
         empty = np.empty(0, np.int64)
-        self._found = (empty, empty, np.empty(0), np.empty(0))
+        self._found: tuple[np.ndarray, ...] = (empty, empty, np.empty(0), np.empty(0))
         self._waiting: list[tuple[np.ndarray, ...]] = []
 
     def candidates(self, first: int, begin: int, lower_nq: Any, width_n: Any) -> tuple[np.ndarray, ...]:

@@ -33,9 +33,7 @@ WIDEST = 1024
 """Vectors of queries in a product on the CPU."""
 
 
-def rows(
-    references_NPD: np.ndarray, queries_QVD: np.ndarray, distance: str, arrays: Arrays
-) -> Iterator[Similarities]:
+def rows(references_NPD: np.ndarray, queries_QVD: np.ndarray, distance: str, arrays: Arrays) -> Iterator[Similarities]:
     """Similarities, minus the distances, of consecutive queries to all references: [q, N] each.
 
     The distance of a query to a reference is the mean over its vectors of the least distance to one of the reference's
@@ -51,12 +49,12 @@ def rows(
         asked = queries_QVD[start : start + count]
 
         def bounds(dtype: str, asked: np.ndarray = asked) -> Bounds:
-            return _pass(references_NPD, _Queries.of(asked, replace(frame, dtype=dtype), arrays))
+            return _pass(references_NPD, Queries.of(asked, replace(frame, dtype=dtype), arrays))
 
         yield Similarities(Exact(references_NPD, asked, distance), bounds)
 
 
-def _pass(references_NPD: np.ndarray, queries: "_Queries") -> Bounds:
+def _pass(references_NPD: np.ndarray, queries: "Queries") -> Bounds:
     """Bounds of some queries to all references."""
     shape, dtype = (queries.count, len(references_NPD)), queries.frame.dtype
     lower_qN, width_N = np.empty(shape, dtype), np.empty(shape[1], dtype)
@@ -106,9 +104,8 @@ def _pass_nearest(
     references_NPD: np.ndarray, asked_Q1D: np.ndarray, count: int, frame: Frame, arrays: Arrays
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows and similarities of the nearest references of some queries: [q, count]."""
-    queries, exact = _Queries.of(asked_Q1D, frame, arrays), Exact(references_NPD, asked_Q1D, frame.distance)
-    ends = (arrays.get(queries.squares), arrays.get(queries.widths), frame.scale**2)
-    best = Best(count, exact, *ends, arrays)
+    queries, exact = Queries.of(asked_Q1D, frame, arrays), Exact(references_NPD, asked_Q1D, frame.distance)
+    best = Best(count, exact, queries)
 
     def choose(first: int, block_nPD: Any) -> list[Any]:
         block = queries.block(block_nPD)
@@ -133,7 +130,7 @@ class _Block:
 
 
 @dataclass(frozen=True, eq=False)
-class _Queries:
+class Queries:
     """Vectors of queries, made so that `block @ vectors.T`, plus a term of the reference, is what is minimised."""
 
     vectors: Any
@@ -148,7 +145,8 @@ class _Queries:
     arrays: Arrays
 
     @classmethod
-    def of(cls, queries_QVD: np.ndarray, frame: Frame, arrays: Arrays) -> "_Queries":
+    def of(cls, queries_QVD: np.ndarray, frame: Frame, arrays: Arrays) -> "Queries":
+        """Prepared in a frame. Raises ConfigError: a number that is not finite."""
         with arrays.precisely():
             moved = frame.put(queries_QVD, arrays)
         squares = moved.squares + frame.of_one if frame.is_unit else moved.squares
@@ -213,7 +211,7 @@ class _Queries:
         return grouped @ self.arrays.put(np.full(self.width, 1 / self.width), self.frame.dtype)
 
 
-def _blocks(references_NPD: np.ndarray, queries: _Queries, work: Any) -> Iterator[Any]:
+def _blocks(references_NPD: np.ndarray, queries: Queries, work: Any) -> Iterator[Any]:
     """What the work makes of each block of references, in their order; the blocks are shared by the cores.
 
     Products of one thread each, side by side, take no longer than products that all cores share; and all that comes

@@ -5,12 +5,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from offshelf.backbone import select_layers
 from offshelf.config import components, plain
 from offshelf.identity import digest
 from offshelf.launcher import Job, Launcher
 from offshelf.leaving import is_asked
 from offshelf.recorded import GROUPS, needs, rebuild
+from offshelf.secret import referenced
 from offshelf.store import MemoryStore
 from offshelf.terminal import say
 from offshelf.trust import EVERYTHING
@@ -68,8 +71,8 @@ def extract_first(jobs: Sequence[Job], launcher: Launcher, folder: Path) -> None
     for _, text in missing:
         say(*(f"Features first: {line}" for line in text), stderr=True)
     if missing:
-        # Several processes share a pass, a chunk of images each.
-        work = [[shared] for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
+        # Several processes share a pass, a chunk of images each. What travels, also in files, has no secret.
+        work = [[referenced(shared)] for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
         with closing(launcher.run(work, extract, folder)) as done:
             for _ in done:
                 pass
@@ -77,8 +80,9 @@ def extract_first(jobs: Sequence[Job], launcher: Launcher, folder: Path) -> None
 
 def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
     """Do shared passes, as far as they go. Yields whether each went to the end."""
-    for shared in passes:
+    for travelled in passes:
         try:
+            shared = plain(OmegaConf.create(dict(travelled)))
             rebuild(shared, components(shared, ("store",), EVERYTHING)["store"], set(), EVERYTHING)
         except BaseException as error:  # it will come again in each job that needs it, which says so
             if is_asked(error) or isinstance(error, GeneratorExit):

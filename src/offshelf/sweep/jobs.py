@@ -125,8 +125,8 @@ class Jobs:
         validated = cross_validated(run.metrics if run else _metrics(job.folder))
         if validated is None:
             raise ConfigError(
-                f"{job} was not cross-validated, and a sweeper must not choose by the test images: its classifier needs "
-                "a list of values, or classifier.validate=true."
+                f"{job} was not cross-validated, and a sweeper must not choose by the test images: its classifier "
+                "needs a list of values, or classifier.validate=true."
             )
         return validated
 

@@ -187,7 +187,7 @@ def _cell(value: Any) -> Any:
 
 
 def _sound(value: Any) -> Any:
-    """Texts that can be written: names may be of bytes that are no UTF-8, for which `\\udce9` is put."""
+    """Texts that can be written: bytes that are no UTF-8, of names, are put as their numbers."""
     if isinstance(value, Mapping):
         return {_sound(key): _sound(one) for key, one in value.items()}
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

@@ -71,22 +71,21 @@ class TrackedRuns:
         self._where = f"experiment '{experiment}' of {masked(uri) if uri else folder}"
 
     def find(self, selector: str) -> list[TrackedRun]:
-        """Runs by id (or its first letters), by name (the newest finished run), or by a filter of MLflow's.
+        """Runs by id (or its first letters), by name (the newest), or by a filter of MLflow's.
 
         Raises:
             TrackingError: there is no such run, or several have the same first letters.
         """
-        if is_filter(selector):
+        found = self._by_id(selector) or self._named(selector)[:1]
+        if not found and is_filter(selector):
             found = self._search(selector)
-        else:
-            found = self._by_id(selector) or self._search(f"attributes.run_name = '{_quoted(selector)}'")[:1]
         if not found:
             raise TrackingError(f"There is no run '{selector}' in {self._where}. See them with: offshelf ui")
         return found
 
     def named(self, name: str) -> TrackedRun | None:
         """The newest finished run of a name; None where there is none."""
-        found = self._search(f"attributes.run_name = '{_quoted(name)}' and attributes.status = 'FINISHED'")
+        found = [run for run in self._named(name) if run.status == "FINISHED"]
         return found[0] if found else None
 
     def children(self, run: TrackedRun) -> list[TrackedRun]:
@@ -117,6 +116,13 @@ class TrackedRuns:
             raise TrackingError(f"{len(found)} runs of {self._where} begin with {selector}; give more of the id.")
         return found
 
+    def _named(self, name: str) -> list[TrackedRun]:
+        """Runs of a name, the newest first; MLflow's filters know no escape, but two kinds of quotes."""
+        if "'" not in name or '"' not in name:
+            quote = '"' if "'" in name else "'"
+            return self._search(f"attributes.run_name = {quote}{name}{quote}")
+        return [run for run in self._search("") if run.name == name]
+
     def _search(self, text: str) -> list[TrackedRun]:
         from mlflow.exceptions import MlflowException
 
@@ -135,12 +141,5 @@ class TrackedRuns:
 
 
 def is_filter(selector: str) -> bool:
-    """Whether it is in MLflow's language for filters."""
+    """Whether it may be in MLflow's language for filters."""
     return any(sign in selector for sign in ("=", "<", ">", " LIKE ", " IN "))
-
-
-def _quoted(name: str) -> str:
-    """Inside single quotes; MLflow's filters know no escape."""
-    if "'" in name:
-        raise TrackingError(f"MLflow cannot look for a name with an apostrophe: {name}. Give the run's id.")
-    return name

@@ -163,10 +163,12 @@ def _translation(ids: dict[str, str]) -> Callable[[str], str]:
 
 
 def _content(run: Kept, event: Event, translate: Callable[[str], str]) -> bytes | Path:
-    """An artifact; a table may name other runs."""
-    path = run.folder / "files" / str(event["name"])
+    """An artifact; a table may name other runs. A journal may be anybody's: it names files of its own folder alone."""
+    files = (run.folder / "files").resolve()
     try:
-        path.stat()
+        path = (files / str(event["name"])).resolve(strict=True)
+        if not path.is_relative_to(files):
+            raise TrackingError(f"The run in {run.folder} names {event['name']}, a file outside of its folder.")
         return translate(path.read_text(encoding="utf-8")).encode() if path.suffix == ".json" else path
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
         raise TrackingError(f"The run in {run.folder} has lost a file: {error}") from error

@@ -27,6 +27,18 @@ DEFAULTS = {"home": "", "uri": "", "port": "5000", "experiment": "offshelf", "me
 PATIENCE = 10
 """Seconds that the server has to end in."""
 
+HELP = """\
+usage: offshelf ui [key=value ...]
+
+MLflow's UI on the runs of a home, until Ctrl-C; of a server, its address.
+
+  port=5000              where it listens on this machine; the next free one if that is taken
+  home=DIR               the home; by default OFFSHELF_HOME, or the system's folder for user data
+  uri=URI                a tracking server, or a database, instead of the home's
+  experiment=offshelf    whose runs are shown
+  metric=test/accuracy   that they are sorted by
+"""
+
 
 def main(arguments: list[str]) -> int:
     """Serve until Ctrl-C; arguments are `key=value`.
@@ -35,6 +47,9 @@ def main(arguments: list[str]) -> int:
         ConfigError: an argument is misspelt.
         TrackingError: there is no store to show, or the server does not start.
     """
+    if {"-h", "--help"} & set(arguments):
+        print(HELP, end="")
+        return 0
     options = parse(arguments)
     home = home_dir(options["home"])
     if not options["uri"] and not (home / "mlflow.db").exists():

@@ -1,0 +1,97 @@
+"""Fits that stopped short of their optimum: found, whoever wrote the solver, and told in one line."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+log = logging.getLogger(__name__)
+
+_place: ContextVar[str] = ContextVar("place", default="")
+
+
+@contextmanager
+def fitting(place: str) -> Iterator[None]:
+    """Fits in here are those of a place, which the line names: a layer, a fold."""
+    token = _place.set(place)
+    try:
+        yield
+    finally:
+        _place.reset(token)
+
+
+@dataclass
+class Convergence:
+    """What is known of the fits of one search."""
+
+    parameter: str
+    short: list[tuple[float, str]] = field(default_factory=list)
+    """The hyperparameter's value and the data of each fit that reached its limit of iterations."""
+    said: list[str] = field(default_factory=list)
+    """What solvers themselves warned of."""
+
+    def look(self, fitted: Any, value: float, data: str) -> None:
+        """Note an estimator that reached its limit, in a worker of joblib too, whose warnings are lost."""
+        if reached_limit(fitted):
+            self.short.append((value, data))
+
+    @property
+    def count(self) -> int:
+        """Fits that stopped short."""
+        return max(len(self.short), len(self.said))
+
+    def tell(self, estimator: Any) -> None:
+        """Log one line, where there is something to say."""
+        if not self.count:
+            return
+        what = self._limits(estimator) if self.short else self.said[0]
+        place = _place.get()
+        log.warning("%s%d fit(s) are approximate: %s", f"{place}: " if place else "", self.count, what)
+
+    def _limits(self, estimator: Any) -> str:
+        at: dict[float, list[str]] = {}
+        for value, data in self.short:
+            at.setdefault(value, []).append(data)
+        listed = "; ".join(f"{self.parameter}={value:g} ({', '.join(data)})" for value, data in sorted(at.items()))
+        settings = estimator.get_params()
+        key = next((key for key in settings if key.rpartition("__")[2] == "max_iter"), "max_iter")
+        return (
+            f"{type(estimator).__name__} reached max_iter={settings.get(key)} at {listed}. Raise "
+            f"classifier.estimator.{key.replace('__', '.')}, scale the features (postprocess=standardize), or leave "
+            f"out these values of {self.parameter}."
+        )
+
+
+@contextmanager
+def watched(estimator: Any, parameter: str) -> Iterator[Convergence]:
+    """Fits in here are counted; other warnings than those of convergence go their way."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    found = Convergence(parameter)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        yield found
+    for warning in caught:
+        if issubclass(warning.category, ConvergenceWarning):
+            found.said.append(str(warning.message).splitlines()[0])
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    found.tell(estimator)
+
+
+def reached_limit(fitted: Any) -> bool:
+    """Whether an iterative linear or kernel model, or one inside of an ensemble, used all iterations it may.
+
+    Of other estimators, such as boosted trees, `max_iter` is how many there shall be.
+    """
+    limit, taken = getattr(fitted, "max_iter", None), getattr(fitted, "n_iter_", None)
+    is_iterative = any(hasattr(fitted, name) for name in ("coef_", "dual_coef_", "coefs_"))
+    if is_iterative and limit and limit > 0 and taken is not None and getattr(fitted, "tol", 0) is not None:
+        return int(np.max(taken)) >= limit
+    parts = getattr(fitted, "estimators_", None) or getattr(fitted, "fitted_", None) or ()
+    return any(reached_limit(part) for part in parts)
