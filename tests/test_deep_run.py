@@ -14,7 +14,9 @@ from offshelf.errors import ImageError
 from offshelf.past import PastRun
 from offshelf.predict import main
 from offshelf.rerun import rerun
-from offshelf.serving import Service
+from offshelf.service import Service
+from offshelf.tracking import NoTracking
+from offshelf.trust import Trust
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
@@ -90,7 +92,7 @@ def test_a_model_of_8_bits_refuses_more(place, capsys):
 def test_it_runs_again_to_the_last_digit(place):
     """From its own record, features extracted anew."""
     past = PastRun.find(str(place / "deep-out"))
-    again = rerun(past, tracks=False, is_cold=True)
+    again = rerun(past, NoTracking(), Trust(), is_kept=False, is_cold=True)
 
     assert {name: again.metrics[name] for name in past.metrics if name.startswith("test/")} == {
         name: value for name, value in past.metrics.items() if name.startswith("test/")
