@@ -50,13 +50,14 @@ class Watch:
         name = _name(arguments[0]) if arguments else None
         if name is None or name.startswith(SYSTEM) or threading.get_ident() in self.others:
             return
+        caller = _caller()
         if event == "open":
             is_writing = bool(arguments[2] & WRITING) if isinstance(arguments[2], int) else False
             if is_writing:
                 self.written.add(name)
-            elif not _caller().endswith(QUOTES_SOURCES):
+            elif not caller.endswith(QUOTES_SOURCES):
                 self.opened[name] = None
-        elif not any(word in _caller() for word in LOOKS_FOR_MODULES):
+        elif not any(word in caller for word in LOOKS_FOR_MODULES):
             self.listed[name] = None
 
 
