@@ -134,7 +134,7 @@ def extract(name, layer="last", side=64, views=None, **kwargs):
 WORK = ("Two", "Half", "Double", "TrainReturnsNothing", "NeverEvaluates", "GivesDictionary", "GivesTuple", "Lazy")
 
 
-@pytest.mark.filterwarnings("ignore:Lazy modules:UserWarning")
+@pytest.mark.filterwarnings("ignore:Lazy modules:UserWarning", "ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("name", [*WORK, "WritesIntoItsInput", "compiled", "parallel"])
 def test_forms_that_work(name, caplog):
     """And give the same twice, in float32."""

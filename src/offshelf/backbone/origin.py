@@ -68,6 +68,8 @@ def origin(
     held = _read(name)
     if held and held == _today(held, look()):
         return held
+    import torch  # noqa: F401 - before the watch
+
     from offshelf.backbone.watching import watching
 
     with watching() as watch:

@@ -18,6 +18,8 @@ PASSING_ON = ("os.py", "_collections_abc.py", "<frozen os>", "<frozen _collectio
 """Code of `os.getenv` and `os.environ.get`."""
 LOOKS_FOR_MODULES = ("importlib", "pkgutil")
 """Parts of the names of Python's own code that lists the folders of `sys.path`."""
+QUOTES_SOURCES = ("tokenize.py", "linecache.py")
+"""Python's own code that reads the sources of whoever calls, for messages."""
 
 
 class Watch:
@@ -48,13 +50,14 @@ class Watch:
         name = _name(arguments[0]) if arguments else None
         if name is None or name.startswith(SYSTEM) or threading.get_ident() in self.others:
             return
+        caller = _caller()
         if event == "open":
             is_writing = bool(arguments[2] & WRITING) if isinstance(arguments[2], int) else False
             if is_writing:
                 self.written.add(name)
-            else:
+            elif not caller.endswith(QUOTES_SOURCES):
                 self.opened[name] = None
-        elif not _is_import():
+        elif not any(word in caller for word in LOOKS_FOR_MODULES):
             self.listed[name] = None
 
 
@@ -146,10 +149,9 @@ def _is_asked_by_user() -> bool:
     return not name.startswith("<frozen") and is_users(Path(name))
 
 
-def _is_import() -> bool:
-    """Whether Python's import system is at work, which lists the folders that modules are looked for in."""
-    frame = sys._getframe(3)
-    return any(word in frame.f_code.co_filename for word in LOOKS_FOR_MODULES)
+def _caller() -> str:
+    """The file of the code that caused an event: two calls above the one that takes it in."""
+    return sys._getframe(3).f_code.co_filename
 
 
 def _source(path: Path) -> Path:
