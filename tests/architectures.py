@@ -144,10 +144,15 @@ def _network(spec, names, most):
             return timm._resized(spec.arch, size) if size else timm._build(spec.arch, spec.img_size)
         return torchvision._build(spec.arch, size[0] if size else spec.preprocessing().crop)
 
-    count = round(sum(value.numel() for value in outline(build).parameters()) / 1e6, 2)
-    if count > most:
-        raise OverflowError(f"{count:.0f} M parameters")
-    return TappedNetwork(build(), {name: spec.module_of(name) for name in names}, spec.name, build), count
+    if most < math.inf and _millions(outline(build)) > most:
+        raise OverflowError
+    module = build()
+    layers = {name: spec.module_of(name) for name in names}
+    return TappedNetwork(module, layers, spec.name, build), _millions(module)
+
+
+def _millions(module):
+    return round(sum(value.numel() for value in module.parameters()) / 1e6, 2)
 
 
 def _images(size, count=1):

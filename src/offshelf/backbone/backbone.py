@@ -54,7 +54,7 @@ class Backbone(Protocol):
         """Curated layer names from input to output, one per depth; the last one is the usual feature."""
 
     def module_names(self) -> tuple[str, ...]:
-        """Paths of all modules, from the architecture alone; `blocks.3.*` stands for all in it. Empty: not known yet."""
+        """Paths of all modules, from the architecture alone; `blocks.3.*` stands for all in it. Empty: not known."""
 
     def module_of(self, layer: str) -> str:
         """Dotted module path that a layer's name stands for; a name that is no alias is its own path."""

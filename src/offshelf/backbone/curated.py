@@ -8,8 +8,7 @@ from torch import nn
 from offshelf.backbone.head import heads, last_layers
 from offshelf.backbone.operations import gives_features
 from offshelf.backbone.outline import Size, outline
-from offshelf.backbone.probe import Build, Shape, survey
-from offshelf.backbone.reread import is_reread
+from offshelf.backbone.probe import Shape, survey
 from offshelf.backbone.seeded import seeded
 from offshelf.backbone.tap import HEAD, INPUT, TRUNK, can_split
 
@@ -25,12 +24,9 @@ class Curated:
     """Names and module paths, from input to output; the last is what the classifier sees."""
     modules: tuple[str, ...]
     """Every module's path."""
-    is_reread: bool
-    """Whether the outputs of a module are read otherwise than by their shape and the names of its parameters alone, as
-    features of old were."""
 
 
-def curate(build: Callable[[], nn.Module], size: Size, resized: Build | None = None) -> Curated:
+def curate(build: Callable[[], nn.Module], size: Size) -> Curated:
     """The layers of an architecture, for images of a height and width.
 
     timm's models say which modules end a stage (`feature_info`), and what goes into their classifier; of others the
@@ -48,7 +44,7 @@ def curate(build: Callable[[], nn.Module], size: Size, resized: Build | None = N
     layers = {path: path for path in stages} | ends
     modules = tuple(path for path, _ in module.named_modules() if path)
     rows = _survey(module, build, size, layers.values())
-    return Curated(_named(layers, rows), modules, is_reread(module, rows, size, resized))
+    return Curated(_named(layers, rows), modules)
 
 
 def _survey(module: nn.Module, build: Callable[[], nn.Module], size: Size, paths: Iterable[str]) -> dict[str, Shape]:

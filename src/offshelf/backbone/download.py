@@ -57,7 +57,7 @@ def hub_file(url: str, name: str) -> Path:
 
 
 def is_published(path: Path, url: str) -> bool:
-    """Whether a file is the one behind a URL, by the beginning of its SHA-256 in the URL's last part (`-f37072fd.pth`)."""
+    """Whether a file is the one behind a URL, by the part of its SHA-256 that the URL ends in (`-f37072fd.pth`)."""
     import torch
 
     found = torch.hub.HASH_REGEX.search(Path(urlparse(url).path).name)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
+from typing import Any
 
 from torch import nn
 
@@ -44,20 +45,31 @@ class Declared:
     has_class: bool = False
 
 
-def declared(module: nn.Module, path: str) -> Declared:
-    """Tokens before the patches, as the nearest module around a layer declares them."""
-    parts = path.split(".")
-    for count in range(len(parts) if path else 0, -1, -1):
-        part = module.get_submodule(".".join(parts[:count]))
-        names = {name.rpartition(".")[2] for name, _ in part.named_parameters()}
-        has_class = any(CLASS.fullmatch(name) for name in names)
-        registers = getattr(part, "num_register_tokens", None) or 0
-        prefix = getattr(part, "num_prefix_tokens", None)
-        if isinstance(prefix, int):
-            return Declared(prefix, has_class and prefix > 0)
-        if registers or any(TOKEN.fullmatch(name) for name in names):
-            return Declared(int(has_class) + registers, has_class)
-    return Declared()
+class Declarations:
+    """What a network's modules say of the tokens before the patches."""
+
+    def __init__(self, module: nn.Module) -> None:
+        names = [name for name, _ in module.named_parameters()]
+        self.tokens = [name for name in names if TOKEN.fullmatch(name.rpartition(".")[2])]
+        self.counts: dict[str, tuple[Any, int]] = {}
+        for path, part in module.named_modules():
+            prefix, registers = (getattr(part, f"num_{kind}_tokens", None) for kind in ("prefix", "register"))
+            if isinstance(prefix, int) or registers:
+                self.counts[path] = prefix, registers or 0
+
+    def at(self, path: str) -> Declared:
+        """Of the nearest module around a layer that says something."""
+        while True:
+            inside = [name for name in self.tokens if not path or name.startswith(f"{path}.")]
+            has_class = any(CLASS.fullmatch(name.rpartition(".")[2]) for name in inside)
+            prefix, registers = self.counts.get(path, (None, 0))
+            if isinstance(prefix, int):
+                return Declared(prefix, has_class and prefix > 0)
+            if registers or inside:
+                return Declared(int(has_class) + registers, has_class)
+            if not path:
+                return Declared()
+            path = path.rpartition(".")[0]
 
 
 def read_layout(shape: Sequence[int], grown: Sequence[int] | None, size: Size, says: Declared) -> Layout:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from torch import nn
 
-from offshelf.backbone.layout import GROWTH, Layout, declared, is_plain, read_layout
+from offshelf.backbone.layout import GROWTH, Declarations, Layout, is_plain, read_layout
 from offshelf.backbone.outline import Size, outline, outline_of, run
 from offshelf.backbone.tap import Place, Taps, find_place, places
 
@@ -67,11 +67,11 @@ def layouts(
         build: For networks that see one size alone.
     """
     needed = {layer: wanted[layer] for layer, shape in shapes.items() if not is_plain(shape, size)}
+    says = Declarations(module)
     grown = _grown(module, needed, size, build) if needed else {}
     owners = {layer: "" if place.is_method else place.path for layer, place in wanted.items()}
     return {
-        layer: read_layout(shape, grown.get(layer), size, declared(module, owners[layer] if layer in needed else ""))
-        for layer, shape in shapes.items()
+        layer: read_layout(shape, grown.get(layer), size, says.at(owners[layer])) for layer, shape in shapes.items()
     }
 
 

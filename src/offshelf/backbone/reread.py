@@ -4,21 +4,27 @@ Features of layers were once read by their shape, and tokens before the patches 
 Where both readings agree features stay as they are, and so does their identity.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from math import isqrt
 
 from torch import nn
 
 from offshelf.backbone.layout import Layout
-from offshelf.backbone.outline import Size
-from offshelf.backbone.probe import Build, Shape, layouts
+from offshelf.backbone.outline import Size, outline
+from offshelf.backbone.probe import Build, Shape, layouts, survey
 from offshelf.backbone.tap import find_place, places
 
 CLASS = ("cls_token", "class_token", "class_embedding")
 
 
-def is_reread(module: nn.Module, rows: Mapping[str, Shape], size: Size, resized: Build | None = None) -> bool:
-    """Whether the layout of any output, by path its shape for one image, is not the one that was once taken for it."""
+def is_reread(build: Callable[[], nn.Module], size: Size, resized: Build) -> bool:
+    """Whether the layout of any module's output, for images of a height and width, is not the one once taken for it."""
+    module = outline(build)
+    module.eval()
+    try:
+        rows = survey(module, size)
+    except Exception:  # an operation that needs values, not shapes alone: it cannot be told
+        return True
     known = places(module)
     wanted = {path: place for path in rows if (place := find_place(module, known, path)) and place.number is None}
     shapes = {path: rows[path] for path in wanted}

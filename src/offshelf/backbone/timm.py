@@ -64,7 +64,8 @@ class Timm:
             "sees": self.preprocessing(),
             **chosen(self.checkpoint_key, self.checkpoint_prefix),
         }
-        return named | ({"reading": READING} if self._curated().is_reread else {})
+        is_reread = _is_reread(self.arch, self.img_size, self.preprocessing().size)
+        return named | ({"reading": READING} if is_reread else {})
 
     def layer_names(self) -> tuple[str, ...]:
         """See Backbone."""
@@ -174,7 +175,14 @@ def _curated(arch: str, img_size: int | None, size: "Size") -> "Curated":
     from offshelf.backbone.curated import curate
 
     with in_one_sentence(f"{arch} does not take images of {size[0]} x {size[1]} pixels", "Leave out backbone.img_size"):
-        return curate(lambda: _build(arch, img_size), size, lambda larger: _resized(arch, larger))
+        return curate(lambda: _build(arch, img_size), size)
+
+
+@lru_cache
+def _is_reread(arch: str, img_size: int | None, size: "Size") -> bool:
+    from offshelf.backbone.reread import is_reread
+
+    return is_reread(lambda: _build(arch, img_size), size, lambda larger: _resized(arch, larger))
 
 
 @lru_cache

@@ -147,4 +147,4 @@ def _curated(arch: str, size: int) -> "Curated":
     from offshelf.backbone.curated import curate
 
     _check(arch)
-    return curate(lambda: _build(arch, size), (size, size), lambda larger: _build(arch, larger[0]))
+    return curate(lambda: _build(arch, size), (size, size))
