@@ -12,7 +12,7 @@ from offshelf.cores import usable_cores
 Split = tuple[np.ndarray, np.ndarray]
 
 Measure = Callable[[Any, np.ndarray, np.ndarray, tuple[int, int]], float]
-"""How good a fitted estimator is on images: values [M, V, D] and their targets; the numbers of its candidate and split."""
+"""How good a fitted estimator is on images: values [M, V, D], their targets, the numbers of its candidate and split."""
 
 
 def cross_validate(
