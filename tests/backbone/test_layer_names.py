@@ -1,4 +1,4 @@
-"""A layer that is not there is known before a network is built, and for the default backbone before torch is imported."""
+"""A layer that is not there is known before a network is built, of the default backbone before torch is imported."""
 
 import subprocess
 import sys
@@ -8,7 +8,6 @@ import pytest
 
 from offshelf.backbone import EfficientNetLite0, Timm, Tiny, select_layers
 from offshelf.errors import BackboneError
-
 
 ENDS = ("pre_logits", "logits")
 """Names that are no modules' own."""
