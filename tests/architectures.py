@@ -204,12 +204,13 @@ def _torchvision(spec, row, names, network):
     from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
     module, images = network.module, _images(spec.preprocessing().size)
-    _, nodes = get_graph_node_names(module)
+    _, nodes = get_graph_node_names(module, suppress_diff_warning=True)
     paths = {name: spec.module_of(name) for name in names}
     before = nodes[nodes.index(paths[names[-1]].removeprefix("input of ")) - 1]
     wanted = {path: name for name, path in paths.items() if not path.startswith("input")}
     with torch.no_grad():
-        expected = create_feature_extractor(module, {**wanted, before: names[-1]})(images)
+        outputs = {**wanted, before: names[-1]}
+        expected = create_feature_extractor(module, outputs, suppress_diff_warning=True)(images)
     found = network.features(images, list(names), "avg")
     means = {name: _mean(values, spec.arch) for name, values in expected.items()}
     row.width, row.layers = found[names[-1]].shape[1], len(names) - 1

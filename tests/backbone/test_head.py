@@ -119,6 +119,7 @@ def test_layers_are_in_the_order_of_a_pass():
     ("arch", "path"),
     [
         ("resnet18", "input of fc"),
+        ("tresnet_m", "input of head.fc"),  # a stage of which has no name
         ("vit_tiny_patch16_224", "input of head"),
         ("swin_tiny_patch4_window7_224", "input of head.fc"),
         ("efficientvim_m1", "forward_head(pre_logits=True)"),

@@ -63,10 +63,10 @@ def _named(layers: Mapping[str, str], rows: Iterable[str]) -> dict[str, str]:
     names = {path: name for name, path in layers.items()}
     found = {}
     for row in rows:
-        path, _, number = row.rpartition(":")
+        path, colon, number = row.rpartition(":")
         if row in names:
             found[names[row]] = row
-        elif path in names:
+        elif colon and path in names:
             found[f"{names[path]}:{number}"] = row
     return found
 
@@ -103,7 +103,7 @@ def _stages(module: nn.Module) -> list[str]:
     info = getattr(module, "feature_info", None)
     entries = info if isinstance(info, list) else getattr(info, "info", []) or []
     known = dict(module.named_modules())
-    paths = [entry["module"] for entry in entries if entry.get("module") in known]
+    paths = [entry["module"] for entry in entries if entry.get("module") and entry["module"] in known]
     return [] if any(isinstance(known[path], nn.ModuleList | nn.ModuleDict) for path in paths) else paths
 
 

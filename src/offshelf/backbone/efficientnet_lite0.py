@@ -46,7 +46,7 @@ class EfficientNetLite0:
 
     def module_names(self) -> tuple[str, ...]:
         """See Backbone."""
-        return (*MODULES, *(f"{path}.*" for path in MODULES if path != "blocks"))
+        return (*MODULES, *LAYERS, *(f"{path}.*" for path in MODULES if path != "blocks"))
 
     def module_of(self, layer: str) -> str:
         """See Backbone."""

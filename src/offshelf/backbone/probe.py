@@ -10,6 +10,8 @@ from offshelf.backbone.outline import Size, outline, outline_of, run
 from offshelf.backbone.tap import Place, Taps, find_place, places
 
 Shape = tuple[int, ...]
+IMAGES = 11
+"""In a survey: a number that no network has of heads, windows or tokens, so that the axis of images is known by it."""
 Build = Callable[[Size], nn.Module]
 """The same architecture, without values, for images of another size."""
 
@@ -24,15 +26,15 @@ def survey(module: nn.Module, size: Size, paths: Iterable[str] = ()) -> dict[str
     added = {path: place for path in paths if (place := find_place(module, known, path))}
     wanted = {**known, **added}
     try:
-        found = outputs(outline_of(module), wanted, 2, size)
+        found = outputs(outline_of(module), wanted, IMAGES, size)
     except Exception:  # an operation that needs values, not shapes alone
-        found = outputs(module, wanted, 2, size)
+        found = outputs(module, wanted, IMAGES, size)
     count = Counter(layer for layer, _ in found)
     number: Counter[str] = Counter()
     rows = {}
     for layer, shape in found:
         number[layer] += 1
-        row = row_of(shape, 2)
+        row = row_of(shape, IMAGES)
         if row is not None and len(row) <= 3:
             rows[layer if count[layer] == 1 else f"{layer}:{number[layer]}"] = row
     return rows
