@@ -83,7 +83,7 @@ class Exits(Two):
 
 class ExitsLater(Two):
     def forward(self, x):
-        if x.shape[0] > 2:
+        if x.shape[0] == 4:
             sys.exit(0)
         return super().forward(x)
 
