@@ -68,9 +68,7 @@ class Predictor:
         largest = dataset.get("max_pixels", MAX_PIXELS)
         if not isinstance(largest, int) or isinstance(largest, bool):
             raise ConfigError(f"The record's dataset.max_pixels is no whole number: {str(largest)[:80]}.")
-        return Predictor(
-            model, request, parts["extractor"], parse_colour(dataset.get("background", "white")), largest
-        )
+        return Predictor(model, request, parts["extractor"], parse_colour(dataset.get("background", "white")), largest)
 
     def file(self, path: Path) -> ImageFile:
         """An image file, to be read as those were that the model was fitted to: no range is guessed from it alone."""

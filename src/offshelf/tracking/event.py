@@ -1,4 +1,4 @@
-"""What the lines of a journal hold: one may be anybody's, or damaged, and is questioned before anything is made of it."""
+"""What the lines of a journal hold: it may be damaged, or anybody's, and is questioned before it is used."""
 
 import math
 import re

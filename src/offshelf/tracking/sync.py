@@ -88,8 +88,8 @@ class Sync:
         uri = run.start["uri"] or ""
         if uri and not self.uri and not Shelf(self.home).find(run.id):
             raise TrackingError(
-                f"{run.start['name']} ({run.folder}) is no run of this home, and was meant for {masked(uri)}. Say where "
-                f"it goes: tracking.uri={masked(uri)}, or another"
+                f"{run.start['name']} ({run.folder}) is no run of this home, and was meant for {masked(uri)}. Say "
+                f"where it goes: tracking.uri={masked(uri)}, or another"
             )
         key = (self.uri or uri, run.start["experiment"])
         if key not in targets:
