@@ -228,3 +228,25 @@ def test_runs_that_cannot_predict(place, tmp_path):
         predicted(place, place / "*.gif")
     with pytest.raises(ConfigError, match=r"--out is a \.csv or \.json file"):
         main(["colours", "a.png", "--out", "out.txt"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        *((group, None, f"no usable {group}") for group in ("augmentation", "backbone", "extractor", "store")),
+        *((group, [], f"no usable {group}") for group in ("augmentation", "backbone", "extractor", "store")),
+        ("extractor", {"_target_": "offshelf.backbone.Tiny"}, "no usable extractor"),
+        ("dataset", "images", "dataset is no group of keys"),
+        ("dataset", {"max_pixels": "many"}, r"dataset\.max_pixels is no whole number"),
+        ("dataset", {"max_pixels": None}, r"dataset\.max_pixels is no whole number"),
+        ("dataset", {"background": None}, "is no colour"),
+        ("dataset", {"background": [300, 0, 0]}, "is no colour"),
+    ],
+)
+def test_records_that_lack_a_part(place, tmp_path, key, value, message):
+    """They may be damaged, or anybody's."""
+    config = yaml.safe_load((place / "out/config.yaml").read_text())
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**config, key: value}))
+    (tmp_path / "model.safetensors").write_bytes((place / "out/model.safetensors").read_bytes())
+    with pytest.raises((ConfigError, ImageError), match=message):
+        predicted(place, place / "images/test/red/6.png", run=str(tmp_path))

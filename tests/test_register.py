@@ -4,11 +4,13 @@ import csv
 
 import pandas as pd
 import pytest
+from mlflow.tracking import MlflowClient
 
 from noise import write_noise
 from offshelf.config import load, perform
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.register import main
+from offshelf.serving import main as export
 from offshelf.tracking.connection import default_uri
 from offshelf.tracking.ui import free_port, start_server, wait_until_up
 
@@ -69,6 +71,26 @@ def test_registered_and_loaded_back(place, capsys):
     assert "version 2" in (again := capsys.readouterr().out) and "my model@best" in again
     check(place, place / "out", uri, "models:/my model/1")
     check(place, place / "out", uri, "models:/my model@best")
+
+
+@pytest.mark.parametrize("alias", ["latest", "v1", "a/b"])
+def test_a_refused_alias_leaves_nothing(place, alias):
+    """No version, and no name that was not there."""
+    client = MlflowClient(default_uri(place / "home"), default_uri(place / "home"))
+    with pytest.raises(TrackingError, match="was not registered as 'mistyped'"):
+        main(["noise", "mistyped", f"alias={alias}", f"home={place / 'home'}"])
+    assert "mistyped" not in {model.name for model in client.search_registered_models()}
+    main(["noise", f"kept {alias[0]}", f"home={place / 'home'}"])
+    with pytest.raises(TrackingError):
+        main(["noise", f"kept {alias[0]}", f"alias={alias}", f"home={place / 'home'}"])
+    assert [one.version for one in client.search_model_versions(f"name='kept {alias[0]}'")] in (["1"], [1])
+
+
+def test_printed_commands_are_quoted(place, tmp_path, capsys):
+    """A shell takes the folder as it is called."""
+    target = tmp_path / "my $(model) [1]"
+    export(["noise", str(target), f"home={place / 'home'}"])
+    assert capsys.readouterr().out.endswith(f"-m '{target}'\n")
 
 
 @pytest.mark.slow

@@ -36,6 +36,15 @@ S = "s3cretX"
         f'{{"access_token": "{S}", "a": 1}}',
         f"password: {S}",
         f"(failed for http://bob:{S}@host: no answer)",
+        f"host=h password = {S} user=u",
+        f"pass={S}",
+        f"pw={S}",
+        f"db.password2={S}",
+        f"passcode={S}",
+        f"github_pat={S}",
+        f"https://h/x?subscription-key={S}",
+        f"Authorization: Bearer {S}",
+        f'{{"Authorization": "Basic {S}", "a": 1}}',
     ],
 )
 def test_texts(text):
@@ -84,6 +93,13 @@ def test_containers(monkeypatch):
     assert masked("/a/working/folder") == "/a/working/folder"
     assert is_secret_name("MLFLOW_TRACKING_PASSWORD")
     assert not is_secret_name("PWD")
+
+
+def test_what_the_environment_holds_as_urls_have_it(monkeypatch):
+    """Signs that URLs have no room for are written by their numbers there."""
+    monkeypatch.setenv("MY_PASSWORD", "pä ss/wörd+")
+    for form in ("pä ss/wörd+", "p%C3%A4%20ss%2Fw%C3%B6rd%2B", "p%C3%A4+ss%2Fw%C3%B6rd%2B"):
+        assert masked(f"at {form}.") == "at ***."
 
 
 def test_fingerprints():

@@ -41,6 +41,15 @@ def test_texts_that_look_like_numbers(key, text):
     assert node == text
 
 
+@pytest.mark.parametrize("text", ["**a", "*", "[", "d*k", "../classify", "n" * 300, "?", "/"])
+def test_texts_are_no_patterns(text):
+    """Nor names of files: of a run, and of other keys at the root."""
+    for key in ("name", "data_dir"):
+        assert load("classify", [f"{key}='{text}'"])[key] == text
+    with pytest.raises(ConfigError, match="query_augmentation is a group of keys or null"):
+        load("retrieve", [f"query_augmentation='{text}'"])
+
+
 @pytest.mark.parametrize(
     ("typed", "key", "expected"),
     [

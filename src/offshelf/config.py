@@ -266,9 +266,11 @@ def _require_known(config: DictConfig) -> None:
 
 def _require_no_option(key: str, value: Any) -> None:
     """Refuse `query_augmentation=whole`, which would be the text, for the option of a group that is meant."""
-    groups = [path.parent.name for path in conf_dir().glob(f"*/{value}.yaml")] if isinstance(value, str) else []
+    if not isinstance(value, str) or key in ("layer", "pooling", "name", "on_error", *SHARED):
+        return
+    groups = sorted(file.parent.name for file in conf_dir().glob("*/*.yaml") if file.stem == value)  # no pattern
     meant = [group for group in groups if key.endswith(group)] or groups
-    if meant and (key not in ("layer", "pooling", "name", "on_error")) and key not in SHARED:
+    if meant:
         raise ConfigError(f"{key} is a group of keys; its option {value} is chosen by {meant[0]}@{key}={value}")
 
 

@@ -15,7 +15,7 @@ from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_fi
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.model import Model, columns, records
 from offshelf.past import PastRun
-from offshelf.predictor import Predictor
+from offshelf.predictor import Predictor, require_made
 from offshelf.report import csv_text, write_text
 from offshelf.screen import screen
 from offshelf.store import FeatureStore
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     predictor = Predictor.of(past.config, past.model(), trust)
     if probabilities == "true":
         predictor.model.probabilities(np.empty((0, len(predictor.model.classes))))  # refuses before any work
-    store = components(past.config, ("store",), trust)["store"]
+    store = require_made(components(past.config, ("store",), trust))["store"]
     found = [predictor.file(path) for word in words for path in paths(word)]
     names, scores = predict(predictor, list(dict.fromkeys(found)), store, on_error)
     likely = probabilities == "true" or (not probabilities and predictor.model.calibration is not None)

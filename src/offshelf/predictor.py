@@ -10,7 +10,7 @@ import numpy as np
 from offshelf.config import components
 from offshelf.dataset import Image, ImageBytes, ImageFile, parse_colour
 from offshelf.dataset.raster import MAX_PIXELS
-from offshelf.errors import ModelError
+from offshelf.errors import ConfigError, ModelError
 from offshelf.extractor import Extractor, Networks, Request, ensure, fill
 from offshelf.model import Model, identify
 from offshelf.store import FeatureStore
@@ -18,6 +18,18 @@ from offshelf.trust import Trust
 
 BLOCK = 1024
 """Images whose features are in memory at a time."""
+
+
+NEEDED = {"augmentation": "views", "backbone": "module_of", "extractor": "key", "store": "read"}
+"""What each component is asked for; a record may have another in its place, or none."""
+
+
+def require_made(parts: dict[str, Any]) -> dict[str, Any]:
+    """Components of a record, all of which are there. Raises ConfigError."""
+    lacking = [group for group, part in parts.items() if not hasattr(part, NEEDED[group])]
+    if lacking:
+        raise ConfigError(f"The record is of no run that can predict: it has no usable {', '.join(lacking)}.")
+    return parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +55,7 @@ class Predictor:
             ModelError: the network is not what it was.
             OffshelfError: the network cannot be had.
         """
-        parts = components(config, ("augmentation", "backbone", "extractor"), trust)
+        parts = require_made(components(config, ("augmentation", "backbone", "extractor"), trust))
         request = Request(parts["backbone"], (model.layer,), config.get("pooling", "auto"), parts["augmentation"].views)
         if identify(request.keys(parts["extractor"]).values()) != model.features:
             raise ModelError(
@@ -51,8 +63,12 @@ class Predictor:
                 "preprocessing, views, precision or, in bfloat16, the engine are others. Fit again with: offshelf rerun"
             )
         dataset = config.get("dataset") or {}
-        background = parse_colour(dataset.get("background", "white"))
-        return Predictor(model, request, parts["extractor"], background, int(dataset.get("max_pixels", MAX_PIXELS)))
+        if not isinstance(dataset, Mapping):
+            raise ConfigError(f"The record's dataset is no group of keys: {str(dataset)[:80]}.")
+        largest = dataset.get("max_pixels", MAX_PIXELS)
+        if not isinstance(largest, int) or isinstance(largest, bool):
+            raise ConfigError(f"The record's dataset.max_pixels is no whole number: {str(largest)[:80]}.")
+        return Predictor(model, request, parts["extractor"], parse_colour(dataset.get("background", "white")), largest)
 
     def file(self, path: Path) -> ImageFile:
         """An image file, to be read as those were that the model was fitted to: no range is guessed from it alone."""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 MASK = "***"
 
@@ -18,15 +19,16 @@ Replace = Callable[[str], str]
 """From a secret to what stands for it."""
 
 _ENDINGS = (
-    "password|passwd|passphrase|passwort|secret|token|credentials?|api[_-]?key|access[_-]?key|secret[_-]?key"
-    "|private[_-]?key|account[_-]?key"
+    "password|passwd|passphrase|passcode|passwort|secret|token|credentials?|api[_-]?key|access[_-]?key|secret[_-]?key"
+    "|private[_-]?key|account[_-]?key|subscription[_-]?key"
 )
-_NAME = rf"(?:[\w.\-/@+~]*(?:{_ENDINGS}|[._\-](?:pw|pass))|(?:[\w.\-/@+~]*[._\-/+~])?pwd)"
+_NAME = rf"(?:[\w.\-/@+~]*(?:{_ENDINGS}|[._\-](?:pw|pass|pat))(?:[_-]?\d+)?|(?:[\w.\-/@+~]*[._\-/+~])?pwd)"
 _SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
 _NUMERIC_NAME = re.compile(r".*(?:pass\w*|pwd|pw|secret)", re.IGNORECASE)
 """Of numbers, those with such names alone: `token=4` may count tokens."""
 
 _QUERY_NAME = r"(?:key|sig|signature|auth|odbc_connect|X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId)"
+_HEADER = r"Authorization[\"']? ?[=:] ?[\"']?(?:Bearer|Basic|Token) "
 _VALUE = r"\"[^\"]+\"|'[^']+'|(?!\$\{)[^\s&;,\"'{}\[\]()<>]+"
 _TEXT = (
     # scheme://user:password@host, the password up to the last @ before the path, also where it has signs in it
@@ -36,8 +38,10 @@ _TEXT = (
     (re.compile(r"(?P<before>(?<=https://)|(?<=http://))(?P<secret>[^/@:\s\"'<>]+:?)(?=@)", re.IGNORECASE), False),
     (re.compile(r"(?P<before>(?<=://):)(?P<secret>[^/\s\"'<>]+)(?=@)"), False),
     (re.compile(rf"(?P<before>[?&]{_QUERY_NAME}=)(?P<secret>[^&\s\"'<>#]+)", re.IGNORECASE), False),
+    (re.compile(rf"(?P<before>\b{_HEADER})(?P<secret>[^\s\"']+)", re.IGNORECASE), False),
+    (re.compile(rf"(?P<before>(?<![\w.\-/@+~])(?:pass|pw)=)(?P<secret>{_VALUE})", re.IGNORECASE), False),
     # name=value, name: value, "name": "value"
-    (re.compile(rf"(?P<before>\b{_NAME}[\"']?(?:=|: ?)\\?)(?P<secret>{_VALUE})", re.IGNORECASE), True),
+    (re.compile(rf"(?P<before>\b{_NAME}[\"']? ?(?:= ?|: ?)\\?)(?P<secret>{_VALUE})", re.IGNORECASE), True),
 )  # fmt: skip
 
 _NOT_SECRET = re.compile(r"\*\*\*|\$\{.*\}|null|none|true|false|\?\?\?|\d*", re.IGNORECASE)
@@ -92,8 +96,9 @@ def is_masked(value: Any) -> bool:
 
 
 def _replaced(value: Any, replace: Replace) -> Any:
-    known = sorted({secret for name, secret in os.environ.items() if _is_known(name, secret)}, key=len, reverse=True)
-    return _walk(value, replace, known)
+    secrets = {secret for name, secret in os.environ.items() if _is_known(name, secret)}
+    written = {form for secret in secrets for form in (secret, quote(secret, safe=""), quote_plus(secret))}  # in URLs
+    return _walk(value, replace, sorted(written, key=len, reverse=True))
 
 
 def _is_known(name: str, value: str) -> bool:
@@ -133,7 +138,7 @@ def _masked_part(found: "re.Match[str]", replace: Replace, is_named: bool) -> st
     before, secret = found["before"], found["secret"]
     quote = secret[0] if secret[0] in "\"'" else ""
     if is_named:
-        if not _is_worth_it(re.split(r"[\"']?(?:=|: ?)", before)[0], secret.strip("\"'")):
+        if not _is_worth_it(re.split(r"[\"']? ?(?:= ?|: ?)", before)[0], secret.strip("\"'")):
             return found[0]
     elif _NOT_SECRET.fullmatch(secret) and not secret.isdecimal():
         return found[0]

@@ -1,6 +1,7 @@
 """`offshelf export`: a run as an MLflow model, or as an ONNX file."""
 
 import argparse
+import shlex
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         _write_onnx(past, target, trust)
         return 0
     write_model(past, target, trust, images)
-    print(f"Serve it with: mlflow models serve --env-manager local -m {options.target}")
+    print(f"Serve it with: mlflow models serve --env-manager local -m {shlex.quote(options.target)}")
     return 0
 
 

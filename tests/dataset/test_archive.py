@@ -153,3 +153,11 @@ def test_cut_off(tmp_path, kind):
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:150_000])
     with pytest.raises(DatasetError, match="x cannot be unpacked"):
         unpack(tmp_path / "x", tmp_path / "in")
+
+
+def test_no_archive_is_one_sentence(tmp_path):
+    """Python's error lists all that it has tried, a line each."""
+    (tmp_path / "x.tar").write_bytes(b"no archive" * 100)
+    with pytest.raises(DatasetError, match=r"x\.tar cannot be unpacked: it is no archive that is known") as error:
+        unpack(tmp_path / "x.tar", tmp_path / "out")
+    assert "\n" not in str(error.value)

@@ -186,7 +186,9 @@ def test_classes_that_differ_in_case(tmp_path):
     tree(tmp_path / "c", "train/a", "train/A", "test/a", "test/A")
     images = Folder(str(tmp_path / "c")).load()
     assert images.classes == ("A", "a")
-    assert images.notes == ("Class folders differ in case or accents alone, and are classes of their own: A, a.",)
+    assert images.notes == (
+        "Class folders differ in case, accents, spaces or zeros alone, and are classes of their own: A, a.",
+    )
 
 
 def test_classes_that_are_not_tested(tmp_path):

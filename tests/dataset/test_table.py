@@ -169,12 +169,15 @@ def test_lines_that_do_not_fit(rows, text, message):
 
 
 def test_labels_are_text(rows):
-    """007 is not 7, nor true True; labels that differ in case are said."""
+    """007 is not 7, nor true True; labels that read alike are said."""
     cells = ["007", "7", "true", "True", "1e3", "nan"]
     (rows / "t.csv").write_text("path,label\n" + "".join(f"{n}.png,{cells[n % 6]}\n" for n in range(12)))
     images = Csv(str(rows / "t.csv"), folds=2).load()
     assert images.classes == ("007", "1e3", "7", "True", "nan", "true")
-    assert images.notes == ("Labels differ in case or accents alone, and are classes of their own: True and true.",)
+    alike = "007 and 7, True and true"
+    assert images.notes == (
+        f"Labels differ in case, accents, spaces or zeros alone, and are classes of their own: {alike}.",
+    )
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

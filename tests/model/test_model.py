@@ -8,8 +8,9 @@ import pytest
 from hydra.utils import instantiate
 from safetensors.numpy import save
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, Normalizer
 from skops.io import dumps
 
 from offshelf.classifier import Scorer
@@ -203,3 +204,33 @@ def test_a_scorer_is_what_a_fit_keeps():
 
     assert isinstance(found.scorer, Scorer)
     assert (found.scorer(values) == found.score(values)).all()
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        *(("classes", value) for value in ("abc", [1, 2], [["a"], "b"], None)),
+        *(("layer", value) for value in (["last"], 5, None)),
+        *(("is_multilabel", value) for value in ("no", 0, None)),
+        *(("fusion", value) for value in ("median", None)),
+        ("averages_features", 1),
+        *(("value_range", value) for value in ([1, 1], [2, 1], ["a", "b"], [float("nan"), 1], [1], 5)),
+    ],
+)
+def test_descriptions_of_others_are_questioned(entry, value, tmp_path):
+    """A file may be anybody's: what no model is described by is refused, and not taken for something else."""
+    sound = tmp_path / "model.safetensors"
+    values = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    fitted = LogisticRegression().fit(values, np.arange(20) % 2)
+    model = Model("last", "f", ("a", "b"), False, Normalizer().fit(values), Scorer(fitted, "sum", False))
+    sound.write_bytes(model.to_bytes())
+    data = sound.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    described = json.loads(header["__metadata__"]["offshelf"])
+    header["__metadata__"]["offshelf"] = json.dumps({**described, entry: value})
+    text = json.dumps(header).encode()
+    assert Model.read(sound).classes == ("a", "b")
+    sound.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+    with pytest.raises(ModelError, match="is no model of offshelf's"):
+        Model.read(sound)

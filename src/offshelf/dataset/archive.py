@@ -55,7 +55,8 @@ def unpack(archive: Path, folder: Path) -> None:
         _extract(archive, fresh)
         _merge(fresh, folder)
     except (MemberError, tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError) as error:
-        reason = str(error) or type(error).__name__
+        reason = "it is no archive that is known, or damaged" if "\n" in str(error) else str(error)
+        reason = reason or type(error).__name__
         raise DatasetError(
             f"{archive} cannot be unpacked: {reason.rstrip('.')}. Remove it to have it downloaded anew."
         ) from error

@@ -16,7 +16,7 @@ from offshelf.dataset.kind import SUFFIXES, is_named_image
 from offshelf.dataset.layout import Layout, Split, find_layout, require_split
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS
-from offshelf.dataset.split_names import folded
+from offshelf.dataset.split_names import ALIKE, as_read, folded, told_apart
 from offshelf.dataset.value_range import parse_range
 from offshelf.dataset.walk import SYSTEM, Walk, peek
 from offshelf.errors import DatasetError
@@ -62,11 +62,15 @@ class Folder:
 
     def unsplit(self) -> ImageSet:
         """See Unsplit; a folder's own split is its fold all the same."""
+        if not self.root:
+            raise DatasetError("dataset.root is empty. Expected: a folder with a folder for each class.")
         root = Path(self.root).expanduser().absolute()
         if not root.is_dir():
             raise DatasetError(
                 f"dataset.root={self.root} is no folder. Expected: a folder with a folder for each class."
             )
+        if root.name in ("", ".."):
+            root = root.resolve()
         walk = Walk(root, self.ignore)
         layout = find_layout(walk, self.split, self.val)
         if layout.test and self.folds is not None:
@@ -81,7 +85,9 @@ class Folder:
         is_test = np.repeat([folder.parent in layout.test for folder, _ in folders], counts)
         folds = (Fold(np.flatnonzero(~is_test), np.flatnonzero(is_test)),) if layout.test else ()
         named = tuple(map(readable, classes))
-        return ImageSet(readable(root.name), named, samples, folds, notes=notes, not_taken=tuple(walk.left_out))
+        return ImageSet(
+            readable(root.name or "root"), named, samples, folds, notes=notes, not_taken=tuple(walk.left_out)
+        )
 
     def _read(self, walk: Walk, folders: Sequence[tuple[Path, int]]) -> tuple[FileSamples, list[int]]:
         """The samples of class folders, given with their classes' numbers, and how many each folder has."""
@@ -186,16 +192,18 @@ def _images(walk: Walk, folder: Path) -> list[str]:
 
 def _remarks(walk: Walk, classes: Sequence[str], folders: Sequence[tuple[Path, int]], layout: Layout) -> Iterator[str]:
     """What may surprise in what was found."""
+    if walk.unmatched:
+        yield f"Nothing is named like {listed(map(readable, walk.unmatched))} (dataset.ignore)."
     if layout.train[0] != walk.root:
         walk.pass_over(walk.root, "beside the parts of the split")
         read = {part.relative_to(walk.root).parts[0] for part in (*layout.train, *layout.test)}
         for name in walk.folders(walk.root):
             if name not in read:
                 walk.leave(name, "a folder beside the parts of the split")
-    alike = Counter(map(folded, classes))
-    twins = [readable(name) for name in classes if alike[folded(name)] > 1]
+    alike = Counter(map(as_read, classes))
+    twins = [told_apart(readable(name)) for name in classes if alike[as_read(name)] > 1]
     if twins:
-        yield f"Class folders differ in case or accents alone, and are classes of their own: {listed(twins)}."
+        yield f"Class folders differ in {ALIKE} alone, and are classes of their own: {listed(twins)}."
     untested = set(range(len(classes))) - {number for folder, number in folders if folder.parent in layout.test}
     if layout.test and untested:
         names = listed(readable(classes[row]) for row in sorted(untested))

@@ -185,6 +185,8 @@ def parse_colour(colour: str | Sequence[int]) -> Colour:
     try:
         named = ImageColor.getrgb(colour)[:3] if isinstance(colour, str) else tuple(int(value) for value in colour)
         red, green, blue = named
-    except ValueError as error:
+        if not all(0 <= value <= 255 for value in named):
+            raise ValueError(named)
+    except (ValueError, TypeError, OverflowError) as error:
         raise ImageError(f"dataset.background={colour} is no colour: expected a name, #rrggbb or [r,g,b].") from error
     return red, green, blue

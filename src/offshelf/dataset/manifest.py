@@ -13,8 +13,8 @@ from offshelf.dataset.image import Box, ImageFile, parse_colour
 from offshelf.dataset.imageset import Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS
-from offshelf.dataset.split_names import folded, part_of
-from offshelf.dataset.table import Line, Table, at, read_table, require_columns
+from offshelf.dataset.split_names import ALIKE, as_read, part_of, told_apart
+from offshelf.dataset.table import BOX, TYPED, Line, Table, at, read_table, require_columns
 from offshelf.dataset.value_range import parse_range
 from offshelf.dataset.walk import NO_SAMPLE
 from offshelf.errors import ConfigError, DatasetError
@@ -96,7 +96,7 @@ class Csv:
             notes=(*table.notes, *notes, *_class_notes(classes), *more),
             not_taken=[LeftOut(f"line {number}", NO_SAMPLE, "split val (dataset.val)") for number in unused],
         )
-        return replace(images, folds=self._folds(table, parts, images))
+        return replace(images, folds=self._folds(table, parts, images), notes=(*images.notes, *_in_both(table, parts)))
 
     def _targets(self, table: Table) -> tuple[tuple[str, ...], list[int | tuple[int, ...]]]:
         """Names of the classes, sorted, and the target of each line. Raises DatasetError."""
@@ -109,12 +109,18 @@ class Csv:
         if len(classes) < 2:
             raise DatasetError(f"{table.file} needs two or more labels; it has {len(classes)}.")
         number = {name: index for index, name in enumerate(classes)}
+        if self.separator and not any(self.separator in line["label"] for _, line in table.lines):
+            log.warning(
+                "No label of %s has '%s' in it (dataset.separator): each image has one label at most.",
+                *(table.file, self.separator),
+            )
         if not self.separator:
             return classes, [number[label] for (label,) in cells]
         return classes, [tuple(1 if name in labels else -1 for name in classes) for labels in cells]
 
     def _samples(self, table: Table, targets: Sequence[int | tuple[int, ...]]) -> tuple[list[Sample], list[str]]:
         root = Path(self.root).expanduser().absolute() if self.root else table.file.parent
+        table = replace(table, lines=[_with_spaces(line, root) for line in table.lines])
         paths = [root / line["path"] for _, line in table.lines]
         _warn_of_none(paths, table)
         boxes, notes = read_boxes(table, paths, self.boxes)
@@ -189,6 +195,12 @@ def _parts(table: Table, val: str | None) -> tuple[list[str], list[str]]:
     return [use if part == "val" else part for part in found], notes
 
 
+def _with_spaces(line: Line, root: Path) -> Line:
+    """A line whose path has the spaces around it that the file's name has."""
+    number, cells = line
+    return (number, {**cells, "path": cells[TYPED]}) if TYPED in cells and (root / cells[TYPED]).exists() else line
+
+
 def _warn_of_none(paths: Sequence[Path], table: Table) -> None:
     """Say where paths were looked for if they are meant from elsewhere; single missing files are named later."""
     if any(path.exists() for path in paths[:PROBED]) or any(path.exists() for path in paths):
@@ -224,10 +236,19 @@ def _question_repeats(
     return [f"{len(lines):,} line(s) repeat an earlier one, file and label: {listed(lines)}."] if lines else []
 
 
+def _in_both(table: Table, parts: Sequence[str]) -> list[str]:
+    """A remark on files that are trained and tested on, in other boxes: equal ones are counted as leaks."""
+    if not table.has >= set(BOX):
+        return []
+    named = [(os.path.normpath(line["path"]), part) for (_, line), part in zip(table.lines, parts, strict=True)]
+    both = {path for path, part in named if part == "test"} & {path for path, part in named if part == "train"}
+    return [f"{len(both):,} file(s) are trained and tested on, by their boxes: {listed(sorted(both))}."] if both else []
+
+
 def _class_notes(classes: Sequence[str]) -> list[str]:
     """Labels that may be one, written in two ways."""
-    by_fold: dict[str, list[str]] = {}
+    by_reading: dict[str, list[str]] = {}
     for name in classes:
-        by_fold.setdefault(folded(name), []).append(name)
-    twins = [" and ".join(names) for names in by_fold.values() if len(names) > 1]
-    return [f"Labels differ in case or accents alone, and are classes of their own: {listed(twins)}."] if twins else []
+        by_reading.setdefault(as_read(name), []).append(name)
+    twins = [" and ".join(map(told_apart, names)) for names in by_reading.values() if len(names) > 1]
+    return [f"Labels differ in {ALIKE} alone, and are classes of their own: {listed(twins)}."] if twins else []

@@ -16,6 +16,10 @@ FILLERS = ("set", "sets", "data", "dataset", "images", "image", "imgs", "img", "
 """Words beside that change nothing."""
 
 
+ALIKE = "case, accents, spaces or zeros"
+"""In what names differ that are the same `as_read`."""
+
+
 @lru_cache(maxsize=1024)
 def part_of(name: str) -> Part | None:
     """The part that a name stands for, in any case, with numbers and fillers; None where it has other words too."""
@@ -34,6 +38,20 @@ def part_among(name: str) -> tuple[Part, tuple[str, ...]] | None:
 def folded(name: str) -> str:
     """A name with no regard to case, or to how accents are stored."""
     return unicodedata.normalize("NFC", name).casefold()
+
+
+def as_read(name: str) -> str:
+    """A name as people read it, whatever its case, accents, spaces, unseen letters or leading zeros."""
+    seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    number = re.fullmatch(r"\s*([+-]?)0*(\d+)(?:\.0*)?\s*", seen, re.ASCII)
+    if number:
+        return number[1].replace("+", "") + number[2]
+    return re.sub(r"[\s_]+", " ", seen).strip().casefold()
+
+
+def told_apart(name: str) -> str:
+    """A name as it is shown beside one that reads alike: in quotes where it has odd spaces or unseen letters."""
+    return name if name.isprintable() and name == name.strip() and "  " not in name else ascii(name)
 
 
 def _words(name: str) -> tuple[list[Part], tuple[str, ...]]:

@@ -14,10 +14,14 @@ from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed
 
 COLUMNS = ("path", "label", "split", "x1", "y1", "x2", "y2")
+TYPED = "path with its spaces"
+"""Key of a path's cell as it was typed, where it has spaces around it: files are named so too."""
 BOX = COLUMNS[3:]
 NEEDED = COLUMNS[:2]
 OTHER_BOX = ("xmin", "ymin", "xmax", "ymax")
 DELIMITERS = (",", ";", "\t", "|")
+MOST_PARTS = 10
+"""Words of a column, train and test among them, by which it may be a split."""
 SYNONYMS = {
     "path": (
         *("image", "file", "filename", "file_name", "filepath", "file_path", "image_path", "img_path", "img", "fname"),
@@ -81,6 +85,9 @@ def read_table(
             'double quotes: "a, b.png"'
         )
     lines = [(number, {name: _cell(row, column) for name, column in place.items()}) for number, row in rows]
+    for (_, cells), (_, row) in zip(lines, rows, strict=True):
+        if row[place["path"] : place["path"] + 1] not in ([], [cells["path"]]):
+            cells[TYPED] = row[place["path"]]
     _require_cells(file, lines, [name for name in NEEDED if name in place])
     used = set(place.values())
     unused = {
@@ -105,6 +112,8 @@ def _decoded(file: Path, encoding: str | None) -> str:
         data = file.read_bytes()
     except OSError as error:
         raise DatasetError(f"dataset.path={file} cannot be read: {error.strerror}.") from error
+    if data[:4] == b"PK\x03\x04" or data[:2] == b"\x1f\x8b" or data[:4] == b"\xd0\xcf\x11\xe0":
+        raise DatasetError(f"{file} is no CSV, but a spreadsheet or an archive. Save it as CSV, in UTF-8.")
     found = encoding or ("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     try:
         text = data.decode("utf-8-sig" if found.lower() in ("utf-8", "utf8") else found)
@@ -154,6 +163,12 @@ def _places(file: Path, header: Sequence[str], wanted: Mapping[str, str | None])
             places[name] = alike[0]
         elif name in NEEDED or theirs != name:
             raise DatasetError(_missing(file, header, wanted, name))
+    twice = [name for name, place in places.items() if list(places.values()).count(place) > 1]
+    if twice:
+        raise DatasetError(
+            f"{file}: {' and '.join(twice)} are read from one column, '{header[places[twice[0]]]}'; say which is which "
+            "by dataset.columns"
+        )
     boxes = [name for name in BOX if name in places]
     if boxes and len(boxes) < len(BOX):
         raise DatasetError(f"{file} has some of the columns {', '.join(BOX)}; a box needs all four.")
@@ -202,7 +217,9 @@ def _question_splits(
     for name, cells in unused.items():
         values = sorted(set(cells) - {""})
         parts = {part_of(value) for value in values}
-        if (len(parts) > 1 and None not in parts) or (part_among(name) and len(values) == 2):
+        is_split = len(parts) > 1 and None not in parts
+        has_split = {"train", "test"} <= parts and len(values) <= MOST_PARTS
+        if is_split or has_split or (part_among(name) and len(values) == 2):
             words = "" if None not in parts else ", with train and test in it"
             raise DatasetError(
                 f"{file} has a column '{name}' that reads like a split: {listed(values)}. Use it{words}: "

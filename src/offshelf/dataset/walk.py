@@ -3,6 +3,7 @@
 import fnmatch
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from offshelf.dataset.imageset import LeftOut
@@ -13,6 +14,13 @@ Listing = list[os.DirEntry[str]]
 
 SYSTEM = "hidden, or a system's own"
 NO_FILE = "a pipe, a device or the like"
+RESULTS = "results of runs"
+MADE = (".hydra/config.yaml", "multirun.yaml", "mlflow.db")
+"""What is in an output folder, in that of a sweep, and in a home: their plots are images too."""
+RUNS = 4
+"""How deep output folders lie: outputs/classify/DATE/TIME."""
+LOOKED_AT = 1000
+"""Folders in one, of which none holds files."""
 NO_SAMPLE = "none"
 """The role of a file that is not taken."""
 
@@ -24,6 +32,21 @@ def peek(folder: Path) -> list[str]:
             return [entry.name for entry in entries if entry.is_dir() and not is_system(entry.name)]
     except OSError as error:
         raise DatasetError(f"{folder} cannot be read: {error.strerror}.") from error
+
+
+def _is_results(folder: str, depth: int) -> bool:
+    """Whether a folder is the output folder of a run, a home, or holds nothing but such folders."""
+    if any(os.path.exists(f"{folder}/{name}") for name in MADE):  # noqa: PTH110
+        return True
+    if not depth:
+        return False
+    inner: list[str] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False) or len(inner) == LOOKED_AT:
+                return False
+            inner.append(entry.path)
+    return bool(inner) and all(_is_results(one, depth - 1) for one in inner)
 
 
 def _matches(path: str, pattern: str) -> bool:
@@ -44,6 +67,7 @@ class Walk:
         """`ignore`: patterns as a shell's, of names or, with `/`, of paths below the root; what is below goes too."""
         self.root, self.ignore = root, tuple(map(str, ignore))
         self._left_out: dict[str, LeftOut] = {}
+        self._matched: set[str] = set()
         self.by_content: list[str] = []
         """Names of images that are not named as such."""
         self.below: dict[str, set[str]] = {}
@@ -53,6 +77,11 @@ class Walk:
         """Of real folders: which of the folders given to `images` has them."""
         self._links: dict[str, tuple[str, str]] = {}
         """Of real files that were found through links: the owner, and the link."""
+
+    @property
+    def unmatched(self) -> list[str]:
+        """Patterns of `ignore` that nothing was named like, of what was read."""
+        return [pattern for pattern in self.ignore if pattern not in self._matched]
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -157,8 +186,11 @@ class Walk:
         name = self._name(entry.path)
         if is_system(entry.name):
             self.leave(name, SYSTEM)
-        elif any(_matches(name, pattern) for pattern in self.ignore):
+        elif matched := [pattern for pattern in self.ignore if _matches(name, pattern)]:
+            self._matched.update(matched)
             self.leave(name, "dataset.ignore")
+        elif entry.is_dir() and _is_results(entry.path, RUNS if os.path.dirname(entry.path) == str(self.root) else 0):  # noqa: PTH120
+            self.leave(name, RESULTS)
         else:
             return True
         return False

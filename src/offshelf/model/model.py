@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from offshelf.classifier import Calibration, Scorer
+from offshelf.classifier.view import FUSIONS
 from offshelf.errors import ModelError
 from offshelf.identity import digest
 from offshelf.model.part import Arrays, pack, size, unpack
@@ -106,7 +107,7 @@ class Model:
             raise ModelError(f"{path} is a model of another release of offshelf; fit it again: offshelf rerun")
         try:
             estimator = unpack(described["estimator"], "estimator", arrays)
-            return Model(
+            made = Model(
                 described["layer"],
                 described["features"],
                 tuple(described["classes"]),
@@ -116,15 +117,33 @@ class Model:
                 _calibration(described, arrays),
                 _value_range(described),
             )
-        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            _require_sound(described)
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
             if isinstance(error, ModelError):
                 raise
             raise ModelError(f"{path} is no model of offshelf's: {error!r}.") from error
+        return made
 
 
 def identify(keys: Iterable[FeatureKey]) -> str:
     """Identity of features: network (weights, architecture, preprocessing, precision), module, pooling and views."""
     return digest([key.digest for key in keys])
+
+
+def _require_sound(described: dict[str, Any]) -> None:
+    """Raise ValueError for what `to_bytes` does not write: a file may be anybody's."""
+    classes, limits = described["classes"], described.get("value_range")
+    is_right = {
+        "layer": isinstance(described["layer"], str),
+        "classes": isinstance(classes, list) and all(isinstance(name, str) for name in classes),
+        "is_multilabel": isinstance(described["is_multilabel"], bool),
+        "fusion": described["fusion"] in FUSIONS,
+        "averages_features": isinstance(described["averages_features"], bool),
+        "value_range": limits is None or float(limits[0]) < float(limits[1]),
+    }
+    wrong = [name for name, is_so in is_right.items() if not is_so]
+    if wrong:
+        raise ValueError(f"no sound {', '.join(wrong)}")
 
 
 def _calibration(described: dict[str, Any], arrays: Arrays) -> Calibration | None:
@@ -146,7 +165,7 @@ def _contents(path: Path) -> tuple[dict[str, Any], Arrays]:
         with safe_open(path, "numpy") as file:
             described = json.loads((file.metadata() or {}).get(_ENTRY, "null"))
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+    except (SafetensorError, OSError, ValueError, IndexError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read as a model: {str(error).splitlines()[0]}.") from error
     if not isinstance(described, dict):
         raise ModelError(f"{path} is no model of offshelf's.")

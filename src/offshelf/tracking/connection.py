@@ -1,6 +1,7 @@
 """Connecting to MLflow: a SQLite store in the home, or a tracking server."""
 
 import gc
+import hashlib
 import logging
 import os
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from offshelf.tracking.patient import Patience, failures, patient
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
+
+LONGEST = 255
+"""Bytes of a file's name on usual file systems."""
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -139,6 +143,14 @@ def _noted(file: Path) -> str:
         return ""
 
 
+def folder_name(experiment: str) -> str:
+    """One folder's name, whatever an experiment is called: `../x` and `/x` lead nowhere else."""
+    name = experiment.replace("/", "%2F").replace("\0", "%00")
+    if not name.strip("."):  # the folder itself, or the one above
+        name = name.replace(".", "%2E")
+    return name if len(os.fsencode(name)) <= LONGEST else hashlib.sha256(name.encode()).hexdigest()
+
+
 def _experiment(client: "MlflowClient", name: str, artifacts: Path | None) -> str:
     from mlflow.exceptions import MlflowException
 
@@ -154,7 +166,7 @@ def _experiment(client: "MlflowClient", name: str, artifacts: Path | None) -> st
             return str(found.experiment_id)
         try:
             # Without a location MLflow puts artifacts below the working directory of whoever comes first.
-            location = (artifacts / name).as_uri() if artifacts else None
+            location = (artifacts / folder_name(name)).as_uri() if artifacts else None
             return str(client.create_experiment(name, artifact_location=location))
         except MlflowException as error:
             if "RESOURCE_ALREADY_EXISTS" not in str(error.error_code):

@@ -99,15 +99,23 @@ def register(run: str, folder: Path, name: str, alias: str, where: Mapping[str, 
 
     try:
         client.log_artifacts(run, str(folder), ARTIFACT)
+        is_new = True
         try:
             client.create_registered_model(name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+            is_new = False
         source = f"{client.get_run(run).info.artifact_uri}/{ARTIFACT}"
         version = str(client.create_model_version(name, source, run).version)
-        if alias:
-            client.set_registered_model_alias(name, alias, version)
+        try:
+            if alias:
+                client.set_registered_model_alias(name, alias, version)
+        except MlflowException:  # of a misspelt alias nothing is left
+            client.delete_model_version(name, version)
+            if is_new:
+                client.delete_registered_model(name)
+            raise
     except (MlflowException, OSError) as error:
         raise TrackingError(f"The model was not registered as '{name}': {str(error).splitlines()[0]}") from error
     return Registered(name, version, where["uri"] or default_uri(home))

@@ -28,6 +28,7 @@ from uuid import uuid4
 
 from offshelf.errors import TrackingError
 from offshelf.secret import masked
+from offshelf.tracking.event import require_event
 from offshelf.tracking.process import is_dead, this_process
 from offshelf.tracking.provenance import provenance
 
@@ -167,8 +168,6 @@ class Journal:
             if not lines:
                 raise ValueError("it has no whole line; it may be begun at this moment")
             start, *events = (_parsed(line, number) for number, line in enumerate(lines, 1))
-            if start["format"] != FORMAT:
-                raise ValueError(f"it has format {start['format']}; this version of offshelf reads {FORMAT}")
             return Kept(self.folder, start, tuple(events))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrackingError(f"{self.folder / FILE} is no journal of a run: {error}") from error
@@ -180,11 +179,13 @@ class Journal:
 def _parsed(line: str, number: int) -> dict[str, Any]:
     try:
         event = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"line {number} is damaged ({error})") from error
-    if not isinstance(event, dict) or not isinstance(event.get("event", ""), str):
-        raise ValueError(f"line {number} is no event")
-    return event
+    if number == 1 and isinstance(event, dict) and event.get("format", FORMAT) != FORMAT:
+        raise ValueError(f"it has format {event['format']!r}; this version of offshelf reads {FORMAT}")
+    require_event(event, number)
+    found: dict[str, Any] = event
+    return found
 
 
 def _link(source: Path, target: Path) -> None:

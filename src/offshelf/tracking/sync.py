@@ -1,13 +1,14 @@
 """Sending kept runs to MLflow: parents before children, each once however often it is asked for."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offshelf.errors import TrackingError
+from offshelf.secret import masked
 from offshelf.tracking.connection import explained
 from offshelf.tracking.journal import FILE, Journal, Kept
 from offshelf.tracking.shelf import Shelf, noted
@@ -84,7 +85,13 @@ class Sync:
 
     def _target(self, run: Kept, targets: "dict[tuple[str, str], Target | TrackingError]") -> "Target":
         """Where a run is sent; what cannot be reached is tried once."""
-        key = (self.uri or run.start["uri"] or "", run.start["experiment"])
+        uri = run.start["uri"] or ""
+        if uri and not self.uri and not Shelf(self.home).find(run.id):
+            raise TrackingError(
+                f"{run.start['name']} ({run.folder}) is no run of this home, and was meant for {masked(uri)}. Say "
+                f"where it goes: tracking.uri={masked(uri)}, or another"
+            )
+        key = (self.uri or uri, run.start["experiment"])
         if key not in targets:
             try:
                 targets[key] = Target.connect(self.home, *key)
@@ -139,10 +146,12 @@ class Sync:
             while run and run.parent and run.parent not in found and (journal_of := shelf.find(run.parent)):
                 run = read(journal_of)
 
-        def depth(run: Kept) -> int:
-            return 1 + depth(found[run.parent]) if run.parent in found else 0
-
-        return {run.id: run for run in sorted(found.values(), key=lambda run: (depth(run), run.start["time"]))}
+        depths = {run.id: _depth(run, found) for run in found.values()}
+        for run in found.values():
+            if depths[run.id] is None:
+                failed[run.id] = f"{run.start['name']} ({run.folder}) belongs under a run that belongs under itself."
+        sound = [run for run in found.values() if run.id not in failed]
+        return {run.id: run for run in sorted(sound, key=lambda run: (depths[run.id], run.start["time"]))}
 
     def _left_alone(self, kept: dict[str, Kept]) -> dict[str, str]:
         """Runs that go on, and those under them, with the reason."""
@@ -166,6 +175,16 @@ def _noting(run: Kept, failed: dict[str, str]) -> Iterator[None]:
         yield
     except TrackingError as error:
         failed[run.id] = str(error)
+
+
+def _depth(run: Kept, others: Mapping[str, Kept]) -> int | None:
+    """How many runs are above it; None where they go in a circle."""
+    above = 0
+    while run.parent in others:
+        run, above = others[run.parent], above + 1
+        if above > len(others):
+            return None
+    return above
 
 
 def _number(runs: int) -> str:
