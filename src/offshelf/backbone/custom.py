@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.backbone.checkpoint import chosen, load_weights
-from offshelf.backbone.origin import Origin, origin, require
+from offshelf.backbone.origin import Origin, origin, require, texts
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.running import in_one_sentence, run_anew
 from offshelf.backbone.sources import Sources, find, sources
@@ -100,6 +100,7 @@ class Custom:
             "module": self.module,
             "kwargs": repr(dict(self.kwargs)),
             "seed": self.seed,
+            "texts": list(texts(self.kwargs)),
             "crop": self.sees.crop,
             "weights": weights_digest(path) if path else None,
             **chosen(self.checkpoint_key, self.checkpoint_prefix),

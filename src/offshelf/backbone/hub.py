@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import downloads_forbidden, hub_file
-from offshelf.backbone.origin import Origin, origin, require
+from offshelf.backbone.origin import Origin, origin, require, texts
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.running import in_one_sentence
 from offshelf.backbone.sources import Sources
@@ -91,6 +91,7 @@ class TorchHub:
         path = self._file()
         spec = {
             "hub": [self.source, self.repo, self.model, repr(dict(self.kwargs))],
+            "texts": list(texts(self.kwargs)),
             "crop": self.sees.crop,
             "weights": weights_digest(path) if path else None,
             **chosen(self.checkpoint_key, self.checkpoint_prefix),

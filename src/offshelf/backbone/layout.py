@@ -9,11 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
-from offshelf.backbone.outline import Size
+    from offshelf.backbone.outline import Size
 
 CLASS = re.compile(r"(cls|class)_?tokens?(_?\d+)?|class_emb\w*")
 TOKEN = re.compile(rf"{CLASS.pattern}|(dist|reg|storage)\w*_tokens?(_?\d+)?")
@@ -48,7 +49,7 @@ class Declared:
 class Declarations:
     """What a network's modules say of the tokens before the patches."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: "nn.Module") -> None:
         names = [name for name, _ in module.named_parameters()]
         self.tokens = [name for name in names if TOKEN.fullmatch(name.rpartition(".")[2])]
         self.counts: dict[str, tuple[Any, int]] = {}
@@ -72,7 +73,7 @@ class Declarations:
             path = path.rpartition(".")[0]
 
 
-def read_layout(shape: Sequence[int], grown: Sequence[int] | None, size: Size, says: Declared) -> Layout:
+def read_layout(shape: Sequence[int], grown: Sequence[int] | None, size: "Size", says: Declared) -> Layout:
     """The layout of an output, from its shape behind the images and from that at GROWTH times the image's size."""
     is_square = size[0] == size[1]
     if len(shape) < 2:
@@ -86,7 +87,7 @@ def read_layout(shape: Sequence[int], grown: Sequence[int] | None, size: Size, s
     return Layout(channels=_deduced(shape) if len(shape) == 3 and is_square else None, is_square=is_square)
 
 
-def is_plain(shape: Sequence[int], size: Size) -> bool:
+def is_plain(shape: Sequence[int], size: "Size") -> bool:
     """Whether the shape alone tells: of a square image two equal axes are space, and the third is not equal."""
     return len(shape) < 2 or (len(shape) == 3 and size[0] == size[1] and _deduced(shape) is not None)
 
@@ -99,7 +100,7 @@ def _deduced(shape: Sequence[int]) -> int | None:
 
 
 def _read_tokens(
-    shape: Sequence[int], grown: Sequence[int] | None, size: Size, says: Declared, is_known: bool
+    shape: Sequence[int], grown: Sequence[int] | None, size: "Size", says: Declared, is_known: bool
 ) -> Layout:
     is_square = size[0] == size[1]
     changed = [axis for axis in (0, 1) if grown and shape[axis] != grown[axis]]
@@ -119,7 +120,7 @@ def _read_tokens(
     return Layout(0, 1 - axis, prefix, says.has_class and prefix > 0, is_square)
 
 
-def _prefix(tokens: int, grown: int, size: Size, says: int) -> int:
+def _prefix(tokens: int, grown: int, size: "Size", says: int) -> int:
     """Tokens that do not grow with the area of the image."""
     fixed, rest = divmod(GROWTH**2 * tokens - grown, GROWTH**2 - 1)
     if not rest and fixed >= 0 and _is_grid(tokens - fixed, size):
@@ -131,11 +132,11 @@ def _prefix(tokens: int, grown: int, size: Size, says: int) -> int:
     return says
 
 
-def _fitting(prefixes: Sequence[int], tokens: int, size: Size) -> int | None:
+def _fitting(prefixes: Sequence[int], tokens: int, size: "Size") -> int | None:
     return next((prefix for prefix in prefixes if _is_grid(tokens - prefix, size)), None)
 
 
-def _is_grid(patches: int, size: Size) -> bool:
+def _is_grid(patches: int, size: "Size") -> bool:
     """Whether so many patches cover an image in rows and columns of one distance."""
     height, width = size
     if patches <= 0 or patches * height % width:

@@ -8,7 +8,7 @@ none of them has changed, nothing is built to know what the network is.
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
@@ -24,7 +24,12 @@ from offshelf.identity import digest
 if TYPE_CHECKING:
     from torch import nn
 
+    from offshelf.backbone.watching import Watch
+
 ABSENT = "absent"
+
+_built: "dict[str, Origin]" = {}
+"""What this process has built, by the digests of specs."""
 
 
 @dataclass(frozen=True)
@@ -58,30 +63,29 @@ def origin(
     """What the network of a spec is made from; built where that is not on record, or has changed.
 
     Args:
-        spec: What `build` depends on beside files, as plain data.
+        spec: What `build` depends on beside files, as plain data; its texts may be paths of files that `build` reads.
         look: Finds the sources as they are.
         build: Makes the network, from modules that are imported for it.
         weights: A file of weights that `build` loads and that has an identity of its own.
         side: Of the squares that it sees, in pixels.
     """
     name = digest({"spec": dict(spec), **_under()})
-    held = _read(name)
+    held = _built.get(name) or _read(name)
     if held and held == _today(held, look()):
         return held
-    import torch  # noqa: F401 - before the watch
-
-    from offshelf.backbone.watching import watching
-
-    with watching() as watch:
-        module = build()
-        tensors = tensors_digest(module)
-        _pass(module, side)
+    watch, tensors = _watched(build, side)
+    if watch.filled:  # which is read from now on, where it is not made by each build
+        watch, tensors = _watched(build, side)
+    for text in texts(spec):
+        watch.hand_over(text)
     found = look()
     static = {path.absolute() for path in found.modules.values()} | ({weights.absolute()} if weights else set())
     read = [path for path in dict.fromkeys([*sorted(found.named), *watch.files]) if path.absolute() not in static]
     files = _digests([*read, *watch.folders])
     made = Origin(_sources(found), _releases(found.packages), files, _variables(watch.variables), tensors)
-    _write(name, made)
+    _built[name] = made
+    if not watch.has_unseen:  # else it is built by each process, for its tensors
+        _write(name, made)
     return made
 
 
@@ -119,6 +123,30 @@ def tensors_digest(module: "nn.Module") -> str:
         if plain.numel():
             state.update(plain.reshape(-1).view(torch.uint8).numpy().data)
     return str(state.hexdigest())
+
+
+def _watched(build: Callable[[], "nn.Module"], side: int) -> "tuple[Watch, str]":
+    """Build a network and run it once. Returns what was seen of that, and the digest of its tensors."""
+    import torch  # noqa: F401 - before the watch
+
+    from offshelf.backbone.watching import watching
+
+    with watching() as watch:
+        module = build()
+        tensors = tensors_digest(module)
+        _pass(module, side)
+    return watch, tensors
+
+
+def texts(value: Any) -> Iterator[str]:
+    """All texts in nested containers."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from texts(list(value.values()))
+    elif isinstance(value, Iterable):
+        for each in value:
+            yield from texts(each)
 
 
 def _pass(module: "nn.Module", side: int) -> None:

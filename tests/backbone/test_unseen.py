@@ -1,0 +1,111 @@
+"""Files that a network reads without Python opening them, and what other programs tell it: each is noticed."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+import torch
+from own_package import SEES
+from torch import nn
+
+from offshelf.backbone import Custom, origin
+from offshelf.identity import digest
+
+pytestmark = pytest.mark.usefixtures("own_modules")
+
+NET = """
+from torch import nn, full
+{imports}
+
+class Net(nn.Module):
+    def __init__(self, folder="."):
+        super().__init__()
+        self.scale = nn.Parameter(full((1, 3, 1, 1), {read}))
+    def forward(self, x):
+        return x * self.scale
+"""
+
+READERS = {
+    "a TorchScript archive": ("import torch", "float(torch.jit.load(f'{folder}/kept').bias.detach())"),
+    "a database": (
+        "import sqlite3",
+        "sqlite3.connect(f'{folder}/kept').execute('select value from kept').fetchone()[0]",
+    ),
+    "another program": ("import subprocess", "float(subprocess.check_output(['cat', f'{folder}/kept']))"),
+    "a compiled package": ("import cv2", "float(cv2.imread(f'{folder}/kept')[0, 0, 0])"),
+}
+
+
+def keep(path, kind, value):
+    """Write a number as a reader expects it."""
+    path.unlink(missing_ok=True)
+    if kind == "a TorchScript archive":
+        module = nn.Linear(1, 1)
+        nn.init.constant_(module.bias, value)
+        torch.jit.save(torch.jit.trace(module, torch.zeros(1, 1)), str(path))
+    elif kind == "a database":
+        with sqlite3.connect(path) as connection:
+            connection.execute("create table kept (value real)")
+            connection.execute("insert into kept values (?)", [value])
+        connection.close()
+    elif kind == "another program":
+        path.write_text(str(value))
+    else:
+        cv2 = pytest.importorskip("cv2")
+        path.write_bytes(cv2.imencode(".png", np.full((2, 2, 3), int(value), np.uint8))[1].tobytes())
+
+
+def key(**kwargs):
+    """The network's, as another process finds it."""
+    origin._built.clear()
+    return digest(Custom("own.Net", kwargs, sees=SEES, layers={"end": ""}).identity())
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("kind", READERS)
+def test_what_is_read_unseen_counts(kind, tmp_path):
+    imports, read = READERS[kind]
+    (tmp_path / "own.py").write_text(NET.format(imports=imports, read=read))
+    keep(tmp_path / "kept", kind, 2.0)
+    before = key()
+    assert key() == before
+    keep(tmp_path / "kept", kind, 3.0)
+    assert key() != before
+
+
+def test_a_file_that_an_argument_names_counts(tmp_path):
+    """Also one deep in the arguments, of which nobody knows who reads it."""
+    (tmp_path / "own.py").write_text(NET.format(imports="", read="1.0"))
+    (tmp_path / "kept").write_text("2")
+    before = key(folder={"files": ["kept"]})
+    (tmp_path / "kept").write_text("3")
+    assert key(folder={"files": ["kept"]}) != before
+
+
+CACHE = "numpy.load(kept('kept.npy')).item()"
+MAKE = """
+import numpy
+from pathlib import Path
+
+def kept(name):
+    if not Path(name).exists():
+        numpy.save(name, 2.0)
+    return name
+"""
+
+
+def test_a_cache_that_the_network_has_filled_counts(tmp_path):
+    """By the same key before and after it was filled."""
+    (tmp_path / "own.py").write_text(NET.format(imports=MAKE, read=CACHE))
+    before = key()
+    assert key() == before
+    np.save(tmp_path / "kept.npy", 3.0)
+    assert key() != before
+
+
+def test_a_file_that_each_build_makes_does_not_count(tmp_path):
+    made = MAKE.replace("if not Path(name).exists():", "if True:")
+    (tmp_path / "own.py").write_text(NET.format(imports=made, read=CACHE))
+    before = key()
+    np.save(tmp_path / "kept.npy", 3.0)
+    assert key() == before
