@@ -82,7 +82,7 @@ def test_a_file_that_an_argument_names_counts(tmp_path):
     assert key(folder={"files": ["kept"]}) != before
 
 
-CACHE = "numpy.load(kept('kept.npy')).item()"
+CACHE = "numpy.load(kept('kept' + '.npy')).item()"
 MAKE = """
 import numpy
 from pathlib import Path
