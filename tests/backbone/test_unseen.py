@@ -1,6 +1,8 @@
 """Files that a network reads without Python opening them, and what other programs tell it: each is noticed."""
 
+import hashlib
 import sqlite3
+import sys
 
 import numpy as np
 import pytest
@@ -109,3 +111,26 @@ def test_a_file_that_each_build_makes_does_not_count(tmp_path):
     before = key()
     np.save(tmp_path / "kept.npy", 3.0)
     assert key() == before
+
+
+@pytest.mark.parametrize("is_installed", [True, False], ids=["installed", "in a folder"])
+def test_a_package_that_changes_within_its_release_counts(is_installed, tmp_path, monkeypatch):
+    """Installed anew from other sources, as packages of one's own are."""
+    home = tmp_path / "site-packages"
+
+    def install(act):
+        (home / "own").mkdir(parents=True, exist_ok=True)
+        (home / "own/blocks.py").write_text(f"def act(x): return x.{act}()\n")
+        (home / "own/__init__.py").write_text(NET.format(imports="from own.blocks import act", read="1.0"))
+        if is_installed:
+            info = home / "own-1.0.dist-info"
+            info.mkdir(exist_ok=True)
+            (info / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1.0\n")
+            hashed = hashlib.sha256(act.encode()).hexdigest()
+            (info / "RECORD").write_text(f"own/blocks.py,sha256={hashed},40\nown-1.0.dist-info/METADATA,sha256=a,1\n")
+
+    monkeypatch.setattr(sys, "path", [str(home), *sys.path])
+    install("relu")
+    before = digest(Custom("own.Net", sees=SEES, layers={"end": ""}).identity())
+    install("sigmoid")
+    assert digest(Custom("own.Net", sees=SEES, layers={"end": ""}).identity()) != before

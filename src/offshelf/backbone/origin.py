@@ -11,11 +11,11 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offshelf.backbone.sources import OURS, Sources
+from offshelf.backbone.sources import OURS, Sources, find
 from offshelf.backbone.weights_file import content_digest
 from offshelf.errors import BackboneError, StoreError
 from offshelf.home import home_dir
@@ -39,7 +39,7 @@ class Origin:
     sources: Mapping[str, str]
     """Digests of the sources, by module or by path in a repository."""
     packages: Mapping[str, str]
-    """Releases of the installed packages that they import, beside those that are written down with the features."""
+    """Installed packages that they import, see _installed, beside those that are written down with the features."""
     files: Mapping[str, str]
     """Digests of the files that were read, and of the names in folders that were listed, by path."""
     variables: Mapping[str, str]
@@ -161,7 +161,7 @@ def _pass(module: "nn.Module", side: int) -> None:
 
 def _under() -> dict[str, str]:
     """What relative paths depend on, and random weights beside their seed."""
-    releases = {name: _release(name) for name in ("torch", "numpy")}
+    releases = {name: version(name) for name in ("torch", "numpy")}
     return {**releases, "machine": platform.machine(), "folder": str(Path.cwd())}
 
 
@@ -192,16 +192,34 @@ def _digest(path: Path) -> str:
 
 
 def _releases(packages: Iterable[str]) -> dict[str, str]:
-    return {name: _release(name) for name in sorted(packages) if name not in OURS}
+    return {name: _installed(name) for name in sorted(packages) if name not in OURS}
 
 
-def _release(package: str) -> str:
-    """A package's release, by the name that it is imported by."""
+def _installed(package: str) -> str:
+    """Releases of what a package came with, and a digest of what was installed: a release may be installed anew."""
+    found = [name for name in (package,) if _is_distribution(name)] or packages_distributions().get(package, [])
+    if found:
+        names = sorted(set(found))
+        return ", ".join(f"{name} {version(name)} {digest(_record_of(name))}" for name in names)
+    spec = find(package)  # a folder that nobody installed
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    files = sorted(folder.rglob("*.py")) if folder and spec and spec.submodule_search_locations else []
+    return digest({str(path.relative_to(str(folder))): _digest(path) for path in files})
+
+
+def _is_distribution(name: str) -> bool:
     try:
-        return version(package)
+        return bool(version(name))
     except PackageNotFoundError:
-        names = packages_distributions().get(package, ())
-        return ", ".join(f"{name} {version(name)}" for name in sorted(set(names)))
+        return False
+
+
+def _record_of(name: str) -> list[str]:
+    """Paths and digests of a distribution's files, without what differs from one installation to another."""
+    lines = (distribution(name).read_text("RECORD") or "").splitlines()
+    return sorted(
+        line for line in lines if ",sha256=" in line and not line.startswith("..") and ".dist-info/" not in line
+    )
 
 
 def _place(path: Path, root: Path) -> str:
