@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,3 +135,19 @@ def test_a_package_that_changes_within_its_release_counts(is_installed, tmp_path
     before = digest(Custom("own.Net", sees=SEES, layers={"end": ""}).identity())
     install("sigmoid")
     assert digest(Custom("own.Net", sees=SEES, layers={"end": ""}).identity()) != before
+
+
+@pytest.mark.parametrize(
+    "line", ["os.chdir('/')", "torch.set_default_dtype(torch.float64)", "torch.set_default_device('meta')"]
+)
+@pytest.mark.parametrize("where", ["import", "building"])
+def test_what_a_module_sets_for_the_whole_process_is_undone(line, where, tmp_path):
+    """Relative paths, and numbers of others, would else follow it."""
+    at, inside = (line, "pass") if where == "import" else ("", line)
+    (tmp_path / "own.py").write_text(
+        f"import os, torch\nfrom torch import nn\n{at}\nclass Net(nn.Sequential):\n    def __init__(self):\n"
+        f"        {inside}\n        super().__init__(nn.Conv2d(3, 4, 3, device='cpu', dtype=torch.float32))\n"
+    )
+    network = Custom("own.Net", sees=SEES, layers={"end": "0"}).load()
+    assert (Path.cwd(), torch.get_default_dtype(), torch.zeros(1).device.type) == (tmp_path, torch.float32, "cpu")
+    assert network.features(torch.zeros(2, 3, 16, 16), ["end"], "avg")["end"].shape == (2, 4)
