@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from offshelf.dataset import Folder, ImageFile
 from offshelf.dataset.decode import decode, upright_size_of
 
 ORIENTATION = 274
@@ -57,3 +58,17 @@ def test_of_a_transparent_colour_the_lowest_bits_count():
     expected[3, 4] = BLUE
     key = [0x100 + int(value) for value in values[3, 4]]
     np.testing.assert_array_equal(decode(png(values, 8, RGB, key), BLUE), expected)
+
+
+@pytest.mark.parametrize("name", ["depth.pfm", "depth"])
+def test_a_portable_float_map_is_an_image_of_a_folder(name, tmp_path):
+    """By its name and by its content, from the lowest row to the highest."""
+    values = np.random.default_rng(0).random((6, 8)).astype("<f4")
+    for label in ("near", "far"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "other.png").write_bytes(png(np.zeros((8, 8)), 8, GREY, [1]))
+        (tmp_path / label / name).write_bytes(b"Pf\n8 6\n-1.0\n" + values[::-1].tobytes())
+    images = Folder(str(tmp_path), test_fraction=0.5).load().samples
+    assert {f"far/{name}", f"near/{name}"} < {sample.id for sample in images}
+    expected = np.repeat((values * 255).round()[..., None], 3, axis=2)
+    np.testing.assert_array_equal(ImageFile(tmp_path / "far" / name, value_range=(0.0, 1.0)).load(), expected)
