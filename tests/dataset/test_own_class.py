@@ -22,7 +22,7 @@ class Greys:
     def load(self):
         rows = np.arange(self.count)
         pixels = np.zeros((8, 8, 3), np.uint8)
-        samples = [Sample(f"grey-{row}", ImageArray(pixels + row), int(row % 2)) for row in rows]
+        samples = [Sample(f"grey-{row}", ImageArray(pixels + np.uint8(row)), int(row % 2)) for row in rows]
         return ImageSet("greys", ("even", "odd"), samples, (Fold(rows[:6], rows[6:]),))
 """
 

@@ -47,7 +47,7 @@ REFUSED = {
     "a little dropout": (lambda maps, _: functional.dropout(maps, 0.02), CHANCE),
     "feature dropout": (lambda maps, _: functional.dropout2d(maps, 0.3), CHANCE),
     "noise": (lambda maps, _: maps + 0.01 * torch.randn_like(maps), CHANCE),
-    "random rows": (lambda maps, _: maps[:, :, torch.randperm(maps.shape[2])[:5]], CHANCE),
+    "random rows": (lambda maps, _: maps * torch.randperm(maps.shape[2])[:, None], CHANCE),
     "a counter": (lambda maps, calls: maps * (1 + calls / 100), CHANCE),
     "NumPy's generator": (lambda maps, _: maps * float(np.random.rand()), CHANCE),
     "batch norm of the batch": (lambda maps, _: functional.batch_norm(maps, None, None, training=True), COMPANY),
@@ -86,6 +86,16 @@ def images(count=6, kind="noise"):
     if kind == "flat":
         return [ImageArray(np.full((40, 40, 3), 20 * number, np.uint8)) for number in range(count)]
     return [ImageArray(random.integers(0, 256, (40, 40, 3), np.uint8)) for _ in range(count)]
+
+
+@pytest.mark.parametrize("after", [6, 9, 12])
+def test_a_state_that_shows_late(after):
+    """After some passes all features are others: nothing of the chunk is kept."""
+    function = lambda maps, calls: maps * (1 if calls <= after else 3)  # noqa: E731
+    request, store = Request(backbone(function), ("block1",), "avg", center().views), MemoryStore()
+    with pytest.raises(BackboneError, match=f"{CHANCE}.*cannot be stored"):
+        ensure(store, Extractor(device="cpu", batch_size=2, engine="eager"), images(16), request)
+    assert not store._rows
 
 
 @pytest.mark.parametrize("kind", ["noise", "flat"])

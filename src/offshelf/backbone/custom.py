@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.backbone.checkpoint import chosen, load_weights
-from offshelf.backbone.origin import Origin, origin, require
+from offshelf.backbone.origin import Origin, origin, require, texts
 from offshelf.backbone.preprocessing import Preprocessing
-from offshelf.backbone.running import in_one_sentence, run_anew
+from offshelf.backbone.running import in_one_sentence, run_anew, settings_kept
 from offshelf.backbone.sources import Sources, find, sources
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
@@ -100,6 +100,7 @@ class Custom:
             "module": self.module,
             "kwargs": repr(dict(self.kwargs)),
             "seed": self.seed,
+            "texts": list(texts(self.kwargs)),
             "crop": self.sees.crop,
             "weights": weights_digest(path) if path else None,
             **chosen(self.checkpoint_key, self.checkpoint_prefix),
@@ -136,7 +137,7 @@ class Custom:
         if not found.ours.isdisjoint(("torchvision", "timm")):
             import_torchvision()
         module, _, name = self.module.rpartition(".")
-        with in_one_sentence(f"{self.module} could not be built with {dict(self.kwargs)}"):
+        with settings_kept(), in_one_sentence(f"{self.module} could not be built with {dict(self.kwargs)}"):
             return getattr(importlib.import_module(module), name)(**self.kwargs)
 
     def _made(self, anew: bool = False) -> "nn.Module":

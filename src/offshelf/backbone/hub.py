@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import downloads_forbidden, hub_file
-from offshelf.backbone.origin import Origin, origin, require
+from offshelf.backbone.origin import Origin, origin, require, texts
 from offshelf.backbone.preprocessing import Preprocessing
-from offshelf.backbone.running import in_one_sentence
+from offshelf.backbone.running import in_one_sentence, settings_kept
 from offshelf.backbone.sources import Sources
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
@@ -91,6 +91,7 @@ class TorchHub:
         path = self._file()
         spec = {
             "hub": [self.source, self.repo, self.model, repr(dict(self.kwargs))],
+            "texts": list(texts(self.kwargs)),
             "crop": self.sees.crop,
             "weights": weights_digest(path) if path else None,
             **chosen(self.checkpoint_key, self.checkpoint_prefix),
@@ -127,7 +128,7 @@ class TorchHub:
         failure = f"The hub repository {self.repo} could not give '{self.model}'"
         way_out = "It needs a connection the first time, or a copy: backbone.source=local backbone.repo=FOLDER"
         _forget_repositories(self._folder())
-        with in_one_sentence(failure, way_out), seeded(0):
+        with settings_kept(), in_one_sentence(failure, way_out), seeded(0):
             made = torch.hub.load(repo, self.model, source=source, trust_repo=True, pretrained=False, **self.kwargs)
             model = usable(made, self.model, self.sees.crop)
         path = self._file()

@@ -8,14 +8,14 @@ none of them has changed, nothing is built to know what the network is.
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offshelf.backbone.sources import OURS, Sources
+from offshelf.backbone.sources import OURS, Sources, find
 from offshelf.backbone.weights_file import content_digest
 from offshelf.errors import BackboneError, StoreError
 from offshelf.home import home_dir
@@ -24,7 +24,12 @@ from offshelf.identity import digest
 if TYPE_CHECKING:
     from torch import nn
 
+    from offshelf.backbone.watching import Watch
+
 ABSENT = "absent"
+
+_built: "dict[str, Origin]" = {}
+"""What this process has built, by the digests of specs."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Origin:
     sources: Mapping[str, str]
     """Digests of the sources, by module or by path in a repository."""
     packages: Mapping[str, str]
-    """Releases of the installed packages that they import, beside those that are written down with the features."""
+    """Installed packages that they import, see _installed, beside those that are written down with the features."""
     files: Mapping[str, str]
     """Digests of the files that were read, and of the names in folders that were listed, by path."""
     variables: Mapping[str, str]
@@ -58,30 +63,29 @@ def origin(
     """What the network of a spec is made from; built where that is not on record, or has changed.
 
     Args:
-        spec: What `build` depends on beside files, as plain data.
+        spec: What `build` depends on beside files, as plain data; its texts may be paths of files that `build` reads.
         look: Finds the sources as they are.
         build: Makes the network, from modules that are imported for it.
         weights: A file of weights that `build` loads and that has an identity of its own.
         side: Of the squares that it sees, in pixels.
     """
     name = digest({"spec": dict(spec), **_under()})
-    held = _read(name)
+    held = _built.get(name) or _read(name)
     if held and held == _today(held, look()):
         return held
-    import torch  # noqa: F401 - before the watch
-
-    from offshelf.backbone.watching import watching
-
-    with watching() as watch:
-        module = build()
-        tensors = tensors_digest(module)
-        _pass(module, side)
+    watch, tensors = _watched(build, side)
+    if watch.filled:  # which is read from now on, where it is not made by each build
+        watch, tensors = _watched(build, side)
+    for text in texts(spec):
+        watch.hand_over(text)
     found = look()
     static = {path.absolute() for path in found.modules.values()} | ({weights.absolute()} if weights else set())
     read = [path for path in dict.fromkeys([*sorted(found.named), *watch.files]) if path.absolute() not in static]
     files = _digests([*read, *watch.folders])
     made = Origin(_sources(found), _releases(found.packages), files, _variables(watch.variables), tensors)
-    _write(name, made)
+    _built[name] = made
+    if not watch.has_unseen:  # else it is built by each process, for its tensors
+        _write(name, made)
     return made
 
 
@@ -121,6 +125,30 @@ def tensors_digest(module: "nn.Module") -> str:
     return str(state.hexdigest())
 
 
+def _watched(build: Callable[[], "nn.Module"], side: int) -> "tuple[Watch, str]":
+    """Build a network and run it once. Returns what was seen of that, and the digest of its tensors."""
+    import torch  # noqa: F401 - before the watch
+
+    from offshelf.backbone.watching import watching
+
+    with watching() as watch:
+        module = build()
+        tensors = tensors_digest(module)
+        _pass(module, side)
+    return watch, tensors
+
+
+def texts(value: Any) -> Iterator[str]:
+    """All texts in nested containers."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from texts(list(value.values()))
+    elif isinstance(value, Iterable):
+        for each in value:
+            yield from texts(each)
+
+
 def _pass(module: "nn.Module", side: int) -> None:
     """One pass, for what is imported or read in it; where it fails, that is said when it is needed."""
     import torch
@@ -133,7 +161,7 @@ def _pass(module: "nn.Module", side: int) -> None:
 
 def _under() -> dict[str, str]:
     """What relative paths depend on, and random weights beside their seed."""
-    releases = {name: _release(name) for name in ("torch", "numpy")}
+    releases = {name: version(name) for name in ("torch", "numpy")}
     return {**releases, "machine": platform.machine(), "folder": str(Path.cwd())}
 
 
@@ -164,16 +192,34 @@ def _digest(path: Path) -> str:
 
 
 def _releases(packages: Iterable[str]) -> dict[str, str]:
-    return {name: _release(name) for name in sorted(packages) if name not in OURS}
+    return {name: _installed(name) for name in sorted(packages) if name not in OURS}
 
 
-def _release(package: str) -> str:
-    """A package's release, by the name that it is imported by."""
+def _installed(package: str) -> str:
+    """Releases of what a package came with, and a digest of what was installed: a release may be installed anew."""
+    found = [name for name in (package,) if _is_distribution(name)] or packages_distributions().get(package, [])
+    if found:
+        names = sorted(set(found))
+        return ", ".join(f"{name} {version(name)} {digest(_record_of(name))}" for name in names)
+    spec = find(package)  # a folder that nobody installed
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    files = sorted(folder.rglob("*.py")) if folder and spec and spec.submodule_search_locations else []
+    return digest({str(path.relative_to(str(folder))): _digest(path) for path in files})
+
+
+def _is_distribution(name: str) -> bool:
     try:
-        return version(package)
+        return bool(version(name))
     except PackageNotFoundError:
-        names = packages_distributions().get(package, ())
-        return ", ".join(f"{name} {version(name)}" for name in sorted(set(names)))
+        return False
+
+
+def _record_of(name: str) -> list[str]:
+    """Paths and digests of a distribution's files, without what differs from one installation to another."""
+    lines = (distribution(name).read_text("RECORD") or "").splitlines()
+    return sorted(
+        line for line in lines if ",sha256=" in line and not line.startswith("..") and ".dist-info/" not in line
+    )
 
 
 def _place(path: Path, root: Path) -> str:

@@ -1,6 +1,7 @@
 """The user's code as this process runs it: imported as it is in its files now, and its failures in one sentence."""
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,21 @@ def _is_as_compiled(name: str) -> bool:
         return False
     noted = (int.from_bytes(header[8:12], "little"), int.from_bytes(header[12:16], "little"))
     return noted == (int(stat.st_mtime) & 0xFFFFFFFF, stat.st_size & 0xFFFFFFFF)
+
+
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """Undo what the user's code sets for the whole process: the working directory, and PyTorch's type and device."""
+    import torch
+
+    folder, dtype, device = Path.cwd(), torch.get_default_dtype(), torch.get_default_device()
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None)
 
 
 @contextmanager

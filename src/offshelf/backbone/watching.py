@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from offshelf.backbone.calls import listening
 from offshelf.backbone.sources import find, is_users
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -20,6 +21,8 @@ LOOKS_FOR_MODULES = ("importlib", "pkgutil")
 """Parts of the names of Python's own code that lists the folders of `sys.path`."""
 QUOTES_SOURCES = ("tokenize.py", "linecache.py")
 """Python's own code that reads the sources of whoever calls, for messages."""
+UNSEEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "socket.connect")
+"""Audit events after which something is read that no event tells of: by other programs, and from other machines."""
 
 
 class Watch:
@@ -33,6 +36,18 @@ class Watch:
         self.listed: dict[str, None] = {}
         self.variables: set[str] = set()
         """Names of environment variables that code of the user's asked for."""
+        self.has_unseen = False
+        """Whether something may have been read that cannot be seen."""
+
+    def hand_over(self, path: str) -> None:
+        """Take in what may be the path of a file: whoever gets it may read it."""
+        name = _name(path)
+        if name is not None and not name.startswith(SYSTEM) and Path(name).is_file():
+            self.opened[name] = None
+
+    def miss(self) -> None:
+        """Take in that something may have been read unseen."""
+        self.has_unseen = True
 
     @property
     def files(self) -> list[Path]:
@@ -41,17 +56,27 @@ class Watch:
         return [path for path in paths if is_users(path) and path.is_file()]
 
     @property
+    def filled(self) -> bool:
+        """Whether a file was made, read, and left there, as a cache is."""
+        return any(is_users(path) and path.is_file() for path in map(Path, self.written & self.opened.keys()))
+
+    @property
     def folders(self) -> list[Path]:
         """Those that were listed."""
         return [path for path in map(Path, self.listed) if is_users(path) and path.is_dir()]
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take in an audit event, see https://docs.python.org/3/library/audit_events.html."""
+        if event in UNSEEN:
+            self.has_unseen |= threading.get_ident() not in self.others
+            return
         name = _name(arguments[0]) if arguments else None
         if name is None or name.startswith(SYSTEM) or threading.get_ident() in self.others:
             return
         caller = _caller()
-        if event == "open":
+        if event == "sqlite3.connect":
+            self.opened[name] = None
+        elif event == "open":
             is_writing = bool(arguments[2] & WRITING) if isinstance(arguments[2], int) else False
             if is_writing:
                 self.written.add(name)
@@ -66,7 +91,7 @@ _hooked = threading.Event()
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watches and event in ("open", "os.listdir", "os.scandir"):
+    if _watches and event in ("open", "os.listdir", "os.scandir", "sqlite3.connect", *UNSEEN):
         for watch in list(_watches.values()):
             watch.note(event, arguments)
 
@@ -75,8 +100,9 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
 def watching() -> Iterator[Watch]:
     """Note what is read in this block, by this thread's work and the threads that it starts.
 
-    Python tells of each file that it opens. What compiled libraries open without it is found where safetensors opens
-    it, or where it stays mapped into memory.
+    Python tells of each file that it opens. What compiled libraries open without it is found where its path is handed
+    to them, where safetensors opens it, or where it stays mapped into memory; else it is known that something may have
+    been missed.
     """
     if not _hooked.is_set():
         _hooked.set()
@@ -85,7 +111,7 @@ def watching() -> Iterator[Watch]:
     before = _mapped()
     _watches[id(watch)] = watch
     try:
-        with _told_of(watch):
+        with _told_of(watch), listening(watch.hand_over, watch.miss):
             yield watch
     finally:
         del _watches[id(watch)]

@@ -30,6 +30,9 @@ Colour = tuple[int, int, int]
 UNLIMITED = 1 << 62
 """Pixels, where none is made."""
 
+TIFF_WIDTH, TIFF_HEIGHT = 256, 257
+"""Tags."""
+
 DAMAGE = ("premature end of data segment", "bad Huffman code", "instead of RST", "bad arithmetic code")
 """What libjpeg says where it goes on with pixels of its own; bytes too many before a marker do no harm."""
 
@@ -57,6 +60,7 @@ def decode(data: bytes, background: Colour, values: Range = "auto", max_pixels: 
             pixels = _plain_jpeg(data)
         if pixels is None:
             image.load()
+            _scale_key(raster)
             pixels = np.array(_rgb(image, background))
         return upright(pixels, orientation(raster.image))
 
@@ -101,11 +105,23 @@ def _require_whole(raster: Raster) -> None:
         )
 
 
+def _scale_key(raster: Raster) -> None:
+    """Bring the transparent value of a PNG to 8 bits, as Pillow brings pixels: the lowest bits of it count."""
+    key = raster.image.info.get("transparency") if raster.format is PNG else None
+    if isinstance(key, tuple):
+        raster.image.info["transparency"] = tuple(value & 255 for value in key)
+    elif isinstance(key, int) and raster.image.mode == "L":
+        white = (1 << raster.data[24]) - 1
+        raster.image.info["transparency"] = (key & white) * (255 // white)
+
+
 def upright_size_of(data: bytes) -> tuple[int, int]:
     """Width and height of what `decode` makes, from the header. Raises DecodeError."""
 
     def work(raster: Raster) -> tuple[int, int]:
-        width, height = raster.image.size
+        # Of a TIFF on its side Pillow gives the size that it will have.
+        tags = raster.image.tag_v2 if raster.format is TIFF else {}
+        width, height = raster.image.size if not tags else (tags[TIFF_WIDTH], tags[TIFF_HEIGHT])
         return (height, width) if orientation(raster.image) >= 5 else (width, height)
 
     with _quiet:

@@ -31,9 +31,12 @@ class Image(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ImageArray:
-    """Pixels in memory: uint8 [H, W, 3], RGB."""
+    """Pixels in memory: uint8 [H, W, 3], RGB. Raises ImageError for any other array."""
 
     pixels: np.ndarray
+
+    def __post_init__(self) -> None:
+        require_pixels(self.pixels, "an ImageArray")
 
     def __str__(self) -> str:
         return f"an image of {self.pixels.shape[1]} x {self.pixels.shape[0]} in memory"
@@ -44,7 +47,9 @@ class ImageArray:
         return array_digest(self.pixels)
 
     def load(self) -> np.ndarray:
-        """See Image."""
+        """See Image. Raises ImageError where the pixels are not those any more that the digest was taken of."""
+        if self.__dict__.setdefault("digest", now := array_digest(self.pixels)) != now:
+            raise ImageError(f"The pixels of {self} were changed while it was in use; give it a copy of its own.")
         return self.pixels
 
 
@@ -168,6 +173,17 @@ class ImageFile:
         if left >= right or top >= bottom:
             raise ImageError(f"The box {self.region} of {self.path} holds no pixel of the image of {width} x {height}.")
         return pixels[top:bottom, left:right]
+
+
+def require_pixels(pixels: Any, whose: object) -> None:
+    """Raise ImageError for what is no array of pixels, uint8 [H, W, 3]; `whose` is for the message."""
+    is_array = isinstance(pixels, np.ndarray)
+    if is_array and pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.size:
+        return
+    got = f"{pixels.dtype} {list(pixels.shape)}" if is_array else f"a {type(pixels).__name__}"
+    is_fraction = is_array and pixels.dtype.kind == "f"
+    hint = " Of fractions of 1: (255 * values).round().astype(np.uint8)." if is_fraction else ""
+    raise ImageError(f"The pixels of {whose} are a NumPy array, uint8 [H, W, 3], RGB from 0 to 255; got {got}.{hint}")
 
 
 def _identity(data: bytes, region: Box | None, background: Colour, values: ValueRange | None) -> str:

@@ -19,7 +19,7 @@ from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.running import in_one_sentence
 from offshelf.errors import BackboneError
 from offshelf.extractor.plan import Plan
-from offshelf.extractor.proof import Features, faint_like, relative_distance, require_function
+from offshelf.extractor.proof import Features, faint_like, relative_distance, require_function, require_unchanged
 from offshelf.extractor.rounding import round_convolutions
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class Engines:
         self.plan, self.may_fall_back = plan, may_fall_back
         self.eager = Eager(request)
         self._at: dict[int, Engine] = {}
+        self._first: dict[int, tuple[torch.Tensor, Features]] = {}
+        """By size the first image that was seen, and its features."""
 
     def __call__(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
         """See Engine.
@@ -103,8 +105,15 @@ class Engines:
         with self._in_one_sentence(pixels):
             if side not in self._at:
                 references = require_function(self.eager, pixels[:1], self.eager.name)
+                self._first[side] = pixels[:1].clone(), references[0]
                 self._at[side], self.plan = prepare(self.eager, self.plan, self.may_fall_back, pixels, references)
             return self._at[side](pixels)
+
+    def require_unchanged(self) -> None:
+        """Raise BackboneError where a state of the network has changed its features since; graphs have none."""
+        for side, (image, features) in self._first.items():
+            if self._at[side] is self.eager:
+                require_unchanged(self.eager, image, features, self.eager.name)
 
     def _in_one_sentence(self, pixels: torch.Tensor) -> AbstractContextManager[None]:
         count, side, trained = len(pixels), pixels.shape[1], self.eager.side

@@ -197,6 +197,8 @@ class _Forward(pl.LightningModule):
     def predict_step(self, batch: Batch, batch_idx: int) -> "tuple[Batch, dict[str, np.ndarray]]":
         """The batch and its features by layer, float32 [n, D]."""
         features = self.engines(batch.pixels)
+        if batch.is_last:  # before the chunk is written
+            self.engines.require_unchanged()
         count = len(batch.rows)
         return batch, {layer: values[:count].float().cpu().numpy() for layer, values in features.items()}
 

@@ -43,17 +43,29 @@ def require_function(run: Pass, image: torch.Tensor, name: str) -> tuple[Feature
         if found is None:
             return alone, faint_alone
         again = _farthest([(together, run(batch), row) for row in range(2)])
-    layer, distance = again or found
     if again:
-        raise BackboneError(
-            f"{name} gives other features of the same image from pass to pass (layer {layer}, relative distance "
-            f"{distance:.1e}): it draws random numbers (F.dropout without training=self.training, say) or keeps a "
-            "state. Such features cannot be stored; make its forward depend on the image alone when it is not training."
-        )
+        raise _of_chance(name, *again)
+    layer, distance = found
     raise BackboneError(
         f"{name} gives an image other features when other images are in its batch (layer {layer}, relative distance "
         f"{distance:.1e}): it computes over the batch, as BatchNorm without running statistics does. Such features "
         "cannot be stored; use track_running_stats=True and trained statistics, or normalise each image (GroupNorm)."
+    )
+
+
+def require_unchanged(run: Pass, image: torch.Tensor, before: Features, name: str) -> None:
+    """Refuse a network that has come to give other features of an image, uint8 [1, S, S, 3], than before."""
+    with exactly(image.device.type):
+        found = _farthest([(before, run(image), 0)])
+    if found is not None:
+        raise _of_chance(name, *found)
+
+
+def _of_chance(name: str, layer: str, distance: float) -> BackboneError:
+    return BackboneError(
+        f"{name} gives other features of the same image from pass to pass (layer {layer}, relative distance "
+        f"{distance:.1e}): it draws random numbers (F.dropout without training=self.training, say) or keeps a "
+        "state. Such features cannot be stored; make its forward depend on the image alone when it is not training."
     )
 
 

@@ -15,6 +15,7 @@ import torch
 from offshelf.augmentation import View, look
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.dataset import Image
+from offshelf.dataset.image import require_pixels
 from offshelf.errors import ImageError
 from offshelf.extractor.work import Chunk
 
@@ -92,6 +93,7 @@ class Stream:
     def _make_views(self, image: Image) -> list[torch.Tensor]:
         """All views of an image, each uint8 [S, S, 3] on the device, from one decode."""
         pixels = image.load()
+        require_pixels(pixels, image)
         if self.device == "cpu":
             return [_tensor(view) for view in look(pixels, self.views, self.preprocessing)]
         whole = _tensor(pixels).to(self.device)

@@ -59,6 +59,11 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         variances = pca.explained_variance_
         computed = variances > variances[0] * max(rows, dims) * np.finfo(np.float64).eps
         varied = int(np.sum(computed & (variances > noise)))
+        if not varied:
+            raise ConfigError(
+                f"The {rows} training rows of {dims} dimensions are all the same, up to rounding: they have no "
+                "principal components. Use another layer, or postprocess=none."
+            )
         if varied < (self.components or 1):
             raise ConfigError(
                 f"{self.components or 1} principal components were asked for, and {rows} training rows of {dims} "
