@@ -80,7 +80,8 @@ def test_code_of_other_classes_counts(tmp_path, monkeypatch):
         picture(tmp_path / "objects" / str(number // 2) / f"{number}.png", 50 * number)
     found = []
     for scale in (1, 1, 2):
-        source = f"class Scaled:\n    def fit(self, x):\n        return self\n    def transform(self, x):\n        return x * {scale}\n"
+        source = "class Scaled:\n    def fit(self, x):\n        return self\n"
+        source += f"    def transform(self, x):\n        return x * {scale}\n"
         (tmp_path / "own_step.py").write_text(source)
         config = load("retrieve", ["dataset=folder", f"dataset.root={tmp_path / 'objects'}", "backbone=tiny"])
         config.postprocess = {"_target_": "own_step.Scaled"}

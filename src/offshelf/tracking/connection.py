@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offshelf.errors import TrackingError
+from offshelf.identity import digest
 from offshelf.secret import masked
 from offshelf.spelling import did_you_mean
 from offshelf.tracking import schema
@@ -151,6 +152,12 @@ def _noted(file: Path) -> str:
         return ""
 
 
+def _folder(experiment: str) -> str:
+    """Where its artifacts are, below those of the home: a name, of a kept run say, leads nowhere else."""
+    path = Path(experiment)
+    return digest(experiment)[:16] if path.is_absolute() or ".." in path.parts else experiment
+
+
 def _existing(client: "MlflowClient", name: str, place: str) -> str:
     found = client.get_experiment_by_name(name)
     if found:
@@ -174,7 +181,7 @@ def _experiment(client: "MlflowClient", name: str, artifacts: Path | None) -> st
             return str(found.experiment_id)
         try:
             # Without a location MLflow puts artifacts below the working directory of whoever comes first.
-            location = (artifacts / name).as_uri() if artifacts else None
+            location = (artifacts / _folder(name)).as_uri() if artifacts else None
             return str(client.create_experiment(name, artifact_location=location))
         except MlflowException as error:
             if "RESOURCE_ALREADY_EXISTS" not in str(error.error_code):

@@ -28,6 +28,7 @@ from uuid import uuid4
 
 from offshelf.errors import TrackingError
 from offshelf.secret import masked
+from offshelf.tracking.events import require_event
 from offshelf.tracking.process import is_dead, this_process
 from offshelf.tracking.provenance import provenance
 
@@ -151,10 +152,9 @@ class Journal:
         """Those that the run was opened with; none where there is no whole line."""
         try:
             with (self.folder / FILE).open(encoding="utf-8") as file:
-                found: dict[str, str] = json.loads(file.readline())["tags"]
+                return dict(_parsed(file.readline(), 1)["tags"])
         except (OSError, ValueError, KeyError, TypeError):
             return {}
-        return found
 
     def read(self) -> Kept:
         """All of it, save a last line that was cut short.
@@ -166,9 +166,10 @@ class Journal:
             lines = (self.folder / FILE).read_text(encoding="utf-8").split("\n")[:-1]
             if not lines:
                 raise ValueError("it has no whole line; it may be begun at this moment")
+            _require_format(lines[0])
             start, *events = (_parsed(line, number) for number, line in enumerate(lines, 1))
-            if start["format"] != FORMAT:
-                raise ValueError(f"it has format {start['format']}; this version of offshelf reads {FORMAT}")
+            if start["event"] != "start":
+                raise ValueError("it does not begin with a start")
             return Kept(self.folder, start, tuple(events))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrackingError(f"{self.folder / FILE} is no journal of a run: {error}") from error
@@ -177,14 +178,27 @@ class Journal:
         return TrackingError(f"The run cannot be kept in {self.folder}: {error.strerror or error}.")
 
 
+def _require_format(line: str) -> None:
+    """Of the first line; what else is wrong with it is told as of others."""
+    try:
+        found = json.loads(line)["format"]
+    except (ValueError, RecursionError, TypeError):
+        return
+    if found != FORMAT:
+        raise ValueError(f"it has format {str(found)[:20]}; this version of offshelf reads {FORMAT}")
+
+
 def _parsed(line: str, number: int) -> dict[str, Any]:
     try:
         event = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"line {number} is damaged ({error})") from error
+    try:
+        require_event(event)
     except ValueError as error:
         raise ValueError(f"line {number} is damaged ({error})") from error
-    if not isinstance(event, dict) or not isinstance(event.get("event", ""), str):
-        raise ValueError(f"line {number} is no event")
-    return event
+    found: dict[str, Any] = event
+    return found
 
 
 def _link(source: Path, target: Path) -> None:

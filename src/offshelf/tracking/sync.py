@@ -139,8 +139,11 @@ class Sync:
             while run and run.parent and run.parent not in found and (journal_of := shelf.find(run.parent)):
                 run = read(journal_of)
 
-        def depth(run: Kept) -> int:
-            return 1 + depth(found[run.parent]) if run.parent in found else 0
+        def depth(run: Kept, below: tuple[str, ...] = ()) -> int:
+            """Of runs in a circle, which a damaged journal may make, somewhere."""
+            if run.parent not in found or run.parent in (*below, run.id):
+                return 0
+            return 1 + depth(found[run.parent], (*below, run.id))
 
         return {run.id: run for run in sorted(found.values(), key=lambda run: (depth(run), run.start["time"]))}
 
