@@ -77,8 +77,8 @@ def require_possible(jobs: Sequence[Job], datasets: Datasets) -> None:
     if len(refused) == 1:
         raise refused[0][1]
     if refused:
-        job, error = refused[0]
-        raise ConfigError(f"None of the {len(refused)} jobs can be run. {job}: {error}") from error
+        first, why = refused[0]
+        raise ConfigError(f"None of the {len(refused)} jobs can be run. First {first}: {why}") from why
 
 
 def _require_possible(job: Job, datasets: Datasets) -> None:
