@@ -182,3 +182,44 @@ def test_other_errors_are_told_as_before():
     code, _, errors = run(code)
     assert code == 0
     assert "ValueError: its own" in errors
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [("sys.exit(0)", "left Python, with exit code 0"), ("raise KeyboardInterrupt", "raised KeyboardInterrupt")],
+)
+def test_what_nobody_has_asked_for_is_an_error(left, said):
+    """Code of others neither ends the process nor passes for Ctrl-C."""
+    code = f"""
+        import sys
+        from offshelf.errors import OffshelfError
+        from offshelf.leaving import on_signals, staying
+
+        on_signals()
+        try:
+            with staying():
+                {left}
+        except OffshelfError as error:
+            print(error)
+    """
+    number, output, errors = run(code)
+    assert (number, errors) == (0, "")
+    assert f"Something in the run {said}: " in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_obeyed_within_code_of_others(number):
+    """It is passed on."""
+    code = f"""
+        import os
+        from offshelf.leaving import on_signals, staying
+
+        on_signals()
+        try:
+            with staying():
+                os.kill(os.getpid(), {number.value})
+        except BaseException as error:
+            print(type(error).__name__)
+    """
+    expected = "KeyboardInterrupt" if number == signal.SIGINT else "SystemExit"
+    assert run(code) == (0, f"{expected}\n", "")

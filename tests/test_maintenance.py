@@ -174,13 +174,26 @@ def load_view():
         (["lss"], "invalid choice: 'lss'"),
         (["verify", "--repiar"], "Unrecognized arguments: --repiar"),
         (["ls", "hme=3"], "did you mean 'home'"),
-        (["prune", "--unused-days", "soon"], "invalid float value: 'soon'"),
+        (["prune", "--unused-days", "soon"], "a number of days, 0 or more; got 'soon'"),
+        (["prune", "--unused-days", "nan", "--yes"], "a number of days, 0 or more; got 'nan'"),
+        (["prune", "--unused-days", "-1", "--yes"], "a number of days, 0 or more; got '-1'"),
+        (["verify", "--again", "-3"], "a whole number, 0 or more; got '-3'"),
+        (["ls", "home="], "home is empty"),
+        (["ls", "store.root="], "root is empty"),
     ],
 )
 def test_mistakes(arguments, message, home):
     """One sentence."""
     with pytest.raises(ConfigError, match=message):
         main(arguments)
+
+
+def test_where_to_export_to_is_looked_at_first(home, tmp_path):
+    """Nothing is extracted for a folder that is a file."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"Could not write features to .*file: File exists"):
+        main(["export", str(tmp_path / "file"), "backbone=tiny"])
+    assert not (home / "store").exists()
 
 
 FLAGS = {"": VERBS, "verify": ("--repair",), "prune": ("--backbone", "--unused-days", "--yes"), "export": ("npy",)}

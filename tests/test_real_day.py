@@ -58,6 +58,7 @@ def fill(disk, free):
     [
         (50_000, ["home={disk}/home"], "mlflow.db cannot be used"),
         (50_000, ["home={disk}/home", "tracking=none", "keep_model_mb=0"], "MiB of features to"),
+        (2_000, ["hydra.run.dir={disk}/run", "tracking=none"], "The output folder"),
         (20_000, ["hydra.run.dir={disk}/run", "tracking=none"], "Could not write the run's results"),
     ],
 )

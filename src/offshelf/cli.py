@@ -10,14 +10,14 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from offshelf import __version__
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.leaving import is_asked, on_signals
+from offshelf.leaving import on_signals, staying
 from offshelf.secret import masked
 from offshelf.spelling import did_you_mean
 
@@ -129,7 +129,8 @@ def _dispatch(arguments: list[str]) -> int:
 
         return complete(rest)
     if command in MODULES:
-        code: int = import_module(MODULES[command]).main(rest)
+        with nullcontext() if {"-h", "--help"} & set(rest) else staying():
+            code: int = import_module(MODULES[command]).main(rest)
         return code
     from offshelf.config import COMMANDS
 
@@ -178,11 +179,6 @@ def _run_once(asked: "Asked") -> None:
             return None
 
     _hydra(asked, job)
-    if errors and isinstance(errors[0], SystemExit) and not is_asked(errors[0]):
-        raise OffshelfError(
-            f"Something in the run left Python, with exit code {errors[0].code or 0}: a component of your own calls "
-            "sys.exit, say. The run has not come to its end."
-        ) from errors[0]
     if errors:
         raise errors[0]
 

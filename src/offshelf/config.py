@@ -18,6 +18,7 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.explain import causes, explain
 from offshelf.home import home_dir
+from offshelf.leaving import staying
 from offshelf.output import writing_into
 from offshelf.parameters import MISSING, UNKNOWN, annotation, parameters, require_fit, require_parameters
 from offshelf.secret import masked
@@ -149,6 +150,11 @@ def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = 
         OffshelfError: a component cannot be made, or the task fails.
     """
     require_valid(config)
+    with staying():
+        return _perform(config, folder, arguments)
+
+
+def _perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None) -> Any:
     task = build(config)
     recorded = masked({key: value for key, value in plain(config).items() if key not in HOW})
     given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments)}

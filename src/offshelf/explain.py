@@ -50,8 +50,9 @@ def _known(cause: BaseException) -> str:
     if "Config group override must be" in str(cause):
         return "A group takes the name of one of its options, as in store=memory; nothing else stands for one."
     if isinstance(cause, OSError):
+        place = f" {cause.filename}" if cause.filename else ""  # of what is written into an open file it is not told
         return (
-            f"The output folder {cause.filename or ''} cannot be made: {cause.strerror or cause}. Choose another with "
+            f"The output folder{place} cannot be made or written to: {cause.strerror or cause}. Choose another with "
             "hydra.run.dir=…, of a sweep with hydra.sweep.dir=…"
         )
     if isinstance(cause, RecursionError):

@@ -1,5 +1,6 @@
 """Features as plain files, for people who want just these."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,6 +34,20 @@ def export(folder: Path, images: ImageSet, features: Features, parquet: bool = F
                 np.save(folder / f"{name}.npy", values)
     except OSError as error:
         raise StoreError(f"Could not write features to {folder}: {error.strerror}.") from error
+
+
+def require_folder(folder: Path) -> None:
+    """Make the folder that features are to be written to, before the work.
+
+    Raises:
+        StoreError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"Could not write features to {folder}: {error.strerror}.") from error
+    if not os.access(folder, os.W_OK):
+        raise StoreError(f"Could not write features to {folder}: it is read-only.")
 
 
 def _samples(images: ImageSet) -> dict[str, list[str]]:

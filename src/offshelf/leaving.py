@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from offshelf.errors import OffshelfError
+
 AGAIN_SECONDS = 0.05
 """After which a signal that was dropped is sent again."""
 
@@ -58,6 +60,25 @@ def is_asked(error: BaseException | None) -> bool:
     if not isinstance(error, SystemExit):
         return False
     return bool(_since) or _is_raised_by_a_handler(error)
+
+
+@contextmanager
+def staying() -> Iterator[None]:
+    """Code of others, a network's say, runs meanwhile, and does not end the process by what it raises.
+
+    Raises:
+        OffshelfError: it has raised what leaves Python, and no signal has asked for that.
+    """
+    try:
+        yield
+    except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        if is_asked(error):
+            raise
+        left = f"left Python, with exit code {error.code or 0}" if isinstance(error, SystemExit) else ""
+        raise OffshelfError(
+            f"Something in the run {left or f'raised {type(error).__name__}'}: a component of your own calls sys.exit "
+            "or raises KeyboardInterrupt, say. The run has not come to its end."
+        ) from error
 
 
 @contextmanager

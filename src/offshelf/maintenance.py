@@ -1,6 +1,7 @@
 """`offshelf store`: what is in the feature store, whether it is sound, making room, and taking features out."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -143,15 +144,33 @@ def _prune(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from offshelf.export import export
+    from offshelf.export import export, require_folder
     from offshelf.task import gather
 
+    require_folder(Path(options.folder))
     config = load("extract", options.overrides)
     groups = {name: build_group(config, name) for name in GATHERED}
     images, features = gather(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
     export(Path(options.folder), images, features, options.format == "parquet")
     print(f"{len(images.samples):,} images, {', '.join(features.values)}: written to {options.folder}")
     return 0
+
+
+def _count(text: str) -> int:
+    """A number of images."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"it is a whole number, 0 or more; got '{text}'")
+    return int(text)
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = math.nan
+    if not 0 <= days < math.inf:
+        raise argparse.ArgumentTypeError(f"it is a number of days, 0 or more; got '{text}'")
+    return days
 
 
 def _agreed(question: str) -> bool:
@@ -189,11 +208,11 @@ def _parser() -> argparse.ArgumentParser:
     checking = verb("verify", _verify, "compare every byte with the shards' digests")
     checking.add_argument("--repair", action="store_true", help="remove what is damaged and extract it again")
     checking.add_argument(
-        "--again", type=int, default=0, metavar="N", help="also extract N images of each run anew, and compare"
+        "--again", type=_count, default=0, metavar="N", help="also extract N images of each run anew, and compare"
     )
     pruning = verb("prune", _prune, "delete features, and what dead processes left; asks first")
     pruning.add_argument("--backbone", default="", help="part of the backbone's name, or the start of the digest")
-    pruning.add_argument("--unused-days", type=float, help="only what was not used for so many days")
+    pruning.add_argument("--unused-days", type=_days, help="only what was not used for so many days")
     pruning.add_argument("--yes", action="store_true", help="do not ask")
     for each in (listing, sizes, checking, pruning):
         also = "; trust=PACKAGE, whose code runs on record may name" if each is checking else ""

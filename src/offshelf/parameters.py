@@ -23,6 +23,9 @@ LARGEST_SEED = 2**32 - 1
 
 LARGEST = 2**63 - 1
 
+PLACES = ("home", "data_dir", "root", "path")
+"""Keys of files and folders; an empty one would be the working folder, and what is below it the system's root."""
+
 LONG = 80
 """Letters of a wrong value that are shown."""
 
@@ -120,6 +123,8 @@ def require_fit(place: str, wanted: Any, value: Any) -> None:
     """
     if value is UNKNOWN or (isinstance(value, str) and value == MISSING):
         return
+    if value == "" and place.rpartition(".")[2] in PLACES:
+        raise ConfigError(f"{place} is empty, as of a variable that is not set: name a place, or leave it out.")
     if place.rpartition(".")[2] == "seed" and int in _members(wanted):
         if not (fits(wanted, value) and (value is None or 0 <= value <= LARGEST_SEED)):
             raise ConfigError(f"{place} is a whole number from 0 to {LARGEST_SEED}; got {_shown(value)}.")

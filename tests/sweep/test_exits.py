@@ -1,6 +1,9 @@
 """A job that leaves Python is one failed job."""
 
+import re
+
 import numpy as np
+import pytest
 from PIL import Image
 from processes import finish
 
@@ -39,17 +42,20 @@ def test_a_job_that_leaves_python_is_one_that_failed(tmp_path):
     code, output, errors = finish(*command, cwd=tmp_path)
 
     assert code == 1
-    assert "how=exit): something in it left Python, with exit code 0" in errors
+    assert re.search(r"how=exit\): exit_net.Net .* SystemExit: 0 \(exit_net.py, line \d+\)", errors)
+    assert re.search(r"how=interrupt\): exit_net.Net .* KeyboardInterrupt \(exit_net.py, line \d+\)", errors)
     assert "3 of 4 jobs failed" in errors
     assert output.count("FAILED") == 3
     assert len(list(tmp_path.rglob("metrics.json"))) == 1
 
 
-def test_a_run_that_leaves_python_did_not_come_to_its_end(tmp_path):
-    """Exit code 1 and a sentence, whatever code it left with."""
+@pytest.mark.parametrize(("how", "said"), [("exit", "SystemExit: 0"), ("interrupt", "KeyboardInterrupt")])
+def test_a_run_that_leaves_python_did_not_come_to_its_end(tmp_path, how, said):
+    """Exit code 1 and a sentence, whatever code it left with; nobody has pressed Ctrl-C."""
     (tmp_path / "exit_net.py").write_text(NET)
     command = ["classify", "backbone=custom", "backbone.module=exit_net.Net", "layer='1'", "tracking=none"]
-    code, _, errors = finish(*command, "+backbone.kwargs.how=exit", cwd=tmp_path)
+    code, _, errors = finish(*command, f"+backbone.kwargs.how={how}", cwd=tmp_path)
 
     assert code == 1
-    assert "left Python, with exit code 0" in errors
+    assert f"{said} (exit_net.py, line" in errors
+    assert "Interrupted" not in errors

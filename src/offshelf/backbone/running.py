@@ -11,6 +11,7 @@ from pathlib import Path
 from offshelf.backbone.sources import is_users
 from offshelf.backbone.weights_file import content_digest
 from offshelf.errors import BackboneError, OffshelfError
+from offshelf.leaving import is_asked
 
 _imported: dict[str, str] = {}
 """Digests of the sources that this process has run, by path."""
@@ -69,17 +70,12 @@ def in_one_sentence(what: str, way_out: str = "") -> Iterator[None]:
         yield
     except OffshelfError:
         raise
-    except (Exception, SystemExit) as error:  # it may raise anything
-        if isinstance(error, SystemExit) and _is_signal(error):
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # it may raise anything
+        if is_asked(error):
             raise
         told = " ".join(str(error).split())[:300]
         why = f"{type(error).__name__}: {told}" if told else type(error).__name__
         raise BackboneError(f"{what}: {why}{_where(error)}.{way_out and ' '}{way_out}") from error
-
-
-def _is_signal(error: SystemExit) -> bool:
-    """Whether offshelf leaves on a signal, which only came while the user's code ran."""
-    return Path(traceback.extract_tb(error.__traceback__)[-1].filename).name == "leaving.py"
 
 
 def _where(error: BaseException) -> str:

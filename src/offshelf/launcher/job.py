@@ -99,8 +99,6 @@ def describe(error: BaseException, folder: Path) -> str:
     """An error as one sentence; one that is not the user's is kept in full in the folder of the job."""
     if isinstance(error, OffshelfError):
         return str(masked(str(error)))
-    if isinstance(error, SystemExit):
-        return f"something in it left Python, with exit code {error.code or 0}"
     text = masked("".join(traceback.format_exception(error)))
     file = folder / "traceback.txt"
     try:

@@ -8,13 +8,16 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from offshelf.backbone import select_layers
-from offshelf.config import components, plain
+from offshelf.config import build, build_group, components, plain
+from offshelf.errors import ConfigError, OffshelfError
 from offshelf.identity import digest
 from offshelf.launcher import Job, Launcher
-from offshelf.leaving import is_asked
+from offshelf.launcher.job import as_in_hydra
+from offshelf.leaving import is_asked, staying
 from offshelf.recorded import GROUPS, needs, rebuild
 from offshelf.secret import referenced
 from offshelf.store import MemoryStore
+from offshelf.sweep.identity import Datasets
 from offshelf.terminal import say
 from offshelf.trust import EVERYTHING
 
@@ -52,6 +55,38 @@ def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
         if len(layers) > 1:  # one layer alone is not compared with anything
             shared["baseline"] = values.get("baseline")
     return [{**one, "layer": list(one["layer"])} for one in found.values()]
+
+
+def require_possible(jobs: Sequence[Job], datasets: Datasets) -> None:
+    """Refuse a sweep none of whose jobs can be run, before anything is on record; one that can is enough.
+
+    Raises:
+        OffshelfError: why the first cannot.
+    """
+    refused: list[tuple[Job, OffshelfError]] = []
+    for job in jobs:
+        try:
+            with staying(), as_in_hydra(job):
+                _require_possible(job, datasets)
+        except OffshelfError as error:
+            refused.append((job, error))
+        except Exception:  # the job will say so
+            return
+        else:
+            return
+    if len(refused) == 1:
+        raise refused[0][1]
+    if refused:
+        first, why = refused[0]
+        raise ConfigError(f"None of the {len(refused)} jobs can be run. First {first}: {why}") from why
+
+
+def _require_possible(job: Job, datasets: Datasets) -> None:
+    build(job.config)
+    backbone, layer = build_group(job.config, "backbone"), plain(job.config).get("layer")
+    if backbone and layer is not None:
+        select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
+    datasets.job_digest(job)
 
 
 def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:

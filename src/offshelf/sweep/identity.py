@@ -1,11 +1,13 @@
-"""What makes two jobs the same: config and data."""
+"""What makes two jobs the same: config, data, and code and weights of networks."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offshelf import __version__
+from offshelf.backbone.sources import sources
+from offshelf.backbone.weights_file import content_digest
 from offshelf.config import HOW, build_group, plain
-from offshelf.errors import ImageError
+from offshelf.errors import BackboneError, ImageError
 from offshelf.identity import digest
 from offshelf.launcher import Job
 from offshelf.secret import fingerprinted, masked
@@ -16,17 +18,33 @@ if TYPE_CHECKING:
 
 @dataclass
 class Datasets:
-    """Digests of the data of jobs; each data set is read once in a sweep."""
+    """Digests of the data and networks of jobs; each is read once in a sweep."""
 
     known: dict[str, str] = field(default_factory=dict)
+    networks: dict[str, str] = field(default_factory=dict)
 
     def job_digest(self, job: Job) -> str:
-        """Identity of a job: its config and its data; empty where it has none, or its images cannot all be read."""
+        """Identity of a job: its config, its data, and what its networks and the user's own classes are made from.
+
+        Empty where it has none, as its images cannot all be read, or its network is not at hand.
+        """
         if "dataset" not in job.config:
             return ""
         groups = [group for group in ("dataset", "postprocess_dataset") if job.config.get(group)]
         data = [self._digest(job, group) for group in groups]
-        return digest([__version__, config_text(job.config), *data]) if all(data) else ""
+        made = [self._network(job, group) for group in ("backbone", "baseline") if job.config.get(group)]
+        own = [_own_code(plain(job.config))] if all(made) else []
+        return digest([__version__, config_text(job.config), *data, *made, *own]) if all(data) and all(made) else ""
+
+    def _network(self, job: Job, group: str) -> str:
+        """What a config does not tell of a network: files of weights and of code, which may have been edited."""
+        config = digest(fingerprinted(plain(job.config)[group]))
+        if config not in self.networks:
+            try:
+                self.networks[config] = digest(build_group(job.config, group).identity())
+            except BackboneError:  # the job will say so; where it is to be run, it may be at hand
+                self.networks[config] = ""
+        return self.networks[config]
 
     def _digest(self, job: Job, group: str) -> str:
         from offshelf.dataset import load_unsplit
@@ -40,6 +58,18 @@ class Datasets:
             except ImageError:
                 self.known[config] = ""
         return self.known[config]
+
+
+def _own_code(node: Any) -> list[dict[str, str]]:
+    """Digests of the sources of the user's own classes in a config, by module."""
+    if isinstance(node, list):
+        return [found for each in node for found in _own_code(each)]
+    if not isinstance(node, dict):
+        return []
+    module = str(node.get("_target_", "")).rpartition(".")[0]
+    own = sources(module).modules if module.partition(".")[0] not in ("", "offshelf", "sklearn") else {}
+    digests = [{name: content_digest(path) for name, path in sorted(own.items())}] if own else []
+    return digests + [found for value in node.values() for found in _own_code(value)]
 
 
 def config_text(config: "DictConfig") -> str:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from offshelf.config import build_group, plain
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.launcher import Basic, Job, Launcher
+from offshelf.launcher import Basic, Job, Joblib, Launcher
 from offshelf.recorded import needs
 from offshelf.secret import masked
 from offshelf.sweep.command import Command
-from offshelf.sweep.features import lines, passes
+from offshelf.sweep.features import lines, passes, require_possible
 from offshelf.sweep.identity import Datasets
 from offshelf.sweep.jobs import SHORT, Jobs, require_folders
 from offshelf.sweep.pieces import pieces
@@ -81,11 +81,14 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
         return
     known = [] if source.chooses else source.all()
     require_folders(known)
+    datasets = Datasets()
+    if isinstance(launcher, Basic | Joblib):  # elsewhere other things may be at hand
+        require_possible(known, datasets)
     title = f"sweep {command.task} {' '.join(masked(command.overrides))}"[:250]
     # One that chooses its jobs by their results would be led by another's.
     shared = sweep.resume and not source.chooses
     with tracking.sweep(title, name, sweep.resume, shared) as run:
-        jobs = Jobs(sweep, run, run.finished(), launcher)
+        jobs = Jobs(sweep, run, run.finished(), launcher, datasets=datasets)
         try:
             if source.chooses:
                 _follow(source, jobs)

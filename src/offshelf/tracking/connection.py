@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offshelf.errors import TrackingError
+from offshelf.identity import digest
 from offshelf.secret import masked
+from offshelf.spelling import did_you_mean
 from offshelf.tracking import schema
 from offshelf.tracking.answering import WITHOUT, require_answer, with_secret
 from offshelf.tracking.patient import Patience, failures, patient
@@ -100,22 +102,33 @@ def explained(target: str) -> Iterator[None]:
         raise TrackingError(f"MLflow's store {target} cannot be used: {reason}. {WITHOUT}") from error
 
 
-def connect(home: Path, uri: str | None, experiment: str) -> "tuple[MlflowClient, str]":
+def connect(home: Path, uri: str | None, experiment: str, makes: bool = True) -> "tuple[MlflowClient, str]":
     """A client, and the id of the experiment, which is made if it is missing.
 
     The client repeats calls that fail for reasons that pass, for a bounded time: see `patient`.
 
+    Args:
+        home: Whose store it is without a `uri`.
+        uri: A tracking server, or a database.
+        experiment: Its name.
+        makes: Whether what is not there, a SQLite store or the experiment, is made; whoever only reads makes nothing.
+
     Raises:
-        TrackingError: the store or server cannot be reached, in one sentence.
+        TrackingError: the store or server cannot be reached, or lacks what is not made, in one sentence.
     """
     silence()
     target = with_secret(uri) if uri else default_uri(home)
     require_answer(target)
+    database = schema.database_of(target)
+    if not makes and database and not database.exists():
+        raise TrackingError(f"There is no store {masked(target)}. A run with that tracking.uri= makes one.")
     if masked(target) != target:
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # MLflow would print it whole
     with explained(masked(target)):
         client = _client(home, target, is_own=uri is None)
         is_server = target.startswith("http")  # which knows where its artifacts are
+        if not makes:
+            return client, _existing(client, experiment, masked(uri) if uri else str(home))
         return client, _experiment(client, experiment, None if is_server else home / "artifacts")
 
 
@@ -149,6 +162,14 @@ def folder_name(experiment: str) -> str:
     if not name.strip("."):  # the folder itself, or the one above
         name = name.replace(".", "%2E")
     return name if len(os.fsencode(name)) <= LONGEST else hashlib.sha256(name.encode()).hexdigest()
+
+
+def _existing(client: "MlflowClient", name: str, place: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found:
+        return str(found.experiment_id)
+    names = [each.name for each in client.search_experiments() if each.name != "Default"]
+    raise TrackingError(f"{place} has no experiment '{name}'{did_you_mean(name, names)} Another: experiment=NAME")
 
 
 def _experiment(client: "MlflowClient", name: str, artifacts: Path | None) -> str:

@@ -152,10 +152,9 @@ class Journal:
         """Those that the run was opened with; none where there is no whole line."""
         try:
             with (self.folder / FILE).open(encoding="utf-8") as file:
-                found: dict[str, str] = json.loads(file.readline())["tags"]
+                return dict(_parsed(file.readline(), 1)["tags"])
         except (OSError, ValueError, KeyError, TypeError):
             return {}
-        return found
 
     def read(self) -> Kept:
         """All of it, save a last line that was cut short.
@@ -167,6 +166,7 @@ class Journal:
             lines = (self.folder / FILE).read_text(encoding="utf-8").split("\n")[:-1]
             if not lines:
                 raise ValueError("it has no whole line; it may be begun at this moment")
+            _require_format(lines[0])
             start, *events = (_parsed(line, number) for number, line in enumerate(lines, 1))
             return Kept(self.folder, start, tuple(events))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -174,6 +174,16 @@ class Journal:
 
     def _full(self, error: OSError) -> TrackingError:
         return TrackingError(f"The run cannot be kept in {self.folder}: {error.strerror or error}.")
+
+
+def _require_format(line: str) -> None:
+    """Of the first line; what else is wrong with it is told as of others."""
+    try:
+        found = json.loads(line)["format"]
+    except (ValueError, RecursionError, TypeError):
+        return
+    if found != FORMAT:
+        raise ValueError(f"it has format {str(found)[:20]}; this version of offshelf reads {FORMAT}")
 
 
 def _parsed(line: str, number: int) -> dict[str, Any]:

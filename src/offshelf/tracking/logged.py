@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
-from offshelf.leaving import undisturbed
+from offshelf.leaving import is_asked, undisturbed
 from offshelf.secret import masked
 from offshelf.tracking.journal import Event, Journal, now, opening
 from offshelf.tracking.shelf import Place
@@ -129,7 +129,7 @@ def closing(opened: Callable[[], Sink]) -> Iterator[LoggedRun]:
             sink = opened()
         yield LoggedRun(sink)
     except BaseException as error:
-        end("FAILED" if isinstance(error, Exception) else "KILLED")
+        end("KILLED" if is_asked(error) else "FAILED")
         raise
     end("FINISHED")
 

@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from offshelf.errors import TrackingError
-from offshelf.home import home_dir
+from offshelf.home import home_path
 from offshelf.secret import masked
 from offshelf.tracking.connection import connect, search_all
+from offshelf.tracking.sweep import close_left_open
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as Entity
@@ -63,11 +64,12 @@ class TrackedRuns:
         Raises:
             TrackingError: there is no store to read, or it cannot be reached.
         """
-        folder = Path(home_dir(home))
+        folder = home_path(home)
         if not uri and not (folder / "mlflow.db").exists():
             raise TrackingError(f"There are no runs in {folder} yet. Make some with: offshelf classify")
         self._client: MlflowClient
-        self._client, self._experiment = connect(folder, uri, experiment)
+        self._client, self._experiment = connect(folder, uri, experiment, makes=False)
+        close_left_open(self._client, self._experiment, folder)
         self._where = f"experiment '{experiment}' of {masked(uri) if uri else folder}"
 
     def find(self, selector: str) -> list[TrackedRun]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from offshelf.environment import variable
 from offshelf.tracking.connection import search_all
 from offshelf.tracking.journal import PARENT
 from offshelf.tracking.members import Members
+from offshelf.tracking.patient import failures
 from offshelf.tracking.process import is_dead, this_process
 from offshelf.tracking.tracker import FinishedJob
 
@@ -54,6 +55,12 @@ def close_dead(client: "MlflowClient", experiment: str, home: Path) -> None:
         tags = run.data.tags
         if is_dead(tags["process"]) and not Members(home, tags.get("sweep_digest", "")).others():
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def close_left_open(client: "MlflowClient", experiment: str, home: Path) -> None:
+    """See `close_dead`; for whoever only reads, and may not be allowed to write."""
+    with suppress(*failures()):
+        close_dead(client, experiment, home)
 
 
 def close_open(client: "MlflowClient", experiment: str, parent: str) -> None:

@@ -170,5 +170,5 @@ def _content(run: Kept, event: Event, translate: Callable[[str], str]) -> bytes 
         if not path.is_relative_to(files):
             raise TrackingError(f"The run in {run.folder} names {event['name']}, a file outside of its folder.")
         return translate(path.read_text(encoding="utf-8")).encode() if path.suffix == ".json" else path
-    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # names that are none, texts that are no UTF-8, too
         raise TrackingError(f"The run in {run.folder} has lost a file: {error}") from error

@@ -14,15 +14,18 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 from offshelf.errors import ConfigError, TrackingError
-from offshelf.home import home_dir
+from offshelf.home import home_path
 from offshelf.secret import masked
 from offshelf.tracking.connection import QUIET, connect, default_uri, explained
+from offshelf.tracking.sweep import close_left_open
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 DEFAULTS = {"home": "", "uri": "", "port": "5000", "experiment": "offshelf", "metric": "", "dataset": ""}
 """`metric` that runs are sorted by: empty is the official one of the newest run; `dataset` that they are of."""
+
+LAST_PORT = 65_535
 
 PATIENCE = 10
 """Seconds that the server has to end in."""
@@ -51,10 +54,11 @@ def main(arguments: list[str]) -> int:
         print(HELP, end="")
         return 0
     options = parse(arguments)
-    home = home_dir(options["home"])
+    home = home_path(options["home"])
     if not options["uri"] and not (home / "mlflow.db").exists():
         raise TrackingError(f"There are no runs in {home} yet. Make some with: offshelf classify layer=all")
-    client, experiment = connect(home, options["uri"] or None, options["experiment"])
+    client, experiment = connect(home, options["uri"] or None, options["experiment"], makes=False)
+    close_left_open(client, experiment, home)
     metric = options["metric"] or official_metric(client, experiment, options["dataset"])
     if options["uri"].startswith("http"):
         print(masked(ui_url(options["uri"], experiment, metric, options["dataset"])))
@@ -85,7 +89,8 @@ def stop(server: "subprocess.Popen[bytes]") -> None:
 
 def official_metric(client: "MlflowClient", experiment: str, dataset: str = "") -> str:
     """That of the newest run which names one; the accuracy where there is none."""
-    of_dataset = f" and params.dataset = '{dataset}'" if dataset else ""
+    quote = '"' if "'" in dataset else "'"
+    of_dataset = f" and params.dataset = {quote}{dataset}{quote}" if dataset else ""
     with explained("runs"):
         found = client.search_runs([experiment], f"tags.metric != ''{of_dataset}", max_results=1)
     return f"test/{found[0].data.tags['metric'] if found else 'accuracy'}"
@@ -103,8 +108,8 @@ def parse(arguments: list[str]) -> dict[str, str]:
                 f"offshelf ui has no option '{argument}'{hint} It takes {', '.join(f'{k}=' for k in options)}"
             )
         options[key] = value
-    if not options["port"].isdecimal():
-        raise ConfigError(f"port is a number; got '{options['port']}'.")
+    if not (options["port"].isdecimal() and 0 < int(options["port"]) <= LAST_PORT):
+        raise ConfigError(f"port is a number from 1 to {LAST_PORT}; got '{options['port']}'.")
     return options
 
 
@@ -116,7 +121,8 @@ def ui_url(server: str, experiment: str, metric: str, dataset: str = "") -> str:
     order = quote(f"metrics.`{metric}`", safe="")
     view = f"workflowType=machine_learning&orderByKey={order}&orderByAsc=false"
     if dataset:
-        wanted = f'params.dataset = "{dataset}"'
+        mark = "'" if '"' in dataset else '"'
+        wanted = f"params.dataset = {mark}{dataset}{mark}"
         view += f"&searchFilter={quote(wanted, safe='')}"
     return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{view}"
 
@@ -151,8 +157,9 @@ def wait_until_up(server: "subprocess.Popen[bytes]", port: int, seconds: float =
 
 def free_port(wanted: int) -> int:
     """The wanted port, or the next one that is free."""
-    for port in range(wanted, wanted + 50):
+    last = min(wanted + 49, LAST_PORT)
+    for port in range(wanted, last + 1):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)):
                 return port
-    raise TrackingError(f"The ports {wanted} to {wanted + 49} are all taken; choose another with port=…")
+    raise TrackingError(f"The ports {wanted} to {last} are all taken; choose another with port=…")
