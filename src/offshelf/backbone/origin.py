@@ -9,7 +9,8 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 from pathlib import Path
@@ -28,8 +29,24 @@ if TYPE_CHECKING:
 
 ABSENT = "absent"
 
+_only_known = ContextVar("only_known", default=False)
+
 _built: "dict[str, Origin]" = {}
 """What this process has built, by the digests of specs."""
+
+
+class NotBuiltError(BackboneError):
+    """It is not on record what a network is made from."""
+
+
+@contextmanager
+def only_known() -> Iterator[None]:
+    """Meanwhile no network of the user's own is built to know what it is: what it does, it does where its job is run."""
+    token = _only_known.set(True)
+    try:
+        yield
+    finally:
+        _only_known.reset(token)
 
 
 @dataclass(frozen=True)
@@ -68,11 +85,16 @@ def origin(
         build: Makes the network, from modules that are imported for it.
         weights: A file of weights that `build` loads and that has an identity of its own.
         side: Of the squares that it sees, in pixels.
+
+    Raises:
+        NotBuiltError: it would have to be built, inside of `only_known`.
     """
     name = digest({"spec": dict(spec), **_under()})
     held = _built.get(name) or _read(name)
     if held and held == _today(held, look()):
         return held
+    if _only_known.get():
+        raise NotBuiltError("The network has not been built yet, or was changed since.")
     watch, tensors = _watched(build, side)
     if watch.filled:  # which is read from now on, where it is not made by each build
         watch, tensors = _watched(build, side)

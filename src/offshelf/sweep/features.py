@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from offshelf.backbone import select_layers
+from offshelf.backbone.origin import NotBuiltError, only_known
 from offshelf.config import build, build_group, components, plain
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.identity import digest
@@ -86,13 +87,17 @@ def _require_possible(job: Job, datasets: Datasets) -> None:
     backbone, layer = build_group(job.config, "backbone"), plain(job.config).get("layer")
     if backbone and layer is not None:
         select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
-    datasets.job_digest(job)
+    with only_known():
+        datasets.job_digest(job)
 
 
 def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:
     """What of a shared pass is missing, in words, beside features that are `planned`; empty where it cannot be told."""
     try:
-        return needs(shared, planned)
+        with only_known():
+            return needs(shared, planned)
+    except NotBuiltError:  # which it will be where features are extracted
+        return [f"{', '.join(shared['layer'])} of a network that has not been built yet"]
     except BaseException as error:  # jobs will say so
         if is_asked(error):
             raise

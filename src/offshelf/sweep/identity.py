@@ -43,7 +43,7 @@ class Datasets:
             try:
                 self.networks[config] = digest(build_group(job.config, group).identity())
             except BackboneError:  # the job will say so; where it is to be run, it may be at hand
-                self.networks[config] = ""
+                return ""
         return self.networks[config]
 
     def _digest(self, job: Job, group: str) -> str:

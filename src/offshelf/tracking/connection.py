@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offshelf.errors import TrackingError
-from offshelf.identity import digest
 from offshelf.secret import masked
 from offshelf.spelling import did_you_mean
 from offshelf.tracking import schema

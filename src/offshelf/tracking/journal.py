@@ -166,7 +166,6 @@ class Journal:
             lines = (self.folder / FILE).read_text(encoding="utf-8").split("\n")[:-1]
             if not lines:
                 raise ValueError("it has no whole line; it may be begun at this moment")
-            _require_format(lines[0])
             start, *events = (_parsed(line, number) for number, line in enumerate(lines, 1))
             return Kept(self.folder, start, tuple(events))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -174,16 +173,6 @@ class Journal:
 
     def _full(self, error: OSError) -> TrackingError:
         return TrackingError(f"The run cannot be kept in {self.folder}: {error.strerror or error}.")
-
-
-def _require_format(line: str) -> None:
-    """Of the first line; what else is wrong with it is told as of others."""
-    try:
-        found = json.loads(line)["format"]
-    except (ValueError, RecursionError, TypeError):
-        return
-    if found != FORMAT:
-        raise ValueError(f"it has format {str(found)[:20]}; this version of offshelf reads {FORMAT}")
 
 
 def _parsed(line: str, number: int) -> dict[str, Any]:
