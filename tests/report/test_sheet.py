@@ -30,13 +30,13 @@ class Cells(HTMLParser):
 
 
 def test_markdown():
-    """Bars are escaped, so that they end no cell."""
+    """Bars end no cell, and nothing becomes a tag."""
     assert SHEET.markdown().splitlines() == [
         "### A & B",
         "",
         "| method | a_b |",
         "| --- | ---: |",
-        "| x\\|y <b> | 1 ± 2 |",
+        "| x\\|y &lt;b> | 1 ± 2 |",
         "| C:\\n, 5% |  |",
         "",
         "A note < all.",
@@ -63,7 +63,7 @@ def test_latex():
 
     assert lines[1] == r"\begin{tabular}{lr}"
     assert r"method & a\_b \\" in lines
-    assert r"x|y <b> & 1 $\pm$ 2 \\" in lines
+    assert r"x\textbar{}y \textless{}b\textgreater{} & 1 $\pm$ 2 \\" in lines
     assert r"C:\textbackslash{}n, 5\% &  \\" in lines
 
 

@@ -12,6 +12,7 @@ from offshelf.report.files import write_text
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
 _LATEX |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
+_LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Sheet:
 
     def markdown(self) -> str:
         """A GitHub table."""
-        cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (self.columns, *self.rows)]
+        cells = [list(map(_markdown, row)) for row in (self.columns, *self.rows)]
         rule = ["---", *["---:"] * (len(self.columns) - 1)]
         lines = [f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:])]
         return "\n".join([f"### {self.title}", "", *lines, "", *(f"{note}\n" for note in self.notes)]).rstrip() + "\n"
@@ -89,5 +90,9 @@ th:first-child, td:first-child {{ text-align: left }}
 """
 
 
+def _markdown(cell: str) -> str:
+    return cell.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
+
+
 def _latex(cell: str) -> str:
-    return re.sub(r"[\\~^±&%$#_{}]", lambda found: _LATEX[found.group()], cell)
+    return re.sub(r"[\\~^±&%$#_{}<>|]", lambda found: _LATEX[found.group()], cell)
