@@ -136,7 +136,7 @@ def test_mistakes(runs, tmp_path):
         (["low", "high", "--metric", "mAP_11pt"], "Without test/mAP_11pt: low, high"),
         (["low", "high", "--out", str(tmp_path / "out.pdf")], r"ends with none of \.md"),
         (["metrics.x == 'a'"], "does not understand"),
-        (["it's"], "apostrophe"),
+        (["it's"], "There is no run 'it's'"),
         ([], "required"),
     ):
         with pytest.raises((ConfigError, TrackingError), match=message):

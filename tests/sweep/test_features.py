@@ -39,7 +39,7 @@ def test_failure_stays_in_its_job(home, tmp_path):
     assert errors.count("has no layer 'not.there'") == 1
     assert "Error in job 2" in errors
     assert "1 of 3 jobs failed" in errors
-    assert sorted(Record(home).statuses(Record(home).jobs)) == ["FAILED", "FINISHED", "FINISHED"]
+    assert Record(home).statuses(Record(home).jobs) == ["FINISHED", "FINISHED"]  # a misspelt layer begins no run
 
 
 @pytest.mark.parametrize(
