@@ -26,7 +26,7 @@ class Net(nn.Sequential):
         self.width = width
 
     def forward(self, pixels):
-        if len(pixels) > 1:  # one image alone only shows the layers, before a run is opened
+        if len(pixels) > 2 and not pixels.is_meta:  # others only show the layers, before a run is opened
             {first}
         return super().forward(pixels)
 """

@@ -30,7 +30,7 @@ class Net(nn.Sequential):
         self.width = width
 
     def forward(self, pixels):
-        if len(pixels) > 2:  # one or two only show the layers, before a run is opened
+        if len(pixels) > 2 and not pixels.is_meta:  # others only show the layers, before a run is opened
             {act}
             self.begun.touch()
         return super().forward(pixels)

@@ -41,7 +41,7 @@ class NotBuiltError(BackboneError):
 
 @contextmanager
 def only_known() -> Iterator[None]:
-    """Meanwhile no network of the user's own is built to know what it is: what it does, it does where its job is run."""
+    """Meanwhile no network of the user's own is built to know what it is: what it does, it does in its job."""
     token = _only_known.set(True)
     try:
         yield
