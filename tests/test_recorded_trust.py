@@ -201,7 +201,7 @@ def test_texts_of_a_record_are_not_looked_up(monkeypatch, original):
         run_recorded(config | {"dataset": missing}, original / "again", NoTracking(), Trust())
 
 
-@pytest.mark.parametrize("target", ["os.getcwd", "offshelf.cli.run_task", "offshelf.task.refill", None, ["a"]])
+@pytest.mark.parametrize("target", ["os.getcwd", "offshelf.cli.run_task", "offshelf.task.gather", None, ["a"]])
 def test_the_whole_is_a_task(target, place):
     """That leaves records; nothing else is looked for."""
     place, _ = place

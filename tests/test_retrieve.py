@@ -18,12 +18,13 @@ from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
 from offshelf.errors import BadImagesError, DatasetError
 from offshelf.extractor import Extractor
 from offshelf.metric import Bootstrap
+from offshelf.needs import Needs
 from offshelf.postprocess import chain
 from offshelf.rank import RetrievalProbe
 from offshelf.retrieval import Approximate, Nearest, SpatialSearch
 from offshelf.retrieve import retrieve
 from offshelf.store import DiskStore, MemoryStore
-from offshelf.task import classify, extract, refill
+from offshelf.task import classify, extract
 from offshelf.tracking import Followed, MLflow, NoTracking
 from offshelf.tracking.connection import default_uri
 
@@ -257,8 +258,8 @@ def test_other_tasks_on_a_retrieval_set(tmp_path):
     asked = Views([{"mirror": True}])
 
     assert extract(**common, dry_run=False, config={}) == 4
-    assert refill(**common, query_augmentation=None, postprocess_dataset=None, baseline=None) == 0
-    assert refill(**common, query_augmentation=asked, postprocess_dataset=None, baseline=None) == 4
+    assert Needs(**common, query_augmentation=None, postprocess_dataset=None, baseline=None).refill() == 0
+    assert Needs(**common, query_augmentation=asked, postprocess_dataset=None, baseline=None).refill() == 4
     with pytest.raises(DatasetError, match="offshelf retrieve"):
         classify(
             **common,

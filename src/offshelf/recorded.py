@@ -1,15 +1,20 @@
 """Which features a recorded config needs, and how they are had again."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offshelf.config import components
 from offshelf.trust import EVERYTHING, Trust
+
+if TYPE_CHECKING:
+    from offshelf.needs import Needs
 
 GROUPS = (
     *("dataset", "postprocess_dataset", "augmentation", "query_augmentation", "backbone", "extractor", "baseline"),
 )
 """Those that say which features a run needs."""
+VALUES = ("layer", "pooling", "on_error")
+"""And the plain values that do."""
 
 
 def rebuild(config: Mapping[str, Any], store: Any, seen: set[str], trust: Trust) -> int:
@@ -18,16 +23,7 @@ def rebuild(config: Mapping[str, Any], store: Any, seen: set[str], trust: Trust)
     Raises:
         OffshelfError: its data, its network or its config is not to be had any more, or names what is not trusted.
     """
-    from offshelf.identity import digest
-    from offshelf.task import refill
-
-    groups = {name: config.get(name) for name in GROUPS}
-    values: dict[str, Any] = {name: config.get(name) for name in ("layer", "pooling", "on_error")}
-    name = digest({**groups, **values})
-    if name in seen:
-        return 0
-    seen.add(name)
-    return refill(**components(config, tuple(groups), trust), **values, store=store)
+    return _needs(config, store, trust).refill() if _is_new(config, seen) else 0
 
 
 def recheck(config: Mapping[str, Any], store: Any, seen: set[str], count: int, trust: Trust) -> list[Any]:
@@ -36,16 +32,7 @@ def recheck(config: Mapping[str, Any], store: Any, seen: set[str], count: int, t
     Raises:
         OffshelfError: its data, its network or its config is not to be had any more, or names what is not trusted.
     """
-    from offshelf.identity import digest
-    from offshelf.task import compared
-
-    groups = {name: config.get(name) for name in GROUPS}
-    values: dict[str, Any] = {name: config.get(name) for name in ("layer", "pooling", "on_error")}
-    name = digest({**groups, **values})
-    if name in seen:
-        return []
-    seen.add(name)
-    return compared(**components(config, tuple(groups), trust), **values, store=store, count=count)
+    return _needs(config, store, trust).compare(count) if _is_new(config, seen) else []
 
 
 def needs(config: Mapping[str, Any], planned: set[Any]) -> list[str]:
@@ -54,7 +41,23 @@ def needs(config: Mapping[str, Any], planned: set[Any]) -> list[str]:
     Raises:
         OffshelfError: its data, its network or its config is not to be had.
     """
-    from offshelf.task import outstanding
+    store = components(config, ("store",), EVERYTHING)["store"]
+    return _needs(config, store, EVERYTHING).outstanding(planned)
 
-    parts = components(config, (*GROUPS, "store"), EVERYTHING)
-    return outstanding(**parts, **{name: config[name] for name in ("layer", "pooling", "on_error")}, planned=planned)
+
+def _needs(config: Mapping[str, Any], store: Any, trust: Trust) -> "Needs":
+    from offshelf.needs import Needs
+
+    values: dict[str, Any] = {name: config.get(name) for name in VALUES}
+    return Needs(**components(config, GROUPS, trust), **values, store=store)
+
+
+def _is_new(config: Mapping[str, Any], seen: set[str]) -> bool:
+    """Whether no config that needs the same was seen; this one is, from now on."""
+    from offshelf.identity import digest
+
+    name = digest({name: config.get(name) for name in (*GROUPS, *VALUES)})
+    if name in seen:
+        return False
+    seen.add(name)
+    return True

@@ -12,22 +12,20 @@ from offshelf.backbone import Backbone, Pooling, layer_table, select_layers, wha
 from offshelf.classifier import Classifier
 from offshelf.dataset import (
     Dataset,
-    Image,
     ImageSet,
     RetrievalDataset,
     RetrievalSet,
     check_images,
-    digests,
-    load_unsplit,
     require_labels,
     value_range,
 )
 from offshelf.evaluate import Probe, Score
-from offshelf.extractor import Comparison, Extractor, Features, Request, ensure, fill, foresee, recheck
+from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
 from offshelf.known import require_layers
 from offshelf.logbook import run_title
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
+from offshelf.needs import with_others
 from offshelf.postprocess import Transformer
 from offshelf.record import Record
 from offshelf.report import (
@@ -77,7 +75,7 @@ def classify(
     """
     tracking.check()
     layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
-    requests = _requests(backbone, layers, pooling, augmentation, baseline)
+    requests = with_others(Request(backbone, tuple(layers), pooling, augmentation.views), baseline)
     probe = Probe(postprocess, classifier, bootstrap)
     images = require_labels(dataset.load())
     images.require_training()
@@ -197,104 +195,6 @@ def gather(
     return images, features
 
 
-def refill(
-    *,
-    dataset: Dataset | RetrievalDataset,
-    augmentation: Augmentation,
-    query_augmentation: Augmentation | None,
-    postprocess_dataset: Dataset | RetrievalDataset | None,
-    backbone: Backbone,
-    layer: str | Sequence[str],
-    pooling: str,
-    extractor: Extractor,
-    store: FeatureStore,
-    baseline: Backbone | None,
-    on_error: str | None,
-) -> int:
-    """Extract what a run would find missing. Returns the number of images."""
-    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
-    requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
-    work = _work(requests, dataset, postprocess_dataset, on_error)
-    lacking = [(pictures, _lacking(request, pictures, extractor, store)) for pictures, request in work]
-    return sum(fill(store, extractor, pictures, request).extracted for pictures, request in lacking if request.layers)
-
-
-def compared(
-    *,
-    dataset: Dataset | RetrievalDataset,
-    augmentation: Augmentation,
-    query_augmentation: Augmentation | None,
-    postprocess_dataset: Dataset | RetrievalDataset | None,
-    backbone: Backbone,
-    layer: str | Sequence[str],
-    pooling: str,
-    extractor: Extractor,
-    store: FeatureStore,
-    baseline: Backbone | None,
-    on_error: str | None,
-    count: int,
-) -> list[Comparison]:
-    """Extract `count` images of each pass of a run again, and compare them with what the store holds."""
-    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
-    requests = _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)
-    work = _work(requests, dataset, postprocess_dataset, on_error)
-    return [recheck(store, extractor, pictures, request, count) for pictures, request in work]
-
-
-def _work(
-    requests: Sequence[Request],
-    dataset: Dataset | RetrievalDataset,
-    postprocess_dataset: Dataset | RetrievalDataset | None,
-    on_error: str | None,
-) -> list[tuple[Sequence[Image], Request]]:
-    """A run's passes over images."""
-    images, _ = readable(load_unsplit(dataset), on_error or "stop")
-    work: list[tuple[Sequence[Image], Request]] = [(images.pictures, request) for request in requests]
-    if postprocess_dataset:
-        work.append((readable(load_unsplit(postprocess_dataset), on_error or "stop")[0].pictures, requests[0]))
-    return work
-
-
-def outstanding(
-    *,
-    dataset: Dataset | RetrievalDataset,
-    augmentation: Augmentation,
-    query_augmentation: Augmentation | None,
-    postprocess_dataset: Dataset | RetrievalDataset | None,
-    backbone: Backbone,
-    layer: str | Sequence[str],
-    pooling: str,
-    extractor: Extractor,
-    store: FeatureStore,
-    baseline: Backbone | None,
-    on_error: str,
-    planned: set[tuple[str, Any]],
-) -> list[str]:
-    """What a run would have to extract, a line for each pass over the images.
-
-    Features in `planned`, data digest and key, will be there by then; those of this run join them.
-    """
-    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
-    images, _ = readable(load_unsplit(dataset), on_error)
-    work = [(images, one) for one in _requests(backbone, layers, pooling, augmentation, baseline, query_augmentation)]
-    if postprocess_dataset:
-        work.append((readable(load_unsplit(postprocess_dataset), on_error)[0], work[0][1]))
-    lines = []
-    for images, request in work:
-        keys = {place: (images.digest, key) for place, key in request.keys(extractor).items()}
-        new = tuple(name for name in request.layers if any(keys[at] not in planned for at in keys if at[0] == name))
-        planned.update(keys.values())
-        if not new:
-            continue
-        forecast = foresee(store, extractor, images.pictures, replace(request, layers=new), probe=False)
-        if forecast.missing:
-            lines.append(
-                f"{', '.join(new)} of {request.backbone.name}: {forecast.missing:,} of {forecast.images:,} images, "
-                f"{forecast.passes:,} passes"
-            )
-    return lines
-
-
 def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
     """List the layers that can be asked for, curated names first."""
     listed = layer_table(backbone)
@@ -305,34 +205,6 @@ def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> None:
     )
     rows = [info for info in listed if asked is None or info.name in asked]
     terminal().print(layer_listing(rows, what_it_sees(backbone)))
-
-
-def _requests(
-    backbone: Backbone,
-    layers: Sequence[str],
-    pooling: str,
-    augmentation: Augmentation,
-    baseline: Backbone | None,
-    query_augmentation: Augmentation | None = None,
-) -> list[Request]:
-    """What a run needs: its layers, beside several of them the baseline's last, and the views of its queries."""
-    requests = [Request(backbone, tuple(layers), pooling, augmentation.views)]
-    if baseline and len(layers) > 1:
-        requests.append(Request(baseline, baseline.layer_names()[-1:], pooling, augmentation.views))
-    if query_augmentation:
-        requests.append(Request(backbone, tuple(layers), pooling, query_augmentation.query_views))
-    return requests
-
-
-def _lacking(request: Request, pictures: Sequence[Image], extractor: Extractor, store: FeatureStore) -> Request:
-    """Of a request the layers of which a feature is missing."""
-    names = digests(pictures)
-    keys = request.keys(extractor)
-
-    def lacks(layer: str) -> bool:
-        return len(store.missing([key for (of, _), key in keys.items() if of == layer], names)) > 0
-
-    return replace(request, layers=tuple(filter(lacks, request.layers)))
 
 
 def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], FeatureKey]) -> Model | None:
