@@ -252,7 +252,7 @@ def test_a_record_chooses_no_server(place):
     rewrite(place, tracking=tracking | {"experiment": "offshelf"})
 
     with pytest.raises(
-        ConfigError, match=r"add uri=http://me:\*\*\*@127\.0\.0\.1:9/x; to leave nothing behind, --check"
+        ConfigError, match=r"tracked in http://me:\*\*\*@127\.0\.0\.1:9/x\. .*--check; .*its whole address as uri="
     ):
         rerun.main([str(place / "out"), f"home={place / 'home'}"])
     assert rerun.main([str(place / "out"), f"home={place / 'home'}", "--check"]) == 0

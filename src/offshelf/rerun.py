@@ -102,9 +102,10 @@ def _tracker(config: Mapping[str, Any], uri: str, trust: Trust) -> Tracker:
     tracking = config.get("tracking") or {"_target_": "offshelf.tracking.NoTracking"}
     recorded = masked(str(tracking.get("uri") or ""))
     if recorded and recorded != masked(uri):
+        address = "its whole address as uri=…; the password is on no record" if is_masked(recorded) else f"uri={recorded}"
         raise ConfigError(
-            f"By its record the run was tracked in {recorded}. To send this one there too, add uri={recorded}; to "
-            "leave nothing behind, --check"
+            f"By its record the run was tracked in {recorded}. To leave nothing behind, add --check; to send this one "
+            f"there too, add {address}."
         )
     named = {"tracking": {**tracking, "uri": uri} if recorded else tracking}
     tracker: Tracker = components(named, ("tracking",), trust)["tracking"]
