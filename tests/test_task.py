@@ -201,13 +201,13 @@ def test_class_without_training_images(tmp_path):
 def test_broken_run_is_recorded_as_failed(tmp_path):
     """With its parameters, so that it can be found."""
     with pytest.raises(BackboneError):
-        run(tmp_path, tracking=MLflow(str(tmp_path)), layer="0.77", baseline=None)
+        run(tmp_path, tracking=MLflow(str(tmp_path)), pooling="cls", baseline=None)
     client = MlflowClient(default_uri(tmp_path))
     (experiment,) = client.search_experiments(filter_string="name = 'offshelf'")
     (found,) = client.search_runs([experiment.experiment_id])
 
     assert found.info.status == "FAILED"
-    assert found.data.params["layer"] == "0.77"
+    assert found.data.params["layer"] == "block1, block2, block3"
 
 
 def score(name, cv, test):
