@@ -10,6 +10,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are the workers'
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell starts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # commands that tests start would ignore it too
 
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup, which commands obey
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 import pytest
 
 import tables

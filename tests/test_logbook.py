@@ -3,6 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
+from offshelf.dataset import ImageSet
 from offshelf.errors import StoreError
 from offshelf.logbook import DataCard, Logbook
 from offshelf.tracking.null import NullRun
@@ -10,7 +11,8 @@ from offshelf.tracking.null import NullRun
 
 def book(folder):
     """Of a run that is not tracked."""
-    return Logbook(NullRun(), DataCard("digits", "d", "accuracy", ("train", "test"), {}), "tiny", {}, folder)
+    images = ImageSet("digits", ("0", "1"), [], ())
+    return Logbook(NullRun(), DataCard("digits", "d", "accuracy", ("train", "test"), {}, images), "tiny", {}, folder)
 
 
 def test_a_plot_on_a_full_disk(small_disk):

@@ -102,7 +102,9 @@ def _tracker(config: Mapping[str, Any], uri: str, trust: Trust) -> Tracker:
     tracking = config.get("tracking") or {"_target_": "offshelf.tracking.NoTracking"}
     recorded = masked(str(tracking.get("uri") or ""))
     if recorded and recorded != masked(uri):
-        address = "its whole address as uri=…; the password is on no record" if is_masked(recorded) else f"uri={recorded}"
+        address = (
+            "its whole address as uri=…; the password is on no record" if is_masked(recorded) else f"uri={recorded}"
+        )
         raise ConfigError(
             f"By its record the run was tracked in {recorded}. To leave nothing behind, add --check; to send this one "
             f"there too, add {address}."

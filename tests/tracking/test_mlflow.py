@@ -95,10 +95,10 @@ def test_sweep_is_taken_up_again_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "KILLED")]
+    ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "FAILED")]
 )
 def test_no_run_stays_open(tmp_path, error, status):
-    """Whatever ends it; the parents are closed too."""
+    """Whatever ends it; the parents are closed too. A `sys.exit` that no signal has asked for is a failure."""
     tracker = MLflow(str(tmp_path))
     with pytest.raises(error), tracker.sweep("sweep"), tracker.start("job") as job, job.child("layer"):
         raise error
