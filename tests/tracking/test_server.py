@@ -181,7 +181,7 @@ def run_sweep_and_compare(uri, cwd):
     sweep = ["classify", "-m", *FAST, "layer=block1,block2", f"tracking.uri={uri}"]
     finish(*sweep, cwd=cwd)
     finish("classify", *FAST, "layer=block3", "tracking=offline", f"tracking.uri={uri}", "hydra.run.dir=kept", cwd=cwd)
-    finish("track", "sync", "kept", cwd=cwd)
+    finish("track", "sync", "kept", f"tracking.uri={uri}", cwd=cwd)  # a password is on no record
     record = on_record(uri)
     assert len(record) == 4
     assert {one["status"] for one in record.values()} == {"FINISHED"}
