@@ -20,7 +20,7 @@ CODE = """
     import os, sys, time
     import mlflow.store.tracking.sqlalchemy_store
     from mlflow.tracking import MlflowClient
-    from offshelf.leaving import on_sigterm
+    from offshelf.leaving import on_signals
     from offshelf.tracking import MLflow
 
     def slowly(*given, **named):
@@ -32,7 +32,7 @@ CODE = """
     for number in range(int(sys.argv[2])):
         children.append(os.fork())
         if not children[-1]:
-            on_sigterm()
+            on_signals()
             with MLflow(sys.argv[1]).start(str(number)) as run, run.child(f"layer of {number}"):
                 print("begun", os.getpid(), number, flush=True)
                 time.sleep(60)
