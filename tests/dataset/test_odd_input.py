@@ -113,7 +113,14 @@ def test_one_column_for_two(tmp_path, columns):
         table(tmp_path, "path,label,y1,y2\n" + lines(lambda number: ",1,2"), columns=columns).load()
 
 
-@pytest.mark.parametrize("data", [gzip.compress(b"path,label\n"), b"PK\x03\x04" + bytes(30), b"\xd0\xcf\x11\xe0rest"])
+SPREADSHEETS = {
+    "gz": gzip.compress(b"path,label\n", mtime=0),
+    "xlsx": b"PK\x03\x04" + bytes(30),
+    "xls": b"\xd0\xcf\x11\xe0rest",
+}
+
+
+@pytest.mark.parametrize("data", SPREADSHEETS.values(), ids=SPREADSHEETS)
 def test_spreadsheets(tmp_path, data):
     """No other encoding would help."""
     with pytest.raises(DatasetError, match="but a spreadsheet or an archive"):
