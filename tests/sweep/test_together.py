@@ -166,7 +166,7 @@ def test_fail_fast(home, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="now and then one of the three opens a parent run of its own: not understood yet")
+@pytest.mark.xfail(strict=False, reason="now and then one of the three opens a parent of its own: not understood")
 def test_three_with_a_server(home, tmp_path):
     """Of different launchers."""
     command = sweep(tmp_path, "self.begun.exists() or time.sleep(1)", 4, 5, 6, 7, 8, 9)
