@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from offshelf.errors import TrackingError
 from offshelf.secret import masked
@@ -13,9 +12,6 @@ from offshelf.tracking.connection import explained
 from offshelf.tracking.journal import FILE, Journal, Kept
 from offshelf.tracking.shelf import Shelf, noted
 from offshelf.tracking.target import Target
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
