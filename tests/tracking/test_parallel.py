@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from offshelf.tracking.connection import connect, default_uri
@@ -81,6 +82,18 @@ def test_on_a_new_database(tmp_path):
 
     assert (code, said) == (0, "")
     require_all(uri, 4)
+
+
+@pytest.mark.parametrize("create", ["create_experiment", "create_registered_model"])
+def test_what_is_there_is_not_waited_for(create, tmp_path):
+    """Whoever made it a moment earlier has made it: the same call would fail for as long as it is repeated."""
+    client, _ = connect(tmp_path, None, "other")
+    getattr(client, create)("one")
+    before = client.patience.budget
+    with pytest.raises(MlflowException, match="already exists"):
+        getattr(client, create)("one")
+
+    assert client.patience.budget == before
 
 
 @pytest.mark.slow

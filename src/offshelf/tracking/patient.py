@@ -32,7 +32,9 @@ _PASSES = re.compile(
 
 def passes(error: BaseException) -> bool:
     """Whether the same call may succeed a moment later; a server that does not answer at all is lost instead."""
-    return bool(_PASSES.search(str(error)))
+    # What is there already stays there, though its text tells of a unique constraint too.
+    is_there = getattr(error, "error_code", "") == "RESOURCE_ALREADY_EXISTS"
+    return not is_there and bool(_PASSES.search(str(error)))
 
 
 def is_silence(error: BaseException) -> bool:
