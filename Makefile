@@ -25,9 +25,9 @@ fix: $(VENV)/installed-dev ## format, and mend what can be mended
 	$(BIN)/ruff format .
 
 clean: ## remove what make and the tests left behind
-	rm -rf $(VENV) build src/*.egg-info src/offshelf/classifier/solver/native/*.so .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage dist outputs multirun
+	rm -rf $(VENV) build src/*.egg-info src/offshelf/svm/native/*.so .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage dist outputs multirun
 
-COMPILED := setup.py $(wildcard src/offshelf/classifier/solver/native/*.[ch])
+COMPILED := setup.py $(wildcard src/offshelf/svm/native/*.[ch])
 
 $(VENV)/installed: pyproject.toml constraints.txt $(COMPILED)
 	$(PYTHON) -m venv $(VENV)

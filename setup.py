@@ -5,7 +5,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-NATIVE = Path("src/offshelf/classifier/solver/native")
+NATIVE = Path("src/offshelf/svm/native")
 FLAGS = ["-std=gnu11", "-O3", "-g0", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math"]
 VERSIONS: dict[str, list[str]] = {"any": []}
 """A library for each kind of processor, and what its compiler may take for granted: as in `native/version.c`."""
@@ -19,7 +19,7 @@ if platform.machine() in ("x86_64", "AMD64"):
 def library(version: str) -> Extension:
     """All of the C code, for one kind of processor."""
     return Extension(
-        f"offshelf.classifier.solver.native.library_{version}",
+        f"offshelf.svm.native.library_{version}",
         sources=sorted(map(str, NATIVE.glob("*.c"))),
         depends=sorted(map(str, NATIVE.glob("*.h"))),
         define_macros=[("VERSION", version)],

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from machine import interleaved, machine, seconds, table
 
+from offshelf.evaluation.retrieval import RetrievalScore
 from offshelf.metric import Bootstrap
 from offshelf.metric.retrieval import Ranks, Truth
-from offshelf.rank import RetrievalScore
 from offshelf.retrieval import search
 from offshelf.retrieval.arrays import InTorch, OnCpu
 

@@ -16,8 +16,8 @@ import torch
 from machine import table
 from synthetic import on_disk
 
-from offshelf.classifier import LinearSVM
-from offshelf.classifier.solver import Problems, solve
+from offshelf.svm import LinearSVM
+from offshelf.svm.solver import Problems, solve
 
 TOL = 1e-3
 CS = tuple(0.1 * 10.0**step for step in range(5))

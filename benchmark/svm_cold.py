@@ -17,7 +17,7 @@ def main() -> None:
     load = time.perf_counter() - start
     warnings.simplefilter("ignore")
     if who == "offshelf":
-        from offshelf.classifier import LinearSVM
+        from offshelf.svm import LinearSVM
 
         model = LinearSVM(1.0, loss=loss)
     else:

@@ -20,7 +20,7 @@ from svm_grid import digit_features
 from svm_peers import MAX_ITER
 from synthetic import multi_label
 
-from offshelf.classifier import LinearSVM
+from offshelf.svm import LinearSVM
 
 LOSSES = ("hinge", "squared_hinge")
 

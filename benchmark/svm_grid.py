@@ -12,8 +12,8 @@ from svm_peers import Found, Grid, Peer, certify, every_decision, liblinear, lib
 from synthetic import multi_label, single_label
 from synthetic import views as near_duplicates
 
-from offshelf.classifier import LinearSVM
-from offshelf.classifier.solver import Problems, solve
+from offshelf.svm import LinearSVM
+from offshelf.svm.solver import Problems, solve
 
 CS = tuple(0.01 * 3.6**step for step in range(10))
 TOL = 1e-4

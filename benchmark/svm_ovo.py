@@ -11,10 +11,10 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 from synthetic import single_label
 
-from offshelf.classifier import LinearSVM
-from offshelf.classifier.encoding import encode
-from offshelf.classifier.solver import Problems, pairwise, solve
-from offshelf.classifier.solver.gram import Gram
+from offshelf.svm import LinearSVM
+from offshelf.svm.encoding import encode
+from offshelf.svm.solver import Problems, pairwise, solve
+from offshelf.svm.solver.gram import Gram
 
 CS = (0.2, 2.0, 20.0, 200.0, 2000.0)
 """The grid of `classifier=linear_svm`."""

@@ -13,8 +13,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC, LinearSVC
 
-from offshelf.classifier.solver import Problems, Solution, dual, primal
-from offshelf.classifier.solver.problem import relative_gap
+from offshelf.svm.solver import Problems, Solution, dual, primal
+from offshelf.svm.solver.problem import relative_gap
 
 MAX_ITER = 1000
 """scikit-learn's."""

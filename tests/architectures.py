@@ -233,7 +233,7 @@ def _mean(values, arch):
 
 def every():
     """All architectures: of each family the first, then the rest."""
-    from offshelf.torchvision_import import import_torchvision
+    from offshelf.backbone.torchvision_import import import_torchvision
 
     import_torchvision()
     import timm

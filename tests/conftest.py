@@ -14,7 +14,6 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup, which comm
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 import pytest
-
 import tables
 
 tables.share(lambda: tables.template().name)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from PIL import Image
 from sklearn.datasets import load_digits
 
-import warm
-from offshelf.override import beyond_ascii
+from offshelf.config.override import beyond_ascii
 
 FAST = ["backbone=tiny", "layer=last", "tracking=none", "classifier.C=2000"]
 
@@ -51,7 +51,7 @@ def test_nothing_heavy_is_imported_to_answer():
     """Help, typos and completion must not wait for torch."""
     code = """
 import sys
-import offshelf.cli, offshelf.config, offshelf.completion
+import offshelf.cli, offshelf.config, offshelf.config.completion
 from offshelf.config import load
 load("classify", [])
 load("retrieve", [])
@@ -135,7 +135,7 @@ def test_config_is_shown_before_it_runs(tmp_path):
     done = run("classify", "dataset=folder", "--cfg", "job", cwd=tmp_path)
 
     assert done.returncode == 0
-    assert "_target_: offshelf.task.classify" in done.stdout
+    assert "_target_: offshelf.tasks.classify.classify" in done.stdout
     assert "root: ???" in done.stdout
 
 

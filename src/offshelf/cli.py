@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from offshelf import __version__
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.leaving import on_signals, staying
+from offshelf.process.signals import on_signals, staying
 from offshelf.secret import masked
-from offshelf.spelling import did_you_mean
+from offshelf.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from offshelf.asked import Asked
+    from offshelf.config.command_line import Asked
     from offshelf.launcher import Job
 
 HELP = """\
@@ -59,15 +59,15 @@ Options of a task are Hydra's: -m, --cfg, --info, --resolve, --config-dir, --con
 """
 
 MODULES = {
-    "compare": "offshelf.compare",
-    "export": "offshelf.serving",
-    "predict": "offshelf.predict",
-    "register": "offshelf.register",
-    "report": "offshelf.study.command",
-    "rerun": "offshelf.rerun",
-    "store": "offshelf.maintenance",
-    "track": "offshelf.track",
-    "ui": "offshelf.tracking.ui",
+    "compare": "offshelf.commands.compare",
+    "export": "offshelf.commands.export",
+    "predict": "offshelf.commands.predict",
+    "register": "offshelf.commands.register",
+    "report": "offshelf.commands.report",
+    "rerun": "offshelf.commands.rerun",
+    "store": "offshelf.commands.store",
+    "track": "offshelf.commands.track",
+    "ui": "offshelf.commands.ui",
 }
 """Commands that are no tasks, and whose `main` runs them."""
 
@@ -125,7 +125,7 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"offshelf {__version__}")
         return 0
     if command in ("-sc", "--shell-completion"):
-        from offshelf.completion import complete
+        from offshelf.config.completion import complete
 
         return complete(rest)
     if command in MODULES:
@@ -159,7 +159,7 @@ def run_task(task: str, arguments: Sequence[str]) -> int:
 
 
 def _check(task: str, arguments: Sequence[str]) -> "Asked":
-    from offshelf.asked import read
+    from offshelf.config.command_line import read
 
     return read(task, arguments)
 
@@ -206,8 +206,9 @@ def _hydra(asked: "Asked", job: "Callable[[DictConfig], Any]", *more: str) -> No
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from offshelf.config import conf_dir, secrets_masked
-    from offshelf.explain import explain
+    from offshelf.config import secrets_masked
+    from offshelf.config.explain import explain
+    from offshelf.config.folder import conf_dir
 
     sys.argv = [f"offshelf {asked.task}", *_unnamed([*asked.overrides, *more]), *asked.flags]
     raised: list[BaseException] = []
@@ -250,7 +251,7 @@ def _open(argument: str) -> str:
 
 
 def _list_datasets() -> int:
-    from offshelf.config import options
+    from offshelf.config.folder import options
 
     for name, about in options("dataset").items():
         print(f"{name:16} {about}")

@@ -21,7 +21,7 @@ def picture(height, width):
 
 def by_timm(pixels, arch):
     """What timm's evaluation shows its network, before it is normalised."""
-    from offshelf.torchvision_import import import_torchvision
+    from offshelf.backbone.torchvision_import import import_torchvision
 
     import_torchvision()
     import timm

@@ -23,9 +23,9 @@ from offshelf.augmentation import (
 )
 from offshelf.augmentation.resize import resize
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.backbone.torchvision_import import import_torchvision
 from offshelf.errors import ConfigError
 from offshelf.identity import digest
-from offshelf.torchvision_import import import_torchvision
 
 
 @pytest.mark.parametrize("shape", [(300, 200), (200, 300), (224, 224), (8, 8), (257, 511), (1, 9)])

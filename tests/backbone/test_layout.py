@@ -16,7 +16,7 @@ def pictures(size, count=2):
 
 
 def timm_model(arch, **options):
-    from offshelf.torchvision_import import import_torchvision
+    from offshelf.backbone.torchvision_import import import_torchvision
 
     import_torchvision()
     import timm

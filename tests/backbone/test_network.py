@@ -125,7 +125,7 @@ def test_module_called_twice_has_a_number_for_each_call():
 
 def test_one_module_at_several_places_of_a_sequence_is_found_at_each():
     """As torchvision's extractor of features finds it, and as it is listed."""
-    from offshelf.torchvision_import import import_torchvision
+    from offshelf.backbone.torchvision_import import import_torchvision
 
     import_torchvision()
     from torchvision.models.feature_extraction import create_feature_extractor

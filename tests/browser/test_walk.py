@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from PIL import Image
-
 import warm
+from PIL import Image
 
 BROWSER = all(map(shutil.which, ("chromium", "chromedriver"))) and importlib.util.find_spec("selenium")
 pytestmark = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from offshelf.classifier.solver import native
+from offshelf.svm import native
 
 
 @pytest.fixture(scope="module", params=["compiled", "in_pytorch"])
@@ -11,5 +11,5 @@ def either_solver(request):
     if request.param == "compiled" and not native.is_built():
         pytest.skip("offshelf was installed without a C compiler")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("offshelf.classifier.solver.is_compiled", lambda: request.param == "compiled")
+        patch.setattr("offshelf.svm.solver.is_compiled", lambda: request.param == "compiled")
         yield

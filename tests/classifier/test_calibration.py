@@ -8,8 +8,9 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
-from offshelf.classifier import Calibration, LinearSVMCV, Tuned
+from offshelf.classifier import Calibration, Tuned
 from offshelf.errors import ConfigError
+from offshelf.svm import LinearSVMCV
 
 
 def test_two_classes_as_scikit_learns():

@@ -9,8 +9,9 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.svm import SVC, LinearSVC
 
-from offshelf.classifier import LinearSVMCV, Tuned
+from offshelf.classifier import Tuned
 from offshelf.classifier.convergence import fitting, reached_limit
+from offshelf.svm import LinearSVMCV
 
 RANDOM = np.random.default_rng(0)
 VALUES, TARGETS = RANDOM.normal(size=(90, 1, 8)) * 100, np.arange(90) % 3

@@ -5,7 +5,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from offshelf.classifier import view
-from offshelf.classifier.view import class_scores, fuse
+from offshelf.classifier.view import class_scores
+from offshelf.svm.fusion import fuse
 
 RESPONSES = np.array([[1.0, -5.0], [7.0, 7.0], [3.0, 2.0], [-4.0, 1.0]])
 IMAGES = np.array([8, 2, 8, 8])

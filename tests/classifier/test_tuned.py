@@ -13,9 +13,10 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
 
-from offshelf.classifier import LinearSVM, LinearSVMCV, Tuned, gram
+from offshelf.classifier import Tuned, gram
 from offshelf.config import load, plain
 from offshelf.errors import ConfigError
+from offshelf.svm import LinearSVM, LinearSVMCV
 
 ESTIMATORS = {
     "sklearn_svc": SVC(kernel="linear"),

@@ -5,8 +5,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-from offshelf.classifier import LinearSVMCV, Tuned
+from offshelf.classifier import Tuned
 from offshelf.errors import ConfigError
+from offshelf.svm import LinearSVMCV
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 from sklearn.utils.multiclass import _ovr_decision_function
 
-from offshelf.classifier import LinearSVMCV, Tuned, gram
-from offshelf.classifier.encoding import Encoding
-from offshelf.onnx.scorer import _Votes
+from offshelf.classifier import Tuned, gram
+from offshelf.serving.onnx.scorer import _Votes
+from offshelf.svm import LinearSVMCV
+from offshelf.svm.encoding import Encoding
 
 
 def by_hand(decisions, classes):

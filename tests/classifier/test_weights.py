@@ -5,7 +5,7 @@ import pytest
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import LinearSVC
 
-from offshelf.classifier import LinearSVM, LinearSVMCV
+from offshelf.svm import LinearSVM, LinearSVMCV
 
 TOL = 1e-9
 

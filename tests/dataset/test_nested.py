@@ -6,7 +6,7 @@ import pytest
 from miniature import write
 from test_whole import RETRIEVAL_SETS, SETS, made
 
-from offshelf.dataset.archive import unpack
+from offshelf.dataset.published.archive import unpack
 
 STEMS = (".tar.gz", ".tgz", ".tar", ".zip")
 
@@ -19,7 +19,7 @@ def stem(name):
 @pytest.mark.parametrize("name", {**SETS, **RETRIEVAL_SETS})
 def test_archives_in_folders_of_their_names(name, tmp_path, monkeypatch):
     """The same images, labels and folds as where they are unpacked side by side."""
-    monkeypatch.setattr("offshelf.dataset.caltech101.COUNT", 17)
+    monkeypatch.setattr("offshelf.dataset.published.caltech101.COUNT", 17)
     settings, _ = {**SETS, **RETRIEVAL_SETS}[name]
     write(name, tmp_path / "flat")
     nested = tmp_path / "nested"

@@ -16,8 +16,8 @@ from offshelf.dataset.files import Files
 from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
 from offshelf.dataset.repeats import equal_groups
 from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
-from offshelf.recommend.sample import training_images
 from offshelf.report import csv_text, found_line, left_out_table, repeats_line
+from offshelf.tasks.recommend.sample import training_images
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def test_from_server_to_score(name, place, tmp_path, monkeypatch):
     settings, metric = SETS[name]
     overrides = offered(name, place, tmp_path, monkeypatch)
     spec = made(overrides, settings)
-    monkeypatch.setattr("offshelf.dataset.caltech101.COUNT", 17)
+    monkeypatch.setattr("offshelf.dataset.published.caltech101.COUNT", 17)
 
     task = build(load("classify", [*overrides, *settings, *FAST]))
     value = task(output_dir=str(tmp_path / "out"), config={})

@@ -9,11 +9,11 @@ import pytest
 from offshelf import releases
 from offshelf.augmentation import center, mirror
 from offshelf.backbone import Tiny
+from offshelf.commands.store import main
 from offshelf.dataset import ImageArray
 from offshelf.errors import StoreError
 from offshelf.extractor import Extractor, Request, ensure
 from offshelf.extractor.again import SAMPLE, sample
-from offshelf.maintenance import main
 from offshelf.store import DiskStore
 from offshelf.store.shard import open_shard
 

@@ -27,7 +27,7 @@ from offshelf.errors import BackboneError, ConfigError
 from offshelf.extractor import Extractor, Request, ensure, fill
 from offshelf.extractor.stream import Stream
 from offshelf.extractor.work import Chunk
-from offshelf.sharing import Memo, sharing
+from offshelf.memo import Memo, sharing
 from offshelf.store import Claim, DiskStore, MemoryStore
 
 VIEWS = mirror().views

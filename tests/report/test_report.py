@@ -12,7 +12,7 @@ from rich.console import Console
 from offshelf.classifier import Curve, Fit
 from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
 from offshelf.errors import StoreError
-from offshelf.evaluate import Score
+from offshelf.evaluation.classification import Score
 from offshelf.metric import Bootstrap, Outcome
 from offshelf.report import (
     confusion_figure,

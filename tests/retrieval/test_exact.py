@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from offshelf.errors import ConfigError
+from offshelf.evaluation.retrieval import largest
 from offshelf.metric.retrieval import Truth, positions
-from offshelf.rank import largest
 from offshelf.retrieval import Nearest, SpatialSearch, search
 from offshelf.retrieval.arrays import InTorch, OnCpu
 from offshelf.retrieval.frame import Frame

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
+from offshelf.commands.report import main
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.report import csv_text
-from offshelf.study.command import main
 from offshelf.tracking import MLflow
 from offshelf.tracking.connection import default_uri
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from offshelf.classifier.solver import gram
 from offshelf.config import load
 from offshelf.launcher import Basic, Job, Joblib, Slurm, perform_job, perform_jobs
 from offshelf.store import DiskStore
+from offshelf.svm.solver import gram
 from offshelf.sweep import Jobs, Sweep, pieces
 from offshelf.tracking import NoTracking
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from offshelf.commands.ui import connect
 from offshelf.tracking import MLflow, belonging
 from offshelf.tracking.reading import TrackedRuns
-from offshelf.tracking.ui import connect
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),

@@ -10,10 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 from mlflow.tracking import MlflowClient
 
+from offshelf.commands.ui import free_port, start_server, wait_until_up
 from offshelf.errors import TrackingError
 from offshelf.tracking import MLflow, NoTracking, belonging
 from offshelf.tracking.connection import connect, default_uri
-from offshelf.tracking.ui import free_port, start_server, wait_until_up
 
 FILTER = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 pytestmark = [FILTER, pytest.mark.filterwarnings("ignore::ResourceWarning")]

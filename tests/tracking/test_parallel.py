@@ -9,8 +9,8 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from offshelf.commands.ui import free_port, start_server, wait_until_up
 from offshelf.tracking.connection import connect, default_uri
-from offshelf.tracking.ui import free_port, start_server, wait_until_up
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),

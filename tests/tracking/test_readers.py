@@ -7,8 +7,9 @@ from urllib.parse import urlparse
 
 import pytest
 
+from offshelf.commands import ui
 from offshelf.errors import ConfigError, TrackingError
-from offshelf.tracking import MLflow, ui
+from offshelf.tracking import MLflow
 from offshelf.tracking.connection import connect
 from offshelf.tracking.reading import TrackedRuns
 

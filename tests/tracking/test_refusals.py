@@ -8,13 +8,13 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import warm
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from record import on_record
 
-import warm
+from offshelf.commands.track import main
 from offshelf.errors import TrackingError
-from offshelf.track import main
 from offshelf.tracking import MLflow, Offline, belonging, patient
 from offshelf.tracking import link as linking
 from offshelf.tracking.connection import connect, default_uri

@@ -12,7 +12,7 @@ from mlflow.store.tracking.dbmodels.initial_models import Base
 from mlflow.tracking import MlflowClient
 from sqlalchemy import create_engine
 
-from offshelf.compare import main as compare
+from offshelf.commands.compare import main as compare
 from offshelf.errors import TrackingError
 from offshelf.tracking import MLflow
 from offshelf.tracking.connection import connect, default_uri

@@ -4,14 +4,14 @@ import os
 import subprocess
 
 import pytest
+import warm
 import yaml
 from mlflow.tracking import MlflowClient
 
-import warm
+from offshelf.commands.ui import free_port, start_server, wait_until_up
 from offshelf.errors import TrackingError
 from offshelf.tracking.answering import with_secret
 from offshelf.tracking.connection import connect, default_uri
-from offshelf.tracking.ui import free_port, start_server, wait_until_up
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),

@@ -11,12 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import warm
 from mlflow.tracking import MlflowClient
 from record import on_record
 
-import warm
+from offshelf.commands.ui import free_port, start_server, wait_until_up
 from offshelf.tracking.connection import connect, default_uri
-from offshelf.tracking.ui import free_port, start_server, wait_until_up
 
 pytestmark = [
     pytest.mark.slow,

@@ -20,7 +20,7 @@ CODE = """
     import os, sys, time
     import mlflow.store.tracking.sqlalchemy_store
     from mlflow.tracking import MlflowClient
-    from offshelf.leaving import on_signals
+    from offshelf.process.signals import on_signals
     from offshelf.tracking import MLflow
 
     def slowly(*given, **named):

@@ -15,8 +15,8 @@ from mlflow.tracking import MlflowClient
 from record import on_record
 
 from offshelf.cli import run_task
+from offshelf.commands.track import main
 from offshelf.errors import ConfigError, TrackingError
-from offshelf.track import main
 from offshelf.tracking import MLflow, Offline, belonging
 from offshelf.tracking import link as linking
 from offshelf.tracking import mlflow as online

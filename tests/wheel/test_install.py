@@ -48,7 +48,7 @@ def test_installed_package_runs(kind, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].startswith(str(site))
-    assert "_target_: offshelf.task.classify" in done.stdout
+    assert "_target_: offshelf.tasks.classify.classify" in done.stdout
     assert (site / "offshelf/conf/backbone/vit_b_16.yaml").is_file()
     assert (site / "offshelf/py.typed").is_file()
 
@@ -60,9 +60,7 @@ def test_compiler(has_compiler, tmp_path, monkeypatch):
         pytest.skip("no C compiler")
     monkeypatch.setenv("CC", "cc" if has_compiler else "missing-compiler")
     python, _ = installed("wheel", tmp_path)
-    code = (
-        "import numpy as np; from offshelf.classifier import LinearSVM; from offshelf.classifier.solver import native; "
-    )
+    code = "import numpy as np; from offshelf.svm import LinearSVM; from offshelf.svm.solver import native; "
     code += (
         "print(native.is_built(), *LinearSVM().fit(np.array([[-1.0], [-2], [1], [3]]), [0, 0, 1, 1]).predict([[2.0]]))"
     )

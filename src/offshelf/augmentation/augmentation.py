@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from offshelf.augmentation.rotate import Fill
 from offshelf.augmentation.view import VIEW_FIELDS, Fit, View
 from offshelf.errors import ConfigError
-from offshelf.spelling import did_you_mean
+from offshelf.suggest import did_you_mean
 
 
 class Augmentation(Protocol):

@@ -6,7 +6,7 @@ from functools import cached_property
 from offshelf.augmentation.rotate import FILLS, Fill
 from offshelf.augmentation.view import View
 from offshelf.errors import ConfigError
-from offshelf.spelling import did_you_mean
+from offshelf.suggest import did_you_mean
 
 
 @dataclass(frozen=True)

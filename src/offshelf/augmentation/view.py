@@ -13,7 +13,7 @@ from offshelf.augmentation.resize import Picture, resize
 from offshelf.augmentation.rotate import FILLS, Colour, Fill, rotate
 from offshelf.backbone.preprocessing import Preprocessing, Upright
 from offshelf.errors import ConfigError
-from offshelf.spelling import did_you_mean
+from offshelf.suggest import did_you_mean
 
 Box = tuple[float, float, float, float]
 

@@ -7,7 +7,7 @@ from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.download import hub_path
 from offshelf.backbone.timm import Timm, import_timm
 from offshelf.backbone.torchvision import Torchvision
-from offshelf.torchvision_import import import_torchvision
+from offshelf.backbone.torchvision_import import import_torchvision
 
 
 def cached() -> dict[str, Backbone]:

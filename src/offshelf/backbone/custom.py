@@ -12,10 +12,10 @@ from offshelf.backbone.origin import Origin, origin, require, texts
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.running import in_one_sentence, run_anew, settings_kept
 from offshelf.backbone.sources import Sources, find, sources
+from offshelf.backbone.torchvision_import import import_torchvision
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
 from offshelf.identity import digest
-from offshelf.torchvision_import import import_torchvision
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,8 +9,8 @@ from urllib.error import URLError
 from urllib.parse import urlparse
 
 from offshelf.backbone.weights_file import weights_digest
-from offshelf.environment import variable
 from offshelf.errors import BackboneError
+from offshelf.process.environment import variable
 
 FORBIDDEN = "OFFSHELF_NO_DOWNLOADS"
 """Environment variable that is set while nothing may be downloaded, in this process and its children."""

@@ -54,7 +54,7 @@ class EfficientNetLite0:
 
     def load(self) -> "TappedNetwork":
         """See Backbone."""
-        from offshelf.torchvision_import import import_torchvision
+        from offshelf.backbone.torchvision_import import import_torchvision
 
         import_torchvision()
         import timm

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
-from offshelf.spelling import did_you_mean
+from offshelf.suggest import did_you_mean
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any, Literal, get_args
 
 from offshelf.errors import BackboneError
-from offshelf.spelling import did_you_mean
+from offshelf.suggest import did_you_mean
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 

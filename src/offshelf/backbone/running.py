@@ -11,7 +11,7 @@ from pathlib import Path
 from offshelf.backbone.sources import is_users
 from offshelf.backbone.weights_file import content_digest
 from offshelf.errors import BackboneError, OffshelfError
-from offshelf.leaving import is_asked
+from offshelf.process.signals import is_asked
 
 _imported: dict[str, str] = {}
 """Digests of the sources that this process has run, by path."""

@@ -121,7 +121,7 @@ class Timm:
 
 def import_timm() -> None:
     """Import timm, beside any torch."""
-    from offshelf.torchvision_import import import_torchvision
+    from offshelf.backbone.torchvision_import import import_torchvision
 
     import_torchvision()
     import timm  # noqa: F401

@@ -119,7 +119,7 @@ class Torchvision:
 
 
 def _check(arch: str) -> None:
-    from offshelf.torchvision_import import import_torchvision
+    from offshelf.backbone.torchvision_import import import_torchvision
 
     import_torchvision()
     import torchvision.models

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from offshelf.classifier.view import Fusion, class_scores
+from offshelf.classifier.view import class_scores
+from offshelf.svm.fusion import Fusion
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from offshelf.classifier.view import rows
-from offshelf.cores import usable_cores
+from offshelf.process.cores import usable_cores
 
 Split = tuple[np.ndarray, np.ndarray]
 

@@ -12,10 +12,11 @@ from offshelf.classifier.classifier import Curve, Fit
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
-from offshelf.classifier.view import FUSIONS, Fusion, class_scores, of_classes, rows
+from offshelf.classifier.view import class_scores, of_classes, rows
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, Outcome
-from offshelf.spelling import did_you_mean
+from offshelf.suggest import did_you_mean
+from offshelf.svm.fusion import FUSIONS, Fusion
 
 log = logging.getLogger(__name__)
 

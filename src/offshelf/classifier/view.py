@@ -4,14 +4,13 @@ Axes: N images, V views, D features, K classes, P responses an image (classes, o
 classes).
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from offshelf.classifier.encoding import Encoding
+from offshelf.svm.encoding import Encoding
+from offshelf.svm.fusion import Fusion, fuse
 
-Fusion = Literal["sum", "mean", "max"]
-FUSIONS = ("sum", "mean", "max")
 ROWS = 1 << 12
 """Rows that an estimator responds to at a time: of 200 classes one-vs-one gives each 19,900 responses."""
 
@@ -36,30 +35,6 @@ def _class_scores(fitted: Any, values_NVD: np.ndarray, fusion: Fusion) -> np.nda
     by_row = respond(rows(values_NVD))
     images = np.repeat(np.arange(len(values_NVD)), values_NVD.shape[1])
     return of_classes(fitted, fuse(by_row, images, fusion, _is_two_sided(fitted, by_row)))
-
-
-def fuse(responses_RP: np.ndarray, images_R: np.ndarray, fusion: Fusion, is_two_sided: bool) -> np.ndarray:
-    """One response an image, [N, P], from one a view, [R, P]; [N] from [R].
-
-    The 2014 paper, section 3.3, finds the sum better than the maximum.
-
-    Args:
-        responses_RP: Of all views.
-        images_R: The image of each, as a number; images come out in the order of their numbers.
-        fusion: `sum`, `mean`, or `max`: of all views the one that responds most.
-        is_two_sided: Whether a response speaks for one class where it is positive and for another where it is negative.
-            The largest response for the other is then the least one, and the two maxima are weighed up: max + min.
-    """
-    order = np.argsort(images_R, kind="stable")
-    starts, counts = np.unique(images_R[order], return_index=True, return_counts=True)[1:]
-    ordered: np.ndarray = responses_RP[order]
-    if fusion == "max":
-        largest = np.maximum.reduceat(ordered, starts, axis=0)
-        return largest + np.minimum.reduceat(ordered, starts, axis=0) if is_two_sided else largest
-    if len(starts) == len(ordered):  # one view an image
-        return ordered
-    sums = np.add.reduceat(ordered, starts, axis=0)
-    return sums if fusion == "sum" else (sums.T / counts.astype(sums.dtype)).T
 
 
 def of_classes(fitted: Any, responses_NP: np.ndarray) -> np.ndarray:

@@ -1,24 +1,31 @@
 """Data sets: samples, the folds to train and to test on, and the official metric."""
 
-from offshelf.dataset.caltech101 import Caltech101
-from offshelf.dataset.cifar10 import Cifar10
-from offshelf.dataset.cub200 import Cub200
 from offshelf.dataset.digits import Digits
-from offshelf.dataset.dtd import Dtd
-from offshelf.dataset.eurosat import EuroSat
-from offshelf.dataset.flowers102 import Flowers102
 from offshelf.dataset.folder import Folder, image_files
-from offshelf.dataset.food101 import Food101
-from offshelf.dataset.h3d import H3d
-from offshelf.dataset.holidays import Holidays
 from offshelf.dataset.image import Image, ImageArray, ImageBytes, ImageFile, parse_colour
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.manifest import Csv
-from offshelf.dataset.mit67 import Mit67
-from offshelf.dataset.official import About, Described
-from offshelf.dataset.oxford5k import Oxford5k
-from offshelf.dataset.paris6k import Paris6k
-from offshelf.dataset.pets import Pets
+from offshelf.dataset.published.caltech101 import Caltech101
+from offshelf.dataset.published.cifar10 import Cifar10
+from offshelf.dataset.published.cub200 import Cub200
+from offshelf.dataset.published.dtd import Dtd
+from offshelf.dataset.published.eurosat import EuroSat
+from offshelf.dataset.published.flowers102 import Flowers102
+from offshelf.dataset.published.food101 import Food101
+from offshelf.dataset.published.h3d import H3d
+from offshelf.dataset.published.holidays import Holidays
+from offshelf.dataset.published.mit67 import Mit67
+from offshelf.dataset.published.official import About, Described
+from offshelf.dataset.published.oxford5k import Oxford5k
+from offshelf.dataset.published.paris6k import Paris6k
+from offshelf.dataset.published.pets import Pets
+from offshelf.dataset.published.revisited import ROxford5k, RParis6k
+from offshelf.dataset.published.sculptures6k import Sculptures6k
+from offshelf.dataset.published.stanford_cars import StanfordCars
+from offshelf.dataset.published.sun397 import Sun397
+from offshelf.dataset.published.uiuc_attributes import UiucAttributes
+from offshelf.dataset.published.ukbench import UkBench
+from offshelf.dataset.published.voc2007 import Voc2007
 from offshelf.dataset.reading import check_images, digests, value_range
 from offshelf.dataset.retrieval import (
     Picture,
@@ -31,13 +38,6 @@ from offshelf.dataset.retrieval import (
     require_labels,
     require_retrieval,
 )
-from offshelf.dataset.revisited import ROxford5k, RParis6k
-from offshelf.dataset.sculptures6k import Sculptures6k
-from offshelf.dataset.stanford_cars import StanfordCars
-from offshelf.dataset.sun397 import Sun397
-from offshelf.dataset.uiuc_attributes import UiucAttributes
-from offshelf.dataset.ukbench import UkBench
-from offshelf.dataset.voc2007 import Voc2007
 
 __all__ = [
     "About",

@@ -11,6 +11,7 @@ import numpy as np
 from offshelf.dataset.boxes import read_boxes, require_units
 from offshelf.dataset.image import Box, ImageFile, parse_colour
 from offshelf.dataset.imageset import Fold, ImageSet, LeftOut, Sample
+from offshelf.dataset.names import listed
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS
 from offshelf.dataset.split_names import ALIKE, as_read, part_of, told_apart
@@ -18,7 +19,6 @@ from offshelf.dataset.table import BOX, TYPED, Line, Table, at, read_table, requ
 from offshelf.dataset.value_range import parse_range
 from offshelf.dataset.walk import NO_SAMPLE
 from offshelf.errors import ConfigError, DatasetError
-from offshelf.names import listed
 
 log = logging.getLogger(__name__)
 

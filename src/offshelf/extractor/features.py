@@ -12,7 +12,7 @@ from offshelf.extractor.again import require_equal
 from offshelf.extractor.extractor import Extractor, Request
 from offshelf.extractor.networks import Networks
 from offshelf.identity import digest
-from offshelf.sharing import once
+from offshelf.memo import once
 from offshelf.store import DamagedShardError, FeatureStore, GoneShardError
 
 TRIES = 5
@@ -78,7 +78,7 @@ def ensure(
     """Features of the images: those in the store are read, only the missing ones are extracted.
 
     A shard that proves damaged on reading, or was removed, counts as missing: its features are extracted again. Jobs
-    that share read them once (`offshelf.sharing`), and the cost is the first's.
+    that share read them once (`offshelf.memo`), and the cost is the first's.
 
     Raises:
         As `fill`.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offshelf.cores import usable_cores
 from offshelf.dataset import Image, digests
 from offshelf.errors import BadImagesError
 from offshelf.extractor.extractor import Extractor, Request
+from offshelf.process.cores import usable_cores
 from offshelf.store import Claim, FeatureStore
 
 PROBE_BATCHES = 3

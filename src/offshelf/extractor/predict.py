@@ -13,7 +13,7 @@ from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
-from offshelf.torchvision_import import import_torchvision
+from offshelf.backbone.torchvision_import import import_torchvision
 
 import_torchvision()  # Lightning's metrics package imports torchvision where it is installed.
 
@@ -21,7 +21,6 @@ import pytorch_lightning as pl  # noqa: E402
 import torch  # noqa: E402
 from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]  # noqa: E402
 
-from offshelf.cores import usable_cores  # noqa: E402
 from offshelf.dataset import Image, digests  # noqa: E402
 from offshelf.errors import BadImagesError, ConfigError, OffshelfError  # noqa: E402
 from offshelf.extractor.allocator import keep_freed_memory  # noqa: E402
@@ -32,7 +31,8 @@ from offshelf.extractor.progress import ExtractionProgress  # noqa: E402
 from offshelf.extractor.stream import Batch, Stream  # noqa: E402
 from offshelf.extractor.work import Work  # noqa: E402
 from offshelf.extractor.writer import StoreWriter  # noqa: E402
-from offshelf.leaving import as_child, end, held_back  # noqa: E402
+from offshelf.process.cores import usable_cores  # noqa: E402
+from offshelf.process.signals import as_child, end, held_back  # noqa: E402
 from offshelf.store import FeatureStore, MemoryStore  # noqa: E402
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from offshelf.config import HOW, perform, plain
 from offshelf.errors import OffshelfError
-from offshelf.leaving import is_asked
+from offshelf.memo import Memo, sharing
+from offshelf.process.signals import is_asked
 from offshelf.secret import masked, referenced
-from offshelf.sharing import Memo, sharing
 from offshelf.terminal import say
 from offshelf.tracking import belonging
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from offshelf.cores import usable_cores
 from offshelf.errors import ConfigError
 from offshelf.launcher.launcher import Lost, Piece, Work
-from offshelf.leaving import GRACE_SECONDS, as_child, held_back
+from offshelf.process.cores import usable_cores
+from offshelf.process.signals import GRACE_SECONDS, as_child, held_back
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 

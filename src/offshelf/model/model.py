@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from offshelf.classifier import Calibration, Scorer
-from offshelf.classifier.view import FUSIONS
 from offshelf.errors import ModelError
 from offshelf.identity import digest
 from offshelf.model.part import Arrays, pack, size, unpack
 from offshelf.postprocess import Transformer, transform
 from offshelf.store import FeatureKey
+from offshelf.svm.fusion import FUSIONS
 
 FORMAT = 1
 FILE = "model.safetensors"

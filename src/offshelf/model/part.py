@@ -34,7 +34,7 @@ KINDS = {
     "Projection": Kind("offshelf.postprocess", (), ("mean_", "components_")),
     "SignedPower": Kind("offshelf.postprocess", ("power",)),
     "LinearSVM": Kind(
-        "offshelf.classifier",
+        "offshelf.svm",
         ("multiclass", "ovo_decision", "decision_function_shape"),
         ("classes_", "coef_", "intercept_", "kind_"),
     ),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from offshelf.errors import ConfigError
-from offshelf.spelling import did_you_mean
+from offshelf.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

@@ -11,7 +11,7 @@ import numpy as np
 
 from offshelf.dataset import Image
 from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
-from offshelf.rank import RetrievalScore
+from offshelf.evaluation.retrieval import RetrievalScore
 from offshelf.report.retrieval import of_one
 
 QUERIES = 60

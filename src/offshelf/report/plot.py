@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offshelf.classifier import Curve
-from offshelf.evaluate import Score
+from offshelf.evaluation.classification import Score
+from offshelf.evaluation.retrieval import RetrievalScore
 from offshelf.metric.precision_recall import precision_recall
-from offshelf.rank import RetrievalScore
 from offshelf.report.files import Scored
 from offshelf.report.literal import literal
 

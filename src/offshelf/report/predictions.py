@@ -8,7 +8,7 @@ import numpy as np
 
 from offshelf.dataset import ImageSet
 from offshelf.errors import DatasetError
-from offshelf.evaluate import Score
+from offshelf.evaluation.classification import Score
 from offshelf.metric import Outcome
 from offshelf.report.cell import read_csv
 

@@ -10,7 +10,7 @@ from rich import box
 from rich.filesize import decimal
 from rich.table import Table
 
-from offshelf.rank import RetrievalScore
+from offshelf.evaluation.retrieval import RetrievalScore
 from offshelf.report.cell import unmark
 from offshelf.report.files import with_error_bar
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from offshelf.backbone.backbone import LayerInfo
 from offshelf.dataset import LeftOut
-from offshelf.evaluate import Score
+from offshelf.evaluation.classification import Score
 from offshelf.extractor import Forecast
 from offshelf.report.files import with_error_bar
 

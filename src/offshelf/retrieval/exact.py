@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from offshelf.cores import usable_cores
+from offshelf.process.cores import usable_cores
 
 NUMBERS = 1 << 18
 """Of references that are compared at a time."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from offshelf.errors import ConfigError
-from offshelf.spelling import did_you_mean
+from offshelf.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from offshelf.retrieval.similarities import Similarities

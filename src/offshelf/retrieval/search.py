@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from offshelf.cores import usable_cores
+from offshelf.process.cores import usable_cores
 from offshelf.retrieval.arrays import MIB, Arrays, OnCpu
 from offshelf.retrieval.best import Best
 from offshelf.retrieval.exact import Exact

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from offshelf.cores import usable_cores
+from offshelf.process.cores import usable_cores
 from offshelf.retrieval.exact import SINK, Exact
 
 MANY = 1 / 16

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offshelf.errors import ConfigError, StoreError
-from offshelf.spelling import did_you_mean
 from offshelf.store.claim import FOLDER as CLAIMS
 from offshelf.store.claim import is_claimed
 from offshelf.store.inventory import RUNS, Holding, holdings, stat
 from offshelf.store.vouching import FOLDER as RELEASES
+from offshelf.suggest import did_you_mean
 
 STALE_SECONDS = 3600
 """Age from which a temporary file belongs to nobody any more."""

@@ -9,8 +9,8 @@ import numpy as np
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap, Interval, mean_of_known
 from offshelf.report import Predictions, query_values, read_predictions
-from offshelf.spelling import did_you_mean
 from offshelf.study.study import Column
+from offshelf.suggest import did_you_mean
 from offshelf.tracking.reading import TrackedRun
 
 

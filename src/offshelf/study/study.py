@@ -9,8 +9,8 @@ import yaml
 
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, RETRIEVAL_METRICS
-from offshelf.spelling import did_you_mean
 from offshelf.study.published import Published, read_published
+from offshelf.suggest import did_you_mean
 
 FILE = "study.yaml"
 KINDS = ("table", "layers", "confusion")

@@ -10,17 +10,17 @@ from omegaconf import OmegaConf
 from offshelf.backbone import select_layers
 from offshelf.backbone.origin import NotBuiltError, only_known
 from offshelf.config import build, build_group, components, plain
+from offshelf.config.recorded import GROUPS, needs, rebuild
+from offshelf.config.trust import EVERYTHING
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.identity import digest
 from offshelf.launcher import Job, Launcher
 from offshelf.launcher.job import as_in_hydra
-from offshelf.leaving import is_asked, staying
-from offshelf.recorded import GROUPS, needs, rebuild
+from offshelf.process.signals import is_asked, staying
 from offshelf.secret import referenced
 from offshelf.store import MemoryStore
 from offshelf.sweep.identity import Datasets
 from offshelf.terminal import say
-from offshelf.trust import EVERYTHING
 
 TOGETHER = (*(group for group in GROUPS if group != "baseline"), "store", "pooling", "on_error")
 """Root keys that jobs have in common whose layers one pass can take."""

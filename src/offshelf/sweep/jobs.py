@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from offshelf.errors import ConfigError, SweepError
 from offshelf.launcher import Basic, Ending, Job, Launcher, Lost
 from offshelf.launcher.job import as_in_hydra, common_folder, describe
-from offshelf.leaving import is_asked
+from offshelf.process.signals import is_asked
 from offshelf.sweep.claims import Claims, perform_claimed
 from offshelf.sweep.command import Command, covering
 from offshelf.sweep.features import extract_first

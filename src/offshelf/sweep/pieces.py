@@ -6,7 +6,7 @@ from offshelf.config import plain
 from offshelf.identity import digest
 from offshelf.launcher import Basic, Job, Launcher
 
-SOLVERS = ("offshelf.classifier.LinearSVM", "offshelf.classifier.LinearSVMCV")
+SOLVERS = ("offshelf.svm.LinearSVM", "offshelf.svm.LinearSVMCV")
 """Estimators whose solves have more in common than the features."""
 
 

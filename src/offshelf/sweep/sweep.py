@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from offshelf.config import build_group, plain
+from offshelf.config.recorded import needs
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.launcher import Basic, Job, Joblib, Launcher
-from offshelf.recorded import needs
 from offshelf.secret import masked
 from offshelf.sweep.command import Command
 from offshelf.sweep.features import lines, passes, require_possible

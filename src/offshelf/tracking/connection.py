@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from offshelf.errors import TrackingError
 from offshelf.secret import masked
-from offshelf.spelling import did_you_mean
+from offshelf.suggest import did_you_mean
 from offshelf.tracking import schema
 from offshelf.tracking.answering import WITHOUT, require_answer, with_secret
 from offshelf.tracking.patient import Patience, failures, patient

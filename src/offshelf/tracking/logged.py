@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
-from offshelf.leaving import is_asked, undisturbed
+from offshelf.process.signals import is_asked, undisturbed
 from offshelf.secret import masked
 from offshelf.tracking.journal import Event, Journal, now, opening
 from offshelf.tracking.shelf import Place

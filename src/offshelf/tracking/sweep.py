@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offshelf.environment import variable
+from offshelf.process.environment import variable
 from offshelf.tracking.connection import search_all
 from offshelf.tracking.journal import PARENT
 from offshelf.tracking.members import Members

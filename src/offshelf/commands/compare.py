@@ -1,0 +1,297 @@
+"""`offshelf compare`: runs side by side, best first, with error bars and what the difference to the best is worth."""
+
+import argparse
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offshelf.commands.arguments import Parser, divide
+from offshelf.errors import ConfigError, TrackingError
+from offshelf.metric import METRICS, Bootstrap, Difference, Interval
+from offshelf.report import (
+    FIGURES,
+    SHEETS,
+    Point,
+    Predictions,
+    Sheet,
+    comparison_figure,
+    paired,
+    paired_queries,
+    read_predictions,
+    show_runs,
+    with_error_bar,
+    write_figure,
+    write_sheet,
+)
+from offshelf.suggest import did_you_mean
+from offshelf.tracking.reading import SETTINGS, TrackedRun, TrackedRuns, is_filter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FOLLOWS = ("dims", "name")
+"""Parameters that say nothing of their own of how runs differ."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run, and how it compares with the best one."""
+
+    run: TrackedRun
+    value: float
+    difference: Difference | None
+    """None for the best run itself, and where the test images are not the same."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compare the runs that are named, or those under the one that is named.
+
+    Raises:
+        ConfigError: an argument is misspelt.
+        TrackingError: a run cannot be found, or kept no predictions.
+    """
+    options = _parser().parse_args(arguments)
+    files = [Path(file) for file in options.out or ()]
+    _require_formats(files)
+    selectors, where = divide(options.runs, SETTINGS)
+    found = _chosen(TrackedRuns(**where), selectors)
+    metric = options.metric or _official(found)
+    chosen, left_out = _with_metric(found, metric)
+    sheet = to_sheet(compare(chosen, metric, Bootstrap(options.replicates)), metric, left_out)
+    show_runs(sheet)
+    for file in files:
+        if file.suffix in FIGURES:
+            write_figure(file, draw(chosen, metric))
+        else:
+            write_sheet(file, sheet)
+    return 0
+
+
+def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> list[Row]:
+    """Best first; differences to the best on the same draws of the same test images.
+
+    Raises:
+        ConfigError: there is no such metric, or a run has it not.
+        TrackingError: the tables of predictions cannot be read.
+    """
+    known = [*METRICS, *(name for name in runs[0].metrics if name.startswith("test/"))]
+    names = list(dict.fromkeys(name.removeprefix("test/") for name in known))
+    if metric not in names:
+        raise ConfigError(f"There is no metric '{metric}'{did_you_mean(metric, names)}")
+    without = [run.name for run in runs if f"test/{metric}" not in run.metrics]
+    if without:
+        raise ConfigError(f"Without test/{metric}: {', '.join(without)}. Another metric: --metric NAME")
+    best, *others = sorted(runs, key=lambda run: -run.metrics[f"test/{metric}"])
+    judge = _Judge(best, metric, bootstrap)
+    rows = [Row(best, best.metrics[f"test/{metric}"], None)]
+    rows += [Row(run, run.metrics[f"test/{metric}"], judge.difference(run)) for run in others]
+    return rows
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Compares runs with the best one, whose table is read once."""
+
+    best: TrackedRun
+    metric: str
+    bootstrap: Bootstrap
+
+    def difference(self, run: TrackedRun) -> Difference | None:
+        """Paired by test images, or of a retrieval by queries; None where these are not the same or not on record."""
+        if not self.bootstrap.replicates:
+            return None
+        return self._by_images(run) if self.metric in METRICS else self._by_queries(run)
+
+    def _by_images(self, run: TrackedRun) -> Difference | None:
+        first, second = self._predictions, _predictions(run)
+        pair = paired(first, second) if first and second else None
+        return self.bootstrap.difference(self.metric, *pair) if pair else None
+
+    def _by_queries(self, run: TrackedRun) -> Difference | None:
+        first, second = self._queries, run.text("queries.csv")
+        pair = paired_queries(first, second, self.metric) if first and second else None
+        return self.bootstrap.mean_difference(*pair) if pair else None
+
+    @cached_property
+    def _predictions(self) -> Predictions | None:
+        return _predictions(self.best)
+
+    @cached_property
+    def _queries(self) -> str | None:
+        return self.best.text("queries.csv")
+
+
+def _predictions(run: TrackedRun) -> Predictions | None:
+    text = run.text("predictions.csv")
+    return read_predictions(text) if text else None
+
+
+def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> Sheet:
+    """A line a run: metric with its interval, difference to the best with its interval, p-value, what differs.
+
+    Names of runs that were left out are in a note.
+    """
+    runs = [row.run for row in rows]
+    varied = list(dict.fromkeys([*_independent(runs), *_varied(runs)]))
+    columns = ["run", "id", metric, "to the best", "p", *varied]
+    lines = [
+        [row.run.name, row.run.id[:8], with_error_bar(row.run.metrics, metric), *_gap(row.difference, row is rows[0])]
+        + [row.run.params.get(name, "") for name in varied]
+        for row in rows
+    ]
+    notes = [
+        "±: half of the bootstrap interval over test images or queries (95 % unless the run says otherwise); "
+        "differences are paired, one by one.",
+        "p: two-sided, of no difference to the best; not corrected for the number of runs.",
+    ]
+    if any(row.difference is None for row in rows[1:]):
+        notes.append(
+            "–: not the same test images or queries, or no table of them on record, so that nothing can be paired."
+        )
+    if left_out:
+        named = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
+        notes.append(f"Left out, as they have no test/{metric}: {named}.")
+    return Sheet(f"{metric} of {len(rows)} runs", columns, lines, notes)
+
+
+def _gap(difference: Difference | None, is_best: bool) -> list[str]:
+    if difference is None:
+        return ["best" if is_best else "–", ""]
+    return [
+        f"{difference.value:+.4f} ± {difference.interval.half:.4f}",
+        f"{difference.p_value:.3f}" if difference.p_value >= 0.001 else "< 0.001",
+    ]
+
+
+def _varied(runs: Sequence[TrackedRun]) -> list[str]:
+    """Parameters that are not the same for all, the task's own first."""
+    names = {name for run in runs for name in run.params if not name.endswith("_target_")}
+    varied = [name for name in names if len({run.params.get(name) for run in runs}) > 1]
+    return sorted(varied, key=lambda name: (name.count("."), name))
+
+
+def draw(runs: Sequence[TrackedRun], metric: str) -> "Figure":
+    """The metric by the one number in which runs differ or, where they differ in none, by layer, in the runs' order.
+
+    A line for each choice of what else differs. A run alone on its line, whose layer no other has, is a level: the
+    baseline of `layer=all`.
+
+    Raises:
+        ConfigError: runs differ in several numbers, or in neither a number nor the layer.
+    """
+    differing = _independent(runs)
+    numeric = [name for name in differing if all(_number(run.params.get(name)) is not None for run in runs)]
+    if len(numeric) > 1 or not (numeric or "layer" in differing):
+        raise ConfigError(
+            f"There is no curve to draw: the runs differ in {', '.join(differing) or 'nothing'}. A figure takes runs "
+            "that differ in one number, or in the layer."
+        )
+    axis = numeric[0] if numeric else "layer"
+    others = [name for name in differing if name != axis]
+    lines = [", ".join(run.params.get(name, "–") for name in others) for run in runs]
+    ticks = () if numeric else _shared_layers(runs, lines)
+    places = {run.params[axis]: _number(run.params[axis]) for run in runs} if numeric else _numbered(ticks)
+    points = [
+        Point(places.get(run.params[axis]), line, run.metrics[f"test/{metric}"], Interval.logged(run.metrics, metric))
+        for run, line in zip(runs, lines, strict=True)
+    ]
+    return comparison_figure(points, axis, metric, ticks, ", ".join(others))
+
+
+def _shared_layers(runs: Sequence[TrackedRun], lines: Sequence[str]) -> tuple[str, ...]:
+    """Layers of lines that have several runs; of the only line, all."""
+    several = [line for line in lines if lines.count(line) > 1] or lines
+    return tuple(dict.fromkeys(run.params["layer"] for run, line in zip(runs, lines, strict=True) if line in several))
+
+
+def _numbered(ticks: Sequence[str]) -> dict[str, float | None]:
+    return {tick: float(number) for number, tick in enumerate(ticks)}
+
+
+def _independent(runs: Sequence[TrackedRun]) -> list[str]:
+    """Parameters that differ, without those that follow from one before them.
+
+    Some are the same number: seeds that follow the seed. Others are parts of a choice: the mean that a backbone takes.
+    """
+    kept: dict[str, list[str | None]] = {}
+    for name in _varied(runs):
+        values = [run.params.get(name) for run in runs]
+        is_part = any(
+            name.startswith(f"{other}.") and len(set(zip(theirs, values, strict=True))) == len(set(theirs))
+            for other, theirs in kept.items()
+        )
+        if name not in FOLLOWS and not is_part and values not in kept.values():
+            kept[name] = values
+    return list(kept)
+
+
+def _require_formats(files: Sequence[Path]) -> None:
+    for file in files:
+        if file.suffix not in (*SHEETS, *FIGURES):
+            raise ConfigError(
+                f"{file} ends with none of {', '.join(SHEETS)}, of tables, and {', '.join(FIGURES)}, of figures."
+            )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _chosen(runs: TrackedRuns, selectors: Sequence[str]) -> dict[str, tuple[TrackedRun, bool]]:
+    """Runs by their ids, and whether each was named: by a filter, or as one of a sweep, it was not."""
+    unique: dict[str, tuple[TrackedRun, bool]] = {}
+    for selector in selectors:
+        for run in reversed(runs.find(selector)):  # of a filter the first started
+            named = not is_filter(selector) or unique.get(run.id, (run, False))[1]
+            unique[run.id] = (_by_name(run), named)
+    if len(unique) == 1:
+        (alone, _), *_ = unique.values()
+        unique = {run.id: (_by_name(run), False) for run in runs.children(alone) if run.metrics} or unique
+    if len(unique) < 2:
+        raise TrackingError("One run alone cannot be compared: name two or more, a sweep, or a filter.")
+    return unique
+
+
+def _by_name(run: TrackedRun) -> TrackedRun:
+    """With the augmentation as a parameter by its name, as the backbone and the data set are."""
+    target = run.params.get("augmentation._target_", "").rpartition(".")[2]
+    name = {"Views": "custom"}.get(target, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", target).lower())
+    return replace(run, params={**run.params, "augmentation": name}) if name else run
+
+
+def _official(found: Mapping[str, tuple[TrackedRun, bool]]) -> str:
+    """The official metric of the first run that has one."""
+    metrics = [run.tags.get("metric", "accuracy") for run, _ in found.values()]
+    having = [name for name, (run, _) in zip(metrics, found.values(), strict=True) if f"test/{name}" in run.metrics]
+    return (having or metrics)[0]
+
+
+def _with_metric(found: Mapping[str, tuple[TrackedRun, bool]], metric: str) -> tuple[list[TrackedRun], list[str]]:
+    """Runs to compare, and the names of others that a filter means too: those that have not been tested, say.
+
+    Where fewer than two would be left, all are to be compared, which will tell what they lack.
+    """
+    kept = [run for run, named in found.values() if named or f"test/{metric}" in run.metrics]
+    left_out = [run.name for run, _ in found.values() if run not in kept]
+    return (kept, left_out) if len(kept) > 1 else ([run for run, _ in found.values()], [])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="offshelf compare", description=__doc__)
+    parser.add_argument(
+        "runs", nargs="+", help="ids (their first letters), names, a sweep, or a filter", metavar="RUN|home=DIR"
+    )
+    parser.add_argument("--metric", help="by default the official one of the first run's data set")
+    parser.add_argument(
+        "--out", action="append", help="a table, .md, .csv, .html, .tex, or a figure, .png, .svg", metavar="FILE"
+    )
+    parser.add_argument("--replicates", type=int, default=2000, help="draws of the bootstrap")
+    return parser

@@ -1,0 +1,132 @@
+"""`offshelf predict`: what a run's model takes other images for."""
+
+import argparse
+import glob
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from offshelf.commands.arguments import Parser, divide
+from offshelf.config import components
+from offshelf.config.trust import Trust
+from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_files
+from offshelf.errors import ConfigError, DatasetError
+from offshelf.model import Model, columns, records
+from offshelf.report import csv_text, write_text
+from offshelf.runs.recorded import PastRun
+from offshelf.serving.predictor import Predictor, require_made
+from offshelf.store import FeatureStore
+from offshelf.tasks.on_error import screen
+from offshelf.tracking.reading import SETTINGS
+
+FORMATS = (".csv", ".json")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Predict the classes of images, and print or write them.
+
+    Raises:
+        ConfigError: an argument is misspelt, or the run's record names code that is not trusted.
+        TrackingError: there is no such run.
+        ModelError: it kept no model, or its network is not what it was.
+        DatasetError: there are no such images.
+    """
+    options = _parser().parse_intermixed_args(arguments)
+    if options.out and Path(options.out).suffix not in FORMATS:
+        raise ConfigError(f"--out is a .csv or .json file; got '{options.out}'.")
+    words, settings = divide(options.images, {**SETTINGS, "trust": "", "on_error": "stop", "probabilities": ""})
+    on_error, probabilities = settings.pop("on_error"), settings.pop("probabilities")
+    if probabilities not in ("", "true", "false"):
+        raise ConfigError(f"probabilities is true or false; got '{probabilities}'.")
+    trust = Trust.of(settings.pop("trust"))
+    past = PastRun.find(options.run, **settings)
+    predictor = Predictor.of(past.config, past.model(), trust)
+    if probabilities == "true":
+        predictor.model.probabilities(np.empty((0, len(predictor.model.classes))))  # refuses before any work
+    store = require_made(components(past.config, ("store",), trust))["store"]
+    found = [predictor.file(path) for word in words for path in paths(word)]
+    names, scores = predict(predictor, list(dict.fromkeys(found)), store, on_error)
+    likely = probabilities == "true" or (not probabilities and predictor.model.calibration is not None)
+    _hand_over(options.out, Answer(predictor.model, names, scores, likely))
+    return 0
+
+
+def paths(word: str) -> list[Path]:
+    """Image files of a file's name, a folder (all below it, sorted), or a pattern (`**` crosses folders).
+
+    Raises:
+        DatasetError: there are none.
+    """
+    path = Path(word).expanduser()
+    if path.is_dir():
+        found = image_files(path)
+    elif path.exists() or not glob.has_magic(word):
+        return [path]  # a file that is missing is named with all others that cannot be read
+    else:
+        matches = map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207 - pathlib takes relative patterns alone
+        found = sorted(match for match in matches if match.is_file())
+    if not found:
+        raise DatasetError(f"There are no images at {word}.")
+    return found
+
+
+def predict(
+    predictor: Predictor, images: Sequence[ImageFile], store: FeatureStore, on_error: str = "stop"
+) -> tuple[list[str], np.ndarray]:
+    """Names of the images and scores of classes, float64 [N, K].
+
+    Raises:
+        BadImagesError: images that cannot be read, unless `on_error` is `skip`: they are then left out, with a warning.
+    """
+    samples = [Sample(str(image), image, 0) for image in images]
+
+    def work(usable: ImageSet) -> np.ndarray:
+        check_images(usable.pictures)
+        blocks = list(predictor.scores(usable.pictures, store))
+        return np.concatenate([*blocks, np.empty((0, len(predictor.model.classes)))])
+
+    usable, _, scores = screen(ImageSet("images", predictor.model.classes, samples, ()), on_error, work)
+    return [sample.id for sample in usable.samples], scores
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says of images: see `columns` and `records`."""
+
+    model: Model
+    names: Sequence[str]
+    scores_NK: np.ndarray
+    probabilities: bool
+
+    def csv(self) -> str:
+        """As CSV."""
+        return csv_text(columns(self.model, self.names, self.scores_NK, self.probabilities))
+
+    def json(self) -> str:
+        """As JSON."""
+        made = records(self.model, self.names, self.scores_NK, self.probabilities)
+        return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+
+
+def _hand_over(out: str | None, answer: Answer) -> None:
+    if out is None:
+        print(answer.csv(), end="")
+        return
+    write_text(Path(out), answer.json() if Path(out).suffix == ".json" else answer.csv())
+    print(f"{len(answer.names):,} image(s): written to {out}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="offshelf predict", description=__doc__)
+    parser.add_argument("run", help="id (its first letters), name, or output folder", metavar="RUN")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        help="files, folders, patterns; home=DIR, on_error=skip, probabilities=true, trust=PACKAGE",
+        metavar="IMAGES|key=value",
+    )
+    parser.add_argument("--out", help=f"a file to write instead of printing: {', '.join(FORMATS)}", metavar="FILE")
+    return parser

@@ -1,0 +1,163 @@
+"""Overrides of the command line, before Hydra sees them: what they choose, and which of their values are texts.
+
+Hydra takes `2026_11_29` for the number 20261129 and `1.10` for 1.1, whatever they are meant for. Where the parameter
+that gets a value is a text, the value is put in quotes here, as it was typed.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString, RangeSweep
+from omegaconf import DictConfig
+
+from offshelf.config import GIVEN, shared
+from offshelf.config.explain import explain
+from offshelf.config.parameters import annotation, is_text, of_items, parameters
+
+LIBRARIES = ("sklearn", "torch", "torchvision", "timm", "hydra", "numpy")
+"""Packages whose components are not looked at: importing them takes seconds."""
+
+HYDRA_TEXTS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name")
+
+FUNCTIONS = ("choice", "shuffle", "sort", "tag")
+"""Of Hydra's grammar, those whose arguments are values."""
+
+
+def parse(overrides: Sequence[str]) -> list[Override]:
+    """As Hydra reads them.
+
+    Raises:
+        ConfigError: one is no override.
+    """
+    try:
+        return OverridesParser.create().parse_overrides(list(overrides))
+    except Exception as error:
+        raise explain(error) from error
+
+
+def choices(overrides: Sequence[Override]) -> list[list[str]]:
+    """Overrides without sweeps: the first choice of each, then each other choice in its turn."""
+    options = [_options(override) for override in overrides]
+    first = [choices[0] for choices in options if choices]
+    others = [
+        [other if choices is changed else choices[0] for choices in options if choices]
+        for changed in options
+        for other in changed[1:]
+    ]
+    return [first, *others]
+
+
+def with_texts(overrides: Sequence[Override], configs: Sequence[DictConfig]) -> list[str]:
+    """Overrides as they were typed, those values in quotes that are texts and look like something else.
+
+    Args:
+        overrides: Parsed.
+        configs: What they compose, a config a choice.
+    """
+    return [_with_texts(override, configs) for override in overrides]
+
+
+def looks_otherwise(override: Override) -> bool:
+    """Whether a value in it would be no text."""
+    return any(not isinstance(value, str | QuotedString) for value in _values(override))
+
+
+def _with_texts(override: Override, configs: Sequence[DictConfig]) -> str:
+    line = str(override.input_line)
+    if override.is_delete() or override.package is not None or not looks_otherwise(override):
+        return line
+    key = override.key_or_group
+    kinds = [str] if key in HYDRA_TEXTS else [_wanted(config, key) for config in configs]
+    scalar, items = any(map(is_text, kinds)), any(is_text(of_items(kind)) for kind in kinds)
+    if not scalar and not items:
+        return line
+    if isinstance(override._value, RangeSweep):
+        numbers = ",".join(_quote(str(value)) for value in override.sweep_string_iterator())
+        return f"{override.get_key_element()}={numbers}"
+    text = override.get_value_string().strip()
+    if re.fullmatch(r"choice\([^()]*\)", text):
+        text = text[len("choice(") : -1]  # in a function Hydra loses the quotes
+    return f"{override.get_key_element()}={quoted(text, scalar, items)}"
+
+
+def quoted(text: str, scalar: bool, items: bool) -> str:
+    """A value with its words in quotes that are no texts to Hydra: those outside of lists, those in lists, or both."""
+    made, depth = "", 0
+    for word, mark in _words(text):
+        wanted = items if depth else scalar
+        is_word = word.strip() and "=" not in word and "{" not in made
+        made += word.replace(word.strip(), _quote(word.strip()), 1) if wanted and is_word and _is_other(word) else word
+        if mark == "(" and word.strip() not in FUNCTIONS:
+            return text  # of numbers: interval, range
+        depth += {"[": 1, "]": -1}.get(mark, 0)
+        made += mark
+    return made
+
+
+def _words(text: str) -> Iterator[tuple[str, str]]:
+    """Words and the mark behind each; what is in quotes counts as a mark."""
+    yield from re.findall(r"""([^\[\](){},'"]*)('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[\[\](){},'"]|$)""", text)
+
+
+def _is_other(word: str) -> bool:
+    try:
+        value = OverridesParser.create().parse_rule(word.strip(), "primitive")
+    except Exception:  # no word of its own: its override has been parsed as a whole
+        return False
+    return value is not None and not isinstance(value, str | QuotedString)
+
+
+def _quote(word: str) -> str:
+    return f"'{word}'"
+
+
+def _values(override: Override) -> Iterator[Any]:
+    value = override._value
+    waiting = [getattr(value, "list", value)]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            waiting += one.values()
+        else:
+            yield one
+
+
+def _wanted(config: DictConfig, key: str) -> Any:
+    """The annotation of the parameter that gets a key's value; Any where it has none, or cannot be looked at."""
+    *above, last = key.split(".")
+    node: Any = config
+    try:
+        for part in above:
+            node = node[part]
+        target = node.get("_target_")
+        if node is config and last in parameters(f"{shared.__module__}.{shared.__name__}"):
+            return annotation(parameters(f"{shared.__module__}.{shared.__name__}"), last)
+        if not isinstance(target, str) or target.partition(".")[0] in LIBRARIES or last in GIVEN:
+            return Any
+        return annotation(parameters(target), last)
+    except Exception:  # it is told where the config is checked
+        return Any
+
+
+def _options(override: Override) -> list[str]:
+    if not override.is_sweep_override():
+        return [str(override.input_line)]
+    if not override.is_discrete_sweep() or "glob(" in str(override.input_line):
+        return []
+    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+
+
+def layer_pattern(argument: str) -> str:
+    """Hydra's glob is for groups; for layers a pattern is a value, so that one pass takes all that match."""
+    found = re.fullmatch(r"layer=glob\((.*)\)", argument)
+    return f"layer='{found.group(1)}'" if found else argument
+
+
+def beyond_ascii(argument: str) -> str:
+    """`key=Äpfel` with quotes, as Hydra's grammar wants it where a value has letters beyond ASCII."""
+    found = re.fullmatch(r"([\w./@+~]+)=([\w ./~@%+\x80-\U0010ffff-]+)", argument)
+    return f"{found[1]}='{found[2]}'" if found and not found[2].isascii() else argument

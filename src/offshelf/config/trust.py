@@ -1,0 +1,158 @@
+"""Whose code a recorded config may run: offshelf's components, scikit-learn's estimators, packages that the user names.
+
+A config that the user composes on the command line is a program of theirs. One that is read from a run's record may be
+anybody's, and is checked before anything that it names is imported.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from offshelf.errors import ConfigError
+
+PACKAGES = (
+    *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "metric", "postprocess"),
+    *("recommend", "retrieval", "store", "sweep", "tracking"),
+)
+"""Those of offshelf whose public classes are components."""
+
+FUNCTIONS = frozenset(
+    {
+        *("offshelf.augmentation." + name for name in ("center", "five_crop", "jitter16", "jitter8", "mirror")),
+        *("offshelf.augmentation." + name for name in ("multi_scale", "square", "ten_crop", "whole")),
+        *("offshelf.classifier.gram", "offshelf.postprocess.chain"),
+    }
+)
+"""Functions that make components, or are a parameter of one."""
+
+TASKS = frozenset(
+    {"offshelf.tasks.classify.classify", "offshelf.tasks.retrieve.retrieve", "offshelf.tasks.recommend.recommend"}
+)
+"""What a recorded config as a whole may stand for."""
+
+FOREIGN = {"offshelf.backbone.Custom": "module", "offshelf.backbone.TorchHub": "repo"}
+"""Components that run code which is not offshelf's, and the key that names it."""
+
+HUB = frozenset({"facebookresearch/dinov2"})
+"""Hub repositories that a shipped config names."""
+
+GETTERS = frozenset({"hydra.utils.get_class", "hydra.utils.get_method", "hydra.utils.get_object"})
+"""They give what their `path` names, and call nothing."""
+
+TARGET = "_target_"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What may be built beside the components of offshelf and scikit-learn."""
+
+    packages: tuple[str, ...] = ()
+    """Dotted names; hub repositories as `owner/name`, or their folder."""
+    everything: bool = False
+    """Of a config that the user has composed."""
+
+    @staticmethod
+    def of(setting: str) -> "Trust":
+        """As on the command line: names, separated by commas."""
+        return Trust(tuple(name.strip() for name in setting.split(",") if name.strip()))
+
+    def require(self, config: Any) -> None:
+        """Refuse a config that names anything else; imports only what is trusted.
+
+        Raises:
+            ConfigError: with the names, and how to trust them.
+        """
+        if self.everything:
+            return
+        if self.packages and str(Path.cwd()) not in sys.path:
+            sys.path.append(str(Path.cwd()))  # where modules of one's own are looked for
+        refused = {name: by for name, by in _named(config) if not self._takes(name, by)}
+        if refused:
+            owners = ",".join(dict.fromkeys(by or name.partition(".")[0] for name, by in refused.items()))
+            given = ",".join(dict.fromkeys((*self.packages, *owners.split(","))))
+            raise ConfigError(
+                f"The record names {', '.join(refused)}, which is no component of offshelf or scikit-learn: building "
+                f"it would run code that whoever made the record has chosen. If you trust it, add: trust={given}"
+            )
+
+    def _takes(self, name: str, repository: str) -> bool:
+        if repository:
+            return repository in (*self.packages, *HUB) or repository.partition(":")[0] in self.packages
+        if name in TASKS | FUNCTIONS | GETTERS or _is_component(name) or _is_estimator(name):
+            return True
+        is_named = any(name == one or name.startswith(f"{one}.") for one in self.packages)
+        return is_named and self._is_theirs(name)
+
+    def _is_theirs(self, name: str) -> bool:
+        """Whether a trusted package defines it, and has not just imported it: `mine.os.system` is not mine."""
+        found = _found(name)
+        owner = str(getattr(found, "__module__", None) or "").partition(".")[0]
+        return found is None or owner in {one.partition(".")[0] for one in self.packages}
+
+
+EVERYTHING = Trust(everything=True)
+"""For configs that the user has composed."""
+
+
+def is_task(config: Mapping[str, Any]) -> bool:
+    """Whether a config as a whole stands for a task that leaves records."""
+    return str(config.get(TARGET)) in TASKS
+
+
+def _named(node: Any) -> Iterator[tuple[str, str]]:
+    """Everything that a config would have run, at any depth; of what is no dotted name also the word to trust it by."""
+    if isinstance(node, Mapping):
+        if TARGET in node:
+            yield from _of_target(str(node[TARGET]), node)
+        for key, value in node.items():
+            yield from _named(value)
+            if isinstance(value, str) and str(key).rpartition("__")[2] == "memory":  # of scikit-learn's pipelines
+                yield f"the cache {value}, which is made of pickles", value
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _named(value)
+
+
+def _of_target(target: str, node: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield target, ""
+    if target in GETTERS:
+        yield str(node.get("path")), ""
+    found = _found(target) if target.startswith("offshelf.") else None
+    for name, key in FOREIGN.items():
+        if found is not None and found is _found(name):
+            code = str(node.get(key))
+            yield code, code if key == "repo" else ""
+
+
+def _is_component(name: str) -> bool:
+    """Whether it is a public class of one of PACKAGES, by whichever path."""
+    found = _found(name) if name.startswith("offshelf.") else None
+    if not isinstance(found, type):
+        return False
+    package = found.__module__.split(".")[:2]
+    if package[0] != "offshelf" or package[-1] not in PACKAGES:
+        return False
+    public = import_module(".".join(package))
+    return found.__name__ in public.__all__ and getattr(public, found.__name__) is found
+
+
+def _is_estimator(name: str) -> bool:
+    if not name.startswith("sklearn."):
+        return False
+    from sklearn.base import BaseEstimator
+
+    found = _found(name)
+    return isinstance(found, type) and issubclass(found, BaseEstimator) and found.__module__.startswith("sklearn.")
+
+
+def _found(name: str) -> Any:
+    """What a dotted name stands for; None where it cannot be found, which building it says better."""
+    from pydoc import ErrorDuringImport, locate
+
+    try:
+        return locate(name)
+    except ErrorDuringImport:
+        return None

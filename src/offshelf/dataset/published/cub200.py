@@ -1,0 +1,92 @@
+"""Caltech-UCSD Birds-200-2011: 200 species, each image with the box around its bird."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from offshelf.dataset.box import from_size, require_context, with_context
+from offshelf.dataset.image import Box, ImageFile
+from offshelf.dataset.imageset import Fold, ImageSet, Sample
+from offshelf.dataset.published.download import Remote
+from offshelf.dataset.published.lists import fields, numbers
+from offshelf.dataset.published.official import About, Official
+from offshelf.errors import DatasetError
+
+TREE = "CUB_200_2011"
+ARCHIVE = Remote(
+    "CUB_200_2011.tgz",
+    ("https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz?download=1",),
+    "sha256:0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",
+    (f"{TREE}/images",),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cub200(Official):
+    """The official split of 5,994 and 5,794 images."""
+
+    box: bool = True
+    """Whether the bird's box is seen, in training and in testing, or the whole image."""
+    context: float = 1.5
+    """How much longer and wider than the box what is seen is. The paper's "150 %" may also mean 2.5."""
+
+    def __post_init__(self) -> None:
+        require_context(self.context)
+
+    @property
+    def about(self) -> About:
+        """See Official."""
+        return About(
+            name="cub200",
+            title="Caltech-UCSD Birds-200-2011",
+            licence="non-commercial research and education",
+            home="https://data.caltech.edu/records/65de6-vp158",
+            citation="Wah, Branson, Welinder, Perona, Belongie: The Caltech-UCSD Birds-200-2011 Dataset. "
+            "California Institute of Technology, CNS-TR-2011-001",
+        )
+
+    def remotes(self) -> Sequence[Remote]:
+        """See Official."""
+        return (ARCHIVE,)
+
+    def sizes(self) -> tuple[int, int]:
+        """See Official."""
+        return 5994, 5794
+
+    def read(self, folder: Path) -> ImageSet:
+        """See Official; lists are joined by image id."""
+        tree = self.at(TREE)
+        paths = dict(fields(tree / "images.txt", 2))
+        labels = _joined(tree / "image_class_labels.txt", paths)
+        trained = _joined(tree / "train_test_split.txt", paths)
+        boxes = {
+            image: from_size(*numbers(tree / "bounding_boxes.txt", cells))
+            for image, *cells in fields(tree / "bounding_boxes.txt", 5)
+        }
+        names = dict(fields(tree / "classes.txt", 2))
+        number = {label: index for index, label in enumerate(names)}
+        try:
+            samples = [
+                Sample(
+                    path, ImageFile(tree / "images" / path, region=self._region(boxes[image])), number[labels[image]]
+                )
+                for image, path in paths.items()
+            ]
+        except KeyError as error:
+            raise DatasetError(f"The lists in {tree} contradict each other: {error} is in one alone.") from error
+        in_training = np.array([trained[image] == "1" for image in paths])
+        fold = Fold(np.flatnonzero(in_training), np.flatnonzero(~in_training))
+        return ImageSet("cub200", tuple(names.values()), samples, (fold,))
+
+    def _region(self, box: Box) -> Box | None:
+        return with_context(box, self.context) if self.box else None
+
+
+def _joined(path: Path, images: dict[str, str]) -> dict[str, str]:
+    """A list's second column by image id. Raises DatasetError where it does not list all images."""
+    column = dict(fields(path, 2))
+    if column.keys() != images.keys():
+        raise DatasetError(f"{path} lists other images than {path.parent / 'images.txt'}.")
+    return column

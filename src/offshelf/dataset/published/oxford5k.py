@@ -1,0 +1,69 @@
+"""Oxford5k: 55 queries, five for each of eleven landmarks, among photos of the city."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from offshelf.dataset.published import landmarks
+from offshelf.dataset.published.download import Remote
+from offshelf.dataset.published.landmarks import CLASSIC, Region
+from offshelf.dataset.published.official import About, OfficialRetrieval
+from offshelf.dataset.retrieval import RetrievalSet
+
+SERVERS = ("https://www.robots.ox.ac.uk/~vgg/data/oxbuildings", "https://thor.robots.ox.ac.uk/oxbuildings")
+PREFIX = "oxc1_"
+"""Before the names of images in the queries' files."""
+PATTERNS = ("jpg/*.jpg", "*.jpg")
+
+
+def _remote(name: str, *holds: str) -> Remote:
+    return Remote(name, tuple(f"{server}/{name}" for server in SERVERS), None, holds)
+
+
+IMAGES = _remote("oxbuild_images-v1.tgz", "jpg/all_souls_000013.jpg", "all_souls_000013.jpg")
+"""With faces blurred since 2022."""
+QUERY = "all_souls_1_query.txt"
+TRUTH = _remote("gt_files_170407.tgz", QUERY, f"lab/{QUERY}", "gnd_oxford5k.pkl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oxford5k(OfficialRetrieval):
+    """5,063 references, 55 queries; good and ok images are relevant, the query's own among them, junk is ignored.
+
+    The ground truth is read from the official text files or, where `gnd_oxford5k.pkl` was placed instead, from that.
+    """
+
+    region: Region = "box"
+    """What is seen of a query: its box, the smallest square around that (the 2014 paper's), or the whole image."""
+
+    def __post_init__(self) -> None:
+        landmarks.require_region(self.region)
+
+    @property
+    def about(self) -> About:
+        """See Official."""
+        return About(
+            name="oxford5k",
+            title="Oxford Buildings (Oxford5k)",
+            licence="images under Flickr's terms of use",
+            home="https://www.robots.ox.ac.uk/~vgg/data/oxbuildings/",
+            citation="Philbin, Chum, Isard, Sivic, Zisserman: Object Retrieval with Large Vocabularies and Fast "
+            "Spatial Matching. CVPR 2007",
+        )
+
+    def remotes(self) -> Sequence[Remote]:
+        """See Official."""
+        return (IMAGES, TRUTH)
+
+    def sizes(self) -> tuple[int, int]:
+        """See Official."""
+        return 5063, 55
+
+    def read(self, folder: Path) -> RetrievalSet:
+        """See Official."""
+        images = landmarks.image_files(folder, PATTERNS)
+        places = [self.at(f"lab/{QUERY}").parent, self.at(QUERY).parent]
+        names, found = landmarks.read_classic(places, self.at("gnd_oxford5k.pkl"), PREFIX)
+        references = landmarks.pictures(images, names or images)
+        truths = landmarks.truths(found, references, CLASSIC)
+        return RetrievalSet("oxford5k", references, landmarks.queries(images, found, self.region), truths)

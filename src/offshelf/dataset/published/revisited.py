@@ -1,0 +1,109 @@
+"""ROxford5k and RParis6k: new queries and ground truth for the images of Oxford5k and Paris6k, in three protocols."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from offshelf.dataset.published import landmarks, oxford5k, paris6k
+from offshelf.dataset.published.download import Remote
+from offshelf.dataset.published.landmarks import Protocols, Region
+from offshelf.dataset.published.official import About, OfficialRetrieval
+from offshelf.dataset.retrieval import RetrievalSet
+
+SERVER = "http://cmp.felk.cvut.cz/revisitop/data/datasets"
+PROTOCOLS: Protocols = {
+    "easy": (("easy",), ("junk", "hard")),
+    "medium": (("easy", "hard"), ("junk",)),
+    "hard": (("hard",), ("junk", "easy")),
+}
+"""Section 3.3 of the paper."""
+
+
+def _truth(name: str) -> Remote:
+    return Remote(f"gnd_{name}.pkl", (f"{SERVER}/{name}/gnd_{name}.pkl",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revisited(OfficialRetrieval):
+    """70 queries that are none of the references; one without easy (or hard) references is left out of that mean."""
+
+    region: Region = "box"
+    """See Oxford5k."""
+
+    def __post_init__(self) -> None:
+        landmarks.require_region(self.region)
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What it is called."""
+
+    @property
+    def about(self) -> About:
+        """See Official."""
+        return About(
+            name=self.title.lower(),
+            title=f"Revisited {self.title[1:]} ({self.title})",
+            licence="images under Flickr's terms of use",
+            home="http://cmp.felk.cvut.cz/revisitop/",
+            citation="Radenović, Iscen, Tolias, Avrithis, Chum: Revisiting Oxford and Paris: Large-Scale Image "
+            "Retrieval Benchmarking. CVPR 2018",
+        )
+
+    @property
+    def own_folder(self) -> str:
+        """See Official; that of the set whose images these are."""
+        return self.about.name[1:]
+
+    def _read(self, folder: Path, patterns: Sequence[str]) -> RetrievalSet:
+        images = landmarks.image_files(folder, patterns)
+        names, found = landmarks.read_gnd(folder / f"gnd_{self.about.name}.pkl", ("easy", "hard", "junk"))
+        references = landmarks.pictures(images, names)
+        queries = landmarks.queries(images, found, self.region)
+        truths = landmarks.truths(found, references, PROTOCOLS)
+        return RetrievalSet(self.about.name, references, queries, truths, "medium/mAP")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ROxford5k(Revisited):
+    """4,993 references, 70 queries; shares Oxford5k's images."""
+
+    @property
+    def title(self) -> str:
+        """See Revisited."""
+        return "ROxford5k"
+
+    def remotes(self) -> Sequence[Remote]:
+        """See Official."""
+        return (oxford5k.IMAGES, _truth("roxford5k"))
+
+    def sizes(self) -> tuple[int, int]:
+        """See Official."""
+        return 4993, 70
+
+    def read(self, folder: Path) -> RetrievalSet:
+        """See Official."""
+        return self._read(folder, oxford5k.PATTERNS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RParis6k(Revisited):
+    """6,322 references, 70 queries; shares Paris6k's images."""
+
+    @property
+    def title(self) -> str:
+        """See Revisited."""
+        return "RParis6k"
+
+    def remotes(self) -> Sequence[Remote]:
+        """See Official."""
+        return (*paris6k.IMAGES, _truth("rparis6k"))
+
+    def sizes(self) -> tuple[int, int]:
+        """See Official."""
+        return 6322, 70
+
+    def read(self, folder: Path) -> RetrievalSet:
+        """See Official."""
+        return self._read(folder, paris6k.PATTERNS)

@@ -1,0 +1,40 @@
+"""The choice among official splits, and of the parts that are trained on."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from offshelf.dataset.published.official import Official
+from offshelf.errors import ConfigError
+
+COUNT = 10
+"""Splits of DTD, and of SUN397."""
+
+Partition = int | Literal["all"]
+
+
+def require_partition(partition: Partition) -> None:
+    """Raise ConfigError for what is no split's number."""
+    if partition != "all" and (not isinstance(partition, int) or not 1 <= partition <= COUNT):
+        raise ConfigError(f"dataset.partition is 1 to {COUNT}, or all; got {partition}.")
+
+
+def partitions(partition: Partition) -> range:
+    """Numbers of the splits that are meant."""
+    return range(1, COUNT + 1) if partition == "all" else range(partition, partition + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithValidation(Official):
+    """A published set with an official validation part."""
+
+    train: Literal["trainval", "train"] = "trainval"
+    """Whether the validation part is trained on too."""
+
+    def __post_init__(self) -> None:
+        if self.train not in ("trainval", "train"):
+            raise ConfigError(f"dataset.train is trainval or train; got '{self.train}'.")
+
+    @property
+    def trained_parts(self) -> tuple[str, ...]:
+        """Names of the parts that are trained on."""
+        return ("train", "val") if self.train == "trainval" else ("train",)

@@ -1,0 +1,1 @@
+"""From features to numbers: classifiers fitted and scored, references searched and judged."""

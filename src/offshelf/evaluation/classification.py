@@ -1,0 +1,180 @@
+"""From features to numbers: fit on each fold's training images, score once on its test images."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from offshelf import postprocess
+from offshelf.classifier import Classifier, Curve, Fit
+from offshelf.classifier.convergence import fitting
+from offshelf.dataset import Fold, ImageSet
+from offshelf.errors import DatasetError
+from offshelf.memo import once
+from offshelf.metric import METRICS, Bootstrap, Outcome, by_class, mean_of_known, metrics_of
+from offshelf.postprocess import Transformer
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What one layer's features are worth: a fit and its outcome on the test images for each fold."""
+
+    name: str
+    """The layer's name."""
+    dims: int
+    metric: str
+    """The protocol's official metric, by which the hyperparameter is chosen too."""
+    fits: tuple[Fit, ...]
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    """Choosing the hyperparameter, fitting and scoring."""
+    bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(0))
+    transformers: tuple[Transformer, ...] = ()
+    """Fitted to the training features of each fold."""
+
+    @cached_property
+    def confusion(self) -> np.ndarray | None:
+        """Counts over the test images of all folds, int64 [K, K]; None for several labels."""
+        if self.is_multilabel:
+            return None
+        return np.sum([outcome.confusion() for outcome in self.outcomes], axis=0)
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether an image can have several labels, or none."""
+        return self.outcomes[0].is_multilabel
+
+    @cached_property
+    def by_class(self) -> dict[str, np.ndarray]:
+        """For each class, float64 [K], NaN without test images: accuracy over the test images of all folds together.
+
+        Of a ranking (average precision, area under the ROC curve), which is of one fold's scores, the mean over folds.
+        """
+        folds = [by_class(outcome) for outcome in self.outcomes]
+        means = {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}
+        targets, scores = (
+            np.concatenate([getattr(one, name) for one in self.outcomes]) for name in ("targets", "scores")
+        )
+        return means | {"accuracy": by_class(Outcome(targets, scores))["accuracy"]}
+
+    @property
+    def parameter(self) -> str:
+        """The classifier's hyperparameter."""
+        return self.fits[0].parameter
+
+    @cached_property
+    def curve(self) -> Curve | None:
+        """How it was chosen, over the inner folds of all folds; None where it was given."""
+        curves = [fit.curve for fit in self.fits if fit.curve]
+        return Curve.joined(curves) if curves else None
+
+    @property
+    def gap(self) -> float | None:
+        """Largest relative duality gap of its fits; None where no certificate is known."""
+        return max((fit.gap for fit in self.fits if fit.gap is not None), default=None)
+
+    @cached_property
+    def metrics(self) -> Mapping[str, float]:
+        """All numbers under the names that go to MLflow and metrics.json; with several folds their means.
+
+        Those that are not defined, such as a mean over labels of which no test image has one, are left out.
+        """
+        numbers = {**self._test(), **self._cv(), **fit_cost([self])}
+        return {name: number for name, number in numbers.items() if not np.isnan(number)}
+
+    def _test(self) -> dict[str, float]:
+        numbers: dict[str, float] = {}
+        for name, metric in metrics_of(self.is_multilabel).items():
+            by_fold = [metric(outcome)[0] for outcome in self.outcomes]
+            numbers[f"test/{name}"] = float(np.mean(by_fold))
+            if len(by_fold) > 1:
+                numbers[f"test/{name}_std"] = float(np.std(by_fold))
+            interval = self.bootstrap.interval(name, self.outcomes)
+            if interval:
+                numbers |= {f"test/{name}_low": interval.low, f"test/{name}_high": interval.high}
+        return numbers
+
+    def _cv(self) -> dict[str, float]:
+        geometric_mean = float(np.exp(np.mean([np.log(fit.value) for fit in self.fits])))
+        chosen = {f"cv/{self.parameter}": geometric_mean}
+        held_out = [fit.held_out for fit in self.fits if fit.held_out is not None]
+        if not held_out:
+            return chosen
+        by_value = dict(zip(self.curve.values, self.curve.mean, strict=True)) if self.curve else {}
+        chosen[f"cv/{self.metric}"] = float(np.mean([scores.mean() for scores in held_out]))
+        chosen[f"cv/{self.metric}_std"] = float(np.mean([scores.std() for scores in held_out]))
+        return chosen | {
+            f"cv/{self.metric}_{self.parameter}_{value:g}": float(mean) for value, mean in by_value.items()
+        }
+
+
+def fit_cost(scores: Sequence[Score]) -> dict[str, float]:
+    """What all fits together took and, where known, their largest duality gap and the binary problems solved.
+
+    Where fits stopped short of their optimum, how many.
+    """
+    seconds = float(sum(score.seconds for score in scores))
+    cost = {"cost/fit_seconds": seconds}
+    gaps = [score.gap for score in scores if score.gap is not None]
+    if gaps:
+        cost["fit/dual_gap"] = max(gaps)
+    unconverged = sum(fit.unconverged for score in scores for fit in score.fits)
+    if unconverged:
+        cost["fit/unconverged"] = float(unconverged)
+    problems = [fit.problems for score in scores for fit in score.fits if fit.problems is not None]
+    if problems:
+        cost["fit/problems"] = float(sum(problems))
+        cost["cost/fit_problems_per_second"] = sum(problems) / seconds
+    return cost
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How features are judged."""
+
+    postprocess: Transformer
+    classifier: Classifier
+    bootstrap: Bootstrap
+
+    def score(self, name: str, values_NVD: np.ndarray, images: ImageSet, features: str | None = None) -> Score:
+        """Score one layer's features, [N, V, D] in the order of the samples, by the data set's folds.
+
+        Everything that is chosen or learnt (the hyperparameter, the transforms) sees training images only; the test
+        images are read once. Jobs that share (`offshelf.memo`) transform features once that have the same digest,
+        `features`.
+
+        Raises:
+            DatasetError: the official metric is not defined on the test images.
+        """
+        start = time.perf_counter()
+        fits, outcomes, transformers = [], [], []
+        for number, fold in enumerate(images.folds):
+            fitted, train, test = self._transformed(name, values_NVD, fold, features)
+            transformers.append(fitted)
+            with fitting(f"{name}, fold {number + 1} of {len(images.folds)}" if len(images.folds) > 1 else name):
+                fits.append(self.classifier.fit(train, images.targets[fold.train], images.metric))
+            outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test)))
+            if np.isnan(METRICS[images.metric](outcomes[-1])[0]):
+                raise DatasetError(
+                    f"{images.metric} is not defined on the test images of {images.name}: none has a label."
+                )
+        seconds = time.perf_counter() - start
+        dims = values_NVD.shape[-1]
+        found = (tuple(fits), tuple(outcomes), seconds, self.bootstrap, tuple(transformers))
+        return Score(name, dims, images.metric, *found)
+
+    def _transformed(
+        self, name: str, values_NVD: np.ndarray, fold: Fold, features: str | None
+    ) -> tuple[Transformer, np.ndarray, np.ndarray]:
+        """The transform that a fold's training features teach, and those and the test features transformed."""
+
+        def make() -> tuple[Transformer, np.ndarray, np.ndarray]:
+            fitted = postprocess.fit(self.postprocess, values_NVD[fold.train])
+            train, test = (postprocess.transform(fitted, values_NVD[rows]) for rows in (fold.train, fold.test))
+            return fitted, train, test
+
+        if features is None:
+            return make()
+        return once(make, "transformed", features, name, self.postprocess, fold.train, fold.test)

@@ -1,6 +1,0 @@
-"""Which features are best for a set of images: a race of the backbones and layers at hand."""
-
-from offshelf.recommend.rules import Rules
-from offshelf.recommend.task import recommend
-
-__all__ = ["Rules", "recommend"]

@@ -1,0 +1,123 @@
+"""The record of a classification: what goes to the tracker and into the output folder, and when."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.filesize import decimal
+
+from offshelf.dataset import ImageSet, value_range
+from offshelf.errors import ModelError
+from offshelf.evaluation.classification import Score, fit_cost
+from offshelf.extractor import Features
+from offshelf.model import FILE, Model
+from offshelf.report import (
+    confusion_figure,
+    csv_text,
+    curve_figure,
+    curve_table,
+    layer_figure,
+    metric_columns,
+    per_class,
+    predictions,
+    write_bytes,
+    write_run,
+    write_table,
+    write_text,
+)
+from offshelf.runs.recorder import DataCard, RunRecord, extraction_cost
+from offshelf.tracking import Run
+
+
+@dataclass(frozen=True)
+class Record(RunRecord):
+    """See RunRecord."""
+
+    images: ImageSet
+
+    @property
+    def card(self) -> DataCard:
+        """See RunRecord."""
+        images = self.images
+        profile = {
+            "images": len(images.samples),
+            "classes": len(images.classes),
+            "metric": images.metric,
+            "folds": [[len(fold.train), len(fold.test)] for fold in images.folds],
+        }
+        values = value_range(images.pictures)
+        profile |= {"value_range": values} if values else {}
+        return DataCard(images.name, images.digest, images.metric, ("train", "test"), profile, images)
+
+    def layer(self, score: Score, backbone: str, feature_digest: str) -> None:
+        """Log one of several layers as a run of its own, under this one."""
+        params = self.book.params(score.name) | {"backbone": backbone, "dims": score.dims}
+        with self.run.child(score.name) as child:
+            child.log(params, score.metrics, {"feature_digest": feature_digest})
+            self.book.log_data(child)
+            self._log_tables(child, score)
+
+    def end(self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features) -> None:
+        """Log and write what came out; with several layers also the curve over them."""
+        metrics = self._summary(scores, beside, chosen, features)
+        self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
+        taken_for = self._log_tables(self.run, chosen)
+        write_run(self.folder, metrics, [*scores, *beside], self.images.classes, self.book.yaml())
+        write_text(self.folder / "predictions.csv", taken_for)
+        if chosen.curve:
+            self._curves(scores, beside)
+        if len(scores) > 1:
+            self.book.figure(layer_figure(scores, beside, self.book.title()), "layers.png")
+            self.run.log_table(metric_columns([*scores, *beside]), "layers.json")
+
+    def keep(self, model: Model | None, limit_mb: float) -> str:
+        """Write the model into the folder and to the tracker. Returns a sentence: that it was kept, or why not."""
+        try:
+            data = _as_data(model, limit_mb)
+        except ModelError as error:
+            return f"The model was not kept, so that offshelf predict cannot use this run: {error}"
+        write_bytes(self.folder / FILE, data)
+        self.run.log_file(self.folder / FILE)
+        fold = f", of the first of {len(self.images.folds)} folds" if len(self.images.folds) > 1 else ""
+        where = self.run.id[:8] if self.run.is_sent else shlex.quote(str(self.folder))
+        with_it = f"offshelf predict {where} IMAGES{self.book.settings()}"
+        return f"The model is kept ({decimal(len(data))}{fold}). Predict with: {with_it}"
+
+    def _curves(self, scores: Sequence[Score], beside: Sequence[Score]) -> None:
+        """How the hyperparameter was chosen, for each layer: `c_curve.png`, `.csv` and `.json` where it is C."""
+        name = f"{scores[0].parameter.lower()}_curve"
+        columns = curve_table([*scores, *beside])
+        write_table(self.folder / f"{name}.csv", columns)
+        self.run.log_table(columns, f"{name}.json")
+        self.book.figure(curve_figure(scores, beside, self.book.title()), f"{name}.png")
+
+    def _log_tables(self, run: Run, score: Score) -> str:
+        """Returns what each test image was taken for, as CSV."""
+        taken_for = csv_text(predictions(score, self.images))
+        run.log_table(per_class(score, self.images.classes), "per_class.json")
+        run.log_text(taken_for, "predictions.csv")
+        if score.confusion is not None:
+            title = f"{self.images.name}, {score.name}"
+            run.log_figure(confusion_figure(score.confusion, self.images.classes, title), "confusion.png")
+        return taken_for
+
+    def _summary(
+        self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features
+    ) -> dict[str, float]:
+        """The chosen layer's metrics; with several layers each one's official metric too, and the cost of all."""
+        metrics = dict(chosen.metrics)
+        metrics |= fit_cost([*scores, *beside])
+        metrics |= self.book.data_counts()
+        metrics |= extraction_cost(features.cost.extracted, features.cost.seconds)
+        if len(scores) > 1:
+            official = f"test/{self.images.metric}"
+            metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *beside]}
+        return metrics
+
+
+def _as_data(model: Model | None, limit_mb: float) -> bytes:
+    if model is None:
+        raise ModelError("its classifier has no form that could be read back.")
+    if model.size > limit_mb * 1e6:
+        raise ModelError(f"it takes {decimal(model.size)}; keep_model_mb={limit_mb:g} is less.")
+    return model.to_bytes()

@@ -1,0 +1,95 @@
+"""The record of a retrieval: what goes to the tracker and into the output folder, and when."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from offshelf.dataset import value_range
+from offshelf.dataset.retrieval import RetrievalSet
+from offshelf.evaluation.retrieval import RetrievalScore
+from offshelf.extractor import Cost
+from offshelf.report import (
+    contact_sheet,
+    csv_text,
+    layer_figure,
+    metric_columns,
+    precision_recall_figure,
+    query_table,
+    write_text,
+)
+from offshelf.runs.recorder import DataCard, RunRecord, extraction_cost
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CURVE = "precision_recall.png"
+
+
+@dataclass(frozen=True)
+class RetrievalRecord(RunRecord):
+    """See RunRecord."""
+
+    images: RetrievalSet
+
+    @property
+    def card(self) -> DataCard:
+        """See RunRecord."""
+        images = self.images
+        profile = {
+            "references": len(images.references),
+            "queries": len(images.queries),
+            "protocols": [protocol for protocol in images.truths if protocol],
+            "metric": images.metric,
+        }
+        values = value_range(images.pictures)
+        profile |= {"value_range": values} if values else {}
+        return DataCard(images.name, images.digest, images.metric, ("reference", "query"), profile, images)
+
+    def layer(self, score: RetrievalScore, feature_digest: str) -> None:
+        """Log one of several layers as a run of its own, under this one."""
+        with self.run.child(score.name) as child:
+            params = self.book.params(score.name) | {"dims": score.dims}
+            child.log(params, score.metrics, {"feature_digest": feature_digest})
+            self.book.log_data(child)
+            child.log_text(self._queries(score), "queries.csv")
+            child.log_figure(self._curve(score), CURVE)
+
+    def end(
+        self, scores: Sequence[RetrievalScore], chosen: RetrievalScore, feature_digest: str, costs: Sequence[Cost]
+    ) -> None:
+        """Log and write what came out; with several layers also the metric over them."""
+        metrics = self._summary(scores, chosen, costs)
+        how = next((cost.how for cost in costs if cost.extracted), costs[0].how)
+        self.run.log(metrics=metrics, tags={"feature_digest": feature_digest, "extraction": how})
+        queries, page = self._queries(chosen), contact_sheet(chosen, self.images, self._title(chosen))
+        for text, file in ((queries, "queries.csv"), (page, "contact_sheet.html")):
+            write_text(self.folder / file, text)
+            self.run.log_file(self.folder / file)
+        write_text(self.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+        write_text(self.folder / "config.yaml", self.book.yaml())
+        self.book.figure(self._curve(chosen), CURVE)
+        if len(scores) > 1:
+            self.book.figure(layer_figure(scores, [], self.book.title()), "layers.png")
+            self.run.log_table(metric_columns(scores), "layers.json")
+
+    def _curve(self, score: RetrievalScore) -> "Figure":
+        return precision_recall_figure(score, self._title(score))
+
+    def _title(self, score: RetrievalScore) -> str:
+        return f"{self.book.title()}, {score.name}"
+
+    def _queries(self, score: RetrievalScore) -> str:
+        return csv_text(query_table(score, [query.id for query in self.images.queries]))
+
+    def _summary(
+        self, scores: Sequence[RetrievalScore], chosen: RetrievalScore, costs: Sequence[Cost]
+    ) -> dict[str, float]:
+        """The reported layer's metrics; with several layers each one's official metric too, and the cost of all."""
+        metrics = dict(chosen.metrics) | self.book.data_counts()
+        metrics["cost/search_seconds"] = sum(score.seconds for score in scores)
+        metrics |= extraction_cost(sum(cost.extracted for cost in costs), sum(cost.seconds for cost in costs))
+        if len(scores) > 1:
+            official = f"test/{self.images.metric}"
+            metrics |= {f"{official}/{score.name}": score.metrics[official] for score in scores}
+        return metrics

@@ -1,0 +1,210 @@
+"""Writing the ONNX file: recorded, described, run by ONNX Runtime beside PyTorch, and only then put in its place."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from offshelf import __version__
+from offshelf.augmentation import View, look
+from offshelf.errors import BackboneError, ConfigError, ModelError
+from offshelf.extractor.engine import quiet
+from offshelf.serving.onnx import scorer
+from offshelf.serving.onnx.description import ENTRY, describe
+from offshelf.serving.onnx.pipeline import Pipeline, upright
+from offshelf.serving.predictor import Predictor
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+OPSET = 18
+"""What torch's exporter writes without converting."""
+LARGEST = 2_000_000_000
+"""Bytes of weights beyond which they lie in a second file: a file of ONNX's format ends at 2 GiB."""
+TOLERANCE = 1e-3
+"""Largest relative distance of scores: they are differences of large numbers, in which the 1e-4 to which engines agree
+in their features grows."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written, and how near it comes to PyTorch."""
+
+    files: tuple[Path, ...]
+    """The ONNX file and, beyond 2 GB, that of its weights."""
+    distance: float
+    """Of the scores of a few images from the run's own, relative."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.stat().st_size for file in self.files)
+
+
+def write_onnx(predictor: Predictor, path: Path, run: str = "") -> Written:
+    """Write a run's pipeline, network included, in float32 whatever the precision of the run's features.
+
+    Args:
+        predictor: The run's.
+        path: To be made.
+        run: The run's name, kept in the file.
+
+    Raises:
+        ConfigError: a package of the extra `onnx` is missing, or the file is there already or cannot be written.
+        ModelError: a part of the pipeline has no counterpart in ONNX, or the file cannot be run or gives other scores.
+        BackboneError: torch cannot record the network.
+    """
+    _require_packages()
+    _require_place(path)
+    pipeline = Pipeline(predictor).eval()
+    images = _images()
+    pixels = _inputs(predictor, images)
+    model = _recorded(pipeline, pixels, predictor.request.backbone.name)
+    model.metadata_props.add(key=ENTRY, value=json.dumps(describe(predictor, run), ensure_ascii=False))
+    try:
+        with TemporaryDirectory(dir=path.parent, prefix=".onnx-") as folder:
+            made = _saved(model, Path(folder) / path.name)
+            found = _answers(made[0], pixels.numpy())
+            distance = _distance(found["scores"], _reference(predictor, pipeline, images), predictor)
+            for file in reversed(made):  # the weights first: a name that is there stands for a whole model
+                file.replace(path.parent / file.name)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+    return Written(tuple(path.parent / file.name for file in made), distance)
+
+
+def _require_packages() -> None:
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise ConfigError(f"A file .onnx needs {name}: pip install 'offshelf[onnx]'") from error
+
+
+def _require_place(path: Path) -> None:
+    """Before the work of minutes."""
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}.")
+    for file in (path, _weights_of(path)):
+        if file.exists():
+            raise ConfigError(f"{file} is there already; remove it, or give another name.")
+
+
+def _weights_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.data")
+
+
+def _images() -> list[np.ndarray]:
+    """Noise of three grains, uint8 [256, 256, 3]: unlike even images they make all parts of a network respond."""
+    random = np.random.default_rng(0)
+    grains = [random.integers(0, 256, (256 // side, 256 // side, 3), dtype=np.uint8) for side in (64, 16, 4)]
+    return [grain.repeat(256 // len(grain), 0).repeat(256 // len(grain), 1) for grain in grains]
+
+
+def _seen(predictor: Predictor, images: Sequence[np.ndarray], views: Sequence[View]) -> torch.Tensor:
+    """What views show of images, uint8 [N, V, S, S, 3]."""
+    preprocessing = predictor.request.backbone.preprocessing()
+    return torch.from_numpy(np.stack([np.stack(look(image, views, preprocessing)) for image in images]))
+
+
+def _inputs(predictor: Predictor, images: Sequence[np.ndarray]) -> torch.Tensor:
+    """As Pipeline takes them."""
+    pixels = _seen(predictor, images, upright(predictor.request.views)).movedim(-1, 2).contiguous()
+    return pixels if pixels.shape[1] > 1 else pixels[:, 0]
+
+
+def _recorded(pipeline: Pipeline, pixels: torch.Tensor, name: str) -> "ModelProto":
+    """The pipeline as a graph, for any number of images."""
+    outputs = ["scores", "labels" if pipeline.is_multilabel else "class"]
+    outputs += ["probabilities"] if pipeline.calibration else []
+    try:
+        with quiet(), torch.no_grad():
+            pipeline(pixels)  # lets the network learn its course before it is recorded
+            shapes = {"pixels": {0: torch.export.Dim("images")}}
+            program = torch.export.export(pipeline, (pixels,), dynamic_shapes=shapes, strict=False)
+            exported: Any = torch.onnx.export(
+                program, dynamo=True, opset_version=OPSET, input_names=["pixels"], output_names=outputs, verbose=False
+            )
+    except Exception as error:  # recorders raise every kind of error
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise BackboneError(
+            f"{name} cannot be exported to ONNX ({why}). Use: offshelf export RUN DIR, or a newer PyTorch than "
+            f"{torch.__version__}"
+        ) from error
+    return _tidied(exported.model_proto)
+
+
+def _tidied(model: "ModelProto") -> "ModelProto":
+    """Without what torch notes for its own developers: lines of source code, with the paths of their files."""
+    model.producer_name, model.producer_version = "offshelf", __version__
+    graph = model.graph
+    graph.name = "pipeline"
+    graph.ClearField("value_info")
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        part.ClearField("metadata_props")
+    for value in (*graph.input, *graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "images"
+    return model
+
+
+def _saved(model: "ModelProto", path: Path) -> tuple[Path, ...]:
+    import onnx
+
+    if sum(len(tensor.raw_data) for tensor in model.graph.initializer) <= LARGEST:
+        onnx.save(model, path)
+        return (path,)
+    weights = _weights_of(path)
+    onnx.save(model, path, save_as_external_data=True, location=weights.name)
+    return path, weights
+
+
+def _answers(path: Path, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """What ONNX Runtime makes of the file: outputs by name, each image asked alone.
+
+    Raises:
+        ModelError: it cannot run it.
+    """
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # it reports its use to its makers on Windows; offshelf phones nobody
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        answers = [session.run(names, {"pixels": pixels[row : row + 1]}) for row in range(len(pixels))]
+    except Exception as error:  # its errors have no base of their own
+        why = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"The ONNX file was not kept: ONNX Runtime cannot run it ({why}). Use: offshelf export RUN DIR"
+        ) from error
+    return {name: np.concatenate(values) for name, values in zip(names, zip(*answers, strict=True), strict=True)}
+
+
+def _reference(predictor: Predictor, pipeline: Pipeline, images: Sequence[np.ndarray]) -> np.ndarray:
+    """Scores of images, [N, K], by PyTorch and the run's own classifier, as `offshelf predict` gives them."""
+    seen = _seen(predictor, images, predictor.request.views)
+    with torch.no_grad():
+        features = pipeline.eager(seen.flatten(0, 1))[predictor.model.layer]
+    return predictor.model.score(features.unflatten(0, seen.shape[:2]).numpy())
+
+
+def _distance(found: np.ndarray, expected: np.ndarray, predictor: Predictor) -> float:
+    """Norm of the difference over the norm of what was expected.
+
+    Raises:
+        ModelError: it is more than what rounding explains.
+    """
+    distance = float(np.linalg.norm(found - expected)) / max(float(np.linalg.norm(expected)), 1e-30)
+    flips = np.abs(found - expected).sum() / 2  # one pair that rounding decides otherwise takes one vote and gives one
+    is_rounding = scorer.counts_votes(predictor.model.scorer.estimator) and flips <= 2.5
+    if not (distance <= TOLERANCE or is_rounding):
+        raise ModelError(
+            f"The ONNX file was not kept: its scores differ from the run's by {distance:.1e}, more than rounding "
+            f"explains ({TOLERANCE:g}). Use: offshelf export RUN DIR"
+        )
+    return distance

@@ -1,0 +1,87 @@
+"""All that a run does to an image once it is a square of pixels, as one torch module.
+
+Axes: N images, U upright views, V views, D features, K classes, S pixels a side.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from offshelf.augmentation import View
+from offshelf.classifier import Calibration
+from offshelf.errors import ModelError
+from offshelf.extractor.engine import Eager
+from offshelf.serving.onnx import scorer, transformer
+from offshelf.serving.predictor import Predictor
+
+
+def upright(views: Sequence[View]) -> tuple[View, ...]:
+    """The views that are not made of others by mirroring.
+
+    Raises:
+        ModelError: views that are more than parts of the image, resized, or of several sizes.
+    """
+    for view in views:
+        if view.angle or view.fit == "enclosing":
+            raise ModelError(
+                f"The view '{view}' cannot be exported to ONNX: parts of the image and mirror images can, rotated and "
+                "enclosing views cannot. `offshelf export RUN DIR` takes any."
+            )
+    if len({view.scale for view in views}) > 1:
+        raise ModelError(
+            "Views at several scales cannot be exported to ONNX, whose input has one size. `offshelf export RUN DIR` "
+            "takes any."
+        )
+    return tuple(dict.fromkeys(replace(view, mirror=False) for view in views))
+
+
+class Pipeline(nn.Module):
+    """Mirror images, normalisation, network to the run's layer, pooling, transforms, classifier and fusion."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        """Build the network. Raises ModelError: a part of it has no counterpart here."""
+        super().__init__()
+        model, views = predictor.model, predictor.request.views
+        originals = upright(views)
+        self.sources = [originals.index(replace(view, mirror=False)) for view in views]
+        self.mirrored = [view.mirror for view in views]
+        self.transform, self.scores = transformer.as_module(model.transformer), scorer.as_module(model.scorer)
+        self.calibration = _Probabilities(model.calibration) if model.calibration else None
+        self.is_multilabel, self.layer = model.is_multilabel, model.layer
+        self.eager = Eager(predictor.request)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Answers for uint8 [N, 3, S, S], or [N, U, 3, S, S] where U > 1.
+
+        Returns:
+            Scores float32 [N, K]; classes int64 [N], or labels bool [N, K]; and probabilities float32 [N, K], where
+            the run has learnt them.
+        """
+        originals = pixels if pixels.ndim == 5 else pixels[:, None]
+        seen = [self._view(originals, number) for number in range(len(self.sources))]
+        rows = torch.stack(seen, 1).flatten(0, 1)  # [N * V, 3, S, S]
+        features = self.eager(rows.permute(0, 2, 3, 1), True)[self.layer]
+        scores = self.scores(self.transform(features.unflatten(0, (-1, len(seen)))))
+        said = scores > 0 if self.is_multilabel else scores.argmax(1)
+        return (scores, said, self.calibration(scores)) if self.calibration else (scores, said)
+
+    def _view(self, originals: torch.Tensor, number: int) -> torch.Tensor:
+        view = originals[:, self.sources[number]]
+        return view.flip(-1) if self.mirrored[number] else view
+
+
+class _Probabilities(transformer.Constants):
+    """See Calibration."""
+
+    slopes: torch.Tensor
+    offsets: torch.Tensor
+
+    def __init__(self, calibration: Calibration) -> None:
+        super().__init__(slopes=calibration.slopes_K, offsets=calibration.offsets_K)
+        self.is_multilabel = calibration.is_multilabel
+
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        logits = scores * self.slopes + self.offsets
+        return logits.sigmoid() if self.is_multilabel else logits.softmax(1)

@@ -1,0 +1,166 @@
+"""A fitted linear classifier, and the fusion of an image's views, as torch modules in float32.
+
+Axes: N images, V views, D features, K classes, P binary problems (classes, pairs of classes, or one for two classes).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from torch import nn
+
+from offshelf.classifier import Scorer
+from offshelf.classifier.label import EachLabel
+from offshelf.errors import ModelError
+from offshelf.serving.onnx.transformer import Constants
+from offshelf.svm import LinearSVM
+from offshelf.svm.encoding import STEPS
+from offshelf.svm.fusion import Fusion
+
+
+def as_module(scorer: Scorer) -> nn.Module:
+    """Scores of classes [N, K] from transformed features [N, V, D], as the scorer gives them.
+
+    Raises:
+        ModelError: its estimator is not linear.
+    """
+    estimator = scorer.estimator
+    weights_PD, biases_P = _linear(estimator)
+    by_row, by_image, is_two_sided = _rules(estimator, len(biases_P))
+    steps = [_Linear(weights=weights_PD, biases=biases_P), by_row, _Fuse(scorer.fusion, is_two_sided), by_image]
+    return nn.Sequential(*([_MeanView()] if scorer.averages_features else []), *steps)
+
+
+def counts_votes(estimator: Any) -> bool:
+    """Whether its scores count pairs won, so that a pair decided by a rounding error shows as a whole vote."""
+    is_pairs = isinstance(estimator, LinearSVM) and estimator.kind_ == "ovo" and estimator.ovo_decision == "votes"
+    return is_pairs or isinstance(estimator, OneVsOneClassifier)
+
+
+def _linear(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Weights [P, D] and biases [P] of decision values, a row a binary problem."""
+    if isinstance(estimator, EachLabel):
+        return _joined(estimator.fitted_)
+    if isinstance(estimator, OneVsRestClassifier | OneVsOneClassifier):
+        return _joined(estimator.estimators_)
+    if not hasattr(estimator, "coef_") or hasattr(estimator, "dual_coef_"):
+        raise ModelError(
+            f"{type(estimator).__name__} cannot be exported to ONNX: only linear classifiers can (linear_svm, "
+            "linear_svm_ovr, liblinear_ovo, logistic, logistic_ovr, sklearn_linear_svc). `offshelf export RUN DIR` "
+            "takes any."
+        )
+    weights_PD = np.atleast_2d(estimator.coef_)
+    return weights_PD, np.broadcast_to(np.ravel(estimator.intercept_), len(weights_PD))
+
+
+def _joined(parts: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Of binary classifiers, or a number in place of one for a label that all training images have, or none."""
+    dims = max(getattr(part, "n_features_in_", 1) for part in parts)
+    each = [(np.zeros((1, dims)), np.array([part])) if isinstance(part, float) else _linear(part) for part in parts]
+    weights, biases = zip(*each, strict=True)
+    return np.concatenate(weights), np.concatenate(biases)
+
+
+def _rules(estimator: Any, problems: int) -> tuple[nn.Module, nn.Module, bool]:
+    """What becomes of decision values view by view, then image by image, and whether a response has two sides."""
+    kind = getattr(estimator, "kind_", None) or ("multilabel" if isinstance(estimator, EachLabel) else "")
+    classes = len(estimator.classes_)
+    if kind == "ovo":
+        return nn.Identity(), _Votes(classes) if estimator.ovo_decision == "votes" else _Pairs(classes, False), True
+    if isinstance(estimator, OneVsOneClassifier):
+        return _Confidences(classes), _TwoClasses() if classes == 2 else nn.Identity(), classes == 2
+    is_binary = problems == 1 and kind != "multilabel"
+    return nn.Identity(), _TwoClasses() if is_binary else nn.Identity(), is_binary
+
+
+class _MeanView(nn.Module):
+    def forward(self, values_NVD: torch.Tensor) -> torch.Tensor:
+        return values_NVD.mean(1, keepdim=True)
+
+
+class _Linear(Constants):
+    weights: torch.Tensor
+    biases: torch.Tensor
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values @ self.weights.T + self.biases
+
+
+class _Fuse(nn.Module):
+    """See `classifier.view.fuse`."""
+
+    def __init__(self, fusion: Fusion, is_two_sided: bool) -> None:
+        super().__init__()
+        self.fusion, self.is_two_sided = fusion, is_two_sided
+
+    def forward(self, responses_NVP: torch.Tensor) -> torch.Tensor:
+        if self.fusion == "max":
+            largest = responses_NVP.amax(1)
+            return largest + responses_NVP.amin(1) if self.is_two_sided else largest
+        return responses_NVP.sum(1) if self.fusion == "sum" else responses_NVP.mean(1)
+
+
+class _TwoClasses(nn.Module):
+    """Scores of two classes from the response that is positive for the second."""
+
+    def forward(self, response_N1: torch.Tensor) -> torch.Tensor:
+        return torch.cat([-response_N1, response_N1], -1)
+
+
+class _Pairs(nn.Module):
+    """See `Encoding.scores`: votes, or summed decision values, of the pairs (first, second) that a class is in."""
+
+    def __init__(self, classes: int, by_votes: bool) -> None:
+        super().__init__()
+        self.by_votes = by_votes
+        first, second = np.triu_indices(classes, 1)
+        numbers = np.zeros((classes, classes), np.int64)
+        numbers[first, second] = numbers[second, first] = np.arange(len(first))
+        others = ~np.eye(classes, dtype=bool)
+        self.number: torch.Tensor
+        self.is_first: torch.Tensor
+        self.register_buffer("number", torch.from_numpy(numbers[others]))  # of the K - 1 pairs of each class
+        is_first = np.triu(np.ones((classes, classes), bool), 1)
+        self.register_buffer("is_first", torch.from_numpy(is_first[others].reshape(classes, -1)))
+
+    def forward(self, decisions: torch.Tensor) -> torch.Tensor:
+        own = decisions.index_select(-1, self.number).unflatten(-1, self.is_first.shape)  # [..., K, K - 1]
+        if self.by_votes:
+            return ((own > 0) == self.is_first).float().sum(-1)
+        return torch.where(self.is_first, own, -own).sum(-1)
+
+
+class _Votes(nn.Module):
+    """See `Encoding.scores`: votes, and what sets apart images of equal votes."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.votes, self.sums = _Pairs(classes, True), _Pairs(classes, False)
+        self.numbers: torch.Tensor
+        self.register_buffer("numbers", torch.arange(classes))
+
+    def forward(self, decisions: torch.Tensor) -> torch.Tensor:
+        votes, sums = self.votes(decisions), self.sums(decisions)
+        margins = sums / (3 * (sums.abs() + 1))
+        is_winner = self.numbers == votes.argmax(-1, keepdim=True)
+        top = torch.where(votes == votes.amax(-1, keepdim=True), margins, -1.0).amax(-1, keepdim=True)
+        return votes + torch.where(is_winner & (margins < top), top + (1 / 3 - top) / STEPS, margins)
+
+
+class _Confidences(nn.Module):
+    """scikit-learn's OneVsOneClassifier: votes, and of equal votes the larger sum, brought into a third of a vote.
+
+    A positive decision value speaks for the second class of a pair; of two classes the second's number is the response.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.votes, self.sums = _Pairs(classes, True), _Pairs(classes, False)
+
+    def forward(self, decisions: torch.Tensor) -> torch.Tensor:
+        sums = -self.sums(decisions)
+        scores = self.classes - 1 - self.votes(decisions) + sums / (3 * (sums.abs() + 1))
+        return scores[..., 1:] if self.classes == 2 else scores

@@ -1,0 +1,78 @@
+"""The linear SVM as a scikit-learn classifier, at one C."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from offshelf.svm.base import LinearSVMBase
+from offshelf.svm.encoding import Multiclass
+from offshelf.svm.solver import Bias, Loss
+
+
+class LinearSVM(LinearSVMBase):
+    """A linear support vector machine, solved to a certified optimum.
+
+    min ½|w|² + C Σ c_i loss(y_i, w·x_i + b), for each binary problem; C weighs the sum of losses.
+
+    Args:
+        C: Weight of the losses; positive.
+        loss: `hinge` or `squared_hinge`.
+        multiclass: For more than two classes, `ovr` (each against all others) or `ovo` (each pair).
+        ovo_decision: What decides among pairs: `votes` (libsvm's; of equals the first class) or the `sum` of the
+            decision values.
+        decision_function_shape: What `decision_function` gives for pairs: scores of classes (`ovr`) or values of pairs.
+        bias: `penalised` (liblinear's: b²/2s² is added, s = intercept_scaling), `free` (libsvm's) or `none`.
+        intercept_scaling: s above.
+        class_weight: None, `balanced` or weights by class; see `Encoding.weights`.
+        tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
+        device: `auto` (a GPU for more rows than a Gram matrix can hold, where there is one), `cpu` or `cuda`.
+
+    Attributes:
+        classes_: [K]; for several labels their numbers.
+        coef_: float64 [P, D], a row a binary problem.
+        intercept_: float64 [P].
+        dual_gap_: float64 [P], the certificate: the gap of each problem on all rows.
+        n_problems_: Binary problems solved.
+    """
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        loss: Loss = "hinge",
+        multiclass: Multiclass = "ovr",
+        ovo_decision: Literal["votes", "sum"] = "votes",
+        decision_function_shape: Literal["ovr", "ovo"] = "ovr",
+        bias: Bias = "penalised",
+        intercept_scaling: float = 1.0,
+        class_weight: Any = None,
+        tol: float = 1e-4,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+    ) -> None:
+        self.C = C
+        self.loss = loss
+        self.multiclass = multiclass
+        self.ovo_decision = ovo_decision
+        self.decision_function_shape = decision_function_shape
+        self.bias = bias
+        self.intercept_scaling = intercept_scaling
+        self.class_weight = class_weight
+        self.tol = tol
+        self.device = device
+
+    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> "LinearSVM":
+        """Fit.
+
+        Args:
+            X: float [R, D]; memory-mapped arrays too large for a Gram matrix are streamed, not loaded.
+            y: Classes [R], or an indicator matrix [R, K] of several labels.
+            sample_weight: [R] or, for several labels, [R, K], where 0 leaves a row out of one class.
+
+        Raises:
+            ValueError: settings or data that do not fit.
+        """
+        X, y, weights = self._check(X, y, sample_weight)
+        members = np.ones((len(X), 1), bool)
+        solved = list(self._solve(X, y, weights, members, [self.C]))
+        self._keep([(*solution.model(), solution.gap_KV[:, -1]) for _, solution in solved])
+        return self

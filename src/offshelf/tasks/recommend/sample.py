@@ -1,0 +1,76 @@
+"""Samples of the training images that grow, each holding the one before."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from offshelf.classifier.search import make_folds
+from offshelf.dataset import Fold, ImageSet
+from offshelf.errors import DatasetError
+from offshelf.tasks.recommend.rules import Rules
+
+FEWEST = 3
+"""Training images of a class: of three, one is held out, and two are left to choose the hyperparameter with."""
+
+LEAST = 8
+"""Images of each class, if it has so many, in the first sample already."""
+
+
+def training_images(images: ImageSet) -> ImageSet:
+    """The training images alone, of the first fold where there are several; the set has no folds.
+
+    Raises:
+        DatasetError: there are too few to be cross-validated.
+    """
+    rows = images.folds[0].train
+    chosen = replace(images, samples=images.take(rows), folds=())
+    if chosen.is_multilabel:
+        if len(rows) < 2 * FEWEST:
+            raise DatasetError(f"{images.name} has {len(rows)} training image(s); {2 * FEWEST} are needed.")
+        return chosen
+    counts = np.bincount(chosen.targets, minlength=len(images.classes))
+    if len(counts) < 2:
+        raise DatasetError(f"{images.name} has one class alone; features are compared by how they tell two apart.")
+    few = [f"{name} ({count})" for name, count in zip(images.classes, counts, strict=True) if count < FEWEST]
+    if few:
+        raise DatasetError(
+            f"{images.name} has too few training images of {len(few)} class(es); each needs {FEWEST}: "
+            f"{', '.join(few[:10])}."
+        )
+    return chosen
+
+
+def growing_order(targets: np.ndarray, seed: int) -> np.ndarray:
+    """Row numbers, int64 [N], whose first n are a stratified sample of n images, for any n.
+
+    Each class is shuffled; the i-th of its c images then comes at (i + 0.5) / c. Images with several labels are
+    shuffled.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(targets))
+    if targets.ndim == 2:
+        return shuffled
+    place = np.empty(len(targets))
+    for name in np.unique(targets):
+        rows = shuffled[targets[shuffled] == name]
+        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    return shuffled[np.argsort(place[shuffled], kind="stable")]
+
+
+def sizes(targets: np.ndarray, order: np.ndarray, first: int) -> list[int]:
+    """Images in each round's sample: `first`, or as many as hold LEAST of each class; then twice as many; then all."""
+    if targets.ndim == 1:
+        enough = [np.flatnonzero(targets[order] == name)[:LEAST][-1] + 1 for name in np.unique(targets)]
+        first = max(first, int(max(enough)))
+    rounds = [first]
+    while rounds[-1] < len(order):
+        rounds.append(2 * rounds[-1])
+    return [min(size, len(order)) for size in rounds]
+
+
+def sample(images: ImageSet, order: np.ndarray, size: int, rules: Rules) -> ImageSet:
+    """The first `size` images, as a set that is cross-validated: each is held out in one of its folds."""
+    rows = np.sort(order[:size])
+    chosen = replace(images, samples=images.take(rows))
+    targets = chosen.targets
+    possible = min(rules.folds, len(rows) if chosen.is_multilabel else int(np.bincount(targets).min()))
+    return replace(chosen, folds=tuple(Fold(*split) for split in make_folds(targets, possible, rules.seed)))

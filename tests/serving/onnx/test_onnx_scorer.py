@@ -1,0 +1,74 @@
+"""Classifiers as torch modules, beside the scorers of runs."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC, LinearSVC
+
+from offshelf.classifier import Scorer
+from offshelf.classifier.label import EachLabel
+from offshelf.errors import ModelError
+from offshelf.serving.onnx.scorer import as_module
+from offshelf.svm import LinearSVM
+
+random = np.random.default_rng(0)
+ROWS, NEW = random.normal(size=(60, 5)), random.normal(size=(40, 3, 5)).astype(np.float32)
+ESTIMATORS = {
+    "votes": LinearSVM(multiclass="ovo", decision_function_shape="ovo"),
+    "sums": LinearSVM(multiclass="ovo", decision_function_shape="ovo", ovo_decision="sum"),
+    "ovr": LinearSVM(multiclass="ovr"),
+    "liblinear": LinearSVC(),
+    "liblinear_ovo": OneVsOneClassifier(LinearSVC(fit_intercept=False)),
+    "logistic": LogisticRegression(),
+    "logistic_ovr": OneVsRestClassifier(LogisticRegression()),
+}
+
+
+def labels(classes):
+    """Of the rows, by where they lie."""
+    return np.clip((ROWS[:, 0] + ROWS[:, 1] + 2) * classes / 4, 0, classes - 1).astype(int)
+
+
+def agree(scorer):
+    """Whether the module gives the scorer's scores."""
+    found = as_module(scorer)(torch.from_numpy(NEW)).numpy()
+    expected = scorer(NEW)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_same_scores(name, classes):
+    """By every way to fuse three views."""
+    fitted = ESTIMATORS[name].fit(ROWS, labels(classes))
+
+    for fusion in ("sum", "mean", "max"):
+        agree(Scorer(fitted, fusion, averages_features=False))
+    agree(Scorer(fitted, "sum", averages_features=True))
+
+
+@pytest.mark.parametrize("estimator", [LinearSVC(), LogisticRegression()])
+def test_each_of_several_labels(estimator):
+    """One that no training image counts for, and one that all have, among them."""
+    signs = np.sign(ROWS[:, :4])
+    signs[:, 2], signs[:, 3] = 1, 0
+
+    agree(Scorer(EachLabel(estimator).fit(ROWS, signs), "max", averages_features=False))
+
+
+def test_several_labels_of_the_own_svm():
+    """Each response is a label's, and has one side."""
+    agree(Scorer(LinearSVM().fit(ROWS, (ROWS[:, :3] > 0).astype(int)), "max", averages_features=False))
+
+
+@pytest.mark.parametrize(
+    "estimator", [KNeighborsClassifier(), SVC(), SVC(kernel="linear"), OneVsRestClassifier(SVC(kernel="rbf"))]
+)
+def test_what_is_not_linear(estimator):
+    """Is named, with those that can be exported."""
+    with pytest.raises(ModelError, match=r"(KNeighborsClassifier|SVC) cannot be exported to ONNX: only linear"):
+        as_module(Scorer(estimator.fit(ROWS, labels(3)), "sum", averages_features=False))

@@ -1,0 +1,68 @@
+"""Problems of three pairs of classes, and their walks over C by each method."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from oracle import scaling_of
+from sklearn.datasets import make_classification
+
+from offshelf.svm.solver import PairSigns, Problems, pairwise
+from offshelf.svm.solver import dual as in_dual
+from offshelf.svm.solver import primal as in_primal
+from offshelf.svm.solver.gram import Gram
+from offshelf.svm.solver.partial_gram import PartialGram
+from offshelf.svm.solver.rows import Rows
+
+CS = [0.001, 0.02, 0.3]
+TOL = 1e-5
+
+
+def made(rows, dims, loss, bias, folds=0, seed=0):
+    """Three classes, cut into pairs, with weights, and with folds before the whole."""
+    values, targets = make_classification(
+        rows, dims, n_informative=8, n_classes=3, flip_y=0.1, class_sep=0.8, random_state=seed
+    )
+    pairs = np.array([(0, 1), (0, 2), (1, 2)])
+    signs = (targets[:, None] == pairs[:, 0]).astype(np.int8) - (targets[:, None] == pairs[:, 1]).astype(np.int8)
+    random = np.random.default_rng(seed)
+    members = np.ones((rows, folds + 1), bool)
+    members[:, :-1] = random.integers(0, folds + 2, rows)[:, None] != np.arange(folds)
+    weights = random.choice([0.5, 1.0, 2.0], (rows, 1))
+    return values + 0.5, Problems(signs, members, weights, loss, bias, 1.5)
+
+
+def walked(method, values, problems, Cs=CS, tol=TOL):
+    """All tasks' solutions, at each C, with the model taken when all is done."""
+    intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
+    if method == "primal":
+        walk = in_primal.walk(Rows(values, intercept, "cpu"), problems, Cs, tol)
+    elif method == "partial":
+        if problems.bias == "free":
+            pytest.skip("sweeps cannot hold the constraint of a free bias")
+        walk = in_dual.walk(PartialGram(values, problems.bias, problems.intercept_scaling), problems, Cs, tol)
+    else:
+        dtype = np.float32 if method == "dual" else np.float64
+        if method == "pairwise":
+            problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
+            values = values[problems.signs_RK.order_R]
+        gram = Gram(values, problems.bias, problems.intercept_scaling, dtype)
+        walk = (in_dual if method == "dual" else pairwise).walk(gram, problems, Cs, tol)
+    solutions = [solution for chosen, solution in walk]
+    assert [solution.C for solution in solutions] == sorted(Cs)
+    return [(solution, *solution.model()) for solution in solutions]
+
+
+def pairs_of(signs):
+    """The same signs, by class."""
+    numbers = np.where(signs[:, 0] > 0, 0, np.where(signs[:, 0] < 0, 1, 2))
+    pairs = PairSigns(numbers, np.array([0, 0, 1]), np.array([1, 2, 2]))
+    assert (pairs[:, :] == signs).all()
+    return pairs
+
+
+def problem_of(values, problems, task, C, variant=-1):
+    """As the oracle wants it."""
+    caps = C * problems.weights_RK[:, 0] * (problems.signs_RK[:, task] != 0) * problems.members_RV[:, variant]
+    scaling = scaling_of(problems.bias, problems.intercept_scaling)
+    return values, problems.signs_RK[:, task].astype(float), caps, problems.loss, scaling

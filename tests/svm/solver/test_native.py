@@ -1,0 +1,126 @@
+"""The compiled parts of the solver: what they are given, and what happens without them."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from oracle import primal
+from walks import CS, TOL, made, problem_of, walked
+
+from offshelf.svm import native
+from offshelf.svm.solver import solve
+
+needs_library = pytest.mark.skipif(not native.is_built(), reason="offshelf was installed without a C compiler")
+
+
+@pytest.fixture(params=native.VERSIONS)
+def version(request, monkeypatch):
+    """Each version of the library that this processor can run, on its own."""
+    if not native.is_built() or request.param not in native.versions():
+        pytest.skip(f"no library for {request.param} processors here")
+    monkeypatch.setattr(native, "versions", lambda: [request.param])
+    native._library.cache_clear()
+    yield request.param
+    native._library.cache_clear()
+
+
+def test_gather(version):
+    """Some rows and the same columns, in any order: as many as are brought at a time, and one more."""
+    matrix = np.arange(81, dtype=np.float32).reshape(9, 9)
+    for rows in (np.array([4, 0, 3]), np.array([8, 2, 5, 1]), np.array([7, 8, 0, 3, 6])):
+        assert (native.gather(matrix, rows) == matrix[np.ix_(rows, rows)]).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 6, 700])
+def test_multiply_sparse(count, version):
+    """As with all columns, for vectors of few entries, of all, and of none; more rows than a block."""
+    random = np.random.default_rng(0)
+    matrix, x = random.normal(size=(700, 700)).astype(np.float32), np.zeros(700, np.float32)
+    matrix += matrix.T
+    x[random.permutation(700)[:count]] = random.normal(size=count)
+    assert native.multiply_sparse(matrix, x) == pytest.approx(matrix.astype(float) @ x, abs=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 3, 16, 63, 64, 65, 150])
+def test_solve_among(count, version):
+    """As in float64: as many rows as make a vector, a few of them, and one more or less; in any order."""
+    random = np.random.default_rng(count)
+    half, rows = random.normal(size=(200, 400)).astype(np.float32), random.permutation(200)[:count]
+    K, e, b = half @ half.T / 400, random.random(200).astype(np.float32), random.normal(size=count).astype(np.float32)
+    matrix = K[np.ix_(rows, rows)].astype(float) + 0.5 + np.diag(e[rows])
+
+    found = b.copy()
+    assert native.solve_among(K, 0.5, e, rows, found)
+    assert found == pytest.approx(np.linalg.solve(matrix, b), abs=1e-4)
+
+
+def test_solve_among_rows_that_depend_on_each_other(version):
+    """A matrix with a negative eigenvalue, in the last row, has no factor, and b stays."""
+    K, b = np.eye(20, dtype=np.float32), np.ones(20, np.float32)
+    K[18, 19] = K[19, 18] = 2
+    assert not native.solve_among(K, 0.0, np.zeros(20, np.float32), np.arange(20), b)
+    assert (b == 1).all()
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("method", ["dual", "partial", "pairwise"])
+def test_every_version_solves(method, loss, version):
+    """To the same optimum as the primal solver, which is not compiled."""
+    values, problems = made(500, 40, loss, "penalised", folds=2)
+    for ours, theirs in zip(walked(method, values, problems), walked("primal", values, problems), strict=True):
+        assert ours[0].gap_KV.max() <= TOL
+        for task in range(3):
+            problem = problem_of(values, problems, task, ours[0].C)
+            optimum = primal(problem, theirs[1][:, task], theirs[2][task])
+            assert primal(problem, ours[1][:, task], ours[2][task]) == pytest.approx(optimum, rel=2 * TOL)
+
+
+@needs_library
+def test_the_best_version():
+    """It is the last one, and what every processor can run is the first."""
+    found = native.versions()
+    assert found[0] == "any"
+    assert found == [version for version in native.VERSIONS if version in found]
+    assert native._library()._name == str(native._path(found[-1]))
+
+
+def test_complementarity(version):
+    """By hand: hinge α·yg + U·max(0, −yg); squared hinge α(yf − 1) + ξ²/2e + eα²/2; nothing for a row without a say."""
+    y, upper = np.array([1, -1, 1], np.float32), np.array([2.0, 2.0, 0.0])
+    beta, gradient = np.array([0.5, -1.0, 0.0]), np.array([0.25, 3.0, 7.0], np.float32)
+    e = np.array([0.0, 0.0, 0.0], np.float32)
+    assert native.complementarity((e, upper, y), (beta, gradient)) == pytest.approx(
+        0.5 * 0.25 + (1.0 * -3.0 + 2.0 * 3.0)
+    )
+
+    margin, half = 0.25 - 0.5 * 0.5, np.array([0.5, 0.5, 0.5], np.float32)
+    other = -3.0 - 0.5 * 1.0  # of the second row: below 1 by 3.5
+    expected = 0.5 * margin + 0.5 * 0.5**2 / 2 + (1.0 * other + 3.5**2 / (2 * 0.5) + 0.5 * 1.0**2 / 2)
+    assert native.complementarity((half, upper, y), (beta, gradient)) == pytest.approx(expected)
+
+
+@needs_library
+def test_arrays_of_another_type():
+    """They are refused before anything reads them: no memory is misread."""
+    matrix, rows = np.zeros((4, 4)), np.array([0, 1])
+    for given in (
+        (matrix, rows),
+        (matrix.astype(np.float32)[::2], rows),
+        (matrix.astype(np.float32), rows.astype(np.int32)),
+    ):
+        with pytest.raises(ctypes.ArgumentError):
+            native.gather(*given)
+    with pytest.raises(TypeError, match="products is float64 in C's order; got float32"):
+        native.Walk(products=matrix.astype(np.float32))
+    with pytest.raises(TypeError, match="products is float64 in C's order"):
+        native.Walk(products=np.zeros((4, 4)).T[1:])
+
+
+def test_missing_library(monkeypatch):
+    """Every problem is solved all the same, and the user told why it takes longer."""
+    monkeypatch.setattr(native, "is_built", lambda: False)
+    values, problems = made(90, 40, "hinge", "penalised")
+    with pytest.warns(RuntimeWarning, match="compiled solver is missing: .* Install a C compiler"):
+        solved = list(solve(values, problems, CS, TOL))
+    assert all((solution.gap_KV <= TOL).all() for _, solution in solved)
+    assert len(solved) == len(CS)

@@ -1,0 +1,189 @@
+"""Certificates recomputed, and the methods, folds, paths, threads and disks against each other."""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from oracle import best, dual, primal, recovered_dual
+from threadpoolctl import threadpool_limits
+from walks import CS, TOL, made, pairs_of, problem_of, walked
+
+from offshelf.svm.solver import Problems, pairwise, solve
+from offshelf.svm.solver import dual as in_dual
+from offshelf.svm.solver import primal as in_primal
+from offshelf.svm.solver.rows import Rows
+
+METHODS = ["dual", "partial", "pairwise", "primal"]
+"""`partial` is the dual walk on products that are computed as they are asked for."""
+SHAPES = [(90, 40), (450, 60)]
+"""Rows and dimensions: solved to rounding error, and to the tolerance."""
+KINDS = [(loss, bias) for loss in ("hinge", "squared_hinge") for bias in ("penalised", "free", "none")]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_certificate(method, loss, bias, shape):
+    """The claimed gap bounds the distance to liblinear's or libsvm's optimum; so does one recomputed from (w, b)."""
+    values, problems = made(*shape, loss, bias)
+    for (solution, weights, biases), C in zip(walked(method, values, problems), CS, strict=True):
+        assert solution.gap_KV.shape == (3, 1)
+        for task in range(3):
+            problem = problem_of(values, problems, task, C)
+            claimed = float(solution.gap_KV[task, 0])
+            objective = primal(problem, weights[:, task], biases[task])
+            lower = recovered_dual(problem, weights[:, task], biases[task])
+            upper = best(problem)
+
+            assert claimed <= TOL
+            assert objective * (1 - claimed) <= upper * (1 + 1e-9)
+            assert lower <= objective * (1 + 1e-9)
+            assert lower <= upper * (1 + 1e-9)
+            if shape == SHAPES[0]:
+                assert (objective - lower) / objective < 1e-6
+
+
+def test_oracle():
+    """The oracle itself, by hand: rows 1 and -1 of one dimension, no bias: w = 1 and objective ½, or all at the cap."""
+    values, signs = np.array([[1.0], [-1.0]]), np.array([1.0, -1.0])
+    for caps, optimum in ((2.0, 0.5), (0.25, 0.375)):
+        problem = (values, signs, np.full(2, caps), "hinge", 0.0)
+        weight = np.array([min(1.0, 2 * caps)])
+        assert primal(problem, weight, 0.0) == pytest.approx(optimum)
+        assert dual(problem, np.full(2, min(0.5, caps))) == pytest.approx(optimum)
+        assert recovered_dual(problem, weight, 0.0) == pytest.approx(optimum)
+        assert best(problem) == pytest.approx(optimum)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_path_is_each_C_alone(method, loss, bias, shape):
+    """Warm starts change nothing beyond the gap."""
+    values, problems = made(*shape, loss, bias)
+    for (_, weights, biases), C in zip(walked(method, values, problems, CS[::-1]), CS, strict=True):
+        ((_, alone, lone_biases),) = walked(method, values, problems, [C])
+        for task in range(3):
+            problem = problem_of(values, problems, task, C)
+            expected = primal(problem, alone[:, task], lone_biases[task])
+            assert primal(problem, weights[:, task], biases[task]) == pytest.approx(expected, rel=TOL)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_folds_are_separate_fits(method, loss, bias, shape):
+    """Decision values of a fold are those of a fit to its rows alone."""
+    values, problems = made(*shape, loss, bias, folds=2)
+    for (solution, _, _), C in zip(walked(method, values, problems, tol=1e-7), CS, strict=True):
+        for fold in range(2):
+            kept = problems.members_RV[:, fold]
+            part = Problems(
+                problems.signs_RK[kept], np.ones((kept.sum(), 1), bool), problems.weights_RK[kept], loss, bias, 1.5
+            )
+            ((_, weights, biases),) = walked(method, values[kept], part, [C], 1e-7)
+            seen = np.arange(len(kept))
+            assert solution.decisions(seen, fold) == pytest.approx(values[seen] @ weights + biases, abs=3e-3)
+
+
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+def test_methods_agree(loss, bias):
+    """Dual, whole and in part, pairs and primal: the same decision values, and the models give them."""
+    values, problems = made(90, 40, loss, bias, folds=1)
+    methods = [method for method in METHODS if (method, bias) != ("partial", "free")]
+    found = {method: walked(method, values, problems, tol=1e-9) for method in methods}
+    rows = np.arange(90)
+    for at in range(len(CS)):
+        by_dual = [found["dual"][at][0].decisions(rows, variant) for variant in range(2)]
+        for solution, weights, biases in (found[method][at] for method in methods):
+            for variant in range(2):
+                assert solution.decisions(rows, variant) == pytest.approx(by_dual[variant], abs=1e-4)
+            assert values @ weights + biases == pytest.approx(by_dual[-1], abs=1e-4)
+
+
+@pytest.mark.parametrize("bias", ["penalised", "free"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("method", METHODS)
+def test_same_bits(method, shape, bias, monkeypatch):
+    """Twice; and with one thread or two, where no product is so large that BLAS divides its sums among them."""
+    values, problems = made(*shape, "hinge", bias, folds=2)
+    before, rows = torch.get_num_threads(), np.arange(len(values))
+    models = []
+    for threads in (2, 2, 1):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=threads: set(range(count)))
+        torch.set_num_threads(threads)
+        with threadpool_limits(threads):
+            models.append(walked(method, values, problems)[-1])
+    torch.set_num_threads(before)
+
+    (first, weights, biases), twice, alone = models
+    exact = [twice, alone] if shape == SHAPES[0] else [twice]
+    for other, other_weights, other_biases in exact:
+        assert (weights == other_weights).all()
+        assert (biases == other_biases).all()
+        for variant in range(3):
+            assert (first.decisions(rows, variant) == other.decisions(rows, variant)).all()
+    assert weights == pytest.approx(alone[1], abs=1e-2)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_streamed_rows(tmp_path, monkeypatch, loss):
+    """From disk, block by block: products and solutions of rows in memory."""
+    monkeypatch.setattr("offshelf.svm.solver.rows.BLOCK", 100)
+    values, problems = made(450, 60, loss, "penalised")
+    mapped = np.memmap(tmp_path / "values", np.float16, "w+", shape=values.shape)
+    mapped[:] = values
+    mapped.flush()
+    mapped = np.memmap(tmp_path / "values", np.float16, "r", shape=values.shape)
+    inside = np.array(mapped, np.float64)
+    streamed, resident = Rows(mapped, 1.5, "cpu"), Rows(inside, 1.5, "cpu")
+    random = np.random.default_rng(0)
+    vectors, coefficients = random.normal(size=(61, 2)), random.normal(size=(450, 2))
+    scaled = np.column_stack([inside, np.full(450, 1.5)]) / np.sqrt(np.mean(np.sum(inside**2, axis=1)))
+
+    assert streamed.blocks is None
+    assert len(resident.blocks) == 5
+    assert streamed.decide_exactly(vectors) == pytest.approx(scaled @ vectors)
+    assert streamed.combine_exactly(coefficients) == pytest.approx(scaled.T @ coefficients)
+    assert streamed.covariance().numpy() == pytest.approx(scaled.T @ scaled)
+    for ours, theirs in zip(walked("primal", mapped, problems), walked("primal", inside, problems), strict=True):
+        assert (ours[1] == theirs[1]).all()
+        assert (ours[0].gap_KV == theirs[0].gap_KV).all()
+
+
+@pytest.mark.parametrize(("rows", "method"), [(89, pairwise), (90, in_dual), (91, in_primal)])
+def test_choice_of_method(rows, method, monkeypatch):
+    """Pairs; at most twice as many rows as dimensions; more."""
+    values, problems = made(rows, 45, "hinge", "penalised")
+    if method is pairwise:
+        problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
+    chosen = []
+    monkeypatch.setattr(method, "walk", lambda *arguments: iter(chosen.append(method) or []))
+
+    assert list(solve(values, problems, CS, TOL)) == []
+    assert chosen == [method]
+
+
+def test_no_gpu(monkeypatch):
+    """One sentence."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    values, problems = made(90, 40, "hinge", "penalised")
+    with pytest.raises(ValueError, match="no CUDA device is to be had; use device='auto'"):
+        list(solve(values, problems, CS, TOL, "cuda"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+def test_gpu(loss, bias):
+    """The objective of a CPU, within the gap."""
+    values, problems = made(450, 60, loss, bias)
+    solutions = [solution for _, solution in solve(values, problems, CS, TOL, "cuda")]
+    for solution, (_, weights, biases) in zip(solutions, walked("dual", values, problems), strict=True):
+        ours = solution.model()
+        for task in range(3):
+            problem = problem_of(values, problems, task, solution.C)
+            expected = primal(problem, weights[:, task], biases[task])
+            assert primal(problem, ours[0][:, task], ours[1][task]) == pytest.approx(expected, rel=TOL)

@@ -1,0 +1,62 @@
+"""What linear SVMs refuse, and what they warn of."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from offshelf.svm import LinearSVM
+from offshelf.svm.solver import primal
+
+
+def data(rows, classes):
+    """Classes that overlap."""
+    targets = np.arange(rows) % classes
+    return np.random.default_rng(0).normal(size=(rows, 20)) + targets[:, None] / 4, targets
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"C": 0.0}, "C is a positive number; got 0"),
+        ({"C": -1.0}, "C is a positive number; got -1"),
+        ({"C": float("nan")}, "C is a positive number; got nan"),
+        ({"C": float("inf")}, "C is a positive number; got inf"),
+        ({"tol": 0.0}, "tol is a positive number"),
+        ({"tol": float("nan")}, "tol is a positive number"),
+        ({"intercept_scaling": -1.0}, "intercept_scaling is a positive number"),
+        ({"loss": "log"}, "loss is one of hinge, squared_hinge; got 'log'"),
+        ({"multiclass": "all"}, "multiclass is one of ovr, ovo"),
+        ({"bias": True}, "bias is one of penalised, free, none"),
+        ({"ovo_decision": "mean"}, "ovo_decision is one of votes, sum"),
+        ({"device": "tpu"}, "device is one of auto, cpu, cuda"),
+    ],
+)
+def test_bad_settings(settings, sentence):
+    """One sentence, before any work."""
+    values, targets = data(30, 2)
+    with pytest.raises(ValueError, match=sentence):
+        LinearSVM(**settings).fit(values, targets)
+
+
+def test_bad_data():
+    """One sentence each."""
+    values, targets = data(30, 2)
+    for weights in (np.ones(29), -np.ones(30), np.full(30, np.nan), np.ones((30, 2))):
+        with pytest.raises(ValueError, match="sample_weight is 30 finite numbers, none negative"):
+            LinearSVM().fit(values, targets, weights)
+    with pytest.raises(ValueError, match="All samples have a weight of zero"):
+        LinearSVM().fit(values, targets, np.zeros(30))
+    with pytest.raises(ValueError, match="there is 1 class"):
+        LinearSVM().fit(values, np.zeros(30))
+
+
+def test_stopping_short_is_said(monkeypatch):
+    """Too few steps, of more rows than the dual would take up: a warning, with the gap."""
+    monkeypatch.setattr(primal._Path._minimise, "__defaults__", (3,))
+    monkeypatch.setattr(primal, "POLISHING", 0)
+    values, targets = data(2100, 2)
+    with pytest.warns(ConvergenceWarning, match="1 of 1 SVM problems stopped short") as caught:
+        fitted = LinearSVM(tol=1e-6).fit(values, targets)
+
+    assert fitted.dual_gap_[0] > 1e-6
+    assert f"gap is {fitted.dual_gap_[0]:.1e}, not 1.0e-06" in str(caught[0].message)
