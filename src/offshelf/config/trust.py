@@ -15,7 +15,7 @@ from offshelf.errors import ConfigError
 
 PACKAGES = (
     *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "metric", "postprocess"),
-    *("recommend", "retrieval", "store", "sweep", "tracking"),
+    *("retrieval", "store", "svm", "sweep", "tasks.recommend", "tracking"),
 )
 """Those of offshelf whose public classes are components."""
 
@@ -132,11 +132,11 @@ def _is_component(name: str) -> bool:
     found = _found(name) if name.startswith("offshelf.") else None
     if not isinstance(found, type):
         return False
-    package = found.__module__.split(".")[:2]
-    if package[0] != "offshelf" or package[-1] not in PACKAGES:
-        return False
-    public = import_module(".".join(package))
-    return found.__name__ in public.__all__ and getattr(public, found.__name__) is found
+    for package in PACKAGES:
+        if f"{found.__module__}.".startswith(f"offshelf.{package}."):
+            public = import_module(f"offshelf.{package}")
+            return found.__name__ in public.__all__ and getattr(public, found.__name__) is found
+    return False
 
 
 def _is_estimator(name: str) -> bool:
