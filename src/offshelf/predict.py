@@ -3,6 +3,7 @@
 import argparse
 import glob
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,13 @@ from offshelf.config import components
 from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_files
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.model import Model, columns, records
+from offshelf.names import visible
 from offshelf.past import PastRun
 from offshelf.predictor import Predictor, require_made
 from offshelf.report import csv_text, write_text
 from offshelf.screen import screen
 from offshelf.store import FeatureStore
+from offshelf.terminal import say
 from offshelf.tracking.reading import SETTINGS
 from offshelf.trust import Trust
 
@@ -113,10 +116,10 @@ class Answer:
 
 def _hand_over(out: str | None, answer: Answer) -> None:
     if out is None:
-        print(answer.csv(), end="")
+        print(visible(answer.csv()) if sys.stdout.isatty() else answer.csv(), end="")
         return
     write_text(Path(out), answer.json() if Path(out).suffix == ".json" else answer.csv())
-    print(f"{len(answer.names):,} image(s): written to {out}")
+    say(f"{len(answer.names):,} image(s): written to {out}")
 
 
 def _parser() -> argparse.ArgumentParser:

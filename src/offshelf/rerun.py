@@ -18,7 +18,7 @@ from offshelf.errors import ConfigError
 from offshelf.past import PastRun
 from offshelf.report import flat
 from offshelf.secret import is_masked, masked
-from offshelf.terminal import terminal
+from offshelf.terminal import say, terminal
 from offshelf.tracking import Followed, NoTracking, Tracker, allowed_name, provenance
 from offshelf.tracking.reading import SETTINGS
 from offshelf.trust import Trust
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
             terminal().print(f"Not the same as then: {what} ({tag}).", soft_wrap=True)
     _show("Came out otherwise", differing)
     if not differing:
-        print(f"Equal: all {len(_compared(past.metrics))} metrics of {past.name}, to the last digit.")
+        say(f"Equal: all {len(_compared(past.metrics))} metrics of {past.name}, to the last digit.")
     return 1 if differing else 0
 
 

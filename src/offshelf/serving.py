@@ -15,6 +15,7 @@ from offshelf.errors import ConfigError
 from offshelf.model import FILE
 from offshelf.past import CONFIG, PastRun
 from offshelf.predictor import Predictor
+from offshelf.terminal import say
 from offshelf.tracking.reading import SETTINGS
 from offshelf.trust import Trust
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         _write_onnx(past, target, trust)
         return 0
     write_model(past, target, trust, images)
-    print(f"Serve it with: mlflow models serve --env-manager local -m {shlex.quote(options.target)}")
+    say(f"Serve it with: mlflow models serve --env-manager local -m {shlex.quote(options.target)}")
     return 0
 
 
@@ -104,10 +105,10 @@ def _write_onnx(past: PastRun, file: Path, trust: str) -> None:
     predictor = Predictor.of(past.config, past.model(), Trust.of(trust))
     written = write_onnx(predictor, file, past.name)
     names = " and ".join(map(str, written.files))
-    print(f"Written to {names}: {decimal(written.size)}, the network's weights among them.")
-    print(f"Its scores by ONNX Runtime are PyTorch's, to a relative {written.distance:.1g}.")
+    say(f"Written to {names}: {decimal(written.size)}, the network's weights among them.")
+    say(f"Its scores by ONNX Runtime are PyTorch's, to a relative {written.distance:.1g}.")
     if predictor.extractor.precision != "float32":
-        print(f"It computes in float32, the run in {predictor.extractor.precision}: scores differ by what that rounds.")
+        say(f"It computes in float32, the run in {predictor.extractor.precision}: scores differ by what that rounds.")
 
 
 def _parser() -> argparse.ArgumentParser:
