@@ -168,7 +168,9 @@ def test_fail_fast(home, tmp_path):
 @pytest.mark.slow
 def test_three_with_a_server(home, tmp_path):
     """Of different launchers, all of which have come before a job ends."""
-    act = "self.begun.touch()\n            while len(list(Path('home/sweeps').glob('*/members/*'))) < 3: time.sleep(0.1)"
+    act = (
+        "self.begun.touch()\n            while len(list(Path('home/sweeps').glob('*/members/*'))) < 3: time.sleep(0.1)"
+    )
     command = sweep(tmp_path, act, 4, 5, 6, 7, 8, 9)
     store, port = tmp_path / "server", free_port(6400)
     store.mkdir()
