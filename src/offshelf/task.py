@@ -1,5 +1,6 @@
 """The tasks: what a command line runs. Each is a plain function of the components its config names."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from offshelf.dataset import (
     require_labels,
     value_range,
 )
+from offshelf.errors import ConfigError
 from offshelf.evaluate import Probe, Score
 from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
 from offshelf.known import require_layers
@@ -72,7 +74,12 @@ def classify(
 
     Returns:
         The data set's official metric on the test images (the mean over folds, where there are several).
+
+    Raises:
+        ConfigError: `keep_model_mb` is below 0, or not finite.
     """
+    if not 0 <= keep_model_mb < math.inf:
+        raise ConfigError(f"keep_model_mb is a number of megabytes, 0 to keep no model; got {keep_model_mb}.")
     tracking.check()
     layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     requests = with_others(Request(backbone, tuple(layers), pooling, augmentation.views), baseline)
