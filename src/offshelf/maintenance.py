@@ -10,7 +10,7 @@ from rich import box
 from rich.filesize import decimal
 from rich.table import Table
 
-from offshelf.arguments import Parser, divide
+from offshelf.arguments import Parser, divide, require_folder_name
 from offshelf.config import build_group, load
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.recorded import rebuild, recheck
@@ -147,6 +147,7 @@ def _export(options: argparse.Namespace) -> int:
     from offshelf.export import export, require_folder
     from offshelf.task import gather
 
+    require_folder_name(options.folder, "Name a folder; --format says what is written into it.")
     require_folder(Path(options.folder))
     config = load("extract", options.overrides)
     groups = {name: build_group(config, name) for name in GATHERED}

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from offshelf.arguments import Parser, divide
+from offshelf.arguments import Parser, divide, require_folder_name
 from offshelf.errors import ConfigError
 from offshelf.model import FILE
 from offshelf.past import CONFIG, PastRun
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     """Write a run as an MLflow model into a folder, or as an ONNX file where the target is named so.
 
     Raises:
-        ConfigError: an argument is misspelt, the record names code that is not trusted, the ONNX file is there already,
+        ConfigError: an argument is misspelt, the target is named like another kind of file, the record names code that is not trusted, the ONNX file is there already,
             or a package for it is missing.
         ModelError: the run kept no model, its network is not what it was, or a part of it cannot be in an ONNX file.
         BackboneError: its network cannot be in an ONNX file.
@@ -41,7 +41,11 @@ def main(arguments: Sequence[str]) -> int:
             f"offshelf export has no setting '{surplus[0]}'. It takes home=, uri=, experiment=, trust=, images="
         )
     trust, images = where.pop("trust"), where.pop("images")
-    past, target = PastRun.find(options.run, **where), Path(options.target).expanduser()
+    target = Path(options.target).expanduser()
+    if target.suffix != ONNX:
+        name = target.stem
+        require_folder_name(options.target, f"An ONNX file: {name}{ONNX}; a folder with an MLflow model: {name}")
+    past = PastRun.find(options.run, **where)
     if target.suffix == ONNX:
         _write_onnx(past, target, trust)
         return 0
