@@ -40,12 +40,13 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_intermixed_args(arguments)
     if options.out and Path(options.out).suffix not in FORMATS:
         raise ConfigError(f"--out is a .csv or .json file; got '{options.out}'.")
-    words, settings = divide(options.images, {**SETTINGS, "trust": "", "on_error": "stop", "probabilities": ""})
-    on_error, probabilities = settings.pop("on_error"), settings.pop("probabilities")
+    known = {**SETTINGS, "trust": "", "on_error": "stop", "probabilities": "", "store.root": ""}
+    words, settings = divide(options.images, known)
+    root, on_error, probabilities = settings.pop("store.root"), settings.pop("on_error"), settings.pop("probabilities")
     if probabilities not in ("", "true", "false"):
         raise ConfigError(f"probabilities is true or false; got '{probabilities}'.")
     trust = Trust.of(settings.pop("trust"))
-    past = PastRun.find(options.run, **settings)
+    past = PastRun.find(options.run, **settings).storing(settings["home"], root)
     predictor = Predictor.of(past.config, past.model(), trust)
     if probabilities == "true":
         predictor.model.probabilities(np.empty((0, len(predictor.model.classes))))  # refuses before any work
@@ -128,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "images",
         nargs="+",
-        help="files, folders, patterns; home=DIR, on_error=skip, probabilities=true, trust=PACKAGE",
+        help="files, folders, patterns; home=DIR, store.root=DIR, on_error=skip, probabilities=true, trust=PACKAGE",
         metavar="IMAGES|key=value",
     )
     parser.add_argument("--out", help=f"a file to write instead of printing: {', '.join(FORMATS)}", metavar="FILE")

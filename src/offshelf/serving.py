@@ -28,8 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     """Write a run as an MLflow model into a folder, or as an ONNX file where the target is named so.
 
     Raises:
-        ConfigError: an argument is misspelt, the target is named like another kind of file, the record names code that is not trusted, the ONNX file is there already,
-            or a package for it is missing.
+        ConfigError: an argument is misspelt, the target is named like another kind of file, the record names code that
+            is not trusted, the ONNX file is there already, or a package for it is missing.
         ModelError: the run kept no model, its network is not what it was, or a part of it cannot be in an ONNX file.
         BackboneError: its network cannot be in an ONNX file.
         TrackingError: there is no such run, or the folder cannot be written.
