@@ -177,7 +177,7 @@ def _count(override: Override) -> float:
     value = override._value
     if isinstance(value, ChoiceSweep):
         return len(value.list)
-    if not isinstance(value, RangeSweep) or not value.step:
+    if not isinstance(value, RangeSweep) or value.start is None or value.stop is None or not value.step:
         return 1
     steps = (value.stop - value.start) / value.step
     return max(0, math.ceil(steps)) if math.isfinite(steps) else steps
