@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from offshelf import __version__
 from offshelf.errors import ConfigError, OffshelfError
+from offshelf.names import visible
 from offshelf.process.signals import on_signals, staying
 from offshelf.secret import masked
 from offshelf.suggest import did_you_mean
@@ -99,7 +100,7 @@ def main() -> NoReturn:
     except OffshelfError as error:
         if os.environ.get("OFFSHELF_DEBUG"):
             raise
-        print(f"Error: {masked(str(error))}", file=sys.stderr)
+        print(f"Error: {visible(masked(str(error)))}", file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         print("Interrupted. The same command goes on from the features that are in the store.", file=sys.stderr)
@@ -110,7 +111,7 @@ def main() -> NoReturn:
     except OSError as error:
         if error.errno not in SURROUNDINGS or os.environ.get("OFFSHELF_DEBUG"):
             raise
-        place = f" {error.filename}" if error.filename else ""
+        place = f" {visible(str(error.filename))}" if error.filename else ""
         print(f"Error: {error.strerror}:{place}. What is in the store stays there.", file=sys.stderr)
         code = 1
     sys.exit(code)

@@ -1,16 +1,24 @@
-"""The terminal: words are printed as they are, also names with brackets in them; secrets are not printed."""
+"""The terminal: words are printed as they are, also names with brackets in them.
 
+Secrets are not printed, and control characters in names are shown as escapes: only rich's own styles reach a terminal.
+"""
+
+import logging
 import sys
+from collections.abc import Iterable
 from typing import IO, Any, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 
+from offshelf.names import visible
 from offshelf.secret import masked
 
 
 def terminal(stderr: bool = False) -> Console:
-    """A console that takes no `[word]` for markup and no `:word:` for an emoji, and prints no secret."""
-    return Console(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False)
+    """A console that takes `[word]` and `:word:` as they are, and prints neither secrets nor control characters."""
+    return _Visible(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False)
 
 
 def say(*lines: str, stderr: bool = False) -> None:
@@ -19,6 +27,27 @@ def say(*lines: str, stderr: bool = False) -> None:
     for line in lines:
         if line:
             console.print(line, highlight=False, soft_wrap=True)
+
+
+class LogFormatter(logging.Formatter):
+    """Log lines without control characters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging.Formatter."""
+        return visible(super().format(record))
+
+
+class _Visible(Console):
+    """Shows control characters of what is printed as escapes; its own are segments of another kind."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Escape before widths are measured, so that columns stay aligned."""
+        return super().render_str(visible(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Escape the rest: what comes as a Text."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
 class _Masking:

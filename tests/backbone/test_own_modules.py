@@ -224,7 +224,7 @@ def test_sources_that_cannot_be_imported(module, said):
         ({"crop": 2.5}, "crop is a number of pixels"),
         ({"mean": [0.5]}, r"mean has a number for each of red, green and blue"),
         ({"mean": 0.5}, r"mean has a number for each"),
-        ({"std": [1, 0, 1]}, "std divides, and may not be 0"),
+        ({"std": [1, 0, 1]}, "std divides, and is above 0"),
         ({"std": [1, float("nan"), 1]}, "std has a number"),
         ({"interpolation": "cubic"}, "interpolation is one of nearest, bilinear, bicubic, lanczos"),
         ({"men": [0, 0, 0]}, "no key 'men'; did you mean 'mean'"),

@@ -1,8 +1,10 @@
 """A command line read at once: one way into a sweep, mistakes of flags, configs that are used again."""
 
 import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
 from offshelf.config.command_line import read
+from offshelf.config.override import choices, job_count, parse
 from offshelf.errors import ConfigError
 
 
@@ -19,6 +21,11 @@ from offshelf.errors import ConfigError
         (["-m", "hydra/launcher=joblib"], "launcher"),
         (["-m", "hydra.mode=RUN", "layer=a,b", "sweep.dry_run=1"], "sweep.dry_run is true or false; got 1."),
         (["sweep.dry_run=true"], "add -m"),
+        (["-m", "sweep.dry_run=true", "seed=range(100000)"], "make 100,000 jobs, and a sweep has at most 10,000"),
+        (["-m", "seed=range(5,10000000000000,2)"], "make 4,999,999,999,998 jobs"),
+        (["-m", "seed=shuffle(range(100,0,-1))", "layer=a,b", "classifier.C=range(1,52)"], "make 10,200 jobs"),
+        (["-m", "seed=range(101)", "classifier.C=range(0.5,50.5,0.5)"], "make 10,100 jobs"),
+        (["-m", "seed=" + ",".join(map(str, range(10_001)))], "make 10,001 jobs"),
     ],
 )
 def test_mistakes(arguments, message):
@@ -64,3 +71,30 @@ def test_sweepers_choose_by_cross_validation_alone():
     for task in ("retrieve", "extract"):
         with pytest.raises(ConfigError, match="would choose by the test images"):
             read(task, [*optuna, "layer=choice(block1,block2)"])
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["seed=1"],
+        ["seed=1,2,3", "layer=a,b"],
+        ["seed=range(7)", "classifier.C=range(1,20,4)"],
+        ["seed=range(20,3,-4)", "classifier.C=choice(1,2)"],
+        ["classifier.C=range(0.5,2.0,0.5)", "layer=[a,b],[c]"],
+        ["seed=shuffle(range(1,4))", "name=sort(b,a)", "layer=[a,b]"],
+        ["seed=range(3,3)"],
+    ],
+)
+def test_jobs_are_counted(overrides):
+    """As many as Hydra makes, which has them all made."""
+    parsed = parse(overrides)
+    batches = BasicSweeper.split_arguments(parsed, None)
+
+    assert job_count(parsed) == sum(map(len, batches))
+
+
+def test_a_sweeper_that_chooses_may_have_any_number_of_values():
+    """It runs as many jobs as it is told to; of a long range one value is looked at."""
+    parsed = parse(["seed=range(3,1000000000)"])
+
+    assert choices(parsed) == [["seed=3"]]

@@ -4,8 +4,12 @@ import pytest
 from omegaconf import OmegaConf
 from test_config import NEEDED, OPTIONS
 
+from offshelf.backbone import Pixels, Preprocessing, Timm
+from offshelf.backbone.preprocessing import Letterboxed, Upright
 from offshelf.config import build, conf_dir, load, require_valid
-from offshelf.errors import OffshelfError
+from offshelf.dataset import Csv, Folder
+from offshelf.errors import ConfigError, OffshelfError
+from offshelf.launcher import Slurm
 
 WRONG = [None, "text", "", -1, 0, 1e30, float("nan"), True, [], ["x"], {"a": "b"}, 10**30]
 TASKS = ("classify", "retrieve", "recommend", "extract", "layers", "dataset")
@@ -82,6 +86,7 @@ def test_root(task, every):
         ("name", 20261129),
         ("name", True),
         ("keep_model_mb", "many"),
+        ("keep_model_mb", float("nan")),
         ("bootstrap.replicates", "abc"),
         ("bootstrap", 3),
         ("extractor.batch_size", None),
@@ -102,3 +107,50 @@ def test_root(task, every):
 def test_these_are_refused(path, value):
     """By the name of the key."""
     assert path.rpartition(".")[2] in refused(load("classify", []), path, value)
+
+
+@pytest.mark.parametrize("value", [-3, -0.5, float("nan"), float("inf")])
+def test_a_limit_of_no_size_is_refused(value):
+    """Before anything else is done: 0 keeps no model, below it is a mistake."""
+    task = build(load("classify", ["tracking=none"]))
+
+    with pytest.raises(ConfigError, match="keep_model_mb"):
+        task(output_dir="nowhere", config={}, keep_model_mb=value)
+
+
+@pytest.mark.parametrize("value", [-1, 0, float("nan"), float("inf"), 1.5, True])
+@pytest.mark.parametrize(
+    ("key", "make"),
+    [
+        ("size", lambda value: Pixels(value)),
+        ("img_size", lambda value: Timm("resnet18", img_size=value)),
+        ("resize_height", lambda value: Upright(resize_height=value)),
+        ("height", lambda value: Letterboxed(height=value)),
+        ("max_pixels", lambda value: Folder("images", max_pixels=value)),
+        ("max_pixels", lambda value: Csv("images.csv", "images", max_pixels=value)),
+        ("cpus", lambda value: Slurm(cpus=value)),
+    ],
+)
+def test_counts_start_at_one(key, make, value):
+    """Of specs, however they are made; 1 itself is taken."""
+    make(1)
+    with pytest.raises(OffshelfError, match=rf"\.{key} is "):
+        make(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("gpus", -1), ("requeues", -1), ("requeues", True), ("memory_gb", 0), ("memory_gb", -2.5)],
+)
+def test_slurm_refuses(key, value):
+    """Less than nothing, and no memory at all; no GPU and no requeue are taken."""
+    Slurm(gpus=0, requeues=0, memory_gb=0.5)
+    with pytest.raises(ConfigError, match=key):
+        Slurm(**{key: value})
+
+
+@pytest.mark.parametrize("std", [(1, 1, 0), (1, -1, 1), (1, 1, float("nan"))])
+def test_a_deviation_is_positive(std):
+    """A negative one would turn colours into their negatives."""
+    with pytest.raises(OffshelfError, match="std"):
+        Preprocessing(std=std)

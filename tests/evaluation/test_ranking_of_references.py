@@ -7,9 +7,9 @@ from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
-from offshelf.dataset import ImageArray
+from offshelf.dataset import ImageArray, require_retrieval
 from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
-from offshelf.errors import DatasetError
+from offshelf.errors import ConfigError, DatasetError
 from offshelf.evaluation.retrieval import RetrievalProbe, largest
 from offshelf.metric import Bootstrap
 from offshelf.retrieval import Nearest, SpatialSearch
@@ -108,3 +108,15 @@ def test_largest():
 
     for count in (1, 10, 50, 60):
         assert (largest(values, count) == order[:count]).all()
+
+
+@pytest.mark.parametrize(("references", "queries"), [(0, 3), (5, 0), (0, 0)])
+def test_without_references_or_queries(references, queries):
+    """A transform would complain first, in words of its own."""
+    images = made({"": [Truth(rows(0), rows())] * queries}, references, queries)
+    features = np.ones((5, 1, 4), np.float32)
+
+    with pytest.raises(ConfigError, match="A search needs"):
+        probe(postprocess=Normalizer()).score("last", features[:references], features[:queries], images)
+    with pytest.raises(DatasetError, match=r"made has no (references|queries)"):
+        require_retrieval(images)

@@ -104,3 +104,33 @@ def test_labels_without_positive_or_negative_images():
     assert found["auc"].tolist() == [1.0, *[pytest.approx(np.nan, nan_ok=True)] * 2]
     assert METRICS["mean_auc"](outcome)[0] == 1.0
     assert np.isnan(METRICS["mAP_area"](Outcome(targets[:, 1:2], outcome.scores[:, 1:2]))[0])
+
+
+def precision_at_hits(targets, scores):
+    """The definition of AP without interpolation, written out: at each positive image the precision of all that score
+    as high or higher, and their mean; no sort, and nothing cumulated.
+    """
+    counts = targets != 0
+    truth, scores = targets[counts] > 0, scores[counts]
+    return [truth[scores >= score].mean() for score in scores[truth]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("present", "expected"), [(1, 1.0), (-1, np.nan)], ids=["all", "none"])
+def test_labels_that_all_or_none_have(present, expected, seed):
+    """All: every ranking is a perfect one, for scikit-learn too. None: there is nothing to find, and it is left out."""
+    outcome = random_outcome(seed, images=30, labels=3, ties=True)
+    targets = outcome.targets.copy()
+    targets[:, 1] = np.where(targets[:, 1] == 0, 0, present)
+    outcome = Outcome(targets, outcome.scores)
+    hits = [precision_at_hits(targets[:, label], outcome.scores[:, label]) for label in range(3)]
+    by_hand = [np.mean(values) if values else np.nan for values in hits]
+
+    assert by_hand[1] == pytest.approx(expected, nan_ok=True)
+    assert by_class(outcome)["AP_sklearn"] == pytest.approx(by_hand, nan_ok=True)
+    assert METRICS["mAP_sklearn"](outcome)[0] == pytest.approx(np.nanmean(by_hand))
+    for name in ("AP_11pt", "AP_area"):
+        assert by_class(outcome)[name][1] == pytest.approx(expected, nan_ok=True)
+    if present == 1:
+        counts = targets[:, 1] != 0
+        assert average_precision_score(targets[counts, 1] > 0, outcome.scores[counts, 1]) == 1

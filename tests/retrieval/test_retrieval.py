@@ -94,7 +94,7 @@ def test_half_precision_halves_the_footprint():
 def test_numbers_too_large_for_half_precision():
     """Not a search of infinities."""
     with pytest.raises(ConfigError, match="holds numbers up to 65,504"):
-        all_rows(SpatialSearch(storage="float16", device="cpu"), -1e5 * np.ones((2, 1, 2), np.float32))
+        all_rows(SpatialSearch(storage="float16", device="cpu"), -1e5 * np.ones((2, 1, 6), np.float32))
 
 
 @pytest.mark.parametrize(
@@ -164,3 +164,34 @@ def test_without_faiss(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(ConfigError, match=r"offshelf\[approximate\]"):
         all_rows(Approximate())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        Nearest(device="cpu"),
+        Nearest("cosine", query_expansion=2, database_augmentation=2, storage="float16", device="cpu"),
+        SpatialSearch(device="cpu"),
+        SpatialSearch("cosine", storage="float16", device="cpu"),
+        Approximate(),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("references", "queries", "named"),
+    [
+        (REFERENCES[:, :1], QUERIES[:0, :1], "queries"),
+        (REFERENCES[:0, :1], QUERIES[:, :1], "references"),
+        (REFERENCES[:0, :1], QUERIES[:0, :1], "references"),
+        (REFERENCES[:, :0], QUERIES[:, :1], "references"),
+        (REFERENCES[:, :1, :0], QUERIES[:, :1, :0], "references"),
+        (REFERENCES[:, 0], QUERIES[:, :1], "references"),
+        (REFERENCES[:, :1, :4], QUERIES[:, :1], "length"),
+    ],
+)
+def test_nothing_to_compare(spec, references, queries, named):
+    """Is said in a sentence, before any search."""
+    with pytest.raises(ConfigError, match=named) as caught:
+        list(spec.similarities(references, queries))
+
+    assert "\n" not in str(caught.value)

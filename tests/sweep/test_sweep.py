@@ -9,9 +9,10 @@ from PIL import Image
 from processes import FAST, Record, finish, interrupt
 
 import offshelf.launcher.job
+from offshelf.config import load
 from offshelf.errors import ConfigError, SweepError
 from offshelf.launcher import Job
-from offshelf.sweep import Command, Jobs, Sweep, choose, covering
+from offshelf.sweep import Command, Jobs, Source, Sweep, choose, covering, run_sweep
 from offshelf.tracking import FinishedJob, NoTracking
 
 pytestmark = [
@@ -117,6 +118,18 @@ def test_dry_run(home, tmp_path):
     assert not list(tmp_path.rglob("*.safetensors"))
     assert not (home / "mlflow.db").exists()
     assert not (tmp_path / "multirun").exists()
+
+
+def test_a_long_dry_run(tmp_path, monkeypatch, capsys):
+    """The first jobs are listed, with what they need; the others are counted."""
+    monkeypatch.setattr("offshelf.sweep.sweep.LISTED", 3)
+    config = load("layers", ["backbone=tiny", "sweep.dry_run=true"])
+    jobs = [Job(number, [f"seed={number}"], config, tmp_path) for number in range(1234)]
+    run_sweep(Command("layers", [], []), config, Source(lambda call, *_: [call(job) for job in jobs]))
+    lines = capsys.readouterr().out.splitlines()
+
+    assert [line.split()[0] for line in lines if line.endswith("its run") or "its run" in line] == ["0", "1", "2"]
+    assert lines[-1] == "And 1,231 more jobs, 1,234 in all."
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.errors import BackboneError
 
 if TYPE_CHECKING:
     from offshelf.backbone.network import TappedNetwork
@@ -16,6 +17,10 @@ class Pixels:
     size: int = 32
 
     name: ClassVar[str] = "pixels"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
+            raise BackboneError(f"backbone.size is a number of pixels from 1 on; got {self.size!r}.")
 
     def preprocessing(self) -> Preprocessing:
         """Scaling alone."""

@@ -28,7 +28,7 @@ class Preprocessing:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def __post_init__(self) -> None:
-        for name in ("resize", "crop"):
+        for name in self._lengths:
             length = getattr(self, name)
             if isinstance(length, bool) or not isinstance(length, int) or length < 1:
                 raise BackboneError(f"backbone.sees.{name} is a number of pixels from 1 on; got {length!r}.")
@@ -37,8 +37,8 @@ class Preprocessing:
             raise BackboneError(f"backbone.sees.interpolation is one of {known}; got '{self.interpolation}'.")
         for name in ("mean", "std"):
             object.__setattr__(self, name, _three(name, getattr(self, name)))
-        if not all(self.std):
-            raise BackboneError(f"backbone.sees.std divides, and may not be 0; got {list(self.std)}.")
+        if min(self.std) <= 0:
+            raise BackboneError(f"backbone.sees.std divides, and is above 0; got {list(self.std)}.")
 
     @staticmethod
     def of(given: "Preprocessing | Mapping[str, Any] | None") -> "Preprocessing":

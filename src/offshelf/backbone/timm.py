@@ -44,6 +44,11 @@ class Timm:
     checkpoint_prefix: str | None = None
     """How the names of the tensors begin, as in `module.encoder_q.`; null: found, where there is one way."""
 
+    def __post_init__(self) -> None:
+        side = self.img_size
+        if side is not None and (isinstance(side, bool) or not isinstance(side, int) or side < 1):
+            raise BackboneError(f"backbone.img_size is a number of pixels from 1 on, or null; got {side!r}.")
+
     @property
     def name(self) -> str:
         """The architecture."""

@@ -2,12 +2,28 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 from offshelf.errors import ConfigError
 
 SETTINGS = ("home", "uri", "tracking.uri", "experiment", "store.root", "on_error", "probabilities", "alias", "trust")
 """Keys of `key=value` that may stand anywhere: what else has an equals sign can be the name of a run."""
+
+
+FILES = frozenset(
+    {
+        *(".bin", ".ckpt", ".engine", ".h5", ".hdf5", ".joblib", ".keras", ".mlmodel", ".mlpackage", ".onnx", ".ort"),
+        *(".parquet", ".pb", ".pickle", ".pkl", ".pt", ".pt2", ".pte", ".pth", ".safetensors", ".skops", ".tflite"),
+        *(".ts", ".csv", ".json", ".npy", ".npz", ".tsv", ".txt", ".yaml", ".yml"),
+        *(".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"),
+    }
+)
+"""Suffixes that files of models and tables have, and folders do not."""
+
+NEAR = 0.7
+"""Likeness to `.onnx` from which on a suffix is taken for it, misspelt."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,3 +74,19 @@ def divide(arguments: Sequence[str], defaults: Mapping[str, str]) -> tuple[list[
         else:
             others.append(argument)
     return others, values
+
+
+def require_folder_name(target: str, way_out: str) -> None:
+    """Refuse the name of a file for a folder that is to be made; one that is there already may have any name.
+
+    Args:
+        target: As it was typed.
+        way_out: A sentence.
+
+    Raises:
+        ConfigError: it ends as files do.
+    """
+    path = Path(target).expanduser()
+    suffix = path.suffix.lower()
+    if not path.is_dir() and (suffix in FILES or get_close_matches(suffix, [".onnx"], 1, cutoff=NEAR)):
+        raise ConfigError(f"{target} is named like a file, and would be a folder. {way_out}")

@@ -11,12 +11,13 @@ from tempfile import TemporaryDirectory
 import yaml
 
 import offshelf
-from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.arguments import Parser, divide, require_folder_name
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.model import FILE
 from offshelf.runs.recorded import CONFIG, PastRun
 from offshelf.serving.predictor import Predictor
+from offshelf.terminal import say
 from offshelf.tracking.reading import SETTINGS
 
 ONNX = ".onnx"
@@ -28,8 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     """Write a run as an MLflow model into a folder, or as an ONNX file where the target is named so.
 
     Raises:
-        ConfigError: an argument is misspelt, the record names code that is not trusted, the ONNX file is there already,
-            or a package for it is missing.
+        ConfigError: an argument is misspelt, the target is named like another kind of file, the record names code that
+            is not trusted, the ONNX file is there already, or a package for it is missing.
         ModelError: the run kept no model, its network is not what it was, or a part of it cannot be in an ONNX file.
         BackboneError: its network cannot be in an ONNX file.
         TrackingError: there is no such run, or the folder cannot be written.
@@ -41,12 +42,16 @@ def main(arguments: Sequence[str]) -> int:
             f"offshelf export has no setting '{surplus[0]}'. It takes home=, uri=, experiment=, trust=, images="
         )
     trust, images = where.pop("trust"), where.pop("images")
-    past, target = PastRun.find(options.run, **where), Path(options.target).expanduser()
+    target = Path(options.target).expanduser()
+    if target.suffix != ONNX:
+        name = target.stem
+        require_folder_name(options.target, f"An ONNX file: {name}{ONNX}; a folder with an MLflow model: {name}")
+    past = PastRun.find(options.run, **where)
     if target.suffix == ONNX:
         _write_onnx(past, target, trust)
         return 0
     write_model(past, target, trust, images)
-    print(f"Serve it with: mlflow models serve --env-manager local -m {shlex.quote(options.target)}")
+    say(f"Serve it with: mlflow models serve --env-manager local -m {shlex.quote(options.target)}")
     return 0
 
 
@@ -105,10 +110,10 @@ def _write_onnx(past: PastRun, file: Path, trust: str) -> None:
     predictor = Predictor.of(past.config, past.model(), Trust.of(trust))
     written = write_onnx(predictor, file, past.name)
     names = " and ".join(map(str, written.files))
-    print(f"Written to {names}: {decimal(written.size)}, the network's weights among them.")
-    print(f"Its scores by ONNX Runtime are PyTorch's, to a relative {written.distance:.1g}.")
+    say(f"Written to {names}: {decimal(written.size)}, the network's weights among them.")
+    say(f"Its scores by ONNX Runtime are PyTorch's, to a relative {written.distance:.1g}.")
     if predictor.extractor.precision != "float32":
-        print(f"It computes in float32, the run in {predictor.extractor.precision}: scores differ by what that rounds.")
+        say(f"It computes in float32, the run in {predictor.extractor.precision}: scores differ by what that rounds.")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 import argparse
 import glob
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,13 @@ from offshelf.config.trust import Trust
 from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_files
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.model import Model, columns, records
+from offshelf.names import visible
 from offshelf.report import csv_text, write_text
 from offshelf.runs.recorded import PastRun
 from offshelf.serving.predictor import Predictor, require_made
 from offshelf.store import FeatureStore
 from offshelf.tasks.on_error import screen
+from offshelf.terminal import say
 from offshelf.tracking.reading import SETTINGS
 
 FORMATS = (".csv", ".json")
@@ -37,12 +40,13 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_intermixed_args(arguments)
     if options.out and Path(options.out).suffix not in FORMATS:
         raise ConfigError(f"--out is a .csv or .json file; got '{options.out}'.")
-    words, settings = divide(options.images, {**SETTINGS, "trust": "", "on_error": "stop", "probabilities": ""})
-    on_error, probabilities = settings.pop("on_error"), settings.pop("probabilities")
+    known = {**SETTINGS, "trust": "", "on_error": "stop", "probabilities": "", "store.root": ""}
+    words, settings = divide(options.images, known)
+    root, on_error, probabilities = settings.pop("store.root"), settings.pop("on_error"), settings.pop("probabilities")
     if probabilities not in ("", "true", "false"):
         raise ConfigError(f"probabilities is true or false; got '{probabilities}'.")
     trust = Trust.of(settings.pop("trust"))
-    past = PastRun.find(options.run, **settings)
+    past = PastRun.find(options.run, **settings).storing(settings["home"], root)
     predictor = Predictor.of(past.config, past.model(), trust)
     if probabilities == "true":
         predictor.model.probabilities(np.empty((0, len(predictor.model.classes))))  # refuses before any work
@@ -113,10 +117,10 @@ class Answer:
 
 def _hand_over(out: str | None, answer: Answer) -> None:
     if out is None:
-        print(answer.csv(), end="")
+        print(visible(answer.csv()) if sys.stdout.isatty() else answer.csv(), end="")
         return
     write_text(Path(out), answer.json() if Path(out).suffix == ".json" else answer.csv())
-    print(f"{len(answer.names):,} image(s): written to {out}")
+    say(f"{len(answer.names):,} image(s): written to {out}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "images",
         nargs="+",
-        help="files, folders, patterns; home=DIR, on_error=skip, probabilities=true, trust=PACKAGE",
+        help="files, folders, patterns; home=DIR, store.root=DIR, on_error=skip, probabilities=true, trust=PACKAGE",
         metavar="IMAGES|key=value",
     )
     parser.add_argument("--out", help=f"a file to write instead of printing: {', '.join(FORMATS)}", metavar="FILE")

@@ -11,6 +11,7 @@ from offshelf.commands.export import write_model
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.runs.recorded import PastRun
 from offshelf.secret import masked
+from offshelf.terminal import say
 from offshelf.tracking.reading import SETTINGS
 
 
@@ -42,9 +43,9 @@ def main(arguments: Sequence[str]) -> int:
         write_model(past, folder, trust, images)
         made = register(past.id, folder, options.name, alias, given)
     address = f"{made.name}@{alias}" if alias else f"{made.name}/{made.version}"
-    print(f"Registered as {made.name}, version {made.version}. Serve it with:")
+    say(f"Registered as {made.name}, version {made.version}. Serve it with:")
     store, model = shlex.quote(masked(made.store)), shlex.quote(f"models:/{address}")
-    print(f"MLFLOW_TRACKING_URI={store} mlflow models serve --env-manager local -m {model}")
+    say(f"MLFLOW_TRACKING_URI={store} mlflow models serve --env-manager local -m {model}")
     return 0
 
 

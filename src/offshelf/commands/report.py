@@ -7,7 +7,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.arguments import Parser, divide, require_folder_name
 from offshelf.metric import Bootstrap
 from offshelf.report import Sheet
 from offshelf.study.report import make_report
@@ -27,6 +27,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     others, where = divide(arguments, SETTINGS)
     options = _parser().parse_args(others)
+    if options.out:
+        require_folder_name(options.out, "Name a folder: a report is several files.")
     study = read_study(Path(options.study))
     report = make_report(study, TrackedRuns(**where), Bootstrap(options.replicates))
     folder = Path(options.out) if options.out else study.folder / "report"

@@ -16,10 +16,11 @@ from offshelf.commands.arguments import Parser, divide
 from offshelf.config import components, run_recorded
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
+from offshelf.home import home_dir
 from offshelf.report import flat
 from offshelf.runs.recorded import PastRun
 from offshelf.secret import is_masked, masked
-from offshelf.terminal import terminal
+from offshelf.terminal import say, terminal
 from offshelf.tracking import Followed, NoTracking, Tracker, allowed_name, provenance
 from offshelf.tracking.reading import SETTINGS
 
@@ -40,12 +41,13 @@ def main(arguments: Sequence[str]) -> int:
         OffshelfError: the run fails.
     """
     options = _parser().parse_intermixed_args(arguments)
-    words, where = divide(options.words, {**SETTINGS, "trust": ""})
-    trust = Trust.of(where.pop("trust"))
+    words, where = divide(options.words, {**SETTINGS, "trust": "", "store.root": ""})
+    trust, root = Trust.of(where.pop("trust")), where.pop("store.root")
     if len(words) != 1:
         raise ConfigError(f"One run at a time; got {len(words)}. See: offshelf rerun --help")
     past = PastRun.find(words[0], **where)
-    tracker = NoTracking() if options.check else _tracker(past.config, where["uri"], trust)
+    past = past if options.cold else past.storing(where["home"], root)
+    tracker = NoTracking() if options.check else _tracker(past.config, where["home"], where["uri"], trust)
     if past.tags:
         _show("Differs today", changed(_versions(past.tags), _versions(provenance())))
     else:
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
             terminal().print(f"Not the same as then: {what} ({tag}).", soft_wrap=True)
     _show("Came out otherwise", differing)
     if not differing:
-        print(f"Equal: all {len(_compared(past.metrics))} metrics of {past.name}, to the last digit.")
+        say(f"Equal: all {len(_compared(past.metrics))} metrics of {past.name}, to the last digit.")
     return 1 if differing else 0
 
 
@@ -93,8 +95,10 @@ def _require_secrets(config: Mapping[str, Any]) -> None:
         )
 
 
-def _tracker(config: Mapping[str, Any], uri: str, trust: Trust) -> Tracker:
-    """The recorded one; a server or database gets a run only if the user names it, not because a record does.
+def _tracker(config: Mapping[str, Any], home: str, uri: str, trust: Trust) -> Tracker:
+    """The recorded one, in the home that the run was looked for in.
+
+    A server or database gets a run only if the user names it, not because a record does.
 
     Raises:
         ConfigError: the record names another.
@@ -109,7 +113,9 @@ def _tracker(config: Mapping[str, Any], uri: str, trust: Trust) -> Tracker:
             f"By its record the run was tracked in {recorded}. To leave nothing behind, add --check; to send this one "
             f"there too, add {address}."
         )
-    named = {"tracking": {**tracking, "uri": uri} if recorded else tracking}
+    named = {"tracking": tracking | ({"uri": uri} if recorded else {})}
+    if str(tracking.get("_target_")).startswith("offshelf.") and "home" in tracking:
+        named["tracking"] |= {"home": str(home_dir(home))}
     tracker: Tracker = components(named, ("tracking",), trust)["tracking"]
     return tracker
 
@@ -156,7 +162,10 @@ def _show(title: str, differing: Mapping[str, tuple[Any, Any]]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="offshelf rerun", description=__doc__)
     parser.add_argument(
-        "words", nargs="+", help="id (its first letters), name, or output folder", metavar="RUN|home=DIR|trust=PACKAGE"
+        "words",
+        nargs="+",
+        help="id (its first letters), name, or output folder",
+        metavar="RUN|home=DIR|store.root=DIR|trust=PACKAGE",
     )
     parser.add_argument("--check", action="store_true", help="leave nothing behind: no tracked run, no output folder")
     parser.add_argument("--cold", action="store_true", help="extract all features anew, in memory")

@@ -10,7 +10,7 @@ from rich import box
 from rich.filesize import decimal
 from rich.table import Table
 
-from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.arguments import Parser, divide, require_folder_name
 from offshelf.config import build_group, load
 from offshelf.config.recorded import rebuild, recheck
 from offshelf.config.trust import Trust
@@ -19,7 +19,7 @@ from offshelf.store.care import Damage, prunable, remove, remove_leftovers, veri
 from offshelf.store.disk import DiskStore
 from offshelf.store.inventory import Holding, age, holdings
 from offshelf.suggest import did_you_mean
-from offshelf.terminal import terminal
+from offshelf.terminal import say, terminal
 
 GATHERED = ("dataset", "augmentation", "backbone", "extractor", "store")
 VERBS = ("ls", "du", "verify", "prune", "export")
@@ -69,7 +69,7 @@ def _du(options: argparse.Namespace) -> int:
         cells = (f"{each.images:,}", f"{len(each.shards):,}", decimal(each.size), age(each.touched))
         table.add_row(each.backbone, each.folder.name[:8], *cells)
     terminal().print(table)
-    print(f"{decimal(sum(each.size for each in held))} in {_root(options)}")
+    say(f"{decimal(sum(each.size for each in held))} in {_root(options)}")
     return 0
 
 
@@ -78,12 +78,12 @@ def _verify(options: argparse.Namespace) -> int:
     root, trust = _root(options), Trust.of(given["trust"])
     damage = verify(root)
     for each in damage:
-        print(f"Damaged: {each.path} ({each.holding.backbone})")
+        say(f"Damaged: {each.path} ({each.holding.backbone})")
     if not damage:
-        print(f"Sound: every byte of {sum(len(each.shards) for each in holdings(root)):,} shard(s) is as written.")
+        say(f"Sound: every byte of {sum(len(each.shards) for each in holdings(root)):,} shard(s) is as written.")
         return 0 if not options.again or _again(root, options.again, trust) else 1
     if not options.repair:
-        print(f"{len(damage)} damaged shard(s). Mend them with: offshelf store verify --repair", file=sys.stderr)
+        say(f"{len(damage)} damaged shard(s). Mend them with: offshelf store verify --repair", stderr=True)
         return 1
     return 0 if _repair(root, damage, trust) else 1
 
@@ -98,15 +98,15 @@ def _again(root: Path, count: int, trust: Trust) -> bool:
                 found = recheck(use.config, DiskStore(root), seen, count, trust)
             except OffshelfError as error:
                 done = False
-                print(f"For the run {use.name} nothing was extracted again: {error}", file=sys.stderr)
+                say(f"For the run {use.name} nothing was extracted again: {error}", stderr=True)
                 continue
             for each in found:
                 done = done and not each.differing
                 result = f"{each.differing} differ" if each.differing else "all came out equal"
                 told = f"by up to {each.distance:.1e} ({each.where})" if each.distance else "to the last digit"
-                print(f"{holding.backbone}, {use.name}: of {each.images} image(s) extracted again {result}, {told}")
+                say(f"{holding.backbone}, {use.name}: of {each.images} image(s) extracted again {result}, {told}")
         if not holding.uses:
-            print(f"{holding.backbone}: no run left word of using these features; nothing to extract them from.")
+            say(f"{holding.backbone}: no run left word of using these features; nothing to extract them from.")
     return done
 
 
@@ -122,10 +122,10 @@ def _repair(root: Path, damage: Sequence[Damage], trust: Trust) -> bool:
                 extracted += rebuild(use.config, DiskStore(root), seen, trust)
             except OffshelfError as error:
                 done = False
-                print(f"For the run {use.name} its features were not extracted again: {error}", file=sys.stderr)
-        print(f"{holding.backbone}: damaged shards removed, {extracted:,} image(s) extracted again.")
+                say(f"For the run {use.name} its features were not extracted again: {error}", stderr=True)
+        say(f"{holding.backbone}: damaged shards removed, {extracted:,} image(s) extracted again.")
         if not holding.uses:
-            print("No run left word of using them; they are extracted again when one needs them.")
+            say("No run left word of using them; they are extracted again when one needs them.")
     return done
 
 
@@ -133,13 +133,13 @@ def _prune(options: argparse.Namespace) -> int:
     root = _root(options)
     chosen, busy = prunable(root, options.backbone, options.unused_days)
     for each in busy:
-        print(f"Kept, a process is writing it: {each.backbone} {each.folder.name[:8]}")
+        say(f"Kept, a process is writing it: {each.backbone} {each.folder.name[:8]}")
     for each in chosen:
-        print(f"{decimal(each.size):>10}  {each.backbone}  {each.folder.name[:8]}, touched {age(each.touched)}")
+        say(f"{decimal(each.size):>10}  {each.backbone}  {each.folder.name[:8]}, touched {age(each.touched)}")
     if chosen and not options.yes and not _agreed(f"Delete these {len(chosen)}?"):
-        print("Nothing was deleted.")
+        say("Nothing was deleted.")
         return 0
-    print(f"{decimal(remove(chosen) + remove_leftovers(root))} freed.")
+    say(f"{decimal(remove(chosen) + remove_leftovers(root))} freed.")
     return 0
 
 
@@ -147,12 +147,13 @@ def _export(options: argparse.Namespace) -> int:
     from offshelf.report.feature_files import export, require_folder
     from offshelf.tasks.extract import gather
 
+    require_folder_name(options.folder, "Name a folder; --format says what is written into it.")
     require_folder(Path(options.folder))
     config = load("extract", options.overrides)
     groups = {name: build_group(config, name) for name in GATHERED}
     images, features = gather(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
     export(Path(options.folder), images, features, options.format == "parquet")
-    print(f"{len(images.samples):,} images, {', '.join(features.values)}: written to {options.folder}")
+    say(f"{len(images.samples):,} images, {', '.join(features.values)}: written to {options.folder}")
     return 0
 
 

@@ -16,6 +16,7 @@ from urllib.request import urlopen
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.home import home_path
 from offshelf.secret import masked
+from offshelf.terminal import say
 from offshelf.tracking.connection import QUIET, connect, default_uri, explained
 from offshelf.tracking.sweep import close_left_open
 
@@ -61,14 +62,14 @@ def main(arguments: list[str]) -> int:
     close_left_open(client, experiment, home)
     metric = options["metric"] or official_metric(client, experiment, options["dataset"])
     if options["uri"].startswith("http"):
-        print(masked(ui_url(options["uri"], experiment, metric, options["dataset"])))
+        say(masked(ui_url(options["uri"], experiment, metric, options["dataset"])))
         return 0
     port = free_port(int(options["port"]))
     server = start_server(home, options["uri"] or default_uri(home), port)
     try:
         wait_until_up(server, port)
         link = ui_url(f"http://127.0.0.1:{port}", experiment, metric, options["dataset"])
-        print(f"Runs, by {metric}, best first: {link}")
+        say(f"Runs, by {metric}, best first: {link}")
         print("Ctrl-C stops.", flush=True)
         return server.wait()
     except KeyboardInterrupt:

@@ -17,7 +17,16 @@ from omegaconf import DictConfig
 
 from offshelf.config import TASKS, composed, require_valid
 from offshelf.config.folder import conf_dir
-from offshelf.config.override import beyond_ascii, choices, layer_pattern, looks_otherwise, parse, with_texts
+from offshelf.config.override import (
+    beyond_ascii,
+    choices,
+    job_count,
+    layer_pattern,
+    looks_otherwise,
+    parse,
+    require_few,
+    with_texts,
+)
 from offshelf.errors import ConfigError
 
 REFUSED = {
@@ -96,9 +105,17 @@ def _parser() -> argparse.ArgumentParser:
 def _compose(
     name: str, overrides: Sequence[str], folder: Path | None
 ) -> tuple[list[Override], list[DictConfig], DictConfig]:
-    """Overrides with their texts in quotes, the config of each choice, and Hydra's own settings of the first."""
+    """Overrides with their texts in quotes, the config of each choice, and Hydra's own settings of the first.
+
+    Raises:
+        ConfigError: a config cannot be composed, or there are too many.
+    """
     parsed = parse(overrides)
-    made = [composed(name, choice, folder) for choice in choices(parsed)]
+    first, *others = choices(parsed)
+    made = [composed(name, first, folder)]
+    if _tries_all(made[0][1]):
+        require_few(job_count(parsed))
+    made += [composed(name, choice, folder) for choice in others]
     if any(map(looks_otherwise, parsed)):
         lines = with_texts(parsed, [config for config, _ in made])
         if lines != _lines(parsed):
@@ -138,7 +155,7 @@ def _chooses(task: str, settings: Any) -> bool:
     """Whether a sweeper chooses the jobs of a sweep by their results."""
     if not settings.launcher._target_.endswith(".BasicLauncher"):
         raise ConfigError("hydra/launcher is not for offshelf's jobs: use launcher=joblib or launcher=slurm.")
-    chooses = not settings.sweeper._target_.endswith(".BasicSweeper")
+    chooses = not _tries_all(settings)
     if chooses and "minimize" in str(settings.sweeper.get("direction")):
         raise ConfigError("Metrics are the better the larger they are: hydra.sweeper.direction=maximize")
     if chooses and task not in CHOOSING:
@@ -147,6 +164,11 @@ def _chooses(task: str, settings: Any) -> bool:
             "training images: it would choose by the test images. Leave it out: -m runs every combination."
         )
     return bool(chooses)
+
+
+def _tries_all(settings: Any) -> bool:
+    """Whether a sweep runs every combination of what is chosen."""
+    return bool(settings.sweeper._target_.endswith(".BasicSweeper"))
 
 
 def _validating(overrides: Sequence[Override], config: DictConfig) -> list[str]:

@@ -4,22 +4,27 @@ Hydra takes `2026_11_29` for the number 20261129 and `1.10` for 1.1, whatever th
 that gets a value is a text, the value is put in quotes here, as it was typed.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, QuotedString, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString, RangeSweep
 from omegaconf import DictConfig
 
 from offshelf.config import GIVEN, shared
 from offshelf.config.explain import explain
 from offshelf.config.parameters import annotation, is_text, of_items, parameters
+from offshelf.errors import ConfigError
 
 LIBRARIES = ("sklearn", "torch", "torchvision", "timm", "hydra", "numpy")
 """Packages whose components are not looked at: importing them takes seconds."""
 
 HYDRA_TEXTS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name")
+
+MOST_JOBS = 10_000
+"""Of a sweep. Composing the config of each takes about half a second."""
 
 FUNCTIONS = ("choice", "shuffle", "sort", "tag")
 """Of Hydra's grammar, those whose arguments are values."""
@@ -47,6 +52,20 @@ def choices(overrides: Sequence[Override]) -> list[list[str]]:
         for other in changed[1:]
     ]
     return [first, *others]
+
+
+def job_count(overrides: Sequence[Override]) -> float:
+    """Jobs of a sweep over every combination; patterns of names count as one."""
+    return math.prod(_count(override) for override in overrides if override.is_sweep_override())
+
+
+def require_few(count: float) -> None:
+    """Raise ConfigError for a sweep of more than MOST_JOBS jobs, before any is composed."""
+    if count > MOST_JOBS:
+        raise ConfigError(
+            f"These overrides make {count:,} jobs, and a sweep has at most {MOST_JOBS:,}: give fewer values, or run "
+            "several sweeps."
+        )
 
 
 def with_texts(overrides: Sequence[Override], configs: Sequence[DictConfig]) -> list[str]:
@@ -148,7 +167,20 @@ def _options(override: Override) -> list[str]:
         return [str(override.input_line)]
     if not override.is_discrete_sweep() or "glob(" in str(override.input_line):
         return []
+    if isinstance(override._value, RangeSweep) and _count(override) > MOST_JOBS:  # of a sweeper that chooses among them
+        return [f"{override.get_key_element()}={override._value.start}"]
     return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+
+
+def _count(override: Override) -> float:
+    """Values of a sweep, none of them made: a range may have any number."""
+    value = override._value
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if not isinstance(value, RangeSweep) or value.start is None or value.stop is None or not value.step:
+        return 1
+    steps = (value.stop - value.start) / value.step
+    return max(0, math.ceil(steps)) if math.isfinite(steps) else steps
 
 
 def layer_pattern(argument: str) -> str:

@@ -14,13 +14,13 @@ from offshelf.dataset.image import parse_colour
 from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
 from offshelf.dataset.kind import SUFFIXES, is_named_image
 from offshelf.dataset.layout import Layout, Split, find_layout, require_split
-from offshelf.dataset.names import listed, readable
 from offshelf.dataset.partition import partition
-from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.split_names import ALIKE, as_read, folded, told_apart
 from offshelf.dataset.value_range import parse_range
 from offshelf.dataset.walk import SYSTEM, Walk, peek
 from offshelf.errors import DatasetError
+from offshelf.names import listed, readable
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ class Folder:
 
     def __post_init__(self) -> None:
         require_split(self.split, self.val)
+        require_pixels(self.max_pixels)
 
     def load(self) -> ImageSet:
         """See Dataset; classes are the sorted folder names, those of `train/` where there is one."""

@@ -9,12 +9,12 @@ import numpy as np
 
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import Image
-from offshelf.dataset.names import readable
 from offshelf.dataset.reading import digests
 from offshelf.dataset.repeats import Repeats, among_samples
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
 from offshelf.lazy import Lazy
+from offshelf.names import readable
 
 
 @dataclass(frozen=True)

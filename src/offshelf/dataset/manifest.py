@@ -11,14 +11,14 @@ import numpy as np
 from offshelf.dataset.boxes import read_boxes, require_units
 from offshelf.dataset.image import Box, ImageFile, parse_colour
 from offshelf.dataset.imageset import Fold, ImageSet, LeftOut, Sample
-from offshelf.dataset.names import listed
 from offshelf.dataset.partition import partition
-from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.split_names import ALIKE, as_read, part_of, told_apart
 from offshelf.dataset.table import BOX, TYPED, Line, Table, at, read_table, require_columns
 from offshelf.dataset.value_range import parse_range
 from offshelf.dataset.walk import NO_SAMPLE
 from offshelf.errors import ConfigError, DatasetError
+from offshelf.names import listed
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Csv:
 
     def __post_init__(self) -> None:
         require_columns(self.columns)
+        require_pixels(self.max_pixels)
         require_units(self.boxes)
         if self.val not in (None, "train", "test", "ignore"):
             raise ConfigError(f"dataset.val is train, test, ignore, or null; got '{self.val}'.")

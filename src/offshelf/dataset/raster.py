@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from offshelf.dataset.metadata import bare
 from offshelf.dataset.tiff import black_as_zero
+from offshelf.errors import ConfigError
 
 T = TypeVar("T")
 
@@ -99,6 +100,12 @@ class Raster:
     data: bytes
     is_white_zero: bool
     """Whether the smallest value is white, of more than 8 bits; Pillow was told that it is black."""
+
+
+def require_pixels(most: int) -> None:
+    """Raise ConfigError for a `max_pixels` that no image could have."""
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise ConfigError(f"dataset.max_pixels is a number of pixels from 1 on; got {most}.")
 
 
 def open_first(data: bytes, work: Callable[[Raster], T], max_pixels: int) -> T:

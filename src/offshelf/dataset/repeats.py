@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from offshelf.dataset.image import Image
-from offshelf.dataset.names import NAMED
 from offshelf.dataset.reading import digests
 from offshelf.identity import Digests
+from offshelf.names import NAMED
 
 if TYPE_CHECKING:
     from offshelf.dataset.imageset import ImageSet

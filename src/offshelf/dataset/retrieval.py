@@ -158,8 +158,16 @@ def load_unsplit(dataset: Dataset | RetrievalDataset) -> ImageSet | RetrievalSet
 
 
 def require_retrieval(images: ImageSet | RetrievalSet) -> RetrievalSet:
-    """A retrieval set as it is, a set of single labels as one. Raises DatasetError for several labels."""
-    return images if isinstance(images, RetrievalSet) else as_retrieval(images)
+    """A retrieval set as it is, a set of single labels as one.
+
+    Raises:
+        DatasetError: it has several labels, no references or no queries.
+    """
+    found = images if isinstance(images, RetrievalSet) else as_retrieval(images)
+    for role in ("references", "queries"):
+        if not len(getattr(found, role)):
+            raise DatasetError(f"{found.name} has no {role}: there is nothing to search.")
+    return found
 
 
 def require_labels(images: ImageSet | RetrievalSet) -> ImageSet:

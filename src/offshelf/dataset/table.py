@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from offshelf.dataset.kind import is_named_image
-from offshelf.dataset.names import listed
 from offshelf.dataset.split_names import part_among, part_of
 from offshelf.errors import ConfigError, DatasetError
+from offshelf.names import listed
 
 COLUMNS = ("path", "label", "split", "x1", "y1", "x2", "y2")
 TYPED = "path with its spaces"

@@ -13,6 +13,7 @@ from offshelf.metric import Bootstrap
 from offshelf.metric.retrieval import RETRIEVAL_METRICS, Ranks, positions
 from offshelf.postprocess import Transformer, fit, transform
 from offshelf.retrieval import Approximate, Retrieval
+from offshelf.retrieval.retrieval import require_vectors
 
 SHOWN = 10
 """References whose rows are kept of each ranking."""
@@ -95,8 +96,10 @@ class RetrievalProbe:
             lessons_MPD: What postprocessing is fitted to; None: the references, never the queries.
 
         Raises:
+            ConfigError: there are no references or no queries.
             DatasetError: the official metric is defined for no query.
         """
+        require_vectors(references_NPD, queries_QVD)
         start = time.perf_counter()
         fitted = fit(self.postprocess, references_NPD if lessons_MPD is None else lessons_MPD)
         references, queries = transform(fitted, references_NPD), transform(fitted, queries_QVD)

@@ -1,5 +1,6 @@
 """Jobs as an array of a Slurm cluster, by submitit."""
 
+import math
 import re
 import time
 import uuid
@@ -16,6 +17,10 @@ from offshelf.terminal import say
 CLUSTERS = ("slurm", "local")
 POLL_SECONDS = 1.0
 """Between looks at the jobs; submitit asks Slurm less often than that."""
+
+
+LEAST = {"timeout_min": 1, "cpus": 1, "array_parallelism": 1, "gpus": 0, "requeues": 0}
+"""Of the settings that are whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,13 @@ class Slurm:
     def __post_init__(self) -> None:
         if self.cluster not in CLUSTERS:
             raise ConfigError(f"launcher.cluster is {' or '.join(CLUSTERS)}; got '{self.cluster}'.")
-        for name in ("timeout_min", "cpus", "array_parallelism"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ConfigError(f"launcher.{name} is a positive whole number; got {getattr(self, name)}.")
+        for name, least in LEAST.items():
+            count = getattr(self, name)
+            if isinstance(count, bool) or not isinstance(count, int) or count < least:
+                wanted = "a positive whole number" if least else "a whole number, 0 or more"
+                raise ConfigError(f"launcher.{name} is {wanted}; got {count}.")
+        if self.memory_gb is not None and not 0 < self.memory_gb < math.inf:
+            raise ConfigError(f"launcher.memory_gb is a number above 0, or null; got {self.memory_gb}.")
 
     @property
     def slots(self) -> int:

@@ -35,7 +35,9 @@ def average_precisions_area(outcome: Outcome, weights_MB: np.ndarray) -> np.ndar
 def average_precisions_sklearn(outcome: Outcome, weights_MB: np.ndarray) -> np.ndarray:
     """Sum of precision times step of recall, not interpolated: float64 [B, K].
 
-    scikit-learn's `average_precision_score`: images of equal scores are one step.
+    scikit-learn's `average_precision_score`: images of equal scores are one step. A label that no image has is NaN, and
+    is left out of the mean, as in the other two; scikit-learn warns and says 0. A label that every image has is 1
+    however they are ranked, in all three as in scikit-learn; only the area under the ROC curve is not defined there.
     """
     return _by_label(outcome, weights_MB, _steps)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from offshelf.dataset import ImageSet, LeftOut, RetrievalSet
-from offshelf.dataset.names import listed, readable
+from offshelf.names import listed, readable
 
 
 def found_line(images: ImageSet | RetrievalSet) -> str:

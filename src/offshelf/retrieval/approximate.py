@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from offshelf.errors import ConfigError
-from offshelf.retrieval.retrieval import Nearest, check, one_view
+from offshelf.retrieval.retrieval import Nearest, check, one_view, require_vectors
 
 if TYPE_CHECKING:
     import faiss
@@ -52,10 +52,11 @@ class Approximate:
         """See Retrieval; -inf for what is not found, of which faiss's order is not kept: it is measured in float64.
 
         Raises:
-            ConfigError: faiss is not installed, or a number is not finite.
+            ConfigError: faiss is not installed, a number is not finite, or there are no vectors.
         """
         from offshelf.retrieval.exact import Exact
 
+        require_vectors(references_NPD, queries_QVD)
         given = one_view(references_NPD), one_view(queries_QVD)
         if not all(np.isfinite(values).all() for values in given):
             raise ConfigError("There are features that are NaN or infinite, which have no distance.")

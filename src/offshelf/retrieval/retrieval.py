@@ -24,7 +24,8 @@ class Retrieval(Protocol):
         """Of consecutive queries, V views each, to all references, P views each: [q, N]; nearer is larger.
 
         Raises:
-            ConfigError: there is no such device here, or the features do not fit the storage, or are not finite.
+            ConfigError: there is no such device here, or the features do not fit the storage, are not finite, or are
+                none at all.
         """
 
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
@@ -70,6 +71,7 @@ class Nearest:
         from offshelf.retrieval.expansion import augmented, expanded
         from offshelf.retrieval.search import rows
 
+        require_vectors(references_NPD, queries_QVD)
         arrays = arrays_on(self.device)
         references, queries = one_view(references_NPD), one_view(queries_QVD)
         if self.database_augmentation:
@@ -106,11 +108,25 @@ class SpatialSearch:
         from offshelf.retrieval.arrays import arrays_on
         from offshelf.retrieval.search import rows
 
+        require_vectors(references_NPD, queries_QVD)
         return rows(_stored(references_NPD, self.storage), queries_QVD, self.distance, arrays_on(self.device))
 
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
         """See Retrieval."""
         return views * dims, views * dims * np.dtype(self.storage).itemsize
+
+
+def require_vectors(references_NPD: np.ndarray, queries_QVD: np.ndarray) -> None:
+    """Raise ConfigError for features that cannot be compared: none, or of different lengths."""
+    for name, values in (("references", references_NPD), ("queries", queries_QVD)):
+        if values.ndim != 3 or not values.size:
+            raise ConfigError(
+                f"A search needs {name}: features [images, views, dimensions], at least one of each; got "
+                f"{list(values.shape)}."
+            )
+    if references_NPD.shape[2] != queries_QVD.shape[2]:
+        dims = f"{queries_QVD.shape[2]} and {references_NPD.shape[2]}"
+        raise ConfigError(f"Queries and references have features of one length; got {dims} dimensions.")
 
 
 def one_view(values_NVD: np.ndarray) -> np.ndarray:

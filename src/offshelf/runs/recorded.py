@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,9 +12,11 @@ import yaml
 from offshelf.errors import ConfigError, ModelError, TrackingError
 from offshelf.home import home_dir
 from offshelf.model import FILE, Model
+from offshelf.terminal import say
 from offshelf.tracking.reading import TrackedRun, TrackedRuns
 
 CONFIG = "config.yaml"
+DISK = "offshelf.store.DiskStore"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,29 @@ class PastRun:
             raise TrackingError(f"{selector} means {len(found)} runs: {names}. Name one.")
         return _of_tracker(found[0], home)
 
+    def storing(self, home: str, root: str) -> "PastRun":
+        """The same run with a store of the user's: a record must not choose another folder to write into.
+
+        Args:
+            home: That the run was looked for in. A store outside of it becomes the home's, which is said.
+            root: The store that the user names; empty for none.
+        """
+        store = self.config.get("store")
+        if root:
+            return replace(self, config={**self.config, "store": {"_target_": DISK, "root": root}})
+        if not isinstance(store, Mapping) or not _is_offshelfs(store, "DiskStore"):
+            return self
+        by_place = store.get("_args_") or ()
+        own, recorded = home_dir(home), str(store.get("root") or "".join(map(str, by_place)))
+        if not recorded or (not by_place and _is_within(Path(recorded), own)):
+            return self
+        say(
+            f"By its record the run kept features in {recorded}, outside of the home {own}: the home's own store is "
+            "used instead. To use that one, add store.root=" + recorded,
+            stderr=True,
+        )
+        return replace(self, config={**self.config, "store": {"_target_": DISK, "root": str(own / "store")}})
+
     def model(self) -> Model:
         """What it has learnt.
 
@@ -64,6 +89,17 @@ class PastRun:
             path = Path(folder) / FILE
             path.write_bytes(data)
             return Model.read(path)
+
+
+def _is_offshelfs(component: Mapping[str, Any], name: str) -> bool:
+    """Whether a component is the class of this name, by whichever path; of other packages `trust` has decided."""
+    target = str(component.get("_target_"))
+    return target.startswith("offshelf.") and target.rpartition(".")[2] == name
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Whether it is below a folder, links followed."""
+    return path.expanduser().resolve().is_relative_to(folder.resolve())
 
 
 def _of_folder(folder: Path, home: str) -> PastRun:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from offshelf.tracking import FinishedJob
 
 
+LISTED = 1000
+"""Jobs that a dry run lists; the others are counted."""
+
+
 @dataclass(frozen=True)
 class Sweep:
     """How the jobs of a sweep are run."""
@@ -32,7 +36,7 @@ class Sweep:
     resume: bool = True
     """Whether a sweep that was broken off, or had failures, is taken up again by the same command."""
     dry_run: bool = False
-    """Whether jobs are listed, with what they still need, instead of run."""
+    """Whether jobs are listed, the first LISTED of them with what they still need, instead of run."""
 
     def __post_init__(self) -> None:
         for name in ("fail_fast", "resume", "dry_run"):
@@ -133,12 +137,14 @@ def _list(source: Source, launcher: Launcher, finished: Mapping[str, "FinishedJo
     for shared in passes(left):
         say(*(f"Features first: {line}" for line in lines(shared, planned)))
     rows: list[tuple[JobOutcome, str]] = []
-    for job in jobs:
+    for job in jobs[:LISTED]:
         before = f"nothing: done already, as run {done[job.number].id[:SHORT]}" if job.number in done else ""
         together = f", together with job {first[job.number]}" if job.number in first else ""
         needed = before or broken.get(job.number) or _needed(job, planned) + together
         rows.append((JobOutcome(job.number, job.choices, "not run"), needed))
     terminal().print(forecast_table(rows))
+    if len(jobs) > LISTED:
+        say(f"And {len(jobs) - LISTED:,} more jobs, {len(jobs):,} in all.")
 
 
 def _needed(job: Job, planned: set[Any]) -> str:

@@ -1,5 +1,6 @@
 """The task `classify`: layers scored by a classifier on their frozen features."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from offshelf.dataset import (
     require_labels,
     value_range,
 )
+from offshelf.errors import ConfigError
 from offshelf.evaluation.classification import Probe, Score
 from offshelf.extractor import Extractor, Features, Request, ensure
 from offshelf.metric import Bootstrap
@@ -67,7 +69,12 @@ def classify(
 
     Returns:
         The data set's official metric on the test images (the mean over folds, where there are several).
+
+    Raises:
+        ConfigError: `keep_model_mb` is below 0, or not finite.
     """
+    if not 0 <= keep_model_mb < math.inf:
+        raise ConfigError(f"keep_model_mb is a number of megabytes, 0 to keep no model; got {keep_model_mb}.")
     tracking.check()
     layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     requests = with_others(Request(backbone, tuple(layers), pooling, augmentation.views), baseline)

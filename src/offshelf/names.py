@@ -1,14 +1,30 @@
 """Names of files and classes, for sentences and tables."""
 
+import re
 from collections.abc import Iterable
 
 NAMED = 3
 """Names in a sentence; the others are counted."""
 
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys instead of showing it, except tabs and ends of lines, and what turns the order of letters."""
+
 
 def readable(name: str) -> str:
     r"""A name of bytes that are no UTF-8, which no file or terminal takes, with `\xe9` for each; any other as it is."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def visible(text: str) -> str:
+    r"""Escape what a terminal would obey: control characters as `\x1b`, overrides of the writing direction as `\u202e`.
+
+    Tabs and ends of lines stay as they are.
+    """
+    return _CONTROL.sub(lambda found: _escape(ord(found[0])), text)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
 
 
 def listed(names: Iterable[str]) -> str:
