@@ -20,7 +20,7 @@ from offshelf.runs.recorded import PastRun
 from offshelf.serving.predictor import Predictor, require_made
 from offshelf.store import FeatureStore
 from offshelf.tasks.on_error import screen
-from offshelf.tracking.reading import SETTINGS
+from offshelf.tracking.mlflow.reading import SETTINGS
 
 FORMATS = (".csv", ".json")
 
