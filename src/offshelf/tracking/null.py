@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,8 +85,12 @@ class NullSweep(SweepRun):
     """The parent of a sweep that records nothing."""
 
     id: str = ""
-    run: NullRun = field(default_factory=NullRun)
     folder: Path | None = None
+
+    @property
+    @override
+    def run(self) -> NullRun:
+        return NullRun()
 
     @override
     def finished(self) -> Mapping[str, FinishedJob]:

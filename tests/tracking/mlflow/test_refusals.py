@@ -270,7 +270,7 @@ def test_what_cannot_be_sent_stands_in_no_others_way(tmp_path, home, capsys):
     told = str(error.value)
 
     assert "Sent to" in capsys.readouterr().out
-    assert told.startswith("4 runs not sent, nothing was deleted:")
+    assert told.startswith("4 runs not sent; nothing was deleted:")
     for reason in (
         "line 2 is damaged",
         "that waits to be sent is gone",

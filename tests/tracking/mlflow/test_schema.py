@@ -130,4 +130,4 @@ def test_a_store_that_was_half_changed(tmp_path, home, older, capsys):
         connection.execute("DELETE FROM runs")
         connection.commit()
     connect(home, None, "offshelf")
-    assert "a new one is begun" in capsys.readouterr().err
+    assert "a new one was created" in capsys.readouterr().err

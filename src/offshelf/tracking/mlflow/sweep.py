@@ -140,14 +140,19 @@ class ParentOpening:
 class MLflowSweep(SweepRun):
     """The open parent run of a sweep in MLflow."""
 
-    run: LoggedRun
+    parent: LoggedRun
     connection: Connection
     participants: Participants
 
     @property
     @override
     def id(self) -> str:
-        return self.run.id
+        return self.parent.id
+
+    @property
+    @override
+    def run(self) -> LoggedRun:
+        return self.parent
 
     @override
     def finished(self) -> Mapping[str, FinishedJob]:
@@ -167,7 +172,7 @@ class MLflowSweep(SweepRun):
     @override
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
         with self.participants.taking_turns():  # two that write one file at once would corrupt it
-            self.run.log_table(columns, file)
+            self.parent.log_table(columns, file)
 
 
 def finished_jobs(client: "MlflowClient", experiment: str, parent: str) -> dict[str, FinishedJob]:

@@ -85,14 +85,19 @@ class Offline(Tracker):
 class OfflineSweep(SweepRun):
     """The journaled parent run of a sweep."""
 
-    run: LoggedRun
+    parent: LoggedRun
     outbox: Outbox
     folder: Path | None = None
 
     @property
     @override
     def id(self) -> str:
-        return self.run.id
+        return self.parent.id
+
+    @property
+    @override
+    def run(self) -> LoggedRun:
+        return self.parent
 
     @override
     def finished(self) -> Mapping[str, FinishedJob]:
@@ -100,7 +105,7 @@ class OfflineSweep(SweepRun):
 
     @override
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
-        self.run.log_table(columns, file)
+        self.parent.log_table(columns, file)
 
 
 def _finished_jobs(outbox: Outbox, parent: str) -> dict[str, FinishedJob]:
