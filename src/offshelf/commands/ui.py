@@ -6,7 +6,7 @@ from offshelf.errors import ConfigError, TrackingError
 from offshelf.home import home_path
 from offshelf.secret import masked
 from offshelf.tracking.mlflow.client import connect, default_uri
-from offshelf.tracking.mlflow.closing import try_close_dead
+from offshelf.tracking.mlflow.dead_runs import try_close_dead
 from offshelf.tracking.mlflow.server import (
     LAST_PORT,
     free_port,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from offshelf.secret import masked
 from offshelf.terminal import say
 from offshelf.tracking.events import FileEvent, LaterEvent, LogEvent, StartEvent, now
-from offshelf.tracking.mlflow.closing import close_open_children
+from offshelf.tracking.mlflow.dead_runs import close_open_children
 from offshelf.tracking.mlflow.retries import is_unanswered, mlflow_errors
 from offshelf.tracking.mlflow.sending import PARTIAL_TAG, create, send
 from offshelf.tracking.outbox.sink import RunLocation

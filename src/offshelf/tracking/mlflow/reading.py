@@ -10,7 +10,7 @@ from offshelf.errors import TrackingError
 from offshelf.home import home_path
 from offshelf.secret import masked
 from offshelf.tracking.mlflow.client import connect, search_all
-from offshelf.tracking.mlflow.closing import try_close_dead
+from offshelf.tracking.mlflow.dead_runs import try_close_dead
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as Entity

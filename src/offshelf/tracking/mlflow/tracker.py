@@ -15,8 +15,8 @@ from offshelf.secret import masked
 from offshelf.terminal import say
 from offshelf.tracking.events import StartEvent
 from offshelf.tracking.mlflow.client import connect, default_uri, explain_errors
-from offshelf.tracking.mlflow.closing import close_dead
 from offshelf.tracking.mlflow.connection import Connection
+from offshelf.tracking.mlflow.dead_runs import close_dead
 from offshelf.tracking.mlflow.participants import Participants
 from offshelf.tracking.mlflow.reachability import require_reachable, with_password
 from offshelf.tracking.mlflow.schema import database_of
