@@ -17,7 +17,7 @@ class RecordingTracker(Tracker):
 
     tracker: Tracker
     given: Mapping[str, str] = field(default_factory=dict)
-    """Tags that the run gets at its start."""
+    """Tags that the run gets at its start, which are not recorded."""
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
