@@ -63,7 +63,7 @@ def test_a_password_of_a_server(tmp_path):
     assert found.data.params["tracking.uri"] == f"http://bob:***@127.0.0.1:{port}"
     assert again[0] == compared[0] == 0, again[1] + compared[1]
     assert refused[0] == 1
-    assert "is not recorded" in refused[1]
+    assert "is on no record" in refused[1]
     assert MARK not in said + again[1] + compared[1] + refused[1]
     assert holding(tmp_path) == []
 
