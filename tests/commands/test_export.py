@@ -16,9 +16,9 @@ import pytest
 from noise import write_noise
 
 from offshelf.commands.export import main
-from offshelf.commands.ui import free_port
 from offshelf.config import build, load, plain
 from offshelf.errors import ConfigError, TrackingError
+from offshelf.tracking.mlflow.server import free_port
 
 pytestmark = [
     pytest.mark.slow,

@@ -14,7 +14,7 @@ from offshelf.config import build, load, plain
 from offshelf.errors import ConfigError, DatasetError, ImageError, ModelError, TrackingError
 from offshelf.model import columns, records
 from offshelf.serving.service import Service
-from offshelf.tracking.reading import TrackedRuns
+from offshelf.tracking.mlflow.reading import TrackedRuns
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"

@@ -9,10 +9,10 @@ from noise import write_noise
 
 from offshelf.commands.export import main as export
 from offshelf.commands.register import main
-from offshelf.commands.ui import free_port, start_server, wait_until_up
 from offshelf.config import load, perform
 from offshelf.errors import ConfigError, TrackingError
-from offshelf.tracking.connection import default_uri
+from offshelf.tracking.mlflow.client import default_uri
+from offshelf.tracking.mlflow.server import free_port, start_server, wait_until_up
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),

@@ -12,7 +12,7 @@ from offshelf.commands.rerun import changed, main
 from offshelf.config import build, load, plain
 from offshelf.errors import ConfigError
 from offshelf.runs.recorded import PastRun
-from offshelf.tracking.connection import default_uri
+from offshelf.tracking.mlflow.client import default_uri
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"

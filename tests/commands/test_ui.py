@@ -7,11 +7,12 @@ from urllib.request import urlopen
 
 import pytest
 
-from offshelf.commands import ui
-from offshelf.commands.ui import free_port, official_metric, parse, ui_url
+from offshelf.commands.ui import parse
 from offshelf.errors import ConfigError
 from offshelf.tracking import MLflow
-from offshelf.tracking.connection import connect
+from offshelf.tracking.mlflow import server as mlflow_server
+from offshelf.tracking.mlflow.client import connect
+from offshelf.tracking.mlflow.server import free_port, official_metric, ui_url
 
 
 def test_link_is_sorted_by_the_metric():
@@ -55,11 +56,11 @@ def test_the_metric_is_the_newest_runs_own(home):
 
 def test_a_server_that_does_not_end(monkeypatch):
     """Is ended by force, so that what went wrong before is told."""
-    monkeypatch.setattr(ui, "PATIENCE", 0.2)
+    monkeypatch.setattr(mlflow_server, "STOP_TIMEOUT", 0.2)
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as server:
         server.stdout.readline()
-        ui.stop(server)
+        mlflow_server.stop_server(server)
     assert server.returncode == -signal.SIGKILL
 
 

@@ -12,7 +12,7 @@ from offshelf.commands.report import main
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.report import csv_text
 from offshelf.tracking import MLflow
-from offshelf.tracking.connection import default_uri
+from offshelf.tracking.mlflow.client import default_uri
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"

@@ -9,7 +9,7 @@ from pathlib import Path
 import warm
 from mlflow.tracking import MlflowClient
 
-from offshelf.tracking.connection import default_uri
+from offshelf.tracking.mlflow.client import default_uri
 
 FAST = ["classify", "-m", "backbone=tiny", "classifier=knn"]
 

@@ -6,7 +6,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from offshelf.tracking import connection, schema
+from offshelf.tracking.mlflow import client, schema
 
 make = schema.prepare
 
@@ -15,8 +15,8 @@ make = schema.prepare
 def template():
     """A folder with a database that has no run, kept as long as this process lives."""
     folder = tempfile.TemporaryDirectory(prefix="offshelf-")
-    connection.silence()
-    make(connection.default_uri(Path(folder.name)), Path(folder.name))
+    client.quiet_mlflow()
+    make(client.default_uri(Path(folder.name)), Path(folder.name))
     return folder
 
 
@@ -26,7 +26,7 @@ def share(made):
     def prepare(uri, home):
         database = schema.database_of(uri)
         if database:
-            with schema.in_turn(database, home, uri):
+            with schema.exclusive_access(database, home, uri):
                 if not database.exists():
                     with (
                         closing(sqlite3.connect(f"{made()}/mlflow.db")) as old,

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from processes import Record, start
 
-from offshelf.commands.ui import free_port, start_server, wait_until_up
 from offshelf.tracking import MLflow
-from offshelf.tracking.connection import connect, default_uri
+from offshelf.tracking.mlflow.client import connect, default_uri
+from offshelf.tracking.mlflow.server import free_port, start_server, wait_until_up
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of MLflow and SQLAlchemy
 

@@ -14,7 +14,7 @@ from offshelf.errors import BadImagesError, ConfigError, DatasetError
 from offshelf.store import DiskStore
 from offshelf.tasks.on_error import screen
 from offshelf.tracking import MLflow
-from offshelf.tracking.connection import default_uri
+from offshelf.tracking.mlflow.client import default_uri
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"

@@ -26,8 +26,8 @@ from offshelf.tasks.classify import classify
 from offshelf.tasks.extract import extract
 from offshelf.tasks.features import Needs
 from offshelf.tasks.retrieve import retrieve
-from offshelf.tracking import Followed, MLflow, NoTracking
-from offshelf.tracking.connection import default_uri
+from offshelf.tracking import MLflow, NoTracking, RecordingTracker
+from offshelf.tracking.mlflow.client import default_uri
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
@@ -278,7 +278,7 @@ def test_postprocessing_learns_from_another_data_set(objects, tmp_path, capsys):
     """Components of other images: not those of the references, and as scikit-learn's PCA of those images has them."""
     (tmp_path / "pair").mkdir()
     whiten = {"postprocess": chain(["pca"], components=1), "store": MemoryStore()}
-    tracking = Followed(NoTracking(), {})
+    tracking = RecordingTracker(NoTracking(), {})
     own = run(tmp_path, dataset=Pair(tmp_path / "pair"), **whiten, tracking=tracking)
     assert tracking.tags["postprocess_learnt_from"] == "the references that are searched"
 

@@ -25,7 +25,7 @@ from offshelf.store import DiskStore, MemoryStore
 from offshelf.svm import LinearSVMCV
 from offshelf.tasks.classify import choose, classify
 from offshelf.tracking import MLflow, NoTracking
-from offshelf.tracking.connection import default_uri
+from offshelf.tracking.mlflow.client import default_uri
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"

@@ -8,10 +8,10 @@ import warm
 import yaml
 from mlflow.tracking import MlflowClient
 
-from offshelf.commands.ui import free_port, start_server, wait_until_up
 from offshelf.errors import TrackingError
-from offshelf.tracking.answering import with_secret
-from offshelf.tracking.connection import connect, default_uri
+from offshelf.tracking.mlflow.client import connect, default_uri
+from offshelf.tracking.mlflow.reachability import with_password
+from offshelf.tracking.mlflow.server import free_port, start_server, wait_until_up
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
@@ -77,7 +77,7 @@ def test_a_sweep(tmp_path):
 
     assert code == sent[0] == 1
     assert "1 of 2 jobs failed" in said
-    assert "is on no record: give the whole address again" in sent[1]
+    assert "is not recorded: give the whole address again" in sent[1]
     assert MARK not in said + sent[1]
     assert holding(tmp_path) == []
 
@@ -108,13 +108,13 @@ def test_variables_and_names(tmp_path):
 
 def test_a_recorded_address_takes_the_password_of_the_environment(monkeypatch):
     """Or says where it is to be given."""
-    with pytest.raises(TrackingError, match="is on no record"):
-        with_secret("http://bob:***@host:1")
+    with pytest.raises(TrackingError, match="is not recorded"):
+        with_password("http://bob:***@host:1")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", MARK)
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "bob")
     monkeypatch.setenv("PGPASSWORD", MARK)
-    assert with_secret("http://bob:***@host:1/x") == "http://host:1/x"
-    assert with_secret("postgresql://bob:***@host/runs") == "postgresql://bob@host/runs"
-    assert with_secret("sqlite:///x") == "sqlite:///x"
-    with pytest.raises(TrackingError, match="is on no record"):
-        with_secret("postgresql://bob:***@host/runs?sslpassword=***")
+    assert with_password("http://bob:***@host:1/x") == "http://host:1/x"
+    assert with_password("postgresql://bob:***@host/runs") == "postgresql://bob@host/runs"
+    assert with_password("sqlite:///x") == "sqlite:///x"
+    with pytest.raises(TrackingError, match="is not recorded"):
+        with_password("postgresql://bob:***@host/runs?sslpassword=***")

@@ -195,7 +195,9 @@ def test_footprints_of_table_7():
 def test_committed_report_has_no_number_of_ours(name):
     """Until a study is run on the real data its report is that of no runs, and both READMEs say so."""
     report = make_report(read_study(STUDIES[name]), NoRuns(), Bootstrap(0))
-    (line,) = [line for line in (ROOT / "experiments/README.md").read_text().splitlines() if line.startswith(f"| [{name}]")]
+    (line,) = [
+        line for line in (ROOT / "experiments/README.md").read_text().splitlines() if line.startswith(f"| [{name}]")
+    ]
 
     assert (STUDIES[name] / "report/table.md").read_text() == report.sheet.markdown()
     assert report.metrics == {}

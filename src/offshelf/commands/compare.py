@@ -28,7 +28,7 @@ from offshelf.report import (
     write_sheet,
 )
 from offshelf.suggest import did_you_mean
-from offshelf.tracking.reading import SETTINGS, TrackedRun, TrackedRuns, is_filter
+from offshelf.tracking.mlflow.reading import SETTINGS, TrackedRun, TrackedRuns, is_filter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

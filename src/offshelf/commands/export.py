@@ -18,7 +18,7 @@ from offshelf.model import FILE
 from offshelf.runs.recorded import CONFIG, PastRun
 from offshelf.serving.predictor import Predictor
 from offshelf.terminal import say
-from offshelf.tracking.reading import SETTINGS
+from offshelf.tracking.mlflow.reading import SETTINGS
 
 ONNX = ".onnx"
 LEFT_OUT = ("__pycache__", "*.so", "*.pyd", "conf")
@@ -69,7 +69,7 @@ def write_model(past: PastRun, folder: Path, trust: str = "", images: str = "") 
         ModelError: the run kept no model, or its network is not what it was.
         TrackingError: the folder cannot be written.
     """
-    from offshelf.tracking.exporting import Parts, save_pyfunc
+    from offshelf.tracking.mlflow.exporting import Parts, save_pyfunc
 
     place = Path(images).expanduser().absolute()
     if images and not place.is_dir():

@@ -23,7 +23,7 @@ from offshelf.serving.predictor import Predictor, require_made
 from offshelf.store import FeatureStore
 from offshelf.tasks.on_error import screen
 from offshelf.terminal import say
-from offshelf.tracking.reading import SETTINGS
+from offshelf.tracking.mlflow.reading import SETTINGS
 
 FORMATS = (".csv", ".json")
 

@@ -12,7 +12,7 @@ from offshelf.errors import ConfigError, TrackingError
 from offshelf.runs.recorded import PastRun
 from offshelf.secret import masked
 from offshelf.terminal import say
-from offshelf.tracking.reading import SETTINGS
+from offshelf.tracking.mlflow.reading import SETTINGS
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
         ModelError: the run kept no model, or its network is not what it was.
         TrackingError: there is no such run, or the registry does not take it.
     """
-    from offshelf.tracking.exporting import register
+    from offshelf.tracking.mlflow.registry import register
 
     options = _parser().parse_args(arguments)
     surplus, given = divide(options.settings, {**SETTINGS, "alias": "", "trust": "", "images": ""})

@@ -14,7 +14,7 @@ from offshelf.study.report import make_report
 from offshelf.study.study import read_study
 from offshelf.terminal import terminal
 from offshelf.tracking import MLflow
-from offshelf.tracking.reading import SETTINGS, TrackedRuns
+from offshelf.tracking.mlflow.reading import SETTINGS, TrackedRuns
 
 
 def main(arguments: Sequence[str]) -> int:

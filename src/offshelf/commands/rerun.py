@@ -21,8 +21,8 @@ from offshelf.report import flat
 from offshelf.runs.recorded import PastRun
 from offshelf.secret import is_masked, masked
 from offshelf.terminal import say, terminal
-from offshelf.tracking import Followed, NoTracking, Tracker, allowed_name, provenance
-from offshelf.tracking.reading import SETTINGS
+from offshelf.tracking import NoTracking, RecordingTracker, Tracker, allowed_name, provenance
+from offshelf.tracking.mlflow.reading import SETTINGS
 
 COMPARED = ("test/", "cv/", "data/")
 """How metrics begin that have to come out equal; others tell of costs and certificates."""
@@ -63,7 +63,9 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if differing else 0
 
 
-def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, is_cold: bool = False) -> Followed:
+def rerun(
+    past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, is_cold: bool = False
+) -> RecordingTracker:
     """Run a recorded config. Returns what the run logged.
 
     Args:
@@ -79,7 +81,7 @@ def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, i
     """
     config = past.config | ({"store": MEMORY} if is_cold else {})
     _require_secrets(config)
-    followed = Followed(tracker, {"rerun_of": past.id or past.name})
+    followed = RecordingTracker(tracker, {"rerun_of": past.id or past.name})
     with _output(is_kept) as folder:
         run_recorded(config, folder, followed, trust)
     return followed

@@ -1,4 +1,4 @@
-"""`offshelf track sync`: send runs to MLflow that were kept in their folders, by tracking=offline or a lost server."""
+"""`offshelf track sync`: send to MLflow the runs that tracking=offline or a lost server left in their folders."""
 
 import argparse
 import os
@@ -9,39 +9,42 @@ from offshelf.commands.arguments import Parser, divide
 from offshelf.errors import ConfigError
 from offshelf.home import home_dir
 from offshelf.terminal import say
-from offshelf.tracking.sync import Sent, Sync
+from offshelf.tracking.mlflow.target import MLflowTarget
+from offshelf.tracking.outbox.sync import Sync, SyncResult
 
 SETTINGS = {"home": "", "uri": "", "tracking.uri": ""}
 """`uri` is short for `tracking.uri`."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Send what is kept. Returns 0, also where runs that go on were left alone.
+    """Send the runs. Returns 0, also if runs in progress were skipped.
 
     Raises:
-        ConfigError: an argument is misspelt.
-        TrackingError: there is nothing in a folder, or runs could not be sent; all others are.
+        ConfigError: An argument is misspelt.
+        TrackingError: A folder has no run, or runs could not be sent; all others are.
     """
     others, where = divide(arguments, SETTINGS)
     options = _parser().parse_args(others)
     folders = [Path(folder).expanduser() for folder in options.folders]
     missing = [str(folder) for folder in folders if not folder.is_dir()]
     if missing:
-        raise ConfigError(f"There is no folder {', '.join(missing)}. Without one, all that waits in the home is sent.")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")  # no run waits for it, and models are large
-    sync = Sync(home_dir(where["home"]), where["tracking.uri"] or where["uri"], options.ended)
-    sent = sync.send(folders)
-    _tell(sent)
-    sent.require_success()
+        raise ConfigError(
+            f"There is no folder {', '.join(missing)}. Without folders, all runs that wait in the home are sent."
+        )
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")  # models are large, and no run waits for this
+    uri = where["tracking.uri"] or where["uri"]
+    result = Sync(home_dir(where["home"]), MLflowTarget.connect, uri, options.ended).send(folders)
+    _show(result)
+    result.require_success()
     return 0
 
 
-def _tell(sent: Sent) -> None:
-    say(*sent.left.values())
-    if sent.new or sent.known:
-        there = f"; {len(sent.known)} were there already" if sent.known else ""
-        say(f"Sent to {', '.join(sorted(sent.targets))}: {_runs(len(sent.new))}{there}.")
-    elif not sent.left and not sent.failed:
+def _show(result: SyncResult) -> None:
+    say(*result.skipped.values())
+    if result.new or result.known:
+        there = f"; {len(result.known)} were there already" if result.known else ""
+        say(f"Sent to {', '.join(sorted(result.targets))}: {_runs(len(result.new))}{there}.")
+    elif not result.skipped and not result.failed:
         say("Nothing waits to be sent.")
 
 
@@ -52,10 +55,12 @@ def _runs(number: int) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="offshelf track", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command", metavar="sync", parser_class=Parser)
-    sync = commands.add_parser("sync", help="send kept runs to MLflow", description=__doc__)
+    sync = commands.add_parser("sync", help="send journaled runs to MLflow", description=__doc__)
     sync.add_argument(
-        "folders", nargs="*", help="output folders, or folders that hold some; without one: all of the home",
+        "folders", nargs="*", help="output folders, or folders that contain some; without any: all runs of the home",
         metavar="FOLDER|home=DIR|tracking.uri=URI",
     )  # fmt: skip
-    sync.add_argument("--ended", action="store_true", help="runs without an end have been killed, on another machine")
+    sync.add_argument(
+        "--ended", action="store_true", help="treat runs without an end as killed, also those of other machines"
+    )
     return parser

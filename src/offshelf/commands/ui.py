@@ -1,35 +1,25 @@
 """`offshelf ui`: MLflow's UI on a home, opened where the runs are."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Mapping
 from difflib import get_close_matches
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.error import URLError
-from urllib.parse import quote
-from urllib.request import urlopen
 
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.home import home_path
 from offshelf.secret import masked
 from offshelf.terminal import say
-from offshelf.tracking.connection import QUIET, connect, default_uri, explained
-from offshelf.tracking.sweep import close_left_open
-
-if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
+from offshelf.tracking.mlflow.client import connect, default_uri
+from offshelf.tracking.mlflow.dead_runs import try_close_dead
+from offshelf.tracking.mlflow.server import (
+    LAST_PORT,
+    free_port,
+    official_metric,
+    start_server,
+    stop_server,
+    ui_url,
+    wait_until_up,
+)
 
 DEFAULTS = {"home": "", "uri": "", "port": "5000", "experiment": "offshelf", "metric": "", "dataset": ""}
-"""`metric` that runs are sorted by: empty is the official one of the newest run; `dataset` that they are of."""
-
-LAST_PORT = 65_535
-
-PATIENCE = 10
-"""Seconds that the server has to end in."""
+"""Options and their defaults: an empty `metric` is the official one of the newest run; `dataset` filters runs."""
 
 HELP = """\
 usage: offshelf ui [key=value ...]
@@ -45,11 +35,11 @@ MLflow's UI on the runs of a home, until Ctrl-C; of a server, its address.
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until Ctrl-C; arguments are `key=value`.
+    """Serve until Ctrl-C; arguments are `key=value`. Returns the exit code.
 
     Raises:
-        ConfigError: an argument is misspelt.
-        TrackingError: there is no store to show, or the server does not start.
+        ConfigError: An argument is misspelt.
+        TrackingError: There is no store to show, or the server does not start.
     """
     if {"-h", "--help"} & set(arguments):
         print(HELP, end="")
@@ -58,8 +48,8 @@ def main(arguments: list[str]) -> int:
     home = home_path(options["home"])
     if not options["uri"] and not (home / "mlflow.db").exists():
         raise TrackingError(f"There are no runs in {home} yet. Make some with: offshelf classify layer=all")
-    client, experiment = connect(home, options["uri"] or None, options["experiment"], makes=False)
-    close_left_open(client, experiment, home)
+    client, experiment = connect(home, options["uri"] or None, options["experiment"], create=False)
+    try_close_dead(client, experiment, home)
     metric = options["metric"] or official_metric(client, experiment, options["dataset"])
     if options["uri"].startswith("http"):
         say(masked(ui_url(options["uri"], experiment, metric, options["dataset"])))
@@ -75,30 +65,15 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        stop(server)
-
-
-def stop(server: "subprocess.Popen[bytes]") -> None:
-    """End the server, by force where it takes too long."""
-    server.terminate()
-    try:
-        server.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
-def official_metric(client: "MlflowClient", experiment: str, dataset: str = "") -> str:
-    """That of the newest run which names one; the accuracy where there is none."""
-    quote = '"' if "'" in dataset else "'"
-    of_dataset = f" and params.dataset = {quote}{dataset}{quote}" if dataset else ""
-    with explained("runs"):
-        found = client.search_runs([experiment], f"tags.metric != ''{of_dataset}", max_results=1)
-    return f"test/{found[0].data.tags['metric'] if found else 'accuracy'}"
+        stop_server(server)
 
 
 def parse(arguments: list[str]) -> dict[str, str]:
-    """Options of the command, with defaults for those not given."""
+    """Parse the options of the command.
+
+    Raises:
+        ConfigError: An option is unknown, or the port is not a port.
+    """
     options = dict(DEFAULTS)
     for argument in arguments:
         key, equals, value = argument.partition("=")
@@ -112,55 +87,3 @@ def parse(arguments: list[str]) -> dict[str, str]:
     if not (options["port"].isdecimal() and 0 < int(options["port"]) <= LAST_PORT):
         raise ConfigError(f"port is a number from 1 to {LAST_PORT}; got '{options['port']}'.")
     return options
-
-
-def ui_url(server: str, experiment: str, metric: str, dataset: str = "") -> str:
-    """Link to the runs of an experiment, of one data set or of all, sorted by a metric, best first.
-
-    MLflow opens on its page for language models unless the link says otherwise, and hides child runs unless sorted.
-    """
-    order = quote(f"metrics.`{metric}`", safe="")
-    view = f"workflowType=machine_learning&orderByKey={order}&orderByAsc=false"
-    if dataset:
-        mark = "'" if '"' in dataset else '"'
-        wanted = f"params.dataset = {mark}{dataset}{mark}"
-        view += f"&searchFilter={quote(wanted, safe='')}"
-    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{view}"
-
-
-def start_server(home: Path, uri: str, port: int) -> "subprocess.Popen[bytes]":
-    """MLflow's server as a child process: one worker, no jobs, this machine only."""
-    environment: Mapping[str, str] = {**QUIET, **os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    # Not as an argument, which all users of the machine could read: it may have a password.
-    environment = {**environment, "MLFLOW_BACKEND_STORE_URI": uri}
-    arguments = ["server", "--default-artifact-root", (home / "artifacts").as_uri()]
-    arguments += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    # The server looks for uvicorn on PATH, where a virtual environment that is not activated is missing.
-    path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
-    command = [sys.executable, "-m", "mlflow", *arguments]
-    with (home / "ui.log").open("wb") as log:
-        return subprocess.Popen(command, env={**environment, "PATH": path}, stdout=log, stderr=subprocess.STDOUT)
-
-
-def wait_until_up(server: "subprocess.Popen[bytes]", port: int, seconds: float = 90) -> None:
-    """Return when the server answers. Raises TrackingError when it ends, or does not answer in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise TrackingError(f"MLflow's server ended with code {server.returncode}; see ui.log in the home.")
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                return
-        except (URLError, OSError):
-            time.sleep(0.2)
-    raise TrackingError(f"MLflow's server did not answer within {seconds:.0f} s; see ui.log in the home.")
-
-
-def free_port(wanted: int) -> int:
-    """The wanted port, or the next one that is free."""
-    last = min(wanted + 49, LAST_PORT)
-    for port in range(wanted, last + 1):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    raise TrackingError(f"The ports {wanted} to {last} are all taken; choose another with port=…")

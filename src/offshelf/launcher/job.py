@@ -15,7 +15,7 @@ from offshelf.memo import Memo, sharing
 from offshelf.process.signals import is_asked
 from offshelf.secret import masked, referenced
 from offshelf.terminal import say
-from offshelf.tracking import belonging
+from offshelf.tracking import as_job_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -76,7 +76,7 @@ def perform_job(job: Job, parent: str) -> Ending:
     """Run a job as part of a sweep with this parent run; whatever goes wrong in it is in what it returns."""
     begin = time.perf_counter()
     try:
-        with belonging(parent, job.digest), as_in_hydra(job):
+        with as_job_of(parent, job.digest), as_in_hydra(job):
             say(f"Begins: {job}", stderr=True)
             value = perform(job.config, job.folder)
         return Ending(None if value is None else float(value), time.perf_counter() - begin)

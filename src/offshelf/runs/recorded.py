@@ -13,7 +13,7 @@ from offshelf.errors import ConfigError, ModelError, TrackingError
 from offshelf.home import home_dir
 from offshelf.model import FILE, Model
 from offshelf.terminal import say
-from offshelf.tracking.reading import TrackedRun, TrackedRuns
+from offshelf.tracking.mlflow.reading import TrackedRun, TrackedRuns
 
 CONFIG = "config.yaml"
 DISK = "offshelf.store.DiskStore"

@@ -12,7 +12,7 @@ from offshelf.report import Sheet, confusion_figure
 from offshelf.study.reading import Number, Reading
 from offshelf.study.study import Column, Row, Study
 from offshelf.study.table import NOT_RUN, UNKNOWN
-from offshelf.tracking.reading import TrackedRuns
+from offshelf.tracking.mlflow.reading import TrackedRuns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

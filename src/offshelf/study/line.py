@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from offshelf.metric import Bootstrap
 from offshelf.study.reading import Number, Reading
 from offshelf.study.study import Column, Row, Study
-from offshelf.tracking.reading import TrackedRun, TrackedRuns
+from offshelf.tracking.mlflow.reading import TrackedRun, TrackedRuns
 
 Numbers = Mapping[str, Number | None]
 """By the name of the column; None: not run."""

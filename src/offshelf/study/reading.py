@@ -11,7 +11,7 @@ from offshelf.metric import METRICS, Bootstrap, Interval, mean_of_known
 from offshelf.report import Predictions, query_values, read_predictions
 from offshelf.study.study import Column
 from offshelf.suggest import did_you_mean
-from offshelf.tracking.reading import TrackedRun
+from offshelf.tracking.mlflow.reading import TrackedRun
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from offshelf.study.line import Line, layer_lines, run_lines
 from offshelf.study.study import Study
 from offshelf.study.table import cells, layer_sheet, run_sheet
 from offshelf.tracking import Run
-from offshelf.tracking.reading import TrackedRuns
+from offshelf.tracking.mlflow.reading import TrackedRuns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

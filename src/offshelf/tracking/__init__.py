@@ -1,24 +1,30 @@
-"""Experiment tracking: the only package that imports MLflow."""
+"""Experiment tracking in three rooms.
 
-from offshelf.tracking.followed import Followed
-from offshelf.tracking.mlflow import MLflow
+- This package is the seam: the protocols that tasks use (`tracker`), the typed events that a run consists of (`events`,
+  `run`), and trackers that need no store (`null`, `recording`).
+- `outbox` stores events in journals on disk, and sends them later.
+- `mlflow` sends events to MLflow and reads runs from it; only it imports MLflow.
+"""
+
+from offshelf.tracking.mlflow.tracker import MLflow
+from offshelf.tracking.names import allowed_name
 from offshelf.tracking.null import NoTracking
-from offshelf.tracking.offline import Offline
+from offshelf.tracking.outbox.offline import Offline
+from offshelf.tracking.parent import as_job_of
 from offshelf.tracking.provenance import provenance
-from offshelf.tracking.sending import allowed_name
-from offshelf.tracking.sweep import belonging
+from offshelf.tracking.recording import RecordingTracker
 from offshelf.tracking.tracker import FinishedJob, Run, SweepRun, Tracker
 
 __all__ = [
     "FinishedJob",
-    "Followed",
     "MLflow",
     "NoTracking",
     "Offline",
+    "RecordingTracker",
     "Run",
     "SweepRun",
     "Tracker",
     "allowed_name",
-    "belonging",
+    "as_job_of",
     "provenance",
 ]

@@ -1,87 +1,101 @@
-"""A tracker that keeps nothing: results stay in the output folder alone."""
+"""A tracker that records nothing: results are written to the output folder alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offshelf.tracking.tracker import FinishedJob, Run
+from typing_extensions import override
+
+from offshelf.tracking.tracker import FinishedJob, Run, SweepRun, Tracker
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class NoTracking:
-    """See Tracker."""
+class NoTracking(Tracker):
+    """A tracker that records nothing."""
 
+    @override
     def check(self) -> None:
-        """Nothing can be missing."""
+        pass
 
+    @override
     @contextmanager
     def start(self, name: str, folder: Path | None = None) -> Iterator[Run]:
-        """See Tracker."""
         yield NullRun()
 
+    @override
     @contextmanager
     def sweep(self, name: str, digest: str = "", resume: bool = False, shared: bool = False) -> Iterator["NullSweep"]:
-        """See Tracker."""
         yield NullSweep()
 
+    @override
     def finished(self, digest: str) -> Mapping[str, FinishedJob]:
-        """None are known."""
         return {}
 
 
 @dataclass(frozen=True)
-class NullRun:
-    """See Run."""
+class NullRun(Run):
+    """A run that records nothing."""
 
     id: str = ""
     is_sent: bool = False
     hint: str = ""
 
+    @override
     def log(
         self,
         params: Mapping[str, Any] | None = None,
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Nothing."""
+        pass
 
+    @override
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
-        """Nothing."""
+        pass
 
+    @override
     def log_figure(self, figure: "Figure", file: str) -> None:
-        """Nothing."""
+        pass
 
+    @override
     def log_file(self, path: Path) -> None:
-        """Nothing."""
+        pass
 
+    @override
     def log_text(self, text: str, file: str) -> None:
-        """Nothing."""
+        pass
 
+    @override
     def log_dataset(self, name: str, digest: str, context: str, profile: Mapping[str, Any]) -> None:
-        """Nothing."""
+        pass
 
+    @override
     @contextmanager
     def child(self, name: str) -> Iterator[Run]:
-        """Another of these."""
         yield NullRun()
 
 
 @dataclass(frozen=True)
-class NullSweep:
-    """See SweepRun."""
+class NullSweep(SweepRun):
+    """The parent of a sweep that records nothing."""
 
     id: str = ""
-    run: NullRun = field(default_factory=NullRun)
     folder: Path | None = None
 
+    @property
+    @override
+    def run(self) -> NullRun:
+        return NullRun()
+
+    @override
     def finished(self) -> Mapping[str, FinishedJob]:
-        """None are known."""
         return {}
 
+    @override
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
-        """Nothing."""
+        pass

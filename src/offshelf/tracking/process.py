@@ -1,4 +1,4 @@
-"""Which process a run belongs to, and whether that process is still there."""
+"""Names of processes, by which a run whose process has died is recognised."""
 
 import os
 import socket
@@ -6,20 +6,23 @@ from pathlib import Path
 
 
 def this_process() -> str:
-    """Host, process number and, as numbers are given out again, the time at which it started in the system's ticks."""
-    return f"{socket.gethostname()} {os.getpid()} {_started(os.getpid()) or 0}"
+    """Return host, process id and start time in clock ticks; the start time tells reused process ids apart."""
+    return f"{socket.gethostname()} {os.getpid()} {_start_time(os.getpid()) or 0}"
 
 
 def is_dead(process: str) -> bool:
-    """Whether a process of this host has ended. What cannot be told, of another host or without /proc, has not."""
+    """Return True if the process ran on this host and has exited.
+
+    Processes on other hosts, and all processes where there is no /proc, are assumed to be alive.
+    """
     host, _, rest = process.rpartition(" ")[0].partition(" ")
     if host != socket.gethostname() or not rest.isdecimal() or not Path("/proc/self/stat").exists():
         return False
-    return _started(int(rest)) != process.rpartition(" ")[2]
+    return _start_time(int(rest)) != process.rpartition(" ")[2]
 
 
-def _started(process: int) -> str | None:
-    """Field 22 of /proc/PID/stat, see proc(5); None where there is no such process, or only its unread exit code."""
+def _start_time(process: int) -> str | None:
+    """Return field 22 of /proc/PID/stat, see proc(5); None if the process does not exist or is a zombie."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:

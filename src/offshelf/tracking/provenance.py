@@ -1,4 +1,4 @@
-"""What a run ran on: versions and revision, as tags."""
+"""Provenance tags of a run: versions of packages, user, and git revision."""
 
 import getpass
 import platform
@@ -11,7 +11,7 @@ PACKAGES = ("offshelf", "torch", "torchvision", "timm", "numpy", "scikit-learn",
 
 @lru_cache
 def provenance() -> dict[str, str]:
-    """MLflow's system tags for user, source and git commit, and a tag `version.<package>` for each package."""
+    """Return MLflow's system tags for user, source and git commit, and a tag `version.<package>` for each package."""
     tags = {"mlflow.user": _user(), "mlflow.source.name": "offshelf", "mlflow.source.type": "LOCAL"}
     tags["version.python"] = platform.python_version()
     for package in PACKAGES:
@@ -34,7 +34,7 @@ def _user() -> str:
 
 
 def _git(*arguments: str) -> str:
-    """What git says of the working directory; empty outside a repository, or without git."""
+    """Return git's output for the working directory; empty outside a repository, or without git."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):

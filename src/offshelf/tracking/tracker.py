@@ -1,4 +1,4 @@
-"""The seam between tasks and experiment tracking: tasks speak to a Run, and never to MLflow."""
+"""The seam between tasks and experiment tracking: tasks use these protocols, and never MLflow itself."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Run(Protocol):
-    """One tracked run, open."""
+    """One open tracked run."""
 
     @property
     def id(self) -> str:
@@ -19,11 +19,11 @@ class Run(Protocol):
 
     @property
     def is_sent(self) -> bool:
-        """Whether MLflow has it, so that commands find it by its id; otherwise they do by its output folder alone."""
+        """Whether MLflow has the run, so that commands find it by its id; otherwise they need its output folder."""
 
     @property
     def hint(self) -> str:
-        """What to do next with it; empty for the null tracker."""
+        """What the user can do next with the run; empty for the null tracker."""
 
     def log(
         self,
@@ -31,79 +31,97 @@ class Run(Protocol):
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Flat parameters, named numbers, and short texts to find the run by, in one call."""
+        """Log flat parameters, metrics, and short texts to find the run by, in one call."""
 
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
-        """A table, column name to values, as the JSON artifact `file` that MLflow shows and compares across runs."""
+        """Log a table, column name to values, as the JSON artifact `file`, which MLflow shows and compares."""
 
     def log_figure(self, figure: "Figure", file: str) -> None:
-        """A matplotlib figure as the artifact `file` (a .png)."""
+        """Log a matplotlib figure as the artifact `file` (a .png)."""
 
     def log_file(self, path: Path) -> None:
-        """A file as an artifact of the same name."""
+        """Log a file as an artifact of the same name."""
 
     def log_text(self, text: str, file: str) -> None:
-        """A text artifact: YAML, CSV, Markdown."""
+        """Log a text (YAML, CSV, Markdown) as the artifact `file`."""
 
     def log_dataset(self, name: str, digest: str, context: str, profile: Mapping[str, Any]) -> None:
-        """A data set as the run's input; `context` is `train`, `test` or `all`."""
+        """Log a data set as the run's input.
+
+        Args:
+            name: Its name.
+            digest: Its digest, of which MLflow stores 36 characters.
+            context: `train`, `test` or `all`.
+            profile: What MLflow shows of it, such as the number of images.
+        """
 
     def child(self, name: str) -> "AbstractContextManager[Run]":
-        """A run nested under this one; closed FINISHED, or FAILED when its body raises."""
+        """Open a run nested under this one; it ends as FINISHED, or as FAILED if the block raises."""
 
 
 @dataclass(frozen=True)
 class FinishedJob:
-    """A job of a sweep that is done and on record."""
+    """A finished job of a sweep, as it was tracked."""
 
     id: str
     name: str
     metric: str
-    """The official metric's name; empty where the run has none."""
+    """Name of the official metric; empty if the run has none."""
     metrics: Mapping[str, float]
 
 
 class SweepRun(Protocol):
-    """The parent run of a sweep, open."""
+    """The open parent run of a sweep."""
 
     @property
     def id(self) -> str:
-        """See Run."""
+        """The tracker's identifier of the parent run."""
 
     @property
     def run(self) -> Run:
-        """The run itself."""
+        """The parent run itself."""
 
     @property
     def folder(self) -> Path | None:
-        """Shared with other processes that run this sweep at this moment or come to it; None where that cannot be."""
+        """Folder shared with the other processes that run this sweep; None if there is no such folder."""
 
     def finished(self) -> Mapping[str, FinishedJob]:
-        """Jobs that are done, by their digests; after a sweep was taken up again, those of before too."""
+        """Return the finished jobs by their digests, including those of earlier processes of a resumed sweep."""
 
     def log_table(self, columns: Mapping[str, Sequence[Any]], file: str) -> None:
-        """See Run; a table of that name is replaced."""
+        """Log a table as `Run.log_table` does, replacing a table of that name."""
 
 
 class Tracker(Protocol):
-    """Where runs go; a frozen spec, `start` connects."""
+    """Where runs are tracked: a frozen specification that connects when a run is started."""
 
     def check(self) -> None:
-        """Raise TrackingError where the store does not answer: before the work, and without connecting."""
+        """Check that the store answers, before the work begins and without connecting.
+
+        Raises:
+            TrackingError: The store does not answer.
+        """
 
     def start(self, name: str, folder: Path | None = None) -> AbstractContextManager[Run]:
-        """Open a run (under the sweep's parent, when there is one); closed FINISHED, or FAILED when its body raises.
+        """Open a run, under the sweep's parent if there is one; it ends as FINISHED, or FAILED if the block raises.
 
-        `folder`, its output folder, takes what cannot be sent; without one, the home does.
-        Raises TrackingError when the store cannot be reached.
+        Args:
+            name: Its name.
+            folder: Its output folder, which stores what cannot be sent; without one, the home does.
+
+        Raises:
+            TrackingError: The store cannot be reached.
         """
 
     def sweep(self, name: str, digest: str, resume: bool, shared: bool) -> AbstractContextManager[SweepRun]:
-        """A run that all runs started meanwhile, in this process and its children, belong under.
+        """Open the parent of all runs that are started inside the block, in this process and its children.
 
-        With `resume` the newest sweep of the same digest is taken up again, unless it is finished or in progress. With
-        `shared`, too, processes that run it at the same time have one run together, which the last of them ends.
+        Args:
+            name: Its name.
+            digest: Digest of the sweep's command.
+            resume: Whether to resume the newest sweep of this digest, unless it is finished or in progress.
+            shared: Whether processes that run the sweep at the same time share one parent run, which the last ends.
         """
 
     def finished(self, digest: str) -> Mapping[str, FinishedJob]:
-        """Jobs that are done of the sweep that would be taken up again; nothing is written."""
+        """Return the finished jobs of the sweep that would be resumed, by their digests; nothing is written."""

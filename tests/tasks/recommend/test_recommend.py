@@ -23,7 +23,7 @@ from offshelf.store import DiskStore, MemoryStore
 from offshelf.tasks.recommend import Rules
 from offshelf.tasks.recommend import recommend as find
 from offshelf.tracking import NoTracking
-from offshelf.tracking.connection import default_uri
+from offshelf.tracking.mlflow.client import default_uri
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
