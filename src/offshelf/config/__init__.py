@@ -25,7 +25,7 @@ from offshelf.process.signals import staying
 from offshelf.runs.output_folder import writing_into
 from offshelf.secret import masked
 from offshelf.suggest import did_you_mean_key
-from offshelf.terminal import Notify, show, silent
+from offshelf.terminal import Notify, discard, show
 
 if TYPE_CHECKING:
     from offshelf.tasks.results import Result
@@ -138,7 +138,7 @@ def build(config: DictConfig) -> "Callable[..., Result]":
 
 
 def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = None) -> float | None:
-    """Build the task of a root config, run it and print its result.
+    """Run the task of a root config and print its result.
 
     Args:
         config: The root config.
@@ -153,18 +153,25 @@ def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = 
     """
     require_valid(config)
     with staying():
-        return _perform(config, folder, arguments)
-
-
-def _perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None) -> float | None:
-    task = build(config)
-    recorded = masked({key: value for key, value in plain(config).items() if key not in HOW})
-    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments), "notify": show}
-    taken = [name for name in GIVEN if name in parameters(config["_target_"])]
-    with writing_into(folder) if "output_dir" in taken else nullcontext():
-        result = task(**{name: given[name] for name in taken})
+        result = run_config(config, folder, arguments, show)
         show(*result.closing())
     return result.objective
+
+
+def run_config(
+    config: DictConfig, folder: Path, arguments: Sequence[str] | None = None, notify: Notify = discard
+) -> "Result":
+    """Run the task of a valid root config as a command would, without printing; `notify` receives what it says.
+
+    Raises:
+        OffshelfError: a component cannot be made, or the task fails.
+    """
+    task = build(config)
+    recorded = masked({key: value for key, value in plain(config).items() if key not in HOW})
+    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments), "notify": notify}
+    taken = [name for name in GIVEN if name in parameters(config["_target_"])]
+    with writing_into(folder) if "output_dir" in taken else nullcontext():
+        return task(**{name: given[name] for name in taken})
 
 
 def build_group(config: DictConfig, group: str) -> Any:
@@ -214,7 +221,7 @@ def _literal(node: Any) -> Any:
 
 
 def run_recorded(
-    config: Mapping[str, Any], folder: Path, tracking: Any, trust: Trust, notify: Notify = silent
+    config: Mapping[str, Any], folder: Path, tracking: Any, trust: Trust, notify: Notify = discard
 ) -> "Result":
     """Run the task of a recorded config, with another tracker.
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from typing_extensions import override
@@ -73,15 +73,16 @@ class ClassificationResult(RunResult):
     def objective(self) -> float:
         return self.chosen.metrics[f"test/{self.images.metric}"]
 
-    @cached_property
     @override
-    def table(self) -> "DataFrame":
+    def columns(self) -> dict[str, list[Any]]:
         """A row per layer, then the baseline's: layer, dims and every metric."""
-        import pandas
-
         found = [*self.scores, *self.baselines]
         columns = metric_columns(found)
-        return pandas.DataFrame({"layer": columns.pop("layer"), "dims": [score.dims for score in found], **columns})
+        return {"layer": columns.pop("layer"), "dims": [score.dims for score in found], **columns}
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "layer": self.layer}
 
     @cached_property
     def predictions(self) -> ImagePredictions:

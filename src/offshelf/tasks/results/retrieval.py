@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -47,15 +47,16 @@ class RetrievalResult(RunResult):
     def objective(self) -> float:
         return self.chosen.metrics[f"test/{self.images.metric}"]
 
-    @cached_property
     @override
-    def table(self) -> "DataFrame":
+    def columns(self) -> dict[str, list[Any]]:
         """A row per layer: layer, dims and every metric."""
-        import pandas
-
         columns = metric_columns(self.scores)
         dims = [score.dims for score in self.scores]
-        return pandas.DataFrame({"layer": columns.pop("layer"), "dims": dims, **columns})
+        return {"layer": columns.pop("layer"), "dims": dims, **columns}
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "layer": self.layer}
 
     @cached_property
     def queries(self) -> "DataFrame":
