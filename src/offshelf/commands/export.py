@@ -15,7 +15,7 @@ from offshelf.commands.arguments import Parser, divide
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.model import FILE
-from offshelf.runs.recorded import CONFIG, PastRun
+from offshelf.runs.recorded import CONFIG, RecordedRun
 from offshelf.serving.predictor import Predictor
 from offshelf.tracking.reading import SETTINGS
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
             f"offshelf export has no setting '{surplus[0]}'. It takes home=, uri=, experiment=, trust=, images="
         )
     trust, images = where.pop("trust"), where.pop("images")
-    past, target = PastRun.find(options.run, **where), Path(options.target).expanduser()
+    past, target = RecordedRun.find(options.run, **where), Path(options.target).expanduser()
     if target.suffix == ONNX:
         _write_onnx(past, target, trust)
         return 0
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def write_model(past: PastRun, folder: Path, trust: str = "", images: str = "") -> None:
+def write_model(past: RecordedRun, folder: Path, trust: str = "", images: str = "") -> None:
     """Write a run as an MLflow model into a folder that is made.
 
     Args:
@@ -96,7 +96,7 @@ def _requirements() -> Iterator[str]:
                 yield f"{wanted.name}{wanted.specifier}"
 
 
-def _write_onnx(past: PastRun, file: Path, trust: str) -> None:
+def _write_onnx(past: RecordedRun, file: Path, trust: str) -> None:
     """Write a run as an ONNX file, and say what is in it."""
     from rich.filesize import decimal
 

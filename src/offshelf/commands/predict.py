@@ -16,7 +16,7 @@ from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_fi
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.model import Model, columns, records
 from offshelf.report import csv_text, write_text
-from offshelf.runs.recorded import PastRun
+from offshelf.runs.recorded import RecordedRun
 from offshelf.serving.predictor import Predictor, require_made
 from offshelf.store import FeatureStore
 from offshelf.tasks.on_error import skip_unreadable
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     if probabilities not in ("", "true", "false"):
         raise ConfigError(f"probabilities is true or false; got '{probabilities}'.")
     trust = Trust.of(settings.pop("trust"))
-    past = PastRun.find(options.run, **settings)
+    past = RecordedRun.find(options.run, **settings)
     predictor = Predictor.of(past.config, past.model(), trust)
     if probabilities == "true":
         predictor.model.probabilities(np.empty((0, len(predictor.model.classes))))  # refuses before any work

@@ -16,7 +16,7 @@ from offshelf.config import components, run_recorded
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.report import flat
-from offshelf.runs.recorded import PastRun
+from offshelf.runs.recorded import RecordedRun
 from offshelf.secret import is_masked, masked
 from offshelf.terminal import discard, show, terminal
 from offshelf.tracking import Followed, NoTracking, Tracker, allowed_name, provenance
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     trust = Trust.of(where.pop("trust"))
     if len(words) != 1:
         raise ConfigError(f"One run at a time; got {len(words)}. See: offshelf rerun --help")
-    past = PastRun.find(words[0], **where)
+    past = RecordedRun.find(words[0], **where)
     tracker = NoTracking() if options.check else _tracker(past.config, where["uri"], trust)
     if past.tags:
         _show("Differs today", changed(_versions(past.tags), _versions(provenance())))
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if differing else 0
 
 
-def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, is_cold: bool = False) -> Followed:
+def rerun(past: RecordedRun, tracker: Tracker, trust: Trust, is_kept: bool = True, is_cold: bool = False) -> Followed:
     """Run a recorded config. Returns what the run logged.
 
     Args:

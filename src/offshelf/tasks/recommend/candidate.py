@@ -15,7 +15,7 @@ class Candidate:
     """A backbone that can be tried."""
 
     name: str
-    """Its name among the config's `backbones`, or `timm/ARCH`, `torchvision/ARCH`."""
+    """Name among the config's `backbones`, or `timm/ARCH`, `torchvision/ARCH`."""
     backbone: Backbone
 
     @property

@@ -16,7 +16,7 @@ from offshelf.report import (
     skipped_lines,
 )
 from offshelf.tasks.results.result import RunResult
-from offshelf.terminal import Line
+from offshelf.terminal import Printable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +62,7 @@ class Recommendation(RunResult):
         return {**super().to_dict(), **found, "skipped": dict(self.skipped)}
 
     @override
-    def closing(self) -> list[Line]:
+    def closing(self) -> list[Printable]:
         return [
             leaderboard_table(self.ranking, self.images.metric, self.run.title),
             repeats_line(self.images),
