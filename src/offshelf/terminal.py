@@ -8,14 +8,14 @@ from rich.table import Table
 
 from offshelf.secret import masked
 
-Printable = str | Table
+Line = str | Table
 """What a command prints: a text, or a table."""
 
 
 class Notify(Protocol):
     """Receives what a task has to say before and during its work: `show` on the command line, otherwise `discard`."""
 
-    def __call__(self, *lines: Printable) -> None:
+    def __call__(self, *lines: Line) -> None:
         """Receive texts, of which empty ones mean nothing, and tables."""
 
 
@@ -32,11 +32,11 @@ def say(*lines: str, stderr: bool = False) -> None:
             console.print(line, highlight=False, soft_wrap=True)
 
 
-def discard(*lines: Printable) -> None:
+def discard(*lines: Line) -> None:
     """Print nothing."""
 
 
-def show(*lines: Printable) -> None:
+def show(*lines: Line) -> None:
     """Print texts as `say` does, and tables."""
     for line in lines:
         if isinstance(line, str):

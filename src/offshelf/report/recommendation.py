@@ -1,4 +1,4 @@
-"""Tables of a recommendation: candidates ranked, with their costs and the round in which they were dropped."""
+"""The presentation of a recommendation: candidates ranked, with their cost and the round that dropped them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from offshelf.metric import Interval
 
 @dataclass(frozen=True)
 class LeaderboardRow:
-    """Row of a layer in the ranking."""
+    """The rank of a layer and its properties."""
 
     backbone: str
     layer: str
     value: float
-    """The official metric, cross-validated on training images in its last round."""
+    """The official metric, cross-validated on training images in the layer's last round."""
     interval: Interval | None
     images: int
-    """In the sample of that round."""
+    """Number of images in the sample of that round."""
     rate: float
-    """Images per second through the backbone, all of its layers at once."""
+    """Images per second through the backbone, for all of its layers at once."""
     size: int
     """Bytes of features per image."""
     status: str
-    """The round it was dropped in and the difference to that round's best; empty if it was not dropped."""
+    """The round that dropped it, and the difference to that round's best; empty if it was not dropped."""
 
 
 def leaderboard_columns(rows: Sequence[LeaderboardRow], metric: str) -> dict[str, list[Any]]:
-    """Return column name to values, with one row per candidate."""
+    """Return column names with values, a row per candidate."""
     return {
         "rank": list(range(1, len(rows) + 1)),
         "backbone": [one.backbone for one in rows],
@@ -46,7 +46,7 @@ def leaderboard_columns(rows: Sequence[LeaderboardRow], metric: str) -> dict[str
 
 
 def leaderboard_table(rows: Sequence[LeaderboardRow], metric: str, title: str) -> Table:
-    """Return the ranking; the winner is bold, and a line separates candidates that were not dropped from the others."""
+    """Return the ranking: the winner is bold, and a line separates layers that were not ruled out from the others."""
     table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
     table.caption = (
         "cv ±: half of the interval over held-out training images; img/s: all layers of the backbone at once, "
@@ -67,5 +67,5 @@ def leaderboard_table(rows: Sequence[LeaderboardRow], metric: str, title: str) -
 
 
 def skipped_lines(skipped: Mapping[str, str]) -> str:
-    """Return lines with the backbones that were not tried and why; empty if all were tried."""
+    """Return the backbones that were not tried, and why; empty if all were."""
     return "\n".join(["Left out:", *(f"  {name}: {why}" for name, why in skipped.items())]) if skipped else ""

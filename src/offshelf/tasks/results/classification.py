@@ -19,7 +19,7 @@ from offshelf.report import (
     score_table,
 )
 from offshelf.tasks.results.result import RunResult
-from offshelf.terminal import Printable
+from offshelf.terminal import Line
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -104,7 +104,7 @@ class ClassificationResult(RunResult):
         return pandas.DataFrame(predictions(self.chosen, self.images))
 
     @override
-    def closing(self) -> list[Printable]:
+    def closing(self) -> list[Line]:
         return [
             score_table(self.scores, self.baselines, self.chosen, self.run.title),
             repeats_line(self.images),

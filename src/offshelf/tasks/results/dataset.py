@@ -11,7 +11,7 @@ from typing_extensions import override
 from offshelf.dataset import About, ImageSet, RetrievalSet
 from offshelf.report import about_table, found_line, repeats_line, retrieval_table, size_table
 from offshelf.tasks.results.result import Result
-from offshelf.terminal import Printable
+from offshelf.terminal import Line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +36,7 @@ class DatasetDescription(Result):
         return {"name": names, "value": values}
 
     @override
-    def lines(self) -> list[Printable]:
+    def lines(self) -> list[Line]:
         is_published = self.about is not None and self.folder is not None
         return [
             about_table(self.about, self.folder) if self.about and self.folder else "",
@@ -47,7 +47,7 @@ class DatasetDescription(Result):
         ]
 
     @override
-    def closing(self) -> list[Printable]:
+    def closing(self) -> list[Line]:
         if not self.read_images:
             return []
         return [f"Every image can be read: {len(self.images.pictures):,}", repeats_line(self.images, where="")]

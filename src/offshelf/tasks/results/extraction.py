@@ -9,7 +9,7 @@ from offshelf.dataset import ImageSet, LeftOut, RetrievalSet
 from offshelf.extractor import Forecast
 from offshelf.report import extraction_table, found_line, left_out_line, repeats_line
 from offshelf.tasks.results.result import Result
-from offshelf.terminal import Printable
+from offshelf.terminal import Line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,10 +52,10 @@ class ExtractionResult(Result):
         }
 
     @override
-    def lines(self) -> list[Printable]:
+    def lines(self) -> list[Line]:
         table = extraction_table(self.forecast, self.layers, self.views)
         return [found_line(self.images), self.preprocessing, table, *self.closing()]
 
     @override
-    def closing(self) -> list[Printable]:
+    def closing(self) -> list[Line]:
         return [repeats_line(self.images, where=""), left_out_line(self.left_out)]

@@ -8,7 +8,7 @@ from typing_extensions import override
 from offshelf.backbone.backbone import LayerInfo
 from offshelf.report import layer_listing
 from offshelf.tasks.results.result import Result
-from offshelf.terminal import Printable
+from offshelf.terminal import Line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,5 +32,5 @@ class LayerListing(Result):
         }
 
     @override
-    def closing(self) -> list[Printable]:
+    def closing(self) -> list[Line]:
         return [layer_listing(self.layers, self.preprocessing)]

@@ -16,7 +16,7 @@ from offshelf.report import (
     skipped_lines,
 )
 from offshelf.tasks.results.result import RunResult
-from offshelf.terminal import Printable
+from offshelf.terminal import Line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +62,7 @@ class Recommendation(RunResult):
         return {**super().to_dict(), **found, "skipped": dict(self.skipped)}
 
     @override
-    def closing(self) -> list[Printable]:
+    def closing(self) -> list[Line]:
         return [
             leaderboard_table(self.ranking, self.images.metric, self.run.title),
             repeats_line(self.images),

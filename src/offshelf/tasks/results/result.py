@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from offshelf.report import left_out_table
 from offshelf.runs.recorder import RunSummary
-from offshelf.terminal import Printable, show
+from offshelf.terminal import Line, show
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -36,10 +36,10 @@ class Result(ABC):
         return pandas.DataFrame(self.columns())
 
     @abstractmethod
-    def closing(self) -> list[Printable]:
+    def closing(self) -> list[Line]:
         """Return what remains to be printed at the end, after all that the task's `notify` received."""
 
-    def lines(self) -> list[Printable]:
+    def lines(self) -> list[Line]:
         """Return the whole result as texts and tables for a terminal."""
         return self.closing()
 

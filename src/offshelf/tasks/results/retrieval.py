@@ -17,7 +17,7 @@ from offshelf.report import (
     repeats_line,
 )
 from offshelf.tasks.results.result import RunResult
-from offshelf.terminal import Printable
+from offshelf.terminal import Line
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -66,7 +66,7 @@ class RetrievalResult(RunResult):
         return pandas.DataFrame(query_table(self.chosen, [query.id for query in self.images.queries]))
 
     @override
-    def closing(self) -> list[Printable]:
+    def closing(self) -> list[Line]:
         return [
             layer_scores(self.scores, self.chosen, self.run.title),
             protocol_scores(self.chosen),
