@@ -6,14 +6,25 @@ Secrets are not printed, and control characters in names are shown as escapes: o
 import logging
 import sys
 from collections.abc import Iterable
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from offshelf.names import visible
 from offshelf.secret import masked
+
+Line = str | Table
+"""What a command prints: a text, or a table."""
+
+
+class Notify(Protocol):
+    """Receives what a task has to say before and during its work: `show` on the command line, otherwise `discard`."""
+
+    def __call__(self, *lines: Line) -> None:
+        """Receive texts, of which empty ones mean nothing, and tables."""
 
 
 def terminal(stderr: bool = False) -> Console:
@@ -27,6 +38,19 @@ def say(*lines: str, stderr: bool = False) -> None:
     for line in lines:
         if line:
             console.print(line, highlight=False, soft_wrap=True)
+
+
+def discard(*lines: Line) -> None:
+    """Print nothing."""
+
+
+def show(*lines: Line) -> None:
+    """Print texts as `say` does, and tables."""
+    for line in lines:
+        if isinstance(line, str):
+            say(line)
+        else:
+            terminal().print(line)
 
 
 class LogFormatter(logging.Formatter):

@@ -11,7 +11,7 @@ from PIL import Image
 from offshelf.commands.rerun import changed, main
 from offshelf.config import build, load, plain
 from offshelf.errors import ConfigError
-from offshelf.runs.recorded import PastRun
+from offshelf.runs.recorded import RecordedRun
 from offshelf.tracking.mlflow.client import default_uri
 
 pytestmark = pytest.mark.filterwarnings(
@@ -51,7 +51,7 @@ def test_equal(original, monkeypatch, capsys):
     """Every metric to the last digit; the new run is tracked beside the old one, and says whose it is."""
     monkeypatch.chdir(original)
     home = original / "home"
-    past = PastRun.find("noise", str(home))
+    past = RecordedRun.find("noise", str(home))
     code = main(["noise", f"home={home}"])
     client = MlflowClient(default_uri(home))
     found = client.search_runs(
@@ -97,7 +97,7 @@ def test_images_that_have_changed(place, capsys):
 def test_what_differs_is_said(original, capsys):
     """A library's version and the data: digests and versions of the record."""
     home = original / "home"
-    past = PastRun.find("noise", str(home))
+    past = RecordedRun.find("noise", str(home))
     MlflowClient(default_uri(home)).set_tag(past.id, "version.torch", "0.0.1")
     MlflowClient(default_uri(home)).set_tag(past.id, "data_digest", "another")
     code = main([past.id[:8], f"home={home}", "--check"])
@@ -111,7 +111,7 @@ def test_what_differs_is_said(original, capsys):
 
 def test_a_moved_home_is_followed(place):
     """Paths in a recorded home are paths in this one; others stay."""
-    config = PastRun.find(str(place / "out"), str(place / "home")).config
+    config = RecordedRun.find(str(place / "out"), str(place / "home")).config
 
     assert config["home"] == str(place / "home")
     assert config["dataset"]["root"] == str(place / "home/data/images")
@@ -137,7 +137,9 @@ def test_changes():
 
 def test_metrics_of_the_folder_are_the_runs(original):
     """So that either may be named."""
-    by_folder = PastRun.find(str(original / "out"), str(original / "home"))
+    by_folder = RecordedRun.find(str(original / "out"), str(original / "home"))
 
     assert by_folder.metrics == json.loads((original / "out/metrics.json").read_text())
-    assert by_folder.metrics["test/accuracy"] == PastRun.find("noise", str(original / "home")).metrics["test/accuracy"]
+    assert (
+        by_folder.metrics["test/accuracy"] == RecordedRun.find("noise", str(original / "home")).metrics["test/accuracy"]
+    )

@@ -15,7 +15,7 @@ from offshelf.config import TASKS as COMMANDS
 from offshelf.config import build, components, conf_dir, load, plain, run_recorded
 from offshelf.config.trust import EVERYTHING, Trust
 from offshelf.errors import ConfigError
-from offshelf.runs.recorded import PastRun
+from offshelf.runs.recorded import RecordedRun
 from offshelf.tracking import NoTracking
 
 pytestmark = pytest.mark.filterwarnings(
@@ -197,7 +197,7 @@ def test_texts_of_a_record_are_not_looked_up(monkeypatch, original):
     for text in ("${oc.env:A_SECRET}", trap, "a${b}c", r"\${b}", r"x\\${b}\\", "${"):
         made = components({"dataset": {"_target_": "offshelf.dataset.Folder", "root": text}}, ("dataset",), Trust())
         assert str(made["dataset"].root) == text
-    config = PastRun.find(str(original / "out"), str(original / "home")).config
+    config = RecordedRun.find(str(original / "out"), str(original / "home")).config
     missing = {**config["dataset"], "root": "/none/${oc.env:A_SECRET}"}
     with pytest.raises(Exception, match=r"/none/\$\{oc\.env:A_SECRET\}"):
         run_recorded(config | {"dataset": missing}, original / "again", NoTracking(), Trust())
@@ -267,7 +267,7 @@ def test_repair_trusts_no_note_of_a_run(place, capsys):
     place, name = place
     (shard,) = (path for path in (place / "home/store").rglob("*.safetensors"))
     shard.write_bytes(shard.read_bytes()[:-1] + b"x")
-    config = PastRun.find(str(place / "out"), str(place / "home")).config
+    config = RecordedRun.find(str(place / "out"), str(place / "home")).config
     own = {"_target_": "offshelf.backbone.Custom", "module": f"{name}.Net"}
     note = {"name": "theirs", "run": "r", "time": 1.0, "config": config | {"backbone": own}}
     for path in (shard.parent / "runs").iterdir():

@@ -49,7 +49,7 @@ def test_two_at_once(tmp_path):
     """The second is refused, and harms nothing."""
     with writing_into(tmp_path):
         (tmp_path / "metrics.json").write_text("first")
-        with pytest.raises(ConfigError, match="Another run writes into"), writing_into(tmp_path):
+        with pytest.raises(ConfigError, match="Another run is writing into"), writing_into(tmp_path):
             pass
     assert (tmp_path / "metrics.json").read_text() == "first"
     assert not (tmp_path / ".writing").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from offshelf.errors import ConfigError
-from offshelf.study import Column, Row, read_study
+from offshelf.study import Column, StudyRow, read_study
 
 GOOD = """\
 title: Coins
@@ -38,7 +38,7 @@ def test_read(tmp_path):
         Column("head", "mean_class_accuracy", "0", "", "head"),
         Column("mean", "accuracy", None, "again", "all"),
     )
-    assert study.rows == (Row("ours", "coins svm", "SVM [1]"),)
+    assert study.rows == (StudyRow("ours", "coins svm", "SVM [1]"),)
     assert study.published == {"SVM [1]": {"head": 50, "all": 60.5}, "Other": {"head": None, "all": None}}
     assert [column.name for column in study.summary] == ["mean"]
 
@@ -50,8 +50,8 @@ def test_read(tmp_path):
         ("title: Coins\n", "", "study.yaml: the key 'title' is missing."),
         ("title: Coins", "title: [a]", "study.yaml: 'title' is one text; got ['a']."),
         ("title: Coins", "title: Coins\nkind: tabel", "there is no kind 'tabel'; did you mean 'table'?"),
-        ("title: Coins", "title: 'Coins", "study.yaml is no YAML: "),
-        ("title: Coins", "title: !!python/object/apply:os.getcwd []", "study.yaml is no YAML: "),
+        ("title: Coins", "title: 'Coins", "study.yaml is not YAML: "),
+        ("title: Coins", "title: !!python/object/apply:os.getcwd []", "study.yaml is not YAML: "),
         ("{ class", "{ clss", "study.yaml, columns, head: there is no key 'clss'; did you mean 'class'?"),
         (
             "metric: accuracy",
@@ -79,12 +79,16 @@ def test_read(tmp_path):
         ("run: coins svm, ", "", "row 1: the key 'run' is missing."),
         ('"SVM [1]" }', '"SVN [1]" }', "row 'ours': published.csv has no method 'SVN [1]'; did you mean 'SVM [1]'?"),
         ("beside: all", "beside: al", "column 'mean': published.csv has no column 'al'; did you mean 'all'?"),
-        (", beside: all", "", "published.csv has the column 'all', which no column is set beside."),
+        (", beside: all", "", "published.csv has the column 'all', which no column of the study is compared with."),
         ("columns:", "columns: [head]\nrows:", "study.yaml"),
         (GOOD[GOOD.index("rows") :], "", "'rows' is empty"),
         (GOOD[GOOD.index("rows") :], "rows: 3", "'rows' is a list; got 3."),
         (GOOD[GOOD.index("columns") : GOOD.index("rows")], "", "'columns' is empty"),
-        ("title: Coins", "title: Coins\nkind: layers", "only rows of the kind 'table' are set beside a published one"),
+        (
+            "title: Coins",
+            "title: Coins\nkind: layers",
+            "only studies of the kind 'table' compare rows with published methods",
+        ),
         (', beside: "SVM [1]" }', " }\nkind: layers", "'run' of a column is for the kind 'table'"),
         ("notes:", "  - { name: ours, run: x }\nnotes:", "two rows are called 'ours'; give each a name of its own."),
         (GOOD, "just words", "study.yaml: expected keys and values (title, kind, "),
@@ -104,10 +108,10 @@ def test_malformed(old, new, message, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no table"),
+        ("", "is not a table"),
         ("name,head\n", "the first column is called 'method'; got 'name'"),
         ("method,head,all\nSVM [1],1\n", "line 2: 3 cells are expected; got 2"),
-        ("method,head,all\nSVM [1],1,2\nSVM [1],1,2\n", "line 3: the method 'SVM [1]' was there before"),
+        ("method,head,all\nSVM [1],1,2\nSVM [1],1,2\n", "line 3: the method 'SVM [1]' occurs twice"),
         ("method,head,all\nSVM [1],x,2\n", "line 2, head: a number in percent is expected; got 'x'"),
         ("method,head,all\nSVM [1],1,200\n", "line 2, all: a number in percent is expected; got '200'"),
         ("method,head,all\nSVM [1],nan,20\n", "line 2, head: a number in percent is expected; got 'nan'"),

@@ -248,12 +248,12 @@ def test_confusion(home, study):
     ("text", "error", "message"),
     [
         (TABLE.replace("class: head", "class: heat"), ConfigError, "has no class 'heat'; did you mean 'head'?"),
-        (TABLE.replace("mean_class_accuracy", "mAP_11pt"), ConfigError, "mAP_11pt is for several labels an image"),
+        (TABLE.replace("mean_class_accuracy", "mAP_11pt"), ConfigError, "mAP_11pt is for several labels per image"),
         (TABLE.replace("coins first", "coins bare"), TrackingError, "kept no predictions.csv; run it again"),
         (
             "title: R\nkind: confusion\nrows: [{name: R, run: red}]\n",
             ConfigError,
-            "'red' has several labels an image",
+            "'red' has several labels per image",
         ),
     ],
 )

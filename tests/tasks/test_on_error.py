@@ -12,7 +12,7 @@ from test_tasks import run
 from offshelf.dataset import Folder, check_images
 from offshelf.errors import BadImagesError, ConfigError, DatasetError
 from offshelf.store import DiskStore
-from offshelf.tasks.on_error import screen
+from offshelf.tasks.on_error import skip_unreadable
 from offshelf.tracking import MLflow
 from offshelf.tracking.mlflow.client import default_uri
 
@@ -53,13 +53,14 @@ def test_stop_names_every_bad_file_and_stores_nothing(folder, tmp_path):
 def test_skip_goes_on_and_says_so(folder, tmp_path, capsys):
     """In the terminal, in metrics.json, in MLflow and in a table; the same with the features in the store."""
     for _ in range(2):
-        run(
+        result = run(
             tmp_path,
             dataset=Folder(folder),
             store=DiskStore(tmp_path / "store"),
             on_error="skip",
             tracking=MLflow(str(tmp_path)),
         )
+    result.show()
     told = " ".join(capsys.readouterr().out.split())
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     table = list(csv.DictReader((tmp_path / "out/left_out.csv").open()))
@@ -102,4 +103,4 @@ def test_too_little_left(folder):
 def test_on_error_is_stop_or_skip(folder):
     """Nothing else."""
     with pytest.raises(ConfigError, match="on_error is stop or skip; got 'ignore'"):
-        screen(Folder(folder).load(), "ignore", lambda images: check_images(images.pictures))
+        skip_unreadable(Folder(folder).load(), "ignore", lambda images: check_images(images.pictures))

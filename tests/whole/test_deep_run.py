@@ -14,7 +14,7 @@ from offshelf.config import build, load, plain
 from offshelf.config.trust import Trust
 from offshelf.dataset import ImageBytes, ImageFile
 from offshelf.errors import ImageError
-from offshelf.runs.recorded import PastRun
+from offshelf.runs.recorded import RecordedRun
 from offshelf.serving.service import Service
 from offshelf.tracking import NoTracking
 
@@ -91,7 +91,7 @@ def test_a_model_of_8_bits_refuses_more(place, capsys):
 
 def test_it_runs_again_to_the_last_digit(place):
     """From its own record, features extracted anew."""
-    past = PastRun.find(str(place / "deep-out"))
+    past = RecordedRun.find(str(place / "deep-out"))
     again = rerun(past, NoTracking(), Trust(), is_kept=False, is_cold=True)
 
     assert {name: again.metrics[name] for name in past.metrics if name.startswith("test/")} == {

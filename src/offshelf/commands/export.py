@@ -15,7 +15,7 @@ from offshelf.commands.arguments import Parser, divide, require_folder_name
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.model import FILE
-from offshelf.runs.recorded import CONFIG, PastRun
+from offshelf.runs.recorded import CONFIG, RecordedRun
 from offshelf.serving.predictor import Predictor
 from offshelf.terminal import say
 from offshelf.tracking.mlflow.reading import SETTINGS
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     if target.suffix != ONNX:
         name = target.stem
         require_folder_name(options.target, f"An ONNX file: {name}{ONNX}; a folder with an MLflow model: {name}")
-    past = PastRun.find(options.run, **where)
+    past = RecordedRun.find(options.run, **where)
     if target.suffix == ONNX:
         _write_onnx(past, target, trust)
         return 0
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def write_model(past: PastRun, folder: Path, trust: str = "", images: str = "") -> None:
+def write_model(past: RecordedRun, folder: Path, trust: str = "", images: str = "") -> None:
     """Write a run as an MLflow model into a folder that is made.
 
     Args:
@@ -101,7 +101,7 @@ def _requirements() -> Iterator[str]:
                 yield f"{wanted.name}{wanted.specifier}"
 
 
-def _write_onnx(past: PastRun, file: Path, trust: str) -> None:
+def _write_onnx(past: RecordedRun, file: Path, trust: str) -> None:
     """Write a run as an ONNX file, and say what is in it."""
     from rich.filesize import decimal
 

@@ -18,10 +18,10 @@ from offshelf.errors import ConfigError, DatasetError
 from offshelf.model import Model, columns, records
 from offshelf.names import visible
 from offshelf.report import csv_text, write_text
-from offshelf.runs.recorded import PastRun
+from offshelf.runs.recorded import RecordedRun
 from offshelf.serving.predictor import Predictor, require_made
 from offshelf.store import FeatureStore
-from offshelf.tasks.on_error import screen
+from offshelf.tasks.on_error import skip_unreadable
 from offshelf.terminal import say
 from offshelf.tracking.mlflow.reading import SETTINGS
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     if probabilities not in ("", "true", "false"):
         raise ConfigError(f"probabilities is true or false; got '{probabilities}'.")
     trust = Trust.of(settings.pop("trust"))
-    past = PastRun.find(options.run, **settings).storing(settings["home"], root)
+    past = RecordedRun.find(options.run, **settings).storing(settings["home"], root)
     predictor = Predictor.of(past.config, past.model(), trust)
     if probabilities == "true":
         predictor.model.probabilities(np.empty((0, len(predictor.model.classes))))  # refuses before any work
@@ -92,7 +92,7 @@ def predict(
         blocks = list(predictor.scores(usable.pictures, store))
         return np.concatenate([*blocks, np.empty((0, len(predictor.model.classes)))])
 
-    usable, _, scores = screen(ImageSet("images", predictor.model.classes, samples, ()), on_error, work)
+    usable, _, scores = skip_unreadable(ImageSet("images", predictor.model.classes, samples, ()), on_error, work)
     return [sample.id for sample in usable.samples], scores
 
 

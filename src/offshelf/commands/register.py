@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.export import write_model
 from offshelf.errors import ConfigError, TrackingError
-from offshelf.runs.recorded import PastRun
+from offshelf.runs.recorded import RecordedRun
 from offshelf.secret import masked
 from offshelf.terminal import say
 from offshelf.tracking.mlflow.reading import SETTINGS
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
             "images="
         )
     alias, trust, images = (given.pop(name) for name in ("alias", "trust", "images"))
-    past = PastRun.find(options.run, **given)
+    past = RecordedRun.find(options.run, **given)
     if not past.id:
         raise TrackingError(
             f"{options.run} is an output folder; a model is registered under its run: give the run's id."

@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from datetime import datetime
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,9 +17,9 @@ from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.home import home_dir
 from offshelf.report import flat
-from offshelf.runs.recorded import PastRun
+from offshelf.runs.recorded import RecordedRun
 from offshelf.secret import is_masked, masked
-from offshelf.terminal import say, terminal
+from offshelf.terminal import discard, say, show, terminal
 from offshelf.tracking import NoTracking, RecordingTracker, Tracker, allowed_name, provenance
 from offshelf.tracking.mlflow.reading import SETTINGS
 
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     trust, root = Trust.of(where.pop("trust")), where.pop("store.root")
     if len(words) != 1:
         raise ConfigError(f"One run at a time; got {len(words)}. See: offshelf rerun --help")
-    past = PastRun.find(words[0], **where)
+    past = RecordedRun.find(words[0], **where)
     past = past if options.cold else past.storing(where["home"], root)
     tracker = NoTracking() if options.check else _tracker(past.config, where["home"], where["uri"], trust)
     if past.tags:
@@ -64,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def rerun(
-    past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, is_cold: bool = False
+    past: RecordedRun, tracker: Tracker, trust: Trust, is_kept: bool = True, is_cold: bool = False
 ) -> RecordingTracker:
     """Run a recorded config. Returns what the run logged.
 
@@ -83,7 +82,9 @@ def rerun(
     _require_secrets(config)
     followed = RecordingTracker(tracker, {"rerun_of": past.id or past.name})
     with _output(is_kept) as folder:
-        run_recorded(config, folder, followed, trust)
+        result = run_recorded(config, folder, followed, trust, show if is_kept else discard)
+        if is_kept:
+            show(*result.closing())
     return followed
 
 
@@ -124,11 +125,11 @@ def _tracker(config: Mapping[str, Any], home: str, uri: str, trust: Trust) -> Tr
 
 @contextmanager
 def _output(is_kept: bool) -> Iterator[Path]:
-    """An output folder, named as those of other tasks are, or one that goes away, with what is said of it."""
+    """An output folder, named as those of other tasks are, or one that goes away."""
     if is_kept:
         yield Path("outputs/rerun") / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}"
         return
-    with TemporaryDirectory() as folder, redirect_stdout(StringIO()):
+    with TemporaryDirectory() as folder:
         yield Path(folder)
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide, require_folder_name
 from offshelf.config import build_group, load
-from offshelf.config.recorded import rebuild, recheck
+from offshelf.config.recorded import recheck, reextract
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.store.care import Damage, prunable, remove, remove_leftovers, verify
@@ -119,7 +119,7 @@ def _repair(root: Path, damage: Sequence[Damage], trust: Trust) -> bool:
         extracted, seen = 0, set[str]()
         for use in holding.uses:
             try:
-                extracted += rebuild(use.config, DiskStore(root), seen, trust)
+                extracted += reextract(use.config, DiskStore(root), seen, trust)
             except OffshelfError as error:
                 done = False
                 say(f"For the run {use.name} its features were not extracted again: {error}", stderr=True)
@@ -145,13 +145,14 @@ def _prune(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from offshelf.report.feature_files import export, require_folder
-    from offshelf.tasks.extract import gather
+    from offshelf.tasks.features import FeatureSpec
 
     require_folder_name(options.folder, "Name a folder; --format says what is written into it.")
     require_folder(Path(options.folder))
     config = load("extract", options.overrides)
     groups = {name: build_group(config, name) for name in GATHERED}
-    images, features = gather(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
+    spec = FeatureSpec(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
+    images, features = spec.load_features()
     export(Path(options.folder), images, features, options.format == "parquet")
     say(f"{len(images.samples):,} images, {', '.join(features.values)}: written to {options.folder}")
     return 0

@@ -1,4 +1,4 @@
-"""From features to numbers: fit on each fold's training images, score once on its test images."""
+"""From features to metrics: fit on the training images of each fold, score once on its test images."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,24 +19,25 @@ from offshelf.postprocess import Transformer
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What one layer's features are worth: a fit and its outcome on the test images for each fold."""
+    """Score of one layer's features: a fit and its outcome on the test images per fold."""
 
     name: str
-    """The layer's name."""
+    """Name of the layer."""
     dims: int
+    """Dimensions of its features."""
     metric: str
-    """The protocol's official metric, by which the hyperparameter is chosen too."""
+    """Official metric of the protocol, by which the hyperparameter is chosen too."""
     fits: tuple[Fit, ...]
     outcomes: tuple[Outcome, ...]
     seconds: float
-    """Choosing the hyperparameter, fitting and scoring."""
+    """Time for choosing the hyperparameter, fitting and scoring."""
     bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(0))
     transformers: tuple[Transformer, ...] = ()
-    """Fitted to the training features of each fold."""
+    """Transforms fitted to the training features of each fold."""
 
     @cached_property
     def confusion(self) -> np.ndarray | None:
-        """Counts over the test images of all folds, int64 [K, K]; None for several labels."""
+        """Confusion matrix over the test images of all folds, int64 [K, K]; None with several labels per image."""
         if self.is_multilabel:
             return None
         return np.sum([outcome.confusion() for outcome in self.outcomes], axis=0)
@@ -48,9 +49,10 @@ class Score:
 
     @cached_property
     def by_class(self) -> dict[str, np.ndarray]:
-        """For each class, float64 [K], NaN without test images: accuracy over the test images of all folds together.
+        """Metrics per class, float64 [K] each, NaN without test images.
 
-        Of a ranking (average precision, area under the ROC curve), which is of one fold's scores, the mean over folds.
+        Accuracy is taken over the test images of all folds together. Average precision and the area under the ROC
+        curve rank the scores of one fold, so they are averaged over folds.
         """
         folds = [by_class(outcome) for outcome in self.outcomes]
         means = {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}
@@ -61,25 +63,25 @@ class Score:
 
     @property
     def parameter(self) -> str:
-        """The classifier's hyperparameter."""
+        """Name of the classifier's hyperparameter."""
         return self.fits[0].parameter
 
     @cached_property
     def curve(self) -> Curve | None:
-        """How it was chosen, over the inner folds of all folds; None where it was given."""
+        """Validation curve of the hyperparameter over the inner folds of all folds; None if the value was given."""
         curves = [fit.curve for fit in self.fits if fit.curve]
         return Curve.joined(curves) if curves else None
 
     @property
     def gap(self) -> float | None:
-        """Largest relative duality gap of its fits; None where no certificate is known."""
+        """Largest relative duality gap of the fits; None without a certificate."""
         return max((fit.gap for fit in self.fits if fit.gap is not None), default=None)
 
     @cached_property
     def metrics(self) -> Mapping[str, float]:
-        """All numbers under the names that go to MLflow and metrics.json; with several folds their means.
+        """All numbers under the names used in MLflow and metrics.json; with several folds their means.
 
-        Those that are not defined, such as a mean over labels of which no test image has one, are left out.
+        Undefined numbers, such as a mean over labels that no test image has, are left out.
         """
         numbers = {**self._test(), **self._cv(), **fit_cost([self])}
         return {name: number for name, number in numbers.items() if not np.isnan(number)}
@@ -111,9 +113,9 @@ class Score:
 
 
 def fit_cost(scores: Sequence[Score]) -> dict[str, float]:
-    """What all fits together took and, where known, their largest duality gap and the binary problems solved.
+    """Return the total time of fits and, if known, the largest duality gap and the number of binary problems solved.
 
-    Where fits stopped short of their optimum, how many.
+    `fit/unconverged` counts the fits that stopped before their optimum, if there are any.
     """
     seconds = float(sum(score.seconds for score in scores))
     cost = {"cost/fit_seconds": seconds}
@@ -132,7 +134,7 @@ def fit_cost(scores: Sequence[Score]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Probe:
-    """How features are judged."""
+    """How features are scored: transform, classifier, and intervals of the metrics."""
 
     postprocess: Transformer
     classifier: Classifier
@@ -141,9 +143,8 @@ class Probe:
     def score(self, name: str, values_NVD: np.ndarray, images: ImageSet, features: str | None = None) -> Score:
         """Score one layer's features, [N, V, D] in the order of the samples, by the data set's folds.
 
-        Everything that is chosen or learnt (the hyperparameter, the transforms) sees training images only; the test
-        images are read once. Jobs that share (`offshelf.memo`) transform features once that have the same digest,
-        `features`.
+        The hyperparameter is chosen and transforms are fitted on training images only; the test images are read once.
+        Jobs that share work (`offshelf.memo`) transform features of the same digest, `features`, once.
 
         Raises:
             DatasetError: the official metric is not defined on the test images.
@@ -168,7 +169,7 @@ class Probe:
     def _transformed(
         self, name: str, values_NVD: np.ndarray, fold: Fold, features: str | None
     ) -> tuple[Transformer, np.ndarray, np.ndarray]:
-        """The transform that a fold's training features teach, and those and the test features transformed."""
+        """Return the transform fitted on a fold's training features, and the transformed training and test features."""
 
         def make() -> tuple[Transformer, np.ndarray, np.ndarray]:
             fitted = postprocess.fit(self.postprocess, values_NVD[fold.train])

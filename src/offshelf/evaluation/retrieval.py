@@ -1,4 +1,4 @@
-"""From features to rankings to numbers: each query searches all references, and is judged by what it should find."""
+"""From features to rankings to metrics: each query searches all references and is compared with its ground truth."""
 
 import time
 from collections.abc import Mapping
@@ -16,36 +16,36 @@ from offshelf.retrieval import Approximate, Retrieval
 from offshelf.retrieval.retrieval import require_vectors
 
 SHOWN = 10
-"""References whose rows are kept of each ranking."""
+"""Number of references kept of each ranking."""
 
 
 @dataclass(frozen=True, eq=False)
 class RetrievalScore:
-    """What one layer's features find."""
+    """Score of one layer's features in retrieval."""
 
     name: str
-    """The layer's name."""
+    """Name of the layer."""
     dims: int
-    """Of a vector as it is searched."""
+    """Dimensions of a vector after postprocessing."""
     footprint: tuple[int, int]
-    """Numbers, and bytes, kept of each reference."""
+    """Numbers, and bytes, kept per reference."""
     metric: str
-    """The official one, after its protocol where there are several: `medium/mAP`."""
+    """Official metric, after its protocol if there are several: `medium/mAP`."""
     ranks: Mapping[str, Ranks]
-    """By protocol, "" where there is one alone."""
+    """Ranks of relevant references by protocol; the name of a single protocol is empty."""
     first_QT: np.ndarray
     """Row numbers of the references that each query ranks first, ignored ones among them: int64 [Q, at most SHOWN].
 
-    -1 at the end, where the search has found fewer."""
+    -1 at the end, if the search found fewer."""
     seconds: float
-    """Postprocessing, searching and ranking."""
+    """Time for postprocessing, searching and ranking."""
     bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(0))
     recall: float | None = None
-    """Of an approximate search: the share of the exact one's first SHOWN that are among its own."""
+    """Recall of an approximate search: the share of the exact search's first SHOWN that it found; None if exact."""
 
     @cached_property
     def by_query(self) -> dict[str, np.ndarray]:
-        """Every metric that is defined, a number a query: float64 [Q], NaN for a query that has nothing to find."""
+        """Every defined metric per query: float64 [Q], NaN for queries without a relevant reference."""
         values = {
             f"{protocol}/{name}" if protocol else name: measure(ranks)
             for protocol, ranks in self.ranks.items()
@@ -55,7 +55,7 @@ class RetrievalScore:
 
     @cached_property
     def metrics(self) -> Mapping[str, float]:
-        """Means over queries with their intervals, costs and the footprint, under the names that go to MLflow."""
+        """Means over queries with their intervals, costs and the footprint, under the names used in MLflow."""
         names, values_QK = list(self.by_query), np.stack(list(self.by_query.values()), axis=1)
         numbers: dict[str, float] = {}
         intervals = self.bootstrap.mean_intervals(values_QK)
@@ -72,7 +72,7 @@ class RetrievalScore:
 
 @dataclass(frozen=True)
 class RetrievalProbe:
-    """How features are judged."""
+    """How features are scored: transform, search, and intervals of the metrics."""
 
     postprocess: Transformer
     retrieval: Retrieval
@@ -84,16 +84,16 @@ class RetrievalProbe:
         references_NPD: np.ndarray,
         queries_QVD: np.ndarray,
         images: RetrievalSet,
-        lessons_MPD: np.ndarray | None = None,
+        fit_features_MPD: np.ndarray | None = None,
     ) -> RetrievalScore:
         """Search with one layer's features, in the order of the references and of the queries.
 
         Args:
-            name: The layer's.
-            references_NPD: Features of all views of the references.
-            queries_QVD: Of the queries.
-            images: What is searched, and what should be found.
-            lessons_MPD: What postprocessing is fitted to; None: the references, never the queries.
+            name: Name of the layer.
+            references_NPD: Features of the references: N images, P views, D dimensions.
+            queries_QVD: Features of the queries: Q images, V views, D dimensions.
+            images: The references, the queries and the ground truth.
+            fit_features_MPD: Features that postprocessing is fitted on; None: those of the references.
 
         Raises:
             ConfigError: there are no references or no queries.
@@ -101,7 +101,7 @@ class RetrievalProbe:
         """
         require_vectors(references_NPD, queries_QVD)
         start = time.perf_counter()
-        fitted = fit(self.postprocess, references_NPD if lessons_MPD is None else lessons_MPD)
+        fitted = fit(self.postprocess, references_NPD if fit_features_MPD is None else fit_features_MPD)
         references, queries = transform(fitted, references_NPD), transform(fitted, queries_QVD)
         ranks, first = _rank(self.retrieval, references, queries, images)
         seconds = time.perf_counter() - start
@@ -119,7 +119,7 @@ class RetrievalProbe:
 def _rank(
     retrieval: Retrieval, references: np.ndarray, queries: np.ndarray, images: RetrievalSet
 ) -> tuple[dict[str, Ranks], np.ndarray]:
-    """Where the relevant references are, by protocol, and the first of each ranking."""
+    """Return the ranks of relevant references by protocol, and the first references of each ranking."""
     found: dict[str, list[np.ndarray]] = {protocol: [] for protocol in images.truths}
     first: list[np.ndarray] = []
     for block in retrieval.similarities(references, queries):
@@ -136,12 +136,12 @@ def _rank(
 
 
 def _shared(found_QT: np.ndarray, exact_QT: np.ndarray) -> float:
-    """Share of the exact search's that were found; what was not found is -1, and no row's number."""
+    """Return the share of the exact search's references that were found; -1 stands for a reference not found."""
     return float(np.mean([np.isin(*pair).mean() for pair in zip(exact_QT, found_QT, strict=True)]))
 
 
 def largest(values_N: np.ndarray, count: int) -> np.ndarray:
-    """Rows of the `count` largest, or all there are, the largest first, of equals the first row: int64."""
+    """Return the rows of the `count` largest values, int64, largest first; equal values in the order of their rows."""
     count = min(count, len(values_N))
     least = np.partition(values_N, len(values_N) - count)[len(values_N) - count]
     rivals = np.flatnonzero(values_N >= least)

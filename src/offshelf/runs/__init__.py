@@ -1,1 +1,1 @@
-"""Records of runs: what a task writes down of itself, and how a run that is over is found and read."""
+"""Records of runs: what a task records while it runs, and how a finished run is found and read."""

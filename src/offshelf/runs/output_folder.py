@@ -1,4 +1,4 @@
-"""Output folders: one run at a time writes into one, and none over the results of another."""
+"""Output folders: one run at a time writes into a folder, and no run overwrites the results of another."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,21 +8,21 @@ from offshelf.errors import ConfigError, StoreError
 from offshelf.terminal import say
 
 LIST = ".results"
-"""File that names the files of the run whose results are in a folder: others in it are the user's."""
+"""File with the names of the files that the last run wrote; other files in the folder belong to the user."""
 
 KNOWN = ("metrics.json", "config.yaml", "recommendation.csv", "per_class.csv", "predictions.csv", "model.safetensors")
-"""Results of a run that left no list: it was broken off, or is of an older release."""
+"""Result files of a run that left no list, because it was killed or belongs to an older release."""
 
 EARLIER = "earlier"
 
 
 @contextmanager
 def writing_into(folder: Path) -> Iterator[None]:
-    """Have an output folder for oneself; results that are in it are moved into a folder of their own, and it is said.
+    """Lock an output folder; earlier results in it are moved into a folder of their own, with a message.
 
     Raises:
-        ConfigError: another process writes into it.
-        StoreError: it cannot be written to.
+        ConfigError: another process is writing into the folder.
+        StoreError: the folder cannot be written.
     """
     from filelock import FileLock, Timeout
 
@@ -35,7 +35,7 @@ def writing_into(folder: Path) -> Iterator[None]:
         before = _files(folder)
     except Timeout as error:
         raise ConfigError(
-            f"Another run writes into {folder} at this moment. Choose another folder with hydra.run.dir=…"
+            f"Another run is writing into {folder}. Choose another folder with hydra.run.dir=…"
         ) from error
     except OSError as error:
         raise StoreError(f"Could not write the run's results to {folder}: {error.strerror}.") from error
@@ -71,6 +71,6 @@ def _put_aside(folder: Path) -> None:
 
 
 def _files(folder: Path) -> dict[str, tuple[int, int]]:
-    """When each file was changed, and its size; hidden ones are left out."""
+    """Return time of change and size of each file that is not hidden."""
     found = {path.name: path.stat() for path in folder.iterdir() if path.is_file() and path.name[0] != "."}
     return {name: (one.st_mtime_ns, one.st_size) for name, one in found.items()}

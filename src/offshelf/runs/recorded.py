@@ -1,4 +1,4 @@
-"""Runs that are over, found in the tracker or by their output folder, and what they left of themselves."""
+"""Finished runs, found in the tracker or by their output folder: their configs, metrics and models."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
+from typing_extensions import override
 
 from offshelf.errors import ConfigError, ModelError, TrackingError
 from offshelf.home import home_dir
@@ -20,26 +21,26 @@ DISK = "offshelf.store.DiskStore"
 
 
 @dataclass(frozen=True)
-class PastRun:
-    """A run's own record."""
+class RecordedRun:
+    """The record of a finished run."""
 
     name: str
     id: str
-    """Of the tracker; empty for an output folder, which holds no tags either."""
+    """Identifier in the tracker; empty for an output folder, which has no tags either."""
     config: dict[str, Any]
-    """As it was resolved then, with paths in its home as they are now."""
+    """The resolved config; paths in its home are adapted if the home was moved."""
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     read: Callable[[str], bytes | None] = field(repr=False)
-    """A file's content; None where there is none of that name."""
+    """Returns the content of a file; None if it does not exist."""
 
     @staticmethod
-    def find(selector: str, home: str = "", uri: str = "", experiment: str = "offshelf") -> "PastRun":
-        """The run of an id, its first letters, a name (the newest), or an output folder.
+    def find(selector: str, home: str = "", uri: str = "", experiment: str = "offshelf") -> "RecordedRun":
+        """Find a run by its id, the first characters of it, its name (the newest run), or its output folder.
 
         Raises:
-            TrackingError: there is none, several, or one that is no run of a task.
-            ConfigError: its record is none.
+            TrackingError: there is no such run, there are several, or it is not the run of a task.
+            ConfigError: its record cannot be read.
         """
         folder = Path(selector).expanduser()
         if (folder / CONFIG).is_file():
@@ -50,7 +51,7 @@ class PastRun:
             raise TrackingError(f"{selector} means {len(found)} runs: {names}. Name one.")
         return _of_tracker(found[0], home)
 
-    def storing(self, home: str, root: str) -> "PastRun":
+    def storing(self, home: str, root: str) -> "RecordedRun":
         """The same run with a store of the user's: a record must not choose another folder to write into.
 
         Args:
@@ -74,10 +75,10 @@ class PastRun:
         return replace(self, config={**self.config, "store": {"_target_": DISK, "root": str(own / "store")}})
 
     def model(self) -> Model:
-        """What it has learnt.
+        """Read the model of the run.
 
         Raises:
-            ModelError: it kept no model, or one that cannot be read.
+            ModelError: the run kept no model, or the model cannot be read.
         """
         data = self.read(FILE)
         if data is None:
@@ -102,12 +103,12 @@ def _is_within(path: Path, folder: Path) -> bool:
     return path.expanduser().resolve().is_relative_to(folder.resolve())
 
 
-def _of_folder(folder: Path, home: str) -> PastRun:
+def _of_folder(folder: Path, home: str) -> RecordedRun:
     def read(file: str) -> bytes | None:
         return (folder / file).read_bytes() if (folder / file).is_file() else None
 
     config = _config(read(CONFIG) or b"", home, str(folder))
-    return PastRun(folder.name, "", config, _metrics(read("metrics.json") or b"{}", folder), {}, read)
+    return RecordedRun(folder.name, "", config, _metrics(read("metrics.json") or b"{}", folder), {}, read)
 
 
 def _metrics(text: bytes, folder: Path) -> dict[str, float]:
@@ -117,30 +118,30 @@ def _metrics(text: bytes, folder: Path) -> dict[str, float]:
         raise ConfigError(f"{folder / 'metrics.json'} holds no metrics: names and numbers were expected.") from error
 
 
-def _of_tracker(run: TrackedRun, home: str) -> PastRun:
+def _of_tracker(run: TrackedRun, home: str) -> RecordedRun:
     config = run.data(CONFIG)
     if config is None:
         parent = run.tags.get("mlflow.parentRunId")
         way_out = f"it is a layer of the run {parent[:8]}; name that" if parent else "name one of the runs under it"
         raise TrackingError(f"The run {run.name} has no config of its own: {way_out}.")
-    return PastRun(run.name, run.id, _config(config, home, run.name), run.metrics, run.tags, run.data)
+    return RecordedRun(run.name, run.id, _config(config, home, run.name), run.metrics, run.tags, run.data)
 
 
 class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]
-    """YAML as runs write it: no tags, and no aliases, by which a short text stands for more than fits into memory."""
+    """Loader of YAML as runs write it, without tags and aliases: with aliases a short text can exhaust the memory."""
 
+    @override
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """As PyYAML does, save for an alias."""
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has an alias, which no record has")
+            raise yaml.YAMLError("it has an alias, which records never have")
         return super().compose_node(parent, index)
 
 
 def _config(text: bytes, home: str, name: str) -> dict[str, Any]:
-    """A recorded config; what lay in its home is in this one now, if the home was moved.
+    """Parse a recorded config; paths in its home are replaced by paths in this home.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: the text is not a recorded config.
     """
     try:
         config = yaml.load(text, _PlainLoader)  # which is a SafeLoader
@@ -151,7 +152,7 @@ def _config(text: bytes, home: str, name: str) -> dict[str, Any]:
         }
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
-        raise ConfigError(f"The {CONFIG} of the run {name} is no record of a run: {reason[:300]}") from error
+        raise ConfigError(f"The {CONFIG} of the run {name} is not a record of a run: {reason[:300]}") from error
 
 
 def _moved(value: Any, old: str, new: str) -> Any:

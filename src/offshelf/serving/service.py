@@ -16,7 +16,7 @@ from offshelf.config.trust import Trust
 from offshelf.dataset import ImageArray, ImageBytes
 from offshelf.errors import BadImagesError, ConfigError, ImageError
 from offshelf.model import records
-from offshelf.runs.recorded import PastRun
+from offshelf.runs.recorded import RecordedRun
 from offshelf.serving.predictor import Predictor
 from offshelf.store import MemoryStore
 
@@ -47,7 +47,7 @@ class Service:
             images: The folder whose images may be named by their paths in it; empty: none.
             trust: As on the command line.
         """
-        past = PastRun.find(str(folder))
+        past = RecordedRun.find(str(folder))
         predictor = Predictor.of(past.config, past.model(), Trust.of(trust))
         return Service(predictor, Path(images).resolve() if images else None)
 

@@ -1,5 +1,5 @@
-"""Studies: a folder's question, the tracked runs that answer it, and what was published, side by side."""
+"""Studies: the question of a folder, the tracked runs that answer it, and published numbers, side by side."""
 
-from offshelf.study.study import Column, Row, Study, read_study
+from offshelf.study.study import Column, Study, StudyRow, read_study
 
-__all__ = ["Column", "Row", "Study", "read_study"]
+__all__ = ["Column", "Study", "StudyRow", "read_study"]

@@ -1,4 +1,4 @@
-"""Which classes a run takes for which: the strongest confusions, and the whole matrix as a figure."""
+"""Confusion matrices of runs: the strongest confusions as a table, and the whole matrix as a figure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from offshelf.errors import ConfigError
 from offshelf.metric import Bootstrap
 from offshelf.report import Sheet, confusion_figure
 from offshelf.study.reading import Number, Reading
-from offshelf.study.study import Column, Row, Study
+from offshelf.study.study import Column, Study, StudyRow
 from offshelf.study.table import NOT_RUN, UNKNOWN
 from offshelf.tracking.mlflow.reading import TrackedRuns
 
@@ -18,23 +18,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LISTED = 15
-"""Confusions of a run in the table, at most."""
+"""Largest number of confusions of a run in the table."""
 DIAGONAL = Column("mean of the diagonal", "mean_class_accuracy")
 
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """A run's matrix."""
+    """Confusion matrix of a run."""
 
-    row: Row
+    row: StudyRow
     classes: Sequence[str]
     counts: np.ndarray
-    """Test images of all folds, int64 [K, K]: row the true class, column the predicted one."""
+    """Numbers of test images of all folds, int64 [K, K]: a row per true class, a column per predicted class."""
     diagonal: Number
-    """Mean of the diagonal of the matrix of shares, which is the mean class accuracy."""
+    """Mean of the diagonal of the row-normalised matrix, which is the mean class accuracy."""
 
     def strongest(self) -> list[tuple[str, str, int, int]]:
-        """True class, predicted class, images, images of the true class: by the share of the true class, falling."""
+        """Return the most frequent confusions, by their share of the true class, largest first.
+
+        Each is the true class, the predicted class, the number of images, and that of all images of the true class.
+        """
         totals = self.counts.sum(axis=1)
         off_diagonal = self.counts * (1 - np.eye(len(totals), dtype=int))
         pairs = [(int(true), int(predicted)) for true, predicted in np.argwhere(off_diagonal)]
@@ -45,34 +48,34 @@ class Confusion:
         ]
 
     def figure(self) -> "Figure":
-        """The matrix of shares as a heat map."""
+        """Return the row-normalised matrix as a heat map."""
         return confusion_figure(self.counts, self.classes, self.row.name)
 
 
 def confusions(study: Study, runs: TrackedRuns, bootstrap: Bootstrap) -> list[Confusion | None]:
-    """One a row; None where it was not run.
+    """Return a confusion matrix per row of the study; None for rows that were not run.
 
     Raises:
-        ConfigError: a run has several labels an image.
+        ConfigError: a run has several labels per image.
         TrackingError: a run kept no predictions.
     """
     return [_confusion(row, runs, bootstrap) for row in study.rows]
 
 
-def _confusion(row: Row, runs: TrackedRuns, bootstrap: Bootstrap) -> Confusion | None:
+def _confusion(row: StudyRow, runs: TrackedRuns, bootstrap: Bootstrap) -> Confusion | None:
     run = runs.named(row.run)
     if run is None:
         return None
     reading = Reading(run, bootstrap)
     outcomes = reading.predictions.outcomes
     if outcomes[0].is_multilabel:
-        raise ConfigError(f"The run '{run.name}' has several labels an image: no class is taken for another.")
+        raise ConfigError(f"The run '{run.name}' has several labels per image, which have no confusion matrix.")
     counts = np.sum([outcome.confusion() for outcome in outcomes], axis=0)
     return Confusion(row, reading.predictions.classes, counts, reading.number(DIAGONAL))
 
 
 def confusion_sheet(study: Study, found: Sequence[Confusion | None]) -> Sheet:
-    """The strongest confusions of each run."""
+    """Return a table of the strongest confusions of each run."""
     rows = []
     for row, confusion in zip(study.rows, found, strict=True):
         if confusion is None:
@@ -89,7 +92,7 @@ def confusion_sheet(study: Study, found: Sequence[Confusion | None]) -> Sheet:
 
 
 def confusion_cells(found: Sequence[Confusion | None]) -> dict[str, list[Any]]:
-    """All cells of the matrices that hold an image. Columns: run, true, predicted, images."""
+    """Return all cells of the matrices that are not 0, with the columns run, true, predicted and images."""
     cells = [
         (
             confusion.row.name,

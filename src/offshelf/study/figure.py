@@ -1,4 +1,4 @@
-"""Figures of a report, drawn with matplotlib's object interface. Values are percent."""
+"""Figures of a report, drawn with matplotlib's object interface. Values are percentages."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offshelf.report.literal import literal
-from offshelf.study.line import Line
+from offshelf.study.line import ReportLine
 from offshelf.study.reading import Number
 from offshelf.study.study import Column, Study
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEW = 5
-"""Columns up to which there is a panel for each."""
+"""Largest number of columns that get a panel each."""
 ABREAST = 3
-"""Panels of layers beside each other."""
+"""Number of panels in a row."""
 
 
-def run_figure(study: Study, lines: Sequence[Line]) -> "Figure":
-    """Ours with error bars, the published hollow: a panel a column or, of many columns, a colour a method.
+def run_figure(study: Study, lines: Sequence[ReportLine]) -> "Figure":
+    """Draw runs with error bars and published numbers as hollow markers.
 
-    Of many columns only those published methods that runs are set beside.
+    Few columns get a panel each. With many columns, each method gets a colour instead, and only published methods that
+    runs are compared with are drawn.
     """
     if len(study.columns) <= FEW:
         return _by_method(study, _entries(study, lines, study.published))
@@ -33,8 +34,8 @@ def run_figure(study: Study, lines: Sequence[Line]) -> "Figure":
     return _by_column(study, _entries(study, lines, paired))
 
 
-def layer_figure(study: Study, lines: Sequence[Line]) -> "Figure":
-    """A panel a run: each column by depth, those of single classes thin, the others thick with their error band."""
+def layer_figure(study: Study, lines: Sequence[ReportLine]) -> "Figure":
+    """Draw a panel per run: each column by depth, single classes as thin lines, others thick with an error band."""
     from matplotlib.figure import Figure
 
     panels = [(row, [line for line in lines if line.row is row]) for row in study.rows]
@@ -58,7 +59,7 @@ def layer_figure(study: Study, lines: Sequence[Line]) -> "Figure":
     return figure
 
 
-def _draw_layers(axes: "Axes", columns: Sequence[Column], lines: Sequence[Line]) -> None:
+def _draw_layers(axes: "Axes", columns: Sequence[Column], lines: Sequence[ReportLine]) -> None:
     if not any(line.was_run for line in lines):
         axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", va="center", color="grey")
         axes.set_xticks([])
@@ -84,7 +85,7 @@ def _draw_layers(axes: "Axes", columns: Sequence[Column], lines: Sequence[Line])
 
 @dataclass(frozen=True)
 class _Entry:
-    """A method's numbers, in the order of the columns."""
+    """Numbers of a method, in the order of the columns."""
 
     name: str
     numbers: Sequence[Number | None]
@@ -130,8 +131,8 @@ _PUBLISHED: Mapping[str, Any] = {"fmt": "o", "markersize": 5, "markerfacecolor":
 _OURS: Mapping[str, Any] = {"fmt": "o", "markersize": 5, "capsize": 3, "color": "tab:blue"}
 
 
-def _entries(study: Study, lines: Sequence[Line], methods: Iterable[str]) -> list[_Entry]:
-    """Published methods, each with ours below it, and last those of ours that have none."""
+def _entries(study: Study, lines: Sequence[ReportLine], methods: Iterable[str]) -> list[_Entry]:
+    """Return published methods, each followed by the runs compared with it, and then all other runs."""
     entries = []
     for method in methods:
         cells = [study.published[method].get(column.beside) for column in study.columns]
@@ -141,13 +142,13 @@ def _entries(study: Study, lines: Sequence[Line], methods: Iterable[str]) -> lis
     return entries + [_ours(study, line) for line in lines if line.row.beside is None]
 
 
-def _ours(study: Study, line: Line) -> _Entry:
+def _ours(study: Study, line: ReportLine) -> _Entry:
     name = f"ours: {line.row.name}" + ("" if line.was_run else " (not run)")
     return _Entry(name, [line.numbers[column.name] for column in study.columns], _OURS)
 
 
 def _band(numbers: Sequence[Number | None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values and the ends of their intervals, float64; NaN where there are none."""
+    """Return values and the ends of their intervals, float64 each; NaN for unknown values."""
     triples = []
     for number in numbers:
         value = np.nan if number is None or number.value is None else number.value

@@ -1,4 +1,4 @@
-"""Published numbers: `published.csv`, a line a method, in percent."""
+"""Published numbers: `published.csv`, with a line per method, in percent."""
 
 import csv
 import math
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from offshelf.errors import ConfigError
 
-Published = Mapping[str, Mapping[str, float | None]]
-"""Of each method each column, in percent; None where nothing was reported."""
+PublishedNumbers = Mapping[str, Mapping[str, float | None]]
+"""Percentages by method and column; None where nothing was reported."""
 
 
-def read_published(path: Path) -> Published:
-    """Read the table; empty cells and `-` are what was not reported. Nothing where there is no such file.
+def read_published(path: Path) -> PublishedNumbers:
+    """Read the table; empty cells and `-` mean that nothing was reported. Without a file, return an empty mapping.
 
     Raises:
         ConfigError: the file is malformed; the line is named.
@@ -22,7 +22,7 @@ def read_published(path: Path) -> Published:
     try:
         header, *lines = csv.reader(path.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError, ValueError, csv.Error) as error:
-        raise ConfigError(f"{path} is no table: {error}.") from error
+        raise ConfigError(f"{path} is not a table: {error}.") from error
     if not header or header[0] != "method":
         raise ConfigError(f"{path}: the first column is called 'method'; got '{header[0] if header else ''}'.")
     found: dict[str, dict[str, float | None]] = {}
@@ -30,7 +30,7 @@ def read_published(path: Path) -> Published:
         if len(cells) != len(header):
             raise ConfigError(f"{path}, line {number}: {len(header)} cells are expected; got {len(cells)}.")
         if cells[0] in found:
-            raise ConfigError(f"{path}, line {number}: the method '{cells[0]}' was there before.")
+            raise ConfigError(f"{path}, line {number}: the method '{cells[0]}' occurs twice.")
         found[cells[0]] = {
             name: _number(cell, f"{path}, line {number}, {name}")
             for name, cell in zip(header[1:], cells[1:], strict=True)

@@ -1,4 +1,4 @@
-"""Numbers of a tracked run, computed anew from what it took each test image for, or what each query found."""
+"""Numbers of a tracked run, computed again from its predictions, or from its table of queries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,38 +19,38 @@ class Number:
     """A measured number in percent."""
 
     value: float | None
-    """None where it is not defined, as for a class without test images."""
+    """The percentage; None if it is not defined, as for a class without test images."""
     interval: Interval | None
-    """Of the bootstrap over test images, or queries."""
+    """Bootstrap interval over test images, or queries."""
     run: str
-    """Id of the run that it is of."""
+    """Id of the run."""
 
     @property
     def half(self) -> float | None:
-        """Half of the interval's width."""
+        """Half of the width of the interval."""
         return None if self.interval is None else self.interval.half
 
 
 class Reading:
-    """A run's numbers; each metric is resampled once for all classes."""
+    """Reader of the numbers of a run; each metric is resampled once for all classes."""
 
     def __init__(self, run: TrackedRun, bootstrap: Bootstrap) -> None:
-        """Nothing is read before it is asked for."""
+        """Read nothing yet."""
         self.run, self.bootstrap = run, bootstrap
         self._of_classes = cache(self._resample_classes)
         self._of_all = cache(self._resample)
 
     @cached_property
     def predictions(self) -> Predictions:
-        """Of a classification. Raises TrackingError where none were kept."""
+        """Predictions of a classification. Raises TrackingError if none were kept."""
         return read_predictions(_text(self.run, "predictions.csv"))
 
     def number(self, column: Column) -> Number:
-        """What a column asks for.
+        """Return the number that a column asks for.
 
         Raises:
-            ConfigError: the run has no such class or metric, or its labels are not of the kind that the metric is for.
-            TrackingError: it kept neither predictions nor, of a retrieval, a table of queries.
+            ConfigError: the run has no such class or metric, or the metric is for another kind of labels.
+            TrackingError: the run kept no predictions, or as a retrieval no table of queries.
         """
         if column.of_queries:
             return self._of_queries(column)
@@ -58,7 +58,7 @@ class Reading:
         if metric.multilabel != self.predictions.outcomes[0].is_multilabel:
             kind = "several labels" if metric.multilabel else "one label"
             raise ConfigError(
-                f"Column '{column.name}': {column.metric} is for {kind} an image, unlike '{self.run.name}'."
+                f"Column '{column.name}': {column.metric} is for {kind} per image, unlike '{self.run.name}'."
             )
         if column.label is None:
             return self._of_all(column.metric)

@@ -1,4 +1,4 @@
-"""A study's report: its table and figures, in a folder and in a run of the tracker."""
+"""Report of a study: its table and figures, in a folder and in a run of the tracker."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from offshelf.metric import Bootstrap
 from offshelf.report import Sheet, csv_text, write_text
 from offshelf.study.confusion import DIAGONAL, confusion_cells, confusion_sheet, confusions
 from offshelf.study.figure import layer_figure, run_figure
-from offshelf.study.line import Line, layer_lines, run_lines
+from offshelf.study.line import ReportLine, layer_lines, run_lines
 from offshelf.study.study import Study
 from offshelf.study.table import cells, layer_sheet, run_sheet
 from offshelf.tracking import Run
@@ -24,21 +24,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What a study came to."""
+    """Tables, figures and metrics of a study."""
 
     sheet: Sheet
+    """The whole table."""
     brief: Sheet
-    """Without the numbers of single classes, for a terminal."""
+    """The table without the numbers of single classes, for a terminal."""
     cells: Mapping[str, Sequence[Any]]
-    """All numbers, with all digits."""
+    """All numbers with all digits: column name to values."""
     figures: Mapping[str, "Figure"]
-    """By the name of their files, without a suffix."""
+    """Figures by the name of their files, without a suffix."""
     metrics: Mapping[str, float]
     """The numbers that are not of single classes, for the tracker."""
 
     @cached_property
     def texts(self) -> dict[str, str]:
-        """Its text files by name, drawings included."""
+        """Text files of the report by name, drawings included."""
         drawings = {f"{name}.svg": _svg(figure) for name, figure in self.figures.items()}
         sheet = self.sheet
         return {
@@ -49,7 +50,7 @@ class Report:
         }
 
     def write(self, folder: Path) -> None:
-        """Write its files. Raises StoreError where the folder cannot be written."""
+        """Write all files. Raises StoreError if the folder cannot be written."""
         for file, text in self.texts.items():
             write_text(folder / file, text)
         try:
@@ -59,7 +60,7 @@ class Report:
             raise StoreError(f"Could not write the report to {folder}: {error.strerror}.") from error
 
     def log(self, run: Run) -> None:
-        """Log the same to the tracker."""
+        """Log the metrics and all files to the tracker."""
         run.log(metrics=self.metrics)
         for file, text in self.texts.items():
             run.log_text(text, file)
@@ -68,10 +69,10 @@ class Report:
 
 
 def make_report(study: Study, runs: TrackedRuns, bootstrap: Bootstrap) -> Report:
-    """Find the study's runs, and read off them what it asks for.
+    """Find the runs of a study and read the numbers that it asks for.
 
     Raises:
-        ConfigError: a run has not what the study asks for.
+        ConfigError: a run lacks a number that the study asks for.
         TrackingError: a run kept no predictions.
     """
     return _MAKERS[study.kind](study, runs, bootstrap)
@@ -101,7 +102,7 @@ def _of_confusions(study: Study, runs: TrackedRuns, bootstrap: Bootstrap) -> Rep
 _MAKERS = {"table": _of_runs, "layers": _of_layers, "confusion": _of_confusions}
 
 
-def _metrics(study: Study, lines: Sequence[Line]) -> dict[str, float]:
+def _metrics(study: Study, lines: Sequence[ReportLine]) -> dict[str, float]:
     found = {}
     for line in lines:
         for column in study.summary:
@@ -112,7 +113,7 @@ def _metrics(study: Study, lines: Sequence[Line]) -> dict[str, float]:
 
 
 def _svg(figure: "Figure") -> str:
-    """A drawing, the same for the same numbers."""
+    """Return a figure as SVG; equal figures give equal texts."""
     from matplotlib import rc_context
 
     file = io.StringIO()

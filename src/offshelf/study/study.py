@@ -1,4 +1,4 @@
-"""What a study is: `study.yaml` says which runs answer it and what is to be read off them."""
+"""Definition of a study: `study.yaml` names the runs that answer it and the numbers to read from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import yaml
 
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, RETRIEVAL_METRICS
-from offshelf.study.published import Published, read_published
+from offshelf.study.published import PublishedNumbers, read_published
 from offshelf.suggest import did_you_mean
 
 FILE = "study.yaml"
@@ -18,64 +18,64 @@ KEYS = ("title", "kind", "metric", "columns", "rows", "notes")
 ROW_KEYS = ("name", "run", "beside")
 COLUMN_KEYS = ("class", "metric", "run", "beside")
 NO_SHARE = "ns_score"
-"""A metric that is no share, so that a report in percent has no place for it: recall_at_4 is a quarter of it."""
+"""A metric that is not a share, and so cannot be reported in percent; recall_at_4 is a quarter of it."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One number that is read off a run."""
+    """One number to read from a run."""
 
     name: str
     metric: str
     label: str | None = None
-    """The class that it is of; None: of all, the metric itself."""
+    """The class; None: the metric over all classes."""
     run: str = ""
-    """What follows a row's run in the name of the run that it is taken from, where one run has not all numbers."""
+    """Suffix of the row's run name, if the number comes from another run than the row's."""
     beside: str = ""
-    """The published column that it is set beside."""
+    """The published column to compare with."""
 
     @property
     def of_queries(self) -> bool:
-        """Whether it is a mean over the queries of a retrieval."""
+        """Whether the number is a mean over the queries of a retrieval."""
         return self.metric not in METRICS
 
 
 @dataclass(frozen=True)
-class Row:
-    """One run, by the name that its config gives it."""
+class StudyRow:
+    """One run, by the name that its config sets."""
 
     name: str
     run: str
     beside: str | None = None
-    """The published method that it is set beside."""
+    """The published method to compare with."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """A question, and where its answer is."""
+    """A question, and the runs that answer it."""
 
     folder: Path
     title: str
     kind: str
-    """`table`: a line a run; `layers`: a line a layer of a run; `confusion`: which classes a run confuses."""
+    """`table`: a line per run; `layers`: a line per layer of each run; `confusion`: which classes a run confuses."""
     columns: Sequence[Column]
-    rows: Sequence[Row]
+    rows: Sequence[StudyRow]
     notes: Sequence[str] = ()
-    published: Published = field(default_factory=dict)
+    published: PublishedNumbers = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """The folder's."""
+        """Name of the folder."""
         return self.folder.absolute().name
 
     @property
     def summary(self) -> Sequence[Column]:
-        """Columns that are not of single classes; all where there are only such."""
+        """Columns over all classes; if there are none, all columns."""
         return [column for column in self.columns if column.label is None] or self.columns
 
 
 def read_study(folder: Path) -> Study:
-    """Read `study.yaml` and, where there is one, `published.csv`.
+    """Read `study.yaml` and, if it exists, `published.csv`.
 
     Raises:
         ConfigError: one of them is missing or malformed; the file and the key are named.
@@ -103,11 +103,11 @@ def _parse(path: Path) -> Any:
             f"{path} cannot be read: {error.strerror}. A study is a folder that holds a {FILE}."
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
 
 
 class _Node:
-    """A mapping of the file, with the names of its keys and its place for messages."""
+    """A mapping in the file, with its known keys and its place in the file for messages."""
 
     def __init__(self, value: Any, place: str, known: Sequence[str]) -> None:
         if not isinstance(value, Mapping):
@@ -118,7 +118,7 @@ class _Node:
         self.value, self.place = value, place
 
     def text(self, key: str, default: str | None = None) -> str:
-        """A text or a number, as text."""
+        """Return a text or a number as text."""
         found = self.value.get(key, default)
         if found is None:
             raise ConfigError(f"{self.place}: the key '{key}' is missing.")
@@ -127,7 +127,7 @@ class _Node:
         return str(found)
 
     def entries(self, key: str) -> Sequence[Any]:
-        """A list; empty where there is none."""
+        """Return a list; empty without the key."""
         found = self.value.get(key) or []
         if not isinstance(found, list):
             raise ConfigError(f"{self.place}: '{key}' is a list; got {found!r}.")
@@ -153,24 +153,24 @@ def _columns(node: _Node) -> tuple[Column, ...]:
 
 
 def _check_metric(metric: str, place: str) -> None:
-    """Those of a retrieval come after their protocol, where there are several: `medium/mAP`."""
+    """Raise ConfigError for an unknown metric. Those of a retrieval may follow their protocol: `medium/mAP`."""
     shares = [name for name in RETRIEVAL_METRICS if name != NO_SHARE]
     known = [*METRICS, *shares]
     if metric not in METRICS and metric.rpartition("/")[2] not in shares:
         raise ConfigError(f"{place}: there is no metric '{metric}'{did_you_mean(metric, known)}")
 
 
-def _rows(node: _Node) -> tuple[Row, ...]:
+def _rows(node: _Node) -> tuple[StudyRow, ...]:
     rows = []
     for number, value in enumerate(node.entries("rows"), 1):
         found = _Node(value, f"{node.place}, row {number}", ROW_KEYS)
         beside = found.text("beside") if "beside" in found.value else None
-        rows.append(Row(found.text("name"), found.text("run"), beside))
+        rows.append(StudyRow(found.text("name"), found.text("run"), beside))
     return tuple(rows)
 
 
 def _check(study: Study, path: Path) -> None:
-    """Raise ConfigError where parts of a study do not fit each other."""
+    """Raise ConfigError if parts of a study contradict each other."""
     if study.kind not in KINDS:
         raise ConfigError(f"{path}: there is no kind '{study.kind}'{did_you_mean(study.kind, KINDS)}")
     if not study.rows:
@@ -190,7 +190,7 @@ def _check_rows(study: Study, path: Path) -> None:
             continue
         if study.kind != "table":
             raise ConfigError(
-                f"{path}, row '{row.name}': only rows of the kind 'table' are set beside a published one."
+                f"{path}, row '{row.name}': only studies of the kind 'table' compare rows with published methods."
             )
         if row.beside not in study.published:
             known = list(study.published)
@@ -216,4 +216,6 @@ def _check_columns(study: Study, path: Path) -> None:
     read = {column.beside for column in study.columns}
     unread = [name for name in known if name not in read]
     if unread:
-        raise ConfigError(f"{path}: published.csv has the column '{unread[0]}', which no column is set beside.")
+        raise ConfigError(
+            f"{path}: published.csv has the column '{unread[0]}', which no column of the study is compared with."
+        )

@@ -1,10 +1,10 @@
-"""Tables of a report: texts for people, and all numbers for programs."""
+"""Tables of a report: formatted for people, and with all digits for programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from offshelf.report import Sheet
-from offshelf.study.line import Line
+from offshelf.study.line import ReportLine
 from offshelf.study.reading import Number
 from offshelf.study.study import Column, Study
 
@@ -14,8 +14,8 @@ ERROR_BARS = "All numbers are percent. ±: half of the 95 % bootstrap interval o
 AGAINST = "Differences are ours minus the published number, which came without an interval; their ± is that of ours."
 
 
-def run_sheet(study: Study, lines: Sequence[Line], columns: Sequence[Column]) -> Sheet:
-    """Published methods, and below each what is set beside it, with the differences."""
+def run_sheet(study: Study, lines: Sequence[ReportLine], columns: Sequence[Column]) -> Sheet:
+    """Return a table of published methods, each followed by the runs compared with it and the differences."""
     rows = []
     for method, cells in study.published.items():
         rows.append([method, *(_text(cells.get(column.beside)) for column in columns)])
@@ -32,8 +32,8 @@ def run_sheet(study: Study, lines: Sequence[Line], columns: Sequence[Column]) ->
     return Sheet(study.title, ["method", *(column.name for column in columns)], rows, notes)
 
 
-def layer_sheet(study: Study, lines: Sequence[Line], columns: Sequence[Column]) -> Sheet:
-    """A line a layer."""
+def layer_sheet(study: Study, lines: Sequence[ReportLine], columns: Sequence[Column]) -> Sheet:
+    """Return a table with a row per layer."""
     rows = [
         [line.row.name, line.layer or UNKNOWN, *(_number(line.numbers[column.name]) for column in columns)]
         for line in lines
@@ -42,8 +42,8 @@ def layer_sheet(study: Study, lines: Sequence[Line], columns: Sequence[Column]) 
     return Sheet(study.title, ["run", "layer", *(column.name for column in columns)], rows, notes)
 
 
-def cells(study: Study, lines: Sequence[Line]) -> dict[str, list[Any]]:
-    """A row a cell, in percent with all digits; None where nothing is known.
+def cells(study: Study, lines: Sequence[ReportLine]) -> dict[str, list[Any]]:
+    """Return a row per cell, in percent with all digits; None for unknown numbers.
 
     Columns: method, layer, column, value, low, high, published, difference, run (its id).
     """
@@ -52,7 +52,7 @@ def cells(study: Study, lines: Sequence[Line]) -> dict[str, list[Any]]:
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
-def _cells(study: Study, lines: Sequence[Line]) -> Iterator[tuple[Any, ...]]:
+def _cells(study: Study, lines: Sequence[ReportLine]) -> Iterator[tuple[Any, ...]]:
     for line in lines:
         for column in study.columns:
             published = _published(study, line, column)
@@ -64,16 +64,16 @@ def _cells(study: Study, lines: Sequence[Line]) -> Iterator[tuple[Any, ...]]:
             yield (line.row.name, line.layer or None, column.name, value, *ends, published, difference, run)
 
 
-def _published(study: Study, line: Line, column: Column) -> float | None:
+def _published(study: Study, line: ReportLine, column: Column) -> float | None:
     return study.published[line.row.beside].get(column.beside) if line.row.beside else None
 
 
-def _beside(line: Line, columns: Sequence[Column], published: Mapping[str, float | None]) -> list[list[str]]:
+def _beside(line: ReportLine, columns: Sequence[Column], published: Mapping[str, float | None]) -> list[list[str]]:
     differences = [_difference(line.numbers[column.name], published.get(column.beside)) for column in columns]
     return [_ours(line, columns), *([["difference", *differences]] if line.was_run else [])]
 
 
-def _ours(line: Line, columns: Sequence[Column]) -> list[str]:
+def _ours(line: ReportLine, columns: Sequence[Column]) -> list[str]:
     return [f"ours: {line.row.name}", *(_number(line.numbers[column.name]) for column in columns)]
 
 
@@ -104,6 +104,6 @@ def _text(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.1f}"
 
 
-def _not_run(lines: Sequence[Line]) -> list[str]:
+def _not_run(lines: Sequence[ReportLine]) -> list[str]:
     missing = [line.row.name for line in lines if not line.was_run]
     return [f"Not run, so that there is no number of ours: {'; '.join(missing)}."] if missing else []

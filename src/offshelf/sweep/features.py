@@ -7,13 +7,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from offshelf.backbone import select_layers
+from offshelf.backbone import resolve_layers, select_layers
 from offshelf.backbone.origin import NotBuiltError, only_known
 from offshelf.config import build, build_group, components, plain
-from offshelf.config.recorded import GROUPS, needs, rebuild
+from offshelf.config.recorded import feature_identity, feature_spec, missing_features
 from offshelf.config.trust import EVERYTHING
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.identity import digest
 from offshelf.launcher import Job, Launcher
 from offshelf.launcher.job import as_in_hydra
 from offshelf.process.signals import is_asked, staying
@@ -21,9 +20,6 @@ from offshelf.secret import referenced
 from offshelf.store import MemoryStore
 from offshelf.sweep.identity import Datasets
 from offshelf.terminal import say
-
-TOGETHER = (*(group for group in GROUPS if group != "baseline"), "store", "pooling", "on_error")
-"""Root keys that jobs have in common whose layers one pass can take."""
 
 
 def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
@@ -39,7 +35,7 @@ def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
             values = plain(job.config)
             if "tracking" not in values or "store" not in values:
                 continue
-            name = digest({key: values.get(key) for key in TOGETHER})
+            name = feature_identity(values, without=("layer", "baseline"))  # whose layers one pass can take
             if name not in known:  # to know its layers, a network of the user's own has to be built
                 parts = components(values, ("backbone", "store"), EVERYTHING)
                 known[name] = {**parts, "names": parts["backbone"].layer_names()}
@@ -86,7 +82,7 @@ def _require_possible(job: Job, datasets: Datasets) -> None:
     build(job.config)
     backbone, layer = build_group(job.config, "backbone"), plain(job.config).get("layer")
     if backbone and layer is not None:
-        select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
+        resolve_layers(backbone, layer)
     with only_known():
         datasets.job_digest(job)
 
@@ -95,7 +91,7 @@ def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:
     """What of a shared pass is missing, in words, beside features that are `planned`; empty where it cannot be told."""
     try:
         with only_known():
-            return needs(shared, planned)
+            return missing_features(shared, planned)
     except NotBuiltError:  # which it will be where features are extracted
         return [f"{', '.join(shared['layer'])} of a network that has not been built yet"]
     except BaseException as error:  # jobs will say so
@@ -123,7 +119,7 @@ def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
     for travelled in passes:
         try:
             shared = plain(OmegaConf.create(dict(travelled)))
-            rebuild(shared, components(shared, ("store",), EVERYTHING)["store"], set(), EVERYTHING)
+            feature_spec(shared, EVERYTHING).extract_missing()
         except BaseException as error:  # it will come again in each job that needs it, which says so
             if is_asked(error) or isinstance(error, GeneratorExit):
                 raise

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from offshelf.config import build_group, plain
-from offshelf.config.recorded import needs
+from offshelf.config.recorded import missing_features
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.launcher import Basic, Job, Joblib, Launcher
 from offshelf.secret import masked
@@ -151,6 +151,6 @@ def _needed(job: Job, planned: set[Any]) -> str:
     try:
         if any(group not in job.config for group in ("dataset", "backbone", "store")):
             return "its run"
-        return "; ".join(needs(plain(job.config), planned)) or "no extraction"
+        return "; ".join(missing_features(plain(job.config), planned)) or "no extraction"
     except OffshelfError as error:
         return f"cannot be run: {error}"

@@ -1,1 +1,1 @@
-"""The tasks: what a command line runs. Each is a function of the components that its config names."""
+"""The tasks. Each is a function of the components that its config names, and returns a result object."""

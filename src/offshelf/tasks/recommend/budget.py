@@ -1,4 +1,4 @@
-"""Time that may be spent."""
+"""Time budgets."""
 
 import re
 import time
@@ -10,10 +10,10 @@ UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 def seconds(budget: str) -> float:
-    """Of a time such as `90s`, `10min` or `1h`.
+    """Return the seconds of a time such as `90s`, `10min` or `1h`.
 
     Raises:
-        ConfigError: it is no such time, or none at all.
+        ConfigError: the text is not such a time, or it is zero.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|min|h)", str(budget).replace(" ", ""))
     if not found or not float(found[1]):
@@ -22,18 +22,18 @@ def seconds(budget: str) -> float:
 
 
 class Budget:
-    """A clock that was started when this was made, and the seconds on it that may be used."""
+    """A clock that starts now, and the seconds that may be spent."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` tells seconds."""
+        """Start the clock; `clock` returns seconds."""
         self.seconds, self.clock = seconds, clock
         self._begin = clock()
 
     @property
     def spent(self) -> float:
-        """Seconds."""
+        """Seconds since the start."""
         return self.clock() - self._begin
 
     def holds(self, seconds: float = 0) -> bool:
-        """Whether so many seconds more are left."""
+        """Return whether at least so many seconds are left."""
         return self.spent + seconds <= self.seconds

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from offshelf.tasks.recommend.candidate import Candidate
 
 OWN = ("budget", "candidates", "race", "layer", "name", "hydra", "sweep", "launcher")
-"""Keys that classify does not have, that the recommendation decides, or that say where its own results are."""
+"""Keys that `classify` lacks, that the recommendation decides, or that say where its own results are."""
 
 
 def full_command(arguments: Sequence[str], candidate: Candidate, layer: str) -> str:
-    """`offshelf classify` on the same data in the same way, with one backbone and layer.
+    """Return the command `offshelf classify` on the same data in the same way, with one backbone and layer.
 
     Args:
-        arguments: Those of `offshelf recommend`, as typed: overrides and flags.
-        candidate: A backbone, and
-        layer: one of its layers.
+        arguments: Arguments of `offshelf recommend` as typed: overrides and flags.
+        candidate: The backbone.
+        layer: One of its layers.
     """
     kept: list[str] = []
     words = candidate.words

@@ -1,4 +1,4 @@
-"""How a race is run."""
+"""Settings of a race."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from offshelf.errors import ConfigError
 
 @dataclass(frozen=True)
 class Rules:
-    """Sizes of the samples, their folds, and what drops a candidate."""
+    """Sizes of the samples, their folds, and the confidence."""
 
     first: int = 200
-    """Images in the first sample; more, where a class would have fewer than eight."""
+    """Images in the first sample; more if a class would have fewer than eight."""
     folds: int = 5
-    """Each image of a sample is held out in one of so many; fewer where a class has fewer images."""
+    """Number of folds of a sample; fewer if a class has fewer images."""
     confidence: float = 0.95
-    """That no candidate as good as the best is dropped, over all rounds and candidates together."""
+    """Probability that no candidate as good as the best is dropped, over all rounds and candidates together."""
     seed: int = 0
-    """Fixes samples and folds."""
+    """Seed of samples and folds."""
 
     def __post_init__(self) -> None:
         for name, least in (("first", 10), ("folds", 2)):

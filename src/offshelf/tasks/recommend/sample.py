@@ -1,4 +1,4 @@
-"""Samples of the training images that grow, each holding the one before."""
+"""Growing samples of the training images; each contains the one before."""
 
 from dataclasses import replace
 
@@ -10,17 +10,17 @@ from offshelf.errors import DatasetError
 from offshelf.tasks.recommend.rules import Rules
 
 FEWEST = 3
-"""Training images of a class: of three, one is held out, and two are left to choose the hyperparameter with."""
+"""Fewest training images per class: one is held out, and two remain to choose the hyperparameter with."""
 
 LEAST = 8
-"""Images of each class, if it has so many, in the first sample already."""
+"""Images per class in the first sample, if the class has so many."""
 
 
 def training_images(images: ImageSet) -> ImageSet:
-    """The training images alone, of the first fold where there are several; the set has no folds.
+    """Return a set of the training images, of the first fold if there are several; it has no folds.
 
     Raises:
-        DatasetError: there are too few to be cross-validated.
+        DatasetError: there are too few for cross-validation.
     """
     rows = images.folds[0].train
     chosen = replace(images, samples=images.take(rows), folds=())
@@ -30,7 +30,7 @@ def training_images(images: ImageSet) -> ImageSet:
         return chosen
     counts = np.bincount(chosen.targets, minlength=len(images.classes))
     if len(counts) < 2:
-        raise DatasetError(f"{images.name} has one class alone; features are compared by how they tell two apart.")
+        raise DatasetError(f"{images.name} has one class alone; two or more are needed to compare features.")
     few = [f"{name} ({count})" for name, count in zip(images.classes, counts, strict=True) if count < FEWEST]
     if few:
         raise DatasetError(
@@ -41,7 +41,7 @@ def training_images(images: ImageSet) -> ImageSet:
 
 
 def growing_order(targets: np.ndarray, seed: int) -> np.ndarray:
-    """Row numbers, int64 [N], whose first n are a stratified sample of n images, for any n.
+    """Return row numbers, int64 [N], whose first n are a stratified sample of n images, for any n.
 
     Each class is shuffled; the i-th of its c images then comes at (i + 0.5) / c. Images with several labels are
     shuffled.
@@ -57,7 +57,7 @@ def growing_order(targets: np.ndarray, seed: int) -> np.ndarray:
 
 
 def sizes(targets: np.ndarray, order: np.ndarray, first: int) -> list[int]:
-    """Images in each round's sample: `first`, or as many as hold LEAST of each class; then twice as many; then all."""
+    """Return the sizes of the samples: `first`, or as many as contain LEAST of each class; then doubled; then all."""
     if targets.ndim == 1:
         enough = [np.flatnonzero(targets[order] == name)[:LEAST][-1] + 1 for name in np.unique(targets)]
         first = max(first, int(max(enough)))
@@ -68,7 +68,7 @@ def sizes(targets: np.ndarray, order: np.ndarray, first: int) -> list[int]:
 
 
 def sample(images: ImageSet, order: np.ndarray, size: int, rules: Rules) -> ImageSet:
-    """The first `size` images, as a set that is cross-validated: each is held out in one of its folds."""
+    """Return the first `size` images as a set for cross-validation: each image is held out in one of its folds."""
     rows = np.sort(order[:size])
     chosen = replace(images, samples=images.take(rows))
     targets = chosen.targets
