@@ -125,8 +125,8 @@ def performed(monkeypatch, tmp_path):
     numbers = []
 
     def perform(config, folder):
-        numbers.append(config.C)
-        return 1 / config.C
+        numbers.append(config["C"])
+        return 1 / config["C"]
 
     monkeypatch.setattr(offshelf.launcher.job, "perform", perform)
     return numbers
@@ -135,8 +135,8 @@ def performed(monkeypatch, tmp_path):
 def run_jobs(values, folder, **options):
     """A sweep over C without tracking."""
     with NoTracking().sweep("s") as parent:
-        jobs = Jobs(Sweep(**options), parent, {})
-        jobs.run([Job(n, [f"C={C}", "D=1"], OmegaConf.create({"C": C}), folder) for n, C in enumerate(values)])
+        jobs = Jobs(parent, {}, **options)
+        jobs.run([Job(n, [f"C={C}", "D=1"], {"C": C}, folder) for n, C in enumerate(values)])
         jobs.conclude()
         return jobs
 

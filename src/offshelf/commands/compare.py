@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.result import Result
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap, Difference, Interval
 from offshelf.report import (
@@ -47,7 +48,7 @@ class Row:
     """None for the best run itself, and where the test images are not the same."""
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> Result:
     """Compare the runs that are named, or those under the one that is named.
 
     Raises:
@@ -61,14 +62,15 @@ def main(arguments: Sequence[str]) -> int:
     found = _chosen(TrackedRuns(**where), selectors)
     metric = options.metric or _official(found)
     chosen, left_out = _with_metric(found, metric)
-    sheet = to_sheet(compare(chosen, metric, Bootstrap(options.replicates)), metric, left_out)
+    rows = compare(chosen, metric, Bootstrap(options.replicates))
+    sheet = to_sheet(rows, metric, left_out)
     show_runs(sheet)
     for file in files:
         if file.suffix in FIGURES:
             write_figure(file, draw(chosen, metric))
         else:
             write_sheet(file, sheet)
-    return 0
+    return Result({"metric": metric, "runs": to_data(rows, metric), "left_out": left_out})
 
 
 def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> list[Row]:
@@ -156,6 +158,23 @@ def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> 
         named = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
         notes.append(f"Left out, as they have no test/{metric}: {named}.")
     return Sheet(f"{metric} of {len(rows)} runs", columns, lines, notes)
+
+
+def to_data(rows: Sequence[Row], metric: str) -> list[dict[str, Any]]:
+    """Return, for each run, its metric and interval, its difference to the best, and the parameters that differ."""
+    runs = [row.run for row in rows]
+    varied = list(dict.fromkeys([*_independent(runs), *_varied(runs)]))
+    return [
+        {
+            "id": row.run.id,
+            "name": row.run.name,
+            "value": row.value,
+            "interval": Interval.logged(row.run.metrics, metric),
+            "difference_to_best": row.difference,
+            "params": {name: row.run.params[name] for name in varied if name in row.run.params},
+        }
+        for row in rows
+    ]
 
 
 def _gap(difference: Difference | None, is_best: bool) -> list[str]:

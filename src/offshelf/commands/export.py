@@ -7,11 +7,13 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import yaml
 
 import offshelf
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.result import Result
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.model import FILE
@@ -24,7 +26,7 @@ LEFT_OUT = ("__pycache__", "*.so", "*.pyd", "conf")
 """What of offshelf a model does not need: it composes no configs, and fits nothing."""
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> Result:
     """Write a run as an MLflow model into a folder, or as an ONNX file where the target is named so.
 
     Raises:
@@ -43,11 +45,10 @@ def main(arguments: Sequence[str]) -> int:
     trust, images = where.pop("trust"), where.pop("images")
     past, target = PastRun.find(options.run, **where), Path(options.target).expanduser()
     if target.suffix == ONNX:
-        _write_onnx(past, target, trust)
-        return 0
+        return Result(_write_onnx(past, target, trust))
     write_model(past, target, trust, images)
     print(f"Serve it with: mlflow models serve --env-manager local -m {shlex.quote(options.target)}")
-    return 0
+    return Result({"run": past.id, "name": past.name, "folder": target})
 
 
 def write_model(past: PastRun, folder: Path, trust: str = "", images: str = "") -> None:
@@ -68,7 +69,7 @@ def write_model(past: PastRun, folder: Path, trust: str = "", images: str = "") 
 
     place = Path(images).expanduser().absolute()
     if images and not place.is_dir():
-        raise ConfigError(f"images={images} is no folder.")
+        raise ConfigError(f"images={images} is not a folder.")
     model = past.model()
     Predictor.of(past.config, model, Trust.of(trust))  # refuses a network that has changed
     with TemporaryDirectory() as temporary:
@@ -96,8 +97,8 @@ def _requirements() -> Iterator[str]:
                 yield f"{wanted.name}{wanted.specifier}"
 
 
-def _write_onnx(past: PastRun, file: Path, trust: str) -> None:
-    """Write a run as an ONNX file, and say what is in it."""
+def _write_onnx(past: PastRun, file: Path, trust: str) -> dict[str, Any]:
+    """Write a run as an ONNX file, and say what is in it. Returns the same as data."""
     from rich.filesize import decimal
 
     from offshelf.serving.onnx import write_onnx
@@ -109,6 +110,8 @@ def _write_onnx(past: PastRun, file: Path, trust: str) -> None:
     print(f"Its scores by ONNX Runtime are PyTorch's, to a relative {written.distance:.1g}.")
     if predictor.extractor.precision != "float32":
         print(f"It computes in float32, the run in {predictor.extractor.precision}: scores differ by what that rounds.")
+    described = {"files": written.files, "bytes": written.size, "relative_distance": written.distance}
+    return {"run": past.id, "name": past.name, **described}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,10 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.result import Result
+from offshelf.commands.standard_output import is_for_json
 from offshelf.config import components
 from offshelf.config.trust import Trust
 from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_files
@@ -25,7 +28,7 @@ from offshelf.tracking.reading import SETTINGS
 FORMATS = (".csv", ".json")
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> Result:
     """Predict the classes of images, and print or write them.
 
     Raises:
@@ -50,8 +53,9 @@ def main(arguments: Sequence[str]) -> int:
     found = [predictor.file(path) for word in words for path in paths(word)]
     names, scores = predict(predictor, list(dict.fromkeys(found)), store, on_error)
     likely = probabilities == "true" or (not probabilities and predictor.model.calibration is not None)
-    _hand_over(options.out, Answer(predictor.model, names, scores, likely))
-    return 0
+    answer = Answer(predictor.model, names, scores, likely)
+    _hand_over(options.out, answer)
+    return Result({"run": past.id, "name": past.name, "images": answer.records()})
 
 
 def paths(word: str) -> list[Path]:
@@ -102,18 +106,22 @@ class Answer:
     probabilities: bool
 
     def csv(self) -> str:
-        """As CSV."""
+        """Return a table of the images as CSV."""
         return csv_text(columns(self.model, self.names, self.scores_NK, self.probabilities))
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return a record for each image."""
+        return records(self.model, self.names, self.scores_NK, self.probabilities)
+
     def json(self) -> str:
-        """As JSON."""
-        made = records(self.model, self.names, self.scores_NK, self.probabilities)
-        return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+        """Return the records as JSON."""
+        return json.dumps(self.records(), indent=1, ensure_ascii=False) + "\n"
 
 
 def _hand_over(out: str | None, answer: Answer) -> None:
     if out is None:
-        print(answer.csv(), end="")
+        if not is_for_json():
+            print(answer.csv(), end="")
         return
     write_text(Path(out), answer.json() if Path(out).suffix == ".json" else answer.csv())
     print(f"{len(answer.names):,} image(s): written to {out}")

@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 
 from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.export import write_model
+from offshelf.commands.result import Result
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.runs.recorded import PastRun
 from offshelf.secret import masked
 from offshelf.tracking.reading import SETTINGS
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> Result:
     """Register a run's model as a new version, and print which.
 
     Raises:
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     print(f"Registered as {made.name}, version {made.version}. Serve it with:")
     store, model = shlex.quote(masked(made.store)), shlex.quote(f"models:/{address}")
     print(f"MLFLOW_TRACKING_URI={store} mlflow models serve --env-manager local -m {model}")
-    return 0
+    registered = {"model": made.name, "version": made.version, "alias": alias or None}
+    return Result({"run": past.id, **registered, "uri": f"models:/{address}", "store": made.store})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from rich import box
 from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.result import Result
 from offshelf.config import components, run_recorded
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
@@ -31,8 +32,8 @@ DIGESTS = {"data_digest": "images, labels or folds", "feature_digest": "images, 
 """Tags that fix the numbers, and what has changed where they differ."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run again. Returns the exit code: 1 where a metric did not come out as it was.
+def main(arguments: Sequence[str]) -> Result:
+    """Repeat a run. The exit code is 1 where a metric differs from the recorded one.
 
     Raises:
         ConfigError: an argument is misspelt, or the run's config is not to be had any more, or not trusted.
@@ -46,19 +47,21 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"One run at a time; got {len(words)}. See: offshelf rerun --help")
     past = PastRun.find(words[0], **where)
     tracker = NoTracking() if options.check else _tracker(past.config, where["uri"], trust)
-    if past.tags:
-        _show("Differs today", changed(_versions(past.tags), _versions(provenance())))
-    else:
+    versions = changed(_versions(past.tags), _versions(provenance())) if past.tags else {}
+    _show("Differs today", versions)
+    if not past.tags:
         print("An output folder does not tell what it was made with: versions and digests are not compared.")
     again = rerun(past, tracker, trust, is_kept=not options.check, is_cold=options.cold)
     differing = changed(_compared(past.metrics), _compared(again.metrics))
-    for tag, what in DIGESTS.items():
-        if tag in past.tags and past.tags[tag] != again.tags.get(tag):
-            terminal().print(f"Not the same as then: {what} ({tag}).", soft_wrap=True)
+    digests = [tag for tag in DIGESTS if tag in past.tags and past.tags[tag] != again.tags.get(tag)]
+    for tag in digests:
+        terminal().print(f"Not the same as then: {DIGESTS[tag]} ({tag}).", soft_wrap=True)
     _show("Came out otherwise", differing)
+    compared = len(_compared(past.metrics))
     if not differing:
-        print(f"Equal: all {len(_compared(past.metrics))} metrics of {past.name}, to the last digit.")
-    return 1 if differing else 0
+        print(f"Equal: all {compared} metrics of {past.name}, to the last digit.")
+    found = {"compared": compared, "metrics": _pairs(differing), "versions": _pairs(versions), "digests": digests}
+    return Result({"run": past.id, "name": past.name, "is_equal": not differing, **found}, 1 if differing else 0)
 
 
 def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, is_cold: bool = False) -> Followed:
@@ -128,6 +131,10 @@ def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[
     """By name what was and what is, where they are not equal; None where it is missing."""
     names = [*then, *(name for name in now if name not in then)]
     return {name: (then.get(name), now.get(name)) for name in names if then.get(name) != now.get(name)}
+
+
+def _pairs(differing: Mapping[str, tuple[Any, Any]]) -> dict[str, dict[str, Any]]:
+    return {name: {"then": then, "now": now} for name, (then, now) in differing.items()}
 
 
 def _versions(tags: Mapping[str, str]) -> dict[str, str]:

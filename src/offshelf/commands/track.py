@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.result import Result
 from offshelf.errors import ConfigError
 from offshelf.home import home_dir
 from offshelf.terminal import say
@@ -15,8 +16,8 @@ SETTINGS = {"home": "", "uri": "", "tracking.uri": ""}
 """`uri` is short for `tracking.uri`."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Send what is kept. Returns 0, also where runs that go on were left alone.
+def main(arguments: Sequence[str]) -> Result:
+    """Send the runs that wait. The exit code is 0 also where runs that are still going on were left alone.
 
     Raises:
         ConfigError: an argument is misspelt.
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str]) -> int:
     sent = sync.send(folders)
     _tell(sent)
     sent.require_success()
-    return 0
+    runs = {"sent": [run.id for run in sent.new], "known": [run.id for run in sent.known], "left": sent.left}
+    return Result({**runs, "targets": sorted(sent.targets)})
 
 
 def _tell(sent: Sent) -> None:

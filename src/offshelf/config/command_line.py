@@ -15,9 +15,11 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from offshelf.config import TASKS, composed, require_valid
-from offshelf.config.folder import conf_dir
+from offshelf.config.check import require_valid
+from offshelf.config.compose import composed
+from offshelf.config.folder import conf_dir, root_targets
 from offshelf.config.override import beyond_ascii, choices, layer_pattern, looks_otherwise, parse, with_texts
+from offshelf.config.values import plain
 from offshelf.errors import ConfigError
 
 REFUSED = {
@@ -38,8 +40,8 @@ class Asked:
     flags: Sequence[str]
     overrides: Sequence[str]
     """Texts among their values in quotes."""
-    first: DictConfig | None = None
-    """The config of a sweep's first job; None of what is no sweep."""
+    first: dict[str, Any] | None = None
+    """The resolved config of a sweep's first job; None where it is not a sweep."""
     chooses: bool = False
     """Whether a sweeper chooses the jobs by their results."""
 
@@ -65,7 +67,7 @@ def read(task: str, arguments: Sequence[str]) -> Asked:
         return Asked(task, flags, given.overrides)
     folder = Path(given.config_dir) if given.config_dir else None
     if folder and not folder.is_dir():
-        raise ConfigError(f"--config-dir {folder} is no folder.")
+        raise ConfigError(f"--config-dir {folder} is not a folder.")
     name = given.config_name or task
     recorded = _settings_of_records(task, name, folder) if given.config_name else []
     overrides, configs, settings = _compose(name, [*recorded, *given.overrides], folder)
@@ -80,7 +82,7 @@ def read(task: str, arguments: Sequence[str]) -> Asked:
         raise ConfigError("--cfg shows the config of one run: leave out -m, or list the jobs with sweep.dry_run=true")
     chooses = _chooses(task, settings)
     validated = _validating(overrides, configs[0]) if chooses else []
-    return Asked(task, flags, [*_lines(overrides), *validated], configs[0], chooses)
+    return Asked(task, flags, [*_lines(overrides), *validated], plain(configs[0]), chooses)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,8 +114,7 @@ def _lines(overrides: Sequence[Override]) -> list[str]:
 
 def _require_target(task: str, name: str, config: DictConfig) -> None:
     """Refuse the config of another task, which would be run in its place."""
-    for other in TASKS:
-        target = yaml.safe_load((conf_dir() / f"{other}.yaml").read_text(encoding="utf-8"))["_target_"]
+    for other, target in root_targets().items():
         if other != task and target == config["_target_"]:
             raise ConfigError(f"{name} is a config of another task: offshelf {other} --config-name {name}")
 

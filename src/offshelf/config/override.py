@@ -12,8 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString, RangeSweep
 from omegaconf import DictConfig
 
-from offshelf.config import GIVEN, shared
 from offshelf.config.explain import explain
+from offshelf.config.keys import INJECTED_PARAMETERS, ROOT_ONLY_TARGET
 from offshelf.config.parameters import annotation, is_text, of_items, parameters
 
 LIBRARIES = ("sklearn", "torch", "torchvision", "timm", "hydra", "numpy")
@@ -134,9 +134,9 @@ def _wanted(config: DictConfig, key: str) -> Any:
         for part in above:
             node = node[part]
         target = node.get("_target_")
-        if node is config and last in parameters(f"{shared.__module__}.{shared.__name__}"):
-            return annotation(parameters(f"{shared.__module__}.{shared.__name__}"), last)
-        if not isinstance(target, str) or target.partition(".")[0] in LIBRARIES or last in GIVEN:
+        if node is config and last in parameters(ROOT_ONLY_TARGET):
+            return annotation(parameters(ROOT_ONLY_TARGET), last)
+        if not isinstance(target, str) or target.partition(".")[0] in LIBRARIES or last in INJECTED_PARAMETERS:
             return Any
         return annotation(parameters(target), last)
     except Exception:  # it is told where the config is checked

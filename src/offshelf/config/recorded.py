@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from offshelf.config import components
+from offshelf.config.build import components
 from offshelf.config.trust import EVERYTHING, Trust
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from offshelf.config.job import Job
 from offshelf.errors import StoreError
 from offshelf.identity import digest
-from offshelf.launcher import Ending, Job, perform_job, perform_jobs
+from offshelf.launcher import Ending, perform_job, perform_jobs
 from offshelf.store.claim import Claim, claim
 
 DONE, FAILED = "done.json", "failed.json"

@@ -4,16 +4,13 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import Any
 
 from offshelf import __version__
-from offshelf.config import HOW
+from offshelf.config.keys import SWEEP_KEYS
 from offshelf.identity import digest
 from offshelf.secret import masked
 from offshelf.sweep.identity import config_text
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 
 @dataclass(frozen=True)
@@ -33,12 +30,12 @@ class Command:
     @property
     def how(self) -> list[str]:
         """The overrides that say how its jobs are run."""
-        return [override for override in self.overrides if override.partition("=")[0].partition(".")[0] in HOW]
+        return [override for override in self.overrides if override.partition("=")[0].partition(".")[0] in SWEEP_KEYS]
 
-    def digest(self, config: "DictConfig") -> str:
-        """Identity of the sweep: task, config and overrides, save how its jobs are run."""
+    def digest(self, values: Mapping[str, Any]) -> str:
+        """Return the identity of the sweep: task, resolved config and overrides, except how its jobs are run."""
         asked = [override for override in self.overrides if override not in self.how]
-        return digest([__version__, self.task, masked(list(self.flags)), masked(asked), config_text(config)])
+        return digest([__version__, self.task, masked(list(self.flags)), masked(asked), config_text(values)])
 
 
 def covering(jobs: Sequence[Mapping[str, str]]) -> list[list[str]]:

@@ -5,19 +5,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from offshelf.backbone import select_layers
 from offshelf.backbone.origin import NotBuiltError, only_known
-from offshelf.config import build, build_group, components, plain
+from offshelf.config import build, build_group, components
+from offshelf.config.job import Job, as_in_hydra
 from offshelf.config.recorded import GROUPS, needs, rebuild
 from offshelf.config.trust import EVERYTHING
+from offshelf.config.values import portable, restored
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.identity import digest
-from offshelf.launcher import Job, Launcher
-from offshelf.launcher.job import as_in_hydra
+from offshelf.launcher import Launcher
 from offshelf.process.signals import is_asked, staying
-from offshelf.secret import referenced
 from offshelf.store import MemoryStore
 from offshelf.sweep.identity import Datasets
 from offshelf.terminal import say
@@ -36,7 +34,7 @@ def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {}
     for job in jobs:
         try:
-            values = plain(job.config)
+            values = job.values
             if "tracking" not in values or "store" not in values:
                 continue
             name = digest({key: values.get(key) for key in TOGETHER})
@@ -83,8 +81,8 @@ def require_possible(jobs: Sequence[Job], datasets: Datasets) -> None:
 
 
 def _require_possible(job: Job, datasets: Datasets) -> None:
-    build(job.config)
-    backbone, layer = build_group(job.config, "backbone"), plain(job.config).get("layer")
+    build(job.values)
+    backbone, layer = build_group(job.values, "backbone"), job.values.get("layer")
     if backbone and layer is not None:
         select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     with only_known():
@@ -112,7 +110,7 @@ def extract_first(jobs: Sequence[Job], launcher: Launcher, folder: Path) -> None
         say(*(f"Features first: {line}" for line in text), stderr=True)
     if missing:
         # Several processes share a pass, a chunk of images each. What travels, also in files, has no secret.
-        work = [[referenced(shared)] for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
+        work = [[portable(shared)] for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
         with closing(launcher.run(work, extract, folder)) as done:
             for _ in done:
                 pass
@@ -122,7 +120,7 @@ def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
     """Do shared passes, as far as they go. Yields whether each went to the end."""
     for travelled in passes:
         try:
-            shared = plain(OmegaConf.create(dict(travelled)))
+            shared = restored(travelled)
             rebuild(shared, components(shared, ("store",), EVERYTHING)["store"], set(), EVERYTHING)
         except BaseException as error:  # it will come again in each job that needs it, which says so
             if is_asked(error) or isinstance(error, GeneratorExit):

@@ -8,11 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from offshelf.config.job import Job, as_in_hydra
 from offshelf.errors import ConfigError, SweepError
-from offshelf.launcher import Basic, Ending, Job, Launcher, Lost
-from offshelf.launcher.job import as_in_hydra, common_folder, describe
+from offshelf.launcher import Basic, Ending, Launcher, Lost
+from offshelf.launcher.job import common_folder, describe
 from offshelf.process.signals import is_asked
 from offshelf.sweep.claims import Claims, perform_claimed
 from offshelf.sweep.command import Command, covering
@@ -23,7 +24,6 @@ from offshelf.terminal import say, terminal
 
 if TYPE_CHECKING:
     from offshelf.report import JobOutcome
-    from offshelf.sweep.sweep import Sweep
     from offshelf.tracking import FinishedJob, SweepRun
 
 RESULT = "result"
@@ -40,11 +40,12 @@ POLL_SECONDS = 0.5
 class Jobs:
     """Those of one sweep, and how each ended."""
 
-    sweep: "Sweep"
     parent: "SweepRun"
     finished: Mapping[str, "FinishedJob"]
     """Those that an earlier start has done, by their digests."""
     launcher: Launcher = field(default_factory=Basic)
+    fail_fast: bool = False
+    """Whether the first failure ends the sweep."""
     ended: "list[tuple[JobOutcome, str]]" = field(default_factory=list)
     """Outcomes, and the jobs' digests."""
     datasets: Datasets = field(default_factory=Datasets)
@@ -119,7 +120,7 @@ class Jobs:
         self._jobs.append(job)
         self.run([job])
         outcome, name = self.ended[-1]
-        if outcome.value is None or "race" in job.config:  # recommend reads no test image
+        if outcome.value is None or "race" in job.values:  # recommend reads no test image
             return outcome.value
         run = self.parent.finished().get(name) if name else None
         validated = cross_validated(run.metrics if run else _metrics(job.folder))
@@ -132,7 +133,7 @@ class Jobs:
 
     def _is_over(self) -> bool:
         failed = any(outcome.status == "FAILED" for outcome, _ in self.ended)
-        return self.sweep.fail_fast and (failed or self.claims.has_failed())
+        return self.fail_fast and (failed or self.claims.has_failed())
 
     def _named(self, job: Job) -> Job | None:
         """With its digest; None where that shows that it cannot be run."""
@@ -178,8 +179,8 @@ class Jobs:
         if self.ended:
             terminal().print(job_table(self.outcomes, RESULT, ""))
 
-    def conclude(self) -> None:
-        """Print all jobs in a table; in the parent, log it, the best run and the curve."""
+    def conclude(self) -> dict[str, Any]:
+        """Print all jobs in a table; in the parent, log it, the best run and the curve. Returns the same as data."""
         from offshelf.report import job_columns, job_table, sweep_figure
 
         runs = self.parent.finished()
@@ -198,14 +199,25 @@ class Jobs:
         figure = sweep_figure(rows, metric) if self.parent.id else None
         if figure:
             self.parent.run.log_figure(figure, "sweep.png")
+        return {
+            "run": self.parent.id,
+            "metric": metric,
+            "best": best.id if best else None,
+            "by": by or None,
+            "jobs": rows,
+        }
 
-    def require_success(self, command: Command) -> None:
-        """Raise SweepError where a job is still to be done, with the command that runs just those."""
+    def require_success(self, command: Command, resume: bool) -> None:
+        """Refuse to end well where a job is still to be done; `resume`: the same command continues the sweep.
+
+        Raises:
+            SweepError: with the command that runs just those jobs.
+        """
         failed = [outcome for outcome in self.outcomes if outcome.status == "FAILED"]
         if not failed:
             return
         left = [outcome for outcome in self.outcomes if outcome.is_open]
-        same = self.parent.id and self.sweep.resume
+        same = self.parent.id and resume
         alone = [[*one, *command.how] for one in covering([outcome.choices for outcome in left])]
         commands = [command.text()] if same else [command.text(one) for one in alone]
         others = f", {len(left) - len(failed)} not run" if len(left) > len(failed) else ""

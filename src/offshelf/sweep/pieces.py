@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from offshelf.config import plain
+from offshelf.config.job import Job
 from offshelf.identity import digest
-from offshelf.launcher import Basic, Job, Launcher
+from offshelf.launcher import Basic, Launcher
 
 SOLVERS = ("offshelf.svm.LinearSVM", "offshelf.svm.LinearSVMCV")
 """Estimators whose solves have more in common than the features."""
@@ -25,7 +25,7 @@ def pieces(jobs: Sequence[Job], launcher: Launcher) -> list[list[Job]]:
 def _beside_c(job: Job, of_any: bool) -> str:
     """Identity of a job without its C; empty where it shares with none."""
     try:
-        values = plain(job.config)
+        values = job.values
         classifier = values["classifier"]
         is_ours = classifier["estimator"]["_target_"] in SOLVERS
         if isinstance(classifier["C"], int | float) and (is_ours or of_any):
