@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from offshelf import __version__
-from offshelf.commands.result import Result
+from offshelf.commands.result import CommandResult
 from offshelf.commands.standard_output import only_json
 from offshelf.commands.table import COMMANDS, TASKS, help_text
 from offshelf.errors import ConfigError, OffshelfError
@@ -64,7 +64,7 @@ def main() -> NoReturn:
     sys.exit(result.code)
 
 
-def _guarded(dispatch: Callable[[list[str]], Result], arguments: list[str]) -> Result:
+def _guarded(dispatch: Callable[[list[str]], CommandResult], arguments: list[str]) -> CommandResult:
     """Run a command; a user's mistake is one sentence on stderr."""
     try:
         return dispatch(arguments)
@@ -74,10 +74,10 @@ def _guarded(dispatch: Callable[[list[str]], Result], arguments: list[str]) -> R
         return _failed(masked(str(error)))
     except KeyboardInterrupt:
         print("Interrupted. The same command continues from the features that are in the store.", file=sys.stderr)
-        return Result(code=130)
+        return CommandResult(code=130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Result()
+        return CommandResult()
     except OSError as error:
         if error.errno not in SURROUNDINGS or os.environ.get("OFFSHELF_DEBUG"):
             raise
@@ -85,40 +85,40 @@ def _guarded(dispatch: Callable[[list[str]], Result], arguments: list[str]) -> R
         return _failed(f"{error.strerror}:{place}. What is in the store stays there.")
 
 
-def _failed(message: str) -> Result:
+def _failed(message: str) -> CommandResult:
     print(f"Error: {message}", file=sys.stderr)
-    return Result({"error": message}, 1)
+    return CommandResult({"error": message}, 1)
 
 
-def _dispatch_for_json(arguments: list[str]) -> Result:
+def _dispatch_for_json(arguments: list[str]) -> CommandResult:
     if arguments[:1] == ["ui"] or set(WITHOUT_RESULT) & set(arguments):
         raise ConfigError(f"{shlex.join(['offshelf', *arguments])} has no result for {JSON}: leave that out.")
     return _dispatch(arguments)
 
 
-def _dispatch(arguments: list[str]) -> Result:
+def _dispatch(arguments: list[str]) -> CommandResult:
     command, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
     if command in (*HELP, "help"):
         print(help_text(), end="")
-        return Result()
+        return CommandResult()
     if command == "--version":
         print(f"offshelf {__version__}")
-        return Result({"version": __version__})
+        return CommandResult({"version": __version__})
     if command in ("-sc", "--shell-completion"):
         from offshelf.config.completion import complete
 
-        return Result(code=complete(rest, list(COMMANDS), TASKS))
+        return CommandResult(code=complete(rest, list(COMMANDS), TASKS))
     if command not in COMMANDS:
         raise ConfigError(
             f"There is no command '{command}'{did_you_mean(command, list(COMMANDS))} See: offshelf --help"
         )
     if not COMMANDS[command].is_task:
         with nullcontext() if set(HELP) & set(rest) else staying():
-            result: Result = import_module(COMMANDS[command].module).main(rest)
+            result: CommandResult = import_module(COMMANDS[command].module).main(rest)
         return result
     if command == "dataset" and not rest:
         return _list_datasets()
-    return Result(run_task(command, named_dataset(rest) if command == "dataset" else rest))
+    return CommandResult(run_task(command, named_dataset(rest) if command == "dataset" else rest))
 
 
 def run_task(task: str, arguments: Sequence[str]) -> Any:
@@ -167,9 +167,9 @@ def _open(argument: str) -> str:
     return re.sub(r"^(?:\+(?=\w+(\.\w+)+=)|(?=\w+\.kwargs\.\w))", "++", argument)
 
 
-def _list_datasets() -> Result:
+def _list_datasets() -> CommandResult:
     from offshelf.config.folder import options
 
     for name, about in options("dataset").items():
         print(f"{name:16} {about}")
-    return Result(options("dataset"))
+    return CommandResult(options("dataset"))

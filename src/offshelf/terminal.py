@@ -1,11 +1,22 @@
 """The terminal: words are printed as they are, also names with brackets in them; secrets are not printed."""
 
 import sys
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 from rich.console import Console
+from rich.table import Table
 
 from offshelf.secret import masked
+
+Line = str | Table
+"""What a command prints: a text, or a table."""
+
+
+class Notify(Protocol):
+    """Receives what a task has to say before and during its work: `show` on the command line, otherwise `silent`."""
+
+    def __call__(self, *lines: Line) -> None:
+        """Receive texts, of which empty ones mean nothing, and tables."""
 
 
 def terminal(stderr: bool = False) -> Console:
@@ -19,6 +30,19 @@ def say(*lines: str, stderr: bool = False) -> None:
     for line in lines:
         if line:
             console.print(line, highlight=False, soft_wrap=True)
+
+
+def silent(*lines: Line) -> None:
+    """Print nothing."""
+
+
+def show(*lines: Line) -> None:
+    """Print texts as `say` does, and tables."""
+    for line in lines:
+        if isinstance(line, str):
+            say(line)
+        else:
+            terminal().print(line)
 
 
 class _Masking:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.commands.arguments import Parser, divide
-from offshelf.commands.result import Result
+from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap, Difference, Interval
 from offshelf.report import (
@@ -48,7 +48,7 @@ class Row:
     """None for the best run itself, and where the test images are not the same."""
 
 
-def main(arguments: Sequence[str]) -> Result:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Compare the runs that are named, or those under the one that is named.
 
     Raises:
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> Result:
             write_figure(file, draw(chosen, metric))
         else:
             write_sheet(file, sheet)
-    return Result({"metric": metric, "runs": to_data(rows, metric), "left_out": left_out})
+    return CommandResult({"metric": metric, "runs": to_data(rows, metric), "left_out": left_out})
 
 
 def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> list[Row]:

@@ -13,7 +13,7 @@ import yaml
 
 import offshelf
 from offshelf.commands.arguments import Parser, divide
-from offshelf.commands.result import Result
+from offshelf.commands.result import CommandResult
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.model import FILE
@@ -26,7 +26,7 @@ LEFT_OUT = ("__pycache__", "*.so", "*.pyd", "conf")
 """What of offshelf a model does not need: it composes no configs, and fits nothing."""
 
 
-def main(arguments: Sequence[str]) -> Result:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Write a run as an MLflow model into a folder, or as an ONNX file where the target is named so.
 
     Raises:
@@ -45,10 +45,10 @@ def main(arguments: Sequence[str]) -> Result:
     trust, images = where.pop("trust"), where.pop("images")
     past, target = PastRun.find(options.run, **where), Path(options.target).expanduser()
     if target.suffix == ONNX:
-        return Result(_write_onnx(past, target, trust))
+        return CommandResult(_write_onnx(past, target, trust))
     write_model(past, target, trust, images)
     print(f"Serve it with: mlflow models serve --env-manager local -m {shlex.quote(options.target)}")
-    return Result({"run": past.id, "name": past.name, "folder": target})
+    return CommandResult({"run": past.id, "name": past.name, "folder": target})
 
 
 def write_model(past: PastRun, folder: Path, trust: str = "", images: str = "") -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from offshelf.commands.arguments import Parser, divide
-from offshelf.commands.result import Result
+from offshelf.commands.result import CommandResult
 from offshelf.commands.standard_output import is_for_json
 from offshelf.config import components
 from offshelf.config.trust import Trust
@@ -28,7 +28,7 @@ from offshelf.tracking.reading import SETTINGS
 FORMATS = (".csv", ".json")
 
 
-def main(arguments: Sequence[str]) -> Result:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Predict the classes of images, and print or write them.
 
     Raises:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> Result:
     likely = probabilities == "true" or (not probabilities and predictor.model.calibration is not None)
     answer = Answer(predictor.model, names, scores, likely)
     _hand_over(options.out, answer)
-    return Result({"run": past.id, "name": past.name, "images": answer.records()})
+    return CommandResult({"run": past.id, "name": past.name, "images": answer.records()})
 
 
 def paths(word: str) -> list[Path]:

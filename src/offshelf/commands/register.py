@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 
 from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.export import write_model
-from offshelf.commands.result import Result
+from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.runs.recorded import PastRun
 from offshelf.secret import masked
 from offshelf.tracking.reading import SETTINGS
 
 
-def main(arguments: Sequence[str]) -> Result:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Register a run's model as a new version, and print which.
 
     Raises:
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> Result:
     store, model = shlex.quote(masked(made.store)), shlex.quote(f"models:/{address}")
     print(f"MLFLOW_TRACKING_URI={store} mlflow models serve --env-manager local -m {model}")
     registered = {"model": made.name, "version": made.version, "alias": alias or None}
-    return Result({"run": past.id, **registered, "uri": f"models:/{address}", "store": made.store})
+    return CommandResult({"run": past.id, **registered, "uri": f"models:/{address}", "store": made.store})
 
 
 def _parser() -> argparse.ArgumentParser:

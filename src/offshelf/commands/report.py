@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide
-from offshelf.commands.result import Result
+from offshelf.commands.result import CommandResult
 from offshelf.metric import Bootstrap
 from offshelf.report import Sheet
 from offshelf.study.report import make_report
@@ -18,7 +18,7 @@ from offshelf.tracking import MLflow
 from offshelf.tracking.reading import SETTINGS, TrackedRuns
 
 
-def main(arguments: Sequence[str]) -> Result:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Report on one study.
 
     Raises:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> Result:
         report.log(run)
     _show(report.brief)
     terminal().print(f"The report is in {folder}\nSee it beside its runs with: offshelf ui", soft_wrap=True)
-    return Result({"study": study.name, "folder": folder, "metrics": report.metrics, "table": report.cells})
+    return CommandResult({"study": study.name, "folder": folder, "metrics": report.metrics, "table": report.cells})
 
 
 def _show(sheet: Sheet) -> None:

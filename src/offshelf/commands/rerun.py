@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from datetime import datetime
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,14 +12,14 @@ from rich import box
 from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide
-from offshelf.commands.result import Result
+from offshelf.commands.result import CommandResult
 from offshelf.config import components, run_recorded
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.report import flat
 from offshelf.runs.recorded import PastRun
 from offshelf.secret import is_masked, masked
-from offshelf.terminal import terminal
+from offshelf.terminal import show, silent, terminal
 from offshelf.tracking import Followed, NoTracking, Tracker, allowed_name, provenance
 from offshelf.tracking.reading import SETTINGS
 
@@ -32,7 +31,7 @@ DIGESTS = {"data_digest": "images, labels or folds", "feature_digest": "images, 
 """Tags that fix the numbers, and what has changed where they differ."""
 
 
-def main(arguments: Sequence[str]) -> Result:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Repeat a run. The exit code is 1 where a metric differs from the recorded one.
 
     Raises:
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str]) -> Result:
     if not differing:
         print(f"Equal: all {compared} metrics of {past.name}, to the last digit.")
     found = {"compared": compared, "metrics": _pairs(differing), "versions": _pairs(versions), "digests": digests}
-    return Result({"run": past.id, "name": past.name, "is_equal": not differing, **found}, 1 if differing else 0)
+    return CommandResult({"run": past.id, "name": past.name, "is_equal": not differing, **found}, 1 if differing else 0)
 
 
 def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, is_cold: bool = False) -> Followed:
@@ -82,7 +81,9 @@ def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, i
     _require_secrets(config)
     followed = Followed(tracker, {"rerun_of": past.id or past.name})
     with _output(is_kept) as folder:
-        run_recorded(config, folder, followed, trust)
+        result = run_recorded(config, folder, followed, trust, show if is_kept else silent)
+        if is_kept:
+            show(*result.closing())
     return followed
 
 
@@ -119,11 +120,11 @@ def _tracker(config: Mapping[str, Any], uri: str, trust: Trust) -> Tracker:
 
 @contextmanager
 def _output(is_kept: bool) -> Iterator[Path]:
-    """An output folder, named as those of other tasks are, or one that goes away, with what is said of it."""
+    """An output folder, named as those of other tasks are, or one that goes away."""
     if is_kept:
         yield Path("outputs/rerun") / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}"
         return
-    with TemporaryDirectory() as folder, redirect_stdout(StringIO()):
+    with TemporaryDirectory() as folder:
         yield Path(folder)
 
 

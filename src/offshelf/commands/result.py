@@ -13,7 +13,7 @@ from offshelf.secret import masked
 
 
 @dataclass(frozen=True)
-class Result:
+class CommandResult:
     """The result of a command, for programs; what people read is printed by the command itself."""
 
     data: Any = None

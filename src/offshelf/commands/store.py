@@ -12,7 +12,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide
-from offshelf.commands.result import Result, as_data
+from offshelf.commands.result import CommandResult, as_data
 from offshelf.config import build_group, load
 from offshelf.config.recorded import rebuild, recheck
 from offshelf.config.trust import Trust
@@ -27,7 +27,7 @@ GATHERED = ("dataset", "augmentation", "backbone", "extractor", "store")
 VERBS = ("ls", "du", "verify", "prune", "export")
 
 
-def main(arguments: Sequence[str]) -> Result:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Run one verb. The exit code is 1 where damage was found and not repaired.
 
     Raises:
@@ -35,11 +35,11 @@ def main(arguments: Sequence[str]) -> Result:
         StoreError: there is no store, or it cannot be read or written.
     """
     options = _parser().parse_args(arguments)
-    result: Result = options.run(options)
+    result: CommandResult = options.run(options)
     return result
 
 
-def _ls(options: argparse.Namespace) -> Result:
+def _ls(options: argparse.Namespace) -> CommandResult:
     console = terminal()
     held = _held(options)
     for holding in held:
@@ -58,7 +58,7 @@ def _ls(options: argparse.Namespace) -> Result:
             console.print(f"Damaged: {path}; offshelf store verify --repair", soft_wrap=True)
         for path in holding.foreign:
             console.print(f"Not a shard, left alone: {path}", soft_wrap=True)
-    return Result([{**_network(holding), **_contents(holding)} for holding in held])
+    return CommandResult([{**_network(holding), **_contents(holding)} for holding in held])
 
 
 def _network(holding: Holding) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _contents(holding: Holding) -> dict[str, Any]:
     return {"features": features, "used_by": runs, "damaged": holding.damaged, "foreign": holding.foreign}
 
 
-def _du(options: argparse.Namespace) -> Result:
+def _du(options: argparse.Namespace) -> CommandResult:
     table = Table(box=box.SIMPLE)
     for column in ("backbone", "network"):
         table.add_column(column)
@@ -88,10 +88,10 @@ def _du(options: argparse.Namespace) -> Result:
     terminal().print(table)
     root, total = _root(options), sum(each.size for each in held)
     print(f"{decimal(total)} in {root}")
-    return Result({"root": root, "bytes": total, "networks": [_network(each) for each in held]})
+    return CommandResult({"root": root, "bytes": total, "networks": [_network(each) for each in held]})
 
 
-def _verify(options: argparse.Namespace) -> Result:
+def _verify(options: argparse.Namespace) -> CommandResult:
     options.settings, given = divide(options.settings, {"trust": ""})
     root, trust = _root(options), Trust.of(given["trust"])
     damage = verify(root)
@@ -102,12 +102,12 @@ def _verify(options: argparse.Namespace) -> Result:
         shards = sum(len(each.shards) for each in holdings(root))
         print(f"Sound: every byte of {shards:,} shard(s) is as written.")
         done, compared = _again(root, options.again, trust) if options.again else (True, [])
-        return Result({**found, "shards": shards, "extracted_again": compared}, 0 if done else 1)
+        return CommandResult({**found, "shards": shards, "extracted_again": compared}, 0 if done else 1)
     if not options.repair:
         print(f"{len(damage)} damaged shard(s). Repair them with: offshelf store verify --repair", file=sys.stderr)
-        return Result({**found, "is_repaired": False}, 1)
+        return CommandResult({**found, "is_repaired": False}, 1)
     is_repaired = _repair(root, damage, trust)
-    return Result({**found, "is_repaired": is_repaired}, 0 if is_repaired else 1)
+    return CommandResult({**found, "is_repaired": is_repaired}, 0 if is_repaired else 1)
 
 
 def _again(root: Path, count: int, trust: Trust) -> tuple[bool, list[dict[str, Any]]]:
@@ -153,7 +153,7 @@ def _repair(root: Path, damage: Sequence[Damage], trust: Trust) -> bool:
     return done
 
 
-def _prune(options: argparse.Namespace) -> Result:
+def _prune(options: argparse.Namespace) -> CommandResult:
     root = _root(options)
     chosen, busy = prunable(root, options.backbone, options.unused_days)
     for each in busy:
@@ -162,14 +162,14 @@ def _prune(options: argparse.Namespace) -> Result:
         print(f"{decimal(each.size):>10}  {each.backbone}  {each.folder.name[:8]}, touched {age(each.touched)}")
     if chosen and not options.yes and not _agreed(f"Delete these {len(chosen)}?"):
         print("Nothing was deleted.")
-        return Result({"root": root, "deleted": [], "bytes": 0})
+        return CommandResult({"root": root, "deleted": [], "bytes": 0})
     deleted = [_network(each) for each in chosen]
     freed = remove(chosen) + remove_leftovers(root)
     print(f"{decimal(freed)} freed.")
-    return Result({"root": root, "deleted": deleted, "bytes": freed})
+    return CommandResult({"root": root, "deleted": deleted, "bytes": freed})
 
 
-def _export(options: argparse.Namespace) -> Result:
+def _export(options: argparse.Namespace) -> CommandResult:
     from offshelf.report.feature_files import export, require_folder
     from offshelf.tasks.extract import gather
 
@@ -179,7 +179,7 @@ def _export(options: argparse.Namespace) -> Result:
     images, features = gather(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
     export(Path(options.folder), images, features, options.format == "parquet")
     print(f"{len(images.samples):,} images, {', '.join(features.values)}: written to {options.folder}")
-    return Result({"folder": options.folder, "images": len(images.samples), "layers": list(features.values)})
+    return CommandResult({"folder": options.folder, "images": len(images.samples), "layers": list(features.values)})
 
 
 def _count(text: str) -> int:
@@ -232,9 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = verb("ls", _ls, "list networks with their layers, views, sizes and the runs that used them")
     sizes = verb("du", _du, "a line a network: images, shards, bytes")
     checking = verb("verify", _verify, "compare every byte with the shards' digests")
-    checking.add_argument(
-        "--repair", action="store_true", help="remove damaged shards, extract their features again"
-    )
+    checking.add_argument("--repair", action="store_true", help="remove damaged shards, extract their features again")
     checking.add_argument(
         "--again", type=_count, default=0, metavar="N", help="also extract N images of each run again, and compare"
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from offshelf.commands.arguments import Parser, divide
-from offshelf.commands.result import Result
+from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError
 from offshelf.home import home_dir
 from offshelf.terminal import say
@@ -16,7 +16,7 @@ SETTINGS = {"home": "", "uri": "", "tracking.uri": ""}
 """`uri` is short for `tracking.uri`."""
 
 
-def main(arguments: Sequence[str]) -> Result:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Send the runs that wait. The exit code is 0 also where runs that are still going on were left alone.
 
     Raises:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> Result:
     _tell(sent)
     sent.require_success()
     runs = {"sent": [run.id for run in sent.new], "known": [run.id for run in sent.known], "left": sent.left}
-    return Result({**runs, "targets": sorted(sent.targets)})
+    return CommandResult({**runs, "targets": sorted(sent.targets)})
 
 
 def _tell(sent: Sent) -> None:

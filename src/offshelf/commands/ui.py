@@ -13,7 +13,7 @@ from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
-from offshelf.commands.result import Result
+from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.home import home_path
 from offshelf.secret import masked
@@ -44,7 +44,7 @@ MLflow's UI on the runs of a home, until Ctrl-C; of a server, its address.
 """
 
 
-def main(arguments: list[str]) -> Result:
+def main(arguments: list[str]) -> CommandResult:
     """Serve until Ctrl-C; arguments are `key=value`.
 
     Raises:
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> Result:
     """
     if {"-h", "--help"} & set(arguments):
         print(HELP, end="")
-        return Result()
+        return CommandResult()
     options = parse(arguments)
     home = home_path(options["home"])
     if not options["uri"] and not (home / "mlflow.db").exists():
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> Result:
     metric = options["metric"] or official_metric(client, experiment, options["dataset"])
     if options["uri"].startswith("http"):
         print(masked(ui_url(options["uri"], experiment, metric, options["dataset"])))
-        return Result()
+        return CommandResult()
     port = free_port(int(options["port"]))
     server = start_server(home, options["uri"] or default_uri(home), port)
     try:
@@ -71,9 +71,9 @@ def main(arguments: list[str]) -> Result:
         link = ui_url(f"http://127.0.0.1:{port}", experiment, metric, options["dataset"])
         print(f"Runs, by {metric}, best first: {link}")
         print("Ctrl-C stops.", flush=True)
-        return Result(code=server.wait())
+        return CommandResult(code=server.wait())
     except KeyboardInterrupt:
-        return Result()
+        return CommandResult()
     finally:
         stop(server)
 

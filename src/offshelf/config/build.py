@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offshelf.config.check import require_known, require_valid
 from offshelf.config.explain import causes
@@ -17,21 +17,30 @@ from offshelf.errors import ConfigError, OffshelfError
 from offshelf.process.signals import staying
 from offshelf.runs.output_folder import writing_into
 from offshelf.secret import masked
+from offshelf.terminal import Notify, show, silent
+
+if TYPE_CHECKING:
+    from offshelf.tasks.results import Result
 
 
-def build(config: Config) -> Callable[..., Any]:
+def build(config: Config) -> "Callable[..., Result]":
     """Bind a root config to its task: components are made here, the task runs when called.
 
     Raises:
         ConfigError: a component cannot be made.
     """
     arguments = {key: value for key, value in plain(config).items() if key not in ROOT_ONLY_KEYS}
-    task: Callable[..., Any] = _make(arguments, _partial_=True)
+    task: Callable[..., Result] = _make(arguments, _partial_=True)
     return task
 
 
-def perform(config: Config, folder: Path, arguments: Sequence[str] | None = None) -> Any:
-    """Build a root config's task and call it; `folder` is for its output, `arguments` are those of the command line.
+def perform(config: Config, folder: Path, arguments: Sequence[str] | None = None) -> "Result":
+    """Build the task of a root config, run it and print its result, which is returned.
+
+    Args:
+        config: The root config.
+        folder: Output folder.
+        arguments: Arguments of the command line, if it was one.
 
     Raises:
         OffshelfError: a component cannot be made, or the task fails.
@@ -41,14 +50,16 @@ def perform(config: Config, folder: Path, arguments: Sequence[str] | None = None
         return _perform(config, folder, arguments)
 
 
-def _perform(config: Config, folder: Path, arguments: Sequence[str] | None) -> Any:
+def _perform(config: Config, folder: Path, arguments: Sequence[str] | None) -> "Result":
     values = plain(config)
     task = build(values)
     recorded = masked({key: value for key, value in values.items() if key not in SWEEP_KEYS})
-    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments)}
+    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments), "notify": show}
     taken = [name for name in INJECTED_PARAMETERS if name in parameters(values["_target_"])]
     with writing_into(folder) if "output_dir" in taken else nullcontext():
-        return task(**{name: given[name] for name in taken})
+        result = task(**{name: given[name] for name in taken})
+        show(*result.closing())
+    return result
 
 
 def build_group(config: Config, group: str) -> Any:
@@ -71,8 +82,10 @@ def components(config: Mapping[str, Any], groups: Sequence[str], trust: Trust) -
     return {group: _make(node) for group, node in wanted.items()}
 
 
-def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any, trust: Trust) -> Any:
-    """Run the task of a recorded config, with another tracker. Returns what the task returns.
+def run_recorded(
+    config: Mapping[str, Any], folder: Path, tracking: Any, trust: Trust, notify: Notify = silent
+) -> "Result":
+    """Run the task of a recorded config, with another tracker.
 
     Raises:
         ConfigError: the config does not fit this release any more, or names what is not trusted.
@@ -84,7 +97,7 @@ def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any, trust: 
         )
     trust.require({key: value for key, value in config.items() if key not in ROOT_ONLY_KEYS})
     require_known(node(config))
-    return build(config)(output_dir=str(folder), config=masked(dict(config)), tracking=tracking)
+    return build(config)(output_dir=str(folder), config=masked(dict(config)), tracking=tracking, notify=notify)
 
 
 def _make(values: Any, **options: Any) -> Any:

@@ -9,7 +9,7 @@ SWEEP_KEYS = ("sweep", "launcher")
 ROOT_ONLY_KEYS = ("home", "data_dir", "seed", *SWEEP_KEYS)
 """Root keys that no task takes: other keys refer to them, or the command line uses them."""
 
-INJECTED_PARAMETERS = ("output_dir", "config", "arguments")
+INJECTED_PARAMETERS = ("output_dir", "config", "arguments", "notify")
 """Parameters of a task that the command line gives, not the config."""
 
 

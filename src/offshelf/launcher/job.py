@@ -26,7 +26,7 @@ class Ending:
     """How a job ended."""
 
     value: float | None
-    """What its task returns."""
+    """The number of its result; None where it has none, or the job failed."""
     seconds: float
     error: str = ""
     """Why it failed, in one sentence; empty where it did not."""
@@ -38,7 +38,7 @@ def perform_job(job: Job, parent: str) -> Ending:
     try:
         with belonging(parent, job.digest), as_in_hydra(job):
             say(f"Begins: {job}", stderr=True)
-            value = perform(job.values, job.folder)
+            value = perform(job.values, job.folder).objective
         return Ending(None if value is None else float(value), time.perf_counter() - begin)
     except BaseException as error:
         if is_asked(error):
