@@ -6,7 +6,19 @@ from typing import Any, NoReturn
 
 from offshelf.errors import ConfigError
 
-SETTINGS = ("home", "uri", "tracking.uri", "experiment", "store.root", "on_error", "probabilities", "alias", "trust")
+SETTINGS = (
+    "home",
+    "uri",
+    "tracking.uri",
+    "experiment",
+    "store.root",
+    "on_error",
+    "probabilities",
+    "alias",
+    "trust",
+    "sort",
+    "limit",
+)
 """Keys of `key=value` that may stand anywhere: what else has an equals sign can be the name of a run."""
 
 
