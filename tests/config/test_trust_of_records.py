@@ -211,7 +211,7 @@ def test_the_whole_is_a_task(target, place):
     place, _ = place
     rewrite(place, _target_=target)
 
-    with pytest.raises(ConfigError, match="The record is of no task that can be run again"):
+    with pytest.raises(ConfigError, match="The record is not of a task that can be run again"):
         commands(place)[3]()
 
 

@@ -163,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="offshelf runs",
         description=__doc__,
-        epilog="also: sort=value (best first), sort=METRIC, sort=PARAMETER, limit=all, home=DIR uri=URI experiment=NAME",
+        epilog="also: sort=value (best first), METRIC or PARAMETER, limit=all, home=DIR uri=URI experiment=NAME",
     )
     parser.add_argument(
         "words",

@@ -15,6 +15,7 @@ from offshelf.config.trust import Trust, is_task
 from offshelf.config.values import Config, literal, node, plain
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.process.signals import staying
+from offshelf.runs.earlier import require_current_names
 from offshelf.runs.output_folder import writing_into
 from offshelf.secret import masked
 from offshelf.terminal import Notify, show, silent
@@ -78,6 +79,7 @@ def components(config: Mapping[str, Any], groups: Sequence[str], trust: Trust) -
         ConfigError: one cannot be made any more, or is not trusted.
     """
     wanted = {group: config.get(group) for group in groups}
+    require_current_names(wanted)
     trust.require(wanted)
     return {group: _make(node) for group, node in wanted.items()}
 
@@ -91,6 +93,7 @@ def run_recorded(
         ConfigError: the config does not fit this release any more, or names what is not trusted.
         OffshelfError: the run fails.
     """
+    require_current_names(config)
     if not is_task(config):
         raise ConfigError(
             f"The record is not of a task that can be run again: its _target_ is {config.get('_target_')!r}."

@@ -10,6 +10,7 @@ from offshelf.config.keys import INJECTED_PARAMETERS, ROOT_ONLY_KEYS, ROOT_ONLY_
 from offshelf.config.parameters import annotation, parameters, require_fit, require_parameters
 from offshelf.config.values import Config, node, settled
 from offshelf.errors import ConfigError
+from offshelf.runs.earlier import require_current_names
 from offshelf.suggest import did_you_mean_key
 
 PLAIN_TEXT_KEYS = ("layer", "pooling", "name", "on_error", *ROOT_ONLY_KEYS)
@@ -38,6 +39,7 @@ def require_known(config: DictConfig) -> None:
         raise ConfigError(
             "This is not the config of a task: it has no _target_. Begin it with  defaults: [classify, _self_]"
         )
+    require_current_names(OmegaConf.to_container(config, resolve=False))
     target = parameters(config["_target_"])
     others = parameters(ROOT_ONLY_TARGET)
     known = [name for name in target if name not in INJECTED_PARAMETERS] + list(ROOT_ONLY_KEYS)
