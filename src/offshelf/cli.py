@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +19,7 @@ from offshelf import __version__
 from offshelf.commands.result import CommandResult
 from offshelf.commands.standard_output import only_json
 from offshelf.commands.table import COMMANDS, TASKS, help_text
-from offshelf.errors import ConfigError, OffshelfError
+from offshelf.errors import ConfigError, OffshelfError, SweepError
 from offshelf.process.signals import on_signals, staying
 from offshelf.secret import masked
 from offshelf.suggest import did_you_mean
@@ -71,7 +71,7 @@ def _guarded(dispatch: Callable[[list[str]], CommandResult], arguments: list[str
     except OffshelfError as error:
         if os.environ.get("OFFSHELF_DEBUG"):
             raise
-        return _failed(masked(str(error)))
+        return _failed(masked(str(error)), error.result if isinstance(error, SweepError) else {})
     except KeyboardInterrupt:
         print("Interrupted. The same command continues from the features that are in the store.", file=sys.stderr)
         return CommandResult(code=130)
@@ -85,9 +85,9 @@ def _guarded(dispatch: Callable[[list[str]], CommandResult], arguments: list[str
         return _failed(f"{error.strerror}:{place}. What is in the store stays there.")
 
 
-def _failed(message: str) -> CommandResult:
+def _failed(message: str, more: Mapping[str, Any] | None = None) -> CommandResult:
     print(f"Error: {message}", file=sys.stderr)
-    return CommandResult({"error": message}, 1)
+    return CommandResult({"error": message, **(more or {})}, 1)
 
 
 def _dispatch_for_json(arguments: list[str]) -> CommandResult:

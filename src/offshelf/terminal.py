@@ -13,7 +13,7 @@ Line = str | Table
 
 
 class Notify(Protocol):
-    """Receives what a task has to say before and during its work: `show` on the command line, otherwise `silent`."""
+    """Receives what a task has to say before and during its work: `show` on the command line, otherwise `discard`."""
 
     def __call__(self, *lines: Line) -> None:
         """Receive texts, of which empty ones mean nothing, and tables."""
@@ -32,7 +32,7 @@ def say(*lines: str, stderr: bool = False) -> None:
             console.print(line, highlight=False, soft_wrap=True)
 
 
-def silent(*lines: Line) -> None:
+def discard(*lines: Line) -> None:
     """Print nothing."""
 
 

@@ -152,7 +152,7 @@ def test_any_error_stays_in_its_job(performed, tmp_path, capsys):
     assert "ZeroDivisionError" in (tmp_path / "traceback.txt").read_text()
     assert "0.5000" in said.out
     with pytest.raises(SweepError, match="1 of 3 jobs failed.*\n" + r"offshelf classify -m C=0 D=1$"):
-        jobs.require_success(Command("classify", ["-m"], ["C=1,0,2"]))
+        jobs.require_success(Command("classify", ["-m"], ["C=1,0,2"]), resume=True)
 
 
 def test_fail_fast(performed, tmp_path):
@@ -162,7 +162,7 @@ def test_fail_fast(performed, tmp_path):
     assert performed == [1, 0]
     assert [outcome.status for outcome in jobs.outcomes] == ["done", "FAILED", "not run"]
     with pytest.raises(SweepError, match=r"1 of 3 jobs failed, 1 not run.*\n.*C=0,2 D=1$"):
-        jobs.require_success(Command("classify", ["-m"], ["C=1,0,2"]))
+        jobs.require_success(Command("classify", ["-m"], ["C=1,0,2"]), resume=True)
 
 
 @pytest.mark.parametrize(

@@ -123,3 +123,21 @@ def test_a_listing():
     with pytest.raises(TypeError, match="LayerListing has no single number"):
         float(result)
     assert "block1" in result._repr_html_()
+
+
+def test_plain_data(tmp_path):
+    """Every result goes into JSON and back unchanged."""
+    results = [
+        run(tmp_path, layer="last"),
+        extraction(),
+        describe(dataset=Digits(), read_images=False),
+        layers(backbone=Tiny(), layer="all"),
+    ]
+    found = [json.loads(json.dumps(result.to_dict())) for result in results]
+
+    assert [len(one["rows"]) for one in found] == [len(result.table) for result in results]
+    assert found[0]["objective"] == found[0]["metrics"]["test/accuracy"] == float(results[0])
+    assert found[0]["layer"] == "block3"
+    assert found[1]["rows"][0]["missing"] == 60
+    assert {"name": "metric", "value": "accuracy"} in found[2]["rows"]
+    assert found[3]["rows"][0]["layer"] == "block1"

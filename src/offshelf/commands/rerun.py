@@ -19,7 +19,7 @@ from offshelf.errors import ConfigError
 from offshelf.report import flat
 from offshelf.runs.recorded import PastRun
 from offshelf.secret import is_masked, masked
-from offshelf.terminal import show, silent, terminal
+from offshelf.terminal import discard, show, terminal
 from offshelf.tracking import Followed, NoTracking, Tracker, allowed_name, provenance
 from offshelf.tracking.reading import SETTINGS
 
@@ -81,7 +81,7 @@ def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, i
     _require_secrets(config)
     followed = Followed(tracker, {"rerun_of": past.id or past.name})
     with _output(is_kept) as folder:
-        result = run_recorded(config, folder, followed, trust, show if is_kept else silent)
+        result = run_recorded(config, folder, followed, trust, show if is_kept else discard)
         if is_kept:
             show(*result.closing())
     return followed

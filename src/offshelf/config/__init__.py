@@ -1,6 +1,6 @@
 """Configs: composing, checking and building them. All of Hydra and OmegaConf is behind this package."""
 
-from offshelf.config.build import build, build_group, components, perform, run_recorded
+from offshelf.config.build import build, build_group, components, perform, run_config, run_recorded
 from offshelf.config.check import require_valid
 from offshelf.config.compose import composed, load
 from offshelf.config.folder import conf_dir
@@ -16,5 +16,6 @@ __all__ = [
     "perform",
     "plain",
     "require_valid",
+    "run_config",
     "run_recorded",
 ]

@@ -18,7 +18,7 @@ from offshelf.process.signals import staying
 from offshelf.runs.earlier import require_current_names
 from offshelf.runs.output_folder import writing_into
 from offshelf.secret import masked
-from offshelf.terminal import Notify, show, silent
+from offshelf.terminal import Notify, discard, show
 
 if TYPE_CHECKING:
     from offshelf.tasks.results import Result
@@ -36,7 +36,7 @@ def build(config: Config) -> "Callable[..., Result]":
 
 
 def perform(config: Config, folder: Path, arguments: Sequence[str] | None = None) -> "Result":
-    """Build the task of a root config, run it and print its result, which is returned.
+    """Run the task of a root config and print its result, which is returned.
 
     Args:
         config: The root config.
@@ -48,19 +48,26 @@ def perform(config: Config, folder: Path, arguments: Sequence[str] | None = None
     """
     require_valid(config)
     with staying():
-        return _perform(config, folder, arguments)
+        result = run_config(config, folder, arguments, show)
+        show(*result.closing())
+    return result
 
 
-def _perform(config: Config, folder: Path, arguments: Sequence[str] | None) -> "Result":
+def run_config(
+    config: Config, folder: Path, arguments: Sequence[str] | None = None, notify: Notify = discard
+) -> "Result":
+    """Run the task of a valid root config as a command would, without printing; `notify` receives what it says.
+
+    Raises:
+        OffshelfError: a component cannot be made, or the task fails.
+    """
     values = plain(config)
     task = build(values)
     recorded = masked({key: value for key, value in values.items() if key not in SWEEP_KEYS})
-    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments), "notify": show}
+    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments), "notify": notify}
     taken = [name for name in INJECTED_PARAMETERS if name in parameters(values["_target_"])]
     with writing_into(folder) if "output_dir" in taken else nullcontext():
-        result = task(**{name: given[name] for name in taken})
-        show(*result.closing())
-    return result
+        return task(**{name: given[name] for name in taken})
 
 
 def build_group(config: Config, group: str) -> Any:
@@ -85,7 +92,7 @@ def components(config: Mapping[str, Any], groups: Sequence[str], trust: Trust) -
 
 
 def run_recorded(
-    config: Mapping[str, Any], folder: Path, tracking: Any, trust: Trust, notify: Notify = silent
+    config: Mapping[str, Any], folder: Path, tracking: Any, trust: Trust, notify: Notify = discard
 ) -> "Result":
     """Run the task of a recorded config, with another tracker.
 

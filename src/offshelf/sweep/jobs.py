@@ -207,7 +207,7 @@ class Jobs:
             "jobs": rows,
         }
 
-    def require_success(self, command: Command, resume: bool) -> None:
+    def require_success(self, command: Command, resume: bool, result: Mapping[str, Any] | None = None) -> None:
         """Refuse to end well where a job is still to be done; `resume`: the same command continues the sweep.
 
         Raises:
@@ -223,7 +223,8 @@ class Jobs:
         others = f", {len(left) - len(failed)} not run" if len(left) > len(failed) else ""
         these = "just these, in the same sweep" if same else "just these"
         raise SweepError(
-            f"{len(failed)} of {len(self.outcomes)} jobs failed{others}. To run {these}:\n" + "\n".join(commands)
+            f"{len(failed)} of {len(self.outcomes)} jobs failed{others}. To run {these}:\n" + "\n".join(commands),
+            result,
         )
 
 

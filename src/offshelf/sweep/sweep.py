@@ -96,7 +96,7 @@ def run_sweep(command: Command, config: Mapping[str, Any], source: Source) -> di
             jobs.show()
             raise
         result = jobs.conclude()
-        jobs.require_success(command, sweep.resume)
+        jobs.require_success(command, sweep.resume, result)
     return result
 
 

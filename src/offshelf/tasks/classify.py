@@ -29,7 +29,7 @@ from offshelf.tasks.features import with_others
 from offshelf.tasks.known_layers import require_layers
 from offshelf.tasks.on_error import OnError, readable, screen
 from offshelf.tasks.results import ClassificationResult
-from offshelf.terminal import Notify, silent
+from offshelf.terminal import Notify, discard
 from offshelf.tracking import Tracker
 
 
@@ -52,7 +52,7 @@ def classify(
     on_error: OnError = "stop",
     name: str | None = None,
     keep_model_mb: float = 200,
-    notify: Notify = silent,
+    notify: Notify = discard,
 ) -> ClassificationResult:
     """Score frozen features of one or several layers with a linear classifier.
 

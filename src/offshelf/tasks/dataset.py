@@ -4,10 +4,10 @@ from offshelf.dataset import Dataset, Described, RetrievalDataset, check_images
 from offshelf.report import about_table, found_line
 from offshelf.tasks.results import DatasetDescription
 from offshelf.tasks.results.dataset import checksum_line, content_table
-from offshelf.terminal import Notify, silent
+from offshelf.terminal import Notify, discard
 
 
-def describe(*, dataset: Dataset | RetrievalDataset, read_images: bool, notify: Notify = silent) -> DatasetDescription:
+def describe(*, dataset: Dataset | RetrievalDataset, read_images: bool, notify: Notify = discard) -> DatasetDescription:
     """Summarise a data set and verify the copy, which is downloaded if it is missing and can be.
 
     Args:

@@ -19,7 +19,7 @@ from offshelf.report import extraction_table, found_line
 from offshelf.store import FeatureStore, Use
 from offshelf.tasks.on_error import OnError, readable, screen
 from offshelf.tasks.results import ExtractionResult
-from offshelf.terminal import Notify, silent
+from offshelf.terminal import Notify, discard
 
 
 def extract(
@@ -34,7 +34,7 @@ def extract(
     dry_run: bool,
     config: dict[str, Any],
     on_error: OnError = "stop",
-    notify: Notify = silent,
+    notify: Notify = discard,
 ) -> ExtractionResult:
     """Fill the store with the features of a data set, or estimate what that would comprise.
 

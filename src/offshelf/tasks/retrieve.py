@@ -31,7 +31,7 @@ from offshelf.store import FeatureStore, Use
 from offshelf.tasks.known_layers import require_layers
 from offshelf.tasks.on_error import OnError, readable, screen
 from offshelf.tasks.results import RetrievalResult
-from offshelf.terminal import Notify, silent
+from offshelf.terminal import Notify, discard
 from offshelf.tracking import Tracker
 
 SCHOOL = "postprocess_learnt_from"
@@ -57,7 +57,7 @@ def retrieve(
     postprocess_dataset: Dataset | RetrievalDataset | None = None,
     on_error: OnError = "stop",
     name: str | None = None,
-    notify: Notify = silent,
+    notify: Notify = discard,
 ) -> RetrievalResult:
     """Rank all references for each query by frozen features of one or several layers.
 

@@ -26,7 +26,7 @@ from offshelf.tasks.recommend.record import Record, standings
 from offshelf.tasks.recommend.rules import Rules
 from offshelf.tasks.recommend.sample import growing_order, sample, sizes, training_images
 from offshelf.tasks.results import Recommendation
-from offshelf.terminal import Notify, silent
+from offshelf.terminal import Notify, discard
 from offshelf.tracking import Tracker
 
 PROBED = 32
@@ -54,7 +54,7 @@ def recommend(
     on_error: OnError = "stop",
     name: str | None = None,
     arguments: Sequence[str] | None = None,
-    notify: Notify = silent,
+    notify: Notify = discard,
 ) -> Recommendation:
     """Find the layers whose features are best for a data set, among the backbones at hand; nothing is downloaded.
 

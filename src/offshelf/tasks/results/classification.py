@@ -73,15 +73,16 @@ class ClassificationResult(RunResult):
     def objective(self) -> float:
         return self.chosen.metrics[f"test/{self.images.metric}"]
 
-    @cached_property
     @override
-    def table(self) -> "DataFrame":
+    def columns(self) -> dict[str, list[Any]]:
         """A row per layer, then the baseline's: layer, dims and every metric."""
-        import pandas
-
         found = [*self.scores, *self.baselines]
         columns = metric_columns(found)
-        return pandas.DataFrame({"layer": columns.pop("layer"), "dims": [score.dims for score in found], **columns})
+        return {"layer": columns.pop("layer"), "dims": [score.dims for score in found], **columns}
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "dataset": self.images.name, "metric": self.images.metric, "layer": self.layer}
 
     @cached_property
     def predictions(self) -> ImagePredictions:
@@ -101,13 +102,6 @@ class ClassificationResult(RunResult):
         import pandas
 
         return pandas.DataFrame(predictions(self.chosen, self.images))
-
-    @override
-    def to_dict(self) -> dict[str, Any]:
-        found = {"dataset": self.images.name, "metric": self.images.metric, "value": self.objective}
-        layers = [{"layer": one.name, "dims": one.dims, "metrics": one.metrics} for one in self.scores]
-        baselines = [{"layer": one.name, "dims": one.dims, "metrics": one.metrics} for one in self.baselines]
-        return {**super().to_dict(), **found, "layer": self.layer, "layers": layers, "baselines": baselines}
 
     @override
     def closing(self) -> list[Line]:

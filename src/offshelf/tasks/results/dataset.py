@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 from typing_extensions import override
@@ -13,9 +12,6 @@ from offshelf.dataset import About, ImageSet, RetrievalSet
 from offshelf.report import about_table, found_line, repeats_line, retrieval_table, size_table
 from offshelf.tasks.results.result import Result
 from offshelf.terminal import Line
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,21 +29,11 @@ class DatasetDescription(Result):
     read_images: bool
     """Whether each image was read."""
 
-    @cached_property
     @override
-    def table(self) -> "DataFrame":
+    def columns(self) -> dict[str, list[Any]]:
         """The rows that the terminal shows: name and value."""
-        import pandas
-
         names, values = (list(column.cells) for column in content_table(self.images).columns)
-        return pandas.DataFrame({"value": values}, index=pandas.Index(names, name=self.images.name))
-
-    @override
-    def to_dict(self) -> dict[str, Any]:
-        names, values = (list(map(str, column.cells)) for column in content_table(self.images).columns)
-        found = {"name": self.images.name, "digest": self.images.digest, "metric": self.images.metric}
-        copy = {"folder": self.folder, "verified": self.verified, "read_images": self.read_images}
-        return {**found, "about": self.about, **copy, "content": dict(zip(names, values, strict=True))}
+        return {"name": names, "value": values}
 
     @override
     def lines(self) -> list[Line]:

@@ -1,8 +1,7 @@
 """Result of the task `extract`."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typing_extensions import override
 
@@ -11,9 +10,6 @@ from offshelf.extractor import Forecast
 from offshelf.report import extraction_table, found_line, left_out_line, repeats_line
 from offshelf.tasks.results.result import Result
 from offshelf.terminal import Line
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,28 +37,19 @@ class ExtractionResult(Result):
         """Number of images whose features were missing."""
         return float(self.forecast.missing)
 
-    @cached_property
     @override
-    def table(self) -> "DataFrame":
+    def columns(self) -> dict[str, list[Any]]:
         """One row: images, missing, layers, views, passes, bytes and seconds (None where they were not estimated)."""
-        import pandas
-
         forecast = self.forecast
-        row = {
-            "images": forecast.images,
-            "missing": forecast.missing,
-            "layers": len(self.layers),
-            "views": self.views,
-            "passes": forecast.passes,
-            "bytes": forecast.size,
-            "seconds": forecast.seconds,
+        return {
+            "images": [forecast.images],
+            "missing": [forecast.missing],
+            "layers": [", ".join(self.layers)],
+            "views": [self.views],
+            "passes": [forecast.passes],
+            "bytes": [forecast.size],
+            "seconds": [forecast.seconds],
         }
-        return pandas.DataFrame([row])
-
-    @override
-    def to_dict(self) -> dict[str, Any]:
-        asked = {"layers": self.layers, "views": self.views, "dry_run": self.dry_run}
-        return {"dataset": self.images.name, **asked, "forecast": self.forecast, "left_out": self.left_out}
 
     @override
     def lines(self) -> list[Line]:

@@ -1,8 +1,7 @@
 """Result of the task `layers`."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typing_extensions import override
 
@@ -10,9 +9,6 @@ from offshelf.backbone.backbone import LayerInfo
 from offshelf.report import layer_listing
 from offshelf.tasks.results.result import Result
 from offshelf.terminal import Line
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,23 +22,18 @@ class LayerListing(Result):
     layers: tuple[LayerInfo, ...] = field(repr=False)
     """Curated names first, each group from input to output."""
 
-    @cached_property
     @override
-    def table(self) -> "DataFrame":
+    def columns(self) -> dict[str, list[Any]]:
         """A row per layer: layer, module and the shape of its output for one image."""
-        import pandas
-
-        return pandas.DataFrame(
-            {
-                "layer": [layer.name for layer in self.layers],
-                "module": [layer.module for layer in self.layers],
-                "shape": [tuple(layer.shape) for layer in self.layers],
-            }
-        )
+        return {
+            "layer": [layer.name for layer in self.layers],
+            "module": [layer.module for layer in self.layers],
+            "shape": [tuple(layer.shape) for layer in self.layers],
+        }
 
     @override
     def to_dict(self) -> dict[str, Any]:
-        return {"backbone": self.backbone, "preprocessing": self.preprocessing, "layers": self.layers}
+        return {"backbone": self.backbone, **super().to_dict()}
 
     @override
     def closing(self) -> list[Line]:

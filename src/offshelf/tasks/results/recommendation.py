@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typing_extensions import override
 
@@ -11,9 +10,6 @@ from offshelf.dataset import ImageSet
 from offshelf.report import Standing, aside_lines, left_out_line, repeats_line, standing_columns, standing_table
 from offshelf.tasks.results.result import RunResult
 from offshelf.terminal import Line
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,19 +44,16 @@ class Recommendation(RunResult):
     def objective(self) -> float:
         return self.ranking[0].value
 
-    @cached_property
     @override
-    def table(self) -> "DataFrame":
+    def columns(self) -> dict[str, list[Any]]:
         """A row per layer, best first: the columns of recommendation.csv."""
-        import pandas
-
-        return pandas.DataFrame(standing_columns(self.ranking, self.images.metric))
+        return standing_columns(self.ranking, self.images.metric)
 
     @override
     def to_dict(self) -> dict[str, Any]:
-        best = {"backbone": self.backbone, "layer": self.layer, "value": self.objective, "command": self.command}
-        race = {"metric": self.images.metric, "ranking": self.ranking, "skipped": self.skipped}
-        return {**super().to_dict(), "dataset": self.images.name, **best, **race, "conclusion": self.conclusion}
+        data = {"dataset": self.images.name, "metric": self.images.metric}
+        found = {**data, "backbone": self.backbone, "layer": self.layer, "command": self.command}
+        return {**super().to_dict(), **found, "skipped": dict(self.skipped)}
 
     @override
     def closing(self) -> list[Line]:

@@ -1,14 +1,16 @@
 """What the results of all tasks have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from offshelf.dataset import LeftOut
+from offshelf.report import left_out_table
 from offshelf.terminal import Line, show
 
 if TYPE_CHECKING:
@@ -23,18 +25,20 @@ class Result(ABC):
         """The number that Hydra's sweepers receive; None where the task has no number."""
         return None
 
-    @property
     @abstractmethod
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """Return the main table: column name to the values of all rows."""
+
+    @cached_property
     def table(self) -> "DataFrame":
-        """The main table of the result."""
+        """The main table; see `columns`."""
+        import pandas
+
+        return pandas.DataFrame(self.columns())
 
     @abstractmethod
     def closing(self) -> list[Line]:
         """Return what remains to be printed at the end, after all that the task's `notify` received."""
-
-    @abstractmethod
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as data: mappings, sequences, dataclasses of these, paths, texts and numbers."""
 
     def lines(self) -> list[Line]:
         """Return the whole result as texts and tables for a terminal."""
@@ -43,6 +47,11 @@ class Result(ABC):
     def show(self) -> None:
         """Print the whole result."""
         show(*self.lines())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain data, for instance for JSON."""
+        columns = self.columns()
+        return {"rows": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
 
     def __float__(self) -> float:
         if self.objective is None:
@@ -74,5 +83,12 @@ class RunResult(Result):
 
     @override
     def to_dict(self) -> dict[str, Any]:
-        run = {"title": self.title, "run_id": self.run_id, "folder": self.folder, "metrics": self.metrics}
-        return {**run, "left_out": self.left_out}
+        return {
+            "name": self.title,
+            "run_id": self.run_id,
+            "folder": str(self.folder),
+            "objective": self.objective,
+            "metrics": dict(self.metrics),
+            "left_out": left_out_table(self.left_out),
+            **super().to_dict(),
+        }

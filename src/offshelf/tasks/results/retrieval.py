@@ -47,15 +47,16 @@ class RetrievalResult(RunResult):
     def objective(self) -> float:
         return self.chosen.metrics[f"test/{self.images.metric}"]
 
-    @cached_property
     @override
-    def table(self) -> "DataFrame":
+    def columns(self) -> dict[str, list[Any]]:
         """A row per layer: layer, dims and every metric."""
-        import pandas
-
         columns = metric_columns(self.scores)
         dims = [score.dims for score in self.scores]
-        return pandas.DataFrame({"layer": columns.pop("layer"), "dims": dims, **columns})
+        return {"layer": columns.pop("layer"), "dims": dims, **columns}
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "dataset": self.images.name, "metric": self.images.metric, "layer": self.layer}
 
     @cached_property
     def queries(self) -> "DataFrame":
@@ -63,12 +64,6 @@ class RetrievalResult(RunResult):
         import pandas
 
         return pandas.DataFrame(query_table(self.chosen, [query.id for query in self.images.queries]))
-
-    @override
-    def to_dict(self) -> dict[str, Any]:
-        found = {"dataset": self.images.name, "metric": self.images.metric, "value": self.objective}
-        layers = [{"layer": one.name, "dims": one.dims, "metrics": one.metrics} for one in self.scores]
-        return {**super().to_dict(), **found, "layer": self.layer, "layers": layers}
 
     @override
     def closing(self) -> list[Line]:
