@@ -5,14 +5,14 @@ from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
 NEAR = 0.5
-"""Likeness from which on a name is taken for one misspelt."""
+"""Least similarity at which a name counts as misspelt."""
 
 NEAR_WITHIN = 0.8
-"""The same for keys inside of others, of which there are many."""
+"""The same for nested keys, of which there are many."""
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """The end of a sentence about an unknown word: the nearest known one, or all of them."""
+    """Return the end of a sentence about an unknown word: the nearest known one, or all of them."""
     listed = [name for name in known if not name.startswith("_")]
     same = [name for name in listed if name.lower() == word.lower()]
     near = same or get_close_matches(word, listed, 1, cutoff=NEAR)
@@ -22,7 +22,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 def did_you_mean_key(word: str, place: str, tree: Mapping[str, Any]) -> str:
-    """The same about a key that is not in a tree of keys, or that is somewhere below; `place` is where the tree is."""
+    """Return the same about a key that a tree of keys lacks, or has further below; `place` is the tree's path."""
     direct = [str(key) for key in tree if not str(key).startswith("_")]
     if any(name.lower() == word.lower() for name in direct):
         return did_you_mean(word, direct)

@@ -20,7 +20,7 @@ class Notify(Protocol):
 
 
 def terminal(stderr: bool = False) -> Console:
-    """A console that takes no `[word]` for markup and no `:word:` for an emoji, and prints no secret."""
+    """Return a console without markup and emoji codes, which masks secrets."""
     return Console(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False)
 
 

@@ -78,7 +78,7 @@ def test_paths_below_a_folder_given_at_export(place, tmp_path):
     agree(model.predict(pd.DataFrame({"image": [line["id"] for line in lines]})), lines)
     agree(model.predict(pd.DataFrame({"image": paths})), lines)
     assert moved.predict(pd.DataFrame({"image": [lines[0]["id"]]}))[0]["error"]
-    with pytest.raises(ConfigError, match="is no folder"):
+    with pytest.raises(ConfigError, match="is not a folder"):
         main([str(place / "out"), str(tmp_path / "other"), f"home={place / 'home'}", f"images={tmp_path / 'none'}"])
 
 

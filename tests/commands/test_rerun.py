@@ -89,7 +89,7 @@ def test_images_that_have_changed(place, capsys):
 
     assert code == 1
     assert "An output folder does not tell what it was made with" in shown
-    assert "Came out otherwise" in shown
+    assert "Differs from the record" in shown
     assert "test/accuracy" in shown
     assert "Equal" not in shown
 

@@ -159,7 +159,7 @@ REFUSED = [
 @pytest.mark.parametrize("node", REFUSED, ids=lambda node: str(node)[:60])
 def test_only_components_are_built(node):
     """Not what offshelf or scikit-learn happen to import or can do besides; at any depth."""
-    with pytest.raises(ConfigError, match=r"is no component of offshelf or scikit-learn.*trust="):
+    with pytest.raises(ConfigError, match=r"is not a component of offshelf or scikit-learn.*trust="):
         components({"backbone": node}, ("backbone",), Trust())
 
 

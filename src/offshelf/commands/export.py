@@ -85,7 +85,7 @@ def write_model(past: PastRun, folder: Path, trust: str = "", images: str = "") 
 
 
 def _requirements() -> Iterator[str]:
-    """What offshelf itself requires, as it is installed: offshelf is no requirement but in the model, as code."""
+    """Yield the requirements of offshelf as installed; offshelf itself is part of the model, as code."""
     from packaging.requirements import Requirement
 
     for line in requires("offshelf") or []:

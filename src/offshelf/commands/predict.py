@@ -1,4 +1,4 @@
-"""`offshelf predict`: what a run's model takes other images for."""
+"""`offshelf predict`: classes of other images, by a run's model."""
 
 import argparse
 import glob
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> CommandResult:
 
 
 def paths(word: str) -> list[Path]:
-    """Image files of a file's name, a folder (all below it, sorted), or a pattern (`**` crosses folders).
+    """Return image files of a file name, a folder (all below it, sorted), or a pattern (`**` crosses folders).
 
     Raises:
         DatasetError: there are none.
@@ -80,7 +80,7 @@ def paths(word: str) -> list[Path]:
 def predict(
     predictor: Predictor, images: Sequence[ImageFile], store: FeatureStore, on_error: str = "stop"
 ) -> tuple[list[str], np.ndarray]:
-    """Names of the images and scores of classes, float64 [N, K].
+    """Return the names of the images and their scores of classes, float64 [N, K].
 
     Raises:
         BadImagesError: images that cannot be read, unless `on_error` is `skip`: they are then left out, with a warning.
@@ -98,7 +98,7 @@ def predict(
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a model says of images: see `columns` and `records`."""
+    """Predictions of a model for images; see `columns` and `records`."""
 
     model: Model
     names: Sequence[str]

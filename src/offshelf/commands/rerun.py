@@ -1,4 +1,4 @@
-"""`offshelf rerun`: a run again, from its own record: what differs today, and whether the numbers came out equal."""
+"""`offshelf rerun`: repeat a run from its record; what differs today, and are the numbers equal?"""
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,18 +24,18 @@ from offshelf.tracking import Followed, NoTracking, Tracker, allowed_name, prove
 from offshelf.tracking.reading import SETTINGS
 
 COMPARED = ("test/", "cv/", "data/")
-"""How metrics begin that have to come out equal; others tell of costs and certificates."""
+"""Prefixes of metrics that must be equal; others are costs and certificates."""
 
 MEMORY = {"_target_": "offshelf.store.MemoryStore"}
 DIGESTS = {"data_digest": "images, labels or folds", "feature_digest": "images, weights or whatever makes features"}
-"""Tags that fix the numbers, and what has changed where they differ."""
+"""Tags that determine the numbers, and what has changed if they differ."""
 
 
 def main(arguments: Sequence[str]) -> CommandResult:
     """Repeat a run. The exit code is 1 where a metric differs from the recorded one.
 
     Raises:
-        ConfigError: an argument is misspelt, or the run's config is not to be had any more, or not trusted.
+        ConfigError: an argument is misspelt, or the run's config cannot be built any more, or is not trusted.
         TrackingError: there is no such run.
         OffshelfError: the run fails.
     """
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> CommandResult:
     digests = [tag for tag in DIGESTS if tag in past.tags and past.tags[tag] != again.tags.get(tag)]
     for tag in digests:
         terminal().print(f"Not the same as then: {DIGESTS[tag]} ({tag}).", soft_wrap=True)
-    _show("Came out otherwise", differing)
+    _show("Differs from the record", differing)
     compared = len(_compared(past.metrics))
     if not differing:
         print(f"Equal: all {compared} metrics of {past.name}, to the last digit.")
@@ -71,7 +71,7 @@ def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, i
         tracker: Where it is tracked, under the run's name, with its id as the tag `rerun_of`.
         trust: What its config may name.
         is_kept: Whether it has an output folder that stays.
-        is_cold: Whether its features are extracted anew, in memory.
+        is_cold: Whether its features are extracted again, in memory.
 
     Raises:
         ConfigError: the config had secrets, which are on no record, beside the store's.
@@ -88,7 +88,7 @@ def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, i
 
 
 def _require_secrets(config: Mapping[str, Any]) -> None:
-    """The store's address may be completed from the environment, when it is connected to."""
+    """Refuse a config with masked secrets; the store's address may be completed from the environment later."""
     keys = [key for key, value in flat(config).items() if is_masked(value) and key != "tracking.uri"]
     if keys:
         raise ConfigError(
@@ -98,7 +98,7 @@ def _require_secrets(config: Mapping[str, Any]) -> None:
 
 
 def _tracker(config: Mapping[str, Any], uri: str, trust: Trust) -> Tracker:
-    """The recorded one; a server or database gets a run only if the user names it, not because a record does.
+    """Return the recorded tracker; a server or database gets a run only if the user names it.
 
     Raises:
         ConfigError: the record names another.
@@ -120,7 +120,7 @@ def _tracker(config: Mapping[str, Any], uri: str, trust: Trust) -> Tracker:
 
 @contextmanager
 def _output(is_kept: bool) -> Iterator[Path]:
-    """An output folder, named as those of other tasks are, or one that goes away."""
+    """Yield an output folder, named as those of other tasks are, or one that is removed afterwards."""
     if is_kept:
         yield Path("outputs/rerun") / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}"
         return
@@ -129,7 +129,7 @@ def _output(is_kept: bool) -> Iterator[Path]:
 
 
 def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """By name what was and what is, where they are not equal; None where it is missing."""
+    """Return by name the value then and now where they differ; None where it is missing."""
     names = [*then, *(name for name in now if name not in then)]
     return {name: (then.get(name), now.get(name)) for name in names if then.get(name) != now.get(name)}
 
@@ -145,7 +145,7 @@ def _versions(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _compared(metrics: Mapping[str, float]) -> dict[str, float]:
-    """By the names that they have on record."""
+    """Return the metrics that must be equal, under their recorded names."""
     return {allowed_name(name): value for name, value in sorted(metrics.items()) if name.startswith(COMPARED)}
 
 
@@ -167,5 +167,5 @@ def _parser() -> argparse.ArgumentParser:
         "words", nargs="+", help="id (its first letters), name, or output folder", metavar="RUN|home=DIR|trust=PACKAGE"
     )
     parser.add_argument("--check", action="store_true", help="leave nothing behind: no tracked run, no output folder")
-    parser.add_argument("--cold", action="store_true", help="extract all features anew, in memory")
+    parser.add_argument("--cold", action="store_true", help="extract all features again, in memory")
     return parser

@@ -183,7 +183,7 @@ def _export(options: argparse.Namespace) -> CommandResult:
 
 
 def _count(text: str) -> int:
-    """A number of images."""
+    """Parse a number of images."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"it is a whole number, 0 or more; got '{text}'")
     return int(text)
@@ -210,7 +210,7 @@ def _held(options: argparse.Namespace) -> list[Holding]:
 
 
 def _root(options: argparse.Namespace) -> Path:
-    """The store of the settings `home=` and `store.root=`."""
+    """Return the root of the store that the settings `home=` and `store.root=` name."""
     for setting in options.settings:
         key, equals, _ = setting.partition("=")
         if key not in ("home", "store.root") or not equals:
@@ -230,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     listing = verb("ls", _ls, "list networks with their layers, views, sizes and the runs that used them")
-    sizes = verb("du", _du, "a line a network: images, shards, bytes")
+    sizes = verb("du", _du, "a line per network: images, shards, bytes")
     checking = verb("verify", _verify, "compare every byte with the shards' digests")
     checking.add_argument("--repair", action="store_true", help="remove damaged shards, extract their features again")
     checking.add_argument(

@@ -1,4 +1,4 @@
-"""`offshelf track sync`: send runs to MLflow that were kept in their folders, by tracking=offline or a lost server."""
+"""`offshelf track sync`: send runs to MLflow that wait in their folders, by tracking=offline or a lost server."""
 
 import argparse
 import os

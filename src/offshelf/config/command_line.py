@@ -47,7 +47,7 @@ class Asked:
 
     @property
     def arguments(self) -> list[str]:
-        """Flags and overrides."""
+        """Flags, then overrides."""
         return [*self.flags, *self.overrides]
 
 
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
 def _compose(
     name: str, overrides: Sequence[str], folder: Path | None
 ) -> tuple[list[Override], list[DictConfig], DictConfig]:
-    """Overrides with their texts in quotes, the config of each choice, and Hydra's own settings of the first."""
+    """Return overrides with their texts in quotes, the config of each choice, and Hydra's settings of the first."""
     parsed = parse(overrides)
     made = [composed(name, choice, folder) for choice in choices(parsed)]
     if any(map(looks_otherwise, parsed)):
@@ -136,7 +136,7 @@ def _require_single(overrides: Sequence[Override], config: DictConfig) -> None:
 
 
 def _chooses(task: str, settings: Any) -> bool:
-    """Whether a sweeper chooses the jobs of a sweep by their results."""
+    """Return whether a sweeper chooses the jobs of a sweep by their results."""
     if not settings.launcher._target_.endswith(".BasicLauncher"):
         raise ConfigError("hydra/launcher is not for offshelf's jobs: use launcher=joblib or launcher=slurm.")
     chooses = not settings.sweeper._target_.endswith(".BasicSweeper")
@@ -151,13 +151,13 @@ def _chooses(task: str, settings: Any) -> bool:
 
 
 def _validating(overrides: Sequence[Override], config: DictConfig) -> list[str]:
-    """What has one value of the hyperparameter cross-validated too, where jobs are chosen by their results."""
+    """Return the override that has a single value cross-validated too, where jobs are chosen by their results."""
     given = any(override.key_or_group == "classifier.validate" for override in overrides)
     return [] if given or "validate" not in config.get("classifier", {}) else ["classifier.validate=true"]
 
 
 def _settings_of_records(task: str, name: str, folder: Path | None) -> list[str]:
-    """Hydra's settings where the chosen config is the record of a run, which has everything but these."""
+    """Return overrides of Hydra's settings if the chosen config is a run's record, which lacks just these."""
     file = (folder or conf_dir()) / f"{name.removesuffix('.yaml')}.yaml"
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -26,10 +26,10 @@ FUNCTIONS = ("choice", "shuffle", "sort", "tag")
 
 
 def parse(overrides: Sequence[str]) -> list[Override]:
-    """As Hydra reads them.
+    """Parse overrides as Hydra does.
 
     Raises:
-        ConfigError: one is no override.
+        ConfigError: one is not an override.
     """
     try:
         return OverridesParser.create().parse_overrides(list(overrides))
@@ -38,7 +38,7 @@ def parse(overrides: Sequence[str]) -> list[Override]:
 
 
 def choices(overrides: Sequence[Override]) -> list[list[str]]:
-    """Overrides without sweeps: the first choice of each, then each other choice in its turn."""
+    """Return lists of overrides without sweeps: all first choices, then for each other choice a list with it."""
     options = [_options(override) for override in overrides]
     first = [choices[0] for choices in options if choices]
     others = [
@@ -50,7 +50,7 @@ def choices(overrides: Sequence[Override]) -> list[list[str]]:
 
 
 def with_texts(overrides: Sequence[Override], configs: Sequence[DictConfig]) -> list[str]:
-    """Overrides as they were typed, those values in quotes that are texts and look like something else.
+    """Return overrides as they were typed, with quotes around values that are texts but look like numbers or lists.
 
     Args:
         overrides: Parsed.
@@ -60,7 +60,7 @@ def with_texts(overrides: Sequence[Override], configs: Sequence[DictConfig]) -> 
 
 
 def looks_otherwise(override: Override) -> bool:
-    """Whether a value in it would be no text."""
+    """Return whether Hydra takes a value of an override for something else than a text."""
     return any(not isinstance(value, str | QuotedString) for value in _values(override))
 
 
@@ -83,7 +83,13 @@ def _with_texts(override: Override, configs: Sequence[DictConfig]) -> str:
 
 
 def quoted(text: str, scalar: bool, items: bool) -> str:
-    """A value with its words in quotes that are no texts to Hydra: those outside of lists, those in lists, or both."""
+    """Return a value with quotes around words that Hydra takes for something else than texts.
+
+    Args:
+        text: The value.
+        scalar: Whether words outside lists are quoted.
+        items: Whether words in lists are quoted.
+    """
     made, depth = "", 0
     for word, mark in _words(text):
         wanted = items if depth else scalar
@@ -97,7 +103,7 @@ def quoted(text: str, scalar: bool, items: bool) -> str:
 
 
 def _words(text: str) -> Iterator[tuple[str, str]]:
-    """Words and the mark behind each; what is in quotes counts as a mark."""
+    """Yield words and the mark after each; a quoted text counts as a mark."""
     yield from re.findall(r"""([^\[\](){},'"]*)('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[\[\](){},'"]|$)""", text)
 
 
@@ -127,7 +133,7 @@ def _values(override: Override) -> Iterator[Any]:
 
 
 def _wanted(config: DictConfig, key: str) -> Any:
-    """The annotation of the parameter that gets a key's value; Any where it has none, or cannot be looked at."""
+    """Return the annotation of the parameter that gets a key's value; Any if it has none or is not imported here."""
     *above, last = key.split(".")
     node: Any = config
     try:
@@ -152,12 +158,12 @@ def _options(override: Override) -> list[str]:
 
 
 def layer_pattern(argument: str) -> str:
-    """Hydra's glob is for groups; for layers a pattern is a value, so that one pass takes all that match."""
+    """Return `layer=glob(…)` as a pattern, so that one pass takes all that match: Hydra's glob is for groups."""
     found = re.fullmatch(r"layer=glob\((.*)\)", argument)
     return f"layer='{found.group(1)}'" if found else argument
 
 
 def beyond_ascii(argument: str) -> str:
-    """`key=Äpfel` with quotes, as Hydra's grammar wants it where a value has letters beyond ASCII."""
+    """Return `key=Äpfel` with quotes, which Hydra's grammar requires around letters beyond ASCII."""
     found = re.fullmatch(r"([\w./@+~]+)=([\w ./~@%+\x80-\U0010ffff-]+)", argument)
     return f"{found[1]}='{found[2]}'" if found and not found[2].isascii() else argument

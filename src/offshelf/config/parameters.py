@@ -42,7 +42,7 @@ NAMES: Mapping[Any, str] = {
 
 @functools.cache
 def parameters(target: str) -> Mapping[str, inspect.Parameter]:
-    """Those of a component, by name; this imports specs, which are cheap, and no more.
+    """Return the parameters of a component by name; this imports only specs, which are cheap.
 
     Raises:
         ConfigError: there is no such component.
@@ -69,12 +69,12 @@ def _found(target: str) -> Any:
 
 
 def takes_any(known: Mapping[str, inspect.Parameter]) -> bool:
-    """Whether it takes any parameter by keyword, and so looks at its keys itself, when it is made."""
+    """Return whether a component takes any keyword, and so checks its keys itself when it is made."""
     return any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known.values())
 
 
 def annotation(known: Mapping[str, inspect.Parameter], key: str) -> Any:
-    """Of the parameter that takes a key; Any where none does or it has none."""
+    """Return the annotation of the parameter that takes a key; Any if no parameter does, or it has none."""
     any_other = [one for one in known.values() if one.kind is inspect.Parameter.VAR_KEYWORD]
     found = known.get(key) or (any_other[0] if any_other else None)
     return Any if found is None or found.annotation is inspect.Parameter.empty else found.annotation
@@ -139,7 +139,7 @@ def require_fit(place: str, wanted: Any, value: Any) -> None:
 
 
 def fits(wanted: Any, value: Any) -> bool:
-    """Whether a value of a resolved config fits an annotation; what cannot be told fits."""
+    """Return whether a value of a resolved config fits an annotation; what cannot be told fits."""
     if wanted is Any or value is UNKNOWN or (isinstance(value, str) and value == MISSING):
         return True
     kind = get_origin(wanted)
@@ -160,20 +160,20 @@ def fits(wanted: Any, value: Any) -> bool:
 
 
 def describe(wanted: Any) -> str:
-    """What fits an annotation, in words."""
+    """Return in words what fits an annotation."""
     words = [_word(one) for one in _members(wanted)]
     return " or ".join(dict.fromkeys(words))
 
 
 def is_text(wanted: Any) -> bool:
-    """Whether a scalar there can be nothing but a text, or nothing at all."""
+    """Return whether a scalar that fits an annotation is always a text or null."""
     kinds = set(map(_simple, _members(wanted)))
     words = all(isinstance(name, str) for name in _named(wanted))
     return bool(kinds & {str, Path, Literal}) and words and not kinds & {int, float, bool, Any}
 
 
 def of_items(wanted: Any) -> Any:
-    """The annotation of the items of a list; Any where there is none."""
+    """Return the annotation of the items of a list; Any if there is none."""
     lists = [one for one in _members(wanted) if isinstance(get_origin(one), type) and get_args(one)]
     return get_args(lists[0])[0] if len(lists) == 1 and issubclass(get_origin(lists[0]), Sequence) else Any
 
@@ -184,7 +184,7 @@ def _members(wanted: Any) -> tuple[Any, ...]:
 
 
 def _named(wanted: Any) -> list[Any]:
-    """The values of its literals."""
+    """Return the values of the literals of an annotation."""
     return [value for one in _members(wanted) if get_origin(one) is Literal for value in get_args(one)]
 
 

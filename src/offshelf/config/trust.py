@@ -47,7 +47,7 @@ TARGET = "_target_"
 
 @dataclass(frozen=True)
 class Trust:
-    """What may be built beside the components of offshelf and scikit-learn."""
+    """The code that may be run beside the components of offshelf and scikit-learn."""
 
     packages: tuple[str, ...] = ()
     """Dotted names; hub repositories as `owner/name`, or their folder."""
@@ -56,7 +56,7 @@ class Trust:
 
     @staticmethod
     def of(setting: str) -> "Trust":
-        """As on the command line: names, separated by commas."""
+        """Parse the setting of the command line: names, separated by commas."""
         return Trust(tuple(name.strip() for name in setting.split(",") if name.strip()))
 
     def require(self, config: Any) -> None:
@@ -74,8 +74,8 @@ class Trust:
             owners = ",".join(dict.fromkeys(by or name.partition(".")[0] for name, by in refused.items()))
             given = ",".join(dict.fromkeys((*self.packages, *owners.split(","))))
             raise ConfigError(
-                f"The record names {', '.join(refused)}, which is no component of offshelf or scikit-learn: building "
-                f"it would run code that whoever made the record has chosen. If you trust it, add: trust={given}"
+                f"The record names {', '.join(refused)}, which is not a component of offshelf or scikit-learn: "
+                f"building it would run code that whoever made the record has chosen. If you trust it, add: trust={given}"
             )
 
     def _takes(self, name: str, repository: str) -> bool:
@@ -87,7 +87,7 @@ class Trust:
         return is_named and self._is_theirs(name)
 
     def _is_theirs(self, name: str) -> bool:
-        """Whether a trusted package defines it, and has not just imported it: `mine.os.system` is not mine."""
+        """Return whether a trusted package defines a name instead of importing it: `mine.os.system` is not mine."""
         found = _found(name)
         owner = str(getattr(found, "__module__", None) or "").partition(".")[0]
         return found is None or owner in {one.partition(".")[0] for one in self.packages}
@@ -98,12 +98,12 @@ EVERYTHING = Trust(everything=True)
 
 
 def is_task(config: Mapping[str, Any]) -> bool:
-    """Whether a config as a whole stands for a task that leaves records."""
+    """Return whether a config is that of a task that leaves records."""
     return str(config.get(TARGET)) in TASKS
 
 
 def _named(node: Any) -> Iterator[tuple[str, str]]:
-    """Everything that a config would have run, at any depth; of what is no dotted name also the word to trust it by."""
+    """Yield all code that a config would run, at any depth; without a dotted name, also the word to trust it by."""
     if isinstance(node, Mapping):
         if TARGET in node:
             yield from _of_target(str(node[TARGET]), node)
@@ -128,7 +128,7 @@ def _of_target(target: str, node: Mapping[str, Any]) -> Iterator[tuple[str, str]
 
 
 def _is_component(name: str) -> bool:
-    """Whether it is a public class of one of PACKAGES, by whichever path."""
+    """Return whether a dotted name is that of a public class of one of PACKAGES, by whichever path."""
     found = _found(name) if name.startswith("offshelf.") else None
     if not isinstance(found, type):
         return False
@@ -149,7 +149,7 @@ def _is_estimator(name: str) -> bool:
 
 
 def _found(name: str) -> Any:
-    """What a dotted name stands for; None where it cannot be found, which building it says better."""
+    """Return what a dotted name stands for; None if it cannot be found, which building it explains better."""
     from pydoc import ErrorDuringImport, locate
 
     try:

@@ -29,11 +29,11 @@ class Ending:
     """The number of its result; None where it has none, or the job failed."""
     seconds: float
     error: str = ""
-    """Why it failed, in one sentence; empty where it did not."""
+    """Why the job failed, in one sentence; empty if it did not."""
 
 
 def perform_job(job: Job, parent: str) -> Ending:
-    """Run a job as part of a sweep with this parent run; whatever goes wrong in it is in what it returns."""
+    """Run a job as part of a sweep with this parent run; an error is part of what is returned."""
     begin = time.perf_counter()
     try:
         with belonging(parent, job.digest), as_in_hydra(job):
@@ -47,7 +47,7 @@ def perform_job(job: Job, parent: str) -> Ending:
 
 
 def perform_jobs(jobs: Sequence[Job], perform: Callable[[Job], T]) -> Generator[T, None, None]:
-    """Run jobs that have work in common, each as `perform` does: what one has made for all, the others find."""
+    """Run jobs that have work in common, each by `perform`: they share what one has computed for all."""
     memo = Memo()
     for job in jobs:
         with sharing(memo) if len(jobs) > 1 else nullcontext():
@@ -56,7 +56,7 @@ def perform_jobs(jobs: Sequence[Job], perform: Callable[[Job], T]) -> Generator[
 
 
 def describe(error: BaseException, folder: Path) -> str:
-    """An error as one sentence; one that is not the user's is kept in full in the folder of the job."""
+    """Return an error as one sentence; the traceback of one that is not the user's is kept in the job's folder."""
     if isinstance(error, OffshelfError):
         return str(masked(str(error)))
     text = masked("".join(traceback.format_exception(error)))
@@ -70,5 +70,5 @@ def describe(error: BaseException, folder: Path) -> str:
 
 
 def common_folder(jobs: Sequence[Job]) -> Path:
-    """The folder of a sweep's output, in which those of its jobs are."""
+    """Return the output folder of a sweep, which holds those of its jobs."""
     return Path(os.path.commonpath([job.folder for job in jobs]))

@@ -23,13 +23,13 @@ class Command:
     overrides: Sequence[str]
 
     def text(self, overrides: Sequence[str] | None = None) -> str:
-        """As it is typed, without secrets; with other overrides, where they are given."""
+        """Return the command line as it is typed, without secrets; `overrides` replace its own."""
         given = self.overrides if overrides is None else overrides
         return shlex.join(masked(["offshelf", self.task, *self.flags, *given]))
 
     @property
     def how(self) -> list[str]:
-        """The overrides that say how its jobs are run."""
+        """Overrides that say how its jobs are run."""
         return [override for override in self.overrides if override.partition("=")[0].partition(".")[0] in SWEEP_KEYS]
 
     def digest(self, values: Mapping[str, Any]) -> str:
@@ -39,7 +39,7 @@ class Command:
 
 
 def covering(jobs: Sequence[Mapping[str, str]]) -> list[list[str]]:
-    """Overrides that sweep over just these jobs: at once where they are a full grid, else one by one."""
+    """Return overrides that sweep over just these jobs: a single list if they form a full grid, else one per job."""
     keys = list(dict.fromkeys(key for job in jobs for key in job))
     values = [list(dict.fromkeys(job.get(key, "") for job in jobs)) for key in keys]
     grid = set(product(*values))

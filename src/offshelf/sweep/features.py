@@ -25,7 +25,7 @@ TOGETHER = (*(group for group in GROUPS if group != "baseline"), "store", "pooli
 
 
 def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """Configs of what jobs need, with all their layers, one for each data set, network, and list of views.
+    """Return configs of the features that jobs need, with all layers: one per data set, network and list of views.
 
     A job that cannot be foreseen has no part in it: its own run will say why. Nor has one that keeps its features to
     itself, or whose task is to extract them.
@@ -90,7 +90,7 @@ def _require_possible(job: Job, datasets: Datasets) -> None:
 
 
 def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:
-    """What of a shared pass is missing, in words, beside features that are `planned`; empty where it cannot be told."""
+    """Return in words what is missing of a shared pass, except `planned` features; empty if it cannot be told."""
     try:
         with only_known():
             return needs(shared, planned)
@@ -103,7 +103,7 @@ def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:
 
 
 def extract_first(jobs: Sequence[Job], launcher: Launcher, folder: Path) -> None:
-    """Extract what jobs need, where they are to be run; what fails is left to the jobs that need it."""
+    """Extract the features that jobs need, where the jobs will run; a failure is left to the jobs that need them."""
     planned: set[Any] = set()
     missing = [(shared, text) for shared in passes(jobs) if (text := lines(shared, planned))]
     for _, text in missing:
@@ -117,7 +117,7 @@ def extract_first(jobs: Sequence[Job], launcher: Launcher, folder: Path) -> None
 
 
 def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
-    """Do shared passes, as far as they go. Yields whether each went to the end."""
+    """Run shared passes, as far as they go. Yields for each whether it was completed."""
     for travelled in passes:
         try:
             shared = restored(travelled)

@@ -23,9 +23,9 @@ class Datasets:
     networks: dict[str, str] = field(default_factory=dict)
 
     def job_digest(self, job: Job) -> str:
-        """Identity of a job: its config, its data, and what its networks and the user's own classes are made from.
+        """Return the identity of a job: its config, its data, and the sources of its networks and the user's classes.
 
-        Empty where it has none, as its images cannot all be read, or its network is not at hand.
+        Empty if it has none because its images cannot all be read, or its network is not available.
         """
         if "dataset" not in job.values:
             return ""
@@ -36,7 +36,7 @@ class Datasets:
         return digest([__version__, config_text(job.values), *data, *made, *own]) if all(data) and all(made) else ""
 
     def _network(self, job: Job, group: str) -> str:
-        """What a config does not tell of a network: files of weights and of code, which may have been edited."""
+        """Return a digest of what a config does not show of a network: its files of weights and code."""
         config = digest(fingerprinted(job.values[group]))
         if config not in self.networks:
             try:
@@ -60,7 +60,7 @@ class Datasets:
 
 
 def _own_code(node: Any) -> list[dict[str, str]]:
-    """Digests of the sources of the user's own classes in a config, by module."""
+    """Return digests of the sources of the user's own classes in a config, by module."""
     if isinstance(node, list):
         return [found for each in node for found in _own_code(each)]
     if not isinstance(node, dict):

@@ -7,11 +7,11 @@ from offshelf.identity import digest
 from offshelf.launcher import Basic, Launcher
 
 SOLVERS = ("offshelf.svm.LinearSVM", "offshelf.svm.LinearSVMCV")
-"""Estimators whose solves have more in common than the features."""
+"""Estimators whose fits share more than the features."""
 
 
 def pieces(jobs: Sequence[Job], launcher: Launcher) -> list[list[Job]]:
-    """Jobs, those together that are equal in all but the one C that is given to each, in their order.
+    """Group jobs that are equal except for the one C that is given to each, in their order.
 
     With other estimators than ours jobs have no more in common than the features, which is less than what they gain by
     running at once, where the launcher can do that: there they stay apart.
@@ -23,7 +23,7 @@ def pieces(jobs: Sequence[Job], launcher: Launcher) -> list[list[Job]]:
 
 
 def _beside_c(job: Job, of_any: bool) -> str:
-    """Identity of a job without its C; empty where it shares with none."""
+    """Return the identity of a job without its C; empty if it has nothing in common with others."""
     try:
         values = job.values
         classifier = values["classifier"]

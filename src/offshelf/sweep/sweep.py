@@ -27,9 +27,9 @@ class Sweep:
     """How the jobs of a sweep are run."""
 
     fail_fast: bool = False
-    """Whether the first failure ends it; otherwise the other jobs are run."""
+    """Whether the first failure ends the sweep; otherwise the other jobs are run."""
     resume: bool = True
-    """Whether a sweep that was broken off, or had failures, is taken up again by the same command."""
+    """Whether the same command resumes a sweep that was interrupted or had failures."""
     dry_run: bool = False
     """Whether jobs are listed, with what they still need, instead of run."""
 
@@ -40,7 +40,7 @@ class Sweep:
 
 
 Call = Callable[..., None]
-"""Calls a function with each job of a sweep; further arguments are overrides of Hydra's settings."""
+"""A function that calls another with each job of a sweep; further arguments are overrides of Hydra's settings."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Source:
     """Whether a job is chosen by the results of those before it, so that none is known beforehand."""
 
     def all(self, *settings: str) -> list[Job]:
-        """All jobs, none of them run."""
+        """Return all jobs without running one."""
         jobs: list[Job] = []
         self.call(jobs.append, *settings)
         return jobs
 
 
 def run_sweep(command: Command, config: Mapping[str, Any], source: Source) -> dict[str, Any]:
-    """Run the jobs, as far as they are not done yet, under one parent run.
+    """Run the jobs that are not done yet, under one parent run. Returns the jobs and the best run as data.
 
     Raises:
         SweepError: jobs have failed; all others are done, unless `fail_fast`.
