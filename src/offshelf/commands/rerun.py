@@ -1,4 +1,4 @@
-"""`offshelf rerun`: repeat a run from its record; what differs today, and are the numbers equal?"""
+"""`offshelf rerun`: repeat a run from its record; what differs today, and whether the numbers are equal."""
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
