@@ -74,8 +74,8 @@ class Trust:
             owners = ",".join(dict.fromkeys(by or name.partition(".")[0] for name, by in refused.items()))
             given = ",".join(dict.fromkeys((*self.packages, *owners.split(","))))
             raise ConfigError(
-                f"The record names {', '.join(refused)}, which is not a component of offshelf or scikit-learn: building "
-                f"it would run code that the author of the record has chosen. If you trust it, add: trust={given}"
+                f"The record names {', '.join(refused)}, which is not a component of offshelf or scikit-learn: to "
+                f"build it would run code that the author of the record has chosen. If you trust it, add: trust={given}"
             )
 
     def _takes(self, name: str, repository: str) -> bool:
