@@ -5,18 +5,20 @@ from io import StringIO
 from rich.console import Console
 
 from offshelf.metric import Interval
-from offshelf.report import Standing, aside_lines, standing_columns, standing_table
+from offshelf.report import LeaderboardRow, leaderboard_columns, leaderboard_table, skipped_lines
 
-STANDINGS = [
-    Standing("pixels", "pixels", 0.948, Interval(0.927, 0.969), 400, 222.4, 12288, ""),
-    Standing("efficientnet_lite0", "pre_logits", 0.82, Interval(0.767, 0.873), 200, 91.2, 5120, "1: -0.095±0.031"),
+ROWS = [
+    LeaderboardRow("pixels", "pixels", 0.948, Interval(0.927, 0.969), 400, 222.4, 12288, ""),
+    LeaderboardRow(
+        "efficientnet_lite0", "pre_logits", 0.82, Interval(0.767, 0.873), 200, 91.2, 5120, "1: -0.095±0.031"
+    ),
 ]
 
 
 def test_fits_a_terminal():
     """Of 80 columns, with names and numbers whole."""
     out = StringIO()
-    Console(file=out, width=80).print(standing_table(STANDINGS, "accuracy", "recommend digits"))
+    Console(file=out, width=80).print(leaderboard_table(ROWS, "accuracy", "recommend digits"))
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
 
     assert max(map(len, lines)) <= 80
@@ -26,7 +28,7 @@ def test_fits_a_terminal():
 
 def test_columns():
     """All that the table has, and how many images there were, in full precision."""
-    columns = standing_columns(STANDINGS, "accuracy")
+    columns = leaderboard_columns(ROWS, "accuracy")
 
     assert columns["rank"] == [1, 2]
     assert columns["cv/accuracy"] == [0.948, 0.82]
@@ -36,5 +38,5 @@ def test_columns():
 
 
 def test_what_was_not_tried():
-    assert aside_lines({}) == ""
-    assert aside_lines({"vgg16": "not here"}) == "Left out:\n  vgg16: not here"
+    assert skipped_lines({}) == ""
+    assert skipped_lines({"vgg16": "not here"}) == "Left out:\n  vgg16: not here"

@@ -5,27 +5,26 @@ from matplotlib.figure import Figure
 
 from offshelf.dataset import ImageSet
 from offshelf.errors import StoreError
-from offshelf.runs.recorder import DataCard, Logbook
+from offshelf.runs.classification import ClassificationRecorder
 from offshelf.tracking.null import NullRun
 
 
-def book(folder):
-    """Of a run that is not tracked."""
-    images = ImageSet("digits", ("0", "1"), [], ())
-    return Logbook(NullRun(), DataCard("digits", "d", "accuracy", ("train", "test"), {}, images), "tiny", {}, folder)
+def recorder(folder):
+    """The recorder of a run that is not tracked."""
+    return ClassificationRecorder(NullRun(), ImageSet("digits", ("0", "1"), [], ()), "tiny", {}, folder)
 
 
 def test_a_plot_on_a_full_disk(small_disk):
     """A sentence."""
     (small_disk / "ballast").write_bytes(bytes(1 << 20))
     with pytest.raises(StoreError, match=r"Could not write the run's results to .*plot\.png: No space left"):
-        book(small_disk).figure(Figure(), "plot.png")
+        recorder(small_disk).figure(Figure(), "plot.png")
 
 
 def test_a_plot_where_no_folder_can_be(tmp_path):
     """The same."""
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"Could not write .*File exists"):
-        book(tmp_path / "file").figure(Figure(), "plot.png")
-    book(tmp_path / "folder").figure(Figure(), "plot.png")
+        recorder(tmp_path / "file").figure(Figure(), "plot.png")
+    recorder(tmp_path / "folder").figure(Figure(), "plot.png")
     assert (tmp_path / "folder/plot.png").read_bytes().startswith(b"\x89PNG")

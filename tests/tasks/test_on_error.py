@@ -12,7 +12,7 @@ from test_tasks import run
 from offshelf.dataset import Folder, check_images
 from offshelf.errors import BadImagesError, ConfigError, DatasetError
 from offshelf.store import DiskStore
-from offshelf.tasks.on_error import screen
+from offshelf.tasks.on_error import skip_unreadable
 from offshelf.tracking import MLflow
 from offshelf.tracking.connection import default_uri
 
@@ -103,4 +103,4 @@ def test_too_little_left(folder):
 def test_on_error_is_stop_or_skip(folder):
     """Nothing else."""
     with pytest.raises(ConfigError, match="on_error is stop or skip; got 'ignore'"):
-        screen(Folder(folder).load(), "ignore", lambda images: check_images(images.pictures))
+        skip_unreadable(Folder(folder).load(), "ignore", lambda images: check_images(images.pictures))

@@ -24,7 +24,7 @@ from offshelf.retrieval import Approximate, Nearest, SpatialSearch
 from offshelf.store import DiskStore, MemoryStore
 from offshelf.tasks.classify import classify
 from offshelf.tasks.extract import extract
-from offshelf.tasks.features import Needs
+from offshelf.tasks.features import FeatureSpec
 from offshelf.tasks.retrieve import retrieve
 from offshelf.tracking import Followed, MLflow, NoTracking
 from offshelf.tracking.connection import default_uri
@@ -259,8 +259,8 @@ def test_other_tasks_on_a_retrieval_set(tmp_path):
     asked = Views([{"mirror": True}])
 
     assert float(extract(**common, dry_run=False, config={})) == 4
-    assert Needs(**common, query_augmentation=None, postprocess_dataset=None, baseline=None).refill() == 0
-    assert Needs(**common, query_augmentation=asked, postprocess_dataset=None, baseline=None).refill() == 4
+    assert FeatureSpec(**common).extract_missing() == 0
+    assert FeatureSpec(**common, query_augmentation=asked).extract_missing() == 4
     with pytest.raises(DatasetError, match="offshelf retrieve"):
         classify(
             **common,
@@ -293,15 +293,15 @@ def test_postprocessing_learns_from_another_data_set(objects, tmp_path):
 
 
 def test_what_postprocessing_is_fitted_to():
-    """The lessons, or the references; the search goes on in what is left of them."""
+    """Features of other images, or those of the references; the search goes on in what is left of them."""
     random = np.random.default_rng(0)
-    references, queries, lessons = (random.random((count, 1, 6), np.float32) for count in (5, 4, 20))
+    references, queries, fit_features = (random.random((count, 1, 6), np.float32) for count in (5, 4, 20))
     images = RetrievalSet("numbers", [], [], {"": [Truth(np.array([row]), np.array([], np.int64)) for row in range(4)]})
     probe = RetrievalProbe(chain(["pca"], components=2), Nearest(device="cpu"), Bootstrap(0))
-    pca = PCA(2).fit(lessons[:, 0])
+    pca = PCA(2).fit(fit_features[:, 0])
     distances = np.linalg.norm(pca.transform(queries[:, 0])[:, None] - pca.transform(references[:, 0]), axis=2)
 
-    assert (probe.score("x", references, queries, images, lessons).first_QT == np.argsort(distances, axis=1)).all()
+    assert (probe.score("x", references, queries, images, fit_features).first_QT == np.argsort(distances, axis=1)).all()
     assert (probe.score("x", references, queries, images).first_QT != np.argsort(distances, axis=1)).any()
 
 

@@ -3,8 +3,21 @@
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from offshelf.errors import BackboneError
+
+if TYPE_CHECKING:
+    from offshelf.backbone.backbone import Backbone
+
+
+def resolve_layers(backbone: "Backbone", asked: str | int | Sequence[str | int]) -> tuple[str, ...]:
+    """Return the names of the layers of a backbone that are asked for; see `select_layers`.
+
+    Raises:
+        BackboneError: as `select_layers`.
+    """
+    return select_layers(asked, backbone.layer_names(), backbone.name, backbone.module_names)
 
 
 def select_layers(

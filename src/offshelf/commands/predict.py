@@ -22,7 +22,7 @@ from offshelf.report import csv_text, write_text
 from offshelf.runs.recorded import PastRun
 from offshelf.serving.predictor import Predictor, require_made
 from offshelf.store import FeatureStore
-from offshelf.tasks.on_error import screen
+from offshelf.tasks.on_error import skip_unreadable
 from offshelf.tracking.reading import SETTINGS
 
 FORMATS = (".csv", ".json")
@@ -92,7 +92,7 @@ def predict(
         blocks = list(predictor.scores(usable.pictures, store))
         return np.concatenate([*blocks, np.empty((0, len(predictor.model.classes)))])
 
-    usable, _, scores = screen(ImageSet("images", predictor.model.classes, samples, ()), on_error, work)
+    usable, _, scores = skip_unreadable(ImageSet("images", predictor.model.classes, samples, ()), on_error, work)
     return [sample.id for sample in usable.samples], scores
 
 

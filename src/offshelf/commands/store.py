@@ -14,7 +14,7 @@ from rich.table import Table
 from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.result import CommandResult, as_data
 from offshelf.config import build_group, load
-from offshelf.config.recorded import rebuild, recheck
+from offshelf.config.recorded import recheck, reextract
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.store.care import Damage, prunable, remove, remove_leftovers, verify
@@ -143,7 +143,7 @@ def _repair(root: Path, damage: Sequence[Damage], trust: Trust) -> bool:
         extracted, seen = 0, set[str]()
         for use in holding.uses:
             try:
-                extracted += rebuild(use.config, DiskStore(root), seen, trust)
+                extracted += reextract(use.config, DiskStore(root), seen, trust)
             except OffshelfError as error:
                 done = False
                 print(f"For the run {use.name} its features were not extracted again: {error}", file=sys.stderr)
@@ -171,12 +171,13 @@ def _prune(options: argparse.Namespace) -> CommandResult:
 
 def _export(options: argparse.Namespace) -> CommandResult:
     from offshelf.report.feature_files import export, require_folder
-    from offshelf.tasks.extract import gather
+    from offshelf.tasks.features import FeatureSpec
 
     require_folder(Path(options.folder))
     config = load("extract", options.overrides)
     groups = {name: build_group(config, name) for name in GATHERED}
-    images, features = gather(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
+    spec = FeatureSpec(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
+    images, features = spec.load_features()
     export(Path(options.folder), images, features, options.format == "parquet")
     print(f"{len(images.samples):,} images, {', '.join(features.values)}: written to {options.folder}")
     return CommandResult({"folder": options.folder, "images": len(images.samples), "layers": list(features.values)})

@@ -1,62 +1,88 @@
-"""Which features a recorded config needs, and how they are had again."""
+"""The features that a recorded config needs: which are missing, and their extraction again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from offshelf.config.build import components
 from offshelf.config.trust import EVERYTHING, Trust
+from offshelf.errors import ConfigError
 
 if TYPE_CHECKING:
-    from offshelf.tasks.features import Needs
+    from offshelf.tasks.features import FeatureSpec
 
-GROUPS = (
-    *("dataset", "postprocess_dataset", "augmentation", "query_augmentation", "backbone", "extractor", "baseline"),
-)
-"""Those that say which features a run needs."""
 VALUES = ("layer", "pooling", "on_error")
-"""And the plain values that do."""
+"""Fields of a FeatureSpec that are plain values; all others are components."""
 
 
-def rebuild(config: Mapping[str, Any], store: Any, seen: set[str], trust: Trust) -> int:
-    """Extract again what a recorded run needs and the store lacks, unless `seen` has the like. Returns images done.
+def reextract(config: Mapping[str, Any], store: Any, seen: set[str], trust: Trust) -> int:
+    """Extract again what a recorded run needs and the store lacks, unless `seen` holds a run with the same needs.
+
+    Returns:
+        The number of images.
 
     Raises:
-        OffshelfError: its data, its network or its config is not to be had any more, or names what is not trusted.
+        OffshelfError: its data, its network or its config is not available any more, or names what is not trusted.
     """
-    return _needs(config, store, trust).refill() if _is_new(config, seen) else 0
+    return feature_spec(config, trust, store).extract_missing() if _is_new(config, seen) else 0
 
 
 def recheck(config: Mapping[str, Any], store: Any, seen: set[str], count: int, trust: Trust) -> list[Any]:
-    """Extract `count` images of a recorded run again and compare, unless `seen` has the like; see again.Comparison.
+    """Extract `count` images of a recorded run again and compare, unless `seen` holds a run with the same needs.
+
+    Returns:
+        A `Comparison` per pass over the images.
 
     Raises:
-        OffshelfError: its data, its network or its config is not to be had any more, or names what is not trusted.
+        OffshelfError: its data, its network or its config is not available any more, or names what is not trusted.
     """
-    return _needs(config, store, trust).compare(count) if _is_new(config, seen) else []
+    return feature_spec(config, trust, store).compare(count) if _is_new(config, seen) else []
 
 
-def needs(config: Mapping[str, Any], planned: set[Any]) -> list[str]:
-    """What extraction a composed config still needs, in words, beside features that are `planned`; it joins them.
+def missing_features(config: Mapping[str, Any], planned: set[Any]) -> list[str]:
+    """Describe what a composed config still has to extract, apart from features that are `planned`; it joins them.
 
     Raises:
-        OffshelfError: its data, its network or its config is not to be had.
+        OffshelfError: its data, its network or its config is not available.
     """
-    store = components(config, ("store",), EVERYTHING)["store"]
-    return _needs(config, store, EVERYTHING).outstanding(planned)
+    return feature_spec(config, EVERYTHING).missing(planned)
 
 
-def _needs(config: Mapping[str, Any], store: Any, trust: Trust) -> "Needs":
-    from offshelf.tasks.features import Needs
+def feature_spec(config: Mapping[str, Any], trust: Trust, store: Any = None) -> "FeatureSpec":
+    """Make the FeatureSpec of a resolved config.
 
-    values: dict[str, Any] = {name: config.get(name) for name in VALUES}
-    return Needs(**components(config, GROUPS, trust), **values, store=store)
+    Args:
+        config: The config of any task that extracts features with one backbone.
+        trust: What it may name.
+        store: A feature store to use instead of the config's own.
+
+    Raises:
+        ConfigError: a component is missing, cannot be made, or is not trusted.
+    """
+    from offshelf.tasks.features import FeatureSpec
+
+    wanted = [field for field in fields(FeatureSpec) if store is None or field.name != "store"]
+    lacking = [one.name for one in wanted if one.default is MISSING and config.get(one.name) is None]
+    if lacking:
+        raise ConfigError(f"The config has no {', '.join(lacking)}, so that its features are not known.")
+    names = [one.name for one in wanted if config.get(one.name) is not None]
+    found = components(config, [name for name in names if name not in VALUES], trust)
+    found |= {name: config[name] for name in names if name in VALUES}
+    return FeatureSpec(**found) if store is None else FeatureSpec(**found, store=store)
+
+
+def feature_identity(config: Mapping[str, Any], without: Sequence[str] = ()) -> str:
+    """Return the digest of the parts of a config that say which features it needs, except the keys in `without`."""
+    from offshelf.identity import digest
+    from offshelf.tasks.features import FeatureSpec
+
+    names = [field.name for field in fields(FeatureSpec)]
+    return digest({name: config.get(name) for name in names if name not in without})
 
 
 def _is_new(config: Mapping[str, Any], seen: set[str]) -> bool:
-    """Whether no config that needs the same was seen; this one is, from now on."""
-    from offshelf.identity import digest
-
-    name = digest({name: config.get(name) for name in (*GROUPS, *VALUES)})
+    """Return whether `seen` holds no config with the same needs, and add this one."""
+    name = feature_identity(config, without=("store",))
     if name in seen:
         return False
     seen.add(name)

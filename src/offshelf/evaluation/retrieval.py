@@ -83,7 +83,7 @@ class RetrievalProbe:
         references_NPD: np.ndarray,
         queries_QVD: np.ndarray,
         images: RetrievalSet,
-        lessons_MPD: np.ndarray | None = None,
+        fit_features_MPD: np.ndarray | None = None,
     ) -> RetrievalScore:
         """Search with one layer's features, in the order of the references and of the queries.
 
@@ -92,13 +92,13 @@ class RetrievalProbe:
             references_NPD: Features of all views of the references.
             queries_QVD: Of the queries.
             images: What is searched, and what should be found.
-            lessons_MPD: What postprocessing is fitted to; None: the references, never the queries.
+            fit_features_MPD: Features that postprocessing is fitted on; None: those of the references.
 
         Raises:
             DatasetError: the official metric is defined for no query.
         """
         start = time.perf_counter()
-        fitted = fit(self.postprocess, references_NPD if lessons_MPD is None else lessons_MPD)
+        fitted = fit(self.postprocess, references_NPD if fit_features_MPD is None else fit_features_MPD)
         references, queries = transform(fitted, references_NPD), transform(fitted, queries_QVD)
         ranks, first = _rank(self.retrieval, references, queries, images)
         seconds = time.perf_counter() - start

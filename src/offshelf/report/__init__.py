@@ -18,7 +18,7 @@ from offshelf.report.files import (
 from offshelf.report.found import found_line, left_out_table, repeats_line
 from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
-from offshelf.report.recommendation import Standing, aside_lines, standing_columns, standing_table
+from offshelf.report.recommendation import LeaderboardRow, leaderboard_columns, leaderboard_table, skipped_lines
 from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table, query_values
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
 from offshelf.report.sheet_view import show_runs
@@ -29,12 +29,11 @@ __all__ = [
     "FIGURES",
     "SHEETS",
     "JobOutcome",
+    "LeaderboardRow",
     "Point",
     "Predictions",
     "Sheet",
-    "Standing",
     "about_table",
-    "aside_lines",
     "comparison_figure",
     "confusion_figure",
     "contact_sheet",
@@ -50,6 +49,8 @@ __all__ = [
     "layer_figure",
     "layer_listing",
     "layer_scores",
+    "leaderboard_columns",
+    "leaderboard_table",
     "left_out_line",
     "left_out_table",
     "metric_columns",
@@ -68,8 +69,7 @@ __all__ = [
     "score_table",
     "show_runs",
     "size_table",
-    "standing_columns",
-    "standing_table",
+    "skipped_lines",
     "sweep_figure",
     "with_error_bar",
     "write_bytes",

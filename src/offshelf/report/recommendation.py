@@ -1,4 +1,4 @@
-"""What a person sees of a recommendation: candidates ranked, with what they cost and when they were dropped."""
+"""Tables of a recommendation: candidates ranked, with their costs and the round in which they were dropped."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,42 +11,42 @@ from offshelf.metric import Interval
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A layer's place."""
+class LeaderboardRow:
+    """Row of a layer in the ranking."""
 
     backbone: str
     layer: str
     value: float
-    """The official metric, cross-validated on training images in the last round it was in."""
+    """The official metric, cross-validated on training images in its last round."""
     interval: Interval | None
     images: int
     """In the sample of that round."""
     rate: float
-    """Images a second through the backbone, all of its layers at once."""
+    """Images per second through the backbone, all of its layers at once."""
     size: int
-    """Bytes of features an image."""
-    fate: str
-    """The round it was dropped in, and the difference to that round's best; empty of those that were not."""
+    """Bytes of features per image."""
+    status: str
+    """The round it was dropped in and the difference to that round's best; empty if it was not dropped."""
 
 
-def standing_columns(standings: Sequence[Standing], metric: str) -> dict[str, list[Any]]:
-    """Column name to values, a row a candidate."""
+def leaderboard_columns(rows: Sequence[LeaderboardRow], metric: str) -> dict[str, list[Any]]:
+    """Return column name to values, with one row per candidate."""
     return {
-        "rank": list(range(1, len(standings) + 1)),
-        "backbone": [one.backbone for one in standings],
-        "layer": [one.layer for one in standings],
-        f"cv/{metric}": [one.value for one in standings],
-        f"cv/{metric}_low": [one.interval.low if one.interval else None for one in standings],
-        f"cv/{metric}_high": [one.interval.high if one.interval else None for one in standings],
-        "images": [one.images for one in standings],
-        "images_per_second": [one.rate for one in standings],
-        "bytes_per_image": [one.size for one in standings],
-        "dropped": [one.fate for one in standings],
+        "rank": list(range(1, len(rows) + 1)),
+        "backbone": [one.backbone for one in rows],
+        "layer": [one.layer for one in rows],
+        f"cv/{metric}": [one.value for one in rows],
+        f"cv/{metric}_low": [one.interval.low if one.interval else None for one in rows],
+        f"cv/{metric}_high": [one.interval.high if one.interval else None for one in rows],
+        "images": [one.images for one in rows],
+        "images_per_second": [one.rate for one in rows],
+        "bytes_per_image": [one.size for one in rows],
+        "dropped": [one.status for one in rows],
     }
 
 
-def standing_table(standings: Sequence[Standing], metric: str, title: str) -> Table:
-    """Best first; the winner is bold, and a line parts those that were not ruled out from the others."""
+def leaderboard_table(rows: Sequence[LeaderboardRow], metric: str, title: str) -> Table:
+    """Return the ranking; the winner is bold, and a line separates candidates that were not dropped from the others."""
     table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
     table.caption = (
         "cv ±: half of the interval over held-out training images; img/s: all layers of the backbone at once, "
@@ -58,14 +58,14 @@ def standing_table(standings: Sequence[Standing], metric: str, title: str) -> Ta
     for column in (f"cv {metric.replace('_', ' ')}", "img/s", "bytes"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("dropped", no_wrap=True)
-    for number, one in enumerate(standings):
+    for number, one in enumerate(rows):
         bar = f" ± {one.interval.half:.3f}" if one.interval else ""
-        is_last = not one.fate and number + 1 < len(standings) and bool(standings[number + 1].fate)
-        cells = (f"{one.value:.3f}{bar}", f"{one.rate:.0f}", f"{one.size:,}", one.fate or "–")
+        is_last = not one.status and number + 1 < len(rows) and bool(rows[number + 1].status)
+        cells = (f"{one.value:.3f}{bar}", f"{one.rate:.0f}", f"{one.size:,}", one.status or "–")
         table.add_row(one.backbone, one.layer, *cells, style="bold" if number == 0 else None, end_section=is_last)
     return table
 
 
-def aside_lines(aside: Mapping[str, str]) -> str:
-    """Backbones that were not tried, and why; empty where all were."""
-    return "\n".join(["Left out:", *(f"  {name}: {why}" for name, why in aside.items())]) if aside else ""
+def skipped_lines(skipped: Mapping[str, str]) -> str:
+    """Return lines with the backbones that were not tried and why; empty if all were tried."""
+    return "\n".join(["Left out:", *(f"  {name}: {why}" for name, why in skipped.items())]) if skipped else ""

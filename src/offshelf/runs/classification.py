@@ -1,10 +1,12 @@
-"""The record of a classification: what goes to the tracker and into the output folder, and when."""
+"""Recording a classification: what goes to the tracker and into the output folder, and when."""
 
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.filesize import decimal
+from typing_extensions import override
 
 from offshelf.dataset import ImageSet, value_range
 from offshelf.errors import ModelError
@@ -25,19 +27,20 @@ from offshelf.report import (
     write_table,
     write_text,
 )
-from offshelf.runs.recorder import DataCard, RunRecord, extraction_cost
+from offshelf.runs.recorder import RunRecorder, extraction_cost
 from offshelf.tracking import Run
 
 
 @dataclass(frozen=True)
-class Record(RunRecord):
-    """See RunRecord."""
+class ClassificationRecorder(RunRecorder):
+    """Recorder of a classification."""
+
+    PARTS = ("train", "test")
 
     images: ImageSet
 
-    @property
-    def card(self) -> DataCard:
-        """See RunRecord."""
+    @override
+    def profile(self) -> dict[str, Any]:
         images = self.images
         profile = {
             "images": len(images.samples),
@@ -46,15 +49,14 @@ class Record(RunRecord):
             "folds": [[len(fold.train), len(fold.test)] for fold in images.folds],
         }
         values = value_range(images.pictures)
-        profile |= {"value_range": values} if values else {}
-        return DataCard(images.name, images.digest, images.metric, ("train", "test"), profile, images)
+        return profile | ({"value_range": values} if values else {})
 
     def layer(self, score: Score, backbone: str, feature_digest: str) -> None:
         """Log one of several layers as a run of its own, under this one."""
-        params = self.book.params(score.name) | {"backbone": backbone, "dims": score.dims}
+        params = self.params(score.name) | {"backbone": backbone, "dims": score.dims}
         with self.run.child(score.name) as child:
             child.log(params, score.metrics, {"feature_digest": feature_digest})
-            self.book.log_data(child)
+            self.log_data(child)
             self._log_tables(child, score)
 
     def end(
@@ -63,18 +65,18 @@ class Record(RunRecord):
         """Log and write the results, with several layers also a plot over them. Returns all metrics."""
         metrics = self._summary(scores, baselines, chosen, features)
         self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
-        taken_for = self._log_tables(self.run, chosen)
-        write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.book.yaml())
-        write_text(self.folder / "predictions.csv", taken_for)
+        predicted = self._log_tables(self.run, chosen)
+        write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.yaml())
+        write_text(self.folder / "predictions.csv", predicted)
         if chosen.curve:
             self._curves(scores, baselines)
         if len(scores) > 1:
-            self.book.figure(layer_figure(scores, baselines, self.book.title()), "layers.png")
+            self.figure(layer_figure(scores, baselines, self.plot_title()), "layers.png")
             self.run.log_table(metric_columns([*scores, *baselines]), "layers.json")
         return metrics
 
     def keep(self, model: Model | None, limit_mb: float) -> str:
-        """Write the model into the folder and to the tracker. Returns a sentence: that it was kept, or why not."""
+        """Write the model into the folder and to the tracker. Returns a sentence: that it is kept, or why not."""
         try:
             data = _as_data(model, limit_mb)
         except ModelError as error:
@@ -83,34 +85,34 @@ class Record(RunRecord):
         self.run.log_file(self.folder / FILE)
         fold = f", of the first of {len(self.images.folds)} folds" if len(self.images.folds) > 1 else ""
         where = self.run.id[:8] if self.run.is_sent else shlex.quote(str(self.folder))
-        with_it = f"offshelf predict {where} IMAGES{self.book.settings()}"
+        with_it = f"offshelf predict {where} IMAGES{self.settings()}"
         return f"The model is kept ({decimal(len(data))}{fold}). Predict with: {with_it}"
 
     def _curves(self, scores: Sequence[Score], baselines: Sequence[Score]) -> None:
-        """How the hyperparameter was chosen, for each layer: `c_curve.png`, `.csv` and `.json` where it is C."""
+        """Write how the hyperparameter was chosen for each layer: `c_curve.png`, `.csv` and `.json` if it is C."""
         name = f"{scores[0].parameter.lower()}_curve"
         columns = curve_table([*scores, *baselines])
         write_table(self.folder / f"{name}.csv", columns)
         self.run.log_table(columns, f"{name}.json")
-        self.book.figure(curve_figure(scores, baselines, self.book.title()), f"{name}.png")
+        self.figure(curve_figure(scores, baselines, self.plot_title()), f"{name}.png")
 
     def _log_tables(self, run: Run, score: Score) -> str:
-        """Returns what each test image was taken for, as CSV."""
-        taken_for = csv_text(predictions(score, self.images))
+        """Log tables and figures of a layer. Returns the predictions for the test images as CSV."""
+        predicted = csv_text(predictions(score, self.images))
         run.log_table(per_class(score, self.images.classes), "per_class.json")
-        run.log_text(taken_for, "predictions.csv")
+        run.log_text(predicted, "predictions.csv")
         if score.confusion is not None:
             title = f"{self.images.name}, {score.name}"
             run.log_figure(confusion_figure(score.confusion, self.images.classes, title), "confusion.png")
-        return taken_for
+        return predicted
 
     def _summary(
         self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score, features: Features
     ) -> dict[str, float]:
-        """The chosen layer's metrics; with several layers each one's official metric too, and the cost of all."""
+        """Return the chosen layer's metrics and the cost of all, with several layers also each official metric."""
         metrics = dict(chosen.metrics)
         metrics |= fit_cost([*scores, *baselines])
-        metrics |= self.book.data_counts()
+        metrics |= self.data_counts()
         metrics |= extraction_cost(features.cost.extracted, features.cost.seconds)
         if len(scores) > 1:
             official = f"test/{self.images.metric}"

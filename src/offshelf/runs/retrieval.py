@@ -1,9 +1,11 @@
-"""The record of a retrieval: what goes to the tracker and into the output folder, and when."""
+"""Recording a retrieval: what goes to the tracker and into the output folder, and when."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from offshelf.dataset import value_range
 from offshelf.dataset.retrieval import RetrievalSet
@@ -18,7 +20,7 @@ from offshelf.report import (
     query_table,
     write_text,
 )
-from offshelf.runs.recorder import DataCard, RunRecord, extraction_cost
+from offshelf.runs.recorder import RunRecorder, extraction_cost
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,14 +29,15 @@ CURVE = "precision_recall.png"
 
 
 @dataclass(frozen=True)
-class RetrievalRecord(RunRecord):
-    """See RunRecord."""
+class RetrievalRecorder(RunRecorder):
+    """Recorder of a retrieval."""
+
+    PARTS = ("reference", "query")
 
     images: RetrievalSet
 
-    @property
-    def card(self) -> DataCard:
-        """See RunRecord."""
+    @override
+    def profile(self) -> dict[str, Any]:
         images = self.images
         profile = {
             "references": len(images.references),
@@ -43,15 +46,14 @@ class RetrievalRecord(RunRecord):
             "metric": images.metric,
         }
         values = value_range(images.pictures)
-        profile |= {"value_range": values} if values else {}
-        return DataCard(images.name, images.digest, images.metric, ("reference", "query"), profile, images)
+        return profile | ({"value_range": values} if values else {})
 
     def layer(self, score: RetrievalScore, feature_digest: str) -> None:
         """Log one of several layers as a run of its own, under this one."""
         with self.run.child(score.name) as child:
-            params = self.book.params(score.name) | {"dims": score.dims}
+            params = self.params(score.name) | {"dims": score.dims}
             child.log(params, score.metrics, {"feature_digest": feature_digest})
-            self.book.log_data(child)
+            self.log_data(child)
             child.log_text(self._queries(score), "queries.csv")
             child.log_figure(self._curve(score), CURVE)
 
@@ -67,10 +69,10 @@ class RetrievalRecord(RunRecord):
             write_text(self.folder / file, text)
             self.run.log_file(self.folder / file)
         write_text(self.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-        write_text(self.folder / "config.yaml", self.book.yaml())
-        self.book.figure(self._curve(chosen), CURVE)
+        write_text(self.folder / "config.yaml", self.yaml())
+        self.figure(self._curve(chosen), CURVE)
         if len(scores) > 1:
-            self.book.figure(layer_figure(scores, [], self.book.title()), "layers.png")
+            self.figure(layer_figure(scores, [], self.plot_title()), "layers.png")
             self.run.log_table(metric_columns(scores), "layers.json")
         return metrics
 
@@ -78,7 +80,7 @@ class RetrievalRecord(RunRecord):
         return precision_recall_figure(score, self._title(score))
 
     def _title(self, score: RetrievalScore) -> str:
-        return f"{self.book.title()}, {score.name}"
+        return f"{self.plot_title()}, {score.name}"
 
     def _queries(self, score: RetrievalScore) -> str:
         return csv_text(query_table(score, [query.id for query in self.images.queries]))
@@ -86,8 +88,8 @@ class RetrievalRecord(RunRecord):
     def _summary(
         self, scores: Sequence[RetrievalScore], chosen: RetrievalScore, costs: Sequence[Cost]
     ) -> dict[str, float]:
-        """The reported layer's metrics; with several layers each one's official metric too, and the cost of all."""
-        metrics = dict(chosen.metrics) | self.book.data_counts()
+        """Return the reported layer's metrics and the cost of all, with several layers also each official metric."""
+        metrics = dict(chosen.metrics) | self.data_counts()
         metrics["cost/search_seconds"] = sum(score.seconds for score in scores)
         metrics |= extraction_cost(sum(cost.extracted for cost in costs), sum(cost.seconds for cost in costs))
         if len(scores) > 1:

@@ -5,23 +5,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from offshelf.backbone import select_layers
+from offshelf.backbone import resolve_layers, select_layers
 from offshelf.backbone.origin import NotBuiltError, only_known
 from offshelf.config import build, build_group, components
 from offshelf.config.job import Job, as_in_hydra
-from offshelf.config.recorded import GROUPS, needs, rebuild
+from offshelf.config.recorded import feature_identity, feature_spec, missing_features
 from offshelf.config.trust import EVERYTHING
 from offshelf.config.values import portable, restored
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.identity import digest
 from offshelf.launcher import Launcher
 from offshelf.process.signals import is_asked, staying
 from offshelf.store import MemoryStore
 from offshelf.sweep.identity import Datasets
 from offshelf.terminal import say
-
-TOGETHER = (*(group for group in GROUPS if group != "baseline"), "store", "pooling", "on_error")
-"""Root keys that jobs have in common whose layers one pass can take."""
 
 
 def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
@@ -37,7 +33,7 @@ def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
             values = job.values
             if "tracking" not in values or "store" not in values:
                 continue
-            name = digest({key: values.get(key) for key in TOGETHER})
+            name = feature_identity(values, without=("layer", "baseline"))  # whose layers one pass can take
             if name not in known:  # to know its layers, a network of the user's own has to be built
                 parts = components(values, ("backbone", "store"), EVERYTHING)
                 known[name] = {**parts, "names": parts["backbone"].layer_names()}
@@ -84,7 +80,7 @@ def _require_possible(job: Job, datasets: Datasets) -> None:
     build(job.values)
     backbone, layer = build_group(job.values, "backbone"), job.values.get("layer")
     if backbone and layer is not None:
-        select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
+        resolve_layers(backbone, layer)
     with only_known():
         datasets.job_digest(job)
 
@@ -93,7 +89,7 @@ def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:
     """Return in words what is missing of a shared pass, except `planned` features; empty if it cannot be told."""
     try:
         with only_known():
-            return needs(shared, planned)
+            return missing_features(shared, planned)
     except NotBuiltError:  # which it will be where features are extracted
         return [f"{', '.join(shared['layer'])} of a network that has not been built yet"]
     except BaseException as error:  # jobs will say so
@@ -120,8 +116,7 @@ def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
     """Run shared passes, as far as they go. Yields for each whether it was completed."""
     for travelled in passes:
         try:
-            shared = restored(travelled)
-            rebuild(shared, components(shared, ("store",), EVERYTHING)["store"], set(), EVERYTHING)
+            feature_spec(restored(travelled), EVERYTHING).extract_missing()
         except BaseException as error:  # it will come again in each job that needs it, which says so
             if is_asked(error) or isinstance(error, GeneratorExit):
                 raise

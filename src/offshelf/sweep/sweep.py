@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from offshelf.config import build_group
 from offshelf.config.job import Job
-from offshelf.config.recorded import needs
+from offshelf.config.recorded import missing_features
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.launcher import Basic, Joblib, Launcher
 from offshelf.secret import masked
@@ -146,6 +146,6 @@ def _needed(job: Job, planned: set[Any]) -> str:
     try:
         if any(group not in job.values for group in ("dataset", "backbone", "store")):
             return "its run"
-        return "; ".join(needs(job.values, planned)) or "no extraction"
+        return "; ".join(missing_features(job.values, planned)) or "no extraction"
     except OffshelfError as error:
         return f"cannot be run: {error}"

@@ -1,6 +1,5 @@
 """The task `classify`: layers scored by a classifier on their frozen features."""
 
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -8,26 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from offshelf.augmentation import Augmentation
-from offshelf.backbone import Backbone, Pooling, select_layers, what_it_sees
+from offshelf.backbone import Backbone, Pooling, what_it_sees
 from offshelf.classifier import Classifier
-from offshelf.dataset import (
-    Dataset,
-    ImageSet,
-    require_labels,
-    value_range,
-)
+from offshelf.dataset import Dataset, ImageSet, require_labels, value_range
 from offshelf.evaluation.classification import Probe, Score
-from offshelf.extractor import Extractor, Features, Request, ensure
+from offshelf.extractor import Extractor, Features
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
 from offshelf.report import found_line
-from offshelf.runs.classification import Record
+from offshelf.runs.classification import ClassificationRecorder
 from offshelf.runs.recorder import run_title
-from offshelf.store import FeatureKey, FeatureStore, Use
-from offshelf.tasks.features import with_others
-from offshelf.tasks.known_layers import require_layers
-from offshelf.tasks.on_error import OnError, readable, screen
+from offshelf.store import FeatureKey, FeatureStore
+from offshelf.tasks.features import FeatureSpec
+from offshelf.tasks.on_error import OnError, check_readable
 from offshelf.tasks.results import ClassificationResult
 from offshelf.terminal import Notify, discard
 from offshelf.tracking import Tracker
@@ -56,53 +49,76 @@ def classify(
 ) -> ClassificationResult:
     """Score frozen features of one or several layers with a linear classifier.
 
-    Extraction, choice of the hyperparameter on the training images, fit, and one reading of the test images, in this
-    order. With several layers there is a run for each, under one parent, and the reported layer is the one that
-    cross-validation on the training images prefers. `name` is what the tracker calls the run, instead of its data set,
-    backbone and layer. The reported layer's model is kept if it takes at most `keep_model_mb` megabytes (10^6 bytes).
+    Features are extracted, the hyperparameter is chosen on the training images, the classifier is fitted, and the test
+    images are read once, in this order. With several layers there is a run for each under one parent, and the reported
+    layer is the one that cross-validation on the training images prefers.
+
+    Args:
+        dataset: Images with labels, and the folds to train and test on.
+        augmentation: Views of an image.
+        backbone: The network.
+        layer: Layers: a name, a list, a pattern, `all` or `last`.
+        pooling: How the map of a layer becomes a vector.
+        extractor: How the network is run.
+        store: Where features are kept.
+        postprocess: Transform of features, fitted on those of training images.
+        classifier: Classifier, and the choice of its hyperparameter.
+        baseline: Backbone whose last layer is compared with several layers; None: no baseline.
+        bootstrap: Intervals of the test metrics.
+        tracking: Where the run is logged.
+        output_dir: Folder for the results.
+        config: The resolved config, which is recorded.
+        on_error: `stop` at images that cannot be read, or `skip` them.
+        name: Name of the run in the tracker; by default its data set, backbone and layer.
+        keep_model_mb: The reported layer's model is kept if it takes at most so many megabytes (10^6 bytes); 0: never.
+        notify: Receives what is known before the work.
 
     Returns:
-        All scores; as a number, the data set's official metric on the test images (the mean over folds, where there
-        are several).
+        All scores. As a number it is the data set's official metric on the test images, the mean over folds if there
+        are several.
+
+    Raises:
+        BackboneError: the network, or one of the layers, is not available.
+        DatasetError: the data set is not available, has no labels or too few images.
+        BadImagesError: images cannot be read, and `on_error` is `stop`.
+        StoreError: the store or the output folder cannot be read or written.
+        TrackingError: the tracker is not available.
     """
     tracking.check()
-    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
-    requests = with_others(Request(backbone, tuple(layers), pooling, augmentation.views), baseline)
-    probe = Probe(postprocess, classifier, bootstrap)
+    spec = FeatureSpec(
+        dataset=dataset,
+        augmentation=augmentation,
+        backbone=backbone,
+        layer=layer,
+        pooling=pooling,
+        extractor=extractor,
+        store=store,
+        baseline=baseline,
+        on_error=on_error,
+    )
+    layers, probe = spec.layers, Probe(postprocess, classifier, bootstrap)
     images = require_labels(dataset.load())
     images.require_training()
-    images, left_out = readable(images, on_error)
-    require_layers(requests, extractor, store, images.pictures)
-
-    def gather(usable: ImageSet) -> list[Features]:
-        return [ensure(store, extractor, usable.pictures, request) for request in requests]
-
+    images, left_out = check_readable(images, on_error)
+    spec.require_layers(images.pictures)
     notify(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title, Path(output_dir)) as run:
-        record = Record(run, images, backbone.name, config, Path(output_dir))
-        record.begin(layers)
-        images, more, (features, *others) = screen(images, on_error, gather)
-        left_out += more
-        record = replace(record, images=images, left_out=left_out)
-        record.data()
-        networks = [key.network for request in requests for key in request.keys(extractor).values()]
-        store.note_use(networks, Use(title, run.id, time.time(), config))
-
-        names = [request.backbone.name for request in requests]
-        scores, *others_scores = _score((features, *others), names, probe, record, len(layers) > 1)
-        baselines = [score for each in others_scores for score in each]
+        recorder = ClassificationRecorder(run, images, backbone.name, config, Path(output_dir))
+        recorder.begin(layers)
+        images, more, found = spec.extract_all(images)
+        recorder = replace(recorder, images=images, left_out=[*left_out, *more])
+        recorder.data()
+        spec.note_use(title, run.id, config)
+        names = [request.backbone.name for request in spec.requests]
+        scores, *others = _score(found, names, probe, recorder, len(layers) > 1)
+        baselines = [score for each in others for score in each]
         chosen = choose(scores)
-        metrics = record.end(scores, baselines, chosen, features)
-        model = _model(chosen, images, requests[0].keys(extractor))
-        note = record.keep(model, keep_model_mb) if keep_model_mb else ""
+        metrics = recorder.end(scores, baselines, chosen, found[0])
+        model = _model(chosen, images, spec.keys)
+        note = recorder.keep(model, keep_model_mb) if keep_model_mb else ""
     return ClassificationResult(
-        title=title,
-        run_id=run.id,
-        folder=record.folder,
-        whereabouts=record.whereabouts(),
-        metrics=metrics,
-        left_out=tuple(left_out),
+        run=recorder.summary(title, metrics),
         images=images,
         scores=tuple(scores),
         baselines=tuple(baselines),
@@ -113,26 +129,26 @@ def classify(
 
 
 def _score(
-    found: Sequence[Features], names: Sequence[str], probe: Probe, record: Record, has_runs: bool
+    found: Sequence[Features], names: Sequence[str], probe: Probe, recorder: ClassificationRecorder, has_runs: bool
 ) -> list[list[Score]]:
-    """Scores of all layers of some backbones; where each has a run, one is written down while the next is fitted."""
+    """Score all layers of some backbones; where each layer has a run, it is logged while the next one is fitted."""
     scores: list[list[Score]] = [[] for _ in found]
-    written: list[Future[None]] = []
-    with ThreadPoolExecutor(1, "record") as recorder:
+    logged: list[Future[None]] = []
+    with ThreadPoolExecutor(1, "recorder") as thread:
         for features, name, mine in zip(found, names, scores, strict=True):
-            for layer_name, values in features.values.items():
-                mine.append(probe.score(layer_name, values, record.images, features.digest))
+            for layer, values in features.values.items():
+                mine.append(probe.score(layer, values, recorder.images, features.digest))
                 if has_runs:
-                    written.append(recorder.submit(record.layer, mine[-1], name, features.digest))
-    for layer_run in written:
+                    logged.append(thread.submit(recorder.layer, mine[-1], name, features.digest))
+    for layer_run in logged:
         layer_run.result()
     return scores
 
 
 def choose(scores: Sequence[Score]) -> Score:
-    """The layer with the best cross-validated metric on training images; without cross-validation, the last layer.
+    """Return the layer with the best cross-validated metric on training images; without cross-validation, the last one.
 
-    Never by a test metric: the test images are for reporting.
+    Test metrics are never used: the test images are for reporting.
     """
     by = f"cv/{scores[0].metric}"
     if all(by in score.metrics for score in scores):
@@ -141,7 +157,7 @@ def choose(scores: Sequence[Score]) -> Score:
 
 
 def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], FeatureKey]) -> Model | None:
-    """What the first fold's training images taught; None of a classifier that cannot be kept."""
+    """Return the model fitted on the first fold's training images; None for a classifier that cannot be stored."""
     fit = chosen.fits[0]
     scorer = fit.scorer
     if not scorer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from offshelf.backbone import Backbone, layer_table, select_layers, what_it_sees
+from offshelf.backbone import Backbone, layer_table, resolve_layers, what_it_sees
 from offshelf.tasks.results import LayerListing
 
 
@@ -13,10 +13,6 @@ def layers(*, backbone: Backbone, layer: str | Sequence[str]) -> LayerListing:
         BackboneError: the network cannot be built, or `layer` selects none of its layers.
     """
     listed = layer_table(backbone)
-    asked = (
-        set(select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names))
-        if layer != "all"
-        else None
-    )
+    asked = resolve_layers(backbone, layer) if layer != "all" else None
     chosen = [info for info in listed if asked is None or info.name in asked]
     return LayerListing(backbone=backbone.name, preprocessing=what_it_sees(backbone), layers=tuple(chosen))

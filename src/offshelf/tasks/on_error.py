@@ -1,4 +1,4 @@
-"""What happens to images that cannot be used: everything stops with all their names, or goes on without them."""
+"""Images that cannot be read: a run stops with all their names, or goes on without them."""
 
 import logging
 from collections.abc import Callable
@@ -17,26 +17,34 @@ T = TypeVar("T")
 Images = TypeVar("Images", bound=ImageSet | RetrievalSet)
 
 
-def readable(images: Images, on_error: str) -> tuple[Images, list[LeftOut]]:
-    """The images of a data set whose files can be read, and those left out. See screen."""
-    kept, left_out, _ = screen(images, on_error, lambda usable: check_images(usable.pictures))
+def check_readable(images: Images, on_error: str) -> tuple[Images, list[LeftOut]]:
+    """Read every image of a data set once.
+
+    Returns:
+        The images that can be read, and those left out.
+
+    Raises:
+        As `skip_unreadable`.
+    """
+    kept, left_out, _ = skip_unreadable(images, on_error, lambda usable: check_images(usable.pictures))
     return kept, left_out
 
 
-def screen(images: Images, on_error: str, work: Callable[[Images], T]) -> tuple[Images, list[LeftOut], T]:
-    """Do work on a data set whose images may prove unusable.
+def skip_unreadable(images: Images, on_error: str, work: Callable[[Images], T]) -> tuple[Images, list[LeftOut], T]:
+    """Do work on a data set, and do it again without the images that it could not read.
 
     Args:
-        images: The set.
-        on_error: `stop`, or `skip`: do it again without the images that the work names.
+        images: The data set.
+        on_error: `stop`, or `skip`: repeat the work without the images that it names.
         work: Raises BadImagesError; what it has done for the good images is in the store.
 
     Returns:
-        The images that could be used, those left out, and what the work returned.
+        The images that could be used, those left out, and the result of the work.
 
     Raises:
-        BadImagesError: with `stop`, as the work raised it.
-        DatasetError: too few are left.
+        BadImagesError: images cannot be read, and `on_error` is `stop`.
+        DatasetError: too few images are left.
+        ConfigError: `on_error` is neither.
     """
     if on_error not in ON_ERROR:
         raise ConfigError(f"on_error is stop or skip; got '{on_error}'.")

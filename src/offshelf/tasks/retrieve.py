@@ -1,41 +1,39 @@
 """The task `retrieve`: every query searches all references by frozen features."""
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from offshelf.augmentation import Augmentation
-from offshelf.backbone import Backbone, Pooling, select_layers, what_it_sees
+from offshelf.backbone import Backbone, Pooling, what_it_sees
 from offshelf.dataset import (
     Dataset,
     ImageSet,
-    Picture,
     RetrievalDataset,
     RetrievalSet,
     load_unsplit,
     require_retrieval,
 )
-from offshelf.errors import BadImagesError, ConfigError
-from offshelf.evaluation.retrieval import RetrievalProbe
-from offshelf.extractor import Cost, Extractor, Features, Request, ensure
+from offshelf.errors import ConfigError
+from offshelf.evaluation.retrieval import RetrievalProbe, RetrievalScore
+from offshelf.extractor import Extractor, Features
 from offshelf.identity import digest
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer, learns
 from offshelf.report import found_line
 from offshelf.retrieval import Retrieval
 from offshelf.runs.recorder import run_title
-from offshelf.runs.retrieval import RetrievalRecord
-from offshelf.store import FeatureStore, Use
-from offshelf.tasks.known_layers import require_layers
-from offshelf.tasks.on_error import OnError, readable, screen
+from offshelf.runs.retrieval import RetrievalRecorder
+from offshelf.store import FeatureStore
+from offshelf.tasks.features import FeatureSpec
+from offshelf.tasks.on_error import OnError, check_readable, skip_unreadable
 from offshelf.tasks.results import RetrievalResult
 from offshelf.terminal import Notify, discard
 from offshelf.tracking import Tracker
 
-SCHOOL = "postprocess_learnt_from"
-"""The tag that names what postprocessing was fitted to, where it learns anything."""
+FITTED_ON = "postprocess_learnt_from"
+"""Tag that names the images postprocessing was fitted on, if it has anything to fit."""
 
 
 def retrieve(
@@ -61,63 +59,100 @@ def retrieve(
 ) -> RetrievalResult:
     """Rank all references for each query by frozen features of one or several layers.
 
-    Any set of single labels is taken too: a class is an object, and each image searches all others. With several layers
-    there is a run for each, under one parent; nothing that could choose among them is not a query, so that the last is
-    the reported one. Postprocessing is fitted on the images of `postprocess_dataset`; without, on the references.
+    Any set of single labels is accepted too: a class is an object, and each image is a query for all others. With
+    several layers there is a run for each under one parent. The last layer is the reported one, because there are no
+    training images to choose a layer by.
+
+    Args:
+        dataset: References and queries, or images with single labels.
+        augmentation: Views of a reference.
+        backbone: The network.
+        layer: Layers: a name, a list, a pattern, `all` or `last`.
+        pooling: How the map of a layer becomes a vector.
+        extractor: How the network is run.
+        store: Where features are kept.
+        postprocess: Transform of features.
+        retrieval: How near a reference is to a query.
+        bootstrap: Intervals of the metrics, over queries.
+        tracking: Where the run is logged.
+        output_dir: Folder for the results.
+        config: The resolved config, which is recorded.
+        query_augmentation: Views of queries; by default those of the references.
+        postprocess_dataset: Images that postprocessing is fitted on; by default the references.
+        on_error: `stop` at images that cannot be read, or `skip` them.
+        name: Name of the run in the tracker; by default its data set, backbone and layer.
+        notify: Receives what is known before the work.
 
     Returns:
-        All scores; as a number, the data set's official metric.
+        All scores. As a number it is the data set's official metric.
 
     Raises:
-        ConfigError: `query_augmentation=` is the name of an augmentation, `postprocess_dataset=` of a data set.
+        ConfigError: `query_augmentation` or `postprocess_dataset` is the name of a component instead of a component.
+        BackboneError: the network, or one of the layers, is not available.
+        DatasetError: the data set is not available, or is not a retrieval set.
+        BadImagesError: images cannot be read, and `on_error` is `stop`.
+        StoreError: the store or the output folder cannot be read or written.
+        TrackingError: the tracker is not available.
     """
     _require_component("augmentation", "query_augmentation", query_augmentation)
     _require_component("dataset", "postprocess_dataset", postprocess_dataset)
     tracking.check()
-    layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
-    parts = Parts(
-        Request(backbone, layers, pooling, augmentation.views),
-        Request(backbone, layers, pooling, (query_augmentation or augmentation).query_views),
+    spec = FeatureSpec(
+        dataset=dataset,
+        augmentation=augmentation,
+        backbone=backbone,
+        layer=layer,
+        pooling=pooling,
+        extractor=extractor,
+        store=store,
+        query_augmentation=query_augmentation,
+        postprocess_dataset=postprocess_dataset,
+        on_error=on_error,
     )
-    probe = RetrievalProbe(postprocess, retrieval, bootstrap)
-    images, left_out = readable(require_retrieval(load_unsplit(dataset)), on_error)
-    teachers = readable(load_unsplit(postprocess_dataset), on_error)[0] if postprocess_dataset else None
-    require_layers([parts.references, parts.queries], extractor, store, images.pictures)
+    layers, probe = spec.layers, RetrievalProbe(postprocess, retrieval, bootstrap)
+    images, left_out = check_readable(require_retrieval(load_unsplit(dataset)), on_error)
+    fit_images = check_readable(load_unsplit(postprocess_dataset), on_error)[0] if postprocess_dataset else None
+    spec.require_layers(images.pictures)
     notify(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title, Path(output_dir)) as run:
-        record = RetrievalRecord(run, images, backbone.name, config, Path(output_dir))
-        record.begin(layers)
-        images, more, found = screen(images, on_error, lambda usable: parts.gather(store, extractor, usable))
-        left_out += more
-        record = replace(record, images=images, left_out=left_out)
-        record.data()
-        store.note_use(parts.networks(extractor), Use(title, run.id, time.time(), config))
+        recorder = RetrievalRecorder(run, images, backbone.name, config, Path(output_dir))
+        recorder.begin(layers)
+        images, more, parts = spec.extract_retrieval(images)
+        recorder = replace(recorder, images=images, left_out=[*left_out, *more])
+        recorder.data()
+        spec.note_use(title, run.id, config)
         if learns(postprocess):
-            tags = _school(teachers)
+            tags = _fitted_on(fit_images)
             run.log(tags=tags)
-            notify(f"Postprocessing learns from {tags[SCHOOL]}.")
-        seen = [*found]
-        if teachers:
-            seen.append(screen(teachers, on_error, lambda usable: parts.lessons(store, extractor, usable))[2])
-        identity = digest([features.digest for features in seen])
-        scores = []
-        for layer_name in layers:
-            references, queries, *lessons = (features.values[layer_name] for features in seen)
-            scores.append(probe.score(layer_name, references, queries, images, *lessons))
-            if len(layers) > 1:
-                record.layer(scores[-1], identity)
-        metrics = record.end(scores, scores[-1], identity, [features.cost for features in seen])
-    return RetrievalResult(
-        title=title,
-        run_id=run.id,
-        folder=record.folder,
-        whereabouts=record.whereabouts(),
-        metrics=metrics,
-        left_out=tuple(left_out),
-        images=images,
-        scores=tuple(scores),
-    )
+            notify(f"Postprocessing learns from {tags[FITTED_ON]}.")
+        found = [*parts, *([_fit_features(spec, fit_images)] if fit_images else [])]
+        scores, identity = _score(found, layers, probe, recorder)
+        metrics = recorder.end(scores, scores[-1], identity, [features.cost for features in found])
+    return RetrievalResult(run=recorder.summary(title, metrics), images=images, scores=tuple(scores))
+
+
+def _fit_features(spec: FeatureSpec, images: ImageSet | RetrievalSet) -> Features:
+    """Return features of the images that postprocessing is fitted on, seen as references are."""
+    return skip_unreadable(images, spec.on_error, lambda usable: spec.extract(usable.pictures))[2]
+
+
+def _score(
+    found: Sequence[Features], layers: Sequence[str], probe: RetrievalProbe, recorder: RetrievalRecorder
+) -> tuple[list[RetrievalScore], str]:
+    """Score all layers by the features of references, of queries, and of the images that postprocessing is fitted on.
+
+    Returns:
+        The scores, logged as a run each if there are several, and the digest of all features.
+    """
+    identity = digest([features.digest for features in found])
+    scores = []
+    for layer in layers:
+        references, queries, *fit_features = (features.values[layer] for features in found)
+        scores.append(probe.score(layer, references, queries, recorder.images, *fit_features))
+        if len(layers) > 1:
+            recorder.layer(scores[-1], identity)
+    return scores, identity
 
 
 def _require_component(group: str, key: str, given: object) -> None:
@@ -125,44 +160,8 @@ def _require_component(group: str, key: str, given: object) -> None:
         raise ConfigError(f"{key} is one of the group {group}, not a word: {group}@{key}={given}")
 
 
-def _school(teachers: ImageSet | RetrievalSet | None) -> dict[str, str]:
-    """What postprocessing has learnt from, as tags: from the images that are searched it may know too much."""
-    if teachers is None:
-        return {SCHOOL: "the references that are searched"}
-    return {SCHOOL: teachers.name, "postprocess_data_digest": teachers.digest}
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What is computed of the references, and of the queries."""
-
-    references: Request
-    queries: Request
-
-    def gather(self, store: FeatureStore, extractor: Extractor, images: RetrievalSet) -> tuple[Features, Features]:
-        """Features of both, those that the store lacks extracted; what both need is extracted once.
-
-        Raises:
-            BadImagesError: by the place in `images.pictures`.
-        """
-        place = {id(image): row for row, image in enumerate(images.pictures)}
-
-        def of(pictures: Sequence[Picture], request: Request) -> Features:
-            wanted = [picture.image for picture in pictures]
-            try:
-                return ensure(store, extractor, wanted, request)
-            except BadImagesError as bad:
-                raise BadImagesError({place[id(wanted[row])]: why for row, why in bad.faults.items()}) from bad
-
-        references = of(images.references, self.references)
-        if images.queries is images.references and self.queries == self.references:
-            return references, replace(references, cost=Cost())
-        return references, of(images.queries, self.queries)
-
-    def lessons(self, store: FeatureStore, extractor: Extractor, images: ImageSet | RetrievalSet) -> Features:
-        """Features of other images, seen as references are."""
-        return ensure(store, extractor, images.pictures, self.references)
-
-    def networks(self, extractor: Extractor) -> list[str]:
-        """Digests of the networks used."""
-        return [key.network for request in (self.references, self.queries) for key in request.keys(extractor).values()]
+def _fitted_on(images: ImageSet | RetrievalSet | None) -> dict[str, str]:
+    """Return tags that name the images postprocessing is fitted on; fitted on the references, it may know too much."""
+    if images is None:
+        return {FITTED_ON: "the references that are searched"}
+    return {FITTED_ON: images.name, "postprocess_data_digest": images.digest}

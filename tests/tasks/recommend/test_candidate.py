@@ -36,11 +36,11 @@ def test_weights_in_torchvisions_cache_are_found():
     torch.save(torchvision.models.squeezenet1_1().state_dict(), path)
     own = {"pixels": Pixels(), "mine": Torchvision("squeezenet1_1"), "alexnet": Torchvision("alexnet")}
     with without_downloads():
-        here, aside = at_hand(candidates(own, None))
+        here, skipped = at_hand(candidates(own, None))
 
     assert [one.name for one in here] == ["pixels", "mine"]
-    assert [one.name for one in aside] == ["alexnet"]
-    assert "alexnet-owt-7be5be79.pth is not in" in aside[0].why
+    assert [one.name for one in skipped] == ["alexnet"]
+    assert "alexnet-owt-7be5be79.pth is not in" in skipped[0].why
     with without_downloads():
         here, _ = at_hand(candidates({"pixels": Pixels()}, None))
     assert [one.name for one in here] == ["pixels", "torchvision/squeezenet1_1"]
@@ -60,17 +60,17 @@ def test_weights_in_the_hugging_face_cache_are_found(caches):
     assert found[0].words == ["backbone=timm", "backbone.arch=resnet10t.c3_in1k"]
 
 
-def test_what_would_be_downloaded_is_left_aside():
+def test_what_would_be_downloaded_is_skipped():
     """Weights of timm and of a hub; a hub's code."""
     hub = TorchHub("facebookresearch/dinov2", "dinov2_vits14", None, {"norm": "norm"})
     found = [Candidate("timm/resnet18", Timm("resnet18")), Candidate("tiny", Tiny())]
     with without_downloads():
-        here, aside = at_hand(found)
+        here, skipped = at_hand(found)
         with pytest.raises(BackboneError, match="its code is not at hand"):
             hub.load()
 
     assert [one.name for one in here] == ["tiny"]
-    assert "is not in the Hugging Face cache" in aside[0].why
+    assert "is not in the Hugging Face cache" in skipped[0].why
 
 
 def test_names():

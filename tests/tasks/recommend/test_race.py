@@ -15,7 +15,7 @@ from offshelf.metric import Bootstrap, Difference, Interval
 from offshelf.tasks.recommend import Rules
 from offshelf.tasks.recommend.budget import Budget
 from offshelf.tasks.recommend.candidate import Candidate
-from offshelf.tasks.recommend.race import Pace, Race, is_below
+from offshelf.tasks.recommend.race import Race, Throughput, is_below
 from offshelf.tasks.recommend.sample import growing_order, sample, sizes, training_images
 
 COUNT = 320
@@ -59,7 +59,7 @@ class World:
         race = Race(samples, probe, self.extract, Budget(seconds, lambda: self.now), 0.95, lambda _: None)
         dear, cheap = Candidate("dear", Tiny(1)), Candidate("cheap", Tiny(2))
         rate = 1 / (self.seconds or 1)
-        race.run([(dear, Pace(rate, ("good", "noise"))), (cheap, Pace(2 * rate, ("twin", "middling")))])
+        race.run([(dear, Throughput(rate, ("good", "noise"))), (cheap, Throughput(2 * rate, ("twin", "middling")))])
         return race
 
 
@@ -67,10 +67,10 @@ def test_the_better_is_found_and_the_worse_is_dropped():
     """What has no signal goes first; twins stay to the end."""
     world = World()
     race = world.race()
-    out = {entry.layer: entry.out for entry in race.ranking}
+    out = {contender.layer: contender.status for contender in race.ranking}
 
     assert {race.ranking[0].layer, race.ranking[1].layer} == {"good", "twin"}
-    assert [entry.layer for entry in race.ranking[2:]] == ["middling", "noise"]
+    assert [contender.layer for contender in race.ranking[2:]] == ["middling", "noise"]
     assert out["good"] == out["twin"] == ""
     assert out["noise"].startswith("1: -0.")
     assert int(out["middling"][0]) > 1
@@ -83,8 +83,8 @@ def test_the_same_ranking_again():
     """To the last digit, whatever the backbones cost."""
     first, second = World().race(), World(seconds_an_image=0.5).race()
 
-    assert [(entry.layer, entry.value, entry.out) for entry in first.ranking] == [
-        (entry.layer, entry.value, entry.out) for entry in second.ranking
+    assert [(contender.layer, contender.value, contender.status) for contender in first.ranking] == [
+        (contender.layer, contender.value, contender.status) for contender in second.ranking
     ]
 
 
@@ -100,7 +100,7 @@ def test_the_budget_is_kept(seconds, images, taken):
     race = world.race(seconds)
 
     assert world.now == taken
-    assert {entry.images for entry in race.running} == {images}
+    assert {contender.images for contender in race.running} == {images}
     assert ("would not fit into the time that is left" in race.end) == (images < 320)
 
 
@@ -108,8 +108,8 @@ def test_no_time_for_the_dear_one():
     """The first round is the cheap backbone's alone, and the other is named."""
     race = World(seconds_an_image=1.0).race(50)
 
-    assert {entry.candidate.name for entry in race.ranking} == {"cheap"}
-    assert [(one.name, one.why) for one in race.aside] == [("dear", "no time: 40 images at 1.0 a second")]
+    assert {contender.candidate.name for contender in race.ranking} == {"cheap"}
+    assert [(one.name, one.why) for one in race.skipped] == [("dear", "no time: 40 images at 1.0 a second")]
 
 
 def test_a_round_that_is_cut_off_does_not_count():
@@ -125,14 +125,14 @@ def test_a_round_that_is_cut_off_does_not_count():
     race = world.race(300)
 
     assert race.end == "the time was over before round 2 was"
-    assert {entry.images for entry in race.ranking} == {40}
+    assert {contender.images for contender in race.ranking} == {40}
 
 
 def test_a_backbone_that_cannot_be_built():
-    """Is left aside, and the others race."""
+    """Is skipped, and the others race."""
     race = World(missing=("dear",)).race()
 
-    assert [(one.name, one.why) for one in race.aside] == [("dear", "it cannot be built")]
+    assert [(one.name, one.why) for one in race.skipped] == [("dear", "it cannot be built")]
     assert race.ranking[0].layer == "twin"
 
 

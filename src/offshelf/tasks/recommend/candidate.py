@@ -1,4 +1,4 @@
-"""Backbones that are at hand, and those that are not."""
+"""Candidates: backbones whose weights are available here, and those whose weights are not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ ZOOS = {"timm": Timm, "torchvision": Torchvision}
 
 @dataclass(frozen=True)
 class Candidate:
-    """A backbone that may be tried."""
+    """A backbone that can be tried."""
 
     name: str
     """Its name among the config's `backbones`, or `timm/ARCH`, `torchvision/ARCH`."""
@@ -20,7 +20,7 @@ class Candidate:
 
     @property
     def words(self) -> list[str]:
-        """The overrides that mean it, where it is none of the config's."""
+        """The overrides that select it on the command line."""
         zoo, _, arch = self.name.partition("/")
         if not arch:
             return [f"backbone={self.name}"]
@@ -30,7 +30,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Aside:
+class Skipped:
     """A backbone that was not tried."""
 
     name: str
@@ -38,10 +38,10 @@ class Aside:
 
 
 def candidates(backbones: Mapping[str, Backbone], asked: Sequence[str] | None) -> list[Candidate]:
-    """Those asked for by name; else the config's, and what timm and torchvision have in their caches beside these.
+    """Return the backbones asked for by name; by default those of the config and of the caches of timm and torchvision.
 
     Raises:
-        ConfigError: there are none, or one of that name is not known.
+        ConfigError: there are none, or a name is unknown.
     """
     if asked is None:
         own = [Candidate(name, backbone) for name, backbone in backbones.items()]
@@ -51,21 +51,24 @@ def candidates(backbones: Mapping[str, Backbone], asked: Sequence[str] | None) -
     return [_named(name, backbones) for name in dict.fromkeys(map(str, asked))]
 
 
-def at_hand(found: Sequence[Candidate]) -> tuple[list[Candidate], list[Aside]]:
-    """Those whose weights are here, none twice, and the others. To be called where nothing may be downloaded."""
+def at_hand(found: Sequence[Candidate]) -> tuple[list[Candidate], list[Skipped]]:
+    """Return the candidates whose weights are available, without duplicates, and the others.
+
+    Call it where nothing may be downloaded; see `without_downloads`.
+    """
     here: list[Candidate] = []
-    aside: list[Aside] = []
+    skipped: list[Skipped] = []
     known = []
     for candidate in found:
         try:
             identity = candidate.backbone.identity()
         except BackboneError as error:
-            aside.append(Aside(candidate.name, str(error)))
+            skipped.append(Skipped(candidate.name, str(error)))
             continue
         if identity not in known:
             known.append(identity)
             here.append(candidate)
-    return here, aside
+    return here, skipped
 
 
 def _named(name: str, backbones: Mapping[str, Backbone]) -> Candidate:

@@ -106,10 +106,10 @@ class ClassificationResult(RunResult):
     @override
     def closing(self) -> list[Line]:
         return [
-            score_table(self.scores, self.baselines, self.chosen, self.title),
+            score_table(self.scores, self.baselines, self.chosen, self.run.title),
             repeats_line(self.images),
-            left_out_line(self.left_out),
+            left_out_line(self.run.left_out),
             open_grids(self.scores),
             self.model_note,
-            self.whereabouts,
+            self.run.whereabouts,
         ]

@@ -7,7 +7,14 @@ from typing import Any
 from typing_extensions import override
 
 from offshelf.dataset import ImageSet
-from offshelf.report import Standing, aside_lines, left_out_line, repeats_line, standing_columns, standing_table
+from offshelf.report import (
+    LeaderboardRow,
+    leaderboard_columns,
+    leaderboard_table,
+    left_out_line,
+    repeats_line,
+    skipped_lines,
+)
 from offshelf.tasks.results.result import RunResult
 from offshelf.terminal import Line
 
@@ -18,7 +25,7 @@ class Recommendation(RunResult):
 
     images: ImageSet = field(repr=False)
     """The training images that were used."""
-    ranking: tuple[Standing, ...] = field(repr=False)
+    ranking: tuple[LeaderboardRow, ...] = field(repr=False)
     """A row per layer, best first."""
     skipped: Mapping[str, str] = field(repr=False)
     """Backbones that were not tried, and why."""
@@ -47,7 +54,7 @@ class Recommendation(RunResult):
     @override
     def columns(self) -> dict[str, list[Any]]:
         """A row per layer, best first: the columns of recommendation.csv."""
-        return standing_columns(self.ranking, self.images.metric)
+        return leaderboard_columns(self.ranking, self.images.metric)
 
     @override
     def to_dict(self) -> dict[str, Any]:
@@ -58,12 +65,12 @@ class Recommendation(RunResult):
     @override
     def closing(self) -> list[Line]:
         return [
-            standing_table(self.ranking, self.images.metric, self.title),
+            leaderboard_table(self.ranking, self.images.metric, self.run.title),
             repeats_line(self.images),
-            aside_lines(self.skipped),
-            left_out_line(self.left_out),
+            skipped_lines(self.skipped),
+            left_out_line(self.run.left_out),
             self.conclusion,
             "The winner in full, test images included:" if self.is_complete else "In full, with your overrides:",
             self.command,
-            self.whereabouts,
+            self.run.whereabouts,
         ]

@@ -2,15 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from offshelf.dataset import LeftOut
 from offshelf.report import left_out_table
+from offshelf.runs.recorder import RunSummary
 from offshelf.terminal import Line, show
 
 if TYPE_CHECKING:
@@ -68,27 +67,27 @@ class Result(ABC):
 class RunResult(Result):
     """Result of a task that writes an output folder and can be tracked."""
 
-    title: str
-    """Name of the run."""
-    run_id: str
-    """Identifier given by the tracker; empty without tracking."""
-    folder: Path
-    """Output folder."""
-    whereabouts: str = field(repr=False)
-    """Sentences that say where the results are and how to look at them."""
-    metrics: Mapping[str, float] = field(repr=False)
-    """All numbers of the run, under the names used in MLflow and metrics.json."""
-    left_out: tuple[LeftOut, ...] = field(default=(), repr=False)
-    """Images that could not be used; not empty only with `on_error="skip"`."""
+    run: RunSummary
+    """Name, identifier and output folder of the run, its metrics and the images that were left out."""
+
+    @property
+    def run_id(self) -> str:
+        """Identifier given by the tracker; empty without tracking."""
+        return self.run.id
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """All numbers of the run, under the names used in MLflow and metrics.json."""
+        return self.run.metrics
 
     @override
     def to_dict(self) -> dict[str, Any]:
         return {
-            "name": self.title,
-            "run_id": self.run_id,
-            "folder": str(self.folder),
+            "name": self.run.title,
+            "run_id": self.run.id,
+            "folder": str(self.run.folder),
             "objective": self.objective,
-            "metrics": dict(self.metrics),
-            "left_out": left_out_table(self.left_out),
+            "metrics": dict(self.run.metrics),
+            "left_out": left_out_table(self.run.left_out),
             **super().to_dict(),
         }

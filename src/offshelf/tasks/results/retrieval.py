@@ -68,9 +68,9 @@ class RetrievalResult(RunResult):
     @override
     def closing(self) -> list[Line]:
         return [
-            layer_scores(self.scores, self.chosen, self.title),
+            layer_scores(self.scores, self.chosen, self.run.title),
             protocol_scores(self.chosen),
             repeats_line(self.images),
-            left_out_line(self.left_out),
-            self.whereabouts,
+            left_out_line(self.run.left_out),
+            self.run.whereabouts,
         ]
