@@ -31,7 +31,7 @@ GARBAGE_THRESHOLDS = (100_000, 50, 100)
 """Objects made between collections of garbage. What imports and configs make is not garbage: collecting as often as
 Python does by default takes a twelfth of a short run."""
 
-SURROUNDINGS = (
+SYSTEM_ERRORS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG),
     *(errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ENOTDIR),
 )
@@ -79,7 +79,7 @@ def _guarded(dispatch: Callable[[list[str]], CommandResult], arguments: list[str
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CommandResult()
     except OSError as error:
-        if error.errno not in SURROUNDINGS or os.environ.get("OFFSHELF_DEBUG"):
+        if error.errno not in SYSTEM_ERRORS or os.environ.get("OFFSHELF_DEBUG"):
             raise
         place = f" {error.filename}" if error.filename else ""
         return _failed(f"{error.strerror}:{place}. What is in the store stays there.")

@@ -34,7 +34,7 @@ from offshelf.tracking.reading import SETTINGS, TrackedRun, TrackedRuns, is_filt
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FOLLOWS = ("dims", "name")
+DEPENDENT_PARAMETERS = ("dims", "name")
 """Parameters that follow from others."""
 
 
@@ -243,7 +243,7 @@ def _independent(runs: Sequence[TrackedRun]) -> list[str]:
             name.startswith(f"{other}.") and len(set(zip(theirs, values, strict=True))) == len(set(theirs))
             for other, theirs in kept.items()
         )
-        if name not in FOLLOWS and not is_part and values not in kept.values():
+        if name not in DEPENDENT_PARAMETERS and not is_part and values not in kept.values():
             kept[name] = values
     return list(kept)
 

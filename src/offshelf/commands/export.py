@@ -21,8 +21,8 @@ from offshelf.runs.recorded import CONFIG, PastRun
 from offshelf.serving.predictor import Predictor
 from offshelf.tracking.reading import SETTINGS
 
-ONNX = ".onnx"
-LEFT_OUT = ("__pycache__", "*.so", "*.pyd", "conf")
+ONNX_SUFFIX = ".onnx"
+NOT_PACKAGED = ("__pycache__", "*.so", "*.pyd", "conf")
 """What of offshelf a model does not need: it composes no configs, and fits nothing."""
 
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> CommandResult:
         )
     trust, images = where.pop("trust"), where.pop("images")
     past, target = PastRun.find(options.run, **where), Path(options.target).expanduser()
-    if target.suffix == ONNX:
+    if target.suffix == ONNX_SUFFIX:
         return CommandResult(_write_onnx(past, target, trust))
     write_model(past, target, trust, images)
     print(f"Serve it with: mlflow models serve --env-manager local -m {shlex.quote(options.target)}")
@@ -77,7 +77,7 @@ def write_model(past: PastRun, folder: Path, trust: str = "", images: str = "") 
         files["config"].write_text(yaml.safe_dump(past.config, allow_unicode=True), encoding="utf-8")
         files["model"].write_bytes(past.read(FILE) or b"")
         package = Path(offshelf.__file__).parent
-        code = copytree(package, Path(temporary) / package.name, ignore=ignore_patterns(*LEFT_OUT))
+        code = copytree(package, Path(temporary) / package.name, ignore=ignore_patterns(*NOT_PACKAGED))
         settings = {"images": str(place) if images else "", "trust": trust}
         script = package / "serving/pyfunc.py"
         parts = Parts(script, files, code, sorted(_requirements()), settings, model.calibration is not None)

@@ -25,7 +25,7 @@ from offshelf.store import FeatureStore
 from offshelf.tasks.on_error import skip_unreadable
 from offshelf.tracking.reading import SETTINGS
 
-FORMATS = (".csv", ".json")
+SUFFIXES = (".csv", ".json")
 
 
 def main(arguments: Sequence[str]) -> CommandResult:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> CommandResult:
         DatasetError: there are no such images.
     """
     options = _parser().parse_intermixed_args(arguments)
-    if options.out and Path(options.out).suffix not in FORMATS:
+    if options.out and Path(options.out).suffix not in SUFFIXES:
         raise ConfigError(f"--out is a .csv or .json file; got '{options.out}'.")
     words, settings = divide(options.images, {**SETTINGS, "trust": "", "on_error": "stop", "probabilities": ""})
     on_error, probabilities = settings.pop("on_error"), settings.pop("probabilities")
@@ -136,5 +136,5 @@ def _parser() -> argparse.ArgumentParser:
         help="files, folders, patterns; home=DIR, on_error=skip, probabilities=true, trust=PACKAGE",
         metavar="IMAGES|key=value",
     )
-    parser.add_argument("--out", help=f"a file to write instead of printing: {', '.join(FORMATS)}", metavar="FILE")
+    parser.add_argument("--out", help=f"a file to write instead of printing: {', '.join(SUFFIXES)}", metavar="FILE")
     return parser

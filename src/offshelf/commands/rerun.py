@@ -23,11 +23,11 @@ from offshelf.terminal import discard, show, terminal
 from offshelf.tracking import Followed, NoTracking, Tracker, allowed_name, provenance
 from offshelf.tracking.reading import SETTINGS
 
-COMPARED = ("test/", "cv/", "data/")
+COMPARED_PREFIXES = ("test/", "cv/", "data/")
 """Prefixes of metrics that must be equal; others are costs and certificates."""
 
-MEMORY = {"_target_": "offshelf.store.MemoryStore"}
-DIGESTS = {"data_digest": "images, labels or folds", "feature_digest": "images, weights or whatever makes features"}
+MEMORY_STORE = {"_target_": "offshelf.store.MemoryStore"}
+DIGEST_TAGS = {"data_digest": "images, labels or folds", "feature_digest": "images, weights or whatever makes features"}
 """Tags that determine the numbers, and what has changed if they differ."""
 
 
@@ -52,9 +52,9 @@ def main(arguments: Sequence[str]) -> CommandResult:
         print("An output folder does not tell what it was made with: versions and digests are not compared.")
     again = rerun(past, tracker, trust, is_kept=not options.check, is_cold=options.cold)
     differing = changed(_compared(past.metrics), _compared(again.metrics))
-    digests = [tag for tag in DIGESTS if tag in past.tags and past.tags[tag] != again.tags.get(tag)]
+    digests = [tag for tag in DIGEST_TAGS if tag in past.tags and past.tags[tag] != again.tags.get(tag)]
     for tag in digests:
-        terminal().print(f"Not the same as then: {DIGESTS[tag]} ({tag}).", soft_wrap=True)
+        terminal().print(f"Not the same as then: {DIGEST_TAGS[tag]} ({tag}).", soft_wrap=True)
     _show("Differs from the record", differing)
     compared = len(_compared(past.metrics))
     if not differing:
@@ -77,7 +77,7 @@ def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, i
         ConfigError: the config had secrets, which are on no record, beside the store's.
         OffshelfError: the run fails.
     """
-    config = past.config | ({"store": MEMORY} if is_cold else {})
+    config = past.config | ({"store": MEMORY_STORE} if is_cold else {})
     _require_secrets(config)
     followed = Followed(tracker, {"rerun_of": past.id or past.name})
     with _output(is_kept) as folder:
@@ -146,7 +146,7 @@ def _versions(tags: Mapping[str, str]) -> dict[str, str]:
 
 def _compared(metrics: Mapping[str, float]) -> dict[str, float]:
     """Return the metrics that must be equal, under their recorded names."""
-    return {allowed_name(name): value for name, value in sorted(metrics.items()) if name.startswith(COMPARED)}
+    return {allowed_name(name): value for name, value in sorted(metrics.items()) if name.startswith(COMPARED_PREFIXES)}
 
 
 def _show(title: str, differing: Mapping[str, tuple[Any, Any]]) -> None:

@@ -23,7 +23,7 @@ from offshelf.store.inventory import Holding, age, holdings
 from offshelf.suggest import did_you_mean
 from offshelf.terminal import terminal
 
-GATHERED = ("dataset", "augmentation", "backbone", "extractor", "store")
+FEATURE_GROUPS = ("dataset", "augmentation", "backbone", "extractor", "store")
 VERBS = ("ls", "du", "verify", "prune", "export")
 
 
@@ -175,7 +175,7 @@ def _export(options: argparse.Namespace) -> CommandResult:
 
     require_folder(Path(options.folder))
     config = load("extract", options.overrides)
-    groups = {name: build_group(config, name) for name in GATHERED}
+    groups = {name: build_group(config, name) for name in FEATURE_GROUPS}
     spec = FeatureSpec(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
     images, features = spec.load_features()
     export(Path(options.folder), images, features, options.format == "parquet")

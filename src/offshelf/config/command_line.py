@@ -22,13 +22,13 @@ from offshelf.config.override import beyond_ascii, choices, layer_pattern, looks
 from offshelf.config.values import plain
 from offshelf.errors import ConfigError
 
-REFUSED = {
+REFUSED_FLAGS = {
     "config_path": "--config-path would take offshelf's own configs away; a folder of yours beside them: --config-dir",
     "experimental_rerun": "--experimental-rerun would run what is in a pickle; a run again: offshelf rerun RUN",
 }
 """Flags of Hydra's, by their names in its parser."""
 
-CHOOSING = ("classify", "recommend")
+CROSS_VALIDATED_TASKS = ("classify", "recommend")
 """Tasks whose result can be one of cross-validation on training images."""
 
 
@@ -60,7 +60,7 @@ def read(task: str, arguments: Sequence[str]) -> Asked:
     arguments = [beyond_ascii(layer_pattern(argument)) for argument in arguments]
     given = _parser().parse_intermixed_args(arguments)
     flags = [argument for argument in arguments if argument not in given.overrides]
-    for flag, why in REFUSED.items():
+    for flag, why in REFUSED_FLAGS.items():
         if getattr(given, flag):
             raise ConfigError(f"{why}.")
     if given.hydra_help or given.help or given.info or given.shell_completion:
@@ -142,7 +142,7 @@ def _chooses(task: str, settings: Any) -> bool:
     chooses = not settings.sweeper._target_.endswith(".BasicSweeper")
     if chooses and "minimize" in str(settings.sweeper.get("direction")):
         raise ConfigError("Metrics are the better the larger they are: hydra.sweeper.direction=maximize")
-    if chooses and task not in CHOOSING:
+    if chooses and task not in CROSS_VALIDATED_TASKS:
         raise ConfigError(
             f"This hydra/sweeper chooses each job by the results of those before it, and offshelf {task} has none on "
             "training images: it would choose by the test images. Leave it out: -m runs every combination."

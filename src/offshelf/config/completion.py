@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from offshelf.config.folder import conf_dir
 
-ZSH = "autoload -Uz compinit bashcompinit; (( $+functions[compdef] )) || compinit; bashcompinit"
+ZSH_PREAMBLE = "autoload -Uz compinit bashcompinit; (( $+functions[compdef] )) || compinit; bashcompinit"
 """Hydra's scripts for zsh are those for bash, which need zsh's emulation of bash's completion."""
 
 
@@ -29,7 +29,7 @@ def complete(arguments: list[str], commands: Sequence[str], tasks: Sequence[str]
         # Hydra completes a line that holds the program and its overrides alone.
         os.environ["COMP_LINE"] = line.replace(f"{words[0]} {words[1]}", words[0], 1)
     if arguments in (["install=zsh"], ["uninstall=zsh"]):
-        print(ZSH)
+        print(ZSH_PREAMBLE)
     if arguments in (["uninstall=bash"], ["uninstall=zsh"]):
         print("complete -r offshelf 2> /dev/null")  # Hydra's leaves it where nothing was there before
     import hydra

@@ -14,7 +14,7 @@ from offshelf.config.folder import conf_dir
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.suggest import did_you_mean, did_you_mean_key
 
-ZOOS = {"torchvision": ("torchvision", "models"), "timm": ("timm", "models")}
+MODEL_FOLDERS = {"torchvision": ("torchvision", "models"), "timm": ("timm", "models")}
 """Backbones of any architecture, and the packages whose functions are named as these."""
 
 
@@ -79,7 +79,7 @@ def _zoo(arch: str) -> str:
     if not re.fullmatch(r"\w+", name):
         return ""
     pattern = re.compile(rf"^@register_model\b.*\n(?:@.*\n)*def {name}\(".encode(), re.MULTILINE)
-    for zoo, (package, folder) in ZOOS.items():
+    for zoo, (package, folder) in MODEL_FOLDERS.items():
         spec = find_spec(package)
         for root in spec.submodule_search_locations or () if spec else ():
             if any(pattern.search(file.read_bytes()) for file in (Path(root) / folder).rglob("*.py")):

@@ -16,12 +16,12 @@ from offshelf.config.explain import explain
 from offshelf.config.keys import INJECTED_PARAMETERS, ROOT_ONLY_TARGET
 from offshelf.config.parameters import annotation, is_text, of_items, parameters
 
-LIBRARIES = ("sklearn", "torch", "torchvision", "timm", "hydra", "numpy")
+SLOW_PACKAGES = ("sklearn", "torch", "torchvision", "timm", "hydra", "numpy")
 """Packages whose components are not looked at: importing them takes seconds."""
 
-HYDRA_TEXTS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name")
+HYDRA_TEXT_KEYS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name")
 
-FUNCTIONS = ("choice", "shuffle", "sort", "tag")
+VALUE_FUNCTIONS = ("choice", "shuffle", "sort", "tag")
 """Of Hydra's grammar, those whose arguments are values."""
 
 
@@ -69,7 +69,7 @@ def _with_texts(override: Override, configs: Sequence[DictConfig]) -> str:
     if override.is_delete() or override.package is not None or not looks_otherwise(override):
         return line
     key = override.key_or_group
-    kinds = [str] if key in HYDRA_TEXTS else [_wanted(config, key) for config in configs]
+    kinds = [str] if key in HYDRA_TEXT_KEYS else [_wanted(config, key) for config in configs]
     scalar, items = any(map(is_text, kinds)), any(is_text(of_items(kind)) for kind in kinds)
     if not scalar and not items:
         return line
@@ -95,7 +95,7 @@ def quoted(text: str, scalar: bool, items: bool) -> str:
         wanted = items if depth else scalar
         is_word = word.strip() and "=" not in word and "{" not in made
         made += word.replace(word.strip(), _quote(word.strip()), 1) if wanted and is_word and _is_other(word) else word
-        if mark == "(" and word.strip() not in FUNCTIONS:
+        if mark == "(" and word.strip() not in VALUE_FUNCTIONS:
             return text  # of numbers: interval, range
         depth += {"[": 1, "]": -1}.get(mark, 0)
         made += mark
@@ -142,7 +142,7 @@ def _wanted(config: DictConfig, key: str) -> Any:
         target = node.get("_target_")
         if node is config and last in parameters(ROOT_ONLY_TARGET):
             return annotation(parameters(ROOT_ONLY_TARGET), last)
-        if not isinstance(target, str) or target.partition(".")[0] in LIBRARIES or last in INJECTED_PARAMETERS:
+        if not isinstance(target, str) or target.partition(".")[0] in SLOW_PACKAGES or last in INJECTED_PARAMETERS:
             return Any
         return annotation(parameters(target), last)
     except Exception:  # it is told where the config is checked

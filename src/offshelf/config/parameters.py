@@ -21,15 +21,15 @@ UNKNOWN = object()
 LARGEST_SEED = 2**32 - 1
 """NumPy's and scikit-learn's."""
 
-LARGEST = 2**63 - 1
+LARGEST_INTEGER = 2**63 - 1
 
-PLACES = ("home", "data_dir", "root", "path")
+PATH_KEYS = ("home", "data_dir", "root", "path")
 """Keys of files and folders; an empty one would be the working folder, and what is below it the system's root."""
 
-LONG = 80
+SHOWN_CHARACTERS = 80
 """Letters of a wrong value that are shown."""
 
-NAMES: Mapping[Any, str] = {
+TYPE_NAMES: Mapping[Any, str] = {
     str: "a text",
     Path: "a path",
     bool: "true or false",
@@ -123,7 +123,7 @@ def require_fit(place: str, wanted: Any, value: Any) -> None:
     """
     if value is UNKNOWN or (isinstance(value, str) and value == MISSING):
         return
-    if value == "" and place.rpartition(".")[2] in PLACES:
+    if value == "" and place.rpartition(".")[2] in PATH_KEYS:
         raise ConfigError(f"{place} is empty, as of a variable that is not set: name a place, or leave it out.")
     if place.rpartition(".")[2] == "seed" and int in _members(wanted):
         if not (fits(wanted, value) and (value is None or 0 <= value <= LARGEST_SEED)):
@@ -147,7 +147,7 @@ def fits(wanted: Any, value: Any) -> bool:
         return any(fits(one, value) for one in get_args(wanted))
     if kind is Literal:
         return value in get_args(wanted) and not isinstance(value, bool)
-    if wanted in NAMES:
+    if wanted in TYPE_NAMES:
         return _is_simple(wanted, value)
     container = kind or wanted
     if not isinstance(container, type):
@@ -195,8 +195,8 @@ def _simple(member: Any) -> Any:
 def _word(member: Any) -> str:
     if get_origin(member) is Literal:
         return " or ".join(map(str, get_args(member)))
-    if member in NAMES:
-        return NAMES[member]
+    if member in TYPE_NAMES:
+        return TYPE_NAMES[member]
     kind = _simple(member)
     if isinstance(kind, type) and issubclass(kind, Sequence):
         items = [one for one in get_args(member) if one is not ...]
@@ -213,7 +213,7 @@ def _is_simple(wanted: Any, value: Any) -> bool:
         return isinstance(value, bool)
     if isinstance(value, bool) or not isinstance(value, int if wanted is int else int | float):
         return False
-    return abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)
+    return abs(value) <= LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)
 
 
 def _values(wanted: Any, value: Mapping[str, Any]) -> list[Any]:
@@ -231,5 +231,5 @@ def _items_fit(items: Sequence[Any], value: Sequence[Any]) -> bool:
 def _shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    text = str(value) if len(str(value)) <= LONG else f"{str(value)[:LONG]}…"
+    text = str(value) if len(str(value)) <= SHOWN_CHARACTERS else f"{str(value)[:SHOWN_CHARACTERS]}…"
     return f"'{text}'" if isinstance(value, str) else text

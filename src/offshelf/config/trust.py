@@ -13,13 +13,13 @@ from typing import Any
 
 from offshelf.errors import ConfigError
 
-PACKAGES = (
+COMPONENT_PACKAGES = (
     *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "metric", "postprocess"),
     *("retrieval", "store", "svm", "sweep", "tasks.recommend", "tracking"),
 )
 """Those of offshelf whose public classes are components."""
 
-FUNCTIONS = frozenset(
+COMPONENT_FUNCTIONS = frozenset(
     {
         *("offshelf.augmentation." + name for name in ("center", "five_crop", "jitter16", "jitter8", "mirror")),
         *("offshelf.augmentation." + name for name in ("multi_scale", "square", "ten_crop", "whole")),
@@ -28,15 +28,15 @@ FUNCTIONS = frozenset(
 )
 """Functions that make components, or are a parameter of one."""
 
-TASKS = frozenset(
+RECORDED_TASKS = frozenset(
     {"offshelf.tasks.classify.classify", "offshelf.tasks.retrieve.retrieve", "offshelf.tasks.recommend.recommend"}
 )
 """What a recorded config as a whole may stand for."""
 
-FOREIGN = {"offshelf.backbone.Custom": "module", "offshelf.backbone.TorchHub": "repo"}
+CODE_KEYS = {"offshelf.backbone.Custom": "module", "offshelf.backbone.TorchHub": "repo"}
 """Components that run code which is not offshelf's, and the key that names it."""
 
-HUB = frozenset({"facebookresearch/dinov2"})
+SHIPPED_REPOSITORIES = frozenset({"facebookresearch/dinov2"})
 """Hub repositories that a shipped config names."""
 
 GETTERS = frozenset({"hydra.utils.get_class", "hydra.utils.get_method", "hydra.utils.get_object"})
@@ -80,8 +80,10 @@ class Trust:
 
     def _takes(self, name: str, repository: str) -> bool:
         if repository:
-            return repository in (*self.packages, *HUB) or repository.partition(":")[0] in self.packages
-        if name in TASKS | FUNCTIONS | GETTERS or _is_component(name) or _is_estimator(name):
+            return (
+                repository in (*self.packages, *SHIPPED_REPOSITORIES) or repository.partition(":")[0] in self.packages
+            )
+        if name in RECORDED_TASKS | COMPONENT_FUNCTIONS | GETTERS or _is_component(name) or _is_estimator(name):
             return True
         is_named = any(name == one or name.startswith(f"{one}.") for one in self.packages)
         return is_named and self._is_theirs(name)
@@ -99,7 +101,7 @@ EVERYTHING = Trust(everything=True)
 
 def is_task(config: Mapping[str, Any]) -> bool:
     """Return whether a config is that of a task that leaves records."""
-    return str(config.get(TARGET)) in TASKS
+    return str(config.get(TARGET)) in RECORDED_TASKS
 
 
 def _named(node: Any) -> Iterator[tuple[str, str]]:
@@ -121,18 +123,18 @@ def _of_target(target: str, node: Mapping[str, Any]) -> Iterator[tuple[str, str]
     if target in GETTERS:
         yield str(node.get("path")), ""
     found = _found(target) if target.startswith("offshelf.") else None
-    for name, key in FOREIGN.items():
+    for name, key in CODE_KEYS.items():
         if found is not None and found is _found(name):
             code = str(node.get(key))
             yield code, code if key == "repo" else ""
 
 
 def _is_component(name: str) -> bool:
-    """Return whether a dotted name is that of a public class of one of PACKAGES, by whichever path."""
+    """Return whether a dotted name is that of a public class of one of COMPONENT_PACKAGES, by whichever path."""
     found = _found(name) if name.startswith("offshelf.") else None
     if not isinstance(found, type):
         return False
-    for package in PACKAGES:
+    for package in COMPONENT_PACKAGES:
         if f"{found.__module__}.".startswith(f"offshelf.{package}."):
             public = import_module(f"offshelf.{package}")
             return found.__name__ in public.__all__ and getattr(public, found.__name__) is found

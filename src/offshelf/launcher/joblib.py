@@ -20,7 +20,7 @@ from offshelf.launcher.launcher import Launcher, Lost, Piece, Work
 from offshelf.process.cores import usable_cores
 from offshelf.process.signals import GRACE_SECONDS, as_child, held_back
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Worker:
         if self._pool is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
-            environment = dict.fromkeys(THREADS, str(len(self.cores)))
+            environment = dict.fromkeys(THREAD_VARIABLES, str(len(self.cores)))
             if self.gpu is not None:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpu
             ours = (os.getpid(), self.cores)

@@ -12,7 +12,7 @@ from typing import Any
 
 from offshelf.errors import OffshelfError
 
-AGAIN_SECONDS = 0.05
+RESEND_SECONDS = 0.05
 """Seconds after which a signal that was dropped is sent again."""
 
 PATIENCE_SECONDS = 5.0
@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 5.0
 GRACE_SECONDS = 15.0
 """Seconds that a child has to leave its work, before its process is killed."""
 
-LEAVING = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
+LEAVE_SIGNALS = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
 """Signals to leave on; SIGHUP comes when a terminal is closed."""
 
 _since: list[float] = []
@@ -47,7 +47,7 @@ def on_signals() -> None:
         else:
             before(what)
 
-    for number in (*LEAVING, signal.SIGINT):
+    for number in (*LEAVE_SIGNALS, signal.SIGINT):
         if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGTERM:
             signal.signal(number, _leave)
     sys.unraisablehook = dropped
@@ -89,7 +89,7 @@ def undisturbed() -> Iterator[None]:
     """
     handlers: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        found = {number: signal.getsignal(number) for number in (*LEAVING, signal.SIGINT)}
+        found = {number: signal.getsignal(number) for number in (*LEAVE_SIGNALS, signal.SIGINT)}
         handlers = {number: handler for number, handler in found.items() if callable(handler)}
     came: list[int] = []
     for number in handlers:
@@ -123,10 +123,10 @@ def as_child(parent: int, grace: float = GRACE_SECONDS) -> None:
         parent: Its number.
         grace: Seconds to leave in after the parent's death.
     """
-    for number in (*LEAVING, signal.SIGINT):
+    for number in (*LEAVE_SIGNALS, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, *LEAVING})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, *LEAVE_SIGNALS})
     on_signals()
     threading.Thread(target=_follow, args=(parent, grace), daemon=True).start()
 
@@ -176,6 +176,6 @@ def _follow(parent: int, grace: float) -> None:
 
 
 def _again(number: int) -> None:
-    timer = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number))
+    timer = threading.Timer(RESEND_SECONDS, os.kill, (os.getpid(), number))
     timer.daemon = True
     timer.start()

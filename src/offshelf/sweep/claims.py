@@ -17,7 +17,7 @@ from offshelf.identity import digest
 from offshelf.launcher import Ending, perform_job, perform_jobs
 from offshelf.store.claim import Claim, claim
 
-DONE, FAILED = "done.json", "failed.json"
+DONE_FILE, FAILED_FILE = "done.json", "failed.json"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Claims:
 
     def ending(self, job: Job) -> Ending | None:
         """Return how a job ended, in whatever process; None if it has not."""
-        for kind in (DONE, FAILED) if self.folder else ():
+        for kind in (DONE_FILE, FAILED_FILE) if self.folder else ():
             with suppress(OSError):
                 return Ending(**json.loads(self._file(job, kind).read_text(encoding="utf-8")))
         return None
@@ -59,7 +59,7 @@ class Claims:
 
     def has_failed(self) -> bool:
         """Return whether a job has failed, in whatever process."""
-        return self.folder is not None and any((self.folder / "jobs").glob(f"*.{FAILED}"))
+        return self.folder is not None and any((self.folder / "jobs").glob(f"*.{FAILED_FILE}"))
 
     def _claim(self, job: Job) -> Claim | None:
         assert self.folder
@@ -69,7 +69,7 @@ class Claims:
             return Claim()
 
     def _note(self, job: Job, ending: Ending) -> None:
-        file = self._file(job, FAILED if ending.error else DONE)
+        file = self._file(job, FAILED_FILE if ending.error else DONE_FILE)
         with suppress(OSError):
             file.parent.mkdir(exist_ok=True)
             part = file.with_suffix(f".{uuid4().hex}")  # process numbers are those of one machine

@@ -6,7 +6,7 @@ from offshelf.config.job import Job
 from offshelf.identity import digest
 from offshelf.launcher import Basic, Launcher
 
-SOLVERS = ("offshelf.svm.LinearSVM", "offshelf.svm.LinearSVMCV")
+OWN_ESTIMATORS = ("offshelf.svm.LinearSVM", "offshelf.svm.LinearSVMCV")
 """Estimators whose fits share more than the features."""
 
 
@@ -27,7 +27,7 @@ def _beside_c(job: Job, of_any: bool) -> str:
     try:
         values = job.values
         classifier = values["classifier"]
-        is_ours = classifier["estimator"]["_target_"] in SOLVERS
+        is_ours = classifier["estimator"]["_target_"] in OWN_ESTIMATORS
         if isinstance(classifier["C"], int | float) and (is_ours or of_any):
             return digest({**values, "classifier": {**classifier, "C": None}})
     except Exception:  # it has no such classifier, or its own run will say what is wrong
