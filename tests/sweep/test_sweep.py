@@ -2,6 +2,7 @@
 
 import signal
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from omegaconf import OmegaConf
@@ -126,7 +127,7 @@ def performed(monkeypatch, tmp_path):
 
     def perform(config, folder):
         numbers.append(config["C"])
-        return 1 / config["C"]
+        return SimpleNamespace(objective=1 / config["C"])
 
     monkeypatch.setattr(offshelf.launcher.job, "perform", perform)
     return numbers
