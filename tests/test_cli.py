@@ -83,7 +83,7 @@ def test_help(arguments, tmp_path):
         (["classify", "layer=blocks.77", "tracking=none"], "efficientnet_lite0 has no layer 'blocks.77'"),
         (["classify", "layer=blok", "tracking=none"], "did you mean 'blocks."),
         (["classify", "dataset=folder", "dataset.root=/nowhere", "tracking=none"], "/nowhere is no folder"),
-        (["classify", "--config-dir", "nowhere"], "nowhere is no folder"),
+        (["classify", "--config-dir", "nowhere"], "nowhere is not a folder"),
         (["classify", "--config-name", "nothing"], "There is no config 'nothing'"),
         (["classify", "tracking.uri=http://127.0.0.1:9"], "No MLflow server answers at http://127.0.0.1:9"),
         (["retrieve", "retrieval=nearst"], "retrieval has no option 'nearst'; did you mean 'nearest'?"),
@@ -127,7 +127,7 @@ def test_home_folder_in_a_value(arguments, message, tmp_path):
     done = run(*arguments, cwd=tmp_path, HOME=str(home))
 
     assert message.format(home=home) in done.stdout + done.stderr
-    assert "is no override" not in done.stderr
+    assert "is not an override" not in done.stderr
 
 
 def test_config_is_shown_before_it_runs(tmp_path):

@@ -14,6 +14,7 @@ OffshelfError
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class OffshelfError(Exception):
@@ -70,3 +71,8 @@ class TrackingError(OffshelfError, ConnectionError):
 
 class SweepError(OffshelfError):
     """Jobs of a sweep that have failed."""
+
+    def __init__(self, message: str, result: Mapping[str, Any] | None = None) -> None:
+        """`result` is what the sweep came to all the same."""
+        super().__init__(message)
+        self.result = dict(result or {})

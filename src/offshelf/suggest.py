@@ -4,29 +4,29 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
-NEAR = 0.5
-"""Likeness from which on a name is taken for one misspelt."""
+LEAST_SIMILARITY = 0.5
+"""Least similarity at which a name counts as misspelt."""
 
-NEAR_WITHIN = 0.8
-"""The same for keys inside of others, of which there are many."""
+LEAST_SIMILARITY_NESTED = 0.8
+"""The same for nested keys, of which there are many."""
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """The end of a sentence about an unknown word: the nearest known one, or all of them."""
+    """Return the end of a sentence about an unknown word: the nearest known one, or all of them."""
     listed = [name for name in known if not name.startswith("_")]
     same = [name for name in listed if name.lower() == word.lower()]
-    near = same or get_close_matches(word, listed, 1, cutoff=NEAR)
+    near = same or get_close_matches(word, listed, 1, cutoff=LEAST_SIMILARITY)
     if near:
         return f"; did you mean '{near[0]}'?"
     return f". There are: {', '.join(listed)}." if listed else "."
 
 
 def did_you_mean_key(word: str, place: str, tree: Mapping[str, Any]) -> str:
-    """The same about a key that is not in a tree of keys, or that is somewhere below; `place` is where the tree is."""
+    """Return the same about a key that a tree of keys lacks, or has further below; `place` is the tree's path."""
     direct = [str(key) for key in tree if not str(key).startswith("_")]
     if any(name.lower() == word.lower() for name in direct):
         return did_you_mean(word, direct)
-    below = [path for path in _paths(tree) if "." in path and _likeness(word, path) >= NEAR_WITHIN]
+    below = [path for path in _paths(tree) if "." in path and _likeness(word, path) >= LEAST_SIMILARITY_NESTED]
     nearest = max(below, key=lambda path: (_likeness(word, path), -path.count(".")), default="")
     if nearest and _likeness(word, nearest) > max((_likeness(word, name) for name in direct), default=0):
         return f"; did you mean '{place}.{nearest}'?" if place else f"; did you mean '{nearest}'?"

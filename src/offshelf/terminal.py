@@ -28,7 +28,7 @@ class Notify(Protocol):
 
 
 def terminal(stderr: bool = False) -> Console:
-    """A console that takes `[word]` and `:word:` as they are, and prints neither secrets nor control characters."""
+    """Return a console without markup and emoji codes, which masks secrets and escapes control characters."""
     return _Visible(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False)
 
 

@@ -54,7 +54,7 @@ def runs(home):
 
 def out(tmp_path, *arguments):
     """The lines that are written."""
-    assert main([*arguments, "--out", str(tmp_path / "out.csv"), "--replicates", "4000"]) == 0
+    assert main([*arguments, "--out", str(tmp_path / "out.csv"), "--replicates", "4000"]).code == 0
     return list(csv.DictReader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()))
 
 

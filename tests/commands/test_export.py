@@ -35,7 +35,7 @@ def place(tmp_path_factory):
     chosen = ["dataset=folder", f"dataset.root={place / 'images'}", "backbone=tiny", f"home={place / 'home'}"]
     config = load("classify", [*chosen, "tracking=none", "bootstrap.replicates=0", "classifier=linear_svm_ovr"])
     build(config)(output_dir=str(place / "out"), config=plain(config))
-    assert main([str(place / "out"), str(place / "model"), f"home={place / 'home'}"]) == 0
+    assert main([str(place / "out"), str(place / "model"), f"home={place / 'home'}"]).code == 0
     return place
 
 
@@ -71,14 +71,14 @@ def test_paths_below_a_folder_given_at_export(place, tmp_path):
 
     paths, lines = own(place)
     given = [f"home={place / 'home'}", f"images={place / 'images'}"]
-    assert main([str(place / "out"), str(tmp_path / "model"), *given]) == 0
+    assert main([str(place / "out"), str(tmp_path / "model"), *given]).code == 0
     model = load_model(str(tmp_path / "model"))
     moved = load_model(str(tmp_path / "model"), model_config={"images": str(place / "images/test")})
 
     agree(model.predict(pd.DataFrame({"image": [line["id"] for line in lines]})), lines)
     agree(model.predict(pd.DataFrame({"image": paths})), lines)
     assert moved.predict(pd.DataFrame({"image": [lines[0]["id"]]}))[0]["error"]
-    with pytest.raises(ConfigError, match="is no folder"):
+    with pytest.raises(ConfigError, match="is not a folder"):
         main([str(place / "out"), str(tmp_path / "other"), f"home={place / 'home'}", f"images={tmp_path / 'none'}"])
 
 

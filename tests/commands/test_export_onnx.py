@@ -88,7 +88,7 @@ def classify(images, tmp_path, home):
 def exported(run, *more):
     """The session of a run's file, and the file's description."""
     file = run.parent / "run.onnx"
-    assert main([str(run), str(file), *more]) == 0
+    assert main([str(run), str(file), *more]).code == 0
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     return session, json.loads(session.get_modelmeta().custom_metadata_map["offshelf"])
 
@@ -107,7 +107,7 @@ def asked(session, about, paths):
 def predicted(run, folder, *words):
     """Records of `offshelf predict`, and matrices of what they hold by class."""
     out = run.parent / "answers.json"
-    assert predict.main([str(run), str(folder), *words, "--out", str(out)]) == 0
+    assert predict.main([str(run), str(folder), *words, "--out", str(out)]).code == 0
     records = json.loads(out.read_text(encoding="utf-8"))
     return records, {
         name: np.array([list(record[name].values()) for record in records])

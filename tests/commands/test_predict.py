@@ -52,7 +52,7 @@ def place(tmp_path_factory):
 def predicted(place, *arguments, run="colours"):
     """The lines that are written."""
     out = place / "out.csv"
-    assert main([run, *map(str, arguments), f"home={place / 'home'}", "--out", str(out)]) == 0
+    assert main([run, *map(str, arguments), f"home={place / 'home'}", "--out", str(out)]).code == 0
     return list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
 
 

@@ -52,7 +52,7 @@ def test_equal(original, monkeypatch, capsys):
     monkeypatch.chdir(original)
     home = original / "home"
     past = RecordedRun.find("noise", str(home))
-    code = main(["noise", f"home={home}"])
+    code = main(["noise", f"home={home}"]).code
     client = MlflowClient(default_uri(home))
     found = client.search_runs(
         [client.get_experiment_by_name("offshelf").experiment_id], f"tags.rerun_of = '{past.id}'"
@@ -70,7 +70,7 @@ def test_check_leaves_nothing(original, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     home = original / "home"
     before = MlflowClient(default_uri(home)).search_runs(["1"])
-    code = main(["noise", f"home={home}", "--check", "--cold"])
+    code = main(["noise", f"home={home}", "--check", "--cold"]).code
     shown = capsys.readouterr().out
 
     assert code == 0
@@ -84,12 +84,12 @@ def test_images_that_have_changed(place, capsys):
     """Found by the moved home's output folder: said, and the exit code is 1."""
     for path in sorted((place / "home/data/images/b").iterdir())[:6]:
         shutil.copy(place / "home/data/images/a" / "0.png", path)
-    code = main([str(place / "out"), f"home={place / 'home'}", "--check"])
+    code = main([str(place / "out"), f"home={place / 'home'}", "--check"]).code
     shown = " ".join(capsys.readouterr().out.split())
 
     assert code == 1
     assert "An output folder does not tell what it was made with" in shown
-    assert "Came out otherwise" in shown
+    assert "Differs from the record" in shown
     assert "test/accuracy" in shown
     assert "Equal" not in shown
 
@@ -100,7 +100,7 @@ def test_what_differs_is_said(original, capsys):
     past = RecordedRun.find("noise", str(home))
     MlflowClient(default_uri(home)).set_tag(past.id, "version.torch", "0.0.1")
     MlflowClient(default_uri(home)).set_tag(past.id, "data_digest", "another")
-    code = main([past.id[:8], f"home={home}", "--check"])
+    code = main([past.id[:8], f"home={home}", "--check"]).code
     shown = " ".join(capsys.readouterr().out.split())
 
     assert code == 0

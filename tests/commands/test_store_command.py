@@ -52,9 +52,9 @@ def test_ls_and_du(store, capsys):
     flip_header, foreign = shards(store)[0], shards(store)[0].with_name("notes.txt")
     flip_header.write_bytes(flip_header.read_bytes()[:100])
     foreign.write_text("mine")
-    assert main(["ls"]) == 0
+    assert main(["ls"]).code == 0
     listed = capsys.readouterr().out
-    assert main(["du", f"home={store.root.parent}"]) == 0
+    assert main(["du", f"home={store.root.parent}"]).code == 0
     sizes = capsys.readouterr().out
 
     assert listed.count("tiny float32") == 2
@@ -68,16 +68,16 @@ def test_ls_and_du(store, capsys):
 
 def test_verify_finds_a_flipped_bit_and_repair_mends_only_that(store, capsys):
     """Exit code 1 and the file; then the shard is made anew, bit for bit, and nothing else is."""
-    assert main(["verify"]) == 0
+    assert main(["verify"]).code == 0
     assert "Sound: every byte of 6 shard(s)" in capsys.readouterr().out
     bad, before = shards(store)[2], {path: path.read_bytes() for path in shards(store)}
     count = len(open_shard(bad).images)
     flip(bad)
     ages = {path: path.stat().st_mtime_ns for path in shards(store) if path != bad}
 
-    assert main(["verify"]) == 1
+    assert main(["verify"]).code == 1
     assert f"Damaged: {bad} (tiny float32)" in capsys.readouterr().out
-    assert main(["verify", "--repair"]) == 0
+    assert main(["verify", "--repair"]).code == 0
     assert f"damaged shards removed, {count} image(s) extracted again" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in shards(store)} == before
     assert ages == {path: path.stat().st_mtime_ns for path in ages}
@@ -91,9 +91,9 @@ def test_repair_says_what_it_could_not_extract_again(store, capsys, monkeypatch)
     remark.write_text(json.dumps(content))
     flip(shards(store)[0])
 
-    assert main(["verify", "--repair"]) == 1
+    assert main(["verify", "--repair"]).code == 1
     assert "its features were not extracted again: " in capsys.readouterr().err
-    assert main(["verify"]) == 0
+    assert main(["verify"]).code == 0
 
 
 def test_prune_asks(store, capsys, monkeypatch):
@@ -103,16 +103,16 @@ def test_prune_asks(store, capsys, monkeypatch):
         main(["prune"])
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda question: "")
-    assert main(["prune"]) == 0
+    assert main(["prune"]).code == 0
     assert "Nothing was deleted" in capsys.readouterr().out
     assert len(shards(store)) == count
     monkeypatch.setattr("builtins.input", lambda question: "y")
-    assert main(["prune", "--backbone", shards(store)[0].parent.name[:8].upper()]) == 0
+    assert main(["prune", "--backbone", shards(store)[0].parent.name[:8].upper()]).code == 0
     assert len(shards(store)) == count // 2
     with pytest.raises(ConfigError, match=r"no features of a backbone 'Tinny'; did you mean 'tiny'\?"):
         main(["prune", "--backbone", "Tinny", "--yes"])
     assert len(shards(store)) == count // 2
-    assert main(["prune", "--backbone", "TINY float32", "--yes"]) == 0
+    assert main(["prune", "--backbone", "TINY float32", "--yes"]).code == 0
     assert not list(store.root.iterdir())
 
 
@@ -131,11 +131,11 @@ def test_prune_keeps_what_is_used_written_or_not_ours(store, capsys):
     os.utime(second / ".5678.99.tmp", (long_ago, long_ago))
     claim = store.claim(first.name + "0" * 32, "w" * 64)
 
-    assert main(["prune", "--unused-days", "30", "--yes"]) == 0
+    assert main(["prune", "--unused-days", "30", "--yes"]).code == 0
     assert "Kept, a process is writing it" in capsys.readouterr().out
     assert list(first.glob("*.safetensors"))
     claim.release()
-    assert main(["prune", "--unused-days", "30", "--yes"]) == 0
+    assert main(["prune", "--unused-days", "30", "--yes"]).code == 0
     assert [path.name for path in first.iterdir()] == ["notes.txt"]
     assert len(list(second.glob("*.safetensors"))) == 3
     assert [path.name for path in second.glob(".*.tmp")] == [".1234.99.tmp"]
@@ -143,8 +143,8 @@ def test_prune_keeps_what_is_used_written_or_not_ours(store, capsys):
 
 def test_export(store, tmp_path, home, capsys):
     """Arrays and ids in the same order, as npy and as parquet."""
-    assert main(["export", str(tmp_path / "npy"), *SETTINGS]) == 0
-    assert main(["export", str(tmp_path / "pq"), *SETTINGS, "--format", "parquet"]) == 0
+    assert main(["export", str(tmp_path / "npy"), *SETTINGS]).code == 0
+    assert main(["export", str(tmp_path / "pq"), *SETTINGS, "--format", "parquet"]).code == 0
     lines = (tmp_path / "npy/samples.csv").read_text().splitlines()
     values = np.load(tmp_path / "npy/block3.npy")
     table = parquet.read_table(tmp_path / "pq/features.parquet")

@@ -8,6 +8,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import OmegaConf
 
 from offshelf.config import build, conf_dir, load, plain
+from offshelf.config.keys import INJECTED_PARAMETERS
 from offshelf.errors import ConfigError
 
 GROUPS = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and path.name != "hydra")
@@ -71,10 +72,10 @@ def test_group_is_a_package(group):
 
 @pytest.mark.parametrize("task", ["classify", "retrieve", "extract", "layers", "dataset"])
 def test_roots_bind(task):
-    """Every parameter of a task is in its config, save what the command line gives."""
+    """Every parameter of a task is in its config, except those that the command line gives."""
     config = load(task, [])
     bound = build(config)
-    expected = set(inspect.signature(get_object(config["_target_"])).parameters) - {"output_dir", "config"}
+    expected = set(inspect.signature(get_object(config["_target_"])).parameters) - set(INJECTED_PARAMETERS)
 
     assert set(bound.keywords) == expected
 
@@ -95,8 +96,8 @@ def test_roots_bind(task):
         ("+pooling_=avg", "did you mean 'pooling'"),
         ("+dataset.sed=3", "did you mean 'seed'"),
         ("+baseline.sizes=3", "did you mean 'size'"),
-        ("foo", "'foo' is no override"),
-        ("layer=[a", "is no override"),
+        ("foo", "'foo' is not an override"),
+        ("layer=[a", "is not an override"),
         ("dataset=folder", "Missing: dataset.root. Set: dataset.root=…"),
         ("zzzzzz=1", "There are: "),
         ("classifier.zzz=1", "There are: estimator, C, folds, fusion, one_standard_error, calibrate, validate, seed."),

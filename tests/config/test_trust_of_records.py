@@ -11,7 +11,7 @@ from noise import write_noise
 from offshelf.commands import export as serving
 from offshelf.commands import predict, rerun
 from offshelf.commands import store as maintenance
-from offshelf.config import TASKS as COMMANDS
+from offshelf.commands.table import TASKS as COMMANDS
 from offshelf.config import build, components, conf_dir, load, plain, run_recorded
 from offshelf.config.trust import EVERYTHING, Trust
 from offshelf.errors import ConfigError
@@ -159,7 +159,7 @@ REFUSED = [
 @pytest.mark.parametrize("node", REFUSED, ids=lambda node: str(node)[:60])
 def test_only_components_are_built(node):
     """Not what offshelf or scikit-learn happen to import or can do besides; at any depth."""
-    with pytest.raises(ConfigError, match=r"is no component of offshelf or scikit-learn.*trust="):
+    with pytest.raises(ConfigError, match=r"is not a component of offshelf or scikit-learn.*trust="):
         components({"backbone": node}, ("backbone",), Trust())
 
 
@@ -211,7 +211,7 @@ def test_the_whole_is_a_task(target, place):
     place, _ = place
     rewrite(place, _target_=target)
 
-    with pytest.raises(ConfigError, match="The record is of no task that can be run again"):
+    with pytest.raises(ConfigError, match="The record is not of a task that can be run again"):
         commands(place)[3]()
 
 
@@ -259,7 +259,7 @@ def test_a_record_chooses_no_server(place):
         ConfigError, match=r"tracked in http://me:\*\*\*@127\.0\.0\.1:9/x\. .*--check; .*its whole address as uri="
     ):
         rerun.main([str(place / "out"), f"home={place / 'home'}"])
-    assert rerun.main([str(place / "out"), f"home={place / 'home'}", "--check"]) == 0
+    assert rerun.main([str(place / "out"), f"home={place / 'home'}", "--check"]).code == 0
 
 
 def test_repair_trusts_no_note_of_a_run(place, capsys):
@@ -272,12 +272,12 @@ def test_repair_trusts_no_note_of_a_run(place, capsys):
     note = {"name": "theirs", "run": "r", "time": 1.0, "config": config | {"backbone": own}}
     for path in (shard.parent / "runs").iterdir():
         path.write_text(json.dumps(note))
-    code = maintenance.main(["verify", "--repair", f"home={place / 'home'}"])
+    code = maintenance.main(["verify", "--repair", f"home={place / 'home'}"]).code
     said = capsys.readouterr().err
 
     assert code == 1
     assert not (place / "was-run").exists()
     assert f"names {name}.Net" in said and f"trust={name}" in said
     shard.write_bytes(b"damaged")
-    assert maintenance.main(["verify", "--repair", f"trust={name}", f"home={place / 'home'}"]) == 0
+    assert maintenance.main(["verify", "--repair", f"trust={name}", f"home={place / 'home'}"]).code == 0
     assert (place / "was-run").exists()

@@ -182,15 +182,15 @@ def test_verify_again(home, capsys, other, monkeypatch):
 
     config = load("extract", ["backbone=tiny", "layer=block3", f"home={home}"])
     build(config)(config=plain(config))
-    assert main(["verify", "--again", "5"]) == 0
+    assert main(["verify", "--again", "5"]).code == 0
     assert (
         "tiny float32, extract digits tiny: of 5 image(s) extracted again all came out equal" in capsys.readouterr().out
     )
     resize = view.resize
     monkeypatch.setattr(view, "resize", lambda *given: np.ascontiguousarray(resize(*given)[::-1]))
-    assert main(["verify", "--again", "5"]) == 1
+    assert main(["verify", "--again", "5"]).code == 1
     assert re.search(r"of 5 image\(s\) extracted again 5 differ, by up to \d", capsys.readouterr().out)
-    assert main(["verify"]) == 0
+    assert main(["verify"]).code == 0
 
 
 def test_pruning_takes_what_vouches_along(tmp_path, other, capsys):
@@ -201,7 +201,7 @@ def test_pruning_takes_what_vouches_along(tmp_path, other, capsys):
     other()
     ensure(store, EXTRACTOR, images(), REQUEST)
     setting = f"store.root={store.root}"
-    assert main(["ls", setting]) == 0
+    assert main(["ls", setting]).code == 0
     assert "left alone" not in capsys.readouterr().out
-    assert main(["prune", "--yes", setting]) == 0
+    assert main(["prune", "--yes", setting]).code == 0
     assert not list(store.root.iterdir())

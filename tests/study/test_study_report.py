@@ -87,7 +87,7 @@ def test_cell_by_cell(home, study):
     """Values, half intervals and differences in the order of the published table; what was not run says so."""
     log(home, "coins first", predictions(100, 400, 40, 300))
     folder = study(TABLE, PUBLISHED)
-    assert main([str(folder)]) == 0
+    assert main([str(folder)]).code == 0
     lines = table(folder / "report")
 
     assert lines[0] == ["method", "head", "tail", "all"]

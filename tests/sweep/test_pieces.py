@@ -13,7 +13,7 @@ from offshelf.config import load
 from offshelf.launcher import Basic, Job, Joblib, Slurm, perform_job, perform_jobs
 from offshelf.store import DiskStore
 from offshelf.svm.solver import gram
-from offshelf.sweep import Jobs, Sweep, pieces
+from offshelf.sweep import Jobs, pieces
 from offshelf.tracking import NoTracking
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what C is too small for
@@ -79,7 +79,7 @@ def test_one_gram_matrix_for_all_values(made, pictures, tmp_path):
     for name, lines in (("first", C_FIRST), ("last", C_LAST)):
         made |= {"gram": 0, "read": 0}
         with NoTracking().sweep(name) as parent:
-            sweep = Jobs(Sweep(), parent, {})
+            sweep = Jobs(parent, {})
             sweep.run(jobs(lines, tmp_path / name, *pictures))
         assert [outcome.status for outcome in sweep.outcomes] == ["done"] * 16
         assert made == {"gram": 4, "read": 4}

@@ -2,6 +2,7 @@
 
 import signal
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from omegaconf import OmegaConf
@@ -138,8 +139,8 @@ def performed(monkeypatch, tmp_path):
     numbers = []
 
     def perform(config, folder):
-        numbers.append(config.C)
-        return 1 / config.C
+        numbers.append(config["C"])
+        return SimpleNamespace(objective=1 / config["C"])
 
     monkeypatch.setattr(offshelf.launcher.job, "perform", perform)
     return numbers
@@ -148,8 +149,8 @@ def performed(monkeypatch, tmp_path):
 def run_jobs(values, folder, **options):
     """A sweep over C without tracking."""
     with NoTracking().sweep("s") as parent:
-        jobs = Jobs(Sweep(**options), parent, {})
-        jobs.run([Job(n, [f"C={C}", "D=1"], OmegaConf.create({"C": C}), folder) for n, C in enumerate(values)])
+        jobs = Jobs(parent, {}, **options)
+        jobs.run([Job(n, [f"C={C}", "D=1"], {"C": C}, folder) for n, C in enumerate(values)])
         jobs.conclude()
         return jobs
 
@@ -165,7 +166,7 @@ def test_any_error_stays_in_its_job(performed, tmp_path, capsys):
     assert "ZeroDivisionError" in (tmp_path / "traceback.txt").read_text()
     assert "0.5000" in said.out
     with pytest.raises(SweepError, match="1 of 3 jobs failed.*\n" + r"offshelf classify -m C=0 D=1$"):
-        jobs.require_success(Command("classify", ["-m"], ["C=1,0,2"]))
+        jobs.require_success(Command("classify", ["-m"], ["C=1,0,2"]), resume=True)
 
 
 def test_fail_fast(performed, tmp_path):
@@ -175,7 +176,7 @@ def test_fail_fast(performed, tmp_path):
     assert performed == [1, 0]
     assert [outcome.status for outcome in jobs.outcomes] == ["done", "FAILED", "not run"]
     with pytest.raises(SweepError, match=r"1 of 3 jobs failed, 1 not run.*\n.*C=0,2 D=1$"):
-        jobs.require_success(Command("classify", ["-m"], ["C=1,0,2"]))
+        jobs.require_success(Command("classify", ["-m"], ["C=1,0,2"]), resume=True)
 
 
 @pytest.mark.parametrize(

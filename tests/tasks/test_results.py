@@ -63,7 +63,7 @@ def test_tasks_print_nothing(tmp_path, capsys):
 def test_a_command_prints_the_same_as_show(capsys):
     """Whether it is told while the task works or at the end."""
     overrides = ["dataset=digits", "read_images=false"]
-    assert perform(load("dataset", overrides), None) is None
+    assert perform(load("dataset", overrides), None).objective is None
     printed = capsys.readouterr().out
     describe(dataset=Digits(), read_images=False).show()
 

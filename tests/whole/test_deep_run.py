@@ -61,7 +61,7 @@ def test_one_picture_alone_is_scored_by_the_sets_range(place, tmp_path):
     for line in lines:
         file = place / "deep" / line["id"]
         out = tmp_path / "out.json"
-        assert main([str(place / "deep-out"), str(file), f"home={place / 'home'}", "--out", str(out)]) == 0
+        assert main([str(place / "deep-out"), str(file), f"home={place / 'home'}", "--out", str(out)]).code == 0
         predicted = json.loads(out.read_text())[0]
         served = service.answer([file.read_bytes()])[0]
         assert predicted["class"] == line["predicted"] == served["class"]

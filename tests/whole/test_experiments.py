@@ -103,7 +103,7 @@ def test_readme_has_the_commands(folder, monkeypatch):
     assert commands[-1] == ["offshelf", "report", f"experiments/{folder.name}"]
     assert {path.stem for path in RUNS if path.parent == folder} <= set(named)
     for command in commands[:-1]:
-        cli._check(command[1], command[2:])
+        cli.check(command[1], command[2:])
 
 
 @pytest.mark.parametrize("name", [*PAPER, "figure2a_layers"])

@@ -398,7 +398,7 @@ def test_from_its_own_record(original, tmp_path, monkeypatch, capsys):
     place, _ = original
     monkeypatch.chdir(tmp_path)
     for more in ([], ["--cold"]):
-        assert rerun.main([str(place / "out"), f"home={place / 'home'}", "--check", *more]) == 0
+        assert rerun.main([str(place / "out"), f"home={place / 'home'}", "--check", *more]).code == 0
     assert capsys.readouterr().out.count("Equal: all") == 2
 
 

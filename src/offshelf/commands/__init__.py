@@ -1,1 +1,1 @@
-"""Commands that are not tasks: each module has a `main` that takes the arguments behind its name."""
+"""Commands: `table` lists all of them; each that is not a task has a module of its name, with a `main`."""

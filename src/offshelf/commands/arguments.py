@@ -1,4 +1,4 @@
-"""What the commands that are no tasks have in common: argparse, with a user's mistakes as one sentence."""
+"""Arguments of the commands that are not tasks: argparse, with a user's mistakes as one sentence."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,23 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
+from typing_extensions import override
+
 from offshelf.errors import ConfigError
 
-SETTINGS = ("home", "uri", "tracking.uri", "experiment", "store.root", "on_error", "probabilities", "alias", "trust")
+SETTINGS = (
+    "home",
+    "uri",
+    "tracking.uri",
+    "experiment",
+    "store.root",
+    "on_error",
+    "probabilities",
+    "alias",
+    "trust",
+    "sort",
+    "limit",
+)
 """Keys of `key=value` that may stand anywhere: what else has an equals sign can be the name of a run."""
 
 
@@ -27,10 +41,11 @@ NEAR = 0.7
 
 
 class Parser(argparse.ArgumentParser):
-    """Mistakes as one sentence; words, settings and options in any order."""
+    """A parser whose errors are one sentence; words, settings and options may come in any order."""
 
+    @override
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """See argparse, which takes what belongs together only where it stands together."""
+        # argparse takes what belongs together only where it stands together
         return super().parse_known_args(self._in_order(list(args or ())), namespace)
 
     def _in_order(self, arguments: list[str]) -> list[str]:
@@ -53,7 +68,7 @@ class Parser(argparse.ArgumentParser):
         return [*words, *settings, *options]
 
     def _values_of(self, option: str) -> int:
-        """How many arguments behind an option are its own."""
+        """Return how many arguments after an option belong to it."""
         name, equals, _ = option.partition("=")
         known = [action for word, action in self._option_string_actions.items() if word.startswith(name)]
         return 0 if equals or not known or known[0].nargs == 0 else 1
@@ -64,7 +79,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def divide(arguments: Sequence[str], defaults: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Arguments that are no `key=value` of these keys, and the values of all keys."""
+    """Return the arguments that are not `key=value` of these keys, and the values of all keys."""
     values = dict(defaults)
     others = []
     for argument in arguments:

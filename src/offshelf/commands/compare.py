@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap, Difference, Interval
 from offshelf.report import (
@@ -33,8 +34,8 @@ from offshelf.tracking.mlflow.reading import SETTINGS, TrackedRun, TrackedRuns, 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FOLLOWS = ("dims", "name")
-"""Parameters that say nothing of their own of how runs differ."""
+DEPENDENT_PARAMETERS = ("dims", "name")
+"""Parameters that follow from others."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Row:
     """None for the best run itself, and where the test images are not the same."""
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Compare the runs that are named, or those under the one that is named.
 
     Raises:
@@ -61,18 +62,19 @@ def main(arguments: Sequence[str]) -> int:
     found = _chosen(TrackedRuns(**where), selectors)
     metric = options.metric or _official(found)
     chosen, left_out = _with_metric(found, metric)
-    sheet = to_sheet(compare(chosen, metric, Bootstrap(options.replicates)), metric, left_out)
+    rows = compare(chosen, metric, Bootstrap(options.replicates))
+    sheet = to_sheet(rows, metric, left_out)
     show_runs(sheet)
     for file in files:
         if file.suffix in FIGURES:
             write_figure(file, draw(chosen, metric))
         else:
             write_sheet(file, sheet)
-    return 0
+    return CommandResult({"metric": metric, "runs": to_data(rows, metric), "left_out": left_out})
 
 
 def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> list[Row]:
-    """Best first; differences to the best on the same draws of the same test images.
+    """Return the runs, best first, with paired differences to the best on the same draws of the test images.
 
     Raises:
         ConfigError: there is no such metric, or a run has it not.
@@ -94,14 +96,14 @@ def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> li
 
 @dataclass(frozen=True)
 class _Judge:
-    """Compares runs with the best one, whose table is read once."""
+    """A comparison with the best run, whose table is read once."""
 
     best: TrackedRun
     metric: str
     bootstrap: Bootstrap
 
     def difference(self, run: TrackedRun) -> Difference | None:
-        """Paired by test images, or of a retrieval by queries; None where these are not the same or not on record."""
+        """Return the difference, paired by test images or, of a retrieval, queries; None if these are not the same."""
         if not self.bootstrap.replicates:
             return None
         return self._by_images(run) if self.metric in METRICS else self._by_queries(run)
@@ -131,7 +133,7 @@ def _predictions(run: TrackedRun) -> Predictions | None:
 
 
 def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> Sheet:
-    """A line a run: metric with its interval, difference to the best with its interval, p-value, what differs.
+    """Return a row per run: metric with its interval, difference to the best with its interval, p-value, parameters.
 
     Names of runs that were left out are in a note.
     """
@@ -158,6 +160,23 @@ def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> 
     return Sheet(f"{metric} of {len(rows)} runs", columns, lines, notes)
 
 
+def to_data(rows: Sequence[Row], metric: str) -> list[dict[str, Any]]:
+    """Return, for each run, its metric and interval, its difference to the best, and the parameters that differ."""
+    runs = [row.run for row in rows]
+    varied = list(dict.fromkeys([*_independent(runs), *_varied(runs)]))
+    return [
+        {
+            "id": row.run.id,
+            "name": row.run.name,
+            "value": row.value,
+            "interval": Interval.logged(row.run.metrics, metric),
+            "difference_to_best": row.difference,
+            "params": {name: row.run.params[name] for name in varied if name in row.run.params},
+        }
+        for row in rows
+    ]
+
+
 def _gap(difference: Difference | None, is_best: bool) -> list[str]:
     if difference is None:
         return ["best" if is_best else "–", ""]
@@ -168,14 +187,14 @@ def _gap(difference: Difference | None, is_best: bool) -> list[str]:
 
 
 def _varied(runs: Sequence[TrackedRun]) -> list[str]:
-    """Parameters that are not the same for all, the task's own first."""
+    """Return the names of parameters that are not the same for all runs, the task's own first."""
     names = {name for run in runs for name in run.params if not name.endswith("_target_")}
     varied = [name for name in names if len({run.params.get(name) for run in runs}) > 1]
     return sorted(varied, key=lambda name: (name.count("."), name))
 
 
 def draw(runs: Sequence[TrackedRun], metric: str) -> "Figure":
-    """The metric by the one number in which runs differ or, where they differ in none, by layer, in the runs' order.
+    """Draw the metric by the one number in which runs differ or, if they differ in none, by layer in the runs' order.
 
     A line for each choice of what else differs. A run alone on its line, whose layer no other has, is a level: the
     baseline of `layer=all`.
@@ -203,7 +222,7 @@ def draw(runs: Sequence[TrackedRun], metric: str) -> "Figure":
 
 
 def _shared_layers(runs: Sequence[TrackedRun], lines: Sequence[str]) -> tuple[str, ...]:
-    """Layers of lines that have several runs; of the only line, all."""
+    """Return the layers of lines with several runs; of a single line all."""
     several = [line for line in lines if lines.count(line) > 1] or lines
     return tuple(dict.fromkeys(run.params["layer"] for run, line in zip(runs, lines, strict=True) if line in several))
 
@@ -213,7 +232,7 @@ def _numbered(ticks: Sequence[str]) -> dict[str, float | None]:
 
 
 def _independent(runs: Sequence[TrackedRun]) -> list[str]:
-    """Parameters that differ, without those that follow from one before them.
+    """Return parameters that differ, without those that follow from an earlier one.
 
     Some are the same number: seeds that follow the seed. Others are parts of a choice: the mean that a backbone takes.
     """
@@ -224,7 +243,7 @@ def _independent(runs: Sequence[TrackedRun]) -> list[str]:
             name.startswith(f"{other}.") and len(set(zip(theirs, values, strict=True))) == len(set(theirs))
             for other, theirs in kept.items()
         )
-        if name not in FOLLOWS and not is_part and values not in kept.values():
+        if name not in DEPENDENT_PARAMETERS and not is_part and values not in kept.values():
             kept[name] = values
     return list(kept)
 
@@ -246,7 +265,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _chosen(runs: TrackedRuns, selectors: Sequence[str]) -> dict[str, tuple[TrackedRun, bool]]:
-    """Runs by their ids, and whether each was named: by a filter, or as one of a sweep, it was not."""
+    """Return runs by their ids, and whether each was named, not found by a filter or as part of a sweep."""
     unique: dict[str, tuple[TrackedRun, bool]] = {}
     for selector in selectors:
         for run in reversed(runs.find(selector)):  # of a filter the first started
@@ -261,23 +280,23 @@ def _chosen(runs: TrackedRuns, selectors: Sequence[str]) -> dict[str, tuple[Trac
 
 
 def _by_name(run: TrackedRun) -> TrackedRun:
-    """With the augmentation as a parameter by its name, as the backbone and the data set are."""
+    """Return the run with its augmentation as a parameter by name, as the backbone and the data set are."""
     target = run.params.get("augmentation._target_", "").rpartition(".")[2]
     name = {"Views": "custom"}.get(target, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", target).lower())
     return replace(run, params={**run.params, "augmentation": name}) if name else run
 
 
 def _official(found: Mapping[str, tuple[TrackedRun, bool]]) -> str:
-    """The official metric of the first run that has one."""
+    """Return the official metric of the first run that has it."""
     metrics = [run.tags.get("metric", "accuracy") for run, _ in found.values()]
     having = [name for name, (run, _) in zip(metrics, found.values(), strict=True) if f"test/{name}" in run.metrics]
     return (having or metrics)[0]
 
 
 def _with_metric(found: Mapping[str, tuple[TrackedRun, bool]], metric: str) -> tuple[list[TrackedRun], list[str]]:
-    """Runs to compare, and the names of others that a filter means too: those that have not been tested, say.
+    """Return runs to compare, and the names of others that a filter matches but that lack the metric.
 
-    Where fewer than two would be left, all are to be compared, which will tell what they lack.
+    If fewer than two would be left, all are returned, so that the comparison says what they lack.
     """
     kept = [run for run, named in found.values() if named or f"test/{metric}" in run.metrics]
     left_out = [run.name for run, _ in found.values() if run not in kept]

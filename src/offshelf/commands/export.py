@@ -7,11 +7,13 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import yaml
 
 import offshelf
 from offshelf.commands.arguments import Parser, divide, require_folder_name
+from offshelf.commands.result import CommandResult
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.model import FILE
@@ -20,12 +22,12 @@ from offshelf.serving.predictor import Predictor
 from offshelf.terminal import say
 from offshelf.tracking.mlflow.reading import SETTINGS
 
-ONNX = ".onnx"
-LEFT_OUT = ("__pycache__", "*.so", "*.pyd", "conf")
+ONNX_SUFFIX = ".onnx"
+NOT_PACKAGED = ("__pycache__", "*.so", "*.pyd", "conf")
 """What of offshelf a model does not need: it composes no configs, and fits nothing."""
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Write a run as an MLflow model into a folder, or as an ONNX file where the target is named so.
 
     Raises:
@@ -43,16 +45,15 @@ def main(arguments: Sequence[str]) -> int:
         )
     trust, images = where.pop("trust"), where.pop("images")
     target = Path(options.target).expanduser()
-    if target.suffix != ONNX:
+    if target.suffix != ONNX_SUFFIX:
         name = target.stem
-        require_folder_name(options.target, f"An ONNX file: {name}{ONNX}; a folder with an MLflow model: {name}")
+        require_folder_name(options.target, f"An ONNX file: {name}{ONNX_SUFFIX}; a folder with an MLflow model: {name}")
     past = RecordedRun.find(options.run, **where)
-    if target.suffix == ONNX:
-        _write_onnx(past, target, trust)
-        return 0
+    if target.suffix == ONNX_SUFFIX:
+        return CommandResult(_write_onnx(past, target, trust))
     write_model(past, target, trust, images)
     say(f"Serve it with: mlflow models serve --env-manager local -m {shlex.quote(options.target)}")
-    return 0
+    return CommandResult({"run": past.id, "name": past.name, "folder": target})
 
 
 def write_model(past: RecordedRun, folder: Path, trust: str = "", images: str = "") -> None:
@@ -73,7 +74,7 @@ def write_model(past: RecordedRun, folder: Path, trust: str = "", images: str = 
 
     place = Path(images).expanduser().absolute()
     if images and not place.is_dir():
-        raise ConfigError(f"images={images} is no folder.")
+        raise ConfigError(f"images={images} is not a folder.")
     model = past.model()
     Predictor.of(past.config, model, Trust.of(trust))  # refuses a network that has changed
     with TemporaryDirectory() as temporary:
@@ -81,7 +82,7 @@ def write_model(past: RecordedRun, folder: Path, trust: str = "", images: str = 
         files["config"].write_text(yaml.safe_dump(past.config, allow_unicode=True), encoding="utf-8")
         files["model"].write_bytes(past.read(FILE) or b"")
         package = Path(offshelf.__file__).parent
-        code = copytree(package, Path(temporary) / package.name, ignore=ignore_patterns(*LEFT_OUT))
+        code = copytree(package, Path(temporary) / package.name, ignore=ignore_patterns(*NOT_PACKAGED))
         settings = {"images": str(place) if images else "", "trust": trust}
         script = package / "serving/pyfunc.py"
         parts = Parts(script, files, code, sorted(_requirements()), settings, model.calibration is not None)
@@ -89,7 +90,7 @@ def write_model(past: RecordedRun, folder: Path, trust: str = "", images: str = 
 
 
 def _requirements() -> Iterator[str]:
-    """What offshelf itself requires, as it is installed: offshelf is no requirement but in the model, as code."""
+    """Yield the requirements of offshelf as installed; offshelf itself is part of the model, as code."""
     from packaging.requirements import Requirement
 
     for line in requires("offshelf") or []:
@@ -101,8 +102,8 @@ def _requirements() -> Iterator[str]:
                 yield f"{wanted.name}{wanted.specifier}"
 
 
-def _write_onnx(past: RecordedRun, file: Path, trust: str) -> None:
-    """Write a run as an ONNX file, and say what is in it."""
+def _write_onnx(past: RecordedRun, file: Path, trust: str) -> dict[str, Any]:
+    """Write a run as an ONNX file, and say what is in it. Returns the same as data."""
     from rich.filesize import decimal
 
     from offshelf.serving.onnx import write_onnx
@@ -114,6 +115,8 @@ def _write_onnx(past: RecordedRun, file: Path, trust: str) -> None:
     say(f"Its scores by ONNX Runtime are PyTorch's, to a relative {written.distance:.1g}.")
     if predictor.extractor.precision != "float32":
         say(f"It computes in float32, the run in {predictor.extractor.precision}: scores differ by what that rounds.")
+    described = {"files": written.files, "bytes": written.size, "relative_distance": written.distance}
+    return {"run": past.id, "name": past.name, **described}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""`offshelf predict`: what a run's model takes other images for."""
+"""`offshelf predict`: classes of other images, by a run's model."""
 
 import argparse
 import glob
@@ -7,10 +7,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.result import CommandResult
+from offshelf.commands.standard_output import is_for_json
 from offshelf.config import components
 from offshelf.config.trust import Trust
 from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_files
@@ -25,10 +28,10 @@ from offshelf.tasks.on_error import skip_unreadable
 from offshelf.terminal import say
 from offshelf.tracking.mlflow.reading import SETTINGS
 
-FORMATS = (".csv", ".json")
+SUFFIXES = (".csv", ".json")
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Predict the classes of images, and print or write them.
 
     Raises:
@@ -38,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         DatasetError: there are no such images.
     """
     options = _parser().parse_intermixed_args(arguments)
-    if options.out and Path(options.out).suffix not in FORMATS:
+    if options.out and Path(options.out).suffix not in SUFFIXES:
         raise ConfigError(f"--out is a .csv or .json file; got '{options.out}'.")
     known = {**SETTINGS, "trust": "", "on_error": "stop", "probabilities": "", "store.root": ""}
     words, settings = divide(options.images, known)
@@ -54,12 +57,13 @@ def main(arguments: Sequence[str]) -> int:
     found = [predictor.file(path) for word in words for path in paths(word)]
     names, scores = predict(predictor, list(dict.fromkeys(found)), store, on_error)
     likely = probabilities == "true" or (not probabilities and predictor.model.calibration is not None)
-    _hand_over(options.out, Answer(predictor.model, names, scores, likely))
-    return 0
+    answer = Answer(predictor.model, names, scores, likely)
+    _hand_over(options.out, answer)
+    return CommandResult({"run": past.id, "name": past.name, "images": answer.records()})
 
 
 def paths(word: str) -> list[Path]:
-    """Image files of a file's name, a folder (all below it, sorted), or a pattern (`**` crosses folders).
+    """Return image files of a file name, a folder (all below it, sorted), or a pattern (`**` crosses folders).
 
     Raises:
         DatasetError: there are none.
@@ -80,7 +84,7 @@ def paths(word: str) -> list[Path]:
 def predict(
     predictor: Predictor, images: Sequence[ImageFile], store: FeatureStore, on_error: str = "stop"
 ) -> tuple[list[str], np.ndarray]:
-    """Names of the images and scores of classes, float64 [N, K].
+    """Return the names of the images and their scores of classes, float64 [N, K].
 
     Raises:
         BadImagesError: images that cannot be read, unless `on_error` is `skip`: they are then left out, with a warning.
@@ -98,7 +102,7 @@ def predict(
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a model says of images: see `columns` and `records`."""
+    """Predictions of a model for images; see `columns` and `records`."""
 
     model: Model
     names: Sequence[str]
@@ -106,18 +110,22 @@ class Answer:
     probabilities: bool
 
     def csv(self) -> str:
-        """As CSV."""
+        """Return a table of the images as CSV."""
         return csv_text(columns(self.model, self.names, self.scores_NK, self.probabilities))
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return a record for each image."""
+        return records(self.model, self.names, self.scores_NK, self.probabilities)
+
     def json(self) -> str:
-        """As JSON."""
-        made = records(self.model, self.names, self.scores_NK, self.probabilities)
-        return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+        """Return the records as JSON."""
+        return json.dumps(self.records(), indent=1, ensure_ascii=False) + "\n"
 
 
 def _hand_over(out: str | None, answer: Answer) -> None:
     if out is None:
-        print(visible(answer.csv()) if sys.stdout.isatty() else answer.csv(), end="")
+        if not is_for_json():
+            print(visible(answer.csv()) if sys.stdout.isatty() else answer.csv(), end="")
         return
     write_text(Path(out), answer.json() if Path(out).suffix == ".json" else answer.csv())
     say(f"{len(answer.names):,} image(s): written to {out}")
@@ -132,5 +140,5 @@ def _parser() -> argparse.ArgumentParser:
         help="files, folders, patterns; home=DIR, store.root=DIR, on_error=skip, probabilities=true, trust=PACKAGE",
         metavar="IMAGES|key=value",
     )
-    parser.add_argument("--out", help=f"a file to write instead of printing: {', '.join(FORMATS)}", metavar="FILE")
+    parser.add_argument("--out", help=f"a file to write instead of printing: {', '.join(SUFFIXES)}", metavar="FILE")
     return parser

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.export import write_model
+from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.runs.recorded import RecordedRun
 from offshelf.secret import masked
@@ -15,7 +16,7 @@ from offshelf.terminal import say
 from offshelf.tracking.mlflow.reading import SETTINGS
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Register a run's model as a new version, and print which.
 
     Raises:
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     say(f"Registered as {made.name}, version {made.version}. Serve it with:")
     store, model = shlex.quote(masked(made.store)), shlex.quote(f"models:/{address}")
     say(f"MLFLOW_TRACKING_URI={store} mlflow models serve --env-manager local -m {model}")
-    return 0
+    registered = {"model": made.name, "version": made.version, "alias": alias or None}
+    return CommandResult({"run": past.id, **registered, "uri": f"models:/{address}", "store": made.store})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide, require_folder_name
+from offshelf.commands.result import CommandResult
 from offshelf.metric import Bootstrap
 from offshelf.report import Sheet
 from offshelf.study.report import make_report
@@ -17,7 +18,7 @@ from offshelf.tracking import MLflow
 from offshelf.tracking.mlflow.reading import SETTINGS, TrackedRuns
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> CommandResult:
     """Report on one study.
 
     Raises:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         report.log(run)
     _show(report.brief)
     terminal().print(f"The report is in {folder}\nSee it beside its runs with: offshelf ui", soft_wrap=True)
-    return 0
+    return CommandResult({"study": study.name, "folder": folder, "metrics": report.metrics, "table": report.cells})
 
 
 def _show(sheet: Sheet) -> None:

@@ -1,4 +1,4 @@
-"""`offshelf rerun`: a run again, from its own record: what differs today, and whether the numbers came out equal."""
+"""`offshelf rerun`: repeat a run from its record; what differs today, and whether the numbers are equal."""
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from rich import box
 from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.result import CommandResult
 from offshelf.config import components, run_recorded
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
@@ -23,19 +24,19 @@ from offshelf.terminal import discard, say, show, terminal
 from offshelf.tracking import NoTracking, RecordingTracker, Tracker, allowed_name, provenance
 from offshelf.tracking.mlflow.reading import SETTINGS
 
-COMPARED = ("test/", "cv/", "data/")
-"""How metrics begin that have to come out equal; others tell of costs and certificates."""
+COMPARED_PREFIXES = ("test/", "cv/", "data/")
+"""Prefixes of metrics that must be equal; others are costs and certificates."""
 
-MEMORY = {"_target_": "offshelf.store.MemoryStore"}
-DIGESTS = {"data_digest": "images, labels or folds", "feature_digest": "images, weights or whatever makes features"}
-"""Tags that fix the numbers, and what has changed where they differ."""
+MEMORY_STORE = {"_target_": "offshelf.store.MemoryStore"}
+DIGEST_TAGS = {"data_digest": "images, labels or folds", "feature_digest": "images, weights or whatever makes features"}
+"""Tags that determine the numbers, and what has changed if they differ."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run again. Returns the exit code: 1 where a metric did not come out as it was.
+def main(arguments: Sequence[str]) -> CommandResult:
+    """Repeat a run. The exit code is 1 where a metric differs from the recorded one.
 
     Raises:
-        ConfigError: an argument is misspelt, or the run's config is not to be had any more, or not trusted.
+        ConfigError: an argument is misspelt, or the run's config cannot be built any more, or is not trusted.
         TrackingError: there is no such run.
         OffshelfError: the run fails.
     """
@@ -47,19 +48,21 @@ def main(arguments: Sequence[str]) -> int:
     past = RecordedRun.find(words[0], **where)
     past = past if options.cold else past.storing(where["home"], root)
     tracker = NoTracking() if options.check else _tracker(past.config, where["home"], where["uri"], trust)
-    if past.tags:
-        _show("Differs today", changed(_versions(past.tags), _versions(provenance())))
-    else:
+    versions = changed(_versions(past.tags), _versions(provenance())) if past.tags else {}
+    _show("Differs today", versions)
+    if not past.tags:
         print("An output folder does not tell what it was made with: versions and digests are not compared.")
     again = rerun(past, tracker, trust, is_kept=not options.check, is_cold=options.cold)
     differing = changed(_compared(past.metrics), _compared(again.metrics))
-    for tag, what in DIGESTS.items():
-        if tag in past.tags and past.tags[tag] != again.tags.get(tag):
-            terminal().print(f"Not the same as then: {what} ({tag}).", soft_wrap=True)
-    _show("Came out otherwise", differing)
+    digests = [tag for tag in DIGEST_TAGS if tag in past.tags and past.tags[tag] != again.tags.get(tag)]
+    for tag in digests:
+        terminal().print(f"Not the same as then: {DIGEST_TAGS[tag]} ({tag}).", soft_wrap=True)
+    _show("Differs from the record", differing)
+    compared = len(_compared(past.metrics))
     if not differing:
-        say(f"Equal: all {len(_compared(past.metrics))} metrics of {past.name}, to the last digit.")
-    return 1 if differing else 0
+        say(f"Equal: all {compared} metrics of {past.name}, to the last digit.")
+    found = {"compared": compared, "metrics": _pairs(differing), "versions": _pairs(versions), "digests": digests}
+    return CommandResult({"run": past.id, "name": past.name, "is_equal": not differing, **found}, 1 if differing else 0)
 
 
 def rerun(
@@ -72,13 +75,13 @@ def rerun(
         tracker: Where it is tracked, under the run's name, with its id as the tag `rerun_of`.
         trust: What its config may name.
         is_kept: Whether it has an output folder that stays.
-        is_cold: Whether its features are extracted anew, in memory.
+        is_cold: Whether its features are extracted again, in memory.
 
     Raises:
         ConfigError: the config had secrets, which are on no record, beside the store's.
         OffshelfError: the run fails.
     """
-    config = past.config | ({"store": MEMORY} if is_cold else {})
+    config = past.config | ({"store": MEMORY_STORE} if is_cold else {})
     _require_secrets(config)
     followed = RecordingTracker(tracker, {"rerun_of": past.id or past.name})
     with _output(is_kept) as folder:
@@ -89,7 +92,7 @@ def rerun(
 
 
 def _require_secrets(config: Mapping[str, Any]) -> None:
-    """The store's address may be completed from the environment, when it is connected to."""
+    """Refuse a config with masked secrets; the store's address may be completed from the environment later."""
     keys = [key for key, value in flat(config).items() if is_masked(value) and key != "tracking.uri"]
     if keys:
         raise ConfigError(
@@ -99,7 +102,7 @@ def _require_secrets(config: Mapping[str, Any]) -> None:
 
 
 def _tracker(config: Mapping[str, Any], home: str, uri: str, trust: Trust) -> Tracker:
-    """The recorded one, in the home that the run was looked for in.
+    """Return the recorded tracker, in the home that the run was looked for in.
 
     A server or database gets a run only if the user names it, not because a record does.
 
@@ -125,7 +128,7 @@ def _tracker(config: Mapping[str, Any], home: str, uri: str, trust: Trust) -> Tr
 
 @contextmanager
 def _output(is_kept: bool) -> Iterator[Path]:
-    """An output folder, named as those of other tasks are, or one that goes away."""
+    """Yield an output folder, named as those of other tasks are, or one that is removed afterwards."""
     if is_kept:
         yield Path("outputs/rerun") / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}"
         return
@@ -134,9 +137,13 @@ def _output(is_kept: bool) -> Iterator[Path]:
 
 
 def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """By name what was and what is, where they are not equal; None where it is missing."""
+    """Return by name the value then and now where they differ; None where it is missing."""
     names = [*then, *(name for name in now if name not in then)]
     return {name: (then.get(name), now.get(name)) for name in names if then.get(name) != now.get(name)}
+
+
+def _pairs(differing: Mapping[str, tuple[Any, Any]]) -> dict[str, dict[str, Any]]:
+    return {name: {"then": then, "now": now} for name, (then, now) in differing.items()}
 
 
 def _versions(tags: Mapping[str, str]) -> dict[str, str]:
@@ -146,8 +153,8 @@ def _versions(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _compared(metrics: Mapping[str, float]) -> dict[str, float]:
-    """By the names that they have on record."""
-    return {allowed_name(name): value for name, value in sorted(metrics.items()) if name.startswith(COMPARED)}
+    """Return the metrics that must be equal, under their recorded names."""
+    return {allowed_name(name): value for name, value in sorted(metrics.items()) if name.startswith(COMPARED_PREFIXES)}
 
 
 def _show(title: str, differing: Mapping[str, tuple[Any, Any]]) -> None:
@@ -171,5 +178,5 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RUN|home=DIR|store.root=DIR|trust=PACKAGE",
     )
     parser.add_argument("--check", action="store_true", help="leave nothing behind: no tracked run, no output folder")
-    parser.add_argument("--cold", action="store_true", help="extract all features anew, in memory")
+    parser.add_argument("--cold", action="store_true", help="extract all features again, in memory")
     return parser

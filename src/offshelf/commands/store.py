@@ -5,12 +5,14 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.filesize import decimal
 from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide, require_folder_name
+from offshelf.commands.result import CommandResult, as_data
 from offshelf.config import build_group, load
 from offshelf.config.recorded import recheck, reextract
 from offshelf.config.trust import Trust
@@ -21,25 +23,26 @@ from offshelf.store.inventory import Holding, age, holdings
 from offshelf.suggest import did_you_mean
 from offshelf.terminal import say, terminal
 
-GATHERED = ("dataset", "augmentation", "backbone", "extractor", "store")
+FEATURE_GROUPS = ("dataset", "augmentation", "backbone", "extractor", "store")
 VERBS = ("ls", "du", "verify", "prune", "export")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one verb. Returns the exit code: 1 where damage was found and not mended.
+def main(arguments: Sequence[str]) -> CommandResult:
+    """Run one verb. The exit code is 1 where damage was found and not repaired.
 
     Raises:
         ConfigError: an argument is misspelt.
         StoreError: there is no store, or it cannot be read or written.
     """
     options = _parser().parse_args(arguments)
-    code: int = options.run(options)
-    return code
+    result: CommandResult = options.run(options)
+    return result
 
 
-def _ls(options: argparse.Namespace) -> int:
+def _ls(options: argparse.Namespace) -> CommandResult:
     console = terminal()
-    for holding in _held(options):
+    held = _held(options)
+    for holding in held:
         title = f"{holding.backbone}  {holding.folder.name[:8]}"
         table = Table(title=title, box=box.SIMPLE, title_justify="left")
         for column in ("module", "pooling", "view"):
@@ -55,10 +58,24 @@ def _ls(options: argparse.Namespace) -> int:
             console.print(f"Damaged: {path}; offshelf store verify --repair", soft_wrap=True)
         for path in holding.foreign:
             console.print(f"Not a shard, left alone: {path}", soft_wrap=True)
-    return 0
+    return CommandResult([{**_network(holding), **_contents(holding)} for holding in held])
 
 
-def _du(options: argparse.Namespace) -> int:
+def _network(holding: Holding) -> dict[str, Any]:
+    sizes = {"images": holding.images, "shards": len(holding.shards), "bytes": holding.size}
+    return {"backbone": holding.backbone, "network": holding.folder.name, **sizes, "touched": holding.touched}
+
+
+def _contents(holding: Holding) -> dict[str, Any]:
+    features = [
+        {"module": module, "pooling": pooling, "view": view, "images": images}
+        for (module, pooling, view), images in sorted(holding.features.items())
+    ]
+    runs = [{"name": use.name, "run": use.run} for use in holding.uses]
+    return {"features": features, "used_by": runs, "damaged": holding.damaged, "foreign": holding.foreign}
+
+
+def _du(options: argparse.Namespace) -> CommandResult:
     table = Table(box=box.SIMPLE)
     for column in ("backbone", "network"):
         table.add_column(column)
@@ -69,28 +86,34 @@ def _du(options: argparse.Namespace) -> int:
         cells = (f"{each.images:,}", f"{len(each.shards):,}", decimal(each.size), age(each.touched))
         table.add_row(each.backbone, each.folder.name[:8], *cells)
     terminal().print(table)
-    say(f"{decimal(sum(each.size for each in held))} in {_root(options)}")
-    return 0
+    root, total = _root(options), sum(each.size for each in held)
+    say(f"{decimal(total)} in {root}")
+    return CommandResult({"root": root, "bytes": total, "networks": [_network(each) for each in held]})
 
 
-def _verify(options: argparse.Namespace) -> int:
+def _verify(options: argparse.Namespace) -> CommandResult:
     options.settings, given = divide(options.settings, {"trust": ""})
     root, trust = _root(options), Trust.of(given["trust"])
     damage = verify(root)
     for each in damage:
         say(f"Damaged: {each.path} ({each.holding.backbone})")
+    found = {"root": root, "damaged": [each.path for each in damage]}
     if not damage:
-        say(f"Sound: every byte of {sum(len(each.shards) for each in holdings(root)):,} shard(s) is as written.")
-        return 0 if not options.again or _again(root, options.again, trust) else 1
+        shards = sum(len(each.shards) for each in holdings(root))
+        say(f"Sound: every byte of {shards:,} shard(s) is as written.")
+        done, compared = _again(root, options.again, trust) if options.again else (True, [])
+        return CommandResult({**found, "shards": shards, "extracted_again": compared}, 0 if done else 1)
     if not options.repair:
-        say(f"{len(damage)} damaged shard(s). Mend them with: offshelf store verify --repair", stderr=True)
-        return 1
-    return 0 if _repair(root, damage, trust) else 1
+        say(f"{len(damage)} damaged shard(s). Repair them with: offshelf store verify --repair", stderr=True)
+        return CommandResult({**found, "is_repaired": False}, 1)
+    is_repaired = _repair(root, damage, trust)
+    return CommandResult({**found, "is_repaired": is_repaired}, 0 if is_repaired else 1)
 
 
-def _again(root: Path, count: int, trust: Trust) -> bool:
-    """Extract some images of each run's features anew, and compare; says what came out otherwise."""
+def _again(root: Path, count: int, trust: Trust) -> tuple[bool, list[dict[str, Any]]]:
+    """Extract some images of each run's features again, and compare. Returns whether all is equal, and what differs."""
     done = True
+    compared: list[dict[str, Any]] = []
     for holding in holdings(root):
         seen = set[str]()
         for use in holding.uses:
@@ -101,17 +124,18 @@ def _again(root: Path, count: int, trust: Trust) -> bool:
                 say(f"For the run {use.name} nothing was extracted again: {error}", stderr=True)
                 continue
             for each in found:
+                compared.append({"backbone": holding.backbone, "run": use.name, **as_data(each)})
                 done = done and not each.differing
                 result = f"{each.differing} differ" if each.differing else "all came out equal"
                 told = f"by up to {each.distance:.1e} ({each.where})" if each.distance else "to the last digit"
                 say(f"{holding.backbone}, {use.name}: of {each.images} image(s) extracted again {result}, {told}")
         if not holding.uses:
             say(f"{holding.backbone}: no run left word of using these features; nothing to extract them from.")
-    return done
+    return done, compared
 
 
 def _repair(root: Path, damage: Sequence[Damage], trust: Trust) -> bool:
-    """Delete what is damaged, then extract it again for the runs that used it; says what could not be."""
+    """Delete damaged shards and extract them again for the runs that used them. Returns whether all could be."""
     for each in damage:
         each.path.unlink(missing_ok=True)
     done = True
@@ -129,7 +153,7 @@ def _repair(root: Path, damage: Sequence[Damage], trust: Trust) -> bool:
     return done
 
 
-def _prune(options: argparse.Namespace) -> int:
+def _prune(options: argparse.Namespace) -> CommandResult:
     root = _root(options)
     chosen, busy = prunable(root, options.backbone, options.unused_days)
     for each in busy:
@@ -138,28 +162,30 @@ def _prune(options: argparse.Namespace) -> int:
         say(f"{decimal(each.size):>10}  {each.backbone}  {each.folder.name[:8]}, touched {age(each.touched)}")
     if chosen and not options.yes and not _agreed(f"Delete these {len(chosen)}?"):
         say("Nothing was deleted.")
-        return 0
-    say(f"{decimal(remove(chosen) + remove_leftovers(root))} freed.")
-    return 0
+        return CommandResult({"root": root, "deleted": [], "bytes": 0})
+    deleted = [_network(each) for each in chosen]
+    freed = remove(chosen) + remove_leftovers(root)
+    say(f"{decimal(freed)} freed.")
+    return CommandResult({"root": root, "deleted": deleted, "bytes": freed})
 
 
-def _export(options: argparse.Namespace) -> int:
+def _export(options: argparse.Namespace) -> CommandResult:
     from offshelf.report.feature_files import export, require_folder
     from offshelf.tasks.features import FeatureSpec
 
     require_folder_name(options.folder, "Name a folder; --format says what is written into it.")
     require_folder(Path(options.folder))
     config = load("extract", options.overrides)
-    groups = {name: build_group(config, name) for name in GATHERED}
+    groups = {name: build_group(config, name) for name in FEATURE_GROUPS}
     spec = FeatureSpec(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
     images, features = spec.load_features()
     export(Path(options.folder), images, features, options.format == "parquet")
     say(f"{len(images.samples):,} images, {', '.join(features.values)}: written to {options.folder}")
-    return 0
+    return CommandResult({"folder": options.folder, "images": len(images.samples), "layers": list(features.values)})
 
 
 def _count(text: str) -> int:
-    """A number of images."""
+    """Parse a number of images."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"it is a whole number, 0 or more; got '{text}'")
     return int(text)
@@ -186,7 +212,7 @@ def _held(options: argparse.Namespace) -> list[Holding]:
 
 
 def _root(options: argparse.Namespace) -> Path:
-    """The store of the settings `home=` and `store.root=`."""
+    """Return the root of the store that the settings `home=` and `store.root=` name."""
     for setting in options.settings:
         key, equals, _ = setting.partition("=")
         if key not in ("home", "store.root") or not equals:
@@ -206,11 +232,11 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     listing = verb("ls", _ls, "list networks with their layers, views, sizes and the runs that used them")
-    sizes = verb("du", _du, "a line a network: images, shards, bytes")
+    sizes = verb("du", _du, "a line per network: images, shards, bytes")
     checking = verb("verify", _verify, "compare every byte with the shards' digests")
-    checking.add_argument("--repair", action="store_true", help="remove what is damaged and extract it again")
+    checking.add_argument("--repair", action="store_true", help="remove damaged shards, extract their features again")
     checking.add_argument(
-        "--again", type=_count, default=0, metavar="N", help="also extract N images of each run anew, and compare"
+        "--again", type=_count, default=0, metavar="N", help="also extract N images of each run again, and compare"
     )
     pruning = verb("prune", _prune, "delete features, and what dead processes left; asks first")
     pruning.add_argument("--backbone", default="", help="part of the backbone's name, or the start of the digest")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError
 from offshelf.home import home_dir
 from offshelf.terminal import say
@@ -16,8 +17,8 @@ SETTINGS = {"home": "", "uri": "", "tracking.uri": ""}
 """`uri` is short for `tracking.uri`."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Send the runs. Returns 0, also if runs in progress were skipped.
+def main(arguments: Sequence[str]) -> CommandResult:
+    """Send the runs. The exit code is 0 also if runs in progress were skipped.
 
     Raises:
         ConfigError: An argument is misspelt.
@@ -36,7 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     result = Sync(home_dir(where["home"]), MLflowTarget.connect, uri, options.ended).send(folders)
     _show(result)
     result.require_success()
-    return 0
+    runs = {"sent": [run.id for run in result.new], "known": [run.id for run in result.known]}
+    return CommandResult({**runs, "left": result.skipped, "targets": sorted(result.targets)})
 
 
 def _show(result: SyncResult) -> None:

@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 
+from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.home import home_path
 from offshelf.secret import masked
@@ -34,8 +35,8 @@ MLflow's UI on the runs of a home, until Ctrl-C; of a server, its address.
 """
 
 
-def main(arguments: list[str]) -> int:
-    """Serve until Ctrl-C; arguments are `key=value`. Returns the exit code.
+def main(arguments: list[str]) -> CommandResult:
+    """Serve until Ctrl-C; arguments are `key=value`.
 
     Raises:
         ConfigError: An argument is misspelt.
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> int:
     """
     if {"-h", "--help"} & set(arguments):
         print(HELP, end="")
-        return 0
+        return CommandResult()
     options = parse(arguments)
     home = home_path(options["home"])
     if not options["uri"] and not (home / "mlflow.db").exists():
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
     metric = options["metric"] or official_metric(client, experiment, options["dataset"])
     if options["uri"].startswith("http"):
         say(masked(ui_url(options["uri"], experiment, metric, options["dataset"])))
-        return 0
+        return CommandResult()
     port = free_port(int(options["port"]))
     server = start_server(home, options["uri"] or default_uri(home), port)
     try:
@@ -61,9 +62,9 @@ def main(arguments: list[str]) -> int:
         link = ui_url(f"http://127.0.0.1:{port}", experiment, metric, options["dataset"])
         say(f"Runs, by {metric}, best first: {link}")
         print("Ctrl-C stops.", flush=True)
-        return server.wait()
+        return CommandResult(code=server.wait())
     except KeyboardInterrupt:
-        return 0
+        return CommandResult()
     finally:
         stop_server(server)
 

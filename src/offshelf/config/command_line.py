@@ -15,8 +15,9 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from offshelf.config import TASKS, composed, require_valid
-from offshelf.config.folder import conf_dir
+from offshelf.config.check import require_valid
+from offshelf.config.compose import composed
+from offshelf.config.folder import conf_dir, root_targets
 from offshelf.config.override import (
     beyond_ascii,
     choices,
@@ -27,15 +28,16 @@ from offshelf.config.override import (
     require_few,
     with_texts,
 )
+from offshelf.config.values import plain
 from offshelf.errors import ConfigError
 
-REFUSED = {
+REFUSED_FLAGS = {
     "config_path": "--config-path would take offshelf's own configs away; a folder of yours beside them: --config-dir",
     "experimental_rerun": "--experimental-rerun would run what is in a pickle; a run again: offshelf rerun RUN",
 }
 """Flags of Hydra's, by their names in its parser."""
 
-CHOOSING = ("classify", "recommend")
+CROSS_VALIDATED_TASKS = ("classify", "recommend")
 """Tasks whose result can be one of cross-validation on training images."""
 
 
@@ -47,14 +49,14 @@ class Asked:
     flags: Sequence[str]
     overrides: Sequence[str]
     """Texts among their values in quotes."""
-    first: DictConfig | None = None
-    """The config of a sweep's first job; None of what is no sweep."""
+    first: dict[str, Any] | None = None
+    """The resolved config of a sweep's first job; None where it is not a sweep."""
     chooses: bool = False
     """Whether a sweeper chooses the jobs by their results."""
 
     @property
     def arguments(self) -> list[str]:
-        """Flags and overrides."""
+        """Flags, then overrides."""
         return [*self.flags, *self.overrides]
 
 
@@ -67,14 +69,14 @@ def read(task: str, arguments: Sequence[str]) -> Asked:
     arguments = [beyond_ascii(layer_pattern(argument)) for argument in arguments]
     given = _parser().parse_intermixed_args(arguments)
     flags = [argument for argument in arguments if argument not in given.overrides]
-    for flag, why in REFUSED.items():
+    for flag, why in REFUSED_FLAGS.items():
         if getattr(given, flag):
             raise ConfigError(f"{why}.")
     if given.hydra_help or given.help or given.info or given.shell_completion:
         return Asked(task, flags, given.overrides)
     folder = Path(given.config_dir) if given.config_dir else None
     if folder and not folder.is_dir():
-        raise ConfigError(f"--config-dir {folder} is no folder.")
+        raise ConfigError(f"--config-dir {folder} is not a folder.")
     name = given.config_name or task
     recorded = _settings_of_records(task, name, folder) if given.config_name else []
     overrides, configs, settings = _compose(name, [*recorded, *given.overrides], folder)
@@ -89,7 +91,7 @@ def read(task: str, arguments: Sequence[str]) -> Asked:
         raise ConfigError("--cfg shows the config of one run: leave out -m, or list the jobs with sweep.dry_run=true")
     chooses = _chooses(task, settings)
     validated = _validating(overrides, configs[0]) if chooses else []
-    return Asked(task, flags, [*_lines(overrides), *validated], configs[0], chooses)
+    return Asked(task, flags, [*_lines(overrides), *validated], plain(configs[0]), chooses)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
 def _compose(
     name: str, overrides: Sequence[str], folder: Path | None
 ) -> tuple[list[Override], list[DictConfig], DictConfig]:
-    """Overrides with their texts in quotes, the config of each choice, and Hydra's own settings of the first.
+    """Return overrides with their texts in quotes, the config of each choice, and Hydra's settings of the first.
 
     Raises:
         ConfigError: a config cannot be composed, or there are too many.
@@ -129,8 +131,7 @@ def _lines(overrides: Sequence[Override]) -> list[str]:
 
 def _require_target(task: str, name: str, config: DictConfig) -> None:
     """Refuse the config of another task, which would be run in its place."""
-    for other in TASKS:
-        target = yaml.safe_load((conf_dir() / f"{other}.yaml").read_text(encoding="utf-8"))["_target_"]
+    for other, target in root_targets().items():
         if other != task and target == config["_target_"]:
             raise ConfigError(f"{name} is a config of another task: offshelf {other} --config-name {name}")
 
@@ -152,13 +153,13 @@ def _require_single(overrides: Sequence[Override], config: DictConfig) -> None:
 
 
 def _chooses(task: str, settings: Any) -> bool:
-    """Whether a sweeper chooses the jobs of a sweep by their results."""
+    """Return whether a sweeper chooses the jobs of a sweep by their results."""
     if not settings.launcher._target_.endswith(".BasicLauncher"):
         raise ConfigError("hydra/launcher is not for offshelf's jobs: use launcher=joblib or launcher=slurm.")
     chooses = not _tries_all(settings)
     if chooses and "minimize" in str(settings.sweeper.get("direction")):
         raise ConfigError("Metrics are the better the larger they are: hydra.sweeper.direction=maximize")
-    if chooses and task not in CHOOSING:
+    if chooses and task not in CROSS_VALIDATED_TASKS:
         raise ConfigError(
             f"This hydra/sweeper chooses each job by the results of those before it, and offshelf {task} has none on "
             "training images: it would choose by the test images. Leave it out: -m runs every combination."
@@ -172,13 +173,13 @@ def _tries_all(settings: Any) -> bool:
 
 
 def _validating(overrides: Sequence[Override], config: DictConfig) -> list[str]:
-    """What has one value of the hyperparameter cross-validated too, where jobs are chosen by their results."""
+    """Return the override that has a single value cross-validated too, where jobs are chosen by their results."""
     given = any(override.key_or_group == "classifier.validate" for override in overrides)
     return [] if given or "validate" not in config.get("classifier", {}) else ["classifier.validate=true"]
 
 
 def _settings_of_records(task: str, name: str, folder: Path | None) -> list[str]:
-    """Hydra's settings where the chosen config is the record of a run, which has everything but these."""
+    """Return overrides of Hydra's settings if the chosen config is a run's record, which lacks just these."""
     file = (folder or conf_dir()) / f"{name.removesuffix('.yaml')}.yaml"
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -14,12 +14,12 @@ from offshelf.config.folder import conf_dir
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.suggest import did_you_mean, did_you_mean_key
 
-ZOOS = {"torchvision": ("torchvision", "models"), "timm": ("timm", "models")}
+MODEL_FOLDERS = {"torchvision": ("torchvision", "models"), "timm": ("timm", "models")}
 """Backbones of any architecture, and the packages whose functions are named as these."""
 
 
 def explain(error: BaseException) -> ConfigError:
-    """Hydra's error as one sentence, with the nearest existing name."""
+    """Return an error of Hydra as one sentence, with the nearest existing name."""
     for cause in causes(error):
         if isinstance(cause, OffshelfError):
             return ConfigError(str(cause))
@@ -31,7 +31,7 @@ def explain(error: BaseException) -> ConfigError:
 
 
 def causes(error: BaseException | None) -> list[BaseException]:
-    """An error and those that it came of."""
+    """Return an error and its causes, the error first."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
@@ -43,7 +43,7 @@ def _known(cause: BaseException) -> str:
     from hydra.errors import MissingConfigException, OverrideParseException
 
     if isinstance(cause, OverrideParseException):
-        return f"'{cause.override}' is no override: {_expected(str(cause.override))}"
+        return f"'{cause.override}' is not an override: {_expected(str(cause.override))}"
     if isinstance(cause, MissingConfigException):
         return _missing_option(str(cause.missing_cfg_file), cause.options)
     if isinstance(cause, OmegaConfBaseException) and cause.key is not None and cause.parent_node is not None:
@@ -59,7 +59,7 @@ def _known(cause: BaseException) -> str:
     if isinstance(cause, RecursionError):
         return "A value refers to itself: look for a circle among the ${…} of the config and the overrides."
     if isinstance(cause, YAMLError):
-        return f"A config file is no YAML: {' '.join(str(cause).split())}"
+        return f"A config file is not YAML: {' '.join(str(cause).split())}"
     return ""
 
 
@@ -74,12 +74,12 @@ def _missing_option(file: str, known: Sequence[str] | None) -> str:
 
 
 def _zoo(arch: str) -> str:
-    """The package that has an architecture of this name, as its source tells; importing it would take seconds."""
+    """Return the package that has an architecture of this name, by its source: an import would take seconds."""
     name = arch.partition(".")[0]  # timm's names may end in a tag of the weights
     if not re.fullmatch(r"\w+", name):
         return ""
     pattern = re.compile(rf"^@register_model\b.*\n(?:@.*\n)*def {name}\(".encode(), re.MULTILINE)
-    for zoo, (package, folder) in ZOOS.items():
+    for zoo, (package, folder) in MODEL_FOLDERS.items():
         spec = find_spec(package)
         for root in spec.submodule_search_locations or () if spec else ():
             if any(pattern.search(file.read_bytes()) for file in (Path(root) / folder).rglob("*.py")):
@@ -88,7 +88,7 @@ def _zoo(arch: str) -> str:
 
 
 def _unknown_key(cause: OmegaConfBaseException) -> str:
-    """About a key that is not there; empty where that is not what is wrong."""
+    """Return a sentence about a key that does not exist; empty if that is not the mistake."""
     parent = cause.parent_node
     keys = [str(key) for key in parent] if isinstance(parent, DictConfig) and not parent._is_none() else []
     if not isinstance(parent, DictConfig) or isinstance(cause, InterpolationResolutionError) or str(cause.key) in keys:
@@ -102,7 +102,7 @@ def _unknown_key(cause: OmegaConfBaseException) -> str:
 
 
 def _in_another_option(group: str, key: str) -> str:
-    """The end of a sentence about a key that the chosen option of a group lacks, and that another needs."""
+    """Return the end of a sentence about a key that the chosen option of a group lacks and another option needs."""
     folder = conf_dir() / group
     if not group or not folder.is_dir() or not re.fullmatch(r"\w+", key):
         return ""
@@ -116,7 +116,7 @@ def _in_another_option(group: str, key: str) -> str:
 
 
 def _unresolved(cause: OmegaConfBaseException) -> str:
-    """About a `${…}` that cannot be resolved."""
+    """Return a sentence about a `${…}` that cannot be resolved."""
     key, text = str(cause.full_key or cause.key), str(cause)
     if "HydraConfig was not set" in text:
         return f"{key} refers to ${{hydra:…}}, which a running job alone knows; give the value itself."
@@ -136,13 +136,13 @@ def _unresolved(cause: OmegaConfBaseException) -> str:
 
 
 def _tree(node: DictConfig) -> Mapping[str, Any]:
-    """The keys below a node; those of what refers elsewhere are left out."""
+    """Return the keys below a node, without those behind references."""
     tree: dict[str, Any] = OmegaConf.to_container(node, resolve=False)  # type: ignore[assignment]
     return {str(key): value for key, value in tree.items() if key != "hydra"}
 
 
 def _expected(override: str) -> str:
-    """The form of an override; where it is that of a value with odd characters, how to quote it."""
+    """Return the form of an override; of a value with special characters, how to quote it."""
     key, equals, value = override.partition("=")
     if not equals or not re.fullmatch(r"[+~]{0,2}[\w.@/:-]+", key):
         return "expected group=option or key=value."

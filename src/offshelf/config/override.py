@@ -13,28 +13,28 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString, RangeSweep
 from omegaconf import DictConfig
 
-from offshelf.config import GIVEN, shared
 from offshelf.config.explain import explain
+from offshelf.config.keys import INJECTED_PARAMETERS, ROOT_ONLY_TARGET
 from offshelf.config.parameters import annotation, is_text, of_items, parameters
 from offshelf.errors import ConfigError
 
-LIBRARIES = ("sklearn", "torch", "torchvision", "timm", "hydra", "numpy")
+SLOW_PACKAGES = ("sklearn", "torch", "torchvision", "timm", "hydra", "numpy")
 """Packages whose components are not looked at: importing them takes seconds."""
 
-HYDRA_TEXTS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name")
+HYDRA_TEXT_KEYS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name")
 
 MOST_JOBS = 10_000
-"""Of a sweep. Composing the config of each takes about half a second."""
+"""Jobs of a sweep, at most: composing the config of each takes about half a second."""
 
-FUNCTIONS = ("choice", "shuffle", "sort", "tag")
+VALUE_FUNCTIONS = ("choice", "shuffle", "sort", "tag")
 """Of Hydra's grammar, those whose arguments are values."""
 
 
 def parse(overrides: Sequence[str]) -> list[Override]:
-    """As Hydra reads them.
+    """Parse overrides as Hydra does.
 
     Raises:
-        ConfigError: one is no override.
+        ConfigError: one is not an override.
     """
     try:
         return OverridesParser.create().parse_overrides(list(overrides))
@@ -43,7 +43,7 @@ def parse(overrides: Sequence[str]) -> list[Override]:
 
 
 def choices(overrides: Sequence[Override]) -> list[list[str]]:
-    """Overrides without sweeps: the first choice of each, then each other choice in its turn."""
+    """Return lists of overrides without sweeps: all first choices, then for each other choice a list with it."""
     options = [_options(override) for override in overrides]
     first = [choices[0] for choices in options if choices]
     others = [
@@ -69,7 +69,7 @@ def require_few(count: float) -> None:
 
 
 def with_texts(overrides: Sequence[Override], configs: Sequence[DictConfig]) -> list[str]:
-    """Overrides as they were typed, those values in quotes that are texts and look like something else.
+    """Return overrides as they were typed, with quotes around values that are texts but look like numbers or lists.
 
     Args:
         overrides: Parsed.
@@ -79,7 +79,7 @@ def with_texts(overrides: Sequence[Override], configs: Sequence[DictConfig]) -> 
 
 
 def looks_otherwise(override: Override) -> bool:
-    """Whether a value in it would be no text."""
+    """Return whether Hydra takes a value of an override for something else than a text."""
     return any(not isinstance(value, str | QuotedString) for value in _values(override))
 
 
@@ -88,7 +88,7 @@ def _with_texts(override: Override, configs: Sequence[DictConfig]) -> str:
     if override.is_delete() or override.package is not None or not looks_otherwise(override):
         return line
     key = override.key_or_group
-    kinds = [str] if key in HYDRA_TEXTS else [_wanted(config, key) for config in configs]
+    kinds = [str] if key in HYDRA_TEXT_KEYS else [_wanted(config, key) for config in configs]
     scalar, items = any(map(is_text, kinds)), any(is_text(of_items(kind)) for kind in kinds)
     if not scalar and not items:
         return line
@@ -102,13 +102,19 @@ def _with_texts(override: Override, configs: Sequence[DictConfig]) -> str:
 
 
 def quoted(text: str, scalar: bool, items: bool) -> str:
-    """A value with its words in quotes that are no texts to Hydra: those outside of lists, those in lists, or both."""
+    """Return a value with quotes around words that Hydra takes for something else than texts.
+
+    Args:
+        text: The value.
+        scalar: Whether words outside lists are quoted.
+        items: Whether words in lists are quoted.
+    """
     made, depth = "", 0
     for word, mark in _words(text):
         wanted = items if depth else scalar
         is_word = word.strip() and "=" not in word and "{" not in made
         made += word.replace(word.strip(), _quote(word.strip()), 1) if wanted and is_word and _is_other(word) else word
-        if mark == "(" and word.strip() not in FUNCTIONS:
+        if mark == "(" and word.strip() not in VALUE_FUNCTIONS:
             return text  # of numbers: interval, range
         depth += {"[": 1, "]": -1}.get(mark, 0)
         made += mark
@@ -116,7 +122,7 @@ def quoted(text: str, scalar: bool, items: bool) -> str:
 
 
 def _words(text: str) -> Iterator[tuple[str, str]]:
-    """Words and the mark behind each; what is in quotes counts as a mark."""
+    """Yield words and the mark after each; a quoted text counts as a mark."""
     yield from re.findall(r"""([^\[\](){},'"]*)('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[\[\](){},'"]|$)""", text)
 
 
@@ -146,16 +152,16 @@ def _values(override: Override) -> Iterator[Any]:
 
 
 def _wanted(config: DictConfig, key: str) -> Any:
-    """The annotation of the parameter that gets a key's value; Any where it has none, or cannot be looked at."""
+    """Return the annotation of the parameter that gets a key's value; Any if it has none or is not imported here."""
     *above, last = key.split(".")
     node: Any = config
     try:
         for part in above:
             node = node[part]
         target = node.get("_target_")
-        if node is config and last in parameters(f"{shared.__module__}.{shared.__name__}"):
-            return annotation(parameters(f"{shared.__module__}.{shared.__name__}"), last)
-        if not isinstance(target, str) or target.partition(".")[0] in LIBRARIES or last in GIVEN:
+        if node is config and last in parameters(ROOT_ONLY_TARGET):
+            return annotation(parameters(ROOT_ONLY_TARGET), last)
+        if not isinstance(target, str) or target.partition(".")[0] in SLOW_PACKAGES or last in INJECTED_PARAMETERS:
             return Any
         return annotation(parameters(target), last)
     except Exception:  # it is told where the config is checked
@@ -184,12 +190,12 @@ def _count(override: Override) -> float:
 
 
 def layer_pattern(argument: str) -> str:
-    """Hydra's glob is for groups; for layers a pattern is a value, so that one pass takes all that match."""
+    """Return `layer=glob(…)` as a pattern, so that one pass takes all that match: Hydra's glob is for groups."""
     found = re.fullmatch(r"layer=glob\((.*)\)", argument)
     return f"layer='{found.group(1)}'" if found else argument
 
 
 def beyond_ascii(argument: str) -> str:
-    """`key=Äpfel` with quotes, as Hydra's grammar wants it where a value has letters beyond ASCII."""
+    """Return `key=Äpfel` with quotes, which Hydra's grammar requires around letters beyond ASCII."""
     found = re.fullmatch(r"([\w./@+~]+)=([\w ./~@%+\x80-\U0010ffff-]+)", argument)
     return f"{found[1]}='{found[2]}'" if found and not found[2].isascii() else argument

@@ -21,15 +21,15 @@ UNKNOWN = object()
 LARGEST_SEED = 2**32 - 1
 """NumPy's and scikit-learn's."""
 
-LARGEST = 2**63 - 1
+LARGEST_INTEGER = 2**63 - 1
 
-PLACES = ("home", "data_dir", "root", "path")
+PATH_KEYS = ("home", "data_dir", "root", "path")
 """Keys of files and folders; an empty one would be the working folder, and what is below it the system's root."""
 
-LONG = 80
+SHOWN_CHARACTERS = 80
 """Letters of a wrong value that are shown."""
 
-NAMES: Mapping[Any, str] = {
+TYPE_NAMES: Mapping[Any, str] = {
     str: "a text",
     Path: "a path",
     bool: "true or false",
@@ -42,7 +42,7 @@ NAMES: Mapping[Any, str] = {
 
 @functools.cache
 def parameters(target: str) -> Mapping[str, inspect.Parameter]:
-    """Those of a component, by name; this imports specs, which are cheap, and no more.
+    """Return the parameters of a component by name; this imports only specs, which are cheap.
 
     Raises:
         ConfigError: there is no such component.
@@ -69,12 +69,12 @@ def _found(target: str) -> Any:
 
 
 def takes_any(known: Mapping[str, inspect.Parameter]) -> bool:
-    """Whether it takes any parameter by keyword, and so looks at its keys itself, when it is made."""
+    """Return whether a component takes any keyword, and so checks its keys itself when it is made."""
     return any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known.values())
 
 
 def annotation(known: Mapping[str, inspect.Parameter], key: str) -> Any:
-    """Of the parameter that takes a key; Any where none does or it has none."""
+    """Return the annotation of the parameter that takes a key; Any if no parameter does, or it has none."""
     any_other = [one for one in known.values() if one.kind is inspect.Parameter.VAR_KEYWORD]
     found = known.get(key) or (any_other[0] if any_other else None)
     return Any if found is None or found.annotation is inspect.Parameter.empty else found.annotation
@@ -123,7 +123,7 @@ def require_fit(place: str, wanted: Any, value: Any) -> None:
     """
     if value is UNKNOWN or (isinstance(value, str) and value == MISSING):
         return
-    if value == "" and place.rpartition(".")[2] in PLACES:
+    if value == "" and place.rpartition(".")[2] in PATH_KEYS:
         raise ConfigError(f"{place} is empty, as of a variable that is not set: name a place, or leave it out.")
     if place.rpartition(".")[2] == "seed" and int in _members(wanted):
         if not (fits(wanted, value) and (value is None or 0 <= value <= LARGEST_SEED)):
@@ -139,7 +139,7 @@ def require_fit(place: str, wanted: Any, value: Any) -> None:
 
 
 def fits(wanted: Any, value: Any) -> bool:
-    """Whether a value of a resolved config fits an annotation; what cannot be told fits."""
+    """Return whether a value of a resolved config fits an annotation; what cannot be told fits."""
     if wanted is Any or value is UNKNOWN or (isinstance(value, str) and value == MISSING):
         return True
     kind = get_origin(wanted)
@@ -147,7 +147,7 @@ def fits(wanted: Any, value: Any) -> bool:
         return any(fits(one, value) for one in get_args(wanted))
     if kind is Literal:
         return value in get_args(wanted) and not isinstance(value, bool)
-    if wanted in NAMES:
+    if wanted in TYPE_NAMES:
         return _is_simple(wanted, value)
     container = kind or wanted
     if not isinstance(container, type):
@@ -160,20 +160,20 @@ def fits(wanted: Any, value: Any) -> bool:
 
 
 def describe(wanted: Any) -> str:
-    """What fits an annotation, in words."""
+    """Return in words what fits an annotation."""
     words = [_word(one) for one in _members(wanted)]
     return " or ".join(dict.fromkeys(words))
 
 
 def is_text(wanted: Any) -> bool:
-    """Whether a scalar there can be nothing but a text, or nothing at all."""
+    """Return whether a scalar that fits an annotation is always a text or null."""
     kinds = set(map(_simple, _members(wanted)))
     words = all(isinstance(name, str) for name in _named(wanted))
     return bool(kinds & {str, Path, Literal}) and words and not kinds & {int, float, bool, Any}
 
 
 def of_items(wanted: Any) -> Any:
-    """The annotation of the items of a list; Any where there is none."""
+    """Return the annotation of the items of a list; Any if there is none."""
     lists = [one for one in _members(wanted) if isinstance(get_origin(one), type) and get_args(one)]
     return get_args(lists[0])[0] if len(lists) == 1 and issubclass(get_origin(lists[0]), Sequence) else Any
 
@@ -184,7 +184,7 @@ def _members(wanted: Any) -> tuple[Any, ...]:
 
 
 def _named(wanted: Any) -> list[Any]:
-    """The values of its literals."""
+    """Return the values of the literals of an annotation."""
     return [value for one in _members(wanted) if get_origin(one) is Literal for value in get_args(one)]
 
 
@@ -195,8 +195,8 @@ def _simple(member: Any) -> Any:
 def _word(member: Any) -> str:
     if get_origin(member) is Literal:
         return " or ".join(map(str, get_args(member)))
-    if member in NAMES:
-        return NAMES[member]
+    if member in TYPE_NAMES:
+        return TYPE_NAMES[member]
     kind = _simple(member)
     if isinstance(kind, type) and issubclass(kind, Sequence):
         items = [one for one in get_args(member) if one is not ...]
@@ -213,7 +213,7 @@ def _is_simple(wanted: Any, value: Any) -> bool:
         return isinstance(value, bool)
     if isinstance(value, bool) or not isinstance(value, int if wanted is int else int | float):
         return False
-    return abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)
+    return abs(value) <= LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)
 
 
 def _values(wanted: Any, value: Mapping[str, Any]) -> list[Any]:
@@ -231,5 +231,5 @@ def _items_fit(items: Sequence[Any], value: Sequence[Any]) -> bool:
 def _shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    text = str(value) if len(str(value)) <= LONG else f"{str(value)[:LONG]}…"
+    text = str(value) if len(str(value)) <= SHOWN_CHARACTERS else f"{str(value)[:SHOWN_CHARACTERS]}…"
     return f"'{text}'" if isinstance(value, str) else text

@@ -13,13 +13,13 @@ from typing import Any
 
 from offshelf.errors import ConfigError
 
-PACKAGES = (
+COMPONENT_PACKAGES = (
     *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "metric", "postprocess"),
     *("retrieval", "store", "svm", "sweep", "tasks.recommend", "tracking"),
 )
 """Those of offshelf whose public classes are components."""
 
-FUNCTIONS = frozenset(
+COMPONENT_FUNCTIONS = frozenset(
     {
         *("offshelf.augmentation." + name for name in ("center", "five_crop", "jitter16", "jitter8", "mirror")),
         *("offshelf.augmentation." + name for name in ("multi_scale", "square", "ten_crop", "whole")),
@@ -28,15 +28,15 @@ FUNCTIONS = frozenset(
 )
 """Functions that make components, or are a parameter of one."""
 
-TASKS = frozenset(
+RECORDED_TASKS = frozenset(
     {"offshelf.tasks.classify.classify", "offshelf.tasks.retrieve.retrieve", "offshelf.tasks.recommend.recommend"}
 )
 """What a recorded config as a whole may stand for."""
 
-FOREIGN = {"offshelf.backbone.Custom": "module", "offshelf.backbone.TorchHub": "repo"}
+CODE_KEYS = {"offshelf.backbone.Custom": "module", "offshelf.backbone.TorchHub": "repo"}
 """Components that run code which is not offshelf's, and the key that names it."""
 
-HUB = frozenset({"facebookresearch/dinov2"})
+SHIPPED_REPOSITORIES = frozenset({"facebookresearch/dinov2"})
 """Hub repositories that a shipped config names."""
 
 GETTERS = frozenset({"hydra.utils.get_class", "hydra.utils.get_method", "hydra.utils.get_object"})
@@ -47,7 +47,7 @@ TARGET = "_target_"
 
 @dataclass(frozen=True)
 class Trust:
-    """What may be built beside the components of offshelf and scikit-learn."""
+    """The code that may be run beside the components of offshelf and scikit-learn."""
 
     packages: tuple[str, ...] = ()
     """Dotted names; hub repositories as `owner/name`, or their folder."""
@@ -56,7 +56,7 @@ class Trust:
 
     @staticmethod
     def of(setting: str) -> "Trust":
-        """As on the command line: names, separated by commas."""
+        """Parse the setting of the command line: names, separated by commas."""
         return Trust(tuple(name.strip() for name in setting.split(",") if name.strip()))
 
     def require(self, config: Any) -> None:
@@ -74,20 +74,22 @@ class Trust:
             owners = ",".join(dict.fromkeys(by or name.partition(".")[0] for name, by in refused.items()))
             given = ",".join(dict.fromkeys((*self.packages, *owners.split(","))))
             raise ConfigError(
-                f"The record names {', '.join(refused)}, which is no component of offshelf or scikit-learn: building "
-                f"it would run code that whoever made the record has chosen. If you trust it, add: trust={given}"
+                f"The record names {', '.join(refused)}, which is not a component of offshelf or scikit-learn: to "
+                f"build it would run code that the author of the record has chosen. If you trust it, add: trust={given}"
             )
 
     def _takes(self, name: str, repository: str) -> bool:
         if repository:
-            return repository in (*self.packages, *HUB) or repository.partition(":")[0] in self.packages
-        if name in TASKS | FUNCTIONS | GETTERS or _is_component(name) or _is_estimator(name):
+            return (
+                repository in (*self.packages, *SHIPPED_REPOSITORIES) or repository.partition(":")[0] in self.packages
+            )
+        if name in RECORDED_TASKS | COMPONENT_FUNCTIONS | GETTERS or _is_component(name) or _is_estimator(name):
             return True
         is_named = any(name == one or name.startswith(f"{one}.") for one in self.packages)
         return is_named and self._is_theirs(name)
 
     def _is_theirs(self, name: str) -> bool:
-        """Whether a trusted package defines it, and has not just imported it: `mine.os.system` is not mine."""
+        """Return whether a trusted package defines a name instead of importing it: `mine.os.system` is not mine."""
         found = _found(name)
         owner = str(getattr(found, "__module__", None) or "").partition(".")[0]
         return found is None or owner in {one.partition(".")[0] for one in self.packages}
@@ -98,12 +100,12 @@ EVERYTHING = Trust(everything=True)
 
 
 def is_task(config: Mapping[str, Any]) -> bool:
-    """Whether a config as a whole stands for a task that leaves records."""
-    return str(config.get(TARGET)) in TASKS
+    """Return whether a config is that of a task that leaves records."""
+    return str(config.get(TARGET)) in RECORDED_TASKS
 
 
 def _named(node: Any) -> Iterator[tuple[str, str]]:
-    """Everything that a config would have run, at any depth; of what is no dotted name also the word to trust it by."""
+    """Yield all code that a config would run, at any depth; without a dotted name, also the word to trust it by."""
     if isinstance(node, Mapping):
         if TARGET in node:
             yield from _of_target(str(node[TARGET]), node)
@@ -121,18 +123,18 @@ def _of_target(target: str, node: Mapping[str, Any]) -> Iterator[tuple[str, str]
     if target in GETTERS:
         yield str(node.get("path")), ""
     found = _found(target) if target.startswith("offshelf.") else None
-    for name, key in FOREIGN.items():
+    for name, key in CODE_KEYS.items():
         if found is not None and found is _found(name):
             code = str(node.get(key))
             yield code, code if key == "repo" else ""
 
 
 def _is_component(name: str) -> bool:
-    """Whether it is a public class of one of PACKAGES, by whichever path."""
+    """Return whether a dotted name is that of a public class of one of COMPONENT_PACKAGES, by whichever path."""
     found = _found(name) if name.startswith("offshelf.") else None
     if not isinstance(found, type):
         return False
-    for package in PACKAGES:
+    for package in COMPONENT_PACKAGES:
         if f"{found.__module__}.".startswith(f"offshelf.{package}."):
             public = import_module(f"offshelf.{package}")
             return found.__name__ in public.__all__ and getattr(public, found.__name__) is found
@@ -149,7 +151,7 @@ def _is_estimator(name: str) -> bool:
 
 
 def _found(name: str) -> Any:
-    """What a dotted name stands for; None where it cannot be found, which building it says better."""
+    """Return what a dotted name stands for; None if it cannot be found, which building it explains better."""
     from pydoc import ErrorDuringImport, locate
 
     try:

@@ -1,7 +1,8 @@
 """Where the jobs of a sweep run: in this process, in others of this machine, on a cluster."""
 
+from offshelf.config.job import Job
 from offshelf.launcher.basic import Basic
-from offshelf.launcher.job import Ending, Job, perform_job, perform_jobs
+from offshelf.launcher.job import Ending, perform_job, perform_jobs
 from offshelf.launcher.joblib import Joblib
 from offshelf.launcher.launcher import Launcher, Lost
 from offshelf.launcher.slurm import Slurm

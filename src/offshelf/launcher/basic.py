@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offshelf.launcher.launcher import Piece, Work
+from typing_extensions import override
+
+from offshelf.launcher.launcher import Launcher, Piece, Work
 
 
 @dataclass(frozen=True)
-class Basic:
-    """See Launcher."""
+class Basic(Launcher):
+    """Launcher that runs pieces one after the other, in this process."""
 
     @property
+    @override
     def slots(self) -> int:
-        """See Launcher."""
         return 1
 
+    @override
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
-        """See Launcher."""
         for piece in pieces:
             with closing(work(piece)) as results:
                 yield from zip(piece, results, strict=False)  # what comes after the last result is not waited for

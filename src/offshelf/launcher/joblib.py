@@ -13,32 +13,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from offshelf.errors import ConfigError
-from offshelf.launcher.launcher import Lost, Piece, Work
+from offshelf.launcher.launcher import Launcher, Lost, Piece, Work
 from offshelf.process.cores import usable_cores
 from offshelf.process.signals import GRACE_SECONDS, as_child, held_back
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)
-class Joblib:
-    """See Launcher."""
+class Joblib(Launcher):
+    """Launcher that runs pieces in processes of this machine."""
 
     jobs: int | None = None
-    """Jobs at once; null: one a GPU or, without GPUs, one a core."""
+    """Number of jobs at once; null: one per GPU or, without GPUs, one per core."""
 
     def __post_init__(self) -> None:
         if self.jobs is not None and (isinstance(self.jobs, bool) or not isinstance(self.jobs, int) or self.jobs < 1):
             raise ConfigError(f"launcher.jobs is a positive whole number, or null; got {self.jobs}.")
 
     @property
+    @override
     def slots(self) -> int:
-        """See Launcher."""
         return self.jobs or len(gpus()) or len(usable_cores())
 
+    @override
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
-        """See Launcher."""
         idle = [Worker(*share) for share in shares(min(self.slots, len(pieces)), usable_cores(), gpus())]
         busy: dict[Future[Any], tuple[Piece, Worker]] = {}
         left = list(pieces)[::-1]
@@ -75,11 +77,11 @@ class Worker:
     _process: "Future[int]" = field(init=False)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        """Call a function there."""
+        """Call a function in the process."""
         if self._pool is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
-            environment = dict.fromkeys(THREADS, str(len(self.cores)))
+            environment = dict.fromkeys(THREAD_VARIABLES, str(len(self.cores)))
             if self.gpu is not None:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpu
             ours = (os.getpid(), self.cores)
@@ -91,24 +93,24 @@ class Worker:
         return future
 
     def again(self) -> "Worker":
-        """Another in its place."""
+        """End the process. Returns another with the same cores and GPU."""
         self.end()
         return Worker(self.cores, self.gpu)
 
     def terminate(self) -> None:
-        """Ask it to leave its work."""
+        """Ask the process to stop its work."""
         if self._process.done() and not self._process.exception():
             with suppress(ProcessLookupError):
                 os.kill(self._process.result(), signal.SIGTERM)
 
     def end(self) -> None:
-        """End the process, and all that it has started."""
+        """End the process and its children."""
         if self._pool is not None:
             self._pool.shutdown(kill_workers=True)
 
 
 def shares(count: int, cores: Sequence[int], devices: Sequence[str]) -> list[tuple[list[int], str | None]]:
-    """What each of `count` places has of the machine: cores, none shared while there are enough, and a GPU."""
+    """Divide the machine into `count` places: cores, not shared while there are enough, and a GPU for each."""
     sizes = [len(cores) // count + (place < len(cores) % count) for place in range(count)]
     starts = [sum(sizes[:place]) for place in range(count)]
     parts = [list(cores[start : start + size]) for start, size in zip(starts, sizes, strict=True)]
@@ -119,7 +121,7 @@ def shares(count: int, cores: Sequence[int], devices: Sequence[str]) -> list[tup
 
 
 def gpus() -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         return [device.strip() for device in given.split(",") if device.strip()]
@@ -137,13 +139,13 @@ _AT_WORK: list[tuple[Generator[Any, None, None], int]] = []
 
 
 def begin(work: Work, piece: Piece) -> Any:
-    """In the worker: work on the first item of a piece."""
+    """Run the first item of a piece, in the worker."""
     _AT_WORK.append((work(piece), len(piece)))
     return go_on()
 
 
 def go_on() -> Any:
-    """In the worker: work on the next item of the piece; with the last the piece is put away."""
+    """Run the next item of the piece, in the worker; after the last one the piece is closed."""
     results, left = _AT_WORK.pop()
     result = next(results)
     if left > 1:
@@ -154,7 +156,7 @@ def go_on() -> Any:
 
 
 def _settle(parent: int, cores: Sequence[int]) -> None:
-    """In the worker: it leaves its job when it is asked to, and with its parent; it has cores of its own."""
+    """Prepare the worker: it leaves on a signal and when its parent dies, and has cores of its own."""
     as_child(parent)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)

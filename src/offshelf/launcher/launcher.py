@@ -14,27 +14,30 @@ Work = Callable[[Piece], Generator[Any, None, None]]
 
 @dataclass(frozen=True)
 class Lost:
-    """Stands for the result of work whose process died of it."""
+    """Result of an item whose process died."""
 
     why: str
 
 
 class Launcher(Protocol):
-    """Where work is done; a frozen spec."""
+    """A place where work is done: a frozen spec."""
 
     @property
     def slots(self) -> int:
-        """How many pieces that are too large for one may be cut into: those that run at once on this machine."""
+        """Number of pieces that run at once on this machine, into which larger ones may be cut."""
 
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
-        """Do work on each piece, and yield each item and its result, in the order they come in.
+        """Do work on each piece. Yields each item and its result, in the order in which results come.
 
         An item whose process dies of it yields Lost; the rest of its piece goes on as a piece, and no other is harmed.
-        To close the generator is to end what is still running, so that each item can say good-bye; no process is left
+        To close the generator is to end what is still running, so that each item can end cleanly; no process is left
         then.
 
         Args:
             pieces: Items are data that can be pickled.
             work: A function of a module, or `functools.partial` of one, that raises no exception but to leave.
             folder: For files of the launcher's own, seen by all machines.
+
+        Raises:
+            ConfigError: work cannot be done there.
         """

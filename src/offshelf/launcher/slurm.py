@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from offshelf.errors import ConfigError
-from offshelf.launcher.launcher import Lost, Piece, Work
+from offshelf.launcher.launcher import Launcher, Lost, Piece, Work
 from offshelf.terminal import say
 
 CLUSTERS = ("slurm", "local")
 POLL_SECONDS = 1.0
-"""Between looks at the jobs; submitit asks Slurm less often than that."""
+"""Seconds between looks at the jobs; submitit asks Slurm less often."""
 
 
 LEAST = {"timeout_min": 1, "cpus": 1, "array_parallelism": 1, "gpus": 0, "requeues": 0}
@@ -24,8 +26,8 @@ LEAST = {"timeout_min": 1, "cpus": 1, "array_parallelism": 1, "gpus": 0, "requeu
 
 
 @dataclass(frozen=True)
-class Slurm:
-    """See Launcher."""
+class Slurm(Launcher):
+    """Launcher that runs pieces as an array of Slurm jobs."""
 
     cluster: str = "slurm"
     partition: str | None = None
@@ -35,9 +37,9 @@ class Slurm:
     memory_gb: float | None = None
     array_parallelism: int = 32
     requeues: int = 3
-    """Times that a job goes on in a new allocation after its time was up; after preemption always."""
+    """How often a job continues in a new allocation after its time limit; after preemption it always does."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """Further ones of sbatch."""
+    """Further parameters of sbatch."""
 
     def __post_init__(self) -> None:
         if self.cluster not in CLUSTERS:
@@ -51,16 +53,12 @@ class Slurm:
             raise ConfigError(f"launcher.memory_gb is a number above 0, or null; got {self.memory_gb}.")
 
     @property
+    @override
     def slots(self) -> int:
-        """See Launcher."""
         return 1
 
+    @override
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
-        """See Launcher.
-
-        Raises:
-            ConfigError: submitit is not installed, there is no Slurm, or it refuses the job.
-        """
         folder = folder / "submitit"
         executor = self._executor(folder)
         at_once = len(pieces) if self.cluster == "slurm" else self.array_parallelism  # Slurm sees to that itself
@@ -127,12 +125,12 @@ class Slurm:
 
 @dataclass(frozen=True)
 class Restartable:
-    """Work that goes on where it was broken off: results are files, and what it has put into the store it will find."""
+    """Work that continues where it was interrupted: its results are files, and its features are in the store."""
 
     work: Work
 
     def __call__(self, piece: Piece, folder: Path) -> list[Any]:
-        """Do it, as far as there are no results yet, and return them all."""
+        """Run the items that have no results yet. Returns all results."""
         from submitit.core.utils import cloudpickle_dump, pickle_load
 
         folder.mkdir(exist_ok=True)
@@ -145,7 +143,7 @@ class Restartable:
         return list(map(pickle_load, files))
 
     def checkpoint(self, piece: Piece, folder: Path) -> Any:
-        """What submitit is to run in the next allocation."""
+        """Return what submitit runs in the next allocation."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, piece, folder)
@@ -153,16 +151,16 @@ class Restartable:
 
 @dataclass
 class Submitted:
-    """A piece of work in Slurm's hands."""
+    """A piece of work that was submitted to Slurm."""
 
     job: Any
     folder: Path
     items: list[Any]
-    """Those whose results have not come."""
+    """Items whose results have not come."""
     came: int = 0
 
     def news(self) -> Iterator[tuple[Any, Any]]:
-        """Items whose results have come since the last look."""
+        """Yield items whose results have come since the last call, and the results."""
         from submitit.core.utils import pickle_load
 
         while self.items and (file := _result(self.folder, self.came)).exists():
@@ -170,7 +168,7 @@ class Submitted:
             yield self.items.pop(0), pickle_load(file)
 
     def last_news(self) -> Iterator[tuple[Any, Any]]:
-        """When it has ended: results that a slow file system has not shown, or the item that is lost."""
+        """Yield, after the end, results that a slow file system has not shown, or the lost item."""
         if self.items and self.job.exception():
             yield self.items.pop(0), Lost(_cause(self.job))
         elif self.items:

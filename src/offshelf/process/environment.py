@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def variable(name: str, value: str) -> Iterator[None]:
-    """Set a variable for the time of a block; then it is what it was before."""
+    """Set an environment variable for a block and restore it afterwards."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:

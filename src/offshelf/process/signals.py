@@ -12,16 +12,16 @@ from typing import Any
 
 from offshelf.errors import OffshelfError
 
-AGAIN_SECONDS = 0.05
-"""After which a signal that was dropped is sent again."""
+RESEND_SECONDS = 0.05
+"""Seconds after which a signal that was dropped is sent again."""
 
 PATIENCE_SECONDS = 5.0
-"""For which further signals do not break off what is done on leaving; then the next one does."""
+"""Seconds for which further signals do not interrupt the clean-up; after them the next one does."""
 
 GRACE_SECONDS = 15.0
-"""For a child to leave its work, before its process is ended."""
+"""Seconds that a child has to leave its work, before its process is killed."""
 
-LEAVING = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
+LEAVE_SIGNALS = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
 """Signals to leave on; SIGHUP comes when a terminal is closed."""
 
 _since: list[float] = []
@@ -47,14 +47,14 @@ def on_signals() -> None:
         else:
             before(what)
 
-    for number in (*LEAVING, signal.SIGINT):
+    for number in (*LEAVE_SIGNALS, signal.SIGINT):
         if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGTERM:
             signal.signal(number, _leave)
     sys.unraisablehook = dropped
 
 
 def is_asked(error: BaseException | None) -> bool:
-    """Whether an exception comes of a signal that asks this process to leave, and not of `sys.exit` in some code."""
+    """Return whether an exception was raised by a signal that asks this process to leave, not by `sys.exit`."""
     if isinstance(error, KeyboardInterrupt):
         return bool(_since) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if not isinstance(error, SystemExit):
@@ -64,7 +64,7 @@ def is_asked(error: BaseException | None) -> bool:
 
 @contextmanager
 def staying() -> Iterator[None]:
-    """Code of others, a network's say, runs meanwhile, and does not end the process by what it raises.
+    """Run a block with code of others, which cannot end the process by `sys.exit` or KeyboardInterrupt.
 
     Raises:
         OffshelfError: it has raised what leaves Python, and no signal has asked for that.
@@ -83,13 +83,13 @@ def staying() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Signals wait meanwhile, for what takes little time and must not be broken off; the last is obeyed at the end.
+    """Delay signals for a short block that must not be interrupted; the last one is obeyed at its end.
 
     Those that Python does not handle, or that come while another thread than the main one is here, do what they do.
     """
     handlers: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        found = {number: signal.getsignal(number) for number in (*LEAVING, signal.SIGINT)}
+        found = {number: signal.getsignal(number) for number in (*LEAVE_SIGNALS, signal.SIGINT)}
         handlers = {number: handler for number, handler in found.items() if callable(handler)}
     came: list[int] = []
     for number in handlers:
@@ -105,7 +105,7 @@ def undisturbed() -> Iterator[None]:
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Ctrl-C and SIGHUP wait meanwhile, also in children that are started here, until `as_child`."""
+    """Delay Ctrl-C and SIGHUP for a block, also in children that are started in it, until `as_child`."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -117,16 +117,16 @@ def held_back() -> Iterator[None]:
 
 
 def as_child(parent: int, grace: float = GRACE_SECONDS) -> None:
-    """In a child: leave on SIGTERM and when the parent has died; Ctrl-C and SIGHUP are the parent's to pass on.
+    """Have a child leave on SIGTERM and when its parent has died; the parent passes Ctrl-C and SIGHUP on.
 
     Args:
         parent: Its number.
         grace: Seconds to leave in after the parent's death.
     """
-    for number in (*LEAVING, signal.SIGINT):
+    for number in (*LEAVE_SIGNALS, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, *LEAVING})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, *LEAVE_SIGNALS})
     on_signals()
     threading.Thread(target=_follow, args=(parent, grace), daemon=True).start()
 
@@ -156,7 +156,7 @@ def _leave(number: int, _: FrameType | None) -> None:
 
 
 def _is_raised_by_a_handler(error: BaseException) -> bool:
-    """Whether it comes of a handler that somebody else has set, as submitit's for a job whose time is up."""
+    """Return whether a handler that others set has raised it, as submitit's does at the time limit."""
     handlers: list[Any] = [signal.getsignal(number) for number in signal.valid_signals()]
     codes = [getattr(getattr(handler, "__func__", handler), "__code__", None) for handler in handlers]
     trace = error.__traceback__
@@ -176,6 +176,6 @@ def _follow(parent: int, grace: float) -> None:
 
 
 def _again(number: int) -> None:
-    timer = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number))
+    timer = threading.Timer(RESEND_SECONDS, os.kill, (os.getpid(), number))
     timer.daemon = True
     timer.start()

@@ -13,6 +13,7 @@ from typing_extensions import override
 from offshelf.errors import ConfigError, ModelError, TrackingError
 from offshelf.home import home_dir
 from offshelf.model import FILE, Model
+from offshelf.runs.earlier import require_current_names
 from offshelf.terminal import say
 from offshelf.tracking.mlflow.reading import TrackedRun, TrackedRuns
 
@@ -147,10 +148,12 @@ def _config(text: bytes, home: str, name: str) -> dict[str, Any]:
         config = yaml.load(text, _PlainLoader)  # which is a SafeLoader
         if not isinstance(config, dict):
             raise TypeError("keys and values were expected")
-        return {
-            str(key): value for key, value in _moved(config, str(config.get("home", "")), str(home_dir(home))).items()
-        }
+        moved = _moved(config, str(config.get("home", "")), str(home_dir(home)))
+        require_current_names(moved)
+        return {str(key): value for key, value in moved.items()}
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, ConfigError):
+            raise
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         raise ConfigError(f"The {CONFIG} of the run {name} is not a record of a run: {reason[:300]}") from error
 

@@ -11,23 +11,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from offshelf.config.job import Job
 from offshelf.errors import StoreError
 from offshelf.identity import digest
-from offshelf.launcher import Ending, Job, perform_job, perform_jobs
+from offshelf.launcher import Ending, perform_job, perform_jobs
 from offshelf.store.claim import Claim, claim
 
-DONE, FAILED = "done.json", "failed.json"
+DONE_FILE, FAILED_FILE = "done.json", "failed.json"
 
 
 @dataclass(frozen=True)
 class Claims:
-    """Those of one sweep."""
+    """The claims of one sweep: which process runs which job."""
 
     folder: Path | None = None
-    """What its processes share; None where one runs it by itself."""
+    """The folder that its processes share; None if one process runs the sweep alone."""
 
     def do(self, job: Job, work: Callable[[Job], Ending]) -> Ending | None:
-        """Do a job; None where another process is doing it, or has done it."""
+        """Run a job with `work`. Returns None if another process is running it, or has run it."""
         if self.folder is None:
             return work(job)
         mine = self._claim(job)
@@ -43,22 +44,22 @@ class Claims:
             mine.release()
 
     def ending(self, job: Job) -> Ending | None:
-        """How a job has ended in whatever process; None where it has not."""
-        for kind in (DONE, FAILED) if self.folder else ():
+        """Return how a job ended, in whatever process; None if it has not."""
+        for kind in (DONE_FILE, FAILED_FILE) if self.folder else ():
             with suppress(OSError):
                 return Ending(**json.loads(self._file(job, kind).read_text(encoding="utf-8")))
         return None
 
     def is_free(self, job: Job) -> bool:
-        """Whether nobody is doing a job."""
+        """Return whether no process is running a job."""
         mine = self._claim(job)
         if mine:
             mine.release()
         return mine is not None
 
     def has_failed(self) -> bool:
-        """Whether a job has failed in whatever process."""
-        return self.folder is not None and any((self.folder / "jobs").glob(f"*.{FAILED}"))
+        """Return whether a job has failed, in whatever process."""
+        return self.folder is not None and any((self.folder / "jobs").glob(f"*.{FAILED_FILE}"))
 
     def _claim(self, job: Job) -> Claim | None:
         assert self.folder
@@ -68,7 +69,7 @@ class Claims:
             return Claim()
 
     def _note(self, job: Job, ending: Ending) -> None:
-        file = self._file(job, FAILED if ending.error else DONE)
+        file = self._file(job, FAILED_FILE if ending.error else DONE_FILE)
         with suppress(OSError):
             file.parent.mkdir(exist_ok=True)
             part = file.with_suffix(f".{uuid4().hex}")  # process numbers are those of one machine
@@ -86,5 +87,5 @@ def perform_claimed(jobs: Sequence[Job], claims: Claims, parent: str) -> Generat
 
 
 def _name(job: Job) -> str:
-    """The same in all processes, wherever they run their jobs."""
+    """Return a name of the job that is the same in all processes."""
     return digest([job.number, job.choices, job.digest])[:32]

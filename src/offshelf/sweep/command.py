@@ -4,16 +4,13 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import Any
 
 from offshelf import __version__
-from offshelf.config import HOW
+from offshelf.config.keys import SWEEP_KEYS
 from offshelf.identity import digest
 from offshelf.secret import masked
 from offshelf.sweep.identity import config_text
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 
 @dataclass(frozen=True)
@@ -26,23 +23,23 @@ class Command:
     overrides: Sequence[str]
 
     def text(self, overrides: Sequence[str] | None = None) -> str:
-        """As it is typed, without secrets; with other overrides, where they are given."""
+        """Return the command line as it is typed, without secrets; `overrides` replace its own."""
         given = self.overrides if overrides is None else overrides
         return shlex.join(masked(["offshelf", self.task, *self.flags, *given]))
 
     @property
     def how(self) -> list[str]:
-        """The overrides that say how its jobs are run."""
-        return [override for override in self.overrides if override.partition("=")[0].partition(".")[0] in HOW]
+        """Overrides that say how its jobs are run."""
+        return [override for override in self.overrides if override.partition("=")[0].partition(".")[0] in SWEEP_KEYS]
 
-    def digest(self, config: "DictConfig") -> str:
-        """Identity of the sweep: task, config and overrides, save how its jobs are run."""
+    def digest(self, values: Mapping[str, Any]) -> str:
+        """Return the identity of the sweep: task, resolved config and overrides, except how its jobs are run."""
         asked = [override for override in self.overrides if override not in self.how]
-        return digest([__version__, self.task, masked(list(self.flags)), masked(asked), config_text(config)])
+        return digest([__version__, self.task, masked(list(self.flags)), masked(asked), config_text(values)])
 
 
 def covering(jobs: Sequence[Mapping[str, str]]) -> list[list[str]]:
-    """Overrides that sweep over just these jobs: at once where they are a full grid, else one by one."""
+    """Return overrides that sweep over just these jobs: a single list if they form a full grid, else one per job."""
     keys = list(dict.fromkeys(key for job in jobs for key in job))
     values = [list(dict.fromkeys(job.get(key, "") for job in jobs)) for key in keys]
     grid = set(product(*values))

@@ -5,25 +5,23 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from offshelf.backbone import resolve_layers, select_layers
 from offshelf.backbone.origin import NotBuiltError, only_known
-from offshelf.config import build, build_group, components, plain
+from offshelf.config import build, build_group, components
+from offshelf.config.job import Job, as_in_hydra
 from offshelf.config.recorded import feature_identity, feature_spec, missing_features
 from offshelf.config.trust import EVERYTHING
+from offshelf.config.values import portable, restored
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.launcher import Job, Launcher
-from offshelf.launcher.job import as_in_hydra
+from offshelf.launcher import Launcher
 from offshelf.process.signals import is_asked, staying
-from offshelf.secret import referenced
 from offshelf.store import MemoryStore
 from offshelf.sweep.identity import Datasets
 from offshelf.terminal import say
 
 
 def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """Configs of what jobs need, with all their layers, one for each data set, network, and list of views.
+    """Return configs of the features that jobs need, with all layers: one per data set, network and list of views.
 
     A job that cannot be foreseen has no part in it: its own run will say why. Nor has one that keeps its features to
     itself, or whose task is to extract them.
@@ -32,7 +30,7 @@ def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {}
     for job in jobs:
         try:
-            values = plain(job.config)
+            values = job.values
             if "tracking" not in values or "store" not in values:
                 continue
             name = feature_identity(values, without=("layer", "baseline"))  # whose layers one pass can take
@@ -79,8 +77,8 @@ def require_possible(jobs: Sequence[Job], datasets: Datasets) -> None:
 
 
 def _require_possible(job: Job, datasets: Datasets) -> None:
-    build(job.config)
-    backbone, layer = build_group(job.config, "backbone"), plain(job.config).get("layer")
+    build(job.values)
+    backbone, layer = build_group(job.values, "backbone"), job.values.get("layer")
     if backbone and layer is not None:
         resolve_layers(backbone, layer)
     with only_known():
@@ -88,7 +86,7 @@ def _require_possible(job: Job, datasets: Datasets) -> None:
 
 
 def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:
-    """What of a shared pass is missing, in words, beside features that are `planned`; empty where it cannot be told."""
+    """Return in words what is missing of a shared pass, except `planned` features; empty if it cannot be told."""
     try:
         with only_known():
             return missing_features(shared, planned)
@@ -101,25 +99,24 @@ def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:
 
 
 def extract_first(jobs: Sequence[Job], launcher: Launcher, folder: Path) -> None:
-    """Extract what jobs need, where they are to be run; what fails is left to the jobs that need it."""
+    """Extract the features that jobs need, where the jobs will run; a failure is left to the jobs that need them."""
     planned: set[Any] = set()
     missing = [(shared, text) for shared in passes(jobs) if (text := lines(shared, planned))]
     for _, text in missing:
         say(*(f"Features first: {line}" for line in text), stderr=True)
     if missing:
         # Several processes share a pass, a chunk of images each. What travels, also in files, has no secret.
-        work = [[referenced(shared)] for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
+        work = [[portable(shared)] for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
         with closing(launcher.run(work, extract, folder)) as done:
             for _ in done:
                 pass
 
 
 def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
-    """Do shared passes, as far as they go. Yields whether each went to the end."""
+    """Run shared passes, as far as they go. Yields for each whether it was completed."""
     for travelled in passes:
         try:
-            shared = plain(OmegaConf.create(dict(travelled)))
-            feature_spec(shared, EVERYTHING).extract_missing()
+            feature_spec(restored(travelled), EVERYTHING).extract_missing()
         except BaseException as error:  # it will come again in each job that needs it, which says so
             if is_asked(error) or isinstance(error, GeneratorExit):
                 raise

@@ -1,19 +1,18 @@
 """What makes two jobs the same: config, data, and code and weights of networks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offshelf import __version__
 from offshelf.backbone.sources import sources
 from offshelf.backbone.weights_file import content_digest
-from offshelf.config import HOW, build_group, plain
+from offshelf.config import build_group
+from offshelf.config.job import Job
+from offshelf.config.keys import SWEEP_KEYS
 from offshelf.errors import BackboneError, ImageError
 from offshelf.identity import digest
-from offshelf.launcher import Job
 from offshelf.secret import fingerprinted, masked
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 
 @dataclass
@@ -24,24 +23,24 @@ class Datasets:
     networks: dict[str, str] = field(default_factory=dict)
 
     def job_digest(self, job: Job) -> str:
-        """Identity of a job: its config, its data, and what its networks and the user's own classes are made from.
+        """Return the identity of a job: its config, its data, and the sources of its networks and the user's classes.
 
-        Empty where it has none, as its images cannot all be read, or its network is not at hand.
+        Empty if it has none because its images cannot all be read, or its network is not available.
         """
-        if "dataset" not in job.config:
+        if "dataset" not in job.values:
             return ""
-        groups = [group for group in ("dataset", "postprocess_dataset") if job.config.get(group)]
+        groups = [group for group in ("dataset", "postprocess_dataset") if job.values.get(group)]
         data = [self._digest(job, group) for group in groups]
-        made = [self._network(job, group) for group in ("backbone", "baseline") if job.config.get(group)]
-        own = [_own_code(plain(job.config))] if all(made) else []
-        return digest([__version__, config_text(job.config), *data, *made, *own]) if all(data) and all(made) else ""
+        made = [self._network(job, group) for group in ("backbone", "baseline") if job.values.get(group)]
+        own = [_own_code(job.values)] if all(made) else []
+        return digest([__version__, config_text(job.values), *data, *made, *own]) if all(data) and all(made) else ""
 
     def _network(self, job: Job, group: str) -> str:
-        """What a config does not tell of a network: files of weights and of code, which may have been edited."""
-        config = digest(fingerprinted(plain(job.config)[group]))
+        """Return a digest of what a config does not show of a network: its files of weights and code."""
+        config = digest(fingerprinted(job.values[group]))
         if config not in self.networks:
             try:
-                self.networks[config] = digest(build_group(job.config, group).identity())
+                self.networks[config] = digest(build_group(job.values, group).identity())
             except BackboneError:  # the job will say so; where it is to be run, it may be at hand
                 return ""
         return self.networks[config]
@@ -49,11 +48,11 @@ class Datasets:
     def _digest(self, job: Job, group: str) -> str:
         from offshelf.dataset import load_unsplit
 
-        config = digest(fingerprinted(plain(job.config)[group]))
+        config = digest(fingerprinted(job.values[group]))
         if config not in self.known:
             try:
-                dataset = build_group(job.config, group)
-                splits = "classifier" in job.config  # other tasks draw no folds, which small sets may not allow
+                dataset = build_group(job.values, group)
+                splits = "classifier" in job.values  # other tasks draw no folds, which small sets may not allow
                 self.known[config] = (dataset.load() if splits else load_unsplit(dataset)).digest
             except ImageError:
                 self.known[config] = ""
@@ -61,7 +60,7 @@ class Datasets:
 
 
 def _own_code(node: Any) -> list[dict[str, str]]:
-    """Digests of the sources of the user's own classes in a config, by module."""
+    """Return digests of the sources of the user's own classes in a config, by module."""
     if isinstance(node, list):
         return [found for each in node for found in _own_code(each)]
     if not isinstance(node, dict):
@@ -72,11 +71,11 @@ def _own_code(node: Any) -> list[dict[str, str]]:
     return digests + [found for value in node.values() for found in _own_code(value)]
 
 
-def config_text(config: "DictConfig") -> str:
-    """What is to be computed, as text; not how the jobs of a sweep are run, and no secret."""
+def config_text(values: Mapping[str, Any]) -> str:
+    """Return what is to be computed as text, without secrets and without how the jobs of a sweep are run."""
     import yaml
 
-    asked = {key: value for key, value in plain(config).items() if key not in HOW}
+    asked = {key: value for key, value in values.items() if key not in SWEEP_KEYS}
     if "tracking" in asked:  # with another password it is the same store
         asked["tracking"] = masked(asked["tracking"])
     return str(yaml.safe_dump(fingerprinted(asked)))

@@ -8,11 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from offshelf.config.job import Job, as_in_hydra
 from offshelf.errors import ConfigError, SweepError
-from offshelf.launcher import Basic, Ending, Job, Launcher, Lost
-from offshelf.launcher.job import as_in_hydra, common_folder, describe
+from offshelf.launcher import Basic, Ending, Launcher, Lost
+from offshelf.launcher.job import common_folder, describe
 from offshelf.process.signals import is_asked
 from offshelf.sweep.claims import Claims, perform_claimed
 from offshelf.sweep.command import Command, covering
@@ -23,48 +24,48 @@ from offshelf.terminal import say, terminal
 
 if TYPE_CHECKING:
     from offshelf.report import JobOutcome
-    from offshelf.sweep.sweep import Sweep
     from offshelf.tracking import FinishedJob, SweepRun
 
 RESULT = "result"
-"""What a job's number is called where the tracker does not know the metric."""
+"""Name of a job's number if the tracker does not know the metric."""
 
 SHORT = 8
-"""Letters of a run's id that are enough for a person, and for `offshelf compare`."""
+"""Characters of a run's id that are enough for a person, and for `offshelf compare`."""
 
 POLL_SECONDS = 0.5
-"""Between looks at the jobs of other processes."""
+"""Seconds between looks at the jobs of other processes."""
 
 
 @dataclass
 class Jobs:
-    """Those of one sweep, and how each ended."""
+    """The jobs of one sweep, and how each ended."""
 
-    sweep: "Sweep"
     parent: "SweepRun"
     finished: Mapping[str, "FinishedJob"]
-    """Those that an earlier start has done, by their digests."""
+    """Jobs that were finished before, by their digests."""
     launcher: Launcher = field(default_factory=Basic)
+    fail_fast: bool = False
+    """Whether the first failure ends the sweep."""
     ended: "list[tuple[JobOutcome, str]]" = field(default_factory=list)
     """Outcomes, and the jobs' digests."""
     datasets: Datasets = field(default_factory=Datasets)
     _jobs: list[Job] = field(default_factory=list, repr=False)
-    """Those that a sweeper has chosen."""
+    """Jobs that a sweeper has chosen."""
 
     @property
     def outcomes(self) -> "list[JobOutcome]":
-        """In the order of the jobs."""
+        """Outcomes in the order of the jobs."""
         return [outcome for outcome, _ in sorted(self.ended, key=lambda one: one[0].number)]
 
     @property
     def claims(self) -> Claims:
-        """Those of the processes that run this sweep together."""
+        """Claims of the processes that run this sweep together."""
         return Claims(self.parent.folder)
 
     def run(self, jobs: Sequence[Job]) -> None:
-        """Run those that are not done already; whatever goes wrong in one is told at once, and stays in it.
+        """Run the jobs that are not done yet; an error in one is printed at once and stops no other.
 
-        Jobs that other processes do are waited for, and taken over from those that die.
+        Jobs of other processes are waited for, and taken over from processes that die.
         """
         left = to_do = [named for job in jobs if (named := self._named(job)) and not self._skip(named)]
         if left and not self._is_over():
@@ -79,7 +80,7 @@ class Jobs:
                 self._note(job, "not run")
 
     def _launch(self, jobs: Sequence[Job], folder: Path) -> list[Job]:
-        """Run jobs where they are to be run. Returns those that other processes are doing."""
+        """Run jobs by the launcher. Returns those that other processes are running."""
         elsewhere = []
         work = partial(perform_claimed, claims=self.claims, parent=self.parent.id)
         with closing(self.launcher.run(pieces(jobs, self.launcher), work, folder)) as endings:
@@ -95,7 +96,7 @@ class Jobs:
         return elsewhere
 
     def _wait(self, jobs: list[Job]) -> list[Job]:
-        """Wait for jobs of other processes. Returns those that are left as soon as one was given up."""
+        """Wait for jobs of other processes. Returns the jobs that are left as soon as a process has abandoned one."""
         if jobs:
             more = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
             say(f"Waiting for what other processes run: {jobs[0]}{more}", stderr=True)
@@ -107,7 +108,7 @@ class Jobs:
         return []
 
     def run_one(self, job: Job) -> float | None:
-        """Run a job for a sweeper that chooses the next by what it returns; None where it failed or was not run.
+        """Run a job for a sweeper that chooses the next by its result. Returns None if it failed or was not run.
 
         That is the metric on training images, by cross-validation: the test images, seen by a search, would be no test
         any more.
@@ -119,7 +120,7 @@ class Jobs:
         self._jobs.append(job)
         self.run([job])
         outcome, name = self.ended[-1]
-        if outcome.value is None or "race" in job.config:  # recommend reads no test image
+        if outcome.value is None or "race" in job.values:  # recommend reads no test image
             return outcome.value
         run = self.parent.finished().get(name) if name else None
         validated = cross_validated(run.metrics if run else _metrics(job.folder))
@@ -132,10 +133,10 @@ class Jobs:
 
     def _is_over(self) -> bool:
         failed = any(outcome.status == "FAILED" for outcome, _ in self.ended)
-        return self.sweep.fail_fast and (failed or self.claims.has_failed())
+        return self.fail_fast and (failed or self.claims.has_failed())
 
     def _named(self, job: Job) -> Job | None:
-        """With its digest; None where that shows that it cannot be run."""
+        """Return the job with its digest; None if that shows that it cannot be run."""
         try:
             return replace(job, digest=self.datasets.job_digest(job) if self.parent.id else "")
         except BaseException as error:
@@ -178,8 +179,8 @@ class Jobs:
         if self.ended:
             terminal().print(job_table(self.outcomes, RESULT, ""))
 
-    def conclude(self) -> None:
-        """Print all jobs in a table; in the parent, log it, the best run and the curve."""
+    def conclude(self) -> dict[str, Any]:
+        """Print all jobs in a table; in the parent, log it, the best run and the curve. Returns the same as data."""
         from offshelf.report import job_columns, job_table, sweep_figure
 
         runs = self.parent.finished()
@@ -198,20 +199,32 @@ class Jobs:
         figure = sweep_figure(rows, metric) if self.parent.id else None
         if figure:
             self.parent.run.log_figure(figure, "sweep.png")
+        return {
+            "run": self.parent.id,
+            "metric": metric,
+            "best": best.id if best else None,
+            "by": by or None,
+            "jobs": rows,
+        }
 
-    def require_success(self, command: Command) -> None:
-        """Raise SweepError where a job is still to be done, with the command that runs just those."""
+    def require_success(self, command: Command, resume: bool, result: Mapping[str, Any] | None = None) -> None:
+        """Refuse to end well where a job is still to be done; `resume`: the same command continues the sweep.
+
+        Raises:
+            SweepError: with the command that runs just those jobs.
+        """
         failed = [outcome for outcome in self.outcomes if outcome.status == "FAILED"]
         if not failed:
             return
         left = [outcome for outcome in self.outcomes if outcome.is_open]
-        same = self.parent.id and self.sweep.resume
+        same = self.parent.id and resume
         alone = [[*one, *command.how] for one in covering([outcome.choices for outcome in left])]
         commands = [command.text()] if same else [command.text(one) for one in alone]
         others = f", {len(left) - len(failed)} not run" if len(left) > len(failed) else ""
         these = "just these, in the same sweep" if same else "just these"
         raise SweepError(
-            f"{len(failed)} of {len(self.outcomes)} jobs failed{others}. To run {these}:\n" + "\n".join(commands)
+            f"{len(failed)} of {len(self.outcomes)} jobs failed{others}. To run {these}:\n" + "\n".join(commands),
+            result,
         )
 
 
@@ -232,13 +245,13 @@ def require_folders(jobs: Sequence[Job]) -> None:
 
 
 def cross_validated(metrics: Mapping[str, float]) -> float | None:
-    """The official metric on training images; None where nothing was cross-validated."""
+    """Return the official metric on training images; None if nothing was cross-validated."""
     names = [name for name in metrics if name.startswith("cv/") and f"{name}_std" in metrics]
     return metrics[min(names, key=len)] if names else None
 
 
 def _metrics(folder: Path) -> dict[str, float]:
-    """Of a run's output folder; none where they cannot be read."""
+    """Return the metrics of an output folder; none if they cannot be read."""
     try:
         return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -250,9 +263,9 @@ def _died(_: Job, why: str) -> Ending:
 
 
 def choose(done: "Sequence[FinishedJob]", metric: str) -> "tuple[FinishedJob | None, str]":
-    """The best of several runs and the metric that says so: on training images where all were cross-validated.
+    """Return the best of several runs and the metric it is best by: on training images if all were cross-validated.
 
-    None where jobs differ in their metric, or there is one alone.
+    None if jobs differ in their metric, or there is only one.
     """
     validated = metric.replace("test/", "cv/", 1)
     for by in (validated, metric):

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from offshelf.config import plain
+from offshelf.config.job import Job
 from offshelf.identity import digest
-from offshelf.launcher import Basic, Job, Launcher
+from offshelf.launcher import Basic, Launcher
 
-SOLVERS = ("offshelf.svm.LinearSVM", "offshelf.svm.LinearSVMCV")
-"""Estimators whose solves have more in common than the features."""
+OWN_ESTIMATORS = ("offshelf.svm.LinearSVM", "offshelf.svm.LinearSVMCV")
+"""Estimators whose fits share more than the features."""
 
 
 def pieces(jobs: Sequence[Job], launcher: Launcher) -> list[list[Job]]:
-    """Jobs, those together that are equal in all but the one C that is given to each, in their order.
+    """Group jobs that are equal except for the one C that is given to each, in their order.
 
     With other estimators than ours jobs have no more in common than the features, which is less than what they gain by
     running at once, where the launcher can do that: there they stay apart.
@@ -23,11 +23,11 @@ def pieces(jobs: Sequence[Job], launcher: Launcher) -> list[list[Job]]:
 
 
 def _beside_c(job: Job, of_any: bool) -> str:
-    """Identity of a job without its C; empty where it shares with none."""
+    """Return the identity of a job without its C; empty if it has nothing in common with others."""
     try:
-        values = plain(job.config)
+        values = job.values
         classifier = values["classifier"]
-        is_ours = classifier["estimator"]["_target_"] in SOLVERS
+        is_ours = classifier["estimator"]["_target_"] in OWN_ESTIMATORS
         if isinstance(classifier["C"], int | float) and (is_ours or of_any):
             return digest({**values, "classifier": {**classifier, "C": None}})
     except Exception:  # it has no such classifier, or its own run will say what is wrong

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from offshelf.config import build_group, plain
+from offshelf.config import build_group
+from offshelf.config.job import Job
 from offshelf.config.recorded import missing_features
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.launcher import Basic, Job, Joblib, Launcher
+from offshelf.launcher import Basic, Joblib, Launcher
 from offshelf.secret import masked
 from offshelf.sweep.command import Command
 from offshelf.sweep.features import lines, passes, require_possible
@@ -18,8 +19,6 @@ from offshelf.sweep.pieces import pieces
 from offshelf.terminal import say, terminal
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
     from offshelf.tracking import FinishedJob
 
 
@@ -32,9 +31,9 @@ class Sweep:
     """How the jobs of a sweep are run."""
 
     fail_fast: bool = False
-    """Whether the first failure ends it; otherwise the other jobs are run."""
+    """Whether the first failure ends the sweep; otherwise the other jobs are run."""
     resume: bool = True
-    """Whether a sweep that was broken off, or had failures, is taken up again by the same command."""
+    """Whether the same command resumes a sweep that was interrupted or had failures."""
     dry_run: bool = False
     """Whether jobs are listed, the first LISTED of them with what they still need, instead of run."""
 
@@ -45,7 +44,7 @@ class Sweep:
 
 
 Call = Callable[..., None]
-"""Calls a function with each job of a sweep; further arguments are overrides of Hydra's settings."""
+"""A function that calls another with each job of a sweep; further arguments are overrides of Hydra's settings."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,14 @@ class Source:
     """Whether a job is chosen by the results of those before it, so that none is known beforehand."""
 
     def all(self, *settings: str) -> list[Job]:
-        """All jobs, none of them run."""
+        """Return all jobs without running one."""
         jobs: list[Job] = []
         self.call(jobs.append, *settings)
         return jobs
 
 
-def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
-    """Run the jobs, as far as they are not done yet, under one parent run.
+def run_sweep(command: Command, config: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    """Run the jobs that are not done yet, under one parent run. Returns the jobs and the best run as data.
 
     Raises:
         SweepError: jobs have failed; all others are done, unless `fail_fast`.
@@ -81,8 +80,7 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
         )
     name = command.digest(config)
     if sweep.dry_run:
-        _list(source, launcher, tracking.finished(name) if sweep.resume else {})
-        return
+        return _list(source, launcher, tracking.finished(name) if sweep.resume else {})
     known = [] if source.chooses else source.all()
     require_folders(known)
     datasets = Datasets()
@@ -92,7 +90,7 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
     # One that chooses its jobs by their results would be led by another's.
     shared = sweep.resume and not source.chooses
     with tracking.sweep(title, name, sweep.resume, shared) as run:
-        jobs = Jobs(sweep, run, run.finished(), launcher, datasets=datasets)
+        jobs = Jobs(run, run.finished(), launcher, sweep.fail_fast, datasets=datasets)
         try:
             if source.chooses:
                 _follow(source, jobs)
@@ -101,8 +99,9 @@ def run_sweep(command: Command, config: "DictConfig", source: Source) -> None:
         except BaseException:
             jobs.show()
             raise
-        jobs.conclude()
-        jobs.require_success(command)
+        result = jobs.conclude()
+        jobs.require_success(command, sweep.resume, result)
+    return result
 
 
 def _follow(source: Source, jobs: Jobs) -> None:
@@ -115,8 +114,8 @@ def _follow(source: Source, jobs: Jobs) -> None:
         say(f"The sweeper has given up: {' '.join(str(error).split())}", stderr=True)
 
 
-def _list(source: Source, launcher: Launcher, finished: Mapping[str, "FinishedJob"]) -> None:
-    """Print the features that are extracted first, and what each job needs beside them."""
+def _list(source: Source, launcher: Launcher, finished: Mapping[str, "FinishedJob"]) -> dict[str, Any]:
+    """Print the features that are extracted first, and what each job needs beside them. Returns the same as data."""
     from offshelf.report import JobOutcome, forecast_table
 
     with TemporaryDirectory() as folder:  # where Hydra puts down the configs of jobs
@@ -134,8 +133,8 @@ def _list(source: Source, launcher: Launcher, finished: Mapping[str, "FinishedJo
     planned: set[Any] = set()
     left = [job for job in jobs if job.number not in done]
     first = {job.number: piece[0].number for piece in pieces(left, launcher) for job in piece[1:]}
-    for shared in passes(left):
-        say(*(f"Features first: {line}" for line in lines(shared, planned)))
+    features = [line for shared in passes(left) for line in lines(shared, planned)]
+    say(*(f"Features first: {line}" for line in features))
     rows: list[tuple[JobOutcome, str]] = []
     for job in jobs[:LISTED]:
         before = f"nothing: done already, as run {done[job.number].id[:SHORT]}" if job.number in done else ""
@@ -145,12 +144,14 @@ def _list(source: Source, launcher: Launcher, finished: Mapping[str, "FinishedJo
     terminal().print(forecast_table(rows))
     if len(jobs) > LISTED:
         say(f"And {len(jobs) - LISTED:,} more jobs, {len(jobs):,} in all.")
+    jobs_needs = [{"number": one.number, "choices": one.choices, "needs": needed} for one, needed in rows]
+    return {"features_first": features, "jobs": jobs_needs}
 
 
 def _needed(job: Job, planned: set[Any]) -> str:
     try:
-        if any(group not in job.config for group in ("dataset", "backbone", "store")):
+        if any(group not in job.values for group in ("dataset", "backbone", "store")):
             return "its run"
-        return "; ".join(missing_features(plain(job.config), planned)) or "no extraction"
+        return "; ".join(missing_features(job.values, planned)) or "no extraction"
     except OffshelfError as error:
         return f"cannot be run: {error}"

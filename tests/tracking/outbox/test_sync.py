@@ -201,7 +201,7 @@ def test_a_run_that_goes_on_is_left_alone(tmp_path, home, capsys):
     command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "out")]
     with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as process:
         run = process.stdout.readline().strip()
-        assert main(["sync", str(tmp_path)]) == 0
+        assert main(["sync", str(tmp_path)]).code == 0
         told = capsys.readouterr().out
         assert not (home / "mlflow.db").exists()
         process.kill()

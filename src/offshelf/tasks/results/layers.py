@@ -32,5 +32,9 @@ class LayerListing(Result):
         }
 
     @override
+    def to_dict(self) -> dict[str, Any]:
+        return {"backbone": self.backbone, **super().to_dict()}
+
+    @override
     def closing(self) -> list[Line]:
         return [layer_listing(self.layers, self.preprocessing)]

@@ -58,7 +58,8 @@ class Recommendation(RunResult):
 
     @override
     def to_dict(self) -> dict[str, Any]:
-        found = {"backbone": self.backbone, "layer": self.layer, "command": self.command}
+        data = {"dataset": self.images.name, "metric": self.images.metric}
+        found = {**data, "backbone": self.backbone, "layer": self.layer, "command": self.command}
         return {**super().to_dict(), **found, "skipped": dict(self.skipped)}
 
     @override

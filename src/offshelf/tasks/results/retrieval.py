@@ -56,7 +56,7 @@ class RetrievalResult(RunResult):
 
     @override
     def to_dict(self) -> dict[str, Any]:
-        return {**super().to_dict(), "layer": self.layer}
+        return {**super().to_dict(), "dataset": self.images.name, "metric": self.images.metric, "layer": self.layer}
 
     @cached_property
     def queries(self) -> "DataFrame":

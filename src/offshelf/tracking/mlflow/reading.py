@@ -22,6 +22,9 @@ SETTINGS = {"home": "", "uri": "", "experiment": "offshelf"}
 SHORTEST_ID = 6
 """Characters of a run's id that suffice to name it."""
 
+LARGEST_PAGE = 50_000
+"""Runs that MLflow returns at most at once."""
+
 
 @dataclass(frozen=True)
 class TrackedRun:
@@ -36,6 +39,8 @@ class TrackedRun:
     artifacts: str
     """URI of the folder of its artifacts."""
     source: "TrackedRuns" = field(repr=False)
+    started: float = 0.0
+    """Time of its start, in seconds since 1970."""
 
     def text(self, file: str) -> str | None:
         """Return an artifact as text; None if the run has no such file.
@@ -84,6 +89,29 @@ class TrackedRuns:
         if not found:
             raise TrackingError(f"There is no run '{selector}' in {self._where}. See them with: offshelf ui")
         return found
+
+    def search(self, text: str = "", order: str = "", limit: int | None = None) -> list[TrackedRun]:
+        """Return the runs that match a filter of MLflow.
+
+        Args:
+            text: The filter; empty: all runs.
+            order: What they are sorted by, as MLflow has it: ``metrics.`test/accuracy` DESC``; empty: newest first.
+            limit: Return at most so many.
+
+        Raises:
+            TrackingError: MLflow does not understand the filter.
+        """
+        if limit is None and not order:
+            return self._search(text)
+        from mlflow.exceptions import MlflowException
+
+        largest, orders = limit or LARGEST_PAGE, [order] if order else None
+        try:
+            found = self._client.search_runs([self._experiment], text, max_results=largest, order_by=orders)
+        except MlflowException as error:
+            asked, reason = " ".join([text, order]).strip(), " ".join(str(error).split())
+            raise TrackingError(f"MLflow does not understand the filter {asked}: {reason}") from error
+        return [self._run(entity) for entity in found]
 
     def named(self, name: str) -> TrackedRun | None:
         """Return the newest finished run of a name; None if there is none."""
@@ -148,7 +176,7 @@ class TrackedRuns:
         # Older releases recorded passwords.
         params = {name: masked(text) if "://" in text else text for name, text in data.params.items()}
         known = (info.run_id, str(info.run_name), info.status, params, data.metrics, data.tags)
-        return TrackedRun(*known, str(info.artifact_uri), self)
+        return TrackedRun(*known, str(info.artifact_uri), self, (info.start_time or 0) / 1000)
 
 
 def is_filter(selector: str) -> bool:
