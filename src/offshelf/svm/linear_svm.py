@@ -21,11 +21,12 @@ class LinearSVM(LinearSVMBase):
         multiclass: For more than two classes, `ovr` (each against all others) or `ovo` (each pair).
         ovo_decision: The decision rule of pairs: `votes` (libsvm's; the first class wins ties) or the `sum` of the
             decision values.
-        decision_function_shape: `decision_function` of pairs returns scores of classes (`ovr`) or values of pairs
-        (`ovo`). bias: `penalised` (liblinear's: b²/2s² is added, s = intercept_scaling), `free` (libsvm's) or `none`.
-        intercept_scaling: s above. class_weight: None, `balanced` or weights by class; see `Encoding.weights`. tol:
-        Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error. device:
-        `auto` (a GPU, if there is one, for more rows than a Gram matrix can hold), `cpu` or `cuda`.
+        decision_function_shape: For pairs, `decision_function` returns scores of classes (`ovr`) or of pairs (`ovo`).
+        bias: `penalised` (liblinear's: b²/2s² is added, s = intercept_scaling), `free` (libsvm's) or `none`.
+        intercept_scaling: s above.
+        class_weight: None, `balanced` or weights by class; see `Encoding.weights`.
+        tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
+        device: `auto` (a GPU, if there is one, for more rows than a Gram matrix can hold), `cpu` or `cuda`.
 
     Attributes:
         classes_: [K]; for several labels their numbers.

@@ -10,9 +10,9 @@ and δ > 0, minimise
 
 then take a as the new α⁰. The squared hinge is the case δ = 0, e = 1/2C, U = ∞, of which one minimisation is enough.
 Each a is feasible for the dual, and w_a = X'(y a) is part of the gradient, w − w_a, so that every step gives the
-duality gap. Newton's system, I + X' diag(0 < a < U)/(e + δ) X, is solved by conjugate gradients, preconditioned by I +
-ρ X'X with each problem's own ρ, which one eigendecomposition serves for all problems and values of C. A product with
-the rows serves all problems at once.
+duality gap. Newton's system, I + X' diag(0 < a < U)/(e + δ) X, is solved by conjugate gradients, preconditioned by
+I + ρ X'X with each problem's own ρ, for which one eigendecomposition serves all problems and values of C. A product
+with the rows serves all problems at once.
 """
 
 from collections.abc import Iterator, Sequence

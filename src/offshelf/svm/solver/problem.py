@@ -1,7 +1,7 @@
 """The mathematics that all methods share: a batch of binary linear SVMs on the same rows.
 
-Axes: R rows, D features, K tasks (classes, or pairs of classes), V variants of each task (the folds, and last the full
-    fit).
+Axes: R rows, D features, K tasks (classes, or pairs of classes), V variants of each task (folds, and last
+the full fit).
 
     min  ½|w|² + b²/2s² + Σ_i C c_i ℓ(1 − y_i (w·x_i + b)),    ℓ(t) = max(0, t)  or  max(0, t)²
 
