@@ -11,7 +11,7 @@ from svm_paths import CS, TOL, made, pairs_of, problem_of, solved_by
 from threadpoolctl import threadpool_limits
 
 from offshelf.svm.solver import Problems, ovo, solve
-from offshelf.svm.solver import dual as in_dual
+from offshelf.svm.solver import path_dual as in_dual
 from offshelf.svm.solver import path_primal as in_primal
 from offshelf.svm.solver.rows import Rows
 

@@ -107,7 +107,7 @@ def difference(library: ctypes.CDLL) -> str | None:
     size = library.ovo_batch_layout(0, ctypes.byref(field))
     if size != ctypes.sizeof(OvoBatch):
         return f"its OvoBatch has {size} bytes, not {ctypes.sizeof(OvoBatch)}"
-    for number, (name, kind) in enumerate(OvoBatch._fields_):
+    for number, (name, kind, *_) in enumerate(OvoBatch._fields_):
         library.ovo_batch_layout(number, ctypes.byref(field))
         expected = (name.encode(), getattr(OvoBatch, name).offset, _KINDS[kind])
         if (field.name, field.offset, field.kind) != expected:

@@ -99,11 +99,9 @@ def is_compiled() -> bool:
 
 
 def _shape(rows_RD: np.ndarray, problems: Problems, values: int) -> dispatch.Shape:
-    _, tasks, variants = problems.shape
-    is_ovo = isinstance(problems.signs_RK, OneVsOneSigns)
-    return dispatch.Shape(
-        *rows_RD.shape, tasks * variants * values, problems.loss, problems.bias, is_ovo, is_mapped(rows_RD)
-    )
+    (rows, dims), (_, tasks, variants) = rows_RD.shape, problems.shape
+    is_ovo, count = isinstance(problems.signs_RK, OneVsOneSigns), tasks * variants * values
+    return dispatch.Shape(rows, dims, count, problems.loss, problems.bias, is_ovo, is_mapped(rows_RD))
 
 
 def _partial_gram(rows_RD: np.ndarray, problems: Problems) -> PartialGram:
