@@ -72,9 +72,9 @@ def test_a_class_without_weight_is_no_class(multiclass, class_weight):
     [
         ({"class_weight": {0: 1, 7: 2}}, None, "class_weight has keys that are not classes: 7"),
         ({"class_weight": {0: -1}}, None, "class_weight must hold finite, non-negative numbers"),
-        ({"class_weight": "balance"}, None, "class_weight is None, balanced or weights by class; got 'balance'"),
+        ({"class_weight": "balance"}, None, "class_weight must be None, 'balanced' or weights by class; got 'balance'"),
         ({}, -np.ones(90), "non-negative"),
-        ({}, np.full(90, np.nan), "finite numbers"),
+        ({}, np.full(90, np.nan), "finite, non-negative numbers"),
         ({}, np.zeros(90), "All samples have a weight of zero"),
         ({}, np.arange(90) < 1, "needs samples of at least 2 classes"),
     ],
