@@ -75,8 +75,8 @@ def exercise(path: str) -> None:
 
     library = native.declared(ctypes.CDLL(path))
     assert native.difference(library) is None
-    library.best_version.restype = ctypes.c_char_p
-    assert library.best_version().decode() in native.VERSIONS
+    library.best_version_name.restype = ctypes.c_char_p
+    assert library.best_version_name().decode() in native.VERSIONS
     native._library = lambda: library
     random, Cs = np.random.default_rng(0), [0.01, 1.0]
     for rows, dims in ((5, 3), (37, 50), (450, 60), (530, 33)):

@@ -121,8 +121,8 @@ def difference(library: ctypes.CDLL) -> str | None:
 def versions() -> list[str]:
     """Return the versions that were built and that this processor can run, the best last."""
     library = ctypes.CDLL(str(_path(VERSIONS[0])))
-    library.best_version.restype = ctypes.c_char_p
-    best = VERSIONS.index(library.best_version().decode())
+    library.best_version_name.restype = ctypes.c_char_p
+    best = VERSIONS.index(library.best_version_name().decode())
     return [version for version in VERSIONS[: best + 1] if _path(version)]
 
 

@@ -1,7 +1,7 @@
 #include "native.h"
 
 /* The name of the best version that this processor can run, as in `setup.py`. Only version `any` is safe to ask. */
-const char *best_version(void) {
+const char *best_version_name(void) {
 #if defined(__x86_64__)
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return "any";
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
