@@ -1,4 +1,4 @@
-"""The compiled parts of the solver, which `pyproject.toml` has no settled way to declare."""
+"""Build of the compiled solver, which `pyproject.toml` has no stable way to declare."""
 
 import platform
 from pathlib import Path
@@ -8,7 +8,7 @@ from setuptools import Extension, setup
 NATIVE = Path("src/offshelf/svm/native")
 FLAGS = ["-std=gnu11", "-O3", "-g0", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math"]
 VERSIONS: dict[str, list[str]] = {"any": []}
-"""A library for each kind of processor, and what its compiler may take for granted: as in `native/version.c`."""
+"""Compiler flags for each instruction set. `native.VERSIONS` has the same names, which a test compares."""
 if platform.machine() in ("x86_64", "AMD64"):
     # GCC moves floats through MMX registers, and leaves them so that every later `long double` of the process is NaN.
     VERSIONS["any"] = ["-mno-mmx"]
@@ -17,7 +17,7 @@ if platform.machine() in ("x86_64", "AMD64"):
 
 
 def library(version: str) -> Extension:
-    """All of the C code, for one kind of processor."""
+    """Return the extension of all C code, compiled for one instruction set."""
     return Extension(
         f"offshelf.svm.native.library_{version}",
         sources=sorted(map(str, NATIVE.glob("*.c"))),
@@ -25,9 +25,10 @@ def library(version: str) -> Extension:
         define_macros=[("VERSION", version)],
         extra_compile_args=FLAGS + VERSIONS[version],
         libraries=["m"],
-        py_limited_api=True,  # it knows no Python at all
-        optional=True,  # without a compiler, offshelf is installed without it
+        py_limited_api=True,  # the library does not call Python
+        optional=True,  # without a compiler, offshelf is installed without the library
     )
 
 
-setup(ext_modules=list(map(library, VERSIONS)), options={"bdist_wheel": {"py_limited_api": "cp311"}})
+if __name__ == "__main__":
+    setup(ext_modules=list(map(library, VERSIONS)), options={"bdist_wheel": {"py_limited_api": "cp311"}})

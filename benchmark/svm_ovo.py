@@ -13,8 +13,9 @@ from synthetic import single_label
 
 from offshelf.svm import LinearSVM
 from offshelf.svm.encoding import encode
-from offshelf.svm.solver import Problems, pairwise, solve
+from offshelf.svm.solver import Problems, solve
 from offshelf.svm.solver.gram import Gram
+from offshelf.svm.solver.ovo import solve_path
 
 CS = (0.2, 2.0, 20.0, 200.0, 2000.0)
 """The grid of `classifier=linear_svm`."""
@@ -78,7 +79,7 @@ class _Ours:
 
     def grid(self, predicts: bool) -> None:
         """All Cs and folds, with or without the decision values of held-out rows."""
-        for _, solution in pairwise.walk(self.gram, self.folds, CS, TOL):
+        for _, solution in solve_path(self.gram, self.folds, CS, TOL):
             self.largest = max(self.largest, float(solution.gap_KV.max()))
             for fold, (_, test) in enumerate(self.splits if predicts else ()):
                 solution.decisions(test, fold)
@@ -86,7 +87,7 @@ class _Ours:
     def solve(self, has_gram: bool) -> None:
         """All pairs at one C."""
         work = (self.one, (1.0,), TOL)
-        solved = pairwise.walk(self.gram, *work) if has_gram else solve(self.rows, *work, "cpu")
+        solved = solve_path(self.gram, *work) if has_gram else solve(self.rows, *work, "cpu")
         for _, solution in solved:
             self.largest = max(self.largest, float(solution.gap_KV.max()))
 

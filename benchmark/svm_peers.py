@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC, LinearSVC
 
-from offshelf.svm.solver import Problems, Solution, dual, primal
+from offshelf.svm.solver import Problems, Solution, path_dual, path_primal
 from offshelf.svm.solver.problem import relative_gap
 
 MAX_ITER = 1000
@@ -68,7 +68,7 @@ class Found:
     """A solution at one C of some classes."""
 
     beta_RKV: np.ndarray
-    stretch_KV: np.ndarray
+    scale_KV: np.ndarray
     """What w = X'β is multiplied with for the primal point, ..."""
     model: tuple[np.ndarray, np.ndarray] | None = None
     """... or w [D, K] and b [K] of a single variant."""
@@ -144,14 +144,14 @@ def recorded() -> Iterator[dict[float, dict[int, Found]]]:
     """Dual variables β [R, K, V] of every solve, with the factor [K, V] of the primal point, by C and group of classes;
     for certificates, since a solution keeps only what its user needs. Of a group solved again, the last."""
     kept: dict[float, dict[int, Found]] = {}
-    in_gram, in_rows = dual._Path._solution, primal._Path.solve
+    in_gram, in_rows = path_dual.DualPath._solution, path_primal.PrimalPath.solve
 
     def group_of(path: Any) -> int:
         return path.problems.signs_RK.ctypes.data  # each group's are a part of one array
 
-    def of_gram(self: Any, C: float, stretch: np.ndarray, *rest: Any) -> Any:
-        kept.setdefault(C, {})[group_of(self)] = Found(self.beta.transpose(2, 0, 1) / self.gram.scale**2, stretch)
-        return in_gram(self, C, stretch, *rest)
+    def of_gram(self: Any, C: float, primal_scale: np.ndarray, *rest: Any) -> Any:
+        kept.setdefault(C, {})[group_of(self)] = Found(self.beta.transpose(2, 0, 1) / self.gram.scale**2, primal_scale)
+        return in_gram(self, C, primal_scale, *rest)
 
     def of_rows(self: Any, C: float) -> Any:
         solution = in_rows(self, C)
@@ -163,11 +163,11 @@ def recorded() -> Iterator[dict[float, dict[int, Found]]]:
         kept.setdefault(C, {})[group_of(self)] = Found(beta, np.ones(self.shape), solution.model())
         return solution
 
-    dual._Path._solution, primal._Path.solve = of_gram, of_rows
+    path_dual.DualPath._solution, path_primal.PrimalPath.solve = of_gram, of_rows
     try:
         yield kept
     finally:
-        dual._Path._solution, primal._Path.solve = in_gram, in_rows
+        path_dual.DualPath._solution, path_primal.PrimalPath.solve = in_gram, in_rows
 
 
 def every_decision(solution: Solution, problems: Problems) -> np.ndarray:
@@ -181,21 +181,21 @@ def certify(grid: Grid, C: float, found: Found) -> tuple[np.ndarray, np.ndarray]
 
     β is clipped into the bounds. Nothing of the solver is used.
     """
-    beta_RKV, stretch_KV = found.beta_RKV, found.stretch_KV
+    beta_RKV, scale_KV = found.beta_RKV, found.scale_KV
     X, signs_RK1 = grid.doubles, grid.problems.signs_RK[:, :, None].astype(np.float64)
     members_R1V = grid.problems.members_RV[:, None]
     is_squared = grid.problems.loss == "squared_hinge"
     alpha = np.clip(signs_RK1 * beta_RKV, 0, None if is_squared else C) * members_R1V
     beta = (signs_RK1 * alpha).reshape(len(X), -1)
     w, b = X.T @ beta, beta.sum(axis=0)
-    norm = ((w * w).sum(axis=0) + b * b).reshape(stretch_KV.shape)
+    norm = ((w * w).sum(axis=0) + b * b).reshape(scale_KV.shape)
     point = norm
     if found.model:
         w, b = found.model
-        point = ((w * w).sum(axis=0) + b * b).reshape(stretch_KV.shape)
-    decisions = stretch_KV * (X @ w + b).reshape(beta_RKV.shape)
+        point = ((w * w).sum(axis=0) + b * b).reshape(scale_KV.shape)
+    decisions = scale_KV * (X @ w + b).reshape(beta_RKV.shape)
     slack = np.maximum(1 - signs_RK1 * decisions, 0) * members_R1V
-    primal_KV = stretch_KV**2 * point / 2 + C * (slack**2 if is_squared else slack).sum(axis=0)
+    primal_KV = scale_KV**2 * point / 2 + C * (slack**2 if is_squared else slack).sum(axis=0)
     dual_KV = alpha.sum(axis=0) - norm / 2 - (np.square(alpha).sum(axis=0) / (4 * C) if is_squared else 0.0)
     return relative_gap(primal_KV, dual_KV), dual_KV
 

@@ -70,11 +70,11 @@ def test_a_class_without_weight_is_no_class(multiclass, class_weight):
 @pytest.mark.parametrize(
     ("settings", "weights", "sentence"),
     [
-        ({"class_weight": {0: 1, 7: 2}}, None, "class_weight has keys that are no classes: 7"),
-        ({"class_weight": {0: -1}}, None, "class_weight holds finite numbers, none negative"),
-        ({"class_weight": "balance"}, None, "class_weight is None, balanced or weights by class; got 'balance'"),
-        ({}, -np.ones(90), "none negative"),
-        ({}, np.full(90, np.nan), "finite numbers"),
+        ({"class_weight": {0: 1, 7: 2}}, None, "class_weight has keys that are not classes: 7"),
+        ({"class_weight": {0: -1}}, None, "class_weight must hold finite, non-negative numbers"),
+        ({"class_weight": "balance"}, None, "class_weight must be None, 'balanced' or weights by class; got 'balance'"),
+        ({}, -np.ones(90), "non-negative"),
+        ({}, np.full(90, np.nan), "finite, non-negative numbers"),
         ({}, np.zeros(90), "All samples have a weight of zero"),
         ({}, np.arange(90) < 1, "needs samples of at least 2 classes"),
     ],
@@ -112,7 +112,7 @@ def test_groups_are_images():
         choose.fit(values, np.stack([targets, 1 - targets], axis=1), groups=groups)
     with pytest.raises(ValueError, match="have several weights"):
         choose.fit(values, groups % 2, weights + 1, groups=groups)
-    with pytest.raises(ValueError, match="groups is 90 names of images"):
+    with pytest.raises(ValueError, match="groups must be 90 group labels"):
         choose.fit(values, targets, groups=groups[1:])
 
     splits = list(GroupKFold(5).split(values, targets, groups))

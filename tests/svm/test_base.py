@@ -5,7 +5,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from offshelf.svm import LinearSVM
-from offshelf.svm.solver import primal
+from offshelf.svm.solver import path_primal
 
 
 def data(rows, classes):
@@ -17,18 +17,18 @@ def data(rows, classes):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"C": 0.0}, "C is a positive number; got 0"),
-        ({"C": -1.0}, "C is a positive number; got -1"),
-        ({"C": float("nan")}, "C is a positive number; got nan"),
-        ({"C": float("inf")}, "C is a positive number; got inf"),
-        ({"tol": 0.0}, "tol is a positive number"),
-        ({"tol": float("nan")}, "tol is a positive number"),
-        ({"intercept_scaling": -1.0}, "intercept_scaling is a positive number"),
-        ({"loss": "log"}, "loss is one of hinge, squared_hinge; got 'log'"),
-        ({"multiclass": "all"}, "multiclass is one of ovr, ovo"),
-        ({"bias": True}, "bias is one of penalised, free, none"),
-        ({"ovo_decision": "mean"}, "ovo_decision is one of votes, sum"),
-        ({"device": "tpu"}, "device is one of auto, cpu, cuda"),
+        ({"C": 0.0}, "C must be a positive number; got 0"),
+        ({"C": -1.0}, "C must be a positive number; got -1"),
+        ({"C": float("nan")}, "C must be a positive number; got nan"),
+        ({"C": float("inf")}, "C must be a positive number; got inf"),
+        ({"tol": 0.0}, "tol must be a positive number"),
+        ({"tol": float("nan")}, "tol must be a positive number"),
+        ({"intercept_scaling": -1.0}, "intercept_scaling must be a positive number"),
+        ({"loss": "log"}, "loss must be one of hinge, squared_hinge; got 'log'"),
+        ({"multiclass": "all"}, "multiclass must be one of ovr, ovo"),
+        ({"bias": True}, "bias must be one of penalised, free, none"),
+        ({"ovo_decision": "mean"}, "ovo_decision must be one of votes, sum"),
+        ({"device": "tpu"}, "device must be one of auto, cpu, cuda"),
     ],
 )
 def test_bad_settings(settings, sentence):
@@ -42,7 +42,7 @@ def test_bad_data():
     """One sentence each."""
     values, targets = data(30, 2)
     for weights in (np.ones(29), -np.ones(30), np.full(30, np.nan), np.ones((30, 2))):
-        with pytest.raises(ValueError, match="sample_weight is 30 finite numbers, none negative"):
+        with pytest.raises(ValueError, match="sample_weight must be 30 finite, non-negative numbers"):
             LinearSVM().fit(values, targets, weights)
     with pytest.raises(ValueError, match="All samples have a weight of zero"):
         LinearSVM().fit(values, targets, np.zeros(30))
@@ -52,10 +52,10 @@ def test_bad_data():
 
 def test_stopping_short_is_said(monkeypatch):
     """Too few steps, of more rows than the dual would take up: a warning, with the gap."""
-    monkeypatch.setattr(primal._Path._minimise, "__defaults__", (3,))
-    monkeypatch.setattr(primal, "POLISHING", 0)
+    monkeypatch.setattr(path_primal.PrimalPath._minimise, "__defaults__", (3,))
+    monkeypatch.setattr(path_primal, "POLISHING_STEPS", 0)
     values, targets = data(2100, 2)
-    with pytest.warns(ConvergenceWarning, match="1 of 1 SVM problems stopped short") as caught:
+    with pytest.warns(ConvergenceWarning, match="1 of 1 SVM problems did not converge") as caught:
         fitted = LinearSVM(tol=1e-6).fit(values, targets)
 
     assert fitted.dual_gap_[0] > 1e-6

@@ -249,8 +249,8 @@ def test_memory_mapped_rows_are_streamed(tmp_path, monkeypatch):
     """More than a Gram matrix can hold are not kept in memory, though they come through scikit-learn's checks."""
     made, make = [], Rows.__init__
     monkeypatch.setattr(Rows, "__init__", lambda rows, *given: make(rows, *given) or made.append(rows))
-    monkeypatch.setattr("offshelf.svm.solver.GRAM_ROWS", 300)
-    monkeypatch.setattr("offshelf.svm.solver.SWEPT_VALUES", 1000)
+    monkeypatch.setattr("offshelf.svm.solver.dispatch.GRAM_ROWS", 300)
+    monkeypatch.setattr("offshelf.svm.solver.dispatch.DESCENT_VALUES", 1000)
     values, targets = blobs(500, 2, dims=100)
     np.save(tmp_path / "values.npy", values.astype(np.float16))
     LinearSVM(0.1).fit(np.load(tmp_path / "values.npy", mmap_mode="r"), targets)

@@ -205,12 +205,12 @@ def test_one_value_is_a_fit():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"cv": 1}, "cv is at least 2; got 1"),
-        ({"Cs": [0.0, 1.0]}, "C is a positive number"),
-        ({"Cs": []}, "Cs is one or more positive numbers"),
-        ({"scoring": "f1"}, "scoring is accuracy, a function or"),
-        ({"scoring": "average_precision", "multiclass": "ovo"}, "scoring is accuracy, a function or"),
-        ({"select": "each"}, "select is one of joint, per_class"),
+        ({"cv": 1}, "cv must be at least 2; got 1"),
+        ({"Cs": [0.0, 1.0]}, "C must be a positive number"),
+        ({"Cs": []}, "Cs must hold one or more positive numbers"),
+        ({"scoring": "f1"}, "scoring must be 'accuracy', a function or"),
+        ({"scoring": "average_precision", "multiclass": "ovo"}, "scoring must be 'accuracy', a function or"),
+        ({"select": "each"}, "select must be one of joint, per_class"),
         ({"select": "per_class"}, "select=per_class needs a score for each class"),
     ],
 )

@@ -3,9 +3,7 @@
 import numpy as np
 
 from offshelf.errors import ConfigError
-
-GRAM_ROWS = 20_000
-"""Most training rows for which a Gram matrix is held: 3.2 GB in float64."""
+from offshelf.svm.solver.dispatch import GRAM_ROWS
 
 
 def gram(rows_MD: np.ndarray, train_RD: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ __all__ = ["GridEdgeWarning", "LinearSVM", "LinearSVMCV"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the estimators, and scikit-learn with them, when they are first asked for."""
+    """Import the estimators, and scikit-learn with them, on first access."""
     if name == "LinearSVM":
         from offshelf.svm.linear_svm import LinearSVM
 

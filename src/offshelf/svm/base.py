@@ -1,7 +1,7 @@
-"""What linear SVMs have in common: checked data in, certified problems solved, decision values out."""
+"""The base class of linear SVMs: validation of settings and data, the solver's certificates, decision values."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from offshelf.svm.encoding import Encoding, encode
-from offshelf.svm.solver import Problems, Solution, solve
+from offshelf.svm.solver import Problems, solve
+from offshelf.svm.solver.problem import RegularizationPath
 
 _CHOICES = {
     "loss": ("hinge", "squared_hinge"),
@@ -25,7 +26,7 @@ _DTYPES = [np.float64, np.float32, np.float16]
 
 
 class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Not an estimator by itself; see LinearSVM and LinearSVMCV."""
+    """The common part of LinearSVM and LinearSVMCV; not an estimator by itself."""
 
     classes_: np.ndarray
     coef_: np.ndarray
@@ -41,7 +42,7 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     device: str
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:
-        """w·x + b: [R] for two classes, [R, K], or [R, P] for pairs with `decision_function_shape=ovo`."""
+        """Return w·x + b: [R] for two classes, [R, K], or [R, P] for pairs with `decision_function_shape=ovo`."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=_DTYPES[:2], reset=False)
         decisions = X @ self.coef_.T + self.intercept_
@@ -52,13 +53,13 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._encoding().scores(decisions, self.ovo_decision == "votes")
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Classes [R], or 0 and 1 for each of several labels [R, K]."""
+        """Return classes [R], or 0 and 1 for each of several labels [R, K]."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=_DTYPES[:2], reset=False)
         return self.labels_of(X @ self.coef_.T + self.intercept_)
 
     def class_scores(self, decisions: np.ndarray) -> np.ndarray:
-        """Scores of classes [R, K], the largest wins, from decision values: [R] for two classes, else [R, P]."""
+        """Return scores of classes [R, K] from decision values, [R] for two classes, else [R, P]; the largest wins."""
         encoding = self._encoding()
         if encoding.kind == "binary":
             first = np.ravel(decisions)
@@ -66,43 +67,45 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return encoding.scores(decisions, self.ovo_decision == "votes")
 
     def labels_of(self, decisions: np.ndarray) -> np.ndarray:
-        """Classes of decision values, [R] for two classes, else [R, P]: also of values summed over an image's views."""
+        """Return classes from decision values, [R] for two classes, else [R, P]; they may be fused ones."""
         return self._encoding().labels(decisions, self.ovo_decision == "votes")
 
     def _encoding(self) -> Encoding:
         return Encoding(self.classes_, self.kind_)
 
     def _check(self, X: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """X [R, D], y [R] or [R, K] and weights [R] or [R, K]; the encoding is kept."""
+        """Validate the settings and data, and set the classes. Returns X [R, D], y and weights, each [R] or [R, K]."""
         self._check_settings()
         several = y is not None and type_of_target(y).startswith("multilabel")
         X, y = validate_data(self, X, y, dtype=_DTYPES, multi_output=several, y_numeric=False)
         weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         fits = weights.shape in ((len(X),), y.shape if several else (len(X),))
         if not fits or not np.isfinite(weights).all() or (weights < 0).any():
-            raise ValueError(f"sample_weight is {len(X)} finite numbers, none negative; got shape {weights.shape}.")
+            raise ValueError(f"sample_weight must be {len(X)} finite, non-negative numbers; got shape {weights.shape}.")
         if not weights.any():
-            raise ValueError("All samples have a weight of zero; at least one of each class needs a positive one.")
+            raise ValueError(
+                "All samples have a weight of zero; at least one sample of each class needs a positive weight."
+            )
         encoding = encode(y, weights, self.multiclass)
         self.classes_, self.kind_ = encoding.classes_K, encoding.kind
         return X, y, weights
 
     def _check_settings(self) -> None:
         if isinstance(self.class_weight, str) and self.class_weight != "balanced":
-            raise ValueError(f"class_weight is None, balanced or weights by class; got {self.class_weight!r}.")
+            raise ValueError(f"class_weight must be None, 'balanced' or weights by class; got {self.class_weight!r}.")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                raise ValueError(f"{name} is one of {', '.join(choices)}; got {getattr(self, name)!r}.")
+                raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}.")
         for name in ("tol", "intercept_scaling"):
             if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(f"{name} is a positive number; got {getattr(self, name)}.")
+                raise ValueError(f"{name} must be a positive number; got {getattr(self, name)}.")
 
     def _solve(
         self, X: np.ndarray, y: np.ndarray, weights: np.ndarray, members_RV: np.ndarray, Cs: Sequence[float]
-    ) -> Iterator[tuple[slice, Solution]]:
-        """All problems, warning of those that stopped short of the tolerance."""
+    ) -> RegularizationPath:
+        """Solve all problems, and warn of those that do not reach the tolerance."""
         if min(Cs) <= 0 or not np.isfinite(Cs).all():
-            raise ValueError(f"C is a positive number; got {min(Cs)}.")
+            raise ValueError(f"C must be a positive number; got {min(Cs)}.")
         encoding = self._encoding()
         weights_RP = encoding.weights(y, weights, self.class_weight)
         problems = Problems(
@@ -118,14 +121,14 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_problems_ = count
         if short:
             warnings.warn(
-                f"{short} of {count} SVM problems stopped short: the largest relative duality gap is {worst:.1e}, "
+                f"{short} of {count} SVM problems did not converge: the largest relative duality gap is {worst:.1e}, "
                 f"not {self.tol:.1e}. Scale the features, or try smaller values of C.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
 
-    def _keep(self, models: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
-        """Weights [D, P], biases [P] and gaps [P], of groups of problems."""
+    def _set_models(self, models: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+        """Set the attributes from the weights [D, P], biases [P] and gaps [P] of groups of problems."""
         weights, biases, gaps = zip(*models, strict=True)
         self.coef_ = (weights[0] if len(weights) == 1 else np.concatenate(weights, axis=1)).T
         self.intercept_ = np.concatenate(biases)

@@ -1,4 +1,4 @@
-"""Labels as binary problems, and decision values as labels.
+"""Encoding of labels as binary problems, and decoding of decision values as labels.
 
 Axes: R rows, K classes, P binary problems (classes, pairs of classes, or one for two classes).
 """
@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from offshelf.svm.solver.problem import PairSigns
+from offshelf.svm.solver.problem import OneVsOneSigns
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Multiclass = Literal["ovr", "ovo"]
-STEPS = 1024
-"""The class that votes choose is put above equals by this part of the way to a third of a vote."""
+TIE_BREAK_STEPS = 1024
+"""The score of the class chosen by votes exceeds its ties by this part of the distance to a third of a vote."""
 
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """How labels are cut into binary problems."""
+    """The binary problems of a set of classes."""
 
     classes_K: np.ndarray
     kind: Literal["binary", "ovr", "ovo", "multilabel"]
 
-    def signs(self, y: np.ndarray) -> np.ndarray | PairSigns:
-        """1, -1, or 0 for rows of other pairs: int8 [R, P]. In a pair the first class is positive, as in libsvm."""
+    def signs(self, y: np.ndarray) -> np.ndarray | OneVsOneSigns:
+        """Return 1, -1, or 0 for rows of other pairs: int8 [R, P]. The first class of a pair is 1, as in libsvm."""
         if self.kind == "multilabel":
             return np.where(y > 0, 1, -1).astype(np.int8)
         numbers = self._numbers(y)[:, None]
@@ -34,17 +34,22 @@ class Encoding:
             return np.where(numbers == 1, 1, -1).astype(np.int8)
         if self.kind == "ovr":
             return np.where(numbers == np.arange(len(self.classes_K)), 1, -1).astype(np.int8)
-        return PairSigns(numbers[:, 0], *self.pairs)
+        return OneVsOneSigns(numbers[:, 0], *self.pairs)
 
     def weights(self, y: np.ndarray, sample_weight: np.ndarray, class_weight: Any) -> np.ndarray:
-        """What C is multiplied with: float64 [R, P], or [R, 1] where all problems share it.
+        """Return the factors of C: float64 [R, P], or [R, 1] if all problems share them.
 
-        `sample_weight` is [R] or, for several labels, [R, K]: a row of weight k counts as k rows, in the balance too;
-        0 leaves it out of a class. Class weights are those of liblinear and libsvm: one-vs-rest weighs the positive
-        rows, one-vs-one and two classes weigh both.
+        Class weights are those of liblinear and libsvm: one-vs-rest weights the positive rows, one-vs-one and two
+        classes weight both.
+
+        Args:
+            y: Labels [R], or an indicator matrix [R, K].
+            sample_weight: [R] or, for several labels, [R, K]: a row of weight k counts as k rows, in `balanced`, too;
+                0 excludes it from a class.
+            class_weight: None, `balanced` or weights by class.
 
         Raises:
-            ValueError: class weights that do not fit.
+            ValueError: the class weights are invalid.
         """
         weights = sample_weight.reshape(len(sample_weight), -1)
         if class_weight is None:
@@ -62,22 +67,22 @@ class Encoding:
         return weights * by_class[numbers][:, None]
 
     def _numbers(self, y: np.ndarray) -> np.ndarray:
-        """Class numbers [R]; any for rows of classes whose weight is 0 throughout: they count nowhere."""
+        """Return class numbers [R]. Rows of classes whose weights are all 0 get any number: they are ignored."""
         return np.searchsorted(self.classes_K, y).clip(max=len(self.classes_K) - 1)
 
     @property
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """First and second class number of each pair, in libsvm's order."""
+        """The numbers of the first and the second class of each pair, in libsvm's order."""
         first, second = np.triu_indices(len(self.classes_K), 1)
         return first, second
 
     def scores(self, decisions_RP: np.ndarray, by_votes: bool) -> np.ndarray:
-        """Of each class, [R, K]: decision values, or for pairs the votes or the summed decision values of its pairs.
+        """Return the scores of classes, [R, K]: decision values, or for pairs their votes or summed decision values.
 
-        To the votes is added what sets apart images of equal votes: the sum s of a class's decision values, brought
-        into less than a third of a vote by s / (3 (|s| + 1)), as by scikit-learn's `_ovr_decision_function`. The class
-        that the votes choose, of equals the first, has the largest score: where another has as many votes and a larger
-        sum, it is put just above that.
+        Ties of votes are broken by the sum s of a class's decision values, scaled to less than a third of a vote by
+        s / (3 (|s| + 1)), as in scikit-learn's `_ovr_decision_function`. The class that is predicted, the first of
+        those with the most votes, has the largest score: if another one has as many votes and a larger sum, the score
+        of the predicted class is set just above that.
         """
         if self.kind != "ovo":
             return decisions_RP
@@ -89,11 +94,11 @@ class Encoding:
         winner = votes.argmax(axis=1)[:, None]
         top = np.where(votes == np.take_along_axis(votes, winner, 1), margins, -1).max(axis=1, keepdims=True)
         own = np.take_along_axis(margins, winner, 1)
-        np.put_along_axis(margins, winner, np.where(own < top, top + (1 / 3 - top) / STEPS, own), 1)
+        np.put_along_axis(margins, winner, np.where(own < top, top + (1 / 3 - top) / TIE_BREAK_STEPS, own), 1)
         return votes + margins
 
     def labels(self, decisions_RP: np.ndarray, by_votes: bool) -> np.ndarray:
-        """Classes [R], or 0 and 1 for each label [R, K]; of equal scores the first class, as in libsvm."""
+        """Return classes [R], or 0 and 1 for each label [R, K]; of equal scores the first class wins, as in libsvm."""
         if self.kind == "multilabel":
             return (decisions_RP > 0).astype(int)
         if self.kind == "binary":
@@ -103,12 +108,12 @@ class Encoding:
         return self.classes_K[scores.argmax(axis=1)]
 
     def _votes(self, decisions_RP: np.ndarray) -> np.ndarray:
-        """Pairs that each class wins, float64 [R, K]."""
+        """Return the number of pairs that each class wins: float64 [R, K]."""
         lost = np.bincount(self.pairs[1], minlength=len(self.classes_K))
         return np.asarray((decisions_RP > 0) @ self._signs() + lost)
 
     def _signs(self) -> "csr_array":
-        """1 for the first class of each pair, -1 for the second."""
+        """Return a sparse matrix [P, K]: 1 for the first class of each pair, -1 for the second."""
         from scipy.sparse import csr_array
 
         first, second = self.pairs
@@ -117,10 +122,10 @@ class Encoding:
 
 
 def encode(y: np.ndarray, sample_weight: np.ndarray, multiclass: Multiclass) -> Encoding:
-    """The encoding of labels [R], or of an indicator matrix [R, K]. A class whose rows all have weight 0 is none.
+    """Return the encoding of labels [R], or of an indicator matrix [R, K]. Classes of weight 0 are ignored.
 
     Raises:
-        ValueError: labels that are no classes, or only one class.
+        ValueError: the labels are not classes, or there is only one class.
     """
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
@@ -136,7 +141,7 @@ def encode(y: np.ndarray, sample_weight: np.ndarray, multiclass: Multiclass) -> 
 def _label_weights(
     is_positive_RK: np.ndarray, weights: np.ndarray, class_weight: Any, classes_K: np.ndarray
 ) -> np.ndarray:
-    """For several labels: `balanced` gives the positive and the negative rows of each class half of the weight."""
+    """Return the class weights of several labels: `balanced` gives both sides of each class half of the weight."""
     if not isinstance(class_weight, str):
         return np.where(is_positive_RK, _given(class_weight, classes_K), 1.0)
     positive = (is_positive_RK * weights).sum(axis=0)
@@ -146,12 +151,12 @@ def _label_weights(
 
 
 def _given(class_weight: Any, classes_K: np.ndarray) -> np.ndarray:
-    """A weight for each class, 1 where none is given: float64 [K]."""
+    """Return a weight for each class, 1 by default: float64 [K]."""
     known = classes_K.tolist()
     unknown = [key for key in class_weight if key not in known]
     if unknown:
-        raise ValueError(f"class_weight has keys that are no classes: {', '.join(map(repr, unknown[:5]))}.")
+        raise ValueError(f"class_weight has keys that are not classes: {', '.join(map(repr, unknown[:5]))}.")
     weights = np.array([class_weight.get(number, 1.0) for number in known], np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
-        raise ValueError("class_weight holds finite numbers, none negative.")
+        raise ValueError("class_weight must hold finite, non-negative numbers.")
     return weights

@@ -1,6 +1,7 @@
-"""Fusion of an image's views: one response from the responses to each view.
+"""Fusion of the decision values of several observations of a sample.
 
-Axes: N images, R rows (views of all images), P responses (classes, or pairs of classes; no axis for two classes).
+Axes: N samples, R rows (observations of all samples), P decision values (classes, or pairs of classes; no axis for two
+classes).
 """
 
 from typing import Literal
@@ -11,25 +12,24 @@ Fusion = Literal["sum", "mean", "max"]
 FUSIONS = ("sum", "mean", "max")
 
 
-def fuse(responses_RP: np.ndarray, images_R: np.ndarray, fusion: Fusion, is_two_sided: bool) -> np.ndarray:
-    """One response an image, [N, P], from one a view, [R, P]; [N] from [R].
-
-    The 2014 paper, section 3.3, finds the sum better than the maximum.
+def fuse(decisions_RP: np.ndarray, samples_R: np.ndarray, fusion: Fusion, is_two_sided: bool) -> np.ndarray:
+    """Return one decision value per sample, [N, P], from one per row, [R, P]; [N] from [R].
 
     Args:
-        responses_RP: Of all views.
-        images_R: The image of each, as a number; images come out in the order of their numbers.
-        fusion: `sum`, `mean`, or `max`: of all views the one that responds most.
-        is_two_sided: Whether a response speaks for one class where it is positive and for another where it is negative.
-            The largest response for the other is then the least one, and the two maxima are weighed up: max + min.
+        decisions_RP: Decision values of all rows.
+        samples_R: The number of each row's sample; the result is in the order of these numbers.
+        fusion: `sum`, `mean` or `max`.
+        is_two_sided: Whether a negative value speaks for another class, as a positive one does for its class. The
+            largest response for the other class is then the minimum, and `max` returns the sum of both extremes, max +
+            min.
     """
-    order = np.argsort(images_R, kind="stable")
-    starts, counts = np.unique(images_R[order], return_index=True, return_counts=True)[1:]
-    ordered: np.ndarray = responses_RP[order]
+    order = np.argsort(samples_R, kind="stable")
+    starts, counts = np.unique(samples_R[order], return_index=True, return_counts=True)[1:]
+    ordered: np.ndarray = decisions_RP[order]
     if fusion == "max":
         largest = np.maximum.reduceat(ordered, starts, axis=0)
         return largest + np.minimum.reduceat(ordered, starts, axis=0) if is_two_sided else largest
-    if len(starts) == len(ordered):  # one view an image
+    if len(starts) == len(ordered):  # one row per sample
         return ordered
     sums = np.add.reduceat(ordered, starts, axis=0)
     return sums if fusion == "sum" else (sums.T / counts.astype(sums.dtype)).T

@@ -1,4 +1,4 @@
-"""The linear SVM as a scikit-learn classifier, at one C."""
+"""The linear SVM as a scikit-learn classifier, for one C."""
 
 from typing import Any, Literal
 
@@ -12,27 +12,28 @@ from offshelf.svm.solver import Bias, Loss
 class LinearSVM(LinearSVMBase):
     """A linear support vector machine, solved to a certified optimum.
 
-    min ½|w|² + C Σ c_i loss(y_i, w·x_i + b), for each binary problem; C weighs the sum of losses.
+    Each binary problem is min ½|w|² + C Σ c_i loss(y_i, w·x_i + b): C multiplies the sum of losses, as in liblinear and
+    libsvm, not their mean.
 
     Args:
         C: Weight of the losses; positive.
         loss: `hinge` or `squared_hinge`.
         multiclass: For more than two classes, `ovr` (each against all others) or `ovo` (each pair).
-        ovo_decision: What decides among pairs: `votes` (libsvm's; of equals the first class) or the `sum` of the
+        ovo_decision: The decision rule of pairs: `votes` (libsvm's; the first class wins ties) or the `sum` of the
             decision values.
-        decision_function_shape: What `decision_function` gives for pairs: scores of classes (`ovr`) or values of pairs.
+        decision_function_shape: For pairs, `decision_function` returns scores of classes (`ovr`) or of pairs (`ovo`).
         bias: `penalised` (liblinear's: b²/2s² is added, s = intercept_scaling), `free` (libsvm's) or `none`.
         intercept_scaling: s above.
         class_weight: None, `balanced` or weights by class; see `Encoding.weights`.
         tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
-        device: `auto` (a GPU for more rows than a Gram matrix can hold, where there is one), `cpu` or `cuda`.
+        device: `auto` (a GPU, if there is one, for more rows than a Gram matrix can hold), `cpu` or `cuda`.
 
     Attributes:
         classes_: [K]; for several labels their numbers.
-        coef_: float64 [P, D], a row a binary problem.
+        coef_: float64 [P, D], a row per binary problem.
         intercept_: float64 [P].
         dual_gap_: float64 [P], the certificate: the gap of each problem on all rows.
-        n_problems_: Binary problems solved.
+        n_problems_: Number of binary problems.
     """
 
     def __init__(
@@ -61,18 +62,18 @@ class LinearSVM(LinearSVMBase):
         self.device = device
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> "LinearSVM":
-        """Fit.
+        """Fit the model.
 
         Args:
             X: float [R, D]; memory-mapped arrays too large for a Gram matrix are streamed, not loaded.
             y: Classes [R], or an indicator matrix [R, K] of several labels.
-            sample_weight: [R] or, for several labels, [R, K], where 0 leaves a row out of one class.
+            sample_weight: [R] or, for several labels, [R, K], where 0 excludes a row from a class.
 
         Raises:
-            ValueError: settings or data that do not fit.
+            ValueError: the settings or the data are invalid.
         """
         X, y, weights = self._check(X, y, sample_weight)
         members = np.ones((len(X), 1), bool)
         solved = list(self._solve(X, y, weights, members, [self.C]))
-        self._keep([(*solution.model(), solution.gap_KV[:, -1]) for _, solution in solved])
+        self._set_models([(*solution.model(), solution.gap_KV[:, -1]) for _, solution in solved])
         return self

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 from oracle import best, dual, primal, recovered_dual
+from svm_paths import CS, TOL, made, pairs_of, problem_of, solved_by
 from threadpoolctl import threadpool_limits
-from walks import CS, TOL, made, pairs_of, problem_of, walked
 
-from offshelf.svm.solver import Problems, pairwise, solve
-from offshelf.svm.solver import dual as in_dual
-from offshelf.svm.solver import primal as in_primal
+from offshelf.svm.solver import Problems, ovo, solve
+from offshelf.svm.solver import path_dual as in_dual
+from offshelf.svm.solver import path_primal as in_primal
 from offshelf.svm.solver.rows import Rows
 
-METHODS = ["dual", "partial", "pairwise", "primal"]
-"""`partial` is the dual walk on products that are computed as they are asked for."""
+METHODS = ["dual", "partial", "ovo", "primal"]
+"""`partial` is the dual path on products that are computed as they are asked for."""
 SHAPES = [(90, 40), (450, 60)]
 """Rows and dimensions: solved to rounding error, and to the tolerance."""
 KINDS = [(loss, bias) for loss in ("hinge", "squared_hinge") for bias in ("penalised", "free", "none")]
@@ -28,7 +28,7 @@ KINDS = [(loss, bias) for loss in ("hinge", "squared_hinge") for bias in ("penal
 def test_certificate(method, loss, bias, shape):
     """The claimed gap bounds the distance to liblinear's or libsvm's optimum; so does one recomputed from (w, b)."""
     values, problems = made(*shape, loss, bias)
-    for (solution, weights, biases), C in zip(walked(method, values, problems), CS, strict=True):
+    for (solution, weights, biases), C in zip(solved_by(method, values, problems), CS, strict=True):
         assert solution.gap_KV.shape == (3, 1)
         for task in range(3):
             problem = problem_of(values, problems, task, C)
@@ -63,8 +63,8 @@ def test_oracle():
 def test_path_is_each_C_alone(method, loss, bias, shape):
     """Warm starts change nothing beyond the gap."""
     values, problems = made(*shape, loss, bias)
-    for (_, weights, biases), C in zip(walked(method, values, problems, CS[::-1]), CS, strict=True):
-        ((_, alone, lone_biases),) = walked(method, values, problems, [C])
+    for (_, weights, biases), C in zip(solved_by(method, values, problems), CS, strict=True):
+        ((_, alone, lone_biases),) = solved_by(method, values, problems, [C])
         for task in range(3):
             problem = problem_of(values, problems, task, C)
             expected = primal(problem, alone[:, task], lone_biases[task])
@@ -77,13 +77,13 @@ def test_path_is_each_C_alone(method, loss, bias, shape):
 def test_folds_are_separate_fits(method, loss, bias, shape):
     """Decision values of a fold are those of a fit to its rows alone."""
     values, problems = made(*shape, loss, bias, folds=2)
-    for (solution, _, _), C in zip(walked(method, values, problems, tol=1e-7), CS, strict=True):
+    for (solution, _, _), C in zip(solved_by(method, values, problems, tol=1e-7), CS, strict=True):
         for fold in range(2):
             kept = problems.members_RV[:, fold]
             part = Problems(
                 problems.signs_RK[kept], np.ones((kept.sum(), 1), bool), problems.weights_RK[kept], loss, bias, 1.5
             )
-            ((_, weights, biases),) = walked(method, values[kept], part, [C], 1e-7)
+            ((_, weights, biases),) = solved_by(method, values[kept], part, [C], 1e-7)
             seen = np.arange(len(kept))
             assert solution.decisions(seen, fold) == pytest.approx(values[seen] @ weights + biases, abs=3e-3)
 
@@ -93,7 +93,7 @@ def test_methods_agree(loss, bias):
     """Dual, whole and in part, pairs and primal: the same decision values, and the models give them."""
     values, problems = made(90, 40, loss, bias, folds=1)
     methods = [method for method in METHODS if (method, bias) != ("partial", "free")]
-    found = {method: walked(method, values, problems, tol=1e-9) for method in methods}
+    found = {method: solved_by(method, values, problems, tol=1e-9) for method in methods}
     rows = np.arange(90)
     for at in range(len(CS)):
         by_dual = [found["dual"][at][0].decisions(rows, variant) for variant in range(2)]
@@ -115,7 +115,7 @@ def test_same_bits(method, shape, bias, monkeypatch):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=threads: set(range(count)))
         torch.set_num_threads(threads)
         with threadpool_limits(threads):
-            models.append(walked(method, values, problems)[-1])
+            models.append(solved_by(method, values, problems)[-1])
     torch.set_num_threads(before)
 
     (first, weights, biases), twice, alone = models
@@ -131,7 +131,7 @@ def test_same_bits(method, shape, bias, monkeypatch):
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 def test_streamed_rows(tmp_path, monkeypatch, loss):
     """From disk, block by block: products and solutions of rows in memory."""
-    monkeypatch.setattr("offshelf.svm.solver.rows.BLOCK", 100)
+    monkeypatch.setattr("offshelf.svm.solver.rows.BLOCK_ROWS", 100)
     values, problems = made(450, 60, loss, "penalised")
     mapped = np.memmap(tmp_path / "values", np.float16, "w+", shape=values.shape)
     mapped[:] = values
@@ -145,32 +145,39 @@ def test_streamed_rows(tmp_path, monkeypatch, loss):
 
     assert streamed.blocks is None
     assert len(resident.blocks) == 5
-    assert streamed.decide_exactly(vectors) == pytest.approx(scaled @ vectors)
-    assert streamed.combine_exactly(coefficients) == pytest.approx(scaled.T @ coefficients)
+    assert streamed.exact_decision_values(vectors) == pytest.approx(scaled @ vectors)
+    assert streamed.exact_combination(coefficients) == pytest.approx(scaled.T @ coefficients)
     assert streamed.covariance().numpy() == pytest.approx(scaled.T @ scaled)
-    for ours, theirs in zip(walked("primal", mapped, problems), walked("primal", inside, problems), strict=True):
+    for ours, theirs in zip(solved_by("primal", mapped, problems), solved_by("primal", inside, problems), strict=True):
         assert (ours[1] == theirs[1]).all()
         assert (ours[0].gap_KV == theirs[0].gap_KV).all()
 
 
-@pytest.mark.parametrize(("rows", "method"), [(89, pairwise), (90, in_dual), (91, in_primal)])
+@pytest.mark.parametrize(("rows", "method"), [(89, ovo), (90, in_dual), (91, in_primal)])
 def test_choice_of_method(rows, method, monkeypatch):
     """Pairs; at most twice as many rows as dimensions; more."""
     values, problems = made(rows, 45, "hinge", "penalised")
-    if method is pairwise:
+    if method is ovo:
         problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
     chosen = []
-    monkeypatch.setattr(method, "walk", lambda *arguments: iter(chosen.append(method) or []))
+    monkeypatch.setattr(method, "solve_path", lambda *arguments: iter(chosen.append(method) or []))
 
     assert list(solve(values, problems, CS, TOL)) == []
     assert chosen == [method]
+
+
+@pytest.mark.parametrize("rows", [90, 91])
+def test_any_order_of_C(rows):
+    """The path is ascending, and yields each C as it was given, so that it can be looked up."""
+    values, problems = made(rows, 45, "hinge", "penalised")
+    assert [solution.C for _, solution in solve(values, problems, CS[::-1], TOL)] == CS
 
 
 def test_no_gpu(monkeypatch):
     """One sentence."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     values, problems = made(90, 40, "hinge", "penalised")
-    with pytest.raises(ValueError, match="no CUDA device is to be had; use device='auto'"):
+    with pytest.raises(ValueError, match="no CUDA device is available; use device='auto'"):
         list(solve(values, problems, CS, TOL, "cuda"))
 
 
@@ -181,7 +188,7 @@ def test_gpu(loss, bias):
     """The objective of a CPU, within the gap."""
     values, problems = made(450, 60, loss, bias)
     solutions = [solution for _, solution in solve(values, problems, CS, TOL, "cuda")]
-    for solution, (_, weights, biases) in zip(solutions, walked("dual", values, problems), strict=True):
+    for solution, (_, weights, biases) in zip(solutions, solved_by("dual", values, problems), strict=True):
         ours = solution.model()
         for task in range(3):
             problem = problem_of(values, problems, task, solution.C)

@@ -5,7 +5,7 @@ import threading
 import scipy.linalg  # noqa: F401 - its BLAS is looked at, too
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from offshelf.svm.solver.threads import one_blas_thread, side_by_side
+from offshelf.svm.solver.threads import one_blas_thread, run_parallel
 
 
 def test_jobs_in_their_order(monkeypatch):
@@ -17,11 +17,11 @@ def test_jobs_in_their_order(monkeypatch):
         meeting.wait()  # both at a time
         return job, threading.get_ident()
 
-    (first, one), (second, other) = side_by_side(meet, [3, 5])
+    (first, one), (second, other) = run_parallel(meet, [3, 5])
     assert (first, second) == (3, 5)
     assert here not in (one, other)
-    assert side_by_side(lambda job: (job, threading.get_ident()), [7]) == [(7, here)]
-    assert side_by_side(meet, []) == []
+    assert run_parallel(lambda job: (job, threading.get_ident()), [7]) == [(7, here)]
+    assert run_parallel(meet, []) == []
 
 
 def blas_threads():
@@ -47,8 +47,8 @@ def test_threads_within_threads(monkeypatch):
     """Jobs that have threads of their own have one of BLAS; one that is alone has all of BLAS's."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     with threadpool_limits(2, "blas"):
-        several = side_by_side(lambda _: blas_threads(), [1, 2])
-        assert side_by_side(lambda _: blas_threads(), [1]) == [blas_threads()]
+        several = run_parallel(lambda _: blas_threads(), [1, 2])
+        assert run_parallel(lambda _: blas_threads(), [1]) == [blas_threads()]
     assert several == [[1] * len(threads) for threads in several]
 
 

@@ -16,7 +16,7 @@ from offshelf.classifier.label import EachLabel
 from offshelf.errors import ModelError
 from offshelf.serving.onnx.transformer import Constants
 from offshelf.svm import LinearSVM
-from offshelf.svm.encoding import STEPS
+from offshelf.svm.encoding import TIE_BREAK_STEPS
 from offshelf.svm.fusion import Fusion
 
 
@@ -146,7 +146,7 @@ class _Votes(nn.Module):
         margins = sums / (3 * (sums.abs() + 1))
         is_winner = self.numbers == votes.argmax(-1, keepdim=True)
         top = torch.where(votes == votes.amax(-1, keepdim=True), margins, -1.0).amax(-1, keepdim=True)
-        return votes + torch.where(is_winner & (margins < top), top + (1 / 3 - top) / STEPS, margins)
+        return votes + torch.where(is_winner & (margins < top), top + (1 / 3 - top) / TIE_BREAK_STEPS, margins)
 
 
 class _Confidences(nn.Module):

@@ -1,8 +1,8 @@
-"""The compiled parts of the solver: plain C, built as offshelf is installed, if there is a compiler then.
+"""The compiled parts of the solver: plain C, built when offshelf is installed, if there is a compiler.
 
-Where they are missing, `solve` goes to the primal solver, in PyTorch, with every problem: the same certificates, later.
-Each function takes NumPy arrays of the type that its declaration names, in C's order, and works outside the interpreter
-lock; `pairs.h`, `newton.c`, `pairwise.c` and `sweeps.c` tell what it computes.
+Without them `solve` uses the primal solver, in PyTorch, for every problem: the same certificates, but slower. Each
+function takes NumPy arrays of the type that its declaration names, in C's order, and runs without the interpreter lock.
+`smo.h`, `newton.c`, `ovo.c` and `coordinate_descent.c` describe the algorithms.
 """
 
 import ctypes
@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 
 VERSIONS = ("any", "avx2", "avx512")
-"""Kinds of processor, as `version.c` counts them."""
+"""Instruction sets that libraries are built for, each a superset of the one before; as in `setup.py`."""
+PRIMAL_SCALES = (1.0, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4, 1 + 3e-4, 1 + 1e-3)
+"""Factors of w among which the best primal point is chosen: a hard margin that is short of 1 by a rounding error costs
+C times that error. `ovo.c` has the same numbers, which are compared when the library is loaded."""
 
 
 def _given(dtype: Any) -> Any:
@@ -29,57 +32,97 @@ _INT, _DOUBLE = ctypes.c_int64, ctypes.c_double
 _INTS, _SINGLES, _DOUBLES = _given(np.int64), _given(np.float32), _given(np.float64)
 _OUT_SINGLES, _OUT_DOUBLES = _changed(np.float32), _changed(np.float64)
 _FLAGS = _changed(np.bool_)
-_BOX = (_SINGLES, _DOUBLES, _SINGLES)
-_KERNEL, _BOUNDS = (_SINGLES, _DOUBLES, _DOUBLE, _DOUBLES), (_DOUBLES, _DOUBLES, _DOUBLES)
+_BOUNDS = (_SINGLES, _DOUBLES, _SINGLES)
+_KERNEL, _CD_BOUNDS = (_SINGLES, _DOUBLES, _DOUBLE, _DOUBLES), (_DOUBLES, _DOUBLES, _DOUBLES)
 _STATE = (_OUT_DOUBLES, _OUT_SINGLES, _OUT_DOUBLES)
 
 
-class Walk(ctypes.Structure):
-    """The arguments of `walk_pairs`; see `pairwise.c`, which has the same fields in the same order."""
+class OvoBatch(ctypes.Structure):
+    """The arguments of `ovo_solve`; `ovo.c` describes them. The layouts are compared when the library is loaded."""
 
     _fields_ = (
         *((name, _INT) for name in ("rows", "pairs", "variants", "values")),
         *((name, ctypes.c_void_p) for name in ("products", "shift")),
         ("kappa", _DOUBLE),
-        ("share", _DOUBLE),
-        ("is_free", _INT),
+        ("bias_share", _DOUBLE),
+        ("has_free_bias", _INT),
         ("is_squared", _INT),
-        *((name, ctypes.c_void_p) for name in ("begins", "first", "second", "places", "weights", "Cs")),
+        *((name, ctypes.c_void_p) for name in ("class_starts", "first", "second", "starts", "weights", "Cs")),
         ("tol", _DOUBLE),
-        ("aim", _DOUBLE),
+        ("target_gap", _DOUBLE),
         *((name, ctypes.c_void_p) for name in ("betas", "offsets", "gaps")),
     )
 
     def __init__(self, **values: Any) -> None:
         self.arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-        """Alive as long as their addresses are of use."""
+        """Kept alive as long as their addresses are in use."""
         for name, array in self.arrays.items():
-            dtype = np.int64 if name in ("begins", "first", "second", "places") else np.float64
+            dtype = np.int64 if name in ("class_starts", "first", "second", "starts") else np.float64
             if array.dtype != dtype or not array.flags.c_contiguous:
                 raise TypeError(f"{name} is {dtype.__name__} in C's order; got {array.dtype}, strides {array.strides}.")
         addresses = {name: array.ctypes.data for name, array in self.arrays.items()}
         super().__init__(**{**values, **addresses})
 
 
+class _Field(ctypes.Structure):
+    """A field of a C structure: `Field` in `ovo.c`."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("offset", _INT), ("kind", ctypes.c_char))
+
+
+_KINDS = {_INT: b"i", _DOUBLE: b"d", ctypes.c_void_p: b"p"}
+_CD_ARGUMENTS = (*_KERNEL, *_CD_BOUNDS, *_STATE, _FLAGS, _INT, _INTS, _DOUBLES, *2 * (_OUT_DOUBLES,))
 _DECLARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "gather": (None, (_INT, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
+    "gather_submatrix": (None, (_INT, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
     "multiply_sparse": (None, (_INT, _SINGLES, _SINGLES, _OUT_SINGLES)),
-    "descend": (_INT, (_INT, _SINGLES, _DOUBLE, *_BOX, _OUT_DOUBLES, _OUT_SINGLES, _DOUBLE, _INT)),
-    "complementarity": (_DOUBLE, (_INT, *_BOX, _DOUBLES, _SINGLES)),
-    "solve_among": (_INT, (_INT, _SINGLES, _DOUBLE, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
-    "sweep": (None, (_INT, _INT, *_KERNEL, *_BOUNDS, *_STATE, _FLAGS, _INT, _INTS, _DOUBLES, *2 * (_OUT_DOUBLES,))),
-    "walk_pairs": (_INT, (ctypes.POINTER(Walk), _INT, _INT)),
+    "smo_solve": (_INT, (_INT, _SINGLES, _DOUBLE, *_BOUNDS, _OUT_DOUBLES, _OUT_SINGLES, _DOUBLE, _INT)),
+    "duality_gap": (_DOUBLE, (_INT, *_BOUNDS, _DOUBLES, _SINGLES)),
+    "newton_solve": (_INT, (_INT, _SINGLES, _DOUBLE, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
+    "coordinate_descent_pass": (None, (_INT, _INT, *_CD_ARGUMENTS)),
+    "ovo_solve": (_INT, (ctypes.POINTER(OvoBatch), _INT, _INT)),
+    "ovo_batch_layout": (_INT, (_INT, ctypes.POINTER(_Field))),
+    "ovo_primal_scales": (_INT, (_INT, _OUT_DOUBLES)),
 }
 
 
-def is_built() -> bool:
-    """Whether the compiled parts are there."""
-    return _path(VERSIONS[0]) is not None
+def is_available() -> bool:
+    """Return whether the compiled parts can be used."""
+    return why_unavailable() is None
+
+
+@cache
+def why_unavailable() -> str | None:
+    """Return why the compiled parts cannot be used, as a clause; None if they can."""
+    if not _path(VERSIONS[0]):
+        return "it was not built"
+    try:
+        return difference(_library())
+    except (OSError, AttributeError, ValueError) as error:
+        return f"it cannot be loaded ({error})"
+
+
+def difference(library: ctypes.CDLL) -> str | None:
+    """Return how a library, with its functions declared, differs from this module; None if it does not."""
+    field = _Field()
+    size = library.ovo_batch_layout(0, ctypes.byref(field))
+    if size != ctypes.sizeof(OvoBatch):
+        return f"its OvoBatch has {size} bytes, not {ctypes.sizeof(OvoBatch)}"
+    for number, (name, kind, *_) in enumerate(OvoBatch._fields_):
+        library.ovo_batch_layout(number, ctypes.byref(field))
+        expected = (name.encode(), getattr(OvoBatch, name).offset, _KINDS[kind])
+        if (field.name, field.offset, field.kind) != expected:
+            return f"field {number} of its OvoBatch is {field.name!r} at {field.offset}, not {name!r} at {expected[1]}"
+    scales = np.zeros(len(PRIMAL_SCALES))
+    if library.ovo_primal_scales(len(scales), scales) != len(scales) or (scales != PRIMAL_SCALES).any():
+        return f"its PRIMAL_SCALES differ from {PRIMAL_SCALES}"
+    return None
 
 
 def versions() -> list[str]:
-    """Those that were built and that this processor can run, the best last."""
-    best: int = ctypes.CDLL(str(_path(VERSIONS[0]))).best_version()
+    """Return the versions that were built and that this processor can run, the best last."""
+    library = ctypes.CDLL(str(_path(VERSIONS[0])))
+    library.best_version_name.restype = ctypes.c_char_p
+    best = VERSIONS.index(library.best_version_name().decode())
     return [version for version in VERSIONS[: best + 1] if _path(version)]
 
 
@@ -91,57 +134,65 @@ def _path(version: str) -> Path | None:
 
 @cache
 def _library() -> ctypes.CDLL:
-    library = ctypes.CDLL(str(_path(versions()[-1])))
+    return declared(ctypes.CDLL(str(_path(versions()[-1]))))
+
+
+def declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Declare the types of a library's functions, and return it.
+
+    Raises:
+        AttributeError: the library lacks a function.
+    """
     for name, (result, arguments) in _DECLARED.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     return library
 
 
-def gather(matrix_RR: np.ndarray, rows_M: np.ndarray) -> np.ndarray:
-    """Some rows of a matrix, and the same columns, side by side: float32 [M, M]."""
+def gather_submatrix(matrix_RR: np.ndarray, rows_M: np.ndarray) -> np.ndarray:
+    """Return some rows and the same columns of a matrix, contiguous: float32 [M, M]."""
     out = np.empty((len(rows_M), len(rows_M)), np.float32)
-    _library().gather(matrix_RR.shape[1], matrix_RR, len(rows_M), rows_M, out)
+    _library().gather_submatrix(matrix_RR.shape[1], matrix_RR, len(rows_M), rows_M, out)
     return out
 
 
 def multiply_sparse(K_MM: np.ndarray, x_M: np.ndarray) -> np.ndarray:
-    """K x, float32 [M], of a symmetric K, float32, in time that goes with the number of entries of x that are not 0."""
+    """Return K x, float32 [M], for a symmetric float32 K, in time proportional to the non-zero entries of x."""
     out = np.empty_like(x_M)
     _library().multiply_sparse(len(x_M), K_MM, x_M, out)
     return out
 
 
-def descend(
+def smo_solve(
     K_MM: np.ndarray,
     kappa: float,
-    box: tuple[np.ndarray, ...],
+    bounds: tuple[np.ndarray, ...],
     state: tuple[np.ndarray, np.ndarray],
     stop: tuple[float, int],
 ) -> int:
-    """Improve β [M] and its gradient [M], in place, by greedy pairs.
+    """Improve β [M] and its gradient [M], in place, by SMO; `smo.h` describes the problem.
 
     Args:
         K_MM: float32.
         kappa: Added to all of K.
-        box: e float32, the upper bounds of yβ float64, and the signs y float32: [M] each.
+        bounds: e float32, the upper bounds of yβ float64, and the signs y float32: [M] each.
         state: β float64, and (K + κ11' + diag e)β − y float32: [M] each.
-        stop: The gap at which to stop, and the most steps.
+        stop: The duality gap at which to stop, and the most steps.
 
     Returns:
-        Steps taken.
+        The number of steps.
 
     Raises:
-        MemoryError: there is not even memory for four floats a row.
+        MemoryError: three floats per row cannot be allocated.
     """
-    steps: int = _library().descend(len(K_MM), K_MM, kappa, *box, *state, *stop)
+    steps: int = _library().smo_solve(len(K_MM), K_MM, kappa, *bounds, *state, *stop)
     if steps < 0:
         raise MemoryError
     return steps
 
 
-def solve_among(K_MM: np.ndarray, kappa: float, e_M: np.ndarray, rows_F: np.ndarray, b_F: np.ndarray) -> bool:
-    """Solve (K + κ11' + diag e) x = b, in place of b, for some rows and these columns, by a Cholesky factor.
+def newton_solve(K_MM: np.ndarray, kappa: float, e_M: np.ndarray, rows_F: np.ndarray, b_F: np.ndarray) -> bool:
+    """Solve (K + κ11' + diag e) x = b, in place of b, on some rows and columns, by a Cholesky factorisation.
 
     Args:
         K_MM: float32.
@@ -151,41 +202,43 @@ def solve_among(K_MM: np.ndarray, kappa: float, e_M: np.ndarray, rows_F: np.ndar
         b_F: float32.
 
     Returns:
-        Whether it was solved: the matrix is positive definite.
+        Whether the matrix is positive definite; if not, b is unchanged.
 
     Raises:
-        MemoryError: there is none for half the matrix.
+        MemoryError: half the matrix cannot be allocated.
     """
-    solved: int = _library().solve_among(len(K_MM), K_MM, kappa, e_M, len(rows_F), rows_F, b_F)
+    solved: int = _library().newton_solve(len(K_MM), K_MM, kappa, e_M, len(rows_F), rows_F, b_F)
     if solved < 0:
         raise MemoryError
     return bool(solved)
 
 
-def complementarity(box: tuple[np.ndarray, ...], state: tuple[np.ndarray, np.ndarray]) -> float:
-    """Primal minus dual objective; see `descend`."""
-    gap: float = _library().complementarity(len(box[0]), *box, *state)
+def duality_gap(bounds: tuple[np.ndarray, ...], state: tuple[np.ndarray, np.ndarray]) -> float:
+    """Return the primal minus the dual objective; the arguments are those of `smo_solve`."""
+    gap: float = _library().duality_gap(len(bounds[0]), *bounds, *state)
     return gap
 
 
-def sweep(
+def coordinate_descent_pass(
     kernel: tuple[np.ndarray, np.ndarray, float, np.ndarray],
     bounds: tuple[np.ndarray, ...],
     state: tuple[np.ndarray, ...],
     visits: tuple[np.ndarray, np.ndarray, np.ndarray],
     found: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """One step for each undecided row; see `sweeps`, which names the parts."""
-    undecided_RP, order, firm_P = visits
-    dims, problems = kernel[0].shape[1], len(firm_P)
-    _library().sweep(dims, problems, *kernel, *bounds, *state, undecided_RP, len(order), order, firm_P, *found)
+    """Update each active row once; `solver.coordinate_descent` describes the arguments."""
+    active_RP, order, threshold_P = visits
+    dims, problems = kernel[0].shape[1], len(threshold_P)
+    _library().coordinate_descent_pass(
+        dims, problems, *kernel, *bounds, *state, active_RP, len(order), order, threshold_P, *found
+    )
 
 
-def walk_pairs(walk: Walk, start: int, stop: int) -> None:
-    """Solve some pairs of classes.
+def ovo_solve(batch: OvoBatch, start: int, stop: int) -> None:
+    """Solve the pairs of classes [start, stop) of a batch.
 
     Raises:
-        MemoryError: there is no memory for the products of a pair's rows.
+        MemoryError: the products of the rows of a pair cannot be allocated.
     """
-    if not _library().walk_pairs(ctypes.byref(walk), start, stop):
+    if not _library().ovo_solve(ctypes.byref(batch), start, stop):
         raise MemoryError

@@ -1,5 +1,5 @@
-/* What the compiled parts of the solver share. They take arrays, never Python objects: no interpreter is needed here. All
-of it is compiled for several kinds of processor (`setup.py`), of which `native/__init__.py` takes the best. */
+/* Definitions that the compiled parts of the solver share. They take arrays, never Python objects: no interpreter is needed.
+All files are compiled for several instruction sets (`setup.py`), of which `native/__init__.py` loads the best. */
 
 #ifndef OFFSHELF_NATIVE_H
 #define OFFSHELF_NATIVE_H

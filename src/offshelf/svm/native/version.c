@@ -1,20 +1,20 @@
 #include "native.h"
 
-/* Which version is the best that this machine can run: 0 any, 1 avx2, 2 avx512. Only the first is safe to ask. */
-int64_t best_version(void) {
+/* The name of the best version that this processor can run, as in `setup.py`. Only version `any` is safe to ask. */
+const char *best_version_name(void) {
 #if defined(__x86_64__)
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return "any";
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
-               ? 2
-               : 1;
+               ? "avx512"
+               : "avx2";
 #else
-    return 0;
+    return "any";
 #endif
 }
 
-/* An empty module, so that tools that import all of a package do not stumble over the library. It is used by ctypes, and
-built without this where Python's headers are missing. */
+/* An empty Python module, so that tools that import all modules of a package can import the library, too. The solver calls
+it through ctypes. Where Python's headers are missing, it is built without the module. */
 #if __has_include(<Python.h>)
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>

@@ -1,10 +1,10 @@
-"""Rows that lie in a file."""
+"""Detection of memory-mapped rows."""
 
 import numpy as np
 
 
 def is_mapped(array: np.ndarray) -> bool:
-    """Whether an array is memory-mapped, or a plain view of one that is, as scikit-learn's checks return them."""
+    """Return whether an array is memory-mapped, or a plain view of one that is, as scikit-learn's checks return it."""
     part: object = array
     while isinstance(part, np.ndarray):
         if isinstance(part, np.memmap):

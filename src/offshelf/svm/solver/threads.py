@@ -1,4 +1,4 @@
-"""Threads: of BLAS, and of the solver itself."""
+"""Threads of BLAS, and of the solver itself."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +13,11 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-def side_by_side(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
-    """What each job gives, in their order: a thread a core, and one of BLAS in each; a single job has BLAS's own."""
+def run_parallel(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
+    """Run jobs in parallel, one thread per core with single-threaded BLAS; return the results in order.
+
+    A single job runs in this thread, and keeps BLAS's own threads.
+    """
     jobs = list(jobs)
     threads = min(len(usable_cores()), len(jobs))
     if threads <= 1:
@@ -25,22 +28,22 @@ def side_by_side(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Res
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """While it lasts, products take one thread; on one core they do so anyway.
+    """Limit BLAS to one thread within the context; on one core that is so anyway.
 
-    In several threads at once it lasts until the last of them leaves, and then BLAS has the threads that it had.
+    If several threads enter the context, the limit lasts until the last of them leaves.
     """
     if len(usable_cores()) == 1:
         yield
         return
-    _held.enter()
+    _limit.enter()
     try:
         yield
     finally:
-        _held.leave()
+        _limit.leave()
 
 
-class _Held:
-    """BLAS held to one thread, which is a setting of the whole process, while anyone is inside."""
+class _Limit:
+    """The limit of one BLAS thread, a setting of the whole process, while any thread is inside."""
 
     def __init__(self) -> None:
         self.lock, self.inside = Lock(), 0
@@ -59,12 +62,12 @@ class _Held:
                 self.limits.restore_original_limits()
 
 
-_held = _Held()
+_limit = _Limit()
 
 
 @cache
 def _controller() -> Any:
-    """Libraries are looked for once: that takes milliseconds, as long as a small fit."""
+    """Search for BLAS libraries once: that takes milliseconds, as long as a small fit."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
-from walks import CS, TOL
+from svm_paths import CS, TOL
 
-from offshelf.svm.solver import PairSigns, Problems, pairwise
+from offshelf.svm.solver import OneVsOneSigns, Problems, ovo
 from offshelf.svm.solver.gram import Gram
 
 
 def test_signs():
     """As an array would give them, row by row and pair by pair."""
-    signs = PairSigns(np.array([2, 0, 1, 0]), np.array([0, 1]), np.array([1, 2]))
+    signs = OneVsOneSigns(np.array([2, 0, 1, 0]), np.array([0, 1]), np.array([1, 2]))
     expected = np.array([[0, -1], [1, 0], [-1, 1], [1, 0]])
 
     assert signs.shape == (4, 2)
@@ -32,22 +32,22 @@ def test_any_order_and_company(loss, monkeypatch):
     members = np.ones((120, 2), bool)
     members[::4, 0] = False
     first, second = np.triu_indices(4, 1)
-    problems = Problems(PairSigns(targets, first, second), members, np.ones((120, 1)), loss, "free")
+    problems = Problems(OneVsOneSigns(targets, first, second), members, np.ones((120, 1)), loss, "free")
     order = np.array([3, 0, 5, 1, 4, 2])  # the first class's pairs are not side by side
-    shuffled = replace(problems, signs_RK=PairSigns(targets, first[order], second[order]))
+    shuffled = replace(problems, signs_RK=OneVsOneSigns(targets, first[order], second[order]))
     gram = Gram(values[problems.signs_RK.order_R], "free", dtype=np.float64)
     rows = np.arange(120)
 
-    def walked(problems):
+    def solved_by(problems):
         found = {C: [] for C in CS}
-        for _, solution in pairwise.walk(gram, problems, CS, TOL):
+        for _, solution in ovo.solve_path(gram, problems, CS, TOL):
             found[solution.C].append((*solution.model(), solution.gap_KV.T, solution.decisions(rows, 0)))
         return [[np.concatenate(parts, -1) for parts in zip(*groups, strict=True)] for groups in found.values()]
 
-    together = walked(problems)
-    mixed = walked(shuffled)
-    monkeypatch.setattr(pairwise, "WIDTH", 2 * 120 * 2 * len(CS))
-    for parts, in_groups, mixed_parts in zip(together, walked(problems), mixed, strict=True):
+    together = solved_by(problems)
+    mixed = solved_by(shuffled)
+    monkeypatch.setattr(ovo, "GROUP_VALUES", 2 * 120 * 2 * len(CS))
+    for parts, in_groups, mixed_parts in zip(together, solved_by(problems), mixed, strict=True):
         for part, same, other in zip(parts, in_groups, mixed_parts, strict=True):
             close = 1e-4 if part.dtype == np.float32 else 1e-6  # decision values are sums in another order
             assert same == pytest.approx(part, rel=1e-6, abs=close)
@@ -63,10 +63,10 @@ def test_repeated_rows(loss, seed):
     found = []
     for rows, weights in ((np.arange(15), times), (np.repeat(np.arange(15), times), None)):
         weights = np.ones(len(rows)) if weights is None else weights.astype(float)
-        signs = PairSigns(targets[rows], *np.triu_indices(3, 1))
+        signs = OneVsOneSigns(targets[rows], *np.triu_indices(3, 1))
         problems = Problems(signs, np.ones((len(rows), 1), bool), weights[:, None], loss)
         gram = Gram(values[rows][signs.order_R], "penalised", dtype=np.float64)
-        [(_, solution)] = pairwise.walk(gram, problems, [1.0], TOL)
+        [(_, solution)] = ovo.solve_path(gram, problems, [1.0], TOL)
         found.append(solution.model())
     for ours, repeated in zip(*found, strict=True):
         assert repeated == pytest.approx(ours, abs=1e-9)

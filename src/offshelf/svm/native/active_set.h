@@ -1,40 +1,41 @@
-/* Primal-dual active set: a guess of which rows are at a bound, solved for the others, tells which of them were guessed
-wrong (Hintermüller, Ito, Kunisch, SIAM J. Optim. 2003). Once none is, the solution is exact. Pairs of classes get there
-in a few rounds; where it fails (rows that depend on each other, or rounds that come back) greedy pairs go on. */
+/* Primal-dual active-set method: Hintermüller, Ito, Kunisch, "The primal-dual active set strategy as a semismooth Newton
+method", SIAM J. Optim. 2003. A prediction of which rows are at a bound, solved for the free rows, shows which rows were
+predicted wrongly. Once there are none, the solution is exact. Pairs of classes take a few rounds; where it fails
+(linearly dependent rows, or cycling), SMO continues. */
 
-#ifndef OFFSHELF_ACTIVE_H
-#define OFFSHELF_ACTIVE_H
+#ifndef OFFSHELF_ACTIVE_SET_H
+#define OFFSHELF_ACTIVE_SET_H
 
 #include <string.h>
 
 #include "native.h"
 
-enum { LANES = VECTOR / sizeof(double), SIDES = 2, MOST_ROUNDS = 12, MOST_FREE = 256 };
-static const double SINGULAR = 1e-9; /* a pivot of a smaller share of the diagonal is no more than rounding */
+enum { LANES = VECTOR / sizeof(double), SIDES = 2, MAX_ACTIVE_SET_ROUNDS = 12, MAX_FREE_ROWS = 256 };
+static const double SINGULAR = 1e-9; /* a pivot below this share of the diagonal is rounding error */
 static const double NEGLIGIBLE = 1e-12;
 typedef double Lanes __attribute__((vector_size(VECTOR), aligned(sizeof(double)), may_alias));
 typedef double Sides __attribute__((vector_size(SIDES * sizeof(double)), aligned(sizeof(double)), may_alias));
 
-/* A pair of classes at one C, in one variant: the same as Box, in float64, with what its certificate needs; and the
-memory for its solution. Rows that fill up a vector have an upper bound of 0. */
+/* The problem of a pair of classes at one C, in one variant: BoxQP in float64 with the weights of its certificate, and
+workspace. Padding rows have an upper bound of 0. */
 typedef struct {
     int64_t rows; /* a multiple of LANES */
     const double *K;
-    double kappa; /* 0 with a free bias */
-    double share; /* s², with a free bias that is penalised all the same */
-    int is_free, is_squared;
+    double kappa;      /* 0 with a free bias */
+    double bias_share; /* s² of a penalised bias that is treated as free; infinite without a penalty */
+    int has_free_bias, is_squared;
     const double *y, *caps, *e, *upper;
-    double *beta, *margins;   /* (K + κ11')β, from `multiply` */
-    double *trial, *product;  /* the same, of a guess */
-    double *is_inside, *is_full; /* the guess: 1 for rows between their bounds, and for those at the upper one, else 0 */
+    double *beta, *margins;        /* (K + κ11')β, from `multiply` */
+    double *trial, *product;       /* the same of a prediction */
+    double *is_free, *is_at_upper; /* the prediction, 1 or 0: between its bounds, at the upper one */
     double *columns, *scaled, *solved;
-    int64_t *inside;
-} Pair;
+    int64_t *free_rows;
+} PairQP;
 
-INLINE int64_t whole_lanes(int64_t size) { return (size + LANES - 1) / LANES * LANES; }
+INLINE int64_t round_up(int64_t size) { return (size + LANES - 1) / LANES * LANES; }
 
-/* (K + κ11') β. */
-INLINE void multiply(const Pair *pair, const double *beta, double *out) {
+/* Compute (K + κ11') β. */
+INLINE void multiply(const PairQP *pair, const double *beta, double *out) {
     double total = 0;
 #pragma omp simd reduction(+ : total)
     for (int64_t i = 0; i < pair->rows; i++) total += beta[i];
@@ -49,8 +50,8 @@ INLINE void multiply(const Pair *pair, const double *beta, double *out) {
     }
 }
 
-/* Take what the columns before a block have to do with it off its columns. */
-INLINE void reduce(int64_t block, int64_t padded, double *columns, double *scaled) {
+/* Subtract from a block of columns its products with the columns before it. */
+INLINE void eliminate(int64_t block, int64_t padded, double *columns, double *scaled) {
     for (int64_t k = 0; k < block; k++) {
         const double *column = columns + k * padded;
         *(Lanes *)(scaled + k * LANES) = *(const Lanes *)(column + block) * column[k];
@@ -66,12 +67,12 @@ INLINE void reduce(int64_t block, int64_t padded, double *columns, double *scale
     }
 }
 
-/* L D L' of a symmetric matrix, column by column, its lower half in place: L times D, and 1/D on the diagonal. Rows below
-it, up to `padded`, become L⁻¹ times what they were, the first half of a solution. There is memory for whole blocks of
-columns. 0 where the matrix is singular. */
+/* Factorise a symmetric matrix as L D L', column by column, its lower half in place: L times D, with 1/D on the diagonal.
+Right-hand sides, stored as rows below the matrix up to `padded`, are multiplied by L⁻¹: the forward substitution. Memory
+for whole blocks of columns is needed. Returns 0 if the matrix is singular. */
 INLINE int factorise(int64_t size, int64_t padded, double *columns, const double *diagonal, double *scaled) {
     for (int64_t block = 0; block < size; block += LANES) {
-        reduce(block, padded, columns, scaled);
+        eliminate(block, padded, columns, scaled);
         for (int64_t j = block; j < block + LANES && j < size; j++) {
             double *column = columns + j * padded;
             if (!(column[j] > SINGULAR * diagonal[j])) return 0;
@@ -87,7 +88,7 @@ INLINE int factorise(int64_t size, int64_t padded, double *columns, const double
     return 1;
 }
 
-/* The second half, L' x = D⁻¹ of the rows below: for both of them, side by side. */
+/* Backward substitution, L' x = D⁻¹ b, for both right-hand sides at once. */
 INLINE void substitute(int64_t size, int64_t padded, const double *columns, double *solved) {
     for (int64_t j = 0; j < size; j++)
         for (int64_t side = 0; side < SIDES; side++) solved[j * SIDES + side] = columns[j * padded + size + side];
@@ -98,14 +99,13 @@ INLINE void substitute(int64_t size, int64_t padded, const double *columns, doub
     }
 }
 
-/* Which rows are at a bound, by β and its gradient. With no β yet: those that would be if all of them were. */
-INLINE void guess(const Pair *pair, double offset) {
+/* Predict the active set from β and its gradient. For β = 0 with the hinge, from β at its upper bounds. */
+INLINE void predict_active_set(const PairQP *pair, double offset) {
     double size = 0;
     for (int64_t i = 0; i < pair->rows; i++) size += pair->y[i] * pair->beta[i];
     const double *alpha = pair->beta, *margins = pair->margins;
     if (size == 0) {
-        for (int64_t i = 0; i < pair->rows; i++)
-            pair->trial[i] = pair->is_squared ? 0 : pair->y[i] * pair->upper[i];
+        for (int64_t i = 0; i < pair->rows; i++) pair->trial[i] = pair->is_squared ? 0 : pair->y[i] * pair->upper[i];
         if (!pair->is_squared) multiply(pair, pair->trial, pair->product), margins = pair->product;
         alpha = pair->trial, offset = 0;
     }
@@ -113,35 +113,35 @@ INLINE void guess(const Pair *pair, double offset) {
     for (int64_t i = 0; i < pair->rows; i++) {
         double y = pair->y[i], upper = pair->upper[i], a = y * alpha[i];
         double slope = y * (margins[i] + offset) - 1 + pair->e[i] * a;
-        double is_empty = (upper > 0) & ((a > 0) | (slope < 0)) ? 0 : 1;
-        double is_full = (a >= upper) & (slope <= 0) ? 1 : 0;
-        pair->is_full[i] = is_full * (1 - is_empty);
-        pair->is_inside[i] = (1 - is_full) * (1 - is_empty);
+        double is_at_zero = (upper > 0) & ((a > 0) | (slope < 0)) ? 0 : 1;
+        double is_at_upper = (a >= upper) & (slope <= 0) ? 1 : 0;
+        pair->is_at_upper[i] = is_at_upper * (1 - is_at_zero);
+        pair->is_free[i] = (1 - is_at_upper) * (1 - is_at_zero);
     }
 }
 
-/* A trial β, and b, at which the rows inside have a margin of 1, the others at their bounds; 0 where there is none. */
-INLINE int solve_inside(const Pair *pair, double *offset) {
+/* Compute a trial β and b: free rows have a margin of 1, the others are at their bounds. Returns 0 if there is none. */
+INLINE int solve_free_rows(const PairQP *pair, double *offset) {
     int64_t size = 0;
     double total = 0;
 #pragma omp simd reduction(+ : total)
     for (int64_t i = 0; i < pair->rows; i++) {
-        pair->trial[i] = pair->is_full[i] * (pair->y[i] * pair->upper[i]);
+        pair->trial[i] = pair->is_at_upper[i] * (pair->y[i] * pair->upper[i]);
         total += pair->trial[i];
     }
-    for (int64_t i = 0; i < pair->rows; i++) pair->inside[size] = i, size += (int64_t)pair->is_inside[i];
-    if (!size || size > MOST_FREE) return 0;
+    for (int64_t i = 0; i < pair->rows; i++) pair->free_rows[size] = i, size += (int64_t)pair->is_free[i];
+    if (!size || size > MAX_FREE_ROWS) return 0;
     multiply(pair, pair->trial, pair->product);
-    int64_t padded = whole_lanes(size + SIDES);
-    for (int64_t a = size; a < padded; a++) pair->inside[a] = 0;
+    int64_t padded = round_up(size + SIDES);
+    for (int64_t a = size; a < padded; a++) pair->free_rows[a] = 0;
     double *diagonal = pair->solved;
     for (int64_t a = 0; a < size; a++) {
-        int64_t row = pair->inside[a];
+        int64_t row = pair->free_rows[a];
         const double *from = pair->K + row * pair->rows;
         double *column = pair->columns + a * padded;
         for (int64_t start = a - a % LANES; start < padded; start += LANES)
 #pragma omp simd
-            for (int64_t b = start; b < start + LANES; b++) column[b] = from[pair->inside[b]] + pair->kappa;
+            for (int64_t b = start; b < start + LANES; b++) column[b] = from[pair->free_rows[b]] + pair->kappa;
         diagonal[a] = column[a] += pair->e[row];
         column[size] = pair->y[row] - pair->product[row];
         column[size + 1] = 1;
@@ -149,42 +149,42 @@ INLINE int solve_inside(const Pair *pair, double *offset) {
     if (!factorise(size, padded, pair->columns, diagonal, pair->scaled)) return 0;
     substitute(size, padded, pair->columns, pair->solved);
     *offset = 0;
-    if (pair->is_free) {
+    if (pair->has_free_bias) {
         double ones = 0;
         for (int64_t a = 0; a < size; a++) total += pair->solved[a * SIDES], ones += pair->solved[a * SIDES + 1];
         *offset = total / ones;
     }
     for (int64_t a = 0; a < size; a++)
-        pair->trial[pair->inside[a]] = pair->solved[a * SIDES] - *offset * pair->solved[a * SIDES + 1];
+        pair->trial[pair->free_rows[a]] = pair->solved[a * SIDES] - *offset * pair->solved[a * SIDES + 1];
     return 1;
 }
 
-/* Correct the guess by what was solved. Returns whether there was anything to correct. */
-INLINE int correct(const Pair *pair, double offset) {
+/* Update the prediction from the trial solution. Returns whether it changed. */
+INLINE int update_active_set(const PairQP *pair, double offset) {
     double wrong = 0;
 #pragma omp simd reduction(+ : wrong)
     for (int64_t i = 0; i < pair->rows; i++) {
         double y = pair->y[i], upper = pair->upper[i], alpha = y * pair->trial[i];
         double slope = y * (pair->product[i] + offset) - 1 + pair->e[i] * alpha;
-        double was_inside = pair->is_inside[i], was_full = pair->is_full[i];
-        double leaves = (was_full > 0 ? slope > NEGLIGIBLE : slope < -NEGLIGIBLE) & (upper > 0) ? 1 : 0;
-        double is_full = was_inside > 0 ? (alpha > upper ? 1 : 0) : was_full * (1 - leaves);
-        double is_inside = was_inside > 0 ? ((alpha < 0) | (alpha > upper) ? 0 : 1) : leaves;
-        wrong += is_inside != was_inside ? 1 : 0;
-        pair->is_full[i] = is_full;
-        pair->is_inside[i] = is_inside;
+        double was_free = pair->is_free[i], was_at_upper = pair->is_at_upper[i];
+        double leaves = (was_at_upper > 0 ? slope > NEGLIGIBLE : slope < -NEGLIGIBLE) & (upper > 0) ? 1 : 0;
+        double is_at_upper = was_free > 0 ? (alpha > upper ? 1 : 0) : was_at_upper * (1 - leaves);
+        double is_free = was_free > 0 ? ((alpha < 0) | (alpha > upper) ? 0 : 1) : leaves;
+        wrong += is_free != was_free ? 1 : 0;
+        pair->is_at_upper[i] = is_at_upper;
+        pair->is_free[i] = is_free;
     }
     return wrong > 0;
 }
 
-/* Solve exactly, β, its margins and b in place. Returns whether it succeeded; else nothing changes. */
-INLINE int settle(const Pair *pair, double *offset) {
-    guess(pair, *offset);
-    for (int round = 0; round < MOST_ROUNDS; round++) {
+/* Solve exactly: β, its margins and b in place. Returns 1 on success; otherwise nothing changes. */
+INLINE int active_set_solve(const PairQP *pair, double *offset) {
+    predict_active_set(pair, *offset);
+    for (int round = 0; round < MAX_ACTIVE_SET_ROUNDS; round++) {
         double trial_offset;
-        if (!solve_inside(pair, &trial_offset)) return 0;
+        if (!solve_free_rows(pair, &trial_offset)) return 0;
         multiply(pair, pair->trial, pair->product);
-        if (correct(pair, trial_offset)) continue;
+        if (update_active_set(pair, trial_offset)) continue;
         memcpy(pair->beta, pair->trial, pair->rows * sizeof *pair->beta);
         memcpy(pair->margins, pair->product, pair->rows * sizeof *pair->margins);
         *offset = trial_offset;

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 from oracle import best, primal
 from sklearn.model_selection import StratifiedKFold
-from walks import CS, made, pairs_of, problem_of
+from svm_paths import CS, made, pairs_of, problem_of
 
 from offshelf.svm import native
-from offshelf.svm.solver import Problems, dual, pairwise, solve
-from offshelf.svm.solver import primal as in_primal
+from offshelf.svm.solver import Problems, ovo, path_dual, solve
+from offshelf.svm.solver import path_primal as in_primal
 
 TOL = 1e-5
-pytestmark = pytest.mark.skipif(not native.is_built(), reason="offshelf was installed without a C compiler")
+pytestmark = pytest.mark.skipif(not native.is_available(), reason="offshelf was installed without a C compiler")
 
 
-def falling_short(walk, at):
-    """The same walk, which claims that some tasks' gaps are large from one C on, and gives wrong weights for them."""
+def falling_short(path, at):
+    """The same path, which claims that some tasks' gaps are large from one C on, and gives wrong weights for them."""
 
     def shorter(*arguments):
-        for chosen, solution in walk(*arguments):
+        for chosen, solution in path(*arguments):
             gap_KV, tasks = solution.gap_KV.copy(), np.arange(3)[chosen]
             for task, C in at.items():
                 gap_KV[(tasks == task) & (solution.C >= C)] = 0.5
@@ -39,19 +39,19 @@ def falling_short(walk, at):
 
 
 @pytest.mark.parametrize("width", [1 << 23, 1])
-@pytest.mark.parametrize("method", [dual, pairwise])
+@pytest.mark.parametrize("method", [path_dual, ovo])
 def test_some_tasks(method, width, monkeypatch):
     """From the C on that they fall short at, together or in groups of one; the others are not touched."""
     values, problems = made(90, 45, "hinge", "penalised", folds=2)
-    if method is pairwise:
+    if method is ovo:
         problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
-    expected = {solution.C: solution for _, solution in in_primal_walk(values, problems)}
+    expected = {solution.C: solution for _, solution in primal_path(values, problems)}
     asked = []
     tasks = type(problems).tasks
     monkeypatch.setattr(type(problems), "tasks", lambda self, chosen: asked.append(chosen) or tasks(self, chosen))
-    monkeypatch.setattr(dual, "WIDTH", width)
-    monkeypatch.setattr(pairwise, "WIDTH", width)
-    monkeypatch.setattr(method, "walk", falling_short(method.walk, {1: CS[1], 2: CS[2]}))
+    monkeypatch.setattr(path_dual, "GROUP_VALUES", width)
+    monkeypatch.setattr(ovo, "GROUP_VALUES", width)
+    monkeypatch.setattr(method, "solve_path", falling_short(method.solve_path, {1: CS[1], 2: CS[2]}))
     rows, found = np.arange(90), {C: [None] * 3 for C in CS}
     for chosen, solution in solve(values, problems, CS, TOL):
         weights, biases = solution.model()
@@ -69,11 +69,11 @@ def test_some_tasks(method, width, monkeypatch):
     assert handed_over == [[1], [2]]
 
 
-def in_primal_walk(values, problems):
+def primal_path(values, problems):
     """All tasks in the primal."""
     from offshelf.svm.solver.rows import Rows
 
-    return in_primal.walk(Rows(values, 1.5, "cpu"), problems, CS, TOL)
+    return in_primal.solve_path(Rows(values, 1.5, "cpu"), problems, CS, TOL)
 
 
 @pytest.mark.parametrize("multiclass", ["ovr", "ovo"])
@@ -93,7 +93,7 @@ def test_overlapping_classes_in_few_dimensions(multiclass):
 def test_what_the_primal_falls_short_of(monkeypatch):
     """Of few rows, more than twice as many as dimensions: some tasks of it, from one C on, are solved in the dual."""
     values, problems = made(90, 20, "hinge", "penalised", folds=2)
-    monkeypatch.setattr(in_primal, "walk", falling_short(in_primal.walk, {1: CS[1]}))
+    monkeypatch.setattr(in_primal, "solve_path", falling_short(in_primal.solve_path, {1: CS[1]}))
     for chosen, solution in solve(values, problems, CS, TOL):
         assert chosen == slice(0, 3)
         assert (solution.gap_KV <= TOL).all()

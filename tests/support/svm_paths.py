@@ -1,4 +1,4 @@
-"""Problems of three pairs of classes, and their walks over C by each method."""
+"""Problems of three pairs of classes, and their regularisation paths by each method."""
 
 from dataclasses import replace
 
@@ -7,9 +7,9 @@ import pytest
 from oracle import scaling_of
 from sklearn.datasets import make_classification
 
-from offshelf.svm.solver import PairSigns, Problems, pairwise
-from offshelf.svm.solver import dual as in_dual
-from offshelf.svm.solver import primal as in_primal
+from offshelf.svm.solver import OneVsOneSigns, Problems, ovo
+from offshelf.svm.solver import path_dual as in_dual
+from offshelf.svm.solver import path_primal as in_primal
 from offshelf.svm.solver.gram import Gram
 from offshelf.svm.solver.partial_gram import PartialGram
 from offshelf.svm.solver.rows import Rows
@@ -32,31 +32,31 @@ def made(rows, dims, loss, bias, folds=0, seed=0):
     return values + 0.5, Problems(signs, members, weights, loss, bias, 1.5)
 
 
-def walked(method, values, problems, Cs=CS, tol=TOL):
+def solved_by(method, values, problems, Cs=CS, tol=TOL):
     """All tasks' solutions, at each C, with the model taken when all is done."""
     intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
     if method == "primal":
-        walk = in_primal.walk(Rows(values, intercept, "cpu"), problems, Cs, tol)
+        path = in_primal.solve_path(Rows(values, intercept, "cpu"), problems, Cs, tol)
     elif method == "partial":
         if problems.bias == "free":
-            pytest.skip("sweeps cannot hold the constraint of a free bias")
-        walk = in_dual.walk(PartialGram(values, problems.bias, problems.intercept_scaling), problems, Cs, tol)
+            pytest.skip("coordinate descent cannot hold the constraint of a free bias")
+        path = in_dual.solve_path(PartialGram(values, problems.bias, problems.intercept_scaling), problems, Cs, tol)
     else:
         dtype = np.float32 if method == "dual" else np.float64
-        if method == "pairwise":
+        if method == "ovo":
             problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
             values = values[problems.signs_RK.order_R]
         gram = Gram(values, problems.bias, problems.intercept_scaling, dtype)
-        walk = (in_dual if method == "dual" else pairwise).walk(gram, problems, Cs, tol)
-    solutions = [solution for chosen, solution in walk]
-    assert [solution.C for solution in solutions] == sorted(Cs)
+        path = (in_dual if method == "dual" else ovo).solve_path(gram, problems, Cs, tol)
+    solutions = [solution for chosen, solution in path]
+    assert [solution.C for solution in solutions] == list(Cs)
     return [(solution, *solution.model()) for solution in solutions]
 
 
 def pairs_of(signs):
     """The same signs, by class."""
     numbers = np.where(signs[:, 0] > 0, 0, np.where(signs[:, 0] < 0, 1, 2))
-    pairs = PairSigns(numbers, np.array([0, 0, 1]), np.array([1, 2, 2]))
+    pairs = OneVsOneSigns(numbers, np.array([0, 0, 1]), np.array([1, 2, 2]))
     assert (pairs[:, :] == signs).all()
     return pairs
 

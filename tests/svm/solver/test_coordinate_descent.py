@@ -1,4 +1,4 @@
-"""Many rows: sweeps over them, the products of what they leave undecided, and when either is chosen."""
+"""Many rows: coordinate descent over them, and the products of the rows that it leaves active."""
 
 import os
 from dataclasses import replace
@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from oracle import best, primal
-from walks import CS, TOL, made, problem_of, walked
+from svm_paths import CS, TOL, made, problem_of, solved_by
 
-from offshelf.svm.solver import Problems, solve
+from offshelf.svm.solver import solve
+from offshelf.svm.solver.coordinate_descent import descend
 from offshelf.svm.solver.partial_gram import PartialGram
-from offshelf.svm.solver.sweeps import descend
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
@@ -19,9 +19,14 @@ def test_one_class_of_many_rows(loss, monkeypatch):
     values, problems = made(1600, 40, loss, "penalised")
     problems = problems.tasks(slice(0, 1))
     asked = []
-    reach = PartialGram.reach
-    monkeypatch.setattr(PartialGram, "reach", lambda gram, task, rows: asked.extend(rows) or reach(gram, task, rows))
-    monkeypatch.setattr("offshelf.svm.solver.FLAT", {False: 100, True: 2})
+    ensure_rows = PartialGram.ensure_rows
+
+    def asking(gram, task, rows):
+        asked.extend(rows)
+        ensure_rows(gram, task, rows)
+
+    monkeypatch.setattr(PartialGram, "ensure_rows", asking)
+    monkeypatch.setattr("offshelf.svm.solver.dispatch.GRAM_ROWS_PER_DIM", 100)
     ((_, solution),) = solve(values.astype(np.float32), problems, [0.02], 1e-5)
     weights, biases = solution.model()
     problem = problem_of(values, problems, 0, 0.02)
@@ -34,12 +39,12 @@ def test_one_class_of_many_rows(loss, monkeypatch):
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 @pytest.mark.parametrize(("most", "kept"), [(10_000, 2 << 30), (10_000, 0), (120, 2 << 30)])
 def test_many_rows(loss, most, kept, monkeypatch):
-    """Sweeps, and products of what they leave undecided: kept, forgotten, or of the steepest rows alone."""
-    monkeypatch.setattr(PartialGram, "many", most)
-    monkeypatch.setattr("offshelf.svm.solver.partial_gram.KEPT", kept)
+    """Coordinate descent, and products of the active rows: held, evicted, or of the steepest rows alone."""
+    monkeypatch.setattr(PartialGram, "policy", replace(PartialGram.policy, max_rows=most))
+    monkeypatch.setattr("offshelf.svm.solver.partial_gram.CACHE_BYTES", kept)
     values, problems = made(900, 60, loss, "penalised", folds=2)
-    expected = walked("primal", values, problems)
-    for ours, theirs in zip(walked("partial", values, problems), expected, strict=True):
+    expected = solved_by("primal", values, problems)
+    for ours, theirs in zip(solved_by("partial", values, problems), expected, strict=True):
         assert ours[0].gap_KV.max() <= TOL
         for task in range(3):
             problem = problem_of(values, problems, task, ours[0].C)
@@ -48,11 +53,11 @@ def test_many_rows(loss, most, kept, monkeypatch):
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
-def test_sweeps_of_a_problem_alone(loss, monkeypatch):
+def test_a_problem_alone(loss, monkeypatch):
     """Its bits do not depend on the threads that others are divided among; and its gap is what was asked for."""
     values, problems = made(700, 60, loss, "penalised")
     gram, signs = PartialGram(values, "penalised", 1.5), problems.signs_RK.astype(float)
-    caps = np.broadcast_to(0.002 * gram.scale**2 * problems.shares()[:, 0], (3, len(values))).T
+    caps = np.broadcast_to(0.002 * gram.scale**2 * problems.case_weights()[:, 0], (3, len(values))).T
     e = (
         np.divide(0.5, caps, out=np.zeros_like(caps), where=caps > 0)
         if loss == "squared_hinge"
@@ -63,9 +68,9 @@ def test_sweeps_of_a_problem_alone(loss, monkeypatch):
     for threads in (1, 2, 3):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=threads: set(range(count)))
         found.append(np.zeros(signs.shape))
-        descend(gram.kernel, (signs, upper, e), found[-1], np.full(3, 1e-4), 0)
+        descend(gram.descent_kernel, (signs, upper, e), found[-1], np.full(3, 1e-4), 0)
     beta = found[0]
-    decisions = gram.decide_exactly(beta.T).T
+    decisions = gram.exact_decision_values(beta.T).T
     slack = np.maximum(1 - signs * decisions, 0)
     half = (beta * decisions).sum(axis=0) / 2
     losses = (caps * (slack**2 if loss == "squared_hinge" else slack)).sum(axis=0)
@@ -81,7 +86,7 @@ def test_sweeps_of_a_problem_alone(loss, monkeypatch):
 @pytest.mark.parametrize("held", [0, 1 << 25])
 def test_exact_products(held, monkeypatch):
     """Of rows that are held in float32, from the rows as given; or of those that are held in float64."""
-    monkeypatch.setattr("offshelf.svm.solver.partial_gram.HELD", held)
+    monkeypatch.setattr("offshelf.svm.solver.partial_gram.EXACT_VALUES", held)
     random = np.random.default_rng(0)
     values, beta = random.random((700, 30)) + 100, random.normal(size=(700, 2))
     gram = PartialGram(values, "penalised", 2.0)
@@ -90,63 +95,27 @@ def test_exact_products(held, monkeypatch):
     assert weights * gram.scale**2 == pytest.approx(plain, rel=1e-9)
     assert biases * gram.scale**2 == pytest.approx(4 * beta.sum(axis=0), rel=1e-9)
     expected = (values @ plain + 4 * beta.sum(axis=0)) / gram.scale**2
-    decisions = gram.decide_exactly(beta.T).T
+    decisions = gram.exact_decision_values(beta.T).T
     assert decisions == pytest.approx(expected, rel=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("loss", "rows", "dims", "expected"),
-    [
-        ("hinge", 14_368, 3072, "whole"),
-        ("squared_hinge", 14_368, 3072, "partial"),
-        ("squared_hinge", 14_368, 4096, "whole"),
-        ("squared_hinge", 5011, 500, "whole"),
-        ("squared_hinge", 5011, 300, "primal"),
-        ("hinge", 14_368, 1280, "whole"),
-        ("squared_hinge", 14_368, 1280, "partial"),
-        ("hinge", 80_176, 4096, "partial"),
-        ("hinge", 80_176, 2000, "primal"),
-        ("hinge", 20_001, 20_001, "partial"),
-    ],
-)
-def test_method_by_shape(monkeypatch, loss, rows, dims, expected):
-    """Many rows are swept, few, and very many a dimension, are the primal's; nothing is solved here."""
-    asked = []
-    monkeypatch.setattr("offshelf.svm.solver.dual.walk", lambda gram, *_: iter(asked.append(gram) or []))
-    monkeypatch.setattr("offshelf.svm.solver.primal.walk", lambda *_: iter(asked.append("primal") or []))
-    monkeypatch.setattr("offshelf.svm.solver.Gram", lambda *_: "whole")
-    monkeypatch.setattr("offshelf.svm.solver._partial", lambda *_: Kind("partial"))
-    monkeypatch.setattr("offshelf.svm.solver.rows.Rows", lambda *_: None)
-    values = np.broadcast_to(np.float32(0), (rows, dims))
-    signs, members = np.broadcast_to(np.int8(1), (rows, 20)), np.broadcast_to(True, (rows, 6))
-    problems = Problems(signs, members, np.broadcast_to(1.0, (rows, 1)), loss, "penalised", 1.0)
-    assert list(solve(values, problems, [1.0], 1e-4, device="cpu")) == []
-    assert asked == [expected]
-
-
-class Kind(str):
-    """What is chosen, as if it were a Gram matrix."""
-
-    is_free = False
 
 
 @pytest.mark.parametrize(("bias", "scaling"), [("free", 1.0), ("penalised", 1e6)])
 def test_free_bias_of_many_rows(bias, scaling, monkeypatch):
-    """One that is free, or as good as free, is the primal's: sweeps cannot hold its constraint."""
+    """One that is free, or as good as free, is the primal's: coordinates cannot move under its constraint."""
     asked = []
-    monkeypatch.setattr("offshelf.svm.solver.primal.walk", lambda *_: iter(asked.append("primal") or []))
-    monkeypatch.setattr("offshelf.svm.solver.SWEPT_VALUES", 0)
+    monkeypatch.setattr("offshelf.svm.solver.path_primal.solve_path", lambda *_: iter(asked.append("primal") or []))
+    monkeypatch.setattr("offshelf.svm.solver.dispatch.DESCENT_VALUES", 0)
     values, problems = made(450, 25, "hinge", bias)
     assert list(solve(values, replace(problems, intercept_scaling=scaling), CS, TOL)) == []
     assert asked == ["primal"]
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
-def test_primal_ends_what_sweeps_do_not(loss, monkeypatch):
+def test_primal_solves_what_descent_does_not(loss, monkeypatch):
     """Each group, from the C on where they stop short; each task and C once, all certified."""
-    monkeypatch.setattr("offshelf.svm.solver.SWEPT_VALUES", 0)
-    monkeypatch.setattr("offshelf.svm.solver.dual.WIDTH", 2 * 3 * 450)  # groups of two tasks and of one
-    monkeypatch.setattr(PartialGram, "rounds", 1)
+    monkeypatch.setattr("offshelf.svm.solver.dispatch.DESCENT_VALUES", 0)
+    monkeypatch.setattr("offshelf.svm.solver.path_dual.GROUP_VALUES", 2 * 3 * 450)  # groups of two tasks and of one
+    monkeypatch.setattr(PartialGram, "policy", replace(PartialGram.policy, max_rounds=1))
     values, problems = made(450, 25, loss, "penalised", folds=2)
     found = {}
     for group, solution in solve(values, problems, CS, TOL):
