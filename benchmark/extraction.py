@@ -23,11 +23,11 @@ from offshelf.config import build_group, load
 from offshelf.dataset import Image, ImageFile
 from offshelf.extractor import Extractor, Request, fill
 from offshelf.extractor.allocator import keep_freed_memory
+from offshelf.extractor.chunks import Chunk
 from offshelf.extractor.engine import Eager, build_engine
 from offshelf.extractor.plan import Plan
 from offshelf.extractor.proof import relative_distance
 from offshelf.extractor.stream import Stream
-from offshelf.extractor.work import Chunk
 from offshelf.store import Claim, DiskStore
 
 BATCH = 32

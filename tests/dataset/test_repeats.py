@@ -15,7 +15,7 @@ from offshelf.dataset import Csv, Folder, ImageFile, LeftOut, as_retrieval
 from offshelf.dataset.files import Files
 from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
 from offshelf.dataset.repeats import equal_groups
-from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
+from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
 from offshelf.report import csv_text, found_line, left_out_table, repeats_line
 from offshelf.tasks.recommend.sample import training_images
 
@@ -128,9 +128,9 @@ def test_queries_that_are_references(tmp_path):
     assert "2 of 9 queries are equal to a reference" in repeats_line(images)
 
     one, other, copy = (ImageFile(tmp_path / name) for name in ("cat/0.png", "cat/1.png", "dog/copy.png"))
-    references = [Picture("one", one), Picture("other", other)]
+    references = [RetrievalItem("one", one), RetrievalItem("other", other)]
     truths = {"": [Truth(np.array([0]), np.empty(0, np.int64))] * 3}
-    queries = [Picture("same", one), Picture("copy", copy), Picture("own", other)]
+    queries = [RetrievalItem("same", one), RetrievalItem("copy", copy), RetrievalItem("own", other)]
     found = RetrievalSet("x", references, queries, truths).repeats
     assert found.count == 1
     assert found.pairs == (("copy", "one"),)

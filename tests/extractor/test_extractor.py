@@ -25,8 +25,8 @@ from offshelf.backbone.network import TappedNetwork
 from offshelf.dataset import ImageArray
 from offshelf.errors import BackboneError, ConfigError
 from offshelf.extractor import Extractor, Request, ensure, fill
+from offshelf.extractor.chunks import Chunk
 from offshelf.extractor.stream import Stream
-from offshelf.extractor.work import Chunk
 from offshelf.memo import Memo, sharing
 from offshelf.store import Claim, DiskStore, MemoryStore
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from offshelf.augmentation.rotate import Fill
-from offshelf.augmentation.view import VIEW_FIELDS, Fit, View
+from offshelf.augmentation.view import VIEW_FIELDS, FitMode, View
 from offshelf.errors import ConfigError
 from offshelf.suggest import did_you_mean
 
@@ -58,23 +58,23 @@ def square() -> Views:
     return Views([View(fit="square")])
 
 
-def mirror(fit: Fit = "center") -> Views:
+def mirror(fit: FitMode = "center") -> Views:
     """The image and its mirror image."""
     return Views(_mirrored([View(fit=fit)]))
 
 
-def five_crop(side: float = 2 / 3, fit: Fit = "whole") -> Views:
+def five_crop(side: float = 2 / 3, fit: FitMode = "whole") -> Views:
     """Four corners and the centre, each `side` of the width and of the height (2/3: 4/9 of the area)."""
     return Views(_crops(side, fit))
 
 
-def ten_crop(side: float = 2 / 3, fit: Fit = "whole") -> Views:
+def ten_crop(side: float = 2 / 3, fit: FitMode = "whole") -> Views:
     """`five_crop` and its mirror images."""
     return Views(_mirrored(_crops(side, fit)))
 
 
 def jitter8(
-    side: float = 2 / 3, angle: float = 10.0, fill: Fill = "reflect", inscribed: bool = True, fit: Fit = "whole"
+    side: float = 2 / 3, angle: float = 10.0, fill: Fill = "reflect", inscribed: bool = True, fit: FitMode = "whole"
 ) -> Views:
     """The image, five crops of 4/9 of its area and two rotations, without mirror images.
 
@@ -85,7 +85,7 @@ def jitter8(
 
 
 def jitter16(
-    side: float = 2 / 3, angle: float = 10.0, fill: Fill = "reflect", inscribed: bool = True, fit: Fit = "whole"
+    side: float = 2 / 3, angle: float = 10.0, fill: Fill = "reflect", inscribed: bool = True, fit: FitMode = "whole"
 ) -> Views:
     """`jitter8` and its mirror images: the 2014 paper's augmentation, section 3.
 
@@ -100,7 +100,7 @@ def jitter16(
     return Views(_mirrored(list(jitter8(side, angle, fill, inscribed, fit).views)))
 
 
-def multi_scale(scales: Sequence[float] = (1.0, 2**0.5, 0.5**0.5), fit: Fit = "whole") -> Views:
+def multi_scale(scales: Sequence[float] = (1.0, 2**0.5, 0.5**0.5), fit: FitMode = "whole") -> Views:
     """The image at several sizes of the network's input, as retrieval describes images today.
 
     Args:
@@ -110,7 +110,7 @@ def multi_scale(scales: Sequence[float] = (1.0, 2**0.5, 0.5**0.5), fit: Fit = "w
     return Views([View(fit=fit, scale=scale) for scale in scales])
 
 
-def _crops(side: float, fit: Fit) -> list[View]:
+def _crops(side: float, fit: FitMode) -> list[View]:
     if not 0 < side <= 1:
         raise ConfigError(f"A crop's side is a fraction of the image's, above 0 and at most 1; got {side}.")
     rest = 1 - side

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from offshelf.augmentation.resize import Picture, resize
+from offshelf.augmentation.resize import Pixels, resize
 from offshelf.augmentation.rotate import Colour, Fill
 from offshelf.backbone.preprocessing import Interpolation
 
@@ -22,7 +22,7 @@ def grow(edges: Edges, width: int, height: int) -> Edges:
     return left, top, right, bottom
 
 
-def enclose(pixels: Picture, size: tuple[int, int], interpolation: Interpolation, fill: Fill, mean: Colour) -> Picture:
+def enclose(pixels: Pixels, size: tuple[int, int], interpolation: Interpolation, fill: Fill, mean: Colour) -> Pixels:
     """An image uint8 [H, W, 3] in the middle of a square, its longer side as long: uint8 [*size, 3].
 
     Where the size, a height and a width, is no square, it fits inside as large as it can.

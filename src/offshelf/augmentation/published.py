@@ -5,12 +5,12 @@ As timm evaluates such networks (`transforms_imagenet_eval`), with the same roun
 
 import numpy as np
 
-from offshelf.augmentation.resize import Picture, resize
+from offshelf.augmentation.resize import Pixels, resize
 from offshelf.augmentation.rotate import Colour
 from offshelf.backbone.preprocessing import Letterboxed, Squashed, Upright
 
 
-def published(pixels: Picture, to: Upright, bars: Colour) -> Picture:
+def published(pixels: Pixels, to: Upright, bars: Colour) -> Pixels:
     """An image uint8 [H, W, 3] as the network sees it: uint8 [height, crop, 3]."""
     height, width = pixels.shape[:2]
     if isinstance(to, Squashed):
@@ -22,7 +22,7 @@ def published(pixels: Picture, to: Upright, bars: Colour) -> Picture:
     return _centred(resize(pixels, width, height, to.interpolation), to.height, to.crop, bars)
 
 
-def _centred(pixels: Picture, height: int, width: int, bars: Colour) -> Picture:
+def _centred(pixels: Pixels, height: int, width: int, bars: Colour) -> Pixels:
     """The centre of an image, between bars where it is smaller."""
     top, left = max(0, round((pixels.shape[0] - height) / 2)), max(0, round((pixels.shape[1] - width) / 2))
     inner = pixels[top : top + height, left : left + width]

@@ -23,11 +23,11 @@ IN_TORCH = ("bilinear", "bicubic")
 PROBES = ((20, 31), (150, 90), (64, 12))
 """Width and height of what an image of 61 x 83 becomes: smaller, larger, both."""
 
-Picture = TypeVar("Picture", np.ndarray, "torch.Tensor")
+Pixels = TypeVar("Pixels", np.ndarray, "torch.Tensor")
 """An image, uint8 [H, W, 3], in memory or on a device."""
 
 
-def resize(pixels: Picture, width: int, height: int, interpolation: Interpolation) -> Picture:
+def resize(pixels: Pixels, width: int, height: int, interpolation: Interpolation) -> Pixels:
     """An image uint8 [H, W, 3] at another size: uint8 [height, width, 3]. Tensors are resized on their device."""
     if pixels.shape[:2] == (height, width):
         return pixels

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from offshelf.augmentation.resize import Picture
+from offshelf.augmentation.resize import Pixels
 
 Fill = Literal["reflect", "edge", "black", "mean"]
 FILLS = ("reflect", "edge", "black", "mean")
@@ -24,7 +24,7 @@ Affine = tuple[float, float, float, float, float, float]
 log = logging.getLogger(__name__)
 
 
-def rotate(pixels: Picture, angle: float, inscribed: bool, fill: Fill, mean: Colour) -> Picture:
+def rotate(pixels: Pixels, angle: float, inscribed: bool, fill: Fill, mean: Colour) -> Pixels:
     """An image uint8 [H, W, 3] turned counter-clockwise by `angle` degrees: uint8 [h, w, 3].
 
     Args:

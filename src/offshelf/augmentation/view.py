@@ -9,15 +9,15 @@ import numpy as np
 
 from offshelf.augmentation.enclose import enclose, grow
 from offshelf.augmentation.published import published
-from offshelf.augmentation.resize import Picture, resize
+from offshelf.augmentation.resize import Pixels, resize
 from offshelf.augmentation.rotate import FILLS, Colour, Fill, rotate
 from offshelf.backbone.preprocessing import Preprocessing, Upright
 from offshelf.errors import ConfigError
 from offshelf.suggest import did_you_mean
 
-Box = tuple[float, float, float, float]
+RelativeBox = tuple[float, float, float, float]
 
-Fit = Literal["center", "square", "whole", "enclosing"]
+FitMode = Literal["center", "square", "whole", "enclosing"]
 FITS = ("center", "square", "whole", "enclosing")
 
 LONGEST = 16
@@ -38,9 +38,9 @@ class View:
         ConfigError: a field that does not fit.
     """
 
-    box: Box = (0.0, 0.0, 1.0, 1.0)
+    box: RelativeBox = (0.0, 0.0, 1.0, 1.0)
     """Sub-window x1, y1, x2, y2 as fractions of the image's width and height."""
-    fit: Fit = "center"
+    fit: FitMode = "center"
     """`center`: as the network was published, mostly shorter side to `resize`, centre square of `crop`. `square`: the
     largest centre square, to `crop`. `whole`: warped to `crop` x `crop`. `enclosing`: the smallest square around the
     sub-window, to `crop`; it shows what lies beside the sub-window, and `fill` where the image is shorter than the
@@ -91,7 +91,7 @@ class View:
         """Whether it may show what is no part of the image."""
         return self.fit == "enclosing" or not self.inscribed
 
-    def apply(self, pixels: Picture, preprocessing: Preprocessing) -> Picture:
+    def apply(self, pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
         """The view's pixels: uint8 [S, S, 3] from an image uint8 [H, W, 3], both arrays or both tensors.
 
         S is `crop` times the scale; of a network that sees no squares it is its height and width. A tensor's view is
@@ -108,7 +108,7 @@ class View:
             seen = _FIT[self.fit](window, preprocessing)
         return _mirrored(seen) if self.mirror else seen
 
-    def _window(self, pixels: Picture) -> Picture:
+    def _window(self, pixels: Pixels) -> Pixels:
         if self.box == (0.0, 0.0, 1.0, 1.0):
             return pixels
         height, width = pixels.shape[:2]
@@ -119,7 +119,7 @@ class View:
             left, top, right, bottom = grow((left, top, right, bottom), width, height)
         return pixels[top:bottom, left:right]
 
-    def _rotated(self, pixels: Picture, preprocessing: Preprocessing) -> Picture:
+    def _rotated(self, pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
         window = pixels if self.inscribed else _shortened(pixels)
         return rotate(window, self.angle, self.inscribed, self.fill, _mean_colour(preprocessing))
 
@@ -127,14 +127,14 @@ class View:
 VIEW_FIELDS = tuple(field.name for field in fields(View))
 
 
-def look(pixels: Picture, views: Sequence[View], preprocessing: Preprocessing) -> list[Picture]:
+def look(pixels: Pixels, views: Sequence[View], preprocessing: Preprocessing) -> list[Pixels]:
     """What each view shows of an image, see View.apply; a mirrored view is its counterpart flipped, not made again."""
     upright = {view: replace(view, mirror=False) for view in views}
     made = {view: view.apply(pixels, preprocessing) for view in dict.fromkeys(upright.values())}
     return [_mirrored(made[upright[view]]) if view.mirror else made[upright[view]] for view in views]
 
 
-def _checked_box(box: Sequence[float]) -> Box:
+def _checked_box(box: Sequence[float]) -> RelativeBox:
     try:
         x1, y1, x2, y2 = (float(edge) for edge in box)
     except (TypeError, ValueError):
@@ -166,11 +166,11 @@ def _mean_colour(preprocessing: Preprocessing) -> Colour:
     return red, green, blue
 
 
-def _mirrored(pixels: Picture) -> Picture:
+def _mirrored(pixels: Pixels) -> Pixels:
     return pixels[:, ::-1] if isinstance(pixels, np.ndarray) else pixels.flip(1)
 
 
-def _center(pixels: Picture, to: Preprocessing) -> Picture:
+def _center(pixels: Pixels, to: Preprocessing) -> Pixels:
     if isinstance(to, Upright):
         return published(pixels, to, _mean_colour(to))
     # Rounding as in torchvision's Resize and CenterCrop, so that published accuracies carry over.
@@ -188,23 +188,23 @@ def _center(pixels: Picture, to: Preprocessing) -> Picture:
     return canvas
 
 
-def _black(like: Picture, side: int) -> Picture:
+def _black(like: Pixels, side: int) -> Pixels:
     return np.zeros((side, side, 3), np.uint8) if isinstance(like, np.ndarray) else like.new_zeros((side, side, 3))
 
 
-def _shortened(pixels: Picture) -> Picture:
+def _shortened(pixels: Pixels) -> Pixels:
     height, width = pixels.shape[:2]
     tallest, widest = LONGEST * width, LONGEST * height
     top, left = max(0, (height - tallest) // 2), max(0, (width - widest) // 2)
     return pixels[top : top + tallest, left : left + widest]
 
 
-def _whole(pixels: Picture, to: Preprocessing) -> Picture:
+def _whole(pixels: Pixels, to: Preprocessing) -> Pixels:
     high, wide = to.size
     return resize(pixels, wide, high, to.interpolation)
 
 
-def _square(pixels: Picture, to: Preprocessing) -> Picture:
+def _square(pixels: Pixels, to: Preprocessing) -> Pixels:
     height, width = pixels.shape[:2]
     high, wide = to.size
     tall, broad = min(height, max(1, width * high // wide)), min(width, max(1, height * wide // high))

@@ -151,6 +151,20 @@ def state_dicts(content: Any, where: str = "", depth: int = DEPTH) -> dict[str, 
     return found
 
 
+def read_tensors(path: Path) -> dict[str, Any]:
+    """The only state dict of a file, by names, for networks that know how to map it.
+
+    Raises:
+        BackboneError: as read_file, or it holds none or several.
+    """
+    found = state_dicts(read_file(path))
+    if len(found) != 1:
+        raise BackboneError(
+            f"{path} holds {', '.join(found)}: one state dict was expected." if found else no_state_dict(path)
+        )
+    return next(iter(found.values()))
+
+
 def _target(module: "nn.Module") -> _Target:
     from offshelf.backbone.head import heads
 

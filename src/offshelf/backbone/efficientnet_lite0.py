@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from offshelf.backbone.checkpoint import read_tensors
 from offshelf.backbone.preprocessing import Preprocessing
-from offshelf.backbone.weights_file import read_tensors, weights_digest
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
 
 if TYPE_CHECKING:

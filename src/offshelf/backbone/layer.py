@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from offshelf.errors import BackboneError
+from offshelf.suggest import did_you_mean, nearest
 
 
 def select_layers(
@@ -38,8 +39,8 @@ def select_layers(
 
 def unknown_layer(word: str, curated: Sequence[str], name: str, modules: Sequence[str] = ()) -> BackboneError:
     """The error for a layer that is not there, with the nearest name, curated ones first, and the curated names."""
-    near = get_close_matches(word, curated, 1) or get_close_matches(word, modules, 1)
-    hint = f"; did you mean '{near[0]}'?" if near else "."
+    near = nearest(word, curated) or nearest(word, modules)
+    hint = did_you_mean(word, [near]) if near else "."
     return BackboneError(
         f"{name} has no layer '{word}'{hint} Its layers: {', '.join(curated or modules[:20])}. "
         "List every module with `offshelf layers` and the same backbone."

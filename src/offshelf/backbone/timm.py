@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import lru_cache
 from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offshelf.backbone.checkpoint import chosen, load_weights
+from offshelf.backbone.checkpoint import chosen, load_weights, read_tensors
 from offshelf.backbone.download import hub_file, hugging_face_file, is_published
 from offshelf.backbone.preprocessing import Letterboxed, Preprocessing, Squashed, Upright
 from offshelf.backbone.running import in_one_sentence
-from offshelf.backbone.weights_file import read_tensors, weights_digest
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
+from offshelf.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import nn
@@ -133,9 +133,7 @@ def _config(arch: str) -> Any:
 
     name = arch.split(".")[0]
     if not timm.is_model(name):
-        near = get_close_matches(name, timm.list_models(), 3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "."
-        raise BackboneError(f"timm has no model '{arch}'{hint}")
+        raise BackboneError(f"timm has no model '{arch}'{did_you_mean(name, timm.list_models())}")
     config = timm.get_pretrained_cfg(arch)
     if config is None:
         tags = [name for name in timm.list_pretrained(f"{name}.*")]

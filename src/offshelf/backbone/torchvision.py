@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from offshelf.backbone.download import hub_file, is_published
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
+from offshelf.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import nn
@@ -126,9 +126,7 @@ def _check(arch: str) -> None:
 
     known = torchvision.models.list_models(module=torchvision.models)
     if arch not in known:
-        near = get_close_matches(arch, known, 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise BackboneError(f"torchvision has no classifier '{arch}'; {hint}It has: {', '.join(known)}.")
+        raise BackboneError(f"torchvision has no classifier '{arch}'{did_you_mean(arch, known)}")
 
 
 def _build(arch: str, size: int) -> "nn.Module":

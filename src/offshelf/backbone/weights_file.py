@@ -161,22 +161,6 @@ def _folder(path: Path) -> str:
     return f"The weights file {path} is a folder; a file is expected.{named}"
 
 
-def read_tensors(path: Path) -> dict[str, Any]:
-    """The only state dict of a file, by names, for networks that know how to map it.
-
-    Raises:
-        BackboneError: as read_file, or it holds none or several.
-    """
-    from offshelf.backbone.checkpoint import state_dicts
-
-    found = state_dicts(read_file(path))
-    if len(found) != 1:
-        raise BackboneError(
-            f"{path} holds {', '.join(found)}: one state dict was expected." if found else no_state_dict(path)
-        )
-    return next(iter(found.values()))
-
-
 def no_state_dict(path: Path, content: Any = None) -> str:
     """A sentence on a file without weights."""
     holds = f" It holds: {', '.join(map(str, list(content)[:6]))}." if isinstance(content, Mapping) and content else ""

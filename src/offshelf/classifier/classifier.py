@@ -65,7 +65,7 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class FitResult:
     """A classifier fitted to training features."""
 
     parameter: str
@@ -94,7 +94,7 @@ class Fit:
 class Classifier(Protocol):
     """A classifier's spec."""
 
-    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str) -> Fit:
+    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str) -> FitResult:
         """Fit to features of N images through V views; views are training samples.
 
         Args:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from offshelf.classifier.calibration import Calibration
-from offshelf.classifier.classifier import Curve, Fit
+from offshelf.classifier.classifier import Curve, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
@@ -92,7 +92,7 @@ class Tuned:
         kind = int if isinstance(settings[self._key], int) else float
         self.values = tuple(sorted(_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
 
-    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str = "accuracy") -> Fit:
+    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str = "accuracy") -> FitResult:
         """See Classifier.
 
         Raises:
@@ -117,7 +117,7 @@ class Tuned:
         gap = None if gaps is None else float(np.max(gaps))
         calibration = self._calibration(value, values_NVD, targets) if self.calibrate else None
         unconverged = convergence.count
-        return Fit(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration, unconverged)
+        return FitResult(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration, unconverged)
 
     def _given(self, value: float) -> "Tuned":
         """The same with one value of the hyperparameter, and nothing else to be learnt."""

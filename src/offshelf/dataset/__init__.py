@@ -28,8 +28,8 @@ from offshelf.dataset.published.ukbench import UkBench
 from offshelf.dataset.published.voc2007 import Voc2007
 from offshelf.dataset.reading import check_images, digests, value_range
 from offshelf.dataset.retrieval import (
-    Picture,
     RetrievalDataset,
+    RetrievalItem,
     RetrievalSet,
     Truth,
     Unsplit,
@@ -66,10 +66,10 @@ __all__ = [
     "Oxford5k",
     "Paris6k",
     "Pets",
-    "Picture",
     "ROxford5k",
     "RParis6k",
     "RetrievalDataset",
+    "RetrievalItem",
     "RetrievalSet",
     "Sample",
     "Sculptures6k",

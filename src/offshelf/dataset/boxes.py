@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from offshelf.dataset.image import Box
+from offshelf.dataset.image import PixelBox
 from offshelf.dataset.size import upright_size
 from offshelf.dataset.table import BOX, Table, at
 from offshelf.errors import ConfigError, DatasetError
@@ -23,7 +23,7 @@ def require_units(units: str) -> None:
         raise ConfigError(f"dataset.boxes is {', '.join(UNITS)}; got '{units}'.")
 
 
-def read_boxes(table: Table, paths: Sequence[Path], units: str) -> tuple[list[Box | None], list[str]]:
+def read_boxes(table: Table, paths: Sequence[Path], units: str) -> tuple[list[PixelBox | None], list[str]]:
     """The box of each line in pixels, None where it has none; and what is to be said of them.
 
     With `auto` they are fractions where all of them are within 0 and 1.
@@ -53,7 +53,7 @@ def read_boxes(table: Table, paths: Sequence[Path], units: str) -> tuple[list[Bo
     sizes = _sizes([paths[row] for row in rows.tolist()])
     if are_fractions:
         boxes = boxes.clip(0, 1) * np.tile(np.where(np.isnan(sizes), 1, sizes), 2)
-    found: list[Box | None] = [None] * len(table.lines)
+    found: list[PixelBox | None] = [None] * len(table.lines)
     for row, (x1, y1, x2, y2) in zip(rows.tolist(), boxes.tolist(), strict=True):
         found[row] = (x1, y1, x2, y2)
     return found, list(_remarks(table, rows, boxes, sizes, are_fractions))

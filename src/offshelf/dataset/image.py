@@ -15,7 +15,7 @@ from offshelf.dataset.value_range import Extent, Range, ValueRange
 from offshelf.errors import ImageError
 from offshelf.identity import array_digest, digest
 
-Box = tuple[float, float, float, float]
+PixelBox = tuple[float, float, float, float]
 
 
 class Image(Protocol):
@@ -85,7 +85,7 @@ class ImageFile:
     path: Path
     background: Colour = (255, 255, 255)
     """RGB, seen through transparent pixels."""
-    region: Box | None = None
+    region: PixelBox | None = None
     """x1, y1, x2, y2 in pixels of the upright image, x2 and y2 exclusive; cut to the image."""
     value_range: Range = "auto"
     """What is black and what is white where values have more than 8 bits; `auto` is settled for a whole set at once, by
@@ -186,7 +186,7 @@ def require_pixels(pixels: Any, whose: object) -> None:
     raise ImageError(f"The pixels of {whose} are a NumPy array, uint8 [H, W, 3], RGB from 0 to 255; got {got}.{hint}")
 
 
-def _identity(data: bytes, region: Box | None, background: Colour, values: ValueRange | None) -> str:
+def _identity(data: bytes, region: PixelBox | None, background: Colour, values: ValueRange | None) -> str:
     """SHA-256, in hex. A range of values counts where it makes the pixels: not in images of 8 bits."""
     known: dict[str, Any] = {"bytes": hashlib.sha256(data).hexdigest(), "region": region, "background": background}
     if values and holds_depth(data):

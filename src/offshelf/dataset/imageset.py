@@ -116,7 +116,8 @@ class ImageSet:
     @cached_property
     def repeats(self) -> Repeats:
         """Images that are there more than once. Raises ImageError."""
-        return among_samples(self)
+        folds = [(fold.train, fold.test) for fold in self.folds]
+        return among_samples(self.pictures, self.samples, self.targets, folds, self._label)
 
     def take(self, rows_M: np.ndarray) -> Sequence[Sample]:
         """Some of the samples."""
@@ -151,6 +152,11 @@ class ImageSet:
                 what = f"the class {self.classes[min(lost)]}" if lost else "testing"
                 raise DatasetError(f"Without the images that cannot be read none is left for {what} in {self.name}.")
         return rest, left_out
+
+    def _label(self, row: int) -> str:
+        target = self.targets[row]
+        numbers = np.flatnonzero(target > 0) if self.is_multilabel else [target]
+        return ", ".join(self.classes[number] for number in numbers)
 
     def _role(self, row: int) -> str:
         roles = [name for name in ("train", "test") if any(row in getattr(fold, name) for fold in self.folds)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from offshelf.dataset.boxes import read_boxes, require_units
-from offshelf.dataset.image import Box, ImageFile, parse_colour
+from offshelf.dataset.image import ImageFile, PixelBox, parse_colour
 from offshelf.dataset.imageset import Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.names import listed
 from offshelf.dataset.partition import partition
@@ -215,10 +215,10 @@ def _warn_of_none(paths: Sequence[Path], table: Table) -> None:
 
 
 def _question_repeats(
-    table: Table, boxes: Sequence[Box | None], targets: Sequence[int | tuple[int, ...]], separator: str | None
+    table: Table, boxes: Sequence[PixelBox | None], targets: Sequence[int | tuple[int, ...]], separator: str | None
 ) -> list[str]:
     """What is to be said of files that are listed more than once. Raises DatasetError where their labels differ."""
-    first: dict[tuple[str, Box | None], int] = {}
+    first: dict[tuple[str, PixelBox | None], int] = {}
     again: list[tuple[int, dict[str, str], Line]] = []
     odd: list[tuple[int, dict[str, str], Line]] = []
     for row, ((number, line), box) in enumerate(zip(table.lines, boxes, strict=True)):

@@ -1,8 +1,8 @@
 """The same image more than once: in training and in testing, as a query and as a reference, or with two labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -11,9 +11,17 @@ from offshelf.dataset.names import NAMED
 from offshelf.dataset.reading import digests
 from offshelf.identity import Digests
 
-if TYPE_CHECKING:
-    from offshelf.dataset.imageset import ImageSet
-    from offshelf.dataset.retrieval import RetrievalSet
+
+class NamedImage(Protocol):
+    """An image that has an id, as a sample, a reference or a query."""
+
+    @property
+    def id(self) -> str:
+        """Return its name."""
+
+    @property
+    def image(self) -> Image:
+        """Return the image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +49,27 @@ class Repeats:
         return {name: float(self.count)} | ({"data/two_labels": float(self.two_labels)} if self.two_labels else {})
 
 
-def among_samples(images: "ImageSet") -> Repeats:
-    """Of a labelled set; without folds all its images are for training. Raises ImageError."""
-    groups = equal_groups(images.pictures)
+def among_samples(
+    pictures: Sequence[Image],
+    samples: Sequence[NamedImage],
+    targets_N: np.ndarray,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    label: Callable[[int], str],
+) -> Repeats:
+    """Find the images that a labelled set holds more than once.
+
+    Args:
+        pictures: The images of all samples.
+        samples: The samples, for their ids.
+        targets_N: Class numbers [N], or several labels [N, K].
+        folds: Row numbers of the samples to train and to test on. Without folds all images are for training.
+        label: Returns the label of a row in words.
+
+    Raises:
+        ImageError: An image cannot be read.
+    """
+    groups = equal_groups(pictures)
     rows = repeated_rows(groups)
-    folds = [(fold.train, fold.test) for fold in images.folds]
     is_trained, is_tested = np.full(len(groups), not folds), np.zeros(len(groups), bool)
     equals = first_equals(rows, rows, groups) if not folds else np.full(len(rows), -1, np.int64)
     place = np.full(len(groups), -1)
@@ -56,35 +80,46 @@ def among_samples(images: "ImageSet") -> Repeats:
         found = first_equals(tested, train, groups)
         equals[place[tested]] = np.where(found >= 0, found, equals[place[tested]])
     known = rows[equals >= 0]
-    odd, others = _of_another_label(rows, groups, images.targets)
-    ids = [images.samples[row].id for row in rows.tolist()]
-    labels = [_label(images, row) for row in rows.tolist()]
+    odd, others = _of_another_label(rows, groups, targets_N)
+    ids = [samples[row].id for row in rows.tolist()]
+    labels = [label(row) for row in rows.tolist()]
     parts = [" and ".join(_parts(*each)) for each in zip(is_trained[rows], is_tested[rows], strict=True)]
-    named = {row: f"{name} ({label})" for row, name, label in zip(rows.tolist(), ids, labels, strict=True)}
+    named = {row: f"{name} ({words})" for row, name, words in zip(rows.tolist(), ids, labels, strict=True)}
     return Repeats(
         "test" if folds else "train",
         len(known),
         len(odd),
         {"group": _renumbered(groups[rows].tolist()), "id": ids, "part": parts, "label": labels},
-        tuple((images.samples[a].id, images.samples[b].id) for a, b in _some(known, equals[equals >= 0])),
+        tuple((samples[a].id, samples[b].id) for a, b in _some(known, equals[equals >= 0])),
         tuple((named[a], named[b]) for a, b in _some(odd, others)),
     )
 
 
-def among_references(images: "RetrievalSet") -> Repeats:
-    """Of a retrieval set: queries that are equal to a reference which is another image. Raises ImageError."""
-    place = {id(image): row for row, image in enumerate(images.pictures)}
-    groups = equal_groups(images.pictures)
-    references, queries = (
-        np.array([place[id(one.image)] for one in several], np.int64) for several in (images.references, images.queries)
+def among_references(
+    pictures: Sequence[Image], references: Sequence[NamedImage], queries: Sequence[NamedImage]
+) -> Repeats:
+    """Find the queries of a retrieval set that are equal to a reference which is another image.
+
+    Args:
+        pictures: Every image once, also one that is a reference and a query.
+        references: The references; the same object as `queries` where each is a query.
+        queries: The queries.
+
+    Raises:
+        ImageError: An image cannot be read.
+    """
+    place = {id(image): row for row, image in enumerate(pictures)}
+    groups = equal_groups(pictures)
+    rows_R, rows_Q = (
+        np.array([place[id(one.image)] for one in several], np.int64) for several in (references, queries)
     )
-    equals = first_equals(queries, references, groups)
+    equals = first_equals(rows_Q, rows_R, groups)
     known = np.flatnonzero(equals >= 0)
-    reference_of = {row: number for number, row in reversed(list(enumerate(references.tolist())))}
-    alike = np.flatnonzero(np.isin(references, repeated_rows(groups)))
-    listed = [(groups[references[row]], images.references[row].id, "reference") for row in alike.tolist()]
-    if images.queries is not images.references:
-        listed += [(groups[queries[row]], images.queries[row].id, "query") for row in known.tolist()]
+    reference_of = {row: number for number, row in reversed(list(enumerate(rows_R.tolist())))}
+    alike = np.flatnonzero(np.isin(rows_R, repeated_rows(groups)))
+    listed = [(groups[rows_R[row]], references[row].id, "reference") for row in alike.tolist()]
+    if queries is not references:
+        listed += [(groups[rows_Q[row]], queries[row].id, "query") for row in known.tolist()]
     order = {group: number for number, group in enumerate(dict.fromkeys(group for group, _, _ in listed))}
     listed.sort(key=lambda one: order[one[0]])
     table: dict[str, list[object]] = {
@@ -93,10 +128,7 @@ def among_references(images: "RetrievalSet") -> Repeats:
         "part": [part for _, _, part in listed],
         "label": [""] * len(listed),
     }
-    pairs = [
-        (images.queries[row].id, images.references[reference_of[equal]].id)
-        for row, equal in _some(known, equals[known])
-    ]
+    pairs = [(queries[row].id, references[reference_of[equal]].id) for row, equal in _some(known, equals[known])]
     return Repeats("query", len(known), 0, table, tuple(pairs))
 
 
@@ -149,12 +181,6 @@ def _of_another_label(rows: np.ndarray, groups_N: np.ndarray, targets_N: np.ndar
     odd_one[group[differs]] = np.flatnonzero(differs)
     others = np.where(differs, first[group], odd_one[group])
     return rows[others >= 0], rows[others[others >= 0]]
-
-
-def _label(images: "ImageSet", row: int) -> str:
-    target = images.targets[row]
-    numbers = np.flatnonzero(target > 0) if images.is_multilabel else [target]
-    return ", ".join(images.classes[number] for number in numbers)
 
 
 def _parts(is_trained: bool, is_tested: bool) -> list[str]:

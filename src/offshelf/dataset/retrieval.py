@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Picture:
+class RetrievalItem:
     """A reference or a query; `id` is unique among its kind and readable."""
 
     id: str
@@ -37,8 +37,8 @@ class RetrievalSet:
     """
 
     name: str
-    references: Sequence[Picture]
-    queries: Sequence[Picture]
+    references: Sequence[RetrievalItem]
+    queries: Sequence[RetrievalItem]
     truths: Mapping[str, Sequence[Truth]]
     """By protocol, "" where there is one alone: a truth for each query."""
     metric: str = "mAP"
@@ -67,7 +67,7 @@ class RetrievalSet:
     @cached_property
     def repeats(self) -> Repeats:
         """Images that are there more than once. Raises ImageError."""
-        return among_references(self)
+        return among_references(self.pictures, self.references, self.queries)
 
     def without(self, faults: Mapping[int, str]) -> "tuple[RetrievalSet, list[LeftOut]]":
         """The set without these of its `pictures`, and what was left out and why.
@@ -139,7 +139,7 @@ def as_retrieval(images: ImageSet) -> RetrievalSet:
             f"{images.name} has several labels an image, so that it does not say which images show the same; retrieval "
             "takes sets of one label an image, and retrieval sets."
         )
-    pictures = [Picture(sample.id, sample.image) for sample in images.samples]
+    pictures = [RetrievalItem(sample.id, sample.image) for sample in images.samples]
     groups = [np.flatnonzero(images.targets == number) for number in range(len(images.classes))]
     if all(len(rows) < 2 for rows in groups):
         raise DatasetError(f"{images.name} has no class of two or more images, so that there is nothing to find.")

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from offshelf import postprocess
-from offshelf.classifier import Classifier, Curve, Fit
+from offshelf.classifier import Classifier, Curve, FitResult
 from offshelf.classifier.convergence import fitting
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
@@ -26,7 +26,7 @@ class Score:
     dims: int
     metric: str
     """The protocol's official metric, by which the hyperparameter is chosen too."""
-    fits: tuple[Fit, ...]
+    fits: tuple[FitResult, ...]
     outcomes: tuple[Outcome, ...]
     seconds: float
     """Choosing the hyperparameter, fitting and scoring."""

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,18 +19,16 @@ from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.running import in_one_sentence
 from offshelf.errors import BackboneError
 from offshelf.extractor.plan import Plan
-from offshelf.extractor.proof import Features, faint_like, relative_distance, require_function, require_unchanged
+from offshelf.extractor.proof import LayerTensors, faint_like, relative_distance, require_function, require_unchanged
+from offshelf.extractor.request import Request
 from offshelf.extractor.rounding import round_convolutions
-
-if TYPE_CHECKING:
-    from offshelf.extractor.extractor import Request
 
 log = logging.getLogger(__name__)
 
 Engine = Callable[[torch.Tensor], dict[str, torch.Tensor]]
 """Pixels, uint8 [B, H, W, 3], to float32 [B, D] by layer."""
 
-References = tuple[Features, Features]
+References = tuple[LayerTensors, LayerTensors]
 """Eager features of a batch's first image and of a faint one, each seen alone."""
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2}
@@ -45,7 +43,7 @@ class EngineError(Exception):
 class Eager(nn.Module):
     """PyTorch as it is: normalises on the device, and takes all asked layers from one pass."""
 
-    def __init__(self, request: "Request") -> None:
+    def __init__(self, request: Request) -> None:
         super().__init__()
         self.name = request.backbone.name
         self.network = request.backbone.load()
@@ -60,7 +58,7 @@ class Eager(nn.Module):
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, pixels: torch.Tensor, whole: bool = False) -> dict[str, torch.Tensor]:
-        """Features by layer; `whole` runs the network to its end, also where the asked layers come before it."""
+        """LayerTensors by layer; `whole` runs the network to its end, also where the asked layers come before it."""
         images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         return dict(self.network.features(images, self.layers, self.pooling, whole))
 
@@ -87,11 +85,11 @@ def prepare(
 class Engines:
     """The plan's engine for each size of squares, prepared when the first batch of it comes."""
 
-    def __init__(self, request: "Request", plan: Plan, may_fall_back: bool) -> None:
+    def __init__(self, request: Request, plan: Plan, may_fall_back: bool) -> None:
         self.plan, self.may_fall_back = plan, may_fall_back
         self.eager = Eager(request)
         self._at: dict[int, Engine] = {}
-        self._first: dict[int, tuple[torch.Tensor, Features]] = {}
+        self._first: dict[int, tuple[torch.Tensor, LayerTensors]] = {}
         """By size the first image that was seen, and its features."""
 
     def __call__(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -145,7 +143,7 @@ def build_engine(plan: Plan, eager: Eager, pixels: torch.Tensor, references: Ref
     return engine if plan == exact else _proven(plan, eager, pixels, image, faint)
 
 
-def _proven(plan: Plan, eager: Eager, pixels: torch.Tensor, image: Features, faint: Features) -> Engine:
+def _proven(plan: Plan, eager: Eager, pixels: torch.Tensor, image: LayerTensors, faint: LayerTensors) -> Engine:
     """The plan's engine, compared with features of the first of the pixels, and of a faint image."""
     mixed = pixels.clone()
     mixed[-1:] = faint_like(pixels[:1])

@@ -6,12 +6,10 @@ from typing import Any, Literal
 
 from offshelf.augmentation import View
 from offshelf.backbone.backbone import Backbone
-from offshelf.dataset import Image
 from offshelf.errors import ConfigError
-from offshelf.extractor.networks import Networks
 from offshelf.extractor.plan import ENGINES, Plan, choose
 from offshelf.identity import digest
-from offshelf.store import FeatureKey, FeatureStore
+from offshelf.store import FeatureKey
 
 _IDENTITY = {"identity": False}
 
@@ -22,7 +20,7 @@ SMALLEST_BATCH = 2
 
 @dataclass(frozen=True)
 class Extractor:
-    """Runs a backbone over images and leaves the features in a store."""
+    """Settings of an extraction: a spec, which `predict` executes."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the forward pass; part of a feature's identity, because it changes the numbers."""
@@ -69,44 +67,6 @@ class Extractor:
     def plan(self, images: int | None = None) -> Plan:
         """Device and engine for so many images (null: for very many), and why. Raises ConfigError."""
         return choose(self.device, self.engine, self.precision, images)
-
-    def run(
-        self, images: Sequence[Image], request: "Request", store: FeatureStore, networks: Networks | None = None
-    ) -> str:
-        """Extract the request's features of the images that lack them into the store, one decode an image.
-
-        Of one process the network is taken from `networks`, where they are given, and left there for the next time.
-
-        Returns:
-            How it was done.
-
-        Raises:
-            BadImagesError: images that cannot be read; the features of all others are in the store.
-        """
-        from offshelf.extractor.predict import predict
-
-        return predict(self, images, request, store, networks)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to compute: a backbone's layers, how their maps are pooled, and the views they see."""
-
-    backbone: Backbone
-    layers: tuple[str, ...]
-    pooling: str
-    views: tuple[View, ...]
-
-    def keys(self, extractor: Extractor) -> dict[tuple[str, int], FeatureKey]:
-        """Feature keys by (layer, view number)."""
-        first = extractor.key(self.backbone, self.layers[0], self.pooling, self.views[0])
-        return {
-            (layer, number): FeatureKey(
-                first.network, self.backbone.module_of(layer), self.pooling, view, first.backbone
-            )
-            for layer in self.layers
-            for number, view in enumerate(self.views)
-        }
 
 
 def _either(choices: Sequence[str]) -> str:

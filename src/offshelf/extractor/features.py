@@ -8,9 +8,10 @@ import numpy as np
 
 from offshelf.dataset import Image, digests
 from offshelf.errors import MissingFeatureError, StoreError
-from offshelf.extractor.again import require_equal
-from offshelf.extractor.extractor import Extractor, Request
+from offshelf.extractor.extractor import Extractor
 from offshelf.extractor.networks import Networks
+from offshelf.extractor.request import Request
+from offshelf.extractor.verification import require_equal
 from offshelf.identity import digest
 from offshelf.memo import once
 from offshelf.store import DamagedShardError, FeatureStore, GoneShardError
@@ -50,7 +51,7 @@ def fill(
 ) -> Cost:
     """Extract what the store lacks. A request whose features are all there builds no network.
 
-    A network among `networks` is not built anew; see Extractor.run.
+    A network among `networks` is not built anew; see `predict`.
 
     Raises:
         BadImagesError: images that cannot be read; the features of all others are in the store.
@@ -64,7 +65,9 @@ def fill(
     missing = store.missing(keys, digests(images))
     if not len(missing):
         return Cost()
-    how = extractor.run(images, request, store, networks)
+    from offshelf.extractor.predict import predict  # imports torch and Lightning
+
+    how = predict(extractor, images, request, store, networks)
     return Cost(len(missing), time.perf_counter() - start, how)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from offshelf.dataset import Image, digests
 from offshelf.errors import BadImagesError
-from offshelf.extractor.extractor import Extractor, Request
+from offshelf.extractor.extractor import Extractor
+from offshelf.extractor.request import Request
 from offshelf.process.cores import usable_cores
 from offshelf.store import Claim, FeatureStore
 
@@ -55,9 +56,9 @@ def foresee(
 def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> tuple[float, float, int]:
     """Seconds to start, images a second then, and values an image."""
     from offshelf.extractor.allocator import keep_freed_memory
+    from offshelf.extractor.chunks import Chunk
     from offshelf.extractor.engine import Engines
     from offshelf.extractor.stream import Stream
-    from offshelf.extractor.work import Chunk
 
     count = min(len(images), max(1, (1 + PROBE_BATCHES) * extractor.batch_size // len(request.views)))
     begin = time.perf_counter()

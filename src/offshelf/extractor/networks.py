@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offshelf.extractor.plan import Plan
-
-if TYPE_CHECKING:
-    from offshelf.extractor.extractor import Request
+from offshelf.extractor.request import Request
 
 
 class Networks:
@@ -19,7 +17,7 @@ class Networks:
         self._request: Request | None = None
         self._built: dict[Plan, Any] = {}
 
-    def get(self, request: "Request", plan: Plan, build: Callable[[], Any]) -> Any:
+    def get(self, request: Request, plan: Plan, build: Callable[[], Any]) -> Any:
         """What was built for this request and plan; what was built for another request is let go."""
         if request != self._request:
             self._request, self._built = request, {}

@@ -16,11 +16,11 @@ TOLERANCE = 1e-4
 GREYS = (96, 160)
 """Values of the faint image: its least, largest and mean differ from almost any other image's."""
 
-Features = Mapping[str, torch.Tensor]
-Pass = Callable[[torch.Tensor], Features]
+LayerTensors = Mapping[str, torch.Tensor]
+ForwardPass = Callable[[torch.Tensor], LayerTensors]
 
 
-def require_function(run: Pass, image: torch.Tensor, name: str) -> tuple[Features, Features]:
+def require_function(run: ForwardPass, image: torch.Tensor, name: str) -> tuple[LayerTensors, LayerTensors]:
     """Refuse a network whose features of an image depend on more than the image.
 
     Args:
@@ -53,7 +53,7 @@ def require_function(run: Pass, image: torch.Tensor, name: str) -> tuple[Feature
     )
 
 
-def require_unchanged(run: Pass, image: torch.Tensor, before: Features, name: str) -> None:
+def require_unchanged(run: ForwardPass, image: torch.Tensor, before: LayerTensors, name: str) -> None:
     """Refuse a network that has come to give other features of an image, uint8 [1, S, S, 3], than before."""
     with exactly(image.device.type):
         found = _farthest([(before, run(image), 0)])
@@ -87,7 +87,7 @@ def exactly(device: str) -> Iterator[None]:
         yield
 
 
-def _farthest(pairs: list[tuple[Features, Features, int]]) -> tuple[str, float] | None:
+def _farthest(pairs: list[tuple[LayerTensors, LayerTensors, int]]) -> tuple[str, float] | None:
     """Layer and distance of what differs most among (expected, found, row); None where nothing does.
 
     `expected` is of one image, or of as many as `found`.

@@ -17,7 +17,7 @@ from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.dataset import Image
 from offshelf.dataset.image import require_pixels
 from offshelf.errors import ImageError
-from offshelf.extractor.work import Chunk
+from offshelf.extractor.chunks import Chunk
 
 BATCHES_AHEAD = 2
 """Batches in the making while one is in the network. They are all the pixels that extraction ever holds."""

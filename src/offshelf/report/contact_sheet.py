@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 
 from offshelf.dataset import Image
-from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
+from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
 from offshelf.evaluation.retrieval import RetrievalScore
 from offshelf.report.retrieval import of_one
 
@@ -69,7 +69,7 @@ def _strip(query: str, found: Sequence[str]) -> str:
     return f"<section>{query}{''.join(found)}</section>"
 
 
-def _figure(picture: Picture, thumbnail: str, kind: str, caption: str) -> str:
+def _figure(picture: RetrievalItem, thumbnail: str, kind: str, caption: str) -> str:
     name = escape(picture.id, quote=True)
     image = f'<img src="data:image/jpeg;base64,{thumbnail}" alt="{name}">'
     return f'<figure class="{kind}" title="{name}, {kind}">{image}<figcaption>{escape(caption)}</figcaption></figure>'

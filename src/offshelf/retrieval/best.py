@@ -1,13 +1,11 @@
 """The nearest references so far, of references that come block by block."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from offshelf.retrieval.exact import SINK, Exact
-
-if TYPE_CHECKING:
-    from offshelf.retrieval.search import Queries
+from offshelf.retrieval.queries import Queries
 
 CROWD = 4
 """How many times as many candidates as are asked for are held; then they are measured."""
@@ -21,7 +19,7 @@ class Best:
     measures them in float64.
     """
 
-    def __init__(self, count: int, exact: Exact, queries: "Queries") -> None:
+    def __init__(self, count: int, exact: Exact, queries: Queries) -> None:
         """Bounds are of a block's numbers plus a query's square, in the frame of the queries."""
         self.count, self.exact, self.arrays = count, exact, queries.arrays
         ends = (queries.arrays.get(values) for values in (queries.squares, queries.widths))

@@ -10,11 +10,12 @@ beside the reading, and a flipped bit never becomes a number.
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -205,14 +206,23 @@ def _bytes(shape: tuple[int, int]) -> int:
 def _fill(file: int, values: np.ndarray, offset: int) -> None:
     left = memoryview(values.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
     while left:
-        count = os.preadv(file, [left], offset)
+        count = _read_into(file, left, offset)
         if not count:
             raise EOFError
         left, offset = left[count:], offset + count
 
 
+def _read_into(file: int, memory: memoryview, offset: int) -> int:
+    """Read bytes from an offset on into memory, at most as many as it holds. Return their number; 0 at the end."""
+    if hasattr(os, "preadv"):
+        return os.preadv(file, [memory], offset)
+    os.lseek(file, offset, os.SEEK_SET)  # Windows
+    with io.FileIO(file, closefd=False) as opened:
+        return opened.readinto(memory) or 0
+
+
 @contextlib.contextmanager
-def _readable(path: Path) -> Any:
+def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except EOFError:

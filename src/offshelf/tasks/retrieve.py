@@ -11,8 +11,8 @@ from offshelf.backbone import Backbone, Pooling, select_layers, what_it_sees
 from offshelf.dataset import (
     Dataset,
     ImageSet,
-    Picture,
     RetrievalDataset,
+    RetrievalItem,
     RetrievalSet,
     load_unsplit,
     require_retrieval,
@@ -139,7 +139,7 @@ class Parts:
         """
         place = {id(image): row for row, image in enumerate(images.pictures)}
 
-        def of(pictures: Sequence[Picture], request: Request) -> Features:
+        def of(pictures: Sequence[RetrievalItem], request: Request) -> Features:
             wanted = [picture.image for picture in pictures]
             try:
                 return ensure(store, extractor, wanted, request)

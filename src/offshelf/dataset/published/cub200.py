@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from offshelf.dataset.box import from_size, require_context, with_context
-from offshelf.dataset.image import Box, ImageFile
+from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.imageset import Fold, ImageSet, Sample
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.lists import fields, numbers
@@ -80,7 +80,7 @@ class Cub200(Official):
         fold = Fold(np.flatnonzero(in_training), np.flatnonzero(~in_training))
         return ImageSet("cub200", tuple(names.values()), samples, (fold,))
 
-    def _region(self, box: Box) -> Box | None:
+    def _region(self, box: PixelBox) -> PixelBox | None:
         return with_context(box, self.context) if self.box else None
 
 

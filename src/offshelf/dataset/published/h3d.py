@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from offshelf.dataset.box import from_size, require_context, with_context
-from offshelf.dataset.image import Box, ImageFile
+from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.lists import fields, in_order, numbers
@@ -88,7 +88,7 @@ class H3d(Official):
         return samples
 
 
-def _box(path: Path, cells: Sequence[str]) -> Box | None:
+def _box(path: Path, cells: Sequence[str]) -> PixelBox | None:
     """The person's box, given as x, y, width, height; None where it is NaN."""
     sides = numbers(path, cells)
     return None if any(math.isnan(side) for side in sides) else from_size(*sides)

@@ -9,7 +9,7 @@ import numpy as np
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import image_files
 from offshelf.dataset.published.official import About, OfficialRetrieval
-from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
+from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
 from offshelf.errors import DatasetError
 
 SERVERS = ("http://pascal.inrialpes.fr/data2/holidays", "ftp://ftp.inrialpes.fr/pub/lear/douze/data")
@@ -64,7 +64,7 @@ class Holidays(OfficialRetrieval):
         odd = [name for name in images if not (name.isdecimal() and len(name) == 6)]
         if odd:
             raise DatasetError(f"{folder} holds {odd[0][:80]}.jpg; Holidays' images are named by six digits.")
-        references = [Picture(name, image) for name, image in images.items()]
+        references = [RetrievalItem(name, image) for name, image in images.items()]
         scenes = np.array([int(name) // GROUP for name in images])
         queries = [row for row, name in enumerate(images) if int(name) % GROUP == 0]
         truths = [_truth(scenes, row) for row in queries]

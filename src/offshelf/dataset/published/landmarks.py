@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from offshelf.dataset.box import smallest_square
-from offshelf.dataset.image import Box, ImageFile
+from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.published.lists import fields, lines, numbers
 from offshelf.dataset.published.pickled import read_pickle
-from offshelf.dataset.retrieval import Picture, Truth
+from offshelf.dataset.retrieval import RetrievalItem, Truth
 from offshelf.errors import ConfigError, DatasetError
 
 Region = Literal["box", "square", "whole"]
@@ -29,7 +29,7 @@ class Landmark:
 
     id: str
     image: str
-    box: Box | None
+    box: PixelBox | None
     """Its region of interest; None where it is all of it."""
     labelled: Mapping[str, Sequence[str]]
 
@@ -109,12 +109,12 @@ def image_files(folder: Path, patterns: Sequence[str]) -> dict[str, ImageFile]:
     raise DatasetError(f"{folder} holds no images as {' or '.join(patterns)}; the copy is incomplete.")
 
 
-def pictures(images: Mapping[str, ImageFile], names: Iterable[str]) -> list[Picture]:
+def pictures(images: Mapping[str, ImageFile], names: Iterable[str]) -> list[RetrievalItem]:
     """The images of these names. Raises DatasetError where one is missing."""
-    return [Picture(name, _found(images, name)) for name in names]
+    return [RetrievalItem(name, _found(images, name)) for name in names]
 
 
-def queries(images: Mapping[str, ImageFile], landmarks: Sequence[Landmark], region: Region) -> list[Picture]:
+def queries(images: Mapping[str, ImageFile], landmarks: Sequence[Landmark], region: Region) -> list[RetrievalItem]:
     """What is seen of each query. Raises DatasetError where an image is missing."""
     named = []
     for one in landmarks:
@@ -122,12 +122,15 @@ def queries(images: Mapping[str, ImageFile], landmarks: Sequence[Landmark], regi
         if region != "whole" and one.box:
             box = smallest_square(one.box) if region == "square" else one.box
             image = replace(image, region=box)
-        named.append(Picture(one.id, image))
+        named.append(RetrievalItem(one.id, image))
     return named
 
 
 def truths(
-    landmarks: Sequence[Landmark], references: Sequence[Picture], protocols: Protocols, absent: Collection[str] = ()
+    landmarks: Sequence[Landmark],
+    references: Sequence[RetrievalItem],
+    protocols: Protocols,
+    absent: Collection[str] = (),
 ) -> dict[str, list[Truth]]:
     """A truth for each query, by protocol.
 

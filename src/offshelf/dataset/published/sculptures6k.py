@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from offshelf.dataset.image import Box, ImageFile
+from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.published import landmarks
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import Landmark, Region
 from offshelf.dataset.published.official import About, OfficialRetrieval
-from offshelf.dataset.retrieval import Picture, RetrievalSet
+from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet
 from offshelf.errors import ConfigError, DatasetError
 
 log = logging.getLogger(__name__)
@@ -71,11 +71,11 @@ class Sculptures6k(OfficialRetrieval):
         found = [one for one in _queries(self.at(TRUTH)) if one.image in images]
         if not found:
             raise DatasetError(f"{folder / TRUTH} has no query among the {self.split} images (dataset.split).")
-        references = [Picture(name, image) for name, image in images.items()]
+        references = [RetrievalItem(name, image) for name, image in images.items()]
         truths = landmarks.truths(found, references, LABELS)
         return RetrievalSet("sculptures6k", references, self._seen(images, found), truths)
 
-    def _seen(self, images: dict[str, ImageFile], found: Sequence[Landmark]) -> list[Picture]:
+    def _seen(self, images: dict[str, ImageFile], found: Sequence[Landmark]) -> list[RetrievalItem]:
         whole = [one.id for one in found if one.box is None]
         if whole and self.region != "whole":
             log.info("%d of %d queries have no region and are seen whole.", len(whole), len(found))
@@ -111,7 +111,7 @@ def _name(cell: str) -> str:
     return cell.removesuffix(".jpg")
 
 
-def _region(row: str) -> Box | None:
+def _region(row: str) -> PixelBox | None:
     try:
         x1, y1, x2, y2 = (float(cell) for cell in row.split())
     except ValueError:

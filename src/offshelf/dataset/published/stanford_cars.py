@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from offshelf.dataset.box import from_matlab, require_context, with_context
-from offshelf.dataset.image import Box, ImageFile
+from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.lists import in_order, matlab
@@ -97,5 +97,5 @@ class StanfordCars(Official):
             samples.append(Sample(f"{images.name}/{name}", image, label - 1))
         return samples
 
-    def _region(self, box: Box) -> Box | None:
+    def _region(self, box: PixelBox) -> PixelBox | None:
         return with_context(from_matlab(*box), self.context) if self.box else None

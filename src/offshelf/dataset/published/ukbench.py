@@ -10,7 +10,7 @@ import numpy as np
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import image_files
 from offshelf.dataset.published.official import About, OfficialRetrieval
-from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
+from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
 from offshelf.errors import DatasetError
 
 ARCHIVE = Remote("ukbench.zip", ("https://archive.org/download/ukbench/ukbench.zip",), None, ("full/ukbench00000.jpg",))
@@ -47,7 +47,7 @@ class UkBench(OfficialRetrieval):
     def read(self, folder: Path) -> RetrievalSet:
         """See Official; ground truth is in the names."""
         images = image_files(folder, ("full/*.jpg",))
-        pictures = [Picture(name, image) for name, image in images.items()]
+        pictures = [RetrievalItem(name, image) for name, image in images.items()]
         groups = np.array([_number(folder, name) // GROUP for name in images])
         rows = {group: np.flatnonzero(groups == group) for group in np.unique(groups)}
         truths = [Truth(rows[group], np.empty(0, np.int64)) for group in groups]

@@ -20,7 +20,7 @@ class Chunk:
     claim: Claim
 
 
-class Work:
+class ChunkQueue:
     """The chunks of a list of images of which features are missing.
 
     Chunks are cut by place in the whole list, so that all processes with the same list cut alike. A pass over the work

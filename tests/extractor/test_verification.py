@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+import offshelf.extractor.predict
 from offshelf import releases
 from offshelf.augmentation import center, mirror
 from offshelf.backbone import Tiny
@@ -13,7 +14,7 @@ from offshelf.commands.store import main
 from offshelf.dataset import ImageArray
 from offshelf.errors import StoreError
 from offshelf.extractor import Extractor, Request, ensure
-from offshelf.extractor.again import SAMPLE, sample
+from offshelf.extractor.verification import SAMPLE, sample
 from offshelf.store import DiskStore
 from offshelf.store.shard import open_shard
 
@@ -47,13 +48,13 @@ def other(monkeypatch):
 def passes(monkeypatch):
     """How many images each extraction was given."""
     seen = []
-    run = Extractor.run
+    predict = offshelf.extractor.predict.predict
 
-    def counted(self, images, *rest):
+    def counted(extractor, images, *rest):
         seen.append(len(images))
-        return run(self, images, *rest)
+        return predict(extractor, images, *rest)
 
-    monkeypatch.setattr(Extractor, "run", counted)
+    monkeypatch.setattr("offshelf.extractor.predict.predict", counted)
     return seen
 
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from offshelf.dataset import Image, digests
 from offshelf.errors import ImageError, StoreError
-from offshelf.extractor.extractor import Extractor, Request
+from offshelf.extractor.extractor import Extractor
 from offshelf.extractor.networks import Networks
+from offshelf.extractor.request import Request
 from offshelf.releases import changes
 from offshelf.store import DamagedShardError, FeatureStore, MemoryStore
 
@@ -116,12 +117,14 @@ def compare(  # noqa: PLR0913 - what is stored, what is extracted, and which ima
         request: What to extract.
         rows: By layer, numbers of the images whose features are stored, at least one.
         count: Images of each layer.
-        networks: See Extractor.run.
+        networks: As for `predict`.
     """
+    from offshelf.extractor.predict import predict  # imports torch and Lightning
+
     chosen = {layer: sample(images, numbers, count) for layer, numbers in rows.items()}
     again = sorted(set().union(*chosen.values()))
     fresh, one = MemoryStore(), replace(extractor, processes=1)
-    one.run([images[row] for row in again], request, fresh, networks)
+    predict(one, [images[row] for row in again], request, fresh, networks)
     names = digests(images)
     worst, where, differing = 0.0, "all are equal", set[int]()
     for (layer, _), key in request.keys(extractor).items():
