@@ -131,7 +131,7 @@ def test_damage_found_while_reading_is_mended(tmp_path, caplog):
 
     assert mended.cost.extracted == 4
     assert all((mended.values[layer] == whole.values[layer]).all() for layer in whole.values)
-    assert f"{bad} is left out: its checksum differs" in caplog.text
+    assert f"{bad} is ignored: its checksum differs" in caplog.text
 
 
 def test_a_disk_that_damages_everything_is_given_up(tmp_path, monkeypatch):

@@ -71,7 +71,7 @@ def test_equal_features_of_other_releases_are_taken_after_one_look(tmp_path, oth
     assert passes == [30, SAMPLE]
     assert all((found.values[layer] == before.values[layer]).all() for layer in REQUEST.layers)
     assert re.search(
-        r"written under pillow 9\.0\.0 \(today [\d.]+\): 8 image\(s\) extracted again came out", caplog.text
+        r"written under pillow 9\.0\.0 \(today [\d.]+\): 8 image\(s\) extracted again are equal", caplog.text
     )
     other(torch="2.0.0")
     ensure(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
@@ -107,7 +107,7 @@ def test_features_that_come_out_otherwise_stop_the_run(tmp_path, other, monkeypa
         with pytest.raises(StoreError) as error:
             ensure(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
         assert re.search(
-            r"Features of tiny in the store come out otherwise today.*under pillow 9\.0\.0 \(today .*of 8 image\(s\) "
+            r"Features of tiny in the store differ from those of today.*under pillow 9\.0\.0 \(today .*of 8 image\(s\) "
             r"extracted again 1 differ, by up to .*layer block[23] of an image of 20 x 120.*2e-04 is allowed.*"
             r"offshelf store prune --backbone tiny",
             str(error.value),
@@ -123,7 +123,7 @@ def test_shards_without_a_record_are_of_other_releases(tmp_path, other, passes, 
     ensure(DiskStore(tmp_path), EXTRACTOR, images(), REQUEST)
 
     assert passes == [30, SAMPLE]
-    assert "an offshelf that did not write releases down" in caplog.text
+    assert "an offshelf that did not record releases" in caplog.text
 
 
 def test_a_layer_or_a_view_more_is_looked_at_too(tmp_path, other, passes):

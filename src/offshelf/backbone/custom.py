@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.origin import Origin, origin, require, texts
 from offshelf.backbone.preprocessing import Preprocessing
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Custom:
+class Custom(Backbone):
     """A class or function of yours that makes an `nn.Module`, found from the working directory or installed."""
 
     module: str
@@ -50,10 +53,11 @@ class Custom:
         """The class's name."""
         return self.module.rpartition(".")[2]
 
+    @override
     def preprocessing(self) -> Preprocessing:
-        """See Backbone."""
         return self.sees
 
+    @override
     def identity(self) -> dict[str, Any]:
         """See Backbone; your sources and the files that they read count, so that features follow your edits."""
         path = self._file()
@@ -66,16 +70,16 @@ class Custom:
             "sees": self.sees,
         }
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return tuple(self._layers())
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return self._layers().get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from offshelf.backbone.network import TappedNetwork
 
         expected = self._origin()
@@ -87,8 +91,8 @@ class Custom:
     def _layers(self) -> Mapping[str, str]:
         return self.layers or _curated(self).layers
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return _curated(self).modules
 
     def _file(self) -> Path | None:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.checkpoint import read_tensors
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.weights_file import weights_digest
@@ -24,7 +27,7 @@ MODULES += ("classifier",)
 
 
 @dataclass(frozen=True)
-class EfficientNetLite0:
+class EfficientNetLite0(Backbone):
     """The TensorFlow EfficientNet-Lite0 in PyTorch: 4.7 M parameters, 224 x 224."""
 
     name: ClassVar[str] = "efficientnet_lite0"
@@ -37,24 +40,25 @@ class EfficientNetLite0:
         """
         return Preprocessing(256, 224, "bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         return {"arch": "tf_efficientnet_lite0", "weights": weights_digest(_weights()), "sees": self.preprocessing()}
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
         """See Backbone; `logits`, the scores of ImageNet's classes, can be asked for by name."""
         return tuple(layer for layer in LAYERS if layer not in ("stem", "logits"))
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return (*MODULES, *LAYERS, *(f"{path}.*" for path in MODULES if path != "blocks"))
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return LAYERS.get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from offshelf.backbone.torchvision_import import import_torchvision
 
         import_torchvision()

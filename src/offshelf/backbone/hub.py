@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import downloads_forbidden, hub_file
 from offshelf.backbone.origin import Origin, origin, require, texts
@@ -25,7 +28,7 @@ NO_SOURCE = (".git", "__pycache__")
 
 
 @dataclass(frozen=True)
-class TorchHub:
+class TorchHub(Backbone):
     """A model that a hub repository builds without weights (`pretrained=False`), and weights from a URL or file."""
 
     repo: str
@@ -51,10 +54,11 @@ class TorchHub:
         """The model's name in the repository."""
         return self.model
 
+    @override
     def preprocessing(self) -> Preprocessing:
-        """See Backbone."""
         return self.sees
 
+    @override
     def identity(self) -> dict[str, Any]:
         """See Backbone; the whole repository counts, and what else its code reads."""
         path = self._file()
@@ -66,20 +70,20 @@ class TorchHub:
             "sees": self.sees,
         }
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return tuple(self.layers)
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return ()
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return self.layers.get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from offshelf.backbone.network import TappedNetwork
 
         expected = self._origin()

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
@@ -83,7 +86,7 @@ OPTIONS = {"fast": "overfeat_fast", "accurate": "overfeat"}
 
 
 @dataclass(frozen=True)
-class OverFeat:
+class OverFeat(Backbone):
     """One of the two released networks, trained on ILSVRC 2013.
 
     Layers are asked for by name (`conv1`, `conv1_relu`, `pool1`, ... `fc2_relu`, `classifier`) or by the package's
@@ -114,27 +117,29 @@ class OverFeat:
         crop = {"fast": 231, "accurate": 221}[self.network]
         return Preprocessing(231, crop, "bicubic", mean=(MEAN / 255,) * 3, std=(STD / 255,) * 3)
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         path = self._file()
         weights = weights_digest(path) if path else f"random {self.seed}"
         return {"arch": f"overfeat {self.network}", "weights": weights, "sees": self.preprocessing()}
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
         """See Backbone; normalisation, padding and `classifier`, the scores of the classes, can be asked for too."""
         left_out = ("norm", "classifier", "paper")
         return tuple(layer for layer in self._layers() if layer not in left_out and not layer.endswith("_pad"))
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return ()
 
+    @override
     def module_of(self, layer: str) -> str:
         """See Backbone; a module's path is its index in the package."""
         return self._layers().get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         import torch
 
         from offshelf.backbone.network import TappedNetwork

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -10,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pixels:
+class Pixels(Backbone):
     """The image, scaled to `size` x `size`, as one vector of 3 * size * size values in 0..1."""
 
     size: int = 32
@@ -21,24 +24,24 @@ class Pixels:
         """Scaling alone."""
         return Preprocessing(self.size, self.size, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         return {"arch": "pixels", "sees": self.preprocessing()}
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return ("pixels",)
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return ("0", "1")
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return {"pixels": "1"}.get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from torch import nn
 
         from offshelf.backbone.network import TappedNetwork

@@ -7,6 +7,9 @@ from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.checkpoint import chosen, load_weights, read_tensors
 from offshelf.backbone.download import hub_file, hugging_face_file, is_published
 from offshelf.backbone.preprocessing import Letterboxed, Preprocessing, Squashed, Upright
@@ -27,7 +30,7 @@ READING = 2
 
 
 @dataclass(frozen=True)
-class Timm:
+class Timm(Backbone):
     """A timm model with published, random or your own weights."""
 
     arch: str
@@ -53,8 +56,8 @@ class Timm:
         """What timm evaluates the published weights with; also used for other weights, save a file of another tag's."""
         return _seen(self._config(), self.img_size)
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         path = self._file()
         weights = weights_digest(path) if path else "random"
         named = {
@@ -67,16 +70,16 @@ class Timm:
         is_reread = _is_reread(self.arch, self.img_size, self.preprocessing().size)
         return named | ({"reading": READING} if is_reread else {})
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return tuple(self._layers())
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return self._layers().get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from offshelf.backbone.network import TappedNetwork
         from offshelf.backbone.seeded import seeded
 
@@ -89,8 +92,8 @@ class Timm:
             load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
         return TappedNetwork(model, self._layers(), self.name, lambda size: _resized(self.arch, size))
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return self._curated().modules
 
     def _layers(self) -> Mapping[str, str]:

@@ -6,6 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import hub_file, is_published
 from offshelf.backbone.preprocessing import Preprocessing
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Torchvision:
+class Torchvision(Backbone):
     """A torchvision classifier with published, random or your own weights."""
 
     arch: str
@@ -55,8 +58,8 @@ class Torchvision:
             std=tuple(seen.std),
         )
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         path = self._file()
         weights = weights_digest(path) if path else "random"
         return {
@@ -67,16 +70,16 @@ class Torchvision:
             **chosen(self.checkpoint_key, self.checkpoint_prefix),
         }
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return tuple(self._layers())
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return self._layers().get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from offshelf.backbone.network import TappedNetwork
         from offshelf.backbone.seeded import seeded
 
@@ -87,8 +90,8 @@ class Torchvision:
             load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
         return TappedNetwork(model, self._layers(), self.name, lambda size: _build(self.arch, size[0]))
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return _curated(self.arch, self.preprocessing().crop).modules
 
     def _layers(self) -> Mapping[str, str]:

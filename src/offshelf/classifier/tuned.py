@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.classifier.calibration import Calibration
-from offshelf.classifier.classifier import Curve, FitResult
+from offshelf.classifier.classifier import Classifier, Curve, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
@@ -24,7 +25,7 @@ Choice = tuple[Any, float, Curve | None, np.ndarray | None]
 """Fitted estimator, the hyperparameter's value, how it was chosen, and the metric on the held-out images, [folds]."""
 
 
-class Tuned:
+class Tuned(Classifier):
     """A scikit-learn classifier and the grid of one of its parameters.
 
     `Tuned(SVC(kernel="linear"), C=[0.2, 2, 20])` chooses C by stratified cross-validation over the training images, all
@@ -92,6 +93,7 @@ class Tuned:
         kind = int if isinstance(settings[self._key], int) else float
         self.values = tuple(sorted(_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
 
+    @override
     def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str = "accuracy") -> FitResult:
         """See Classifier.
 

@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageArray
-from offshelf.dataset.imageset import ImageSet, Sample
+from offshelf.dataset.imageset import Dataset, ImageSet, Sample
 from offshelf.dataset.partition import partition
 
 
 @dataclass(frozen=True)
-class Digits:
+class Digits(Dataset):
     """8 x 8 pixels, 17 greys, ten classes (the test part of UCI's Optical Recognition of Handwritten Digits)."""
 
     test_fraction: float = 0.5
     seed: int = 0
 
+    @override
     def load(self) -> ImageSet:
         """See Dataset; a stratified half is tested on."""
         from sklearn.datasets import load_digits

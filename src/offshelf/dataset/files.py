@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.decode import Colour
 from offshelf.dataset.image import ImageFile
@@ -38,8 +39,8 @@ class Files(Lazy[ImageFile]):
     def __len__(self) -> int:
         return len(self._ends_N)
 
+    @override
     def make(self, row: int) -> ImageFile:
-        """See Lazy."""
         file = ImageFile(self.root / self.name(row), self.background, None, self.value_range, self.max_pixels)
         return file.known_as(self._digests[row]) if self._is_known_N[row] else file
 

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import parse_colour
-from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
+from offshelf.dataset.imageset import Dataset, FileSamples, Fold, ImageSet
 from offshelf.dataset.kind import SUFFIXES, is_named_image
 from offshelf.dataset.layout import Layout, Split, find_layout, require_split
 from offshelf.dataset.names import listed, readable
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Folder:
+class Folder(Dataset):
     """Images by class folder. With `train/` and `test/` in it, or names such as those, these are the split."""
 
     root: str
@@ -51,6 +52,7 @@ class Folder:
     def __post_init__(self) -> None:
         require_split(self.split, self.val)
 
+    @override
     def load(self) -> ImageSet:
         """See Dataset; classes are the sorted folder names, those of `train/` where there is one."""
         images = self.unsplit()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.decode import Colour, DecodeError, check, decode, holds_depth
 from offshelf.dataset.raster import MAX_PIXELS
@@ -30,7 +31,7 @@ class Image(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class ImageArray:
+class ImageArray(Image):
     """Pixels in memory: uint8 [H, W, 3], RGB. Raises ImageError for any other array."""
 
     pixels: np.ndarray
@@ -42,10 +43,11 @@ class ImageArray:
         return f"an image of {self.pixels.shape[1]} x {self.pixels.shape[0]} in memory"
 
     @cached_property
+    @override
     def digest(self) -> str:
-        """See Image."""
         return array_digest(self.pixels)
 
+    @override
     def load(self) -> np.ndarray:
         """See Image. Raises ImageError where the pixels are not those any more that the digest was taken of."""
         if self.__dict__.setdefault("digest", now := array_digest(self.pixels)) != now:
@@ -54,7 +56,7 @@ class ImageArray:
 
 
 @dataclass(frozen=True, eq=False)
-class ImageBytes:
+class ImageBytes(Image):
     """An image file's bytes in memory; see ImageFile."""
 
     data: bytes = field(repr=False)
@@ -66,12 +68,12 @@ class ImageBytes:
         return f"an image file of {len(self.data):,} bytes in memory"
 
     @cached_property
+    @override
     def digest(self) -> str:
-        """See Image."""
         return _identity(self.data, None, self.background, self.value_range)
 
+    @override
     def load(self) -> np.ndarray:
-        """See Image."""
         try:
             return decode(self.data, self.background, self.value_range, self.max_pixels)
         except DecodeError as error:
@@ -79,7 +81,7 @@ class ImageBytes:
 
 
 @dataclass(frozen=True)
-class ImageFile:
+class ImageFile(Image):
     """A file, opened by its content, not its name: the first frame, upright by EXIF, on a background, RGB, 8 bits."""
 
     path: Path
@@ -96,6 +98,7 @@ class ImageFile:
         return str(self.path)
 
     @cached_property
+    @override
     def digest(self) -> str:
         """See Image. Raises ImageError where its range of values is not settled."""
         return self._identify(self._bytes())
@@ -114,6 +117,7 @@ class ImageFile:
         """Take the range of values that its set was found to have."""
         self.__dict__["settled"] = values
 
+    @override
     def load(self) -> np.ndarray:
         """See Image.
 

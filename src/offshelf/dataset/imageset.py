@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import Image
@@ -38,8 +39,8 @@ class FileSamples(Lazy[Sample]):
     def __len__(self) -> int:
         return len(self.files)
 
+    @override
     def make(self, row: int) -> Sample:
-        """See Lazy."""
         return Sample(readable(self.files.name(row)), self.files[row], int(self.targets_N[row]))
 
     def take(self, rows_M: np.ndarray) -> "FileSamples":

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.boxes import read_boxes, require_units
 from offshelf.dataset.image import ImageFile, PixelBox, parse_colour
-from offshelf.dataset.imageset import Fold, ImageSet, LeftOut, Sample
+from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.names import listed
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS
@@ -27,7 +28,7 @@ PROBED = 20
 
 
 @dataclass(frozen=True)
-class Csv:
+class Csv(Dataset):
     """Columns `path,label[,split,x1,y1,x2,y2]`; split is train, val or test, in the words of `split_names`.
 
     Boxes count from 0, x2 and y2 are exclusive; an empty one is the whole image.
@@ -68,8 +69,8 @@ class Csv:
                 "dataset.separator is a sign such as ';', or null for one label a cell; got an empty one."
             )
 
+    @override
     def load(self) -> ImageSet:
-        """See Dataset."""
         images = self.unsplit()
         if images.folds:
             return images

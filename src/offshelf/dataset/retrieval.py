@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import Image
 from offshelf.dataset.imageset import Dataset, ImageSet, LeftOut
@@ -184,8 +185,8 @@ class _LeaveOut(Lazy[Truth]):
     def __len__(self) -> int:
         return len(self._groups)
 
+    @override
     def make(self, row: int) -> Truth:
-        """See Lazy."""
         group = self._groups[row]
         return Truth(group[group != row], np.array([row]))
 

@@ -1,4 +1,4 @@
-"""Feature extraction: the only package that runs networks, and the only one that imports Lightning."""
+"""Feature extraction: the only package that runs networks and imports Lightning."""
 
 from offshelf.extractor.extractor import Extractor
 from offshelf.extractor.features import Cost, Features, ensure, fill

@@ -1,7 +1,7 @@
-"""Lightning's part in an extraction: one pass of `Trainer.predict` over a stream of batches.
+"""The interface to Lightning: one pass of `Trainer.predict` over a stream of batches.
 
-No other module imports Lightning, because torchvision must be imported first, and repaired where its compiled operators
-do not load: Lightning's metrics import it.
+Only this module imports Lightning, because torchvision must be imported before it, and repaired if its compiled
+operators do not load: Lightning's metrics import it.
 """
 
 import logging

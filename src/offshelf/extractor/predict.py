@@ -47,10 +47,10 @@ def predict(
     Several processes do not communicate: each takes chunks that no other process has taken, wherever it was started.
 
     Args:
-        extractor: How.
+        extractor: The settings.
         images: All images; those that the store has are skipped.
-        request: What.
-        store: Where the features go.
+        request: The features to extract.
+        store: The store that receives the features.
         networks: The network is taken from here, and left here for the next call. Several processes do not use it.
 
     Returns:

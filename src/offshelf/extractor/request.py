@@ -1,4 +1,4 @@
-"""The value that names what to extract."""
+"""The request of an extraction."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from offshelf.store import FeatureKey
 
 @dataclass(frozen=True)
 class Request:
-    """What to compute: layers of a backbone, the pooling of their maps, and the views the backbone sees."""
+    """The features to compute: layers of a backbone, the pooling of their maps, and the views of the images."""
 
     backbone: Backbone
     layers: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The writer of features: chunks are collected, checked and written while the network computes the next."""
+"""The writer of features: it collects, checks and writes chunks while the network computes the next."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,7 +41,7 @@ class StoreWriter:
         self.thread.shutdown(wait=True)
 
     def _write(self, batches: list[tuple[Batch, dict[str, np.ndarray]]]) -> None:
-        """Write a chunk, except images that cannot be read or whose features are not finite; release its claim."""
+        """Write a chunk, except images that are unreadable or have features that are not finite; release its claim."""
         chunk = batches[0][0].chunk
         place = {row: number for number, row in enumerate(chunk.rows.tolist())}
         faults = {row: why for batch, _ in batches for row, why in batch.faults.items()}

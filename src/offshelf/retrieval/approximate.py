@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.errors import ConfigError
-from offshelf.retrieval.retrieval import Nearest, check, one_view
+from offshelf.retrieval.retrieval import Nearest, Retrieval, check, one_view
 
 if TYPE_CHECKING:
     import faiss
@@ -19,7 +20,7 @@ TRAINED_BY = 39
 
 
 @dataclass(frozen=True)
-class Approximate:
+class Approximate(Retrieval):
     """One vector an image, the mean over its views, searched for in the nearest cells of the references alone.
 
     The references are cut into cells by k-means; a query looks into the cells whose centres are nearest to it: faiss's
@@ -48,6 +49,7 @@ class Approximate:
             ):
                 raise ConfigError(f"retrieval.{name} is a number, 1 or more; got {count}.")
 
+    @override
     def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> Iterator[np.ndarray]:
         """See Retrieval; -inf for what is not found, of which faiss's order is not kept: it is measured in float64.
 
@@ -73,6 +75,7 @@ class Approximate:
             out[asked, found] = exact.similarities(exact.of_pairs(asked + start, found))
             yield out
 
+    @override
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
         """See Retrieval; beside the vector, the reference's number."""
         return dims, dims * 4 + 8

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+from typing_extensions import override
 
 from offshelf.errors import ConfigError
 
@@ -43,42 +44,43 @@ class Arrays(Protocol):
         """The `count` smallest of each column, the largest of them: [columns]."""
 
 
-class OnCpu:
+class OnCpu(Arrays):
     """NumPy. Blocks stay in the caches of a core, so that what follows a product costs little beside it."""
 
     block = 4 * MIB
 
+    @override
     def put(self, values: np.ndarray, dtype: str = "float32") -> np.ndarray:
-        """See Arrays."""
         return np.ascontiguousarray(values, dtype)
 
+    @override
     def get(self, values: np.ndarray) -> np.ndarray:
-        """See Arrays."""
         return values
 
+    @override
     def least(self, values: np.ndarray, axis: int) -> np.ndarray:
-        """See Arrays."""
         return values.min(axis=axis)
 
+    @override
     def most(self, values: np.ndarray, axis: int) -> np.ndarray:
-        """See Arrays."""
         return values.max(axis=axis)
 
+    @override
     def precisely(self) -> Any:
         """See Arrays: BLAS does. Each product by one thread, since blocks are shared by the cores."""
         return threadpool_limits(1, "blas")
 
+    @override
     def where(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See Arrays."""
         rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])  # faster than np.nonzero
         return rows, columns
 
+    @override
     def nth_least(self, values: np.ndarray, count: int) -> np.ndarray:
-        """See Arrays."""
         return np.partition(values, count - 1, axis=0)[count - 1]
 
 
-class InTorch:
+class InTorch(Arrays):
     """PyTorch, on a GPU."""
 
     block = 256 * MIB
@@ -86,6 +88,7 @@ class InTorch:
     def __init__(self, device: str) -> None:
         self.device = device
 
+    @override
     def put(self, values: np.ndarray, dtype: str = "float32") -> "torch.Tensor":
         """See Arrays; float16 travels as it is."""
         import torch
@@ -93,19 +96,20 @@ class InTorch:
         copy = np.require(values, requirements=["C", "W"])  # PyTorch takes no read-only memory
         return torch.from_numpy(copy).to(self.device).to(getattr(torch, dtype))
 
+    @override
     def get(self, values: "torch.Tensor") -> np.ndarray:
-        """See Arrays."""
         return values.cpu().numpy()
 
+    @override
     def least(self, values: "torch.Tensor", axis: int) -> "torch.Tensor":
-        """See Arrays."""
         return values.amin(axis)
 
+    @override
     def most(self, values: "torch.Tensor", axis: int) -> "torch.Tensor":
-        """See Arrays."""
         return values.amax(axis)
 
     @contextmanager
+    @override
     def precisely(self) -> Iterator[None]:
         """See Arrays: whatever the process has set, no TF32 and no bfloat16."""
         import torch
@@ -117,13 +121,13 @@ class InTorch:
         finally:
             torch.set_float32_matmul_precision(before)
 
+    @override
     def where(self, mask: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
-        """See Arrays."""
         rows, columns = mask.nonzero(as_tuple=True)
         return rows, columns
 
+    @override
     def nth_least(self, values: "torch.Tensor", count: int) -> "torch.Tensor":
-        """See Arrays."""
         return values.kthvalue(count, dim=0).values
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.errors import ConfigError
 from offshelf.suggest import did_you_mean
@@ -32,7 +33,7 @@ class Retrieval(Protocol):
 
 
 @dataclass(frozen=True)
-class Nearest:
+class Nearest(Retrieval):
     """One vector an image, the mean over its views; with or without what the nearest references add to it.
 
     Raises:
@@ -64,8 +65,8 @@ class Nearest:
         if isinstance(self.alpha, bool) or not isinstance(self.alpha, int | float) or not 0 <= self.alpha < np.inf:
             raise ConfigError(f"retrieval.alpha is a power, 0 or more; got {self.alpha}.")
 
+    @override
     def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> "Iterator[Similarities]":
-        """See Retrieval."""
         from offshelf.retrieval.arrays import arrays_on
         from offshelf.retrieval.expansion import augmented, expanded
         from offshelf.retrieval.search import rows
@@ -78,13 +79,13 @@ class Nearest:
             queries = expanded(queries, references, self.query_expansion, self.alpha, arrays)
         return rows(_stored(references, self.storage), queries, self.distance, arrays)
 
+    @override
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
-        """See Retrieval."""
         return dims, dims * np.dtype(self.storage).itemsize
 
 
 @dataclass(frozen=True)
-class SpatialSearch:
+class SpatialSearch(Retrieval):
     """All views: the mean over a query's of the least distance to one of the reference's (2014 paper, section 4).
 
     Raises:
@@ -101,15 +102,15 @@ class SpatialSearch:
     def __post_init__(self) -> None:
         check(self, *WORDS)
 
+    @override
     def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> "Iterator[Similarities]":
-        """See Retrieval."""
         from offshelf.retrieval.arrays import arrays_on
         from offshelf.retrieval.search import rows
 
         return rows(_stored(references_NPD, self.storage), queries_QVD, self.distance, arrays_on(self.device))
 
+    @override
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
-        """See Retrieval."""
         return views * dims, views * dims * np.dtype(self.storage).itemsize
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import Fold, ImageSet, Sample
@@ -46,8 +47,8 @@ class Caltech101(Official):
                 raise ConfigError(f"dataset.{name} is at least 1; got {value}.")
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="caltech101",
             title="Caltech-101",
@@ -57,10 +58,11 @@ class Caltech101(Official):
             "Workshops 2004",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; classes are the sorted folder names."""
         tree = next(self.at(place) for place in TREES if self.at(place).is_dir())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageArray
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -30,8 +31,8 @@ class Cifar10(Official):
     """50,000 training and 10,000 test images."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="cifar10",
             title="CIFAR-10",
@@ -40,16 +41,16 @@ class Cifar10(Official):
             citation="Krizhevsky: Learning Multiple Layers of Features from Tiny Images. 2009",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 50000, 10000
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official."""
         tree = self.at(TREE)
         classes = tuple(lines(tree / "batches.meta.txt"))
         train = [

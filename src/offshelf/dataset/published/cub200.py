@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.box import from_size, require_context, with_context
 from offshelf.dataset.image import ImageFile, PixelBox
@@ -36,8 +37,8 @@ class Cub200(Official):
         require_context(self.context)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="cub200",
             title="Caltech-UCSD Birds-200-2011",
@@ -47,14 +48,15 @@ class Cub200(Official):
             "California Institute of Technology, CNS-TR-2011-001",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 5994, 5794
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; lists are joined by image id."""
         tree = self.at(TREE)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -35,8 +36,8 @@ class Flowers102(WithValidation):
     """
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="flowers102",
             title="Oxford 102 Flowers",
@@ -45,14 +46,15 @@ class Flowers102(WithValidation):
             citation="Nilsback, Zisserman: Automated Flower Classification over a Large Number of Classes. ICVGIP 2008",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return FILES
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return (2040 if self.train == "trainval" else 1020), 6149
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; the authors number classes from 1, and give no names."""
         labels = np.atleast_1d(matlab(folder / "imagelabels.mat", "labels")).astype(np.int64)

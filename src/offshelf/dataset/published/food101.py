@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote
@@ -24,8 +26,8 @@ class Food101(Official):
     """750 + 250 images a class."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="food101",
             title="Food-101",
@@ -35,14 +37,15 @@ class Food101(Official):
             "ECCV 2014",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 75750, 25250
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; lists name images as class/number."""
         tree = self.at(TREE)

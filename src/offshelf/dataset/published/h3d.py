@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from typing_extensions import override
+
 from offshelf.dataset.box import from_size, require_context, with_context
 from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -46,8 +48,8 @@ class H3d(Official):
             raise ConfigError(f"dataset.no_box is whole or drop; got '{self.no_box}'.")
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="h3d",
             title="Attributes of People (H3D)",
@@ -57,14 +59,15 @@ class H3d(Official):
             "ICCV 2011",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 4013 - (23 if self.no_box == "drop" else 0), 4022
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; image names start anew in each part."""
         train, test = (self._part(self.at(TREE), part) for part in ("train", "test"))

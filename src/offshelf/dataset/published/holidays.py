@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import image_files
@@ -39,8 +40,8 @@ class Holidays(OfficialRetrieval):
     """Whether that copy is read, as `holidays_upright`."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="holidays_upright" if self.upright else "holidays",
             title="INRIA Holidays, turned upright by hand" if self.upright else "INRIA Holidays",
@@ -50,14 +51,15 @@ class Holidays(OfficialRetrieval):
             "Search. ECCV 2008",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (TURNED,) if self.upright else IMAGES
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 1491, 500
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
         """See Official; ground truth is in the names."""
         images = image_files(folder, ("holidays/*.jpg",) if self.upright else ("jpg/*.jpg",))

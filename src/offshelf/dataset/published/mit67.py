@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote
@@ -31,8 +33,8 @@ class Mit67(Official):
     """
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="mit67",
             title="MIT-67, indoor scene recognition",
@@ -41,14 +43,15 @@ class Mit67(Official):
             citation="Quattoni, Torralba: Recognizing Indoor Scenes. CVPR 2009",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (
             _both(SERVER, "indoorCVPR_09.tar", "Images/airport_inside", "images/airport_inside"),
             _both(SPLIT_SERVER, "TrainImages.txt"),
             _both(SPLIT_SERVER, "TestImages.txt"),
         )
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; classes are the sorted folder names, misspellings included."""
         images = next(path for path in (self.at("Images"), self.at("images")) if path.is_dir())

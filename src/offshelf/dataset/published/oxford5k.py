@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.published import landmarks
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import CLASSIC, Region
@@ -40,8 +42,8 @@ class Oxford5k(OfficialRetrieval):
         landmarks.require_region(self.region)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="oxford5k",
             title="Oxford Buildings (Oxford5k)",
@@ -51,16 +53,16 @@ class Oxford5k(OfficialRetrieval):
             "Spatial Matching. CVPR 2007",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (IMAGES, TRUTH)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 5063, 55
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
-        """See Official."""
         images = landmarks.image_files(folder, PATTERNS)
         places = [self.at(f"lab/{QUERY}").parent, self.at(QUERY).parent]
         names, found = landmarks.read_classic(places, self.at("gnd_oxford5k.pkl"), PREFIX)

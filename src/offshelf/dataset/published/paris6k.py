@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.published import landmarks
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import CLASSIC, Landmark, Region
@@ -55,8 +57,8 @@ class Paris6k(OfficialRetrieval):
         landmarks.require_region(self.region)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="paris6k",
             title="Paris (Paris6k)",
@@ -66,16 +68,16 @@ class Paris6k(OfficialRetrieval):
             "Retrieval in Large Scale Image Databases. CVPR 2008",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (*IMAGES, TRUTH)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 6412 - len(CORRUPT), 55
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
-        """See Official."""
         images = landmarks.image_files(folder, PATTERNS)
         places = [self.at(f"lab/{QUERY}").parent, self.at(QUERY).parent]
         names, found = landmarks.read_classic(places, self.at("gnd_paris6k.pkl"))

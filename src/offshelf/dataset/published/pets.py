@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote
@@ -39,8 +41,8 @@ class Pets(Official):
     """The official split of 3,680 and 3,669 images. Some files called .jpg are of other formats."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="pets",
             title="Oxford-IIIT Pets",
@@ -49,14 +51,15 @@ class Pets(Official):
             citation="Parkhi, Vedaldi, Zisserman, Jawahar: Cats and Dogs. CVPR 2012",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return FILES
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 3680, 3669
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; class numbers are those of the lists, which no sorting of names would give."""
         images, lists = self.at("images"), self.at("annotations")

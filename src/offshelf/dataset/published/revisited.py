@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.published import landmarks, oxford5k, paris6k
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import Protocols, Region
@@ -40,8 +42,8 @@ class Revisited(OfficialRetrieval):
         """What it is called."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name=self.title.lower(),
             title=f"Revisited {self.title[1:]} ({self.title})",
@@ -52,6 +54,7 @@ class Revisited(OfficialRetrieval):
         )
 
     @property
+    @override
     def own_folder(self) -> str:
         """See Official; that of the set whose images these are."""
         return self.about.name[1:]
@@ -70,20 +73,20 @@ class ROxford5k(Revisited):
     """4,993 references, 70 queries; shares Oxford5k's images."""
 
     @property
+    @override
     def title(self) -> str:
-        """See Revisited."""
         return "ROxford5k"
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (oxford5k.IMAGES, _truth("roxford5k"))
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 4993, 70
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
-        """See Official."""
         return self._read(folder, oxford5k.PATTERNS)
 
 
@@ -92,18 +95,18 @@ class RParis6k(Revisited):
     """6,322 references, 70 queries; shares Paris6k's images."""
 
     @property
+    @override
     def title(self) -> str:
-        """See Revisited."""
         return "RParis6k"
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (*paris6k.IMAGES, _truth("rparis6k"))
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 6322, 70
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
-        """See Official."""
         return self._read(folder, paris6k.PATTERNS)

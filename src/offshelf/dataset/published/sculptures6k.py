@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from typing_extensions import override
+
 from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.published import landmarks
 from offshelf.dataset.published.download import Remote
@@ -44,8 +46,8 @@ class Sculptures6k(OfficialRetrieval):
             raise ConfigError(f"dataset.split is {', '.join(SPLITS)}; got '{self.split}'.")
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="sculptures6k",
             title="Sculptures 6k",
@@ -55,14 +57,15 @@ class Sculptures6k(OfficialRetrieval):
             citation="Arandjelović, Zisserman: Smooth Object Retrieval using a Bag of Boundaries. ICCV 2011",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int] | None:
-        """See Official."""
         return None if self.split == "all" else (3170, 70)
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
         """See Official; masks, beside the images, are not read."""
         images: dict[str, ImageFile] = {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.box import from_matlab, require_context, with_context
 from offshelf.dataset.image import ImageFile, PixelBox
@@ -56,8 +57,8 @@ class StanfordCars(Official):
         require_context(self.context)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="stanford_cars",
             title="Stanford Cars",
@@ -68,14 +69,15 @@ class StanfordCars(Official):
             "3dRR-13, ICCV Workshops 2013",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return FILES
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 8144, 8041
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; the devkit's own list of the test part has no classes, so another one is read."""
         classes = tuple(str(name) for name in np.atleast_1d(matlab(self.at("devkit/cars_meta.mat"), "class_names")))

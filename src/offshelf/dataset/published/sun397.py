@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote
@@ -39,8 +41,8 @@ class Sun397(Official):
         require_partition(self.partition)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="sun397",
             title="SUN397, scene recognition",
@@ -50,14 +52,15 @@ class Sun397(Official):
             "Zoo. CVPR 2010",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (IMAGES, PARTITIONS)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 19850, 19850
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; images that no split of the chosen ones mentions are left out."""
         tree = self.at("SUN397")

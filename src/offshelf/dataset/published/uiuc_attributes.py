@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from typing_extensions import override
+
 from offshelf.dataset.box import from_matlab, require_context, with_context
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -56,8 +58,8 @@ class UiucAttributes(Official):
             raise ConfigError(f"dataset.test is a_pascal, a_yahoo or both; got '{self.test}'.")
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="uiuc_attributes",
             title="UIUC object attributes, a-Pascal and a-Yahoo",
@@ -66,14 +68,15 @@ class UiucAttributes(Official):
             citation="Farhadi, Endres, Hoiem, Forsyth: Describing Objects by their Attributes. CVPR 2009",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ANNOTATIONS, PASCAL_IMAGES, *([YAHOO_IMAGES] if "ayahoo_test" in TESTED[self.test] else []))
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 6340, TEST_SIZES[self.test]
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; classes are the attributes."""
         path = self.at("attribute_data") / "attribute_names.txt"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import image_files
@@ -26,8 +27,8 @@ class UkBench(OfficialRetrieval):
     """
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="ukbench",
             title="University of Kentucky Benchmark (UKBench)",
@@ -36,14 +37,15 @@ class UkBench(OfficialRetrieval):
             citation="Nistér, Stewénius: Scalable Recognition with a Vocabulary Tree. CVPR 2006",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 10200, 10200
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
         """See Official; ground truth is in the names."""
         images = image_files(folder, ("full/*.jpg",))

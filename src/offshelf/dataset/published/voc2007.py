@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -53,8 +54,8 @@ class Voc2007(Official):
             raise ConfigError(f"dataset.difficult is ignore or negative; got '{self.difficult}'.")
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="voc2007",
             title="PASCAL VOC 2007, image classification",
@@ -64,14 +65,15 @@ class Voc2007(Official):
             "Challenge. IJCV 88, 2010",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (TRAINVAL, TEST)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 5011, 4952
 
+    @override
     def read(self, folder: Path) -> ImageSet:
         """See Official; labels are those of ImageSets/Main."""
         samples: list[Sample] = []
