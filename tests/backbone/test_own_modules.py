@@ -220,13 +220,13 @@ def test_sources_that_cannot_be_imported(module, said):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"crop": 0}, "crop is a number of pixels from 1 on"),
-        ({"crop": 2.5}, "crop is a number of pixels"),
-        ({"mean": [0.5]}, r"mean has a number for each of red, green and blue"),
-        ({"mean": 0.5}, r"mean has a number for each"),
-        ({"std": [1, 0, 1]}, "std divides, and may not be 0"),
+        ({"crop": 0}, "crop must be a number of pixels of at least 1"),
+        ({"crop": 2.5}, "crop must be a number of pixels"),
+        ({"mean": [0.5]}, r"mean must be one number for each of red, green and blue"),
+        ({"mean": 0.5}, r"mean must be one number for each"),
+        ({"std": [1, 0, 1]}, "std is a divisor and must not be 0"),
         ({"std": [1, float("nan"), 1]}, "std has a number"),
-        ({"interpolation": "cubic"}, "interpolation is one of nearest, bilinear, bicubic, lanczos"),
+        ({"interpolation": "cubic"}, "interpolation must be one of nearest, bilinear, bicubic, lanczos"),
         ({"men": [0, 0, 0]}, "no key 'men'; did you mean 'mean'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, trained on ImageNet, with weights that come with a package: works offline."""
+"""EfficientNet-Lite0, trained on ImageNet. A package brings the weights, so that it works offline."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +33,10 @@ class EfficientNetLite0(Backbone):
     name: ClassVar[str] = "efficientnet_lite0"
 
     def preprocessing(self) -> Preprocessing:
-        """As timm evaluates `tf_efficientnet_lite0`: crop 0.875 of the resized image, bicubic, values in -1..1.
+        """Return timm's preprocessing of `tf_efficientnet_lite0`: crop 0.875 of the resized image, bicubic, -1..1.
 
-        ImageNet's mean and deviation do worse: on scikit-learn's photograph of a flower, the probability of `daisy`
-        falls from 0.32 to 0.13, in second place.
+        ImageNet's mean and deviation perform worse: on scikit-learn's photograph of a flower, the probability of
+        `daisy` falls from 0.32 to 0.13, in second place.
         """
         return Preprocessing(256, 224, "bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
@@ -46,7 +46,7 @@ class EfficientNetLite0(Backbone):
 
     @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone; `logits`, the scores of ImageNet's classes, can be asked for by name."""
+        """Return the curated layers; `logits`, the scores of ImageNet's classes, can be requested by name too."""
         return tuple(layer for layer in LAYERS if layer not in ("stem", "logits"))
 
     @override
@@ -69,7 +69,7 @@ class EfficientNetLite0(Backbone):
         model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         tensors = read_tensors(_weights())
         own = model.state_dict()
-        # The package's names are another code base's; order and shapes are the same.
+        # The package's names come from another code base; order and shapes are the same.
         if [value.shape for value in tensors.values()] != [value.shape for value in own.values()]:
             raise BackboneError(f"The weights in {_weights()} are not EfficientNet-Lite0's; reinstall their package.")
         model.load_state_dict(dict(zip(own, tensors.values(), strict=True)))

@@ -1,4 +1,4 @@
-"""No network: what the images themselves are worth, as the baseline of every other number."""
+"""Raw pixels without a network, as a baseline."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pixels(Backbone):
-    """The image, scaled to `size` x `size`, as one vector of 3 * size * size values in 0..1."""
+    """The image, scaled to `size` x `size`, as a vector of 3 * size * size values in 0..1."""
 
     size: int = 32
 
     name: ClassVar[str] = "pixels"
 
     def preprocessing(self) -> Preprocessing:
-        """Scaling alone."""
+        """Return a preprocessing that only scales."""
         return Preprocessing(self.size, self.size, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
     @override
@@ -46,5 +46,5 @@ class Pixels(Backbone):
 
         from offshelf.backbone.network import TappedNetwork
 
-        shrink = nn.AdaptiveAvgPool2d(self.size)  # of views at another scale; what has this size stays as it is
+        shrink = nn.AdaptiveAvgPool2d(self.size)  # for views at another scale; images of this size stay unchanged
         return TappedNetwork(nn.Sequential(shrink, nn.Flatten()), {"pixels": "1"}, self.name)

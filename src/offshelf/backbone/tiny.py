@@ -1,4 +1,4 @@
-"""A small random network, for tests and for trying things out."""
+"""A small random network, for tests and experiments."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,7 +23,7 @@ class Tiny(Backbone):
     name: ClassVar[str] = "tiny"
 
     def preprocessing(self) -> Preprocessing:
-        """Small, so that tests are fast."""
+        """Return a small preprocessing, so that tests are fast."""
         return Preprocessing(resize=32, crop=32)
 
     @override

@@ -30,24 +30,24 @@ class Torchvision(Backbone):
     arch: str
     """Name in `torchvision.models`: `convnext_tiny`."""
     weights: str | None = "DEFAULT"
-    """A published set (`DEFAULT`, `IMAGENET1K_V1`), a file, or null: random, drawn with `seed`."""
+    """A published set (`DEFAULT`, `IMAGENET1K_V1`), a file, or null for random weights, drawn with `seed`."""
     layers: Mapping[str, str] | None = field(default=None, hash=False)
-    """Name to module path, from input to output; without, they are found in the architecture."""
+    """Names to module paths, from input to output; null: found in the architecture."""
     seed: int = 0
     checkpoint_key: str | None = None
-    """Where in a file of yours the tensors are, as in `state_dict_ema`; null: found, where there is one way."""
+    """Key of the tensors in a file, as in `state_dict_ema`; null: found automatically if unique."""
     checkpoint_prefix: str | None = None
-    """How the names of the tensors begin, as in `module.encoder_q.`; null: found, where there is one way."""
+    """Prefix of the tensors' names, as in `module.encoder_q.`; null: found automatically if unique."""
 
     @property
     def name(self) -> str:
-        """The architecture."""
+        """Name of the architecture."""
         return self.arch
 
     def preprocessing(self) -> Preprocessing:
-        """What the published weights were evaluated with; of other weights, the newest published ones'.
+        """Return the evaluation preprocessing of the published weights; for other weights, that of the newest ones.
 
-        A file that is one of the published ones has its own.
+        A file that equals a published one has that one's preprocessing.
         """
         seen = self._published().transforms()
         return Preprocessing(
@@ -112,7 +112,7 @@ class Torchvision(Backbone):
             return next((one for one in sets if is_published(path, one.url)), sets.DEFAULT)
         if self.weights and self.weights not in sets.__members__:
             raise BackboneError(
-                f"{self.arch} has no weights '{self.weights}'; it has {', '.join(sets.__members__)}, or give a file."
+                f"{self.arch} has no weights '{self.weights}'; it has {', '.join(sets.__members__)}, or use a file."
             )
         return sets[self.weights] if self.weights else sets.DEFAULT
 
@@ -138,7 +138,7 @@ def _build(arch: str, size: int) -> "nn.Module":
 
     surplus: dict[str, Any] = {"init_weights": False} if arch in ("googlenet", "inception_v3") else {}
     if arch.startswith("vit_"):
-        surplus = {"image_size": size}  # some published weights see larger images than the architecture's 224
+        surplus = {"image_size": size}  # some published weights need larger images than the architecture's 224
     model: nn.Module = torchvision.models.get_model(arch, weights=None, **surplus)
     return model
 
