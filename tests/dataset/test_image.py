@@ -150,7 +150,7 @@ def test_decompression_bomb(tmp_path):
     """More pixels than is safe are refused from the header."""
     file = saved(tmp_path, Image.new("1", (400, 400)))
     large = ImageFile(file.path, max_pixels=1000)
-    with pytest.raises(ImageError, match="more pixels than is safe"):
+    with pytest.raises(ImageError, match="more than is safe"):
         large.check()
 
 
@@ -161,7 +161,7 @@ def test_region(tmp_path):
 
     assert (part.load() == PICTURE[:3, :2]).all()
     assert part.digest != whole.digest
-    with pytest.raises(ImageError, match="holds no pixel"):
+    with pytest.raises(ImageError, match="has no pixel"):
         ImageFile(whole.path, region=(5, 0, 9, 3)).load()
 
 

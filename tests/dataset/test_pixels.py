@@ -16,7 +16,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
 @pytest.mark.parametrize(
     ("pixels", "got"),
     [
-        (PIXELS / 255, r"got float64 \[40, 48, 3\]. Of fractions of 1: "),
+        (PIXELS / 255, r"got float64 \[40, 48, 3\]. For fractions of 1: "),
         (PIXELS.astype(np.float32), r"got float32 \[40, 48, 3\]"),
         (PIXELS.astype(int), "got int64"),
         (PIXELS > 127, "got bool"),
@@ -28,7 +28,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
     ],
 )
 def test_other_arrays_are_refused(pixels, got):
-    with pytest.raises(ImageError, match=rf"uint8 \[H, W, 3\], RGB from 0 to 255; {got}"):
+    with pytest.raises(ImageError, match=rf"uint8 \[H, W, 3\], RGB, 0 to 255; {got}"):
         ImageArray(pixels)
 
 

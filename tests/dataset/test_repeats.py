@@ -155,7 +155,7 @@ def test_in_a_run(root, tmp_path):
         assert [row["id"] for row in csv.DictReader(file)] == ["train/cat/0.png", "test/cat/0.png"]
     with (tmp_path / "out/left_out.csv").open() as file:
         assert list(csv.DictReader(file)) == [
-            {"id": "train/cat/notes.txt", "role": "none", "why": "no image by its name"}
+            {"id": "train/cat/notes.txt", "role": "none", "why": "not an image by its name"}
         ]
 
 
@@ -172,6 +172,6 @@ def test_line_of_what_was_found(root):
         (root / f"train/cat/{name}.txt").write_text("x")
     (root / "train/cat/.x").write_text("x")
     assert found_line(Folder(str(root)).load()) == (
-        "set: 18 images of 2 classes, 12 to train on, 6 to test on. Not taken: 1 hidden, or a system's own "
-        "(train/cat/.x); 5 no image by its name (train/cat/a.txt, train/cat/b.txt, train/cat/c.txt and 2 more)."
+        "set: 18 images of 2 classes, 12 to train on, 6 to test on. Not taken: 1 hidden, or a file of the system "
+        "(train/cat/.x); 5 not an image by its name (train/cat/a.txt, train/cat/b.txt, train/cat/c.txt and 2 more)."
     )

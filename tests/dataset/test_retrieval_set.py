@@ -107,7 +107,7 @@ def test_digits():
 
 def test_sets_that_say_nothing_of_retrieval():
     """Several labels; a class for each image."""
-    with pytest.raises(DatasetError, match="mine has several labels an image"):
+    with pytest.raises(DatasetError, match="mine has several labels per image"):
         require_retrieval(labelled([(1, -1), (1, 1)]))
     with pytest.raises(DatasetError, match="mine has no class of two or more images"):
         as_retrieval(labelled([0, 1, 2]))

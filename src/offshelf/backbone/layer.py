@@ -68,7 +68,7 @@ def _matches(word: str, curated: Sequence[str], name: str) -> list[str]:
 
 
 def _is_there(layer: str, modules: Sequence[str]) -> bool:
-    """Return whether a layer is a module, an output of one (`relu:2`), or inside a module of unknown content (`b.*`)."""
+    """Return whether a layer is a module, an output of one (`relu:2`), or in a module of unknown content (`b.*`)."""
     path = layer.removeprefix("input of ")
     stem, _, number = path.rpartition(":")
     inside = any(module.endswith(".*") and path.startswith(module[:-1]) for module in modules)

@@ -1,4 +1,4 @@
-"""Data sets: samples, the folds to train and to test on, and the official metric."""
+"""Data sets: samples, the folds to train and test on, and the official metric."""
 
 from offshelf.dataset.digits import Digits
 from offshelf.dataset.folder import Folder, image_files

@@ -1,4 +1,4 @@
-"""The same image more than once: in training and in testing, as a query and as a reference, or with two labels."""
+"""Detection of repeated images: in training and testing, as query and reference, or with two labels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,25 +26,25 @@ class NamedImage(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Repeats:
-    """Images of equal digests: the same bytes, in the same region and on the same background."""
+    """Repeated images, which have equal digests: the same bytes, in the same region and on the same background."""
 
     part: str
-    """What is tested: `test`, `query`; `train` where nothing is."""
+    """The part that is tested: `test` or `query`; `train` if there is none."""
     count: int
-    """Images of that part that are known: a test image that is trained on in the same fold, a query that is a reference
-    of its own; in `train` those that are there more than once."""
+    """Number of repeated images of that part: test images that are trained on in the same fold, or queries that equal a
+    reference other than themselves; in `train` images that occur more than once."""
     two_labels: int = 0
-    """Images whose equals have another label."""
+    """Number of images that equal one with another label."""
     table: Mapping[str, Sequence[object]] = field(default_factory=dict)
-    """Columns `group`, `id`, `part`, `label`, of all images that are there more than once."""
+    """Columns `group`, `id`, `part`, `label` of all images that occur more than once."""
     pairs: tuple[tuple[str, str], ...] = ()
-    """Names of some of those that are known, each with its equal."""
+    """Names of some repeated images, each with its equal."""
     label_pairs: tuple[tuple[str, str], ...] = ()
-    """Names of some with another label."""
+    """Names of some equal images with different labels."""
 
     @property
     def counts(self) -> dict[str, float]:
-        """Metrics; the first of them in every run."""
+        """Metrics; the first of them is in every run."""
         name = "data/repeated_train" if self.part == "train" else f"data/leaked_{self.part}"
         return {name: float(self.count)} | ({"data/two_labels": float(self.two_labels)} if self.two_labels else {})
 
@@ -98,7 +98,7 @@ def among_samples(
 def among_references(
     pictures: Sequence[Image], references: Sequence[NamedImage], queries: Sequence[NamedImage]
 ) -> Repeats:
-    """Find the queries of a retrieval set that are equal to a reference which is another image.
+    """Find the queries of a retrieval set that are equal to a reference that is another image.
 
     Args:
         pictures: Every image once, also one that is a reference and a query.
@@ -133,7 +133,7 @@ def among_references(
 
 
 def equal_groups(images: Sequence[Image]) -> np.ndarray:
-    """A number for each image, int64 [N]: images of equal digests have the same one, from 0, and no others."""
+    """Return a group number from 0 for each image, int64 [N], equal exactly for images of equal digests."""
     known = digests(images)
     if not len(known):
         return np.zeros(0, np.int64)
@@ -141,11 +141,11 @@ def equal_groups(images: Sequence[Image]) -> np.ndarray:
         rows_N32 = known.rows_N32
     else:
         text = "".join(known)
-        if any(len(one) != 64 for one in known):  # images of the user's own, with digests of another kind
+        if any(len(one) != 64 for one in known):  # images of the user with digests of another kind
             return np.unique(np.array(known), return_inverse=True)[1].astype(np.int64)
         rows_N32 = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 32)
     words_N4 = np.ascontiguousarray(rows_N32).view(np.uint64)
-    order = np.argsort(words_N4[:, 0], kind="stable")  # other images' first words differ
+    order = np.argsort(words_N4[:, 0], kind="stable")  # distinct images differ in the first word
     is_new = np.ones(len(order), bool)
     is_new[1:] = (words_N4[order[1:]] != words_N4[order[:-1]]).any(axis=1)
     groups = np.empty(len(order), np.int64)
@@ -154,14 +154,14 @@ def equal_groups(images: Sequence[Image]) -> np.ndarray:
 
 
 def repeated_rows(groups_N: np.ndarray) -> np.ndarray:
-    """Rows of the images that are not alone in their group: int64, by groups, in the order of their first ones."""
+    """Return rows of images that share their group, int64, by groups, in the order of their first images."""
     rows = np.flatnonzero(np.bincount(groups_N)[groups_N] > 1) if len(groups_N) else np.zeros(0, np.int64)
     _, first, group = np.unique(groups_N[rows], return_index=True, return_inverse=True)
     return rows[np.argsort(first[group], kind="stable")]
 
 
 def first_equals(rows: np.ndarray, others: np.ndarray, groups_N: np.ndarray) -> np.ndarray:
-    """For each of some rows the first of the others that is equal to it, another one; -1 where there is none: int64."""
+    """Return, for each row, the first of the others in its group that is another row, int64; -1 if there is none."""
     first = np.full(int(groups_N.max(initial=-1)) + 1, -1, np.int64)
     last = first.copy()
     first[groups_N[others[::-1]]] = others[::-1]
@@ -171,7 +171,7 @@ def first_equals(rows: np.ndarray, others: np.ndarray, groups_N: np.ndarray) -> 
 
 
 def _of_another_label(rows: np.ndarray, groups_N: np.ndarray, targets_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of rows those whose group has several labels; and for each another of its group."""
+    """Return the rows whose group has several labels; and for each another row of its group."""
     if not len(rows):
         return rows, rows
     targets = targets_N[rows].reshape(len(rows), -1)
@@ -188,11 +188,11 @@ def _parts(is_trained: bool, is_tested: bool) -> list[str]:
 
 
 def _renumbered(groups: Sequence[int]) -> list[object]:
-    """From 1 on, in order."""
+    """Number groups from 1, in order."""
     numbers: dict[int, int] = {}
     return [numbers.setdefault(group, len(numbers) + 1) for group in groups]
 
 
 def _some(rows: np.ndarray, others: np.ndarray) -> list[tuple[int, int]]:
-    """The first pairs, for a sentence."""
+    """Return the first pairs, for a sentence."""
     return list(zip(rows[:NAMED].tolist(), others[:NAMED].tolist(), strict=True))
