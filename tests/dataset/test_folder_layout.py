@@ -93,7 +93,7 @@ QUESTIONS = {
         r"\{train: seg_train/seg_train, test: seg_test/seg_test\}",
     ),
     "inside each class": (["cat/train", "cat/test", "dog/train", "dog/test"], "each contain a split"),
-    "a level deeper": (["set/train/a", "set/train/b", "set/test/a"], r"but set/ has: dataset\.root=\S*/set;"),
+    "a level deeper": (["set/train/a", "set/train/b", "set/test/a"], r"but set/ does: dataset\.root=\S*/set;"),
     "images and labels": (["images/train", "images/val", "labels/train", "labels/val"], "but images/ has"),
     "nested parts": (["train/train/a", "train/train/b", "test/test/a", "test/test/b"], "contains one folder, test/"),
     "classes a level deeper": (["train/images/a", "train/images/b", "test/images/a"], "contains one folder, images/"),
@@ -134,7 +134,7 @@ def test_ways_out(tmp_path):
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ({"train": "train", "test": "gone"}, "names .*gone, which is no folder"),
+        ({"train": "train", "test": "gone"}, "names .*gone, which is not a folder"),
         ({"train": "train", "test": "train/cat"}, "one in the other"),
         ({"train": "train", "test": "train"}, "are one folder"),
     ],
@@ -166,7 +166,7 @@ def test_images_beside_class_folders(tmp_path):
 
     tree(tmp_path / "split", "train/cat", "train/dog", "test/cat", "test/dog")
     picture(tmp_path / "split/train/stray.png")
-    with pytest.raises(DatasetError, match=r"1 image\(s\) beside its class folders: train/stray\.png"):
+    with pytest.raises(DatasetError, match=r"1 image\(s\) next to its class folders: train/stray\.png"):
         Folder(str(tmp_path / "split")).load()
     assert len(Folder(str(tmp_path / "split"), ignore=["train/*.*"]).load().samples) == 16
 

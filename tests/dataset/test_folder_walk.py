@@ -101,9 +101,7 @@ def test_links_to_elsewhere(root, tmp_path):
 def test_one_file_in_two_classes(root, link, target):
     """Through a link: asked about, whichever is read first."""
     (root / link).symlink_to(target)
-    with pytest.raises(
-        DatasetError, match=r"are the same .*, through a link; an image has one class.*ignore="
-    ):
+    with pytest.raises(DatasetError, match=r"are the same .*, through a link; an image has one class.*ignore="):
         taken(root)
     assert taken(root, ignore=[link]) == ALL
 
@@ -198,7 +196,10 @@ def test_class_of_what_is_not_read(root):
     """Why it holds no images."""
     (root / "owl").mkdir()
     (root / "owl/x.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
-    with pytest.raises(DatasetError, match=r"owl holds no images .*owl/x\.heic \(a picture of a kind.*dataset\.ignore"):
+    with pytest.raises(
+        DatasetError,
+        match=r"owl holds no images .*owl/x\.heic \(an image format that is not supported.*dataset\.ignore",
+    ):
         taken(root)
 
 

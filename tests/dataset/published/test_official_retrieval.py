@@ -56,7 +56,7 @@ def test_oxford5k_regions(place):
     whole = Oxford5k(**settings, region="whole").load()
     assert whole.queries[0].image is whole.references[1].image
     assert len(whole.pictures) == len(OXFORD)
-    with pytest.raises(ConfigError, match=r"dataset\.region is box, square or whole; got 'crop'"):
+    with pytest.raises(ConfigError, match=r"dataset\.region must be box, square or whole; got 'crop'"):
         Oxford5k(root="x", region="crop")
 
 
@@ -232,7 +232,7 @@ def test_sculptures6k(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
-        ("header\na\n1 2 3 4\nb\n\nc\n", "5 lines after its header, where 4"),
+        ("header\na\n1 2 3 4\nb\n\nc\n", "5 lines after its header; 4 per"),
         ("header\n", "0 lines after its header"),
         ("header\nHenry_Moore_Unknown_0000\n\na\nb\n", "no query among the test images"),
         ("header\nHenry_Moore_Arch_Leg_0000\n\nHenry_Moore_Lost_0001\n\n", "Lost_0001, which is not among the images"),
@@ -273,7 +273,7 @@ def test_holidays_upright(place, tmp_path):
     assert images.name == "holidays_upright"
     assert images.references[0].image.path == tmp_path / "data/holidays_upright/holidays/100000.jpg"
     (tmp_path / "data/holidays_upright/holidays/IMG_1.jpg").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"IMG_1\.jpg; Holidays' images are named by six digits"):
+    with pytest.raises(DatasetError, match=r"IMG_1\.jpg; images of Holidays are named by six digits"):
         Holidays(**settings, upright=True).load()
 
 
@@ -287,7 +287,7 @@ def test_ukbench(place, tmp_path):
     assert images.queries == images.references
     assert [truth.relevant.tolist() for truth in images.truths[""]][3:6] == [[0, 1, 2, 3], [4, 5, 6, 7], [4, 5, 6, 7]]
     (tmp_path / "data/ukbench/full/ukbench1.jpg").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"ukbench1\.jpg; UKBench's images are ukbench and five digits"):
+    with pytest.raises(DatasetError, match=r"ukbench1\.jpg; names of UKBench are ukbench and five digits"):
         UkBench(**settings).load()
 
 
@@ -297,5 +297,5 @@ def test_no_images(place, tmp_path):
     Paris6k(**settings).load()
     for path in (tmp_path / "data/paris6k/paris").glob("*/*.jpg"):
         path.unlink()
-    with pytest.raises(DatasetError, match=r"paris6k holds no images as jpg/\*\.jpg or paris/\*/\*\.jpg"):
+    with pytest.raises(DatasetError, match=r"paris6k contains no images as jpg/\*\.jpg or paris/\*/\*\.jpg"):
         Paris6k(**settings).load()

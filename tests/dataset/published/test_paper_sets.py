@@ -92,7 +92,7 @@ def test_mit67_lists_that_are_none(place, tmp_path):
     with pytest.raises(DatasetError, match="class that is not among the 3 known ones: attic"):
         Mit67(**settings).load()
     (folder / "TestImages.txt").write_text("404: not found\n")
-    with pytest.raises(DatasetError, match=r"TestImages\.txt lists class/file; got '404"):
+    with pytest.raises(DatasetError, match=r"TestImages\.txt must list class/file; got '404"):
         Mit67(**settings).load()
 
 
@@ -151,7 +151,7 @@ def test_h3d(place, caplog):
     assert images.samples[6].id == "test/00001.jpg"
     assert images.samples[0].target == (-1, 0, -1, 1, -1, 1, 1, -1, -1)
     assert images.samples[1].image.region is None
-    assert "1 of train's images have no box and are seen whole" in caplog.text
+    assert "1 of train's images have no box and are used whole" in caplog.text
     # 2, 2, 9 x 9: centre 6.5; times 1.5: 13.5 long.
     assert images.samples[3].image.region == (-0.25, -0.25, 13.25, 13.25)
     assert images.samples[2].image.load().shape == (16, 11, 3)  # a box far beyond the image's height

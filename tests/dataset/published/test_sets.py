@@ -108,7 +108,7 @@ def broken_folders(root):
     folder(root / "split/train")
     folder(root / "split/test", ("cat", "bird"))
     return {
-        "missing": "is no folder",
+        "missing": "is not a folder",
         "one": "has 1 class folder",
         "loose": "are not in class folders",
         "empty": "bird holds no images",

@@ -1,4 +1,4 @@
-"""CIFAR-10: 32 x 32 pixels, ten classes; its binary version, because reading the Python one would execute it."""
+"""CIFAR-10: 32 x 32 pixels, ten classes; in its binary version, because the Python version is executable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ ARCHIVE = Remote(
 )
 SIDE = 32
 RECORD = 1 + 3 * SIDE**2
-"""Bytes of an image: its class, then red, green and blue planes."""
+"""Bytes per image: its class, then red, green and blue planes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar10(Official):
-    """50,000 training and 10,000 test images."""
+    """CIFAR-10 with 50,000 training and 10,000 test images."""
 
     @property
     @override
@@ -65,7 +65,7 @@ class Cifar10(Official):
 def _batch(path: Path, part: str, classes: int) -> list[Sample]:
     data = np.frombuffer(path.read_bytes(), np.uint8)
     if len(data) % RECORD or data[::RECORD].max(initial=0) >= classes:
-        raise DatasetError(f"{path} is no batch of images of {SIDE} x {SIDE} pixels and {classes} classes.")
+        raise DatasetError(f"{path} is not a batch of images of {SIDE} x {SIDE} pixels and {classes} classes.")
     records = data.reshape(-1, RECORD)
     pixels = np.ascontiguousarray(records[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1))
     return [

@@ -1,4 +1,4 @@
-"""Caltech-UCSD Birds-200-2011: 200 species, each image with the box around its bird."""
+"""Caltech-UCSD Birds-200-2011: 200 species, each image with its bird's box."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ ARCHIVE = Remote(
 
 @dataclass(frozen=True, kw_only=True)
 class Cub200(Official):
-    """The official split of 5,994 and 5,794 images."""
+    """The birds in the official split of 5,994 training and 5,794 test images."""
 
     box: bool = True
-    """Whether the bird's box is seen, in training and in testing, or the whole image."""
+    """Whether images are cropped to the bird's box, in training and testing."""
     context: float = 1.5
-    """How much longer and wider than the box what is seen is. The paper's "150 %" may also mean 2.5."""
+    """Factor by which the box grows before cropping. The paper's "150 %" may also mean 2.5."""
 
     def __post_init__(self) -> None:
         require_context(self.context)
@@ -58,7 +58,7 @@ class Cub200(Official):
 
     @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; lists are joined by image id."""
+        """Read the images; lists are joined by image id."""
         tree = self.at(TREE)
         paths = dict(fields(tree / "images.txt", 2))
         labels = _joined(tree / "image_class_labels.txt", paths)
@@ -77,7 +77,7 @@ class Cub200(Official):
                 for image, path in paths.items()
             ]
         except KeyError as error:
-            raise DatasetError(f"The lists in {tree} contradict each other: {error} is in one alone.") from error
+            raise DatasetError(f"The lists in {tree} contradict each other: {error} is in one of them only.") from error
         in_training = np.array([trained[image] == "1" for image in paths])
         fold = Fold(np.flatnonzero(in_training), np.flatnonzero(~in_training))
         return ImageSet("cub200", tuple(names.values()), samples, (fold,))
@@ -87,7 +87,7 @@ class Cub200(Official):
 
 
 def _joined(path: Path, images: dict[str, str]) -> dict[str, str]:
-    """A list's second column by image id. Raises DatasetError where it does not list all images."""
+    """Return a list's second column by image id. Raises DatasetError if it does not list all images."""
     column = dict(fields(path, 2))
     if column.keys() != images.keys():
         raise DatasetError(f"{path} lists other images than {path.parent / 'images.txt'}.")

@@ -24,10 +24,10 @@ ARCHIVE = Remote(
 
 @dataclass(frozen=True, kw_only=True)
 class Dtd(WithValidation):
-    """40 + 40 + 40 images a class in each split; the official score is the mean over all ten."""
+    """The textures, with 40 + 40 + 40 images per class in each split; the official score is the mean over all ten."""
 
     partition: Partition = 1
-    """Which split, or `all`: ten folds."""
+    """Number of the split, or `all`: ten folds."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,7 +54,7 @@ class Dtd(WithValidation):
 
     @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; classes are the sorted folder names."""
+        """Read the images; classes are the sorted folder names."""
         tree = self.at("dtd")
         names, folds = join_parts(
             [

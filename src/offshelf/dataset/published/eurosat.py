@@ -1,4 +1,4 @@
-"""EuroSAT: land use in ten kinds, seen by Sentinel-2 in RGB, 64 x 64 pixels."""
+"""EuroSAT: ten classes of land use, seen by Sentinel-2 in RGB, 64 x 64 pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ LISTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EuroSat(WithValidation):
-    """Its authors give no split; this is torchgeo's published one: 16,200, 5,400 and 5,400 images."""
+    """EuroSAT in torchgeo's published split of 16,200, 5,400 and 5,400 images; the authors give none."""
 
     @property
     @override
@@ -63,7 +63,7 @@ class EuroSat(WithValidation):
 
     @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; a file's name begins with its class."""
+        """Read the images; a file's name begins with its class."""
         train = [name for part in self.trained_parts for name in lines(folder / LISTS[part].name)]
         test = lines(folder / LISTS["test"].name)
         images = self.at("2750")

@@ -30,9 +30,9 @@ FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Flowers102(WithValidation):
-    """1,020 training, 1,020 validation and 6,149 test images: the test part really is the largest.
+    """The flowers: 1,020 training, 1,020 validation and 6,149 test images; the test part is indeed the largest.
 
-    Whether the 2014 paper trains on the validation part too it does not say.
+    The 2014 paper does not say whether it trains on the validation part too.
     """
 
     @property
@@ -56,7 +56,7 @@ class Flowers102(WithValidation):
 
     @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; the authors number classes from 1, and give no names."""
+        """Read the images; classes are numbered from 1, without names."""
         labels = np.atleast_1d(matlab(folder / "imagelabels.mat", "labels")).astype(np.int64)
         parts = ("trnid", "valid") if self.train == "trainval" else ("trnid",)
         train = np.concatenate([self._ids(folder, part, len(labels)) for part in parts])
@@ -71,8 +71,8 @@ class Flowers102(WithValidation):
         return ImageSet("flowers102", classes, samples, in_order(len(train), len(test)), "mean_class_accuracy")
 
     def _ids(self, folder: Path, part: str, count: int) -> np.ndarray:
-        """Numbers of the images of a part, from 1."""
+        """Return the image numbers of a part, from 1."""
         ids = np.atleast_1d(matlab(folder / "setid.mat", part)).astype(np.int64)
         if ids.min() < 1 or ids.max() > count:
-            raise DatasetError(f"{folder}/setid.mat lists images that imagelabels.mat has no labels for.")
+            raise DatasetError(f"{folder}/setid.mat lists images without labels in imagelabels.mat.")
         return ids

@@ -1,4 +1,4 @@
-"""Food-101: dishes of 101 kinds; the training labels are noisy on purpose."""
+"""Food-101: 101 dishes; the training labels are noisy on purpose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ ARCHIVE = Remote(
 
 @dataclass(frozen=True, kw_only=True)
 class Food101(Official):
-    """750 + 250 images a class."""
+    """The dishes, with 750 + 250 images per class."""
 
     @property
     @override
@@ -47,7 +47,7 @@ class Food101(Official):
 
     @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; lists name images as class/number."""
+        """Read the images; lists name them as class/number."""
         tree = self.at(TREE)
         classes = tuple(sorted(lines(tree / "meta/classes.txt")))
         number = {name: index for index, name in enumerate(classes)}

@@ -1,4 +1,4 @@
-"""MIT-67: indoor scenes of 67 kinds."""
+"""MIT-67: 67 classes of indoor scenes."""
 
 import logging
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ def _both(server: str, name: str, *holds: str) -> Remote:
 
 @dataclass(frozen=True, kw_only=True)
 class Mit67(Official):
-    """The official lists of 80 + 20 images a class; most of the 15,620 images are in neither.
+    """Indoor scenes in the official lists of 80 + 20 images per class; most of the 15,620 images are in neither.
 
-    Some files called .jpg are GIFs or PNGs; images are opened by their content.
+    Some files named .jpg are GIFs or PNGs; images are opened by their content.
     """
 
     @property
@@ -53,13 +53,13 @@ class Mit67(Official):
 
     @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; classes are the sorted folder names, misspellings included."""
+        """Read the images; classes are the sorted folder names, misspellings included."""
         images = next(path for path in (self.at("Images"), self.at("images")) if path.is_dir())
         train, test = (_names(folder / f"{part}Images.txt") for part in ("Train", "Test"))
         classes = tuple(sorted({name.split("/")[0] for name in train}))
         number = {name: index for index, name in enumerate(classes)}
         require_known([name.split("/")[0] for name in test], classes, folder)
-        # Not an error: public copies of the lists differ by a few images.
+        # Not an error: public copies of the lists differ in a few images.
         if self.verify and (len(train), len(test)) != SIZES:
             log.warning("mit67 has %d + %d images where 5360 + 1340 are official.", len(train), len(test))
         samples = [Sample(name, ImageFile(images / name), number[name.split("/")[0]]) for name in (*train, *test)]
@@ -67,9 +67,9 @@ class Mit67(Official):
 
 
 def _names(path: Path) -> list[str]:
-    """`class/file`; both may hold spaces and apostrophes."""
+    """Return names as `class/file`; both may contain spaces and apostrophes."""
     names = lines(path)
     for name in names:
         if name.count("/") != 1:
-            raise DatasetError(f"{path} lists class/file; got '{name[:80]}'.")
+            raise DatasetError(f"{path} must list class/file; got '{name[:80]}'.")
     return names

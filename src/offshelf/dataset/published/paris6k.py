@@ -28,7 +28,7 @@ CORRUPT_NUMBERS = {
     "triomphe": ("000662", "000833", "000863", "000867"),
 }
 CORRUPT = frozenset(f"paris_{place}_{number}" for place, several in CORRUPT_NUMBERS.items() for number in several)
-"""The published `corrupt.txt`: 20 files that cannot be read whole."""
+"""The published `corrupt.txt`: 20 files that cannot be read completely."""
 
 
 def _remote(name: str, *holds: str) -> Remote:
@@ -36,22 +36,22 @@ def _remote(name: str, *holds: str) -> Remote:
 
 
 IMAGES = tuple(_remote(f"paris_{part}-v1.tgz", "paris", "jpg") for part in (1, 2))
-"""With faces blurred since 2022."""
+"""The images, with faces blurred since 2022."""
 QUERY = "defense_1_query.txt"
 TRUTH = _remote("paris_120310.tgz", QUERY, f"lab/{QUERY}", "gnd_paris6k.pkl")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paris6k(OfficialRetrieval):
-    """6,392 references, 55 queries, as Oxford5k; of 6,412 files 20 are corrupt and left out, readable or not.
+    """6,392 references, 55 queries, as Oxford5k. Of 6,412 files 20 are corrupt and left out, readable or not.
 
-    The ground truth is read from the official text files or, where `gnd_paris6k.pkl` was placed instead, from that.
+    The ground truth is read from the official text files or, if `gnd_paris6k.pkl` was placed instead, from that.
     """
 
     region: Region = "box"
-    """See Oxford5k."""
+    """Part of a query's image, as for Oxford5k."""
     count_corrupt: bool = False
-    """Whether corrupt files that are relevant to a query count as never found, or are forgotten."""
+    """Whether corrupt files that are relevant to a query count as never found; otherwise they are ignored."""
 
     def __post_init__(self) -> None:
         landmarks.require_region(self.region)
@@ -94,7 +94,7 @@ class Paris6k(OfficialRetrieval):
             sum(name in CORRUPT for one in found for label in labels for name in one.labelled.get(label, ()))
             for labels in (relevant, ignored)
         )
-        how = "counted as never found" if self.count_corrupt else "forgotten"
+        how = "counted as never found" if self.count_corrupt else "not counted"
         log.info(
             "%d files of paris6k are corrupt and left out. The ground truth has them %d times as relevant, %s "
             "(dataset.count_corrupt), and %d times as junk.",

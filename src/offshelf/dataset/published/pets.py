@@ -38,7 +38,7 @@ FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Pets(Official):
-    """The official split of 3,680 and 3,669 images. Some files called .jpg are of other formats."""
+    """The pets in the official split of 3,680 and 3,669 images. Some files named .jpg are of other formats."""
 
     @property
     @override
@@ -61,7 +61,7 @@ class Pets(Official):
 
     @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; class numbers are those of the lists, which no sorting of names would give."""
+        """Read the images; class numbers are those of the lists, which differ from the order of names."""
         images, lists = self.at("images"), self.at("annotations")
         train, test = (_part(lists / f"{part}.txt") for part in ("trainval", "test"))
         breeds = {label: name.rpartition("_")[0] for name, label in train}
@@ -73,8 +73,8 @@ class Pets(Official):
 
 
 def _part(path: Path) -> list[tuple[str, int]]:
-    """Names of images, and their breeds from 0."""
+    """Return names of images, and their breeds from 0."""
     try:
         return [(name, int(label) - 1) for name, label, _, _ in fields(path, 4)]
     except ValueError:
-        raise DatasetError(f"{path} lists: image, breed, species, breed of its species.") from None
+        raise DatasetError(f"{path} must list: image, breed, species, breed of its species.") from None

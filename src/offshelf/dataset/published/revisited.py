@@ -19,7 +19,7 @@ PROTOCOLS: Protocols = {
     "medium": (("easy", "hard"), ("junk",)),
     "hard": (("hard",), ("junk", "easy")),
 }
-"""Section 3.3 of the paper."""
+"""Labels by protocol, from section 3.3 of the paper."""
 
 
 def _truth(name: str) -> Remote:
@@ -28,10 +28,10 @@ def _truth(name: str) -> Remote:
 
 @dataclass(frozen=True, kw_only=True)
 class Revisited(OfficialRetrieval):
-    """70 queries that are none of the references; one without easy (or hard) references is left out of that mean."""
+    """70 queries that are not references. A query without easy (or hard) references is left out of that mean."""
 
     region: Region = "box"
-    """See Oxford5k."""
+    """Part of a query's image, as for Oxford5k."""
 
     def __post_init__(self) -> None:
         landmarks.require_region(self.region)
@@ -39,7 +39,7 @@ class Revisited(OfficialRetrieval):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What it is called."""
+        """Name of the set."""
 
     @property
     @override
@@ -56,7 +56,7 @@ class Revisited(OfficialRetrieval):
     @property
     @override
     def own_folder(self) -> str:
-        """See Official; that of the set whose images these are."""
+        """Folder of the set whose images are shared."""
         return self.about.name[1:]
 
     def _read(self, folder: Path, patterns: Sequence[str]) -> RetrievalSet:
@@ -70,7 +70,7 @@ class Revisited(OfficialRetrieval):
 
 @dataclass(frozen=True, kw_only=True)
 class ROxford5k(Revisited):
-    """4,993 references, 70 queries; shares Oxford5k's images."""
+    """The revisited Oxford5k, with its images: 4,993 references, 70 queries."""
 
     @property
     @override
@@ -92,7 +92,7 @@ class ROxford5k(Revisited):
 
 @dataclass(frozen=True, kw_only=True)
 class RParis6k(Revisited):
-    """6,322 references, 70 queries; shares Paris6k's images."""
+    """The revisited Paris6k, with its images: 6,322 references, 70 queries."""
 
     @property
     @override

@@ -21,9 +21,9 @@ NAME = re.compile(r"ukbench(\d{5})")
 
 @dataclass(frozen=True, kw_only=True)
 class UkBench(OfficialRetrieval):
-    """10,200 references, each a query that counts among the four it should find.
+    """10,200 references, each a query that counts among the four images to find.
 
-    Official are recall at four, which the 2014 paper has, and its fourfold, the N-S score.
+    The official metrics are recall at four, as in the 2014 paper, and four times that, the N-S score.
     """
 
     @property
@@ -47,7 +47,7 @@ class UkBench(OfficialRetrieval):
 
     @override
     def read(self, folder: Path) -> RetrievalSet:
-        """See Official; ground truth is in the names."""
+        """Read the images; the ground truth is in their names."""
         images = image_files(folder, ("full/*.jpg",))
         pictures = [RetrievalItem(name, image) for name, image in images.items()]
         groups = np.array([_number(folder, name) // GROUP for name in images])
@@ -59,5 +59,5 @@ class UkBench(OfficialRetrieval):
 def _number(folder: Path, name: str) -> int:
     match = NAME.fullmatch(name)
     if not match:
-        raise DatasetError(f"{folder}/full holds {name[:80]}.jpg; UKBench's images are ukbench and five digits.")
+        raise DatasetError(f"{folder}/full contains {name[:80]}.jpg; names of UKBench are ukbench and five digits.")
     return int(match[1])

@@ -43,15 +43,16 @@ TEST = _archive(
 
 @dataclass(frozen=True, kw_only=True)
 class Voc2007(Official):
-    """trainval 5,011, test 4,952 images. Labels: 1 present, -1 absent, 0 nothing but objects marked difficult."""
+    """5,011 trainval and 4,952 test images. Labels: 1 present, -1 absent, 0 only objects marked difficult."""
 
     difficult: Literal["ignore", "negative"] = "ignore"
-    """Label 0 in training: left out for its class, or a negative. In testing it is never counted, as the devkit has it.
+    """Treatment of label 0 in training: left out for its class, or negative. In testing it is never counted, as in the
+    devkit.
     """
 
     def __post_init__(self) -> None:
         if self.difficult not in ("ignore", "negative"):
-            raise ConfigError(f"dataset.difficult is ignore or negative; got '{self.difficult}'.")
+            raise ConfigError(f"dataset.difficult must be ignore or negative; got '{self.difficult}'.")
 
     @property
     @override
@@ -75,7 +76,7 @@ class Voc2007(Official):
 
     @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; labels are those of ImageSets/Main."""
+        """Read the images with the labels of ImageSets/Main."""
         samples: list[Sample] = []
         counts = []
         for part in ("trainval", "test"):
@@ -93,7 +94,7 @@ class Voc2007(Official):
 
 
 def _labels(folder: Path, part: str) -> tuple[list[str], np.ndarray]:
-    """Image ids, and labels int8 [N, 20]. Raises DatasetError where the lists of the classes do not agree."""
+    """Return image ids, and labels int8 [N, 20]. Raises DatasetError if the lists of the classes do not agree."""
     names: list[str] = []
     columns = []
     for number, label in enumerate(CLASSES):
