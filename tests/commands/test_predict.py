@@ -187,7 +187,7 @@ def test_probabilities(place, tmp_path):
     assert served[0]["probabilities"]["red"] == pytest.approx(
         next(answer["probabilities"]["red"] for answer in answers if answer["image"].endswith("red/6.png"))
     )
-    with pytest.raises(ModelError, match=r"learnt no probabilities. Run it again with classifier\.calibrate=true"):
+    with pytest.raises(ModelError, match=r"not learnt probabilities. Run it again with classifier\.calibrate=true"):
         predicted(place, images, "probabilities=true")
     with pytest.raises(ConfigError, match="probabilities is true or false; got 'yes'"):
         predicted(place, images, "probabilities=yes")

@@ -46,7 +46,7 @@ def test_leaks_and_labels(root):
     assert list(zip(*images.repeats.table.values(), strict=True)) == expected(images)
     told = repeats_line(images).splitlines()
     assert told[0].startswith(
-        "Warning: 2 of 8 test images are training images too, byte for byte (test/cat/copy.png = "
+        "Warning: 2 of 8 test images are also training images, byte for byte (test/cat/copy.png = "
     )
     assert "test/cat/other.png (cat) = train/dog/1.png (dog)" in told[1]
 
@@ -80,7 +80,7 @@ def test_training_images_alone(root):
     shutil.copy(root / "train/cat/0.png", root / "train/cat/9.png")
     images = training_images(Folder(str(root)).load())
     assert images.repeats.counts == {"data/repeated_train": 2.0}
-    assert "2 training image(s) are there more than once" in repeats_line(images)
+    assert "2 training image(s) occur more than once" in repeats_line(images)
 
 
 def test_regions_count(tmp_path):
@@ -172,6 +172,6 @@ def test_line_of_what_was_found(root):
         (root / f"train/cat/{name}.txt").write_text("x")
     (root / "train/cat/.x").write_text("x")
     assert found_line(Folder(str(root)).load()) == (
-        "set: 18 images of 2 classes, 12 to train on, 6 to test on. Not taken: 1 hidden, or a file of the system "
+        "set: 18 images of 2 classes, 12 to train on, 6 to test on. Left out: 1 hidden, or a file of the system "
         "(train/cat/.x); 5 not an image by its name (train/cat/a.txt, train/cat/b.txt, train/cat/c.txt and 2 more)."
     )

@@ -1,6 +1,6 @@
-"""The geometry that a network was published with, where it is not the centre square: warped, letterboxed, or upright.
+"""The published geometry of networks other than the centre square: warped, letterboxed, or upright.
 
-As timm evaluates such networks (`transforms_imagenet_eval`), with the same rounding.
+It follows timm's evaluation of such networks (`transforms_imagenet_eval`), with the same rounding.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from offshelf.backbone.preprocessing import Letterboxed, Squashed, Upright
 
 
 def published(pixels: Pixels, to: Upright, bars: Colour) -> Pixels:
-    """An image uint8 [H, W, 3] as the network sees it: uint8 [height, crop, 3]."""
+    """Convert an image uint8 [H, W, 3] to the network's input: uint8 [height, crop, 3]."""
     height, width = pixels.shape[:2]
     if isinstance(to, Squashed):
         height, width = to.resize_height, to.resize
@@ -23,7 +23,7 @@ def published(pixels: Pixels, to: Upright, bars: Colour) -> Pixels:
 
 
 def _centred(pixels: Pixels, height: int, width: int, bars: Colour) -> Pixels:
-    """The centre of an image, between bars where it is smaller."""
+    """Return the centre of an image, with bars if it is smaller."""
     top, left = max(0, round((pixels.shape[0] - height) / 2)), max(0, round((pixels.shape[1] - width) / 2))
     inner = pixels[top : top + height, left : left + width]
     if inner.shape[:2] == (height, width):

@@ -83,8 +83,8 @@ def describe(extents: Mapping[str, Extent], values: ValueRange) -> tuple[str, bo
     low, high = min(one.low for one in extents.values()), max(one.high for one in extents.values())
     depth = next((f"{bits} bits, " for bits in DEPTHS if values == (0, 2**bits - 1)), "")
     line = (
-        f"{len(extents):,} image(s) of more than 8 bits hold values from {low:g} to {high:g}: all are read with the "
-        f"range {depth}{values[0]:g} (black) to {values[1]:g} (white). To change it: dataset.value_range=[low,high]"
+        f"{len(extents):,} image(s) of more than 8 bits hold values from {low:g} to {high:g}: all are read by one "
+        f"range, {depth}{values[0]:g} (black) to {values[1]:g} (white). To change it: dataset.value_range=[low,high]"
     )
     dark = [name for name, one in extents.items() if one.high - values[0] < DARK * (values[1] - values[0])]
     if dark:

@@ -1,4 +1,4 @@
-"""What a person sees of a recommendation: candidates ranked, with what they cost and when they were dropped."""
+"""The presentation of a recommendation: candidates ranked, with their cost and the round that dropped them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from offshelf.metric import Interval
 
 @dataclass(frozen=True)
 class Standing:
-    """A layer's place."""
+    """The rank of a layer and its properties."""
 
     backbone: str
     layer: str
     value: float
-    """The official metric, cross-validated on training images in the last round it was in."""
+    """The official metric, cross-validated on training images in the layer's last round."""
     interval: Interval | None
     images: int
-    """In the sample of that round."""
+    """Number of images in the sample of that round."""
     rate: float
-    """Images a second through the backbone, all of its layers at once."""
+    """Images per second through the backbone, for all of its layers at once."""
     size: int
-    """Bytes of features an image."""
+    """Bytes of features per image."""
     fate: str
-    """The round it was dropped in, and the difference to that round's best; empty of those that were not."""
+    """The round that dropped it, and the difference to that round's best; empty if it was not dropped."""
 
 
 def standing_columns(standings: Sequence[Standing], metric: str) -> dict[str, list[Any]]:
-    """Column name to values, a row a candidate."""
+    """Return column names with values, a row per candidate."""
     return {
         "rank": list(range(1, len(standings) + 1)),
         "backbone": [one.backbone for one in standings],
@@ -46,11 +46,11 @@ def standing_columns(standings: Sequence[Standing], metric: str) -> dict[str, li
 
 
 def standing_table(standings: Sequence[Standing], metric: str, title: str) -> Table:
-    """Best first; the winner is bold, and a line parts those that were not ruled out from the others."""
+    """Return the ranking: the winner is bold, and a line separates layers that were not ruled out from the others."""
     table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
     table.caption = (
         "cv ±: half of the interval over held-out training images; img/s: all layers of the backbone at once, "
-        "as measured on these images (a few may go without the engine that a full run uses); "
+        "as measured on these images (a few may be too few for the engine of a full run); "
         "dropped: in which round, and the paired difference to its best ± standard error"
     )
     for column in ("backbone", "layer"):
@@ -67,5 +67,5 @@ def standing_table(standings: Sequence[Standing], metric: str, title: str) -> Ta
 
 
 def aside_lines(aside: Mapping[str, str]) -> str:
-    """Backbones that were not tried, and why; empty where all were."""
+    """Return the backbones that were not tried, and why; empty if all were."""
     return "\n".join(["Left out:", *(f"  {name}: {why}" for name, why in aside.items())]) if aside else ""

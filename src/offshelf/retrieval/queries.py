@@ -1,4 +1,4 @@
-"""Vectors of queries and of blocks of references, prepared for products of matrices.
+"""Vectors of queries and of blocks of references, prepared for matrix products.
 
 Axes: Q queries of V vectors, D dimensions; n references of P vectors in a block, q queries of a block.
 """
@@ -23,21 +23,21 @@ class Block:
     vectors: Any
     """[n P, D]."""
     squares: Any
-    """Their part of the lower bounds: [n P]; None for nothing, where the queries' holds that of both."""
+    """Summands of the lower bounds: [n P]; None if they are zero, as the queries' hold both."""
     width_n: Any
-    """Of the bounds of a reference's squared distances, at most: [n]."""
+    """Largest width of the bounds of a reference's squared distances: [n]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """Vectors of queries, made so that `block @ vectors.T`, plus a term of the reference, is what is minimised."""
+    """Vectors of queries, scaled so that `block @ vectors.T`, plus a term of the reference, is to be minimised."""
 
     vectors: Any
     """[Q V, D], times -2."""
     squares: Any
-    """Their part of the lower bounds: [Q V]."""
+    """Summands of the lower bounds: [Q V]."""
     widths: Any
-    """Their part of the distance of the bounds: [Q V]."""
+    """Summands of the distance between the bounds: [Q V]."""
     width: int
     """V."""
     frame: Frame
@@ -45,14 +45,14 @@ class Queries:
 
     @classmethod
     def of(cls, queries_QVD: np.ndarray, frame: Frame, arrays: Arrays) -> "Queries":
-        """Prepared in a frame. Raises ConfigError: a number that is not finite."""
+        """Prepare queries in a frame. Raises ConfigError if a number is not finite."""
         with arrays.precisely():
             moved = frame.put(queries_QVD, arrays)
         squares = moved.squares + frame.of_one if frame.is_unit else moved.squares
         return cls(-2 * moved.vectors, squares, moved.widths, queries_QVD.shape[1], frame, arrays)
 
     def block(self, values_nPD: np.ndarray) -> Block:
-        """References, prepared."""
+        """Prepare references."""
         moved = self.frame.put(values_nPD, self.arrays)
         squares = moved.squares
         if self.frame.is_unit:
@@ -60,10 +60,10 @@ class Queries:
         return Block(moved.vectors, squares, self.arrays.most(moved.widths.reshape(len(values_nPD), -1), 1))
 
     def bounds(self, block: Block) -> Iterator[tuple[int, Any, Any]]:
-        """First query, lower and upper bounds [n, q], of consecutive queries.
+        """Yield the first query, and lower and upper bounds [n, q], of consecutive queries.
 
-        Of queries of one vector the lower bound is the squared distance's, their own part left out, and the upper one
-        is None: it is as far from the lower one for all of a query and a reference.
+        For queries of one vector, the lower bound is that of the squared distance without their own summand, and the
+        upper one is None, because its distance from the lower one depends only on the query and the reference.
         """
         step = max(1, self.widest // self.width)
         for begin in range(0, self.count, step):
@@ -83,26 +83,26 @@ class Queries:
             yield begin, self._mean(least) * (1 - rounding), self._mean(upper) * (1 + rounding)
 
     def root(self, value: float) -> float:
-        """What a measure is of a distance, and a scale with it: see Exact."""
+        """Return the measure of a distance, or of a scale: see Exact."""
         return value if self.frame.distance == "l2" else value**2
 
     @property
     def count(self) -> int:
-        """How many."""
+        """Number of queries."""
         return len(self.vectors) // self.width
 
     @property
     def widest(self) -> int:
-        """Vectors in a product."""
+        """Largest number of vectors in a product."""
         return WIDEST if isinstance(self.arrays, OnCpu) else len(self.vectors)
 
     def references(self, patches: int) -> int:
-        """How many references of `patches` vectors make a block: neither they nor the products are larger than one."""
+        """Return how many references of `patches` vectors make a block: they and the products stay within its size."""
         longest = max(self.vectors.shape[1], min(self.widest, len(self.vectors)))
         return max(1, self.arrays.block // (np.dtype(self.frame.dtype).itemsize * patches * longest))
 
     def _mean(self, squares: Any) -> Any:
-        """Of the distances, or for `cosine` of their squares, over a query's vectors: [n, q]."""
+        """Average distances, or for `cosine` their squares, over a query's vectors: [n, q]."""
         squares = squares.clip(0)
         if self.frame.distance == "l2":
             squares = squares**0.5
