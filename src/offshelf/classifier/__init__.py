@@ -1,4 +1,4 @@
-"""Classifiers on frozen features, and how their one hyperparameter is chosen."""
+"""Classifiers on frozen features, and the choice of their one hyperparameter."""
 
 from offshelf.classifier.calibration import Calibration
 from offshelf.classifier.classifier import Classifier, Curve, FitResult

@@ -5,14 +5,14 @@ import numpy as np
 from offshelf.errors import ConfigError
 
 GRAM_ROWS = 20_000
-"""Most training rows for which a Gram matrix is held: 3.2 GB in float64."""
+"""Largest number of training rows for which a Gram matrix is held: 3.2 GB in float64."""
 
 
 def gram(rows_MD: np.ndarray, train_RD: np.ndarray) -> np.ndarray:
-    """Inner products float64 [M, R]: `kernel="linear"` computes them one by one, for each pair of classes anew.
+    """Return inner products float64 [M, R]. `kernel="linear"` computes them one by one, again for each pair of classes.
 
     Raises:
-        ConfigError: there are too many training rows.
+        ConfigError: There are too many training rows.
     """
     if len(train_RD) > GRAM_ROWS:
         raise ConfigError(
