@@ -239,8 +239,8 @@ def test_runs_that_cannot_predict(place, tmp_path):
         ("dataset", "images", "dataset is not a group of keys"),
         ("dataset", {"max_pixels": "many"}, r"dataset\.max_pixels is not a whole number"),
         ("dataset", {"max_pixels": None}, r"dataset\.max_pixels is not a whole number"),
-        ("dataset", {"background": None}, "is no colour"),
-        ("dataset", {"background": [300, 0, 0]}, "is no colour"),
+        ("dataset", {"background": None}, "is not a colour"),
+        ("dataset", {"background": [300, 0, 0]}, "is not a colour"),
     ],
 )
 def test_records_that_lack_a_part(place, tmp_path, key, value, message):

@@ -200,5 +200,5 @@ def test_colours():
     """Names, codes, numbers; nothing else."""
     assert parse_colour("black") == parse_colour("#000000") == parse_colour([0, 0, 0]) == (0, 0, 0)
     for bad in ("blakc", [1, 2], ["a", 1, 2], [300, 0, 0], [0, -1, 0], None, 5, [float("inf"), 0, 0]):
-        with pytest.raises(ImageError, match="is no colour"):
+        with pytest.raises(ImageError, match="is not a colour"):
             parse_colour(bad)

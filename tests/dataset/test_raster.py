@@ -208,7 +208,7 @@ def white_of_12_bits():
 
 
 @pytest.mark.parametrize(
-    ("make", "why"), [(tiff_of_16_bits_in_planes, "separate planes"), (white_of_12_bits, "more than 8 bits a colour")]
+    ("make", "why"), [(tiff_of_16_bits_in_planes, "separate planes"), (white_of_12_bits, "more than 8 bits per colour")]
 )
 def test_what_pillow_reads_wrongly_is_refused(make, why):
     """By the check before work as by decoding."""
