@@ -40,8 +40,7 @@ class MemoryStore(FeatureStore):
 
     @override
     def has_foreign(self, key: FeatureKey) -> bool:
-        """See FeatureStore; everything is of this process."""
-        return False
+        return False  # everything was written by this process
 
     @override
     def foreign(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> dict[str, np.ndarray]:
@@ -52,9 +51,8 @@ class MemoryStore(FeatureStore):
 
     @override
     def note_use(self, networks: Iterable[str], use: Use) -> None:
-        """See FeatureStore; nobody will ask."""
+        """Do nothing, since the store ends with the process."""
 
     @override
     def claim(self, network: str, work: str) -> Claim | None:
-        """See FeatureStore; there is nobody else."""
-        return Claim()
+        return Claim()  # no other process shares the store
