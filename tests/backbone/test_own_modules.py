@@ -10,7 +10,7 @@ from offshelf.augmentation import center, multi_scale
 from offshelf.backbone import Custom, Preprocessing, layer_table
 from offshelf.dataset import ImageArray
 from offshelf.errors import BackboneError
-from offshelf.extractor import Extractor, Request, ensure
+from offshelf.extractor import Extractor, Request, get_or_extract
 from offshelf.store import MemoryStore
 
 SOURCE = """
@@ -128,7 +128,7 @@ def extract(name, layer="last", side=64, views=None, **kwargs):
     images = [ImageArray(random.integers(0, 256, (70, 70, 3), np.uint8)) for _ in range(5)]
     layer = spec.layer_names()[-1] if layer == "last" else layer
     request = Request(spec, (layer,), "avg", views or center().views)
-    return ensure(MemoryStore(), Extractor(device="cpu", batch_size=4), images, request).values[layer][:, 0]
+    return get_or_extract(MemoryStore(), Extractor(device="cpu", batch_size=4), images, request).values[layer][:, 0]
 
 
 WORK = ("Two", "Half", "Double", "TrainReturnsNothing", "NeverEvaluates", "GivesDictionary", "GivesTuple", "Lazy")

@@ -145,12 +145,12 @@ def _prune(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from offshelf.report.feature_files import export, require_folder
-    from offshelf.tasks.extract import gather
+    from offshelf.tasks.extract import load_features
 
     require_folder(Path(options.folder))
     config = load("extract", options.overrides)
     groups = {name: build_group(config, name) for name in GATHERED}
-    images, features = gather(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
+    images, features = load_features(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
     export(Path(options.folder), images, features, options.format == "parquet")
     print(f"{len(images.samples):,} images, {', '.join(features.values)}: written to {options.folder}")
     return 0

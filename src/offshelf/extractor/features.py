@@ -42,7 +42,7 @@ class Features:
     cost: Cost
 
 
-def fill(
+def extract_missing(
     store: FeatureStore,
     extractor: Extractor,
     images: Sequence[Image],
@@ -71,7 +71,7 @@ def fill(
     return Cost(len(missing), time.perf_counter() - start, how)
 
 
-def ensure(
+def get_or_extract(
     store: FeatureStore,
     extractor: Extractor,
     images: Sequence[Image],
@@ -84,7 +84,7 @@ def ensure(
     memo (`offshelf.memo`) read features once, and the first of them bears the cost.
 
     Raises:
-        As `fill`.
+        As `extract_missing`.
     """
     keys, names = request.keys(extractor), digests(images)
     identity = digest({"keys": [key.digest for key in keys.values()], "images": names})
@@ -94,7 +94,7 @@ def ensure(
         nonlocal cost
         why: StoreError | None = None
         for _ in range(TRIES):
-            done = fill(store, extractor, images, request, networks)
+            done = extract_missing(store, extractor, images, request, networks)
             how = done.how if done.extracted else cost.how
             cost = Cost(cost.extracted + done.extracted, cost.seconds + done.seconds, how)
             try:

@@ -34,7 +34,7 @@ class Forecast:
     """Device, precision and engine."""
 
 
-def foresee(
+def estimate(
     store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request, probe: bool
 ) -> Forecast:
     """Count the missing features and, if `probe`, estimate size and time from some of them; nothing is stored.

@@ -12,7 +12,7 @@ from offshelf.config.trust import Trust
 from offshelf.dataset import Image, ImageBytes, ImageFile, parse_colour
 from offshelf.dataset.raster import MAX_PIXELS
 from offshelf.errors import ConfigError, ModelError
-from offshelf.extractor import Extractor, Networks, Request, ensure, fill
+from offshelf.extractor import Extractor, Networks, Request, extract_missing, get_or_extract
 from offshelf.model import Model, identify
 from offshelf.store import FeatureStore
 
@@ -87,9 +87,9 @@ class Predictor:
             BadImagesError: Images cannot be read.
             ModelError: The model's parts do not fit each other.
         """
-        fill(store, self.extractor, images, self.request, self.networks)  # at once, with one progress bar
+        extract_missing(store, self.extractor, images, self.request, self.networks)  # at once, with one progress bar
         for start in range(0, len(images), BLOCK):
-            features = ensure(store, self.extractor, images[start : start + BLOCK], self.request, self.networks)
+            features = get_or_extract(store, self.extractor, images[start : start + BLOCK], self.request, self.networks)
             yield self._score(features.values[self.model.layer])
 
     def _score(self, values_NVD: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from offshelf.dataset import (
     value_range,
 )
 from offshelf.evaluation.classification import Probe, Score
-from offshelf.extractor import Extractor, Features, Request, ensure
+from offshelf.extractor import Extractor, Features, Request, get_or_extract
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
@@ -78,7 +78,7 @@ def classify(
     require_layers(requests, extractor, store, images.pictures)
 
     def gather(usable: ImageSet) -> list[Features]:
-        return [ensure(store, extractor, usable.pictures, request) for request in requests]
+        return [get_or_extract(store, extractor, usable.pictures, request) for request in requests]
 
     say(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)

@@ -14,7 +14,7 @@ from offshelf.dataset import (
     check_images,
     require_labels,
 )
-from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
+from offshelf.extractor import Extractor, Features, Request, estimate, extract_missing, get_or_extract
 from offshelf.report import (
     extraction_table,
     found_line,
@@ -51,10 +51,12 @@ def extract(
     images, left_out = readable(loaded, on_error)
     request = Request(backbone, layers, pooling, augmentation.views)
     say(found_line(images), what_it_sees(backbone))
-    forecast = foresee(store, extractor, images.pictures, request, probe=dry_run)
+    forecast = estimate(store, extractor, images.pictures, request, probe=dry_run)
     terminal().print(extraction_table(forecast, layers, len(request.views)))
     if not dry_run:
-        _, more, _ = screen(images, on_error, lambda usable: fill(store, extractor, usable.pictures, request))
+        _, more, _ = screen(
+            images, on_error, lambda usable: extract_missing(store, extractor, usable.pictures, request)
+        )
         left_out += more
         use = Use(f"extract {images.name} {backbone.name}", "", time.time(), config)
         store.note_use([key.network for key in request.keys(extractor).values()], use)
@@ -62,7 +64,7 @@ def extract(
     return float(forecast.missing)
 
 
-def gather(
+def load_features(
     *,
     dataset: Dataset,
     augmentation: Augmentation,
@@ -79,7 +81,7 @@ def gather(
 
     def work(usable: ImageSet) -> Features:
         check_images(usable.pictures)
-        return ensure(store, extractor, usable.pictures, request)
+        return get_or_extract(store, extractor, usable.pictures, request)
 
     images, _, features = screen(require_labels(dataset.load()), on_error, work)
     return images, features

@@ -8,7 +8,7 @@ from typing import Any
 from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, select_layers
 from offshelf.dataset import Dataset, Image, ImageSet, RetrievalDataset, RetrievalSet, digests, load_unsplit
-from offshelf.extractor import Comparison, Extractor, Request, fill, foresee, recheck
+from offshelf.extractor import Comparison, Extractor, Request, estimate, extract_missing, recheck
 from offshelf.store import FeatureStore
 from offshelf.tasks.on_error import readable
 
@@ -51,7 +51,7 @@ class Needs:
         """Extract what the run would find missing. Returns the number of images."""
         lacking = [(images.pictures, self._lacking(request, images.pictures)) for images, request in self.passes()]
         return sum(
-            fill(self.store, self.extractor, pictures, request).extracted
+            extract_missing(self.store, self.extractor, pictures, request).extracted
             for pictures, request in lacking
             if request.layers
         )
@@ -83,7 +83,7 @@ class Needs:
             planned.update(keys.values())
             if not new:
                 continue
-            forecast = foresee(self.store, self.extractor, images.pictures, replace(request, layers=new), probe=False)
+            forecast = estimate(self.store, self.extractor, images.pictures, replace(request, layers=new), probe=False)
             if forecast.missing:
                 lines.append(
                     f"{', '.join(new)} of {request.backbone.name}: {forecast.missing:,} of {forecast.images:,} images, "

@@ -19,7 +19,7 @@ from offshelf.dataset import (
 )
 from offshelf.errors import BadImagesError, ConfigError
 from offshelf.evaluation.retrieval import RetrievalProbe
-from offshelf.extractor import Cost, Extractor, Features, Request, ensure
+from offshelf.extractor import Cost, Extractor, Features, Request, get_or_extract
 from offshelf.identity import digest
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer, learns
@@ -142,7 +142,7 @@ class Parts:
         def of(pictures: Sequence[RetrievalItem], request: Request) -> Features:
             wanted = [picture.image for picture in pictures]
             try:
-                return ensure(store, extractor, wanted, request)
+                return get_or_extract(store, extractor, wanted, request)
             except BadImagesError as bad:
                 raise BadImagesError({place[id(wanted[row])]: why for row, why in bad.faults.items()}) from bad
 
@@ -153,7 +153,7 @@ class Parts:
 
     def lessons(self, store: FeatureStore, extractor: Extractor, images: ImageSet | RetrievalSet) -> Features:
         """Features of other images, seen as references are."""
-        return ensure(store, extractor, images.pictures, self.references)
+        return get_or_extract(store, extractor, images.pictures, self.references)
 
     def networks(self, extractor: Extractor) -> list[str]:
         """Digests of the networks used."""

@@ -17,7 +17,7 @@ from offshelf.classifier import Tuned
 from offshelf.config import load, perform
 from offshelf.dataset import Digits, Fold, ImageArray, ImageSet, Sample
 from offshelf.errors import ConfigError, DatasetError, TrackingError
-from offshelf.extractor import Extractor, Request, ensure
+from offshelf.extractor import Extractor, Request, get_or_extract
 from offshelf.metric import Bootstrap
 from offshelf.store import DiskStore, MemoryStore
 from offshelf.tasks.recommend import Rules
@@ -53,7 +53,7 @@ def test_what_is_better_is_found_and_what_is_dropped_is_worse(digits):
     fold, accuracy = images.folds[0], {}
     for backbone, layers in ((Pixels(8), ("pixels",)), (Tiny(), ("block1", "block2", "block3"))):
         request = Request(backbone, layers, "auto", center().views)
-        found = ensure(MemoryStore(), Extractor(device="cpu"), images.pictures, request)
+        found = get_or_extract(MemoryStore(), Extractor(device="cpu"), images.pictures, request)
         for layer, values_NVD in found.values.items():
             model = make_pipeline(Normalizer(), LinearSVC(C=20)).fit(
                 values_NVD[fold.train, 0], images.targets[fold.train]

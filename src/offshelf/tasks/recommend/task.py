@@ -11,7 +11,7 @@ from offshelf.classifier import Classifier
 from offshelf.dataset import Dataset, ImageSet, check_images, require_labels
 from offshelf.errors import BackboneError, BadImagesError, ConfigError
 from offshelf.evaluation.classification import Probe
-from offshelf.extractor import Extractor, Features, Networks, Request, ensure, fill
+from offshelf.extractor import Extractor, Features, Networks, Request, extract_missing, get_or_extract
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer
 from offshelf.report import aside_lines, found_line, left_out_line, repeats_line, standing_table
@@ -131,14 +131,14 @@ class Ways:
         layers = select_layers(self.layer, backbone.layer_names(), backbone.name, backbone.module_names)
         first, *others = images.pictures[: 1 + PROBED]
         request, networks, memory = self.request(candidate, layers), Networks(), MemoryStore()
-        fill(memory, self.extractor, [first], request, networks)
+        extract_missing(memory, self.extractor, [first], request, networks)
         begin = time.spent
-        extracted = fill(memory, self.extractor, others, request, networks).extracted
+        extracted = extract_missing(memory, self.extractor, others, request, networks).extracted
         return Pace(extracted / max(time.spent - begin, 1e-9), layers)
 
     def extract(self, candidate: Candidate, layers: tuple[str, ...], images: ImageSet) -> Features:
         """Features of a sample, which are in the store then."""
-        return ensure(self.store, self.extractor, images.pictures, self.request(candidate, layers))
+        return get_or_extract(self.store, self.extractor, images.pictures, self.request(candidate, layers))
 
 
 def hold_race(
