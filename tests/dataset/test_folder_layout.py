@@ -94,7 +94,7 @@ QUESTIONS = {
     ),
     "inside each class": (["cat/train", "cat/test", "dog/train", "dog/test"], "each contain a split"),
     "a level deeper": (["set/train/a", "set/train/b", "set/test/a"], r"but set/ does: dataset\.root=\S*/set;"),
-    "images and labels": (["images/train", "images/val", "labels/train", "labels/val"], "but images/ has"),
+    "images and labels": (["images/train", "images/val", "labels/train", "labels/val"], "but images/ does"),
     "nested parts": (["train/train/a", "train/train/b", "test/test/a", "test/test/b"], "contains one folder, test/"),
     "classes a level deeper": (["train/images/a", "train/images/b", "test/images/a"], "contains one folder, images/"),
     "test without labels": (["train/a", "train/b", "test"], r"test has no class folders.*dataset\.root=\S*/train"),

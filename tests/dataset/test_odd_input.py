@@ -24,7 +24,7 @@ def test_classes_that_read_alike(tmp_path, one, other):
     tree(tmp_path, one, other, "z")
     images = Folder(str(tmp_path)).load()
     assert set(images.classes) == {one, other, "z"}
-    assert "differ in case, accents, spaces or zeros alone" in images.notes[0]
+    assert "differ only in case, accents, spaces or zeros" in images.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_one_file_in_both_parts(tmp_path):
 def test_a_separator_that_is_in_no_label(tmp_path, caplog):
     """It may be another."""
     table(tmp_path, "path,label\n" + lines(lambda number: ""), separator=";").load()
-    assert "has ';' in it (dataset.separator)" in caplog.text
+    assert "contains ';' (dataset.separator)" in caplog.text

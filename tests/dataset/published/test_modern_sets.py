@@ -80,7 +80,7 @@ def test_all_official_splits(place, name, made):
             assert names(images, getattr(fold, part)) == names(alone, rows)
             assert (images.targets[getattr(fold, part)] == alone.targets[rows]).all()
     for partition in (0, 11, "every"):
-        with pytest.raises(ConfigError, match=f"partition is 1 to 10, or all; got {partition}"):
+        with pytest.raises(ConfigError, match=f"partition must be 1 to 10, or all; got {partition}"):
             made(root="x", partition=partition)
 
 
@@ -197,7 +197,7 @@ def test_stanford_cars_test_list_without_classes(place, tmp_path):
         StanfordCars(**settings).load()
     rows = np.array([(1, 1, 2, 2, 197, "00001.jpg")] * 2, dtype=[*sides, ("class", "O"), ("fname", "O")])
     path.write_bytes(matlab(annotations=rows[None]))
-    with pytest.raises(DatasetError, match=r"gives 00001\.jpg the class 197, of 3"):
+    with pytest.raises(DatasetError, match=r"assigns 00001\.jpg to class 197, of 3"):
         StanfordCars(**settings).load()
 
 
@@ -223,7 +223,7 @@ def test_pets(place, tmp_path):
     with pytest.raises(DatasetError, match="do not number the breeds"):
         Pets(**settings).load()
     path.write_text("beagle_2 two 2 1\n")
-    with pytest.raises(DatasetError, match=r"test\.txt lists: image, breed"):
+    with pytest.raises(DatasetError, match=r"test\.txt must list: image, breed"):
         Pets(**settings).load()
 
 

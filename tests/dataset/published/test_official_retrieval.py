@@ -90,7 +90,7 @@ def test_paris6k(place, caplog):
         (["paris_defense_000000", "paris_triomphe_000001"], [], 0),
     ]
     assert (
-        "20 files of paris6k are corrupt and left out. The ground truth has them 2 times as relevant, forgotten "
+        "20 files of paris6k are corrupt and left out. The ground truth has them 2 times as relevant, not counted "
         "(dataset.count_corrupt), and 1 times as junk."
     ) in caplog.text
     counted = Paris6k(**settings, count_corrupt=True).load()
@@ -170,7 +170,7 @@ def test_ground_truths_that_are_none(place, tmp_path):
     fails(lambda gnd: gnd["gnd"][0].update(bbx=[1, 2, 3]), "ValueError")
     fails(lambda gnd: gnd["gnd"].pop(), "ValueError")
     fails(lambda gnd: gnd.pop("qimlist"), "KeyError")
-    fails(lambda gnd: gnd["gnd"][0].update(junk=[0]), "all_souls_000001 as relevant and as ignored")
+    fails(lambda gnd: gnd["gnd"][0].update(junk=[0]), "all_souls_000001 both as relevant and as ignored")
     fails(lambda gnd: gnd["imlist"].append("bridge_of_sighs_000001"), "The image bridge_of_sighs_000001 is missing")
     path.write_bytes(pickle.dumps(classic_gnd(OXFORD, OXFORD_TRUTH), 2))
     with pytest.raises(DatasetError, match="KeyError"):
@@ -225,7 +225,7 @@ def test_sculptures6k(tmp_path, caplog):
     both = Sculptures6k(**settings, split="all").load()
     assert (len(both.references), len(both.queries)) == (6, 3)
     assert both.truths[""][2].relevant.tolist() == [0, 1]
-    with pytest.raises(ConfigError, match=r"dataset\.split is test, train, all; got 'val'"):
+    with pytest.raises(ConfigError, match=r"dataset\.split must be one of test, train, all; got 'val'"):
         Sculptures6k(root="x", split="val")
 
 

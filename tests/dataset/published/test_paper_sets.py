@@ -115,7 +115,7 @@ def test_cub200(place):
     assert Cub200(**settings, context=1).load().samples[0].image.region == (4, 2, 14, 10)
     assert Cub200(**settings, context=2.5).load().samples[0].image.region == (-3.5, -4.0, 21.5, 16.0)
     assert Cub200(**settings, box=False).load().samples[0].image.region is None
-    with pytest.raises(ConfigError, match=r"at least 1; got 0\.5"):
+    with pytest.raises(ConfigError, match=r"at least 1 by which boxes grow; got 0\.5"):
         Cub200(**settings, context=0.5)
 
 
@@ -126,7 +126,7 @@ def test_cub200_contradictory_lists(place, tmp_path):
     tree = tmp_path / "data/cub200/CUB_200_2011"
     for name, content, message in (
         ("bounding_boxes.txt", "1 2 3 4 five\n", "'2 3 4 five' are not all numbers"),
-        ("bounding_boxes.txt", "1 2 3 4 5\n", "contradict each other: '2' is in one alone"),
+        ("bounding_boxes.txt", "1 2 3 4 5\n", "contradict each other: '2' is in one of them only"),
         ("classes.txt", "1 one\n", "contradict each other: '2'"),
         ("train_test_split.txt", "1 1\n", r"lists other images than .*images\.txt"),
     ):
@@ -215,5 +215,5 @@ def test_uiuc_mistakes(place, tmp_path):
     with pytest.raises(DatasetError, match=r"apascal_test\.txt, entry 1: file, class, box and 64 values"):
         UiucAttributes(**settings).load()
     (folder / "attribute_names.txt").write_text("2D Boxy\n")
-    with pytest.raises(DatasetError, match="names 1 attributes where 64"):
+    with pytest.raises(DatasetError, match="names 1 attributes; 64"):
         UiucAttributes(**settings).load()
