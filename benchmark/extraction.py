@@ -21,13 +21,13 @@ from offshelf.augmentation import PatchGrid, View, Views, center, jitter16, ten_
 from offshelf.backbone import Backbone
 from offshelf.config import build_group, load
 from offshelf.dataset import Image, ImageFile
-from offshelf.extractor import Extractor, Request, fill
+from offshelf.extractor import Extractor, Request, extract_missing
 from offshelf.extractor.allocator import keep_freed_memory
+from offshelf.extractor.chunks import Chunk
 from offshelf.extractor.engine import Eager, build_engine
 from offshelf.extractor.plan import Plan
 from offshelf.extractor.proof import relative_distance
 from offshelf.extractor.stream import Stream
-from offshelf.extractor.work import Chunk
 from offshelf.store import Claim, DiskStore
 
 BATCH = 32
@@ -140,7 +140,7 @@ def files(rounds: int) -> None:
             def end_to_end(some: Sequence[Image], asked: Request = asked) -> Callable[[], object]:
                 def run() -> None:
                     with tempfile.TemporaryDirectory() as store:
-                        fill(DiskStore(Path(store)), Extractor(device="cpu", engine="openvino"), some, asked)
+                        extract_missing(DiskStore(Path(store)), Extractor(device="cpu", engine="openvino"), some, asked)
 
                 return run
 
@@ -199,7 +199,7 @@ def views(rounds: int) -> None:
             def run() -> None:
                 with tempfile.TemporaryDirectory() as store:
                     extractor = Extractor(device="cpu", engine="openvino", chunk=64)
-                    fill(DiskStore(Path(store)), extractor, images[:count], request(backbone, views=seen))
+                    extract_missing(DiskStore(Path(store)), extractor, images[:count], request(backbone, views=seen))
 
             return run
 
@@ -248,7 +248,7 @@ def gpu(rounds: int) -> None:
                 def run() -> None:
                     with tempfile.TemporaryDirectory() as store:
                         extractor = Extractor(device="cuda", precision="bfloat16", batch_size=batch, chunk=1024)
-                        fill(DiskStore(Path(store)), extractor, some, asked)
+                        extract_missing(DiskStore(Path(store)), extractor, some, asked)
 
                 return run
 

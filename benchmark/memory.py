@@ -32,7 +32,7 @@ def extract(root: str, store: str) -> None:
     from offshelf.augmentation import center
     from offshelf.backbone import Pixels
     from offshelf.dataset import Folder, check_images
-    from offshelf.extractor import Extractor, Request, fill
+    from offshelf.extractor import Extractor, Request, extract_missing
     from offshelf.store import DiskStore
 
     request = Request(Pixels(8), Pixels(8).layer_names(), "auto", center().views)
@@ -43,7 +43,7 @@ def extract(root: str, store: str) -> None:
     check_images(images)
     peaks["checked"] = peak()
     begin = time.perf_counter()
-    cost = fill(DiskStore(Path(store)), extractor, images, request)
+    cost = extract_missing(DiskStore(Path(store)), extractor, images, request)
     assert cost.extracted == len(images), cost
     peaks["extracted"] = peak()
     print(json.dumps({"images": len(images), "rate": len(images) / (time.perf_counter() - begin), **peaks}))

@@ -69,13 +69,13 @@ def views(options: Namespace) -> None:
 def digit_features(layers: tuple[str, ...]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Features of unit length of scikit-learn's digits, through a store, and their classes."""
     from offshelf.config import build_group, load
-    from offshelf.extractor import Extractor, Request, ensure
+    from offshelf.extractor import Extractor, Request, get_or_extract
     from offshelf.store import MemoryStore
 
     config = load("classify", [])
     images = build_group(config, "dataset").load()
     request = Request(build_group(config, "backbone"), layers, "auto", build_group(config, "augmentation").views)
-    values = ensure(MemoryStore(), Extractor(), images.pictures, request).values
+    values = get_or_extract(MemoryStore(), Extractor(), images.pictures, request).values
     flat = {layer: each.reshape(len(each), -1) for layer, each in values.items()}
     unit = {layer: each / np.linalg.norm(each, axis=1, keepdims=True) for layer, each in flat.items()}
     return {layer: (each, np.asarray(images.targets)) for layer, each in unit.items()}

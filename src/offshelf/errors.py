@@ -1,14 +1,14 @@
-"""What can go wrong through no fault of offshelf: each error is one sentence that names the way out.
+"""Errors that a user can cause and correct. The message of each is one sentence that names the way out.
 
 OffshelfError
 ├── ConfigError      a key, option or value that does not exist or does not fit
 ├── DatasetError     a data set that is missing, incomplete or contradictory
 │   └── ImageError   files that cannot be read as images
-│       └── BadImagesError   all of those in a data set, by their place in it
-├── BackboneError    a network, checkpoint or layer that cannot be had
+│       └── BadImagesError   all unreadable images of a data set, by row number
+├── BackboneError    a network, checkpoint or layer that is unavailable or invalid
 ├── ModelError       a run's model that was not kept, or cannot be used
 ├── StoreError       a feature store that cannot be read or written
-│   └── MissingFeatureError   what is not in it, or not any more
+│   └── MissingFeatureError   a feature that is not, or no longer, in the store
 ├── TrackingError    an MLflow store or server that cannot be reached
 └── SweepError       jobs of a sweep that have failed
 """
@@ -18,61 +18,61 @@ from typing import Any
 
 
 class OffshelfError(Exception):
-    """Base of all errors a user can cause and mend; the command line prints its text and exits with 1."""
+    """Base class of errors that a user can cause and correct; the command line prints the message and exits with 1."""
 
 
 class ConfigError(OffshelfError, ValueError):
-    """A key, option or value that does not exist or does not fit."""
+    """A key, option or value does not exist or does not fit."""
 
 
 class DatasetError(OffshelfError, ValueError):
-    """A data set that is missing, incomplete or contradictory."""
+    """A data set is missing, incomplete or contradictory."""
 
 
 class ImageError(DatasetError):
-    """Files that cannot be read as images."""
+    """Files cannot be read as images."""
 
 
 class BadImagesError(ImageError):
-    """All images of a list that cannot be used."""
+    """Images of a list cannot be used."""
 
     def __init__(self, faults: Mapping[int, str]) -> None:
-        """What is wrong with each, by its place in the list."""
+        """Take the reasons by position in the list."""
         super().__init__(faults)
         self.faults = dict(faults)
 
     def __str__(self) -> str:
         listed = "\n".join(self.faults[row] for row in sorted(self.faults))
         return (
-            f"{len(self.faults)} image(s) cannot be used; mend or remove them, or go on without them with "
+            f"{len(self.faults)} image(s) cannot be used; correct or remove them, or continue without them with "
             f"on_error=skip:\n{listed}"
         )
 
 
 class BackboneError(OffshelfError, ValueError):
-    """A network, checkpoint or layer that cannot be had."""
+    """A network, checkpoint or layer is unavailable or invalid."""
 
 
 class ModelError(OffshelfError, ValueError):
-    """A run's model that was not kept, or cannot be used."""
+    """A run's model was not kept, or cannot be used."""
 
 
 class StoreError(OffshelfError, OSError):
-    """A feature store that cannot be read or written."""
+    """A feature store cannot be read or written."""
 
 
 class MissingFeatureError(StoreError):
-    """A feature that is not in a store, or not any more."""
+    """A feature is not, or no longer, in a store."""
 
 
 class TrackingError(OffshelfError, ConnectionError):
-    """An MLflow store or server that cannot be reached."""
+    """An MLflow store or server cannot be reached."""
 
 
 class SweepError(OffshelfError):
-    """Jobs of a sweep that have failed."""
+    """Jobs of a sweep have failed."""
 
     def __init__(self, message: str, result: Mapping[str, Any] | None = None) -> None:
-        """`result` is what the sweep came to all the same."""
+        """Keep the result of the other jobs in `result`."""
         super().__init__(message)
         self.result = dict(result or {})

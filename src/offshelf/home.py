@@ -7,7 +7,7 @@ from offshelf.errors import StoreError
 
 
 def home_path(override: str | None = None) -> Path:
-    """See home_dir; nothing is made."""
+    """Return the path of the home without creating it; see `home_dir`."""
     chosen = override or os.environ.get("OFFSHELF_HOME")
     if not chosen:
         import platformdirs
@@ -17,17 +17,19 @@ def home_path(override: str | None = None) -> Path:
 
 
 def home_dir(override: str | None = None) -> Path:
-    """The `home=` of the command line, else `OFFSHELF_HOME`, else the system's folder for user data; made if missing.
+    """Return the home, and create it if it is missing.
+
+    It is the `home=` of the command line, else `OFFSHELF_HOME`, else the system's folder for user data.
 
     Raises:
-        StoreError: the folder cannot be made or written to.
+        StoreError: The folder cannot be created or written to.
     """
     path = home_path(override)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"The home {path} cannot be made: {error.strerror}. Choose another with home=… or OFFSHELF_HOME."
+            f"The home {path} cannot be created: {error.strerror}. Choose another with home=… or OFFSHELF_HOME."
         ) from error
     if not os.access(path, os.W_OK):
         raise StoreError(f"The home {path} is read-only. Choose another with home=… or OFFSHELF_HOME.")

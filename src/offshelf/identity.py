@@ -1,4 +1,4 @@
-"""Identity: the digest of what a thing is, from all of its fields, so that no knob can be forgotten."""
+"""Digests that identify things by all of their fields, so that no setting can be forgotten."""
 
 import dataclasses
 import hashlib
@@ -7,49 +7,50 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.lazy import Lazy
 
 
 def digest(thing: Any) -> str:
-    """SHA-256, in hex, of the canonical JSON of a spec.
+    """Return the SHA-256, in hexadecimal, of the canonical JSON of a spec.
 
-    A spec is a dataclass, mapping, sequence, string, number, boolean or None, nested at will. Dataclasses count with
-    their class name and every field, except fields declared with ``metadata={"identity": False}`` (paths, workers: what
-    must not change a result).
+    A spec is a dataclass, mapping, sequence, string, number, boolean or None, with any nesting. A dataclass is
+    identified by its class name and every field, except fields declared with ``metadata={"identity": False}``: those
+    that must not change a result, such as paths and workers.
 
     Raises:
-        TypeError: something in the spec has no canonical form.
+        TypeError: A part of the spec has no canonical form.
     """
     text = json.dumps(_canonical(thing), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256, in hex, of a file's bytes."""
+    """Return the SHA-256, in hexadecimal, of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def array_digest(values: np.ndarray) -> str:
-    """SHA-256, in hex, of an array's dtype, shape and contents."""
+    """Return the SHA-256, in hexadecimal, of an array's dtype, shape and contents."""
     state = hashlib.sha256(f"{values.dtype.str}{values.shape}".encode())
     state.update(np.ascontiguousarray(values).data)
     return state.hexdigest()
 
 
 class Digests(Lazy[str]):
-    """Digests in hex, kept as bytes: a quarter of the memory of as many texts."""
+    """A sequence of hexadecimal digests stored as bytes, in a quarter of the memory of strings."""
 
     def __init__(self, rows_N32: np.ndarray) -> None:
-        """SHA-256 digests, uint8 [N, 32]."""
+        """Take SHA-256 digests, uint8 [N, 32]."""
         self.rows_N32 = rows_N32
 
     def __len__(self) -> int:
         return len(self.rows_N32)
 
+    @override
     def make(self, row: int) -> str:
-        """See Lazy."""
         return str(self.rows_N32[row].tobytes().hex())
 
 

@@ -1,4 +1,4 @@
-"""Sequences whose items are made when they are asked for."""
+"""Sequences that make their items on demand."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ T = TypeVar("T")
 
 
 class Lazy(Sequence[T]):
-    """A sequence by its length and the way to make an item."""
+    """A sequence defined by its length and a method that makes an item."""
 
     @abstractmethod
     def make(self, row: int) -> T:
-        """The item of a number from 0 on."""
+        """Make the item at a position from 0 on."""
 
     @overload
     def __getitem__(self, row: int) -> T: ...
@@ -23,4 +23,4 @@ class Lazy(Sequence[T]):
     def __getitem__(self, row: int | slice) -> T | list[T]:
         if isinstance(row, slice):
             return [self.make(number) for number in range(*row.indices(len(self)))]
-        return self.make(range(len(self))[row])  # from the end, or IndexError
+        return self.make(range(len(self))[row])  # handles negative positions, and raises IndexError

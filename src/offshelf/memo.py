@@ -1,4 +1,4 @@
-"""What jobs of a sweep have in common: made once, by the first that needs it."""
+"""Results that jobs of a sweep share: each is computed once, by the first job that needs it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ import numpy as np
 from offshelf.identity import array_digest
 
 LIMIT = 2 << 30
-"""Bytes that are kept; what would be beyond is made by each job, as if it were alone."""
+"""Bytes to keep; results beyond that are computed by each job."""
 
 T = TypeVar("T")
 
 
 @dataclass(eq=False)
 class Memo:
-    """Results by all that they are made from, so that nothing but time depends on it; it forgets none."""
+    """Computed results, by everything they depend on. A memo affects time only, and never forgets a result."""
 
     limit: int = LIMIT
     held: int = 0
@@ -31,7 +31,7 @@ _MEMO: ContextVar[Memo | None] = ContextVar("memo", default=None)
 
 @contextmanager
 def sharing(memo: Memo) -> Iterator[None]:
-    """What `once` makes in this block, in this thread, is kept in the memo, and looked for there."""
+    """Keep results of `once` in the memo, and look them up there, in this block and this thread."""
     token = _MEMO.set(memo)
     try:
         yield
@@ -40,11 +40,11 @@ def sharing(memo: Memo) -> Iterator[None]:
 
 
 def once(make: Callable[[], T], *identity: Any) -> T:
-    """What `make` returns, made anew unless jobs share it: then nobody may change it.
+    """Return `make()`, or the shared result inside a `sharing` block. Shared results must not be modified.
 
     Args:
-        make: Its result depends on nothing but `identity`.
-        identity: Arrays count with their contents, other things with their `repr`.
+        make: Function whose result depends on nothing but `identity`.
+        identity: Inputs of the result. Arrays are compared by contents, other things by their `repr`.
     """
     memo = _MEMO.get()
     if memo is None:
@@ -62,7 +62,7 @@ def once(make: Callable[[], T], *identity: Any) -> T:
 
 
 def _size(thing: Any) -> int:
-    """Bytes of arrays, or of what says so itself, and of containers of them; other things are small."""
+    """Return the bytes of arrays, objects with `nbytes`, and containers of them; other things count as 0."""
     if isinstance(thing, dict):
         return _size(list(thing.values()))
     if isinstance(thing, list | tuple):

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable
 
 NAMED = 3
-"""Names in a sentence; the others are counted."""
+"""Number of names in a sentence; the others are counted."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What a terminal obeys instead of showing it, except tabs and ends of lines, and what turns the order of letters."""
 
 
 def readable(name: str) -> str:
-    r"""A name of bytes that are no UTF-8, which no file or terminal takes, with `\xe9` for each; any other as it is."""
+    r"""Return a name with bytes that are not UTF-8, which files and terminals reject, as `\xe9`; others unchanged."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -28,7 +28,7 @@ def _escape(code: int) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first few names, and how many more."""
+    """Return the first few names, and the number of the others."""
     named = list(names)
     more = f" and {len(named) - NAMED:,} more" if len(named) > NAMED else ""
     return ", ".join(named[:NAMED]) + more

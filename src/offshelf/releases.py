@@ -1,4 +1,4 @@
-"""Releases of the libraries whose pixels and numbers end in a feature."""
+"""Releases of the libraries that determine the pixels and numbers of a feature."""
 
 import json
 from functools import lru_cache
@@ -6,12 +6,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = ("offshelf", "torch", "torchvision", "timm", "numpy", "pillow", "simplejpeg", "openvino")
 UNKNOWN = "{}"
-"""Of features of before releases were written down."""
+"""Releases of features that were written before releases were recorded."""
 
 
 @lru_cache
 def releases() -> str:
-    """Today's, as JSON in one fixed form."""
+    """Return today's releases as JSON in a fixed form."""
     found = {}
     for package in PACKAGES:
         try:
@@ -22,9 +22,9 @@ def releases() -> str:
 
 
 def changes(then: str) -> str:
-    """What was another release then, in words."""
+    """Describe the differences between the releases `then` and those of today."""
     before, now = json.loads(then), json.loads(releases())
     if not before:
-        return "an offshelf that did not write releases down"
+        return "an offshelf that did not record releases"
     names = [name for name in PACKAGES if before.get(name) != now.get(name)]
     return ", ".join(f"{name} {before.get(name, 'none')} (today {now.get(name, 'none')})" for name in names)

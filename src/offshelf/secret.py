@@ -1,8 +1,8 @@
-"""Passwords and tokens: no record, file or line on a terminal holds one; `***` stands in its place.
+"""Masking of passwords and tokens: no record, file or terminal shows one; `***` replaces it.
 
-Everything that is written of a config, a command or an error goes through `masked`. What counts as a secret: the value
-of a name such as `password`, `token` or `api_key`; user names with a password, and parameters of such names, in URLs;
-and the value of an environment variable of such a name, wherever it occurs.
+Everything that is written of a config, a command or an error passes through `masked`. Secrets are the value of a name
+such as `password`, `token` or `api_key`; passwords and parameters of such names in URLs; and the value of an
+environment variable of such a name, wherever it occurs.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 
 Replace = Callable[[str], str]
-"""From a secret to what stands for it."""
+"""Function from a secret to its replacement."""
 
 _ENDINGS = (
     "password|passwd|passphrase|passcode|passwort|secret|token|credentials?|api[_-]?key|access[_-]?key|secret[_-]?key"
@@ -25,16 +25,16 @@ _ENDINGS = (
 _NAME = rf"(?:[\w.\-/@+~]*(?:{_ENDINGS}|[._\-](?:pw|pass|pat))(?:[_-]?\d+)?|(?:[\w.\-/@+~]*[._\-/+~])?pwd)"
 _SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
 _NUMERIC_NAME = re.compile(r".*(?:pass\w*|pwd|pw|secret)", re.IGNORECASE)
-"""Of numbers, those with such names alone: `token=4` may count tokens."""
+"""Names whose numeric value is a secret: `token=4` may be a count of tokens."""
 
 _QUERY_NAME = r"(?:key|sig|signature|auth|odbc_connect|X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId)"
 _HEADER = r"Authorization[\"']? ?[=:] ?[\"']?(?:Bearer|Basic|Token) "
 _VALUE = r"\"[^\"]+\"|'[^']+'|(?!\$\{)[^\s&;,\"'{}\[\]()<>]+"
 _TEXT = (
-    # scheme://user:password@host, the password up to the last @ before the path, also where it has signs in it
+    # scheme://user:password@host, the password up to the last @ before the path, even if it has special characters
     (re.compile(r"(?<=://)(?P<before>[^/@:\s\"'<>]+:)(?P<secret>[^/\s\"'<>]+)(?=@)"), False),
     (re.compile(r"(?<=://)(?P<before>[^/@:\s\"'<>]+:)(?P<secret>(?!\d+/)[^\s\"'<>?,]+)(?=@)"), False),
-    # https://token@host and https://token:@host, of servers whose user is the secret
+    # https://token@host and https://token:@host, for servers where the user is the secret
     (re.compile(r"(?P<before>(?<=https://)|(?<=http://))(?P<secret>[^/@:\s\"'<>]+:?)(?=@)", re.IGNORECASE), False),
     (re.compile(r"(?P<before>(?<=://):)(?P<secret>[^/\s\"'<>]+)(?=@)"), False),
     (re.compile(rf"(?P<before>[?&]{_QUERY_NAME}=)(?P<secret>[^&\s\"'<>#]+)", re.IGNORECASE), False),
@@ -45,31 +45,31 @@ _TEXT = (
 )  # fmt: skip
 
 _NOT_SECRET = re.compile(r"\*\*\*|\$\{.*\}|null|none|true|false|\?\?\?|\d*", re.IGNORECASE)
-"""References to a secret, and what is none."""
+"""References to a secret, and values that are not secret."""
 
 _SHORTEST = 6
-"""Letters of an environment variable's value that may be looked for in other texts."""
+"""Shortest value, in characters, of an environment variable that is searched for in other texts."""
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a key's, parameter's or variable's value is nobody's business."""
+    """Return whether the value of a key, parameter or variable of this name is a secret."""
     return bool(_SECRET_NAME.fullmatch(name)) and name not in ("PWD", "OLDPWD")
 
 
 def masked(value: Any) -> Any:
-    """A text, or a container with texts in it, as it may be written down; all else is returned as it is."""
+    """Return a text, or a container with texts, with its secrets masked; return other values unchanged."""
     return _replaced(value, lambda _: MASK)
 
 
 def fingerprinted(value: Any) -> Any:
-    """As `masked`, save that different secrets stay different; what stands for one takes long to be guessed from."""
+    """Mask as `masked` does, but keep different secrets different. The replacements are slow to invert by guessing."""
     return _replaced(value, _fingerprint)
 
 
 def referenced(config: Any) -> Any:
-    """A config with its secrets moved into variables of this process's environment, which its children inherit.
+    """Move the secrets of a config into environment variables of this process, which its children inherit.
 
-    What travels to other processes in files, as the jobs of a cluster do, then holds the variables' names alone.
+    Files that pass to other processes, such as the jobs of a cluster, then hold only the names of the variables.
     """
     if masked(config) == config:
         return config
@@ -87,7 +87,7 @@ def referenced(config: Any) -> Any:
 
 
 def is_masked(value: Any) -> bool:
-    """Whether something in it was masked."""
+    """Return whether a value contains a mask."""
     if isinstance(value, Mapping):
         return any(map(is_masked, value.values()))
     if isinstance(value, list | tuple):

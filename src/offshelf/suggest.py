@@ -11,14 +11,23 @@ LEAST_SIMILARITY_NESTED = 0.8
 """The same for nested keys, of which there are many."""
 
 
+MOST_LISTED = 100
+"""Largest number of known names that a message lists."""
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """Return the end of a sentence about an unknown word: the nearest known one, or all of them."""
     listed = [name for name in known if not name.startswith("_")]
-    same = [name for name in listed if name.lower() == word.lower()]
-    near = same or get_close_matches(word, listed, 1, cutoff=LEAST_SIMILARITY)
+    near = nearest(word, listed)
     if near:
-        return f"; did you mean '{near[0]}'?"
-    return f". There are: {', '.join(listed)}." if listed else "."
+        return f"; did you mean '{near}'?"
+    return f". There are: {', '.join(listed)}." if 0 < len(listed) <= MOST_LISTED else "."
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Return the known name that is most like a word, whatever their case; empty if none is like it."""
+    same = [name for name in known if name.lower() == word.lower()]
+    return next(iter(same or get_close_matches(word, known, 1, cutoff=LEAST_SIMILARITY)), "")
 
 
 def did_you_mean_key(word: str, place: str, tree: Mapping[str, Any]) -> str:

@@ -106,9 +106,9 @@ def test_fill_counts_only_where_it_shows():
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"levels": 0}, "augmentation.levels is a whole number from 1 on; got 0."),
-        ({"query_levels": 1.5}, "augmentation.query_levels is a whole number from 1 on; got 1.5."),
-        ({"overlap": 1}, "augmentation.overlap is a share of a patch's side, from 0 to below 1; got 1."),
+        ({"levels": 0}, "augmentation.levels must be a whole number of at least 1; got 0."),
+        ({"query_levels": 1.5}, "augmentation.query_levels must be a whole number of at least 1; got 1.5."),
+        ({"overlap": 1}, "augmentation.overlap must be a share of a patch's side, from 0 to below 1; got 1."),
         ({"fill": "blak"}, "augmentation.fill cannot be 'blak'; did you mean 'black'?"),
     ],
 )

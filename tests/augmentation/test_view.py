@@ -207,12 +207,12 @@ def test_views_from_yaml():
         ({"angel": 3}, "A view has no field 'angel'; did you mean 'angle'?"),
         ({"fit": "sqare"}, "A view's fit cannot be 'sqare'; did you mean 'square'?"),
         ({"angle": 3, "fill": "mirror"}, "A view's fill cannot be 'mirror'. There are: reflect, edge, black, mean."),
-        ({"angle": "3"}, "A view's angle is a number of degrees; got '3'."),
+        ({"angle": "3"}, "A view's angle must be a number of degrees; got '3'."),
         ({"angle": float("nan")}, "got nan"),
-        ({"mirror": "yes"}, "A view's mirror is true or false; got 'yes'."),
+        ({"mirror": "yes"}, "A view's mirror must be true or false; got 'yes'."),
         ({"box": [0, 0, 2, 1]}, "fractions of the image's width and height from 0 to 1"),
         ({"box": [0, 0, 1]}, "got [0, 0, 1]"),
-        ("whole", "A view is a mapping of its fields"),
+        ("whole", "A view must be a mapping of fields"),
     ],
 )
 def test_fields_that_do_not_fit(fields, sentence):
@@ -252,5 +252,5 @@ def test_multi_scale():
 @pytest.mark.parametrize("scale", [0, -1, 9, True, "large", float("nan")])
 def test_wrong_scale(scale):
     """One sentence."""
-    with pytest.raises(ConfigError, match="scale is a number above 0 and at most 8"):
+    with pytest.raises(ConfigError, match="scale must be a number above 0 and at most 8"):
         View(scale=scale)

@@ -84,7 +84,7 @@ def test_wrappers_are_taken_off(what, tmp_path, caplog):
             expected = value.half().float() if what == "half" else value
             assert torch.equal(module.state_dict()[name], expected), name
     assert "has no classifier that fits" in caplog.text
-    assert ("tensors, under the" in caplog.text) == (what not in UNWRAPPED)
+    assert ("tensors under the" in caplog.text) == (what not in UNWRAPPED)
 
 
 UNWRAPPED = ("plain", "compiled", "a compiled part", "FSDP", "half", "without counters", "AveragedModel, unwrapped")
@@ -110,7 +110,7 @@ def test_of_several_that_fit_one_is_asked_for(choices, tmp_path):
     path = tmp_path / "net.pth"
     torch.save(ASKED[choices], path)
     with pytest.raises(
-        BackboneError, match=f"holds 2 different sets of weights that fit; say which: backbone.{choices}"
+        BackboneError, match=f"holds 2 different sets of weights that fit; choose one: backbone.{choices}"
     ):
         load_weights(Net(), path)
     for words, true in zip(choices.replace("\\", "").split(" or "), (TRUNK, OTHER), strict=True):
@@ -125,7 +125,7 @@ MISFITS = {
     "1 unknown \\(extra.weight\\)": TRUE | {"extra.weight": torch.ones(3)},
     r"1 of another shape \(body.weight: 8 x 4 x 5 x 5 for 8 x 4 x 3 x 3\)": TRUE
     | {"body.weight": torch.ones(8, 4, 5, 5)},
-    "no name is the network's. The file has a, b, …; the network has stem.0.weight": {
+    "no name matches the network's. The file has a, b, …; the network has stem.0.weight": {
         "a": torch.ones(2),
         "b": torch.ones(2),
     },
@@ -156,7 +156,7 @@ def test_options_that_name_nothing(tmp_path):
         BackboneError, match=r"no state dict under backbone.checkpoint_key=emma; it has: state_dict, ema"
     ):
         load_weights(Net(), tmp_path / "net.pth", key="emma")
-    with pytest.raises(BackboneError, match=r"no name is the network's under backbone.checkpoint_prefix=net."):
+    with pytest.raises(BackboneError, match=r"no name matches the network's under backbone.checkpoint_prefix=net."):
         load_weights(Net(), tmp_path / "net.pth", prefix="net.")
 
 
@@ -204,8 +204,8 @@ FILES = {
         p.mkdir(),
         (p / "model.safetensors").touch(),
     ),
-    "is cut short or damaged": cut,
-    "is cut short": cut_safetensors,
+    "is truncated or damaged": cut,
+    "is truncated": cut_safetensors,
     "is a TorchScript archive": script_archive,
     "is a ZIP archive of other files": archive,
     "is NumPy's .npz": lambda p: np.savez(p.open("wb"), a=np.ones(3)),
@@ -213,7 +213,7 @@ FILES = {
     "is HDF5, as Keras": lambda p: p.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100)),
     "holds a numpy.*scalar.*weights_only=False": saved({"state_dict": TRUE, "best": np.float64(0.9)}),
     "holds a argparse.Namespace": saved({"state_dict": TRUE, "args": argparse.Namespace(lr=0.1)}),
-    "no plain state dict": lambda p: p.write_bytes(b"no checkpoint"),
+    "not a plain state dict": lambda p: p.write_bytes(b"no checkpoint"),
     "No such file": lambda p: None,
 }
 

@@ -120,7 +120,7 @@ def test_a_network_of_one_size_whose_axes_cannot_be_told_apart():
             return images.permute(0, 2, 3, 1)
 
     network, images = TappedNetwork(nn.Sequential(Fixed()), {}, "net"), pictures(3)
-    with pytest.raises(BackboneError, match="cannot be told at this layer; use pooling=flatten"):
+    with pytest.raises(BackboneError, match="cannot be identified at this layer; use pooling=flatten"):
         network.features(images, ["0"], "avg")
 
     assert network.features(images, ["0"], "flatten")["0"].shape == (2, 27)

@@ -223,7 +223,7 @@ def test_tokens_before_images(count):
 def test_windows_are_refused():
     """A module that sees windows as a batch has no row an image."""
     network = Timm("swin_tiny_patch4_window7_224", weights=None).load()
-    with pytest.raises(BackboneError, match="not one row an image"):
+    with pytest.raises(BackboneError, match="not one row per image"):
         network.features(pictures(224), ["layers.0.blocks.0.attn"], "avg")
 
 

@@ -10,7 +10,7 @@ from offshelf.augmentation import center, multi_scale
 from offshelf.backbone import Custom, Preprocessing, layer_table
 from offshelf.dataset import ImageArray
 from offshelf.errors import BackboneError
-from offshelf.extractor import Extractor, Request, ensure
+from offshelf.extractor import Extractor, Request, get_or_extract
 from offshelf.store import MemoryStore
 
 SOURCE = """
@@ -128,7 +128,7 @@ def extract(name, layer="last", side=64, views=None, **kwargs):
     images = [ImageArray(random.integers(0, 256, (70, 70, 3), np.uint8)) for _ in range(5)]
     layer = spec.layer_names()[-1] if layer == "last" else layer
     request = Request(spec, (layer,), "avg", views or center().views)
-    return ensure(MemoryStore(), Extractor(device="cpu", batch_size=4), images, request).values[layer][:, 0]
+    return get_or_extract(MemoryStore(), Extractor(device="cpu", batch_size=4), images, request).values[layer][:, 0]
 
 
 WORK = ("Two", "Half", "Double", "TrainReturnsNothing", "NeverEvaluates", "GivesDictionary", "GivesTuple", "Lazy")
@@ -220,13 +220,13 @@ def test_sources_that_cannot_be_imported(module, said):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"crop": 0}, "crop is a number of pixels from 1 on"),
-        ({"crop": 2.5}, "crop is a number of pixels"),
-        ({"mean": [0.5]}, r"mean has a number for each of red, green and blue"),
-        ({"mean": 0.5}, r"mean has a number for each"),
-        ({"std": [1, 0, 1]}, "std divides, and is above 0"),
+        ({"crop": 0}, "crop must be a number of pixels of at least 1"),
+        ({"crop": 2.5}, "crop must be a number of pixels"),
+        ({"mean": [0.5]}, r"mean must be one number for each of red, green and blue"),
+        ({"mean": 0.5}, r"mean must be one number for each"),
+        ({"std": [1, 0, 1]}, "std is a divisor and must be above 0"),
         ({"std": [1, float("nan"), 1]}, "std has a number"),
-        ({"interpolation": "cubic"}, "interpolation is one of nearest, bilinear, bicubic, lanczos"),
+        ({"interpolation": "cubic"}, "interpolation must be one of nearest, bilinear, bicubic, lanczos"),
         ({"men": [0, 0, 0]}, "no key 'men'; did you mean 'mean'"),
     ],
 )

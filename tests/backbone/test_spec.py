@@ -126,7 +126,7 @@ def test_checkpoint_of_another_architecture(tmp_path):
 def test_a_network_without_curated_layers(asked):
     """Its modules can be named."""
     assert select_layers("features.4", [], "Net") == ("features.4",)
-    with pytest.raises(BackboneError, match=rf"architecture of Net no layers are found that layer={asked}"):
+    with pytest.raises(BackboneError, match=rf"architecture of Net has no layers that layer={asked}"):
         select_layers(asked, [], "Net")
 
 
@@ -166,7 +166,7 @@ def test_checkpoint_that_executes_code_is_refused(tmp_path, monkeypatch):
     """Nothing is executed."""
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": Bomb()}, "bomb.pth")
-    with pytest.raises(BackboneError, match="no plain state dict"):
+    with pytest.raises(BackboneError, match="not a plain state dict"):
         Torchvision("resnet18", weights="bomb.pth").load()
 
     assert not (tmp_path / "executed").exists()
@@ -341,7 +341,7 @@ def test_hub_repository(tmp_path):
     spec = TorchHub(str(tmp_path), "small", str(tmp_path / "small.pth"), {"end": "3"}, source="local")
 
     assert spec.load().features(torch.ones(1, 3, 32, 32), ["end"], "avg")["end"].shape == (1, 8)
-    with pytest.raises(BackboneError, match="could not give 'large'"):
+    with pytest.raises(BackboneError, match="could not build 'large'"):
         replace(spec, model="large").load()
 
 

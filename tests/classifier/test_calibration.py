@@ -113,5 +113,5 @@ def test_what_cannot_be_calibrated():
     values = np.random.default_rng(2).standard_normal((5, 1, 5))
     with pytest.raises(ConfigError, match="needs 2 training images of each class"):
         Tuned(LinearSVC(), C=1.0, calibrate=True).fit(values, np.array([0, 0, 0, 0, 1]))
-    with pytest.raises(ConfigError, match="calibrate is true or false; got 'platt'"):
+    with pytest.raises(ConfigError, match="calibrate must be true or false; got 'platt'"):
         Tuned(LinearSVC(), C=1.0, calibrate="platt")

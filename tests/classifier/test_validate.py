@@ -38,5 +38,5 @@ def test_the_fit_is_the_same(data):
 
 
 def test_it_is_true_or_false():
-    with pytest.raises(ConfigError, match=r"classifier\.validate is true or false"):
+    with pytest.raises(ConfigError, match=r"classifier\.validate must be true or false"):
         Tuned(LogisticRegression(), C=2, validate="yes")

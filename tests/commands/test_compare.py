@@ -134,7 +134,7 @@ def test_mistakes(runs, tmp_path):
         (["low"], "One run alone"),
         (["low", "high", "--metric", "acuracy"], "did you mean 'accuracy'"),
         (["low", "high", "--metric", "mAP_11pt"], "Without test/mAP_11pt: low, high"),
-        (["low", "high", "--out", str(tmp_path / "out.pdf")], r"ends with none of \.md"),
+        (["low", "high", "--out", str(tmp_path / "out.pdf")], r"must end with one of \.md"),
         (["metrics.x == 'a'"], "does not understand"),
         (["it's"], "There is no run 'it's'"),
         ([], "required"),

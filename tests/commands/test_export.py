@@ -61,7 +61,7 @@ def test_loaded_by_mlflow(place):
     named, missing = model.predict(pd.DataFrame({"image": [paths[0], "/no/such.png"]}))
 
     agree(model.predict(pd.DataFrame({"image": [Path(path).read_bytes() for path in paths]})), lines)
-    assert named["error"] == missing["error"] and "no base64" in named["error"]
+    assert named["error"] == missing["error"] and "not base64" in named["error"]
     assert not [path for path in (place / "model").rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
 
 
@@ -123,7 +123,7 @@ def test_probabilities_are_a_parameter(place):
 
     assert [(param.name, param.default) for param in model.metadata.signature.params] == [("probabilities", False)]
     assert "probability" not in model.predict(image)[0]
-    with pytest.raises(MlflowException, match="learnt no probabilities"):
+    with pytest.raises(MlflowException, match="not learnt probabilities"):
         model.predict(image, params={"probabilities": True})
 
 
@@ -155,7 +155,7 @@ def refused(port, good):
     assert ask(port, []) == []
     wrong = {"dataframe_split": {"columns": ["picture"], "data": [[good]]}}
     unlearnt = {"dataframe_records": [{"image": good}], "params": {"probabilities": True}}
-    for body, why in ((wrong, "missing inputs ['image']"), (unlearnt, "learnt no probabilities")):
+    for body, why in ((wrong, "missing inputs ['image']"), (unlearnt, "not learnt probabilities")):
         with pytest.raises(HTTPError) as caught:
             post(port, body)
         said = caught.value.read().decode()

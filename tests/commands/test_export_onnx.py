@@ -231,7 +231,7 @@ def test_mistakes(classify, monkeypatch):
         exported(run)
     assert not list(run.parent.glob("*onnx*"))
     file.write_bytes(b"mine")
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         exported(run)
     assert file.read_bytes() == b"mine"
     file.rename(run.parent / "run.onnx.data")

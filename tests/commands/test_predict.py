@@ -140,7 +140,7 @@ def test_another_network_is_refused(place, tmp_path):
     (tmp_path / "model.safetensors").write_bytes((place / "out/model.safetensors").read_bytes())
     (tmp_path / "config.yaml").write_text(text.replace("precision: float32", "precision: bfloat16"))
 
-    with pytest.raises(ModelError, match="not the network any more that this model was fitted on"):
+    with pytest.raises(ModelError, match="no longer the network that this model was fitted on"):
         predicted(place, place / "images", run=str(tmp_path))
 
 
@@ -187,7 +187,7 @@ def test_probabilities(place, tmp_path):
     assert served[0]["probabilities"]["red"] == pytest.approx(
         next(answer["probabilities"]["red"] for answer in answers if answer["image"].endswith("red/6.png"))
     )
-    with pytest.raises(ModelError, match=r"learnt no probabilities. Run it again with classifier\.calibrate=true"):
+    with pytest.raises(ModelError, match=r"not learnt probabilities. Run it again with classifier\.calibrate=true"):
         predicted(place, images, "probabilities=true")
     with pytest.raises(ConfigError, match="probabilities is true or false; got 'yes'"):
         predicted(place, images, "probabilities=yes")
@@ -236,11 +236,11 @@ def test_runs_that_cannot_predict(place, tmp_path):
         *((group, None, f"no usable {group}") for group in ("augmentation", "backbone", "extractor", "store")),
         *((group, [], f"no usable {group}") for group in ("augmentation", "backbone", "extractor", "store")),
         ("extractor", {"_target_": "offshelf.backbone.Tiny"}, "no usable extractor"),
-        ("dataset", "images", "dataset is no group of keys"),
-        ("dataset", {"max_pixels": "many"}, r"dataset\.max_pixels is no whole number"),
-        ("dataset", {"max_pixels": None}, r"dataset\.max_pixels is no whole number"),
-        ("dataset", {"background": None}, "is no colour"),
-        ("dataset", {"background": [300, 0, 0]}, "is no colour"),
+        ("dataset", "images", "dataset is not a group of keys"),
+        ("dataset", {"max_pixels": "many"}, r"dataset\.max_pixels is not a whole number"),
+        ("dataset", {"max_pixels": None}, r"dataset\.max_pixels is not a whole number"),
+        ("dataset", {"background": None}, "is not a colour"),
+        ("dataset", {"background": [300, 0, 0]}, "is not a colour"),
     ],
 )
 def test_records_that_lack_a_part(place, tmp_path, key, value, message):

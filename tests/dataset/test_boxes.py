@@ -42,9 +42,9 @@ def test_boxes_as_fractions(rows):
         ("ten,5,30,15", "is not four numbers"),
         ("30,5,10,15", "line 7: the box 30,5,10,15 has no area: it is x1,y1,x2,y2, two corners"),
         ("10,5,10,15", "has no area"),
-        ("40,0,60,20", "line 7: the box 40,0,60,20 holds no pixel of its image, 40 x 20"),
-        ("10,5,10.2,15", "holds no pixel"),
-        ("-9,0,-1,20", "holds no pixel"),
+        ("40,0,60,20", "line 7: the box 40,0,60,20 has no pixel of its image, 40 x 20"),
+        ("10,5,10.2,15", "has no pixel"),
+        ("-9,0,-1,20", "has no pixel"),
         ("0.1,0.2,0.5,0.9", "within 0 and 1 among boxes in pixels.*dataset.boxes=pixels"),
     ],
 )
@@ -58,7 +58,7 @@ def test_boxes_that_cannot_be_meant(rows, box, message):
 def test_all_lines_are_named(rows):
     """Not one after the other."""
     made = table(rows, BOXED, lambda n: ["1", "2", "30", "inf" if n % 2 else "15"])
-    with pytest.raises(DatasetError, match=r"lines 3, 5, 7 and 3 more: the box 1,2,30,inf .*and so of the others"):
+    with pytest.raises(DatasetError, match=r"lines 3, 5, 7 and 3 more: the box 1,2,30,inf .*and so are the others"):
         made.load()
 
 
@@ -77,7 +77,7 @@ def test_boxes_that_reach_beyond(rows):
     assert shapes(images) == {(20, 40), (20, 20)}
     assert images.notes == (
         "11 of 11 boxes reach beyond their image and are cut to it.",
-        "1 line(s) have no box; their images are seen whole.",
+        "1 line(s) have no box; their whole images are used.",
     )
 
 
@@ -91,6 +91,6 @@ def test_boxes_of_what_cannot_be_read(rows):
 def test_boxes_of_other_names(rows):
     """Are not read, and it is said how they would be."""
     images = table(rows, "path,label,XMin,YMin,XMax,YMax", lambda n: ["1", "1", "5", "5"]).load()
-    assert images.notes[1].startswith("Images are seen whole; for the boxes: dataset.columns.x1=XMin")
+    assert images.notes[1].startswith("Whole images are used; for the boxes: dataset.columns.x1=XMin")
     found = Csv(str(rows / "t.csv"), columns={"x1": "XMin", "y1": "YMin", "x2": "XMax", "y2": "YMax"}).load()
     assert shapes(found) == {(4, 4)}

@@ -59,7 +59,7 @@ def test_validation_part(tmp_path):
     tree(tmp_path, *(f"{part}/{name}" for part in ("train", "val") for name in ("cat", "dog")))
     assert parts(tmp_path)[1] == {"val/cat", "val/dog"}
     assert Folder(str(tmp_path)).load().notes == ("val/ is tested on, as there is no test/.",)
-    with pytest.raises(DatasetError, match=r"no folder to test on but val/; dataset\.val=train"):
+    with pytest.raises(DatasetError, match=r"no folder to test on except val/; dataset\.val=train"):
         Folder(str(tmp_path), val="train").load()
 
     tree(tmp_path, "test/cat", "test/dog")
@@ -76,7 +76,7 @@ QUESTIONS = {
     "test alone": (["test/a", "test/b"], "no part to train on"),
     "a class called test": (
         ["cat", "dog", "test"],
-        r"test/, which may be a part of a split or a class, beside cat/, dog/",
+        r"test/, which may be a part of a split or a class, next to cat/, dog/",
     ),
     "a class called train": (["bus", "car", "train"], r"dataset\.split=none takes all folders as classes"),
     "test folder of classes": (["cat", "dog", "test/cat", "test/dog"], "a part of a split or a class"),
@@ -92,16 +92,16 @@ QUESTIONS = {
         ["seg_train/seg_train/a", "seg_train/seg_train/b", "seg_test/seg_test/a", "seg_test/seg_test/b"],
         r"\{train: seg_train/seg_train, test: seg_test/seg_test\}",
     ),
-    "inside each class": (["cat/train", "cat/test", "dog/train", "dog/test"], "have a split in each of them"),
-    "a level deeper": (["set/train/a", "set/train/b", "set/test/a"], r"but set/ has: dataset\.root=\S*/set;"),
-    "images and labels": (["images/train", "images/val", "labels/train", "labels/val"], "but images/ has"),
-    "nested parts": (["train/train/a", "train/train/b", "test/test/a", "test/test/b"], "one folder in it, test/"),
-    "classes a level deeper": (["train/images/a", "train/images/b", "test/images/a"], "one folder in it, images/"),
+    "inside each class": (["cat/train", "cat/test", "dog/train", "dog/test"], "each contain a split"),
+    "a level deeper": (["set/train/a", "set/train/b", "set/test/a"], r"but set/ does: dataset\.root=\S*/set;"),
+    "images and labels": (["images/train", "images/val", "labels/train", "labels/val"], "but images/ does"),
+    "nested parts": (["train/train/a", "train/train/b", "test/test/a", "test/test/b"], "contains one folder, test/"),
+    "classes a level deeper": (["train/images/a", "train/images/b", "test/images/a"], "contains one folder, images/"),
     "test without labels": (["train/a", "train/b", "test"], r"test has no class folders.*dataset\.root=\S*/train"),
     "val without labels": (["train/a", "train/b", "val"], r"val has no class folders.*dataset\.root=\S*/train"),
     "val without labels, and a test": (["train/a", "train/b", "val", "test/a"], r"val has .*dataset\.val=ignore"),
     "test without labels, and a val": (["train/a", "train/b", "val/a", "test"], r"test has .*dataset\.val=test"),
-    "all without labels": (["train", "test"], "lie in no class folders.*dataset=csv"),
+    "all without labels": (["train", "test"], "are not in class folders.*dataset=csv"),
     "class that is not trained on": (
         ["train/cat", "train/dog", "test/cats"],
         r"cats \(is it cat\?\).*dataset\.ignore=",
@@ -134,9 +134,9 @@ def test_ways_out(tmp_path):
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ({"train": "train", "test": "gone"}, "names .*gone, which is no folder"),
+        ({"train": "train", "test": "gone"}, "names .*gone, which is not a folder"),
         ({"train": "train", "test": "train/cat"}, "one in the other"),
-        ({"train": "train", "test": "train"}, "are one folder"),
+        ({"train": "train", "test": "train"}, "the same folder"),
     ],
 )
 def test_parts_that_cannot_be(tmp_path, split, message):
@@ -161,12 +161,12 @@ def test_images_beside_class_folders(tmp_path):
     picture(tmp_path / "stray.png")
     images = Folder(str(tmp_path)).load()
     assert [(one.id, one.why) for one in images.not_taken] == [
-        ("stray.png", "beside the class folders, so of no class")
+        ("stray.png", "next to the class folders, so without a class")
     ]
 
     tree(tmp_path / "split", "train/cat", "train/dog", "test/cat", "test/dog")
     picture(tmp_path / "split/train/stray.png")
-    with pytest.raises(DatasetError, match=r"1 image\(s\) beside its class folders: train/stray\.png"):
+    with pytest.raises(DatasetError, match=r"1 image\(s\) next to its class folders: train/stray\.png"):
         Folder(str(tmp_path / "split")).load()
     assert len(Folder(str(tmp_path / "split"), ignore=["train/*.*"]).load().samples) == 16
 
@@ -177,7 +177,7 @@ def test_classes_that_differ_in_case(tmp_path):
     images = Folder(str(tmp_path / "a")).load()
     assert images.classes == ("Coast", "forest")
     assert "coast (Coast)" in images.notes[0]
-    assert "in case or accents alone" in images.notes[0]
+    assert "only in case or accents" in images.notes[0]
     assert parts(tmp_path / "a") == ({"train/Coast", "train/forest"}, {"test/coast", "test/FOREST"})
 
     tree(tmp_path / "b", "train/B\u00e4r", "train/x", "test/Ba\u0308r", "test/x")  # as macOS stores accents
@@ -187,7 +187,7 @@ def test_classes_that_differ_in_case(tmp_path):
     images = Folder(str(tmp_path / "c")).load()
     assert images.classes == ("A", "a")
     assert images.notes == (
-        "Class folders differ in case, accents, spaces or zeros alone, and are classes of their own: A, a.",
+        "Class folders that differ only in case, accents, spaces or zeros are separate classes: A, a.",
     )
 
 

@@ -45,7 +45,7 @@ def test_what_systems_leave(root, name):
     picture(root / name)
     assert taken(root) == ALL
     (why,) = not_taken(root).values()
-    assert why == "hidden, or a system's own"
+    assert why == "hidden, or a file of the system"
 
 
 def test_link_to_its_own_folder(root):
@@ -88,7 +88,7 @@ def test_links_to_elsewhere(root, tmp_path):
     picture(tmp_path / "owls/o.png")
 
     assert taken(root) == [*ALL[:4], "cat/a.png", ALL[4], "dog/00/b.png", *ALL[5:], "owl/o.png"]
-    assert not_taken(root) == {"cat/twin.png": f"a link to {tmp_path}/pool/a.png, which is read already"}
+    assert not_taken(root) == {"cat/twin.png": f"a link to {tmp_path}/pool/a.png, which is already read"}
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,7 @@ def test_links_to_elsewhere(root, tmp_path):
 def test_one_file_in_two_classes(root, link, target):
     """Through a link: asked about, whichever is read first."""
     (root / link).symlink_to(target)
-    with pytest.raises(
-        DatasetError, match=r"are one and the same .*, through a link; an image is of one class.*ignore="
-    ):
+    with pytest.raises(DatasetError, match=r"are the same .*, through a link; an image has one class.*ignore="):
         taken(root)
     assert taken(root, ignore=[link]) == ALL
 
@@ -113,7 +111,7 @@ def test_one_file_outside_in_two_classes(root, tmp_path):
     picture(tmp_path / "pool.png")
     for name in ("cat", "dog"):
         (root / name / "x.png").symlink_to(tmp_path / "pool.png")
-    with pytest.raises(DatasetError, match="an image is of one class"):
+    with pytest.raises(DatasetError, match="an image has one class"):
         taken(root)
 
 
@@ -151,22 +149,22 @@ def test_images_of_unusual_names(root, name, kind):
     images = Folder(str(root)).unsplit()
 
     assert f"cat/{name}" in {sample.id for sample in images.samples}
-    assert images.notes in ((), (f"1 image(s) by their content, not name: cat/{name}.",))
+    assert images.notes in ((), (f"1 image(s) by content, not name: cat/{name}.",))
 
 
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
-        ("notes.txt", b"\xff\xd8\xff", "no image by its name"),
-        ("README", b"hello", "no image by its content"),
-        ("BMW", b"BMW is a brand of cars, and no bitmap", "no image by its content"),
-        ("x.jpg.part", b"\xff\xd8\xff", "a part of a download"),
-        ("x.jpg~", b"\xff\xd8\xff", "a copy that a program keeps"),
+        ("notes.txt", b"\xff\xd8\xff", "not an image by its name"),
+        ("README", b"hello", "not an image by its content"),
+        ("BMW", b"BMW is a brand of cars, and no bitmap", "not an image by its content"),
+        ("x.jpg.part", b"\xff\xd8\xff", "an unfinished download"),
+        ("x.jpg~", b"\xff\xd8\xff", "a program's backup"),
         ("x.nef", b"MM\0*", "raw file"),
-        ("x.heic", b"\0\0\0\x18ftypheic\0\0\0\0", "of a kind that is not read"),
-        ("page.eps", b"%!PS-Adobe-3.0", "no image by its name"),
-        ("page", b"%!PS-Adobe-3.0", "of a kind that is not read"),
-        ("empty", b"", "no image by its content"),
+        ("x.heic", b"\0\0\0\x18ftypheic\0\0\0\0", "an image format that is not supported"),
+        ("page.eps", b"%!PS-Adobe-3.0", "not an image by its name"),
+        ("page", b"%!PS-Adobe-3.0", "an image format that is not supported"),
+        ("empty", b"", "not an image by its content"),
     ],
 )
 def test_what_is_no_image(root, name, data, why):
@@ -198,7 +196,10 @@ def test_class_of_what_is_not_read(root):
     """Why it holds no images."""
     (root / "owl").mkdir()
     (root / "owl/x.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
-    with pytest.raises(DatasetError, match=r"owl holds no images .*owl/x\.heic \(a picture of a kind.*dataset\.ignore"):
+    with pytest.raises(
+        DatasetError,
+        match=r"owl holds no images .*owl/x\.heic \(an image format that is not supported.*dataset\.ignore",
+    ):
         taken(root)
 
 
@@ -218,7 +219,7 @@ def test_classes_that_may_be_a_level_deeper(tmp_path):
     """Are said to be read as they are."""
     tree(tmp_path, "2020/cat", "2020/dog", "2021/cat", "2021/dog")
     (note,) = Folder(str(tmp_path)).load().notes
-    assert note.startswith("All class folders have the same folders in them (cat, dog)")
+    assert note.startswith("All class folders contain the same folders (cat, dog)")
 
 
 def test_ignored(root):
@@ -234,7 +235,7 @@ def test_images_of_a_folder_to_predict(root, caplog):
     (root / "cat/again").symlink_to("../cat")
     (root / "notes.txt").write_text("x")
     assert [path.relative_to(root).as_posix() for path in image_files(root)] == ALL
-    assert "2 file(s) are not taken" in caplog.text
+    assert "2 file(s) are left out" in caplog.text
 
 
 def test_order_is_that_of_paths(root, tmp_path):

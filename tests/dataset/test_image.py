@@ -150,7 +150,7 @@ def test_decompression_bomb(tmp_path):
     """More pixels than is safe are refused from the header."""
     file = saved(tmp_path, Image.new("1", (400, 400)))
     large = ImageFile(file.path, max_pixels=1000)
-    with pytest.raises(ImageError, match="more pixels than is safe"):
+    with pytest.raises(ImageError, match="more than is safe"):
         large.check()
 
 
@@ -161,7 +161,7 @@ def test_region(tmp_path):
 
     assert (part.load() == PICTURE[:3, :2]).all()
     assert part.digest != whole.digest
-    with pytest.raises(ImageError, match="holds no pixel"):
+    with pytest.raises(ImageError, match="has no pixel"):
         ImageFile(whole.path, region=(5, 0, 9, 3)).load()
 
 
@@ -200,5 +200,5 @@ def test_colours():
     """Names, codes, numbers; nothing else."""
     assert parse_colour("black") == parse_colour("#000000") == parse_colour([0, 0, 0]) == (0, 0, 0)
     for bad in ("blakc", [1, 2], ["a", 1, 2], [300, 0, 0], [0, -1, 0], None, 5, [float("inf"), 0, 0]):
-        with pytest.raises(ImageError, match="is no colour"):
+        with pytest.raises(ImageError, match="is not a colour"):
             parse_colour(bad)

@@ -24,7 +24,7 @@ def test_classes_that_read_alike(tmp_path, one, other):
     tree(tmp_path, one, other, "z")
     images = Folder(str(tmp_path)).load()
     assert set(images.classes) == {one, other, "z"}
-    assert "differ in case, accents, spaces or zeros alone" in images.notes[0]
+    assert "differ only in case, accents, spaces or zeros" in images.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_unseen_letters_are_shown(tmp_path):
     """The sentence does not name one class twice."""
     tree(tmp_path, "cat", "cat\u200b", "cat ")
     (note,) = Folder(str(tmp_path)).load().notes
-    assert note.endswith(r"classes of their own: cat, 'cat ', 'cat\u200b'.")
+    assert note.endswith(r"are separate classes: cat, 'cat ', 'cat\u200b'.")
 
 
 def test_patterns_that_match_nothing(tmp_path):
@@ -47,7 +47,7 @@ def test_patterns_that_match_nothing(tmp_path):
     tree(tmp_path, "a", "b", "masks")
     images = Folder(str(tmp_path), ignore=["maks", "./masks", "b"]).load()
     assert images.classes == ("a", "masks")
-    assert "Nothing is named like maks, ./masks (dataset.ignore)." in images.notes
+    assert "Nothing matches maks, ./masks (dataset.ignore)." in images.notes
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def lines(cells):
 def test_split_with_another_word(tmp_path):
     """A column with train, test and more is asked about; it is not drawn over."""
     text = "path,label,use\n" + lines(lambda number: "," + ["train", "test", "extra"][number % 3])
-    with pytest.raises(DatasetError, match="'use' that reads like a split: extra, test, train"):
+    with pytest.raises(DatasetError, match="'use' that looks like a split: extra, test, train"):
         table(tmp_path, text).load()
     assert len(table(tmp_path, text, columns={"split": None}).load().folds) == 1
 
@@ -142,10 +142,10 @@ def test_one_file_in_both_parts(tmp_path):
         f"{number % 4}.png,{'ab'[number % 2]},{'train' if number < 4 else 'test'},{number // 4},0,{number // 4 + 3},5\n"
         for number in range(8)
     )
-    assert any(note.startswith("4 file(s) are trained and tested on") for note in table(tmp_path, text).load().notes)
+    assert any(note.startswith("4 file(s) are in both parts") for note in table(tmp_path, text).load().notes)
 
 
 def test_a_separator_that_is_in_no_label(tmp_path, caplog):
     """It may be another."""
     table(tmp_path, "path,label\n" + lines(lambda number: ""), separator=";").load()
-    assert "has ';' in it (dataset.separator)" in caplog.text
+    assert "contains ';' (dataset.separator)" in caplog.text

@@ -8,6 +8,7 @@ from offshelf.backbone import Tiny
 from offshelf.dataset import ImageArray
 from offshelf.errors import BadImagesError, ImageError
 from offshelf.extractor import Extractor, Request
+from offshelf.extractor.predict import predict
 from offshelf.store import MemoryStore
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
@@ -16,7 +17,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
 @pytest.mark.parametrize(
     ("pixels", "got"),
     [
-        (PIXELS / 255, r"got float64 \[40, 48, 3\]. Of fractions of 1: "),
+        (PIXELS / 255, r"got float64 \[40, 48, 3\]. For fractions of 1: "),
         (PIXELS.astype(np.float32), r"got float32 \[40, 48, 3\]"),
         (PIXELS.astype(int), "got int64"),
         (PIXELS > 127, "got bool"),
@@ -28,7 +29,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
     ],
 )
 def test_other_arrays_are_refused(pixels, got):
-    with pytest.raises(ImageError, match=rf"uint8 \[H, W, 3\], RGB from 0 to 255; {got}"):
+    with pytest.raises(ImageError, match=rf"uint8 \[H, W, 3\], RGB, 0 to 255; {got}"):
         ImageArray(pixels)
 
 
@@ -64,4 +65,4 @@ def test_what_an_image_class_of_the_users_gives_is_looked_at():
     """Fractions of 1 would else all be read as black."""
     request = Request(Tiny(), ("block1",), "auto", center().views)
     with pytest.raises(BadImagesError, match=r"The pixels of my picture are .*got float64"):
-        Extractor(engine="eager", device="cpu").run([Own()], request, MemoryStore())
+        predict(Extractor(engine="eager", device="cpu"), [Own()], request, MemoryStore())

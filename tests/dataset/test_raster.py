@@ -155,7 +155,7 @@ def test_a_flat_picture_is_no_false_claim(kind):
 def test_the_limit_of_pixels_can_be_set(tmp_path):
     """The sentence says how; Pillow's own limit has no say."""
     Image.new("1", (10_000, 9_000)).save(tmp_path / "map.png")
-    with pytest.raises(ImageError, match=r"map\.png .* more pixels than is safe .* dataset\.max_pixels=90000000"):
+    with pytest.raises(ImageError, match=r"map\.png .* more than is safe .* dataset\.max_pixels=90000000"):
         ImageFile(tmp_path / "map.png").check()
 
     ImageFile(tmp_path / "map.png", max_pixels=90_000_000).check()
@@ -208,7 +208,7 @@ def white_of_12_bits():
 
 
 @pytest.mark.parametrize(
-    ("make", "why"), [(tiff_of_16_bits_in_planes, "separate planes"), (white_of_12_bits, "more than 8 bits a colour")]
+    ("make", "why"), [(tiff_of_16_bits_in_planes, "separate planes"), (white_of_12_bits, "more than 8 bits per colour")]
 )
 def test_what_pillow_reads_wrongly_is_refused(make, why):
     """By the check before work as by decoding."""

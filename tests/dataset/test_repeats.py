@@ -15,7 +15,7 @@ from offshelf.dataset import Csv, Folder, ImageFile, LeftOut, as_retrieval
 from offshelf.dataset.files import Files
 from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
 from offshelf.dataset.repeats import equal_groups
-from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
+from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
 from offshelf.report import csv_text, found_line, left_out_table, repeats_line
 from offshelf.tasks.recommend.sample import training_images
 
@@ -46,7 +46,7 @@ def test_leaks_and_labels(root):
     assert list(zip(*images.repeats.table.values(), strict=True)) == expected(images)
     told = repeats_line(images).splitlines()
     assert told[0].startswith(
-        "Warning: 2 of 8 test images are training images too, byte for byte (test/cat/copy.png = "
+        "Warning: 2 of 8 test images are also training images, byte for byte (test/cat/copy.png = "
     )
     assert "test/cat/other.png (cat) = train/dog/1.png (dog)" in told[1]
 
@@ -80,7 +80,7 @@ def test_training_images_alone(root):
     shutil.copy(root / "train/cat/0.png", root / "train/cat/9.png")
     images = training_images(Folder(str(root)).load())
     assert images.repeats.counts == {"data/repeated_train": 2.0}
-    assert "2 training image(s) are there more than once" in repeats_line(images)
+    assert "2 training image(s) occur more than once" in repeats_line(images)
 
 
 def test_regions_count(tmp_path):
@@ -128,9 +128,9 @@ def test_queries_that_are_references(tmp_path):
     assert "2 of 9 queries are equal to a reference" in repeats_line(images)
 
     one, other, copy = (ImageFile(tmp_path / name) for name in ("cat/0.png", "cat/1.png", "dog/copy.png"))
-    references = [Picture("one", one), Picture("other", other)]
+    references = [RetrievalItem("one", one), RetrievalItem("other", other)]
     truths = {"": [Truth(np.array([0]), np.empty(0, np.int64))] * 3}
-    queries = [Picture("same", one), Picture("copy", copy), Picture("own", other)]
+    queries = [RetrievalItem("same", one), RetrievalItem("copy", copy), RetrievalItem("own", other)]
     found = RetrievalSet("x", references, queries, truths).repeats
     assert found.count == 1
     assert found.pairs == (("copy", "one"),)
@@ -155,7 +155,7 @@ def test_in_a_run(root, tmp_path):
         assert [row["id"] for row in csv.DictReader(file)] == ["train/cat/0.png", "test/cat/0.png"]
     with (tmp_path / "out/left_out.csv").open() as file:
         assert list(csv.DictReader(file)) == [
-            {"id": "train/cat/notes.txt", "role": "none", "why": "no image by its name"}
+            {"id": "train/cat/notes.txt", "role": "none", "why": "not an image by its name"}
         ]
 
 
@@ -172,6 +172,6 @@ def test_line_of_what_was_found(root):
         (root / f"train/cat/{name}.txt").write_text("x")
     (root / "train/cat/.x").write_text("x")
     assert found_line(Folder(str(root)).load()) == (
-        "set: 18 images of 2 classes, 12 to train on, 6 to test on. Not taken: 1 hidden, or a system's own "
-        "(train/cat/.x); 5 no image by its name (train/cat/a.txt, train/cat/b.txt, train/cat/c.txt and 2 more)."
+        "set: 18 images of 2 classes, 12 to train on, 6 to test on. Left out: 1 hidden, or a file of the system "
+        "(train/cat/.x); 5 not an image by its name (train/cat/a.txt, train/cat/b.txt, train/cat/c.txt and 2 more)."
     )

@@ -11,7 +11,7 @@ from offshelf.dataset import (
     Fold,
     ImageArray,
     ImageSet,
-    Picture,
+    RetrievalItem,
     RetrievalSet,
     Sample,
     Truth,
@@ -39,8 +39,8 @@ def labelled(targets):
 
 def landmarks():
     """Four references; two queries, the second of which is the last reference."""
-    references = [Picture(f"r{row}", image(row)) for row in range(4)]
-    queries = [Picture("q", image(9)), Picture("r3", references[3].image)]
+    references = [RetrievalItem(f"r{row}", image(row)) for row in range(4)]
+    queries = [RetrievalItem("q", image(9)), RetrievalItem("r3", references[3].image)]
     truths = [Truth(np.array([0, 2]), np.array([1])), Truth(np.array([2]), np.array([3]), missing=1)]
     return RetrievalSet("landmarks", references, queries, {"": truths, "hard": [truths[1], truths[0]]})
 
@@ -107,7 +107,7 @@ def test_digits():
 
 def test_sets_that_say_nothing_of_retrieval():
     """Several labels; a class for each image."""
-    with pytest.raises(DatasetError, match="mine has several labels an image"):
+    with pytest.raises(DatasetError, match="mine has several labels per image"):
         require_retrieval(labelled([(1, -1), (1, 1)]))
     with pytest.raises(DatasetError, match="mine has no class of two or more images"):
         as_retrieval(labelled([0, 1, 2]))
@@ -166,7 +166,7 @@ def test_identity():
         replace(images, truths={"easy": [truth, other]}).digest,
         replace(images, truths={"": [truth, replace(other, missing=0)]}).digest,
         replace(images, truths={"": [Truth(np.array([0]), np.array([1, 2])), other]}).digest,
-        replace(images, references=[*images.references[:3], Picture("r3", image(7))]).digest,
+        replace(images, references=[*images.references[:3], RetrievalItem("r3", image(7))]).digest,
         replace(images, queries=images.queries[::-1]).digest,
     }
     assert len(digests) == 7

@@ -34,7 +34,7 @@ def test_empty_column(rows):
     """Is none, and said."""
     images = table(rows, "path,label,split", lambda n: [""]).load()
     assert sizes(images) == (9, 3)
-    assert images.notes == ("The column of the split is empty.",)
+    assert images.notes == ("The split column is empty.",)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_validation_lines(rows):
 def test_split_of_another_name(rows):
     """Is asked about: else all would be mixed."""
     made = table(rows, "path,label,subset", lambda n: ["test" if n >= 8 else "train"])
-    with pytest.raises(DatasetError, match=r"column 'subset' that reads like a split.*dataset\.columns\.split=subset"):
+    with pytest.raises(DatasetError, match=r"column 'subset' that looks like a split.*dataset\.columns\.split=subset"):
         made.load()
     assert sizes(Csv(made.path, columns={"split": "subset"}).load()) == (8, 4)
     assert sizes(Csv(made.path, columns={"split": None}).load()) == (9, 3)
@@ -78,7 +78,9 @@ def test_split_of_another_name(rows):
 @pytest.mark.parametrize("name", ["is_test", "train", "in_training"])
 def test_split_of_numbers(rows, name):
     """A column that is called like a part is no column to be passed over."""
-    with pytest.raises(DatasetError, match=f"column '{name}' that reads like a split: 0, 1.*with train and test in it"):
+    with pytest.raises(
+        DatasetError, match=f"column '{name}' that looks like a split: 0, 1.*with values train and test"
+    ):
         table(rows, f"path,label,{name}", lambda n: [str(n % 2)]).load()
 
 
@@ -104,7 +106,7 @@ def test_columns_are_chosen(rows):
     """By the table's own names; in any case; those that are not read are named."""
     images = table(rows, "Image,Kind,note", lambda n: ["x"], columns={"path": "image", "label": "Kind"}).load()
     assert len(images.samples) == 12
-    assert images.notes == ("Columns that are not read: note.",)
+    assert images.notes == ("Unused columns: note.",)
     with pytest.raises(DatasetError, match="no column 'kinds'"):
         Csv(str(rows / "t.csv"), columns={"path": "image", "label": "kinds"}).load()
 
@@ -124,7 +126,7 @@ def test_other_delimiters(rows, sign):
     """As the header shows, and said; or as they are given."""
     images = table(rows, sign.join(["path", "label"]), nothing, sign).load()
     assert images.classes == ("a", "b")
-    assert images.notes == (f"Cells are separated by {sign!r}.",)
+    assert images.notes == (f"The delimiter is {sign!r}.",)
     assert len(table(rows, sign.join(["path", "label"]), nothing, sign, delimiter=sign).load().samples) == 12
 
 
@@ -135,10 +137,10 @@ def test_encodings(rows, encoding):
     (rows / "t.csv").write_bytes(lines.encode(encoding))
     assert Csv(str(rows / "t.csv")).load().classes == ("Bär", "Übung")
     (rows / "t.csv").write_bytes(lines.encode("cp1252"))
-    with pytest.raises(DatasetError, match=r"no CSV in UTF-8: line 2: .*dataset\.encoding=cp1252"):
+    with pytest.raises(DatasetError, match=r"not CSV in UTF-8: line 2: .*dataset\.encoding=cp1252"):
         Csv(str(rows / "t.csv")).load()
     assert Csv(str(rows / "t.csv"), encoding="cp1252").load().classes == ("Bär", "Übung")
-    with pytest.raises(ConfigError, match="no encoding that Python knows"):
+    with pytest.raises(ConfigError, match="not an encoding that Python knows"):
         Csv(str(rows / "t.csv"), encoding="nope").load()
 
 
@@ -151,14 +153,14 @@ def test_line_for_excel(rows):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path,label\n0.png,a\n1, b.png,b\n2.png,a\n", r"line 3: more cells than its header has, 2\. .*double quotes"),
-        ('path,label\n0.png,a\n"1.png,b\n', "it is no CSV"),
+        ("path,label\n0.png,a\n1, b.png,b\n2.png,a\n", r"line 3: more cells than its header, which has 2\. Quote"),
+        ('path,label\n0.png,a\n"1.png,b\n', "not valid CSV"),
         ("path,label\n0.png,a\n,b\n,b\n", "lines 3, 4: no path"),
         ("path,label\n0.png,a\n1.png,\n", "line 3: no label"),
         ("path,label\n0.png,a\n1.png,b\n0.png,b\n", r"line 4: .*0\.png is 'b' here, 'a' in line 2.*dataset\.separator"),
         ("path,label\n0.png,a\n1.png,b\n./0.png,b\n", r"line 4: .*another label"),
         ("path,label\n0.png,a\0\n", "zero bytes"),
-        ("path,label,split\n0.png,a,0\n1.png,b,1\n", "lines 2, 3: split is train, val or test; got '0'"),
+        ("path,label,split\n0.png,a,0\n1.png,b,1\n", "lines 2, 3: split must be train, val or test; got '0'"),
     ],
 )
 def test_lines_that_do_not_fit(rows, text, message):
@@ -176,7 +178,7 @@ def test_labels_are_text(rows):
     assert images.classes == ("007", "1e3", "7", "True", "nan", "true")
     alike = "007 and 7, True and true"
     assert images.notes == (
-        f"Labels differ in case, accents, spaces or zeros alone, and are classes of their own: {alike}.",
+        f"Labels that differ only in case, accents, spaces or zeros are separate classes: {alike}.",
     )
 
 
@@ -193,7 +195,7 @@ def test_lines_that_repeat(rows):
     """The same file, label and box: counted, and named."""
     (rows / "t.csv").write_text("path,label\n" + "".join(f"{n % 6}.png,{'ab'[n % 2]}\n" for n in range(12)))
     assert Csv(str(rows / "t.csv")).load().notes == (
-        "6 line(s) repeat an earlier one, file and label: 8, 9, 10 and 3 more.",
+        "6 line(s) repeat file and label of an earlier one: 8, 9, 10 and 3 more.",
     )
 
 

@@ -86,7 +86,7 @@ def test_it_is_said(tmp_path, caplog):
     first, second = caplog.records
     assert "12 bits, 0 (black) to 4095 (white)" in first.message
     assert first.levelno == logging.INFO
-    assert "1 of them are nearly black by it: " in second.message and "eight.tif" in second.message
+    assert "1 of them become nearly black: " in second.message and "eight.tif" in second.message
     assert second.levelno == logging.WARNING
 
 
@@ -109,7 +109,7 @@ def test_none_refuses_and_load_never_guesses(tmp_path):
     (image,) = written(tmp_path, image=counts(12))
     with pytest.raises(ImageError, match="range is that of a whole set"):
         image.load()
-    with pytest.raises(ImageError, match="more than 8 bits a value, and no range of values is set"):
+    with pytest.raises(ImageError, match="more than 8 bits per value, and no range of values is set"):
         ImageFile(image.path, value_range=None).check()
 
 
@@ -147,7 +147,7 @@ def test_all_kinds_of_sets_have_one_way(kind, tmp_path):
 @pytest.mark.parametrize("given", ["12 bits", [1], [5, 5], [0, float("inf")], [0, "x"], {"low": 0}])
 def test_what_is_no_range(given):
     """Is said, with an example."""
-    with pytest.raises(DatasetError, match=r"is no range: .*\[0,4095\]"):
+    with pytest.raises(DatasetError, match=r"is not a range: .*\[0,4095\]"):
         parse_range(given)
 
 

@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
 from offshelf.dataset import ImageArray, require_retrieval
-from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
+from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.evaluation.retrieval import RetrievalProbe, largest
 from offshelf.metric import Bootstrap
@@ -18,7 +18,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def pictures(count):
-    return [Picture(str(row), ImageArray(np.full((1, 1, 3), row, np.uint8))) for row in range(count)]
+    return [RetrievalItem(str(row), ImageArray(np.full((1, 1, 3), row, np.uint8))) for row in range(count)]
 
 
 def rows(*numbers):

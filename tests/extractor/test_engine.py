@@ -14,7 +14,7 @@ from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.config import build_group, load
 from offshelf.dataset import Digits, ImageArray
 from offshelf.errors import BackboneError, ConfigError
-from offshelf.extractor import Extractor, Request, engine, ensure, plan
+from offshelf.extractor import Extractor, Request, engine, get_or_extract, plan
 from offshelf.extractor.engine import TOLERANCE, Eager, build_engine
 from offshelf.extractor.plan import Plan
 from offshelf.extractor.proof import relative_distance
@@ -71,9 +71,9 @@ def test_compile(precision):
     """The same through torch.compile."""
     images = [ImageArray(image) for image in photographs(40, 5)]
     request = Request(Tiny(), Tiny().layer_names(), "auto", mirror().views)
-    plain = ensure(MemoryStore(), Extractor(engine="eager", device="cpu"), images, request)
+    plain = get_or_extract(MemoryStore(), Extractor(engine="eager", device="cpu"), images, request)
     settings = {"engine": "compile", "device": "cpu", "precision": precision, "batch_size": 4}
-    compiled = ensure(MemoryStore(), Extractor(**settings), images, request)
+    compiled = get_or_extract(MemoryStore(), Extractor(**settings), images, request)
 
     for layer, expected in plain.values.items():
         distance = np.linalg.norm(compiled.values[layer] - expected) / np.linalg.norm(expected)
@@ -95,7 +95,7 @@ def test_bfloat16_is_close_and_another_feature(engine, shipped, layers):
     request = Request(shipped, layers, "auto", center().views)
     low = Extractor(engine=engine, device="cpu", precision="bfloat16", batch_size=2)
     plain, lower = (
-        ensure(MemoryStore(), extractor, images, request)
+        get_or_extract(MemoryStore(), extractor, images, request)
         for extractor in (Extractor(engine="eager", device="cpu", batch_size=2), low)
     )
 
@@ -114,7 +114,7 @@ def test_bfloat16_keeps_the_accuracy_on_digits():
     (fold,), accuracy = digits.folds, {}
     for precision in ("float32", "bfloat16"):
         extractor = Extractor(device="cpu", engine="openvino", precision=precision)
-        rows = ensure(MemoryStore(), extractor, digits.pictures, request).values["blocks.5"][:, 0]
+        rows = get_or_extract(MemoryStore(), extractor, digits.pictures, request).values["blocks.5"][:, 0]
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         fitted = LinearSVC(C=100.0).fit(rows[fold.train], digits.targets[fold.train])
         accuracy[precision] = fitted.score(rows[fold.test], digits.targets[fold.test])
@@ -135,7 +135,7 @@ def test_a_wrong_engine_is_found_out(monkeypatch, caplog):
     monkeypatch.setattr(plan, "WORTH_PREPARING", 1)
     images = [ImageArray(image) for image in photographs(40, 3)]
     request = Request(Tiny(), ("block2",), "auto", center().views)
-    found = ensure(MemoryStore(), Extractor(device="cpu"), images, request)
+    found = get_or_extract(MemoryStore(), Extractor(device="cpu"), images, request)
 
     assert (
         "openvino cannot run tiny (its features of layer block2 differ from PyTorch's by 1.0e-02 in float32)"
@@ -144,7 +144,7 @@ def test_a_wrong_engine_is_found_out(monkeypatch, caplog):
     assert found.cost.how == "cpu, float32, engine eager (openvino cannot run it)"
     for asked in ({"engine": "openvino"}, {"precision": "bfloat16"}):
         with pytest.raises(BackboneError, match="engine=eager"):
-            ensure(MemoryStore(), Extractor(device="cpu", **asked), images, request)
+            get_or_extract(MemoryStore(), Extractor(device="cpu", **asked), images, request)
 
 
 def test_what_cannot_be_recorded_runs_eagerly(monkeypatch, caplog):
@@ -163,7 +163,7 @@ def test_what_cannot_be_recorded_runs_eagerly(monkeypatch, caplog):
 
     monkeypatch.setattr(plan, "WORTH_PREPARING", 1)
     images = [ImageArray(image) for image in photographs(40, 3)]
-    found = ensure(
+    found = get_or_extract(
         MemoryStore(), Extractor(device="cpu"), images, Request(Moody(), ("block1",), "auto", center().views)
     )
 
@@ -203,10 +203,10 @@ from offshelf.backbone import Tiny
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.augmentation import center
 from offshelf.dataset import Digits
-from offshelf.extractor import Extractor, Request, fill
+from offshelf.extractor import Extractor, Request, extract_missing
 from offshelf.store import MemoryStore
 images = Digits().load().pictures[:4]
-cost = fill(MemoryStore(), Extractor(engine="openvino", device="cpu"), images,
+cost = extract_missing(MemoryStore(), Extractor(engine="openvino", device="cpu"), images,
             Request(Tiny(), ("block1",), "avg", center().views))
 assert "openvino" in sys.modules and cost.extracted == 4
 sys.exit(any(name.startswith("openvino_telemetry") and module for name, module in sys.modules.items()))
@@ -222,9 +222,11 @@ def test_settings_do_not_change_the_numbers_of_a_real_network():
     shipped = backbone("efficientnet_lite0")
     images = Digits().load().pictures[:16]
     request = Request(shipped, ("blocks.0", "blocks.4", "pre_logits"), "auto", center().views)
-    plain = ensure(MemoryStore(), Extractor(device="cpu", engine="openvino", batch_size=16), images, request)
+    plain = get_or_extract(MemoryStore(), Extractor(device="cpu", engine="openvino", batch_size=16), images, request)
     for settings in ({"batch_size": 1}, {"batch_size": 9}, {"workers": 1, "chunk": 7}, {"engine": "eager"}):
-        other = ensure(MemoryStore(), Extractor(**{"device": "cpu", "engine": "openvino", **settings}), images, request)
+        other = get_or_extract(
+            MemoryStore(), Extractor(**{"device": "cpu", "engine": "openvino", **settings}), images, request
+        )
         assert other.digest == plain.digest
         for layer, values in plain.values.items():
             assert np.abs(values - other.values[layer]).max() <= 1e-5 * np.abs(values).max(), (settings, layer)
@@ -238,8 +240,8 @@ def test_gpu_within_the_tolerance(name):
     shipped = backbone("efficientnet_lite0")
     images = [ImageArray(image) for image in photographs(224, 5)]
     request = Request(shipped, shipped.layer_names(), "auto", mirror().views)
-    plain = ensure(MemoryStore(), Extractor(device="cpu", engine="eager"), images, request)
-    other = ensure(MemoryStore(), Extractor(device="cuda", engine=name), images, request)
+    plain = get_or_extract(MemoryStore(), Extractor(device="cpu", engine="eager"), images, request)
+    other = get_or_extract(MemoryStore(), Extractor(device="cuda", engine=name), images, request)
 
     for layer, expected in plain.values.items():
         assert np.linalg.norm(other.values[layer] - expected) / np.linalg.norm(expected) <= 1e-3, layer

@@ -24,9 +24,9 @@ from offshelf.backbone import Pixels, Tiny
 from offshelf.backbone.network import TappedNetwork
 from offshelf.dataset import ImageArray
 from offshelf.errors import BackboneError, ConfigError
-from offshelf.extractor import Extractor, Request, ensure, fill
+from offshelf.extractor import Extractor, Request, extract_missing, get_or_extract
+from offshelf.extractor.chunks import Chunk
 from offshelf.extractor.stream import Stream
-from offshelf.extractor.work import Chunk
 from offshelf.memo import Memo, sharing
 from offshelf.store import Claim, DiskStore, MemoryStore
 
@@ -50,8 +50,8 @@ def request(**changes):
 def test_shapes_and_order(tmp_path):
     """[N, V, D] by layer; the mirrored view differs; rows follow the images."""
     images = pictures(5)
-    features = ensure(DiskStore(tmp_path), Extractor(), images, request())
-    backwards = ensure(DiskStore(tmp_path), Extractor(), images[::-1], request())
+    features = get_or_extract(DiskStore(tmp_path), Extractor(), images, request())
+    backwards = get_or_extract(DiskStore(tmp_path), Extractor(), images[::-1], request())
 
     assert features.cost.extracted == 5
     assert backwards.cost.extracted == 0
@@ -64,8 +64,8 @@ def test_shapes_and_order(tmp_path):
 def test_only_missing_images_are_extracted(tmp_path):
     """Ten more images cost ten passes; repeats of an image cost one."""
     images = pictures(12)
-    ensure(DiskStore(tmp_path), Extractor(), images[:8], request())
-    features = ensure(DiskStore(tmp_path), Extractor(), [*images, images[0]], request())
+    get_or_extract(DiskStore(tmp_path), Extractor(), images[:8], request())
+    features = get_or_extract(DiskStore(tmp_path), Extractor(), [*images, images[0]], request())
 
     assert features.cost.extracted == 4
 
@@ -74,8 +74,8 @@ def test_jobs_that_share_read_once():
     """The same images and keys: the cost is the first's; all else is read for itself."""
     images, memo = pictures(4), Memo()
     with sharing(memo):
-        first, second = (ensure(MemoryStore(), Extractor(), images, request()) for _ in range(2))
-        other = ensure(MemoryStore(), Extractor(), images[1:], request())
+        first, second = (get_or_extract(MemoryStore(), Extractor(), images, request()) for _ in range(2))
+        other = get_or_extract(MemoryStore(), Extractor(), images[1:], request())
 
     assert [one.cost.extracted for one in (first, second, other)] == [4, 0, 3]
     assert second.digest == first.digest != other.digest
@@ -88,18 +88,18 @@ def test_jobs_that_share_read_once():
 def test_a_view_is_stored_once(tmp_path, other):
     """What the sixteen views hold is there for every other list that holds it; what they do not is extracted."""
     images = pictures(3)
-    ensure(DiskStore(tmp_path), Extractor(), images, request(views=jitter16().views))
+    get_or_extract(DiskStore(tmp_path), Extractor(), images, request(views=jitter16().views))
 
-    assert ensure(DiskStore(tmp_path), Extractor(), images, request(views=other().views)).cost.extracted == 0
-    assert ensure(DiskStore(tmp_path), Extractor(), images, request(views=square().views)).cost.extracted == 3
+    assert get_or_extract(DiskStore(tmp_path), Extractor(), images, request(views=other().views)).cost.extracted == 0
+    assert get_or_extract(DiskStore(tmp_path), Extractor(), images, request(views=square().views)).cost.extracted == 3
 
 
 def test_warm_run_builds_no_network(tmp_path, monkeypatch):
     """Everything is in the store: the backbone is never loaded."""
     images = pictures(3)
-    cold = ensure(DiskStore(tmp_path), Extractor(), images, request())
+    cold = get_or_extract(DiskStore(tmp_path), Extractor(), images, request())
     monkeypatch.setattr(Tiny, "load", lambda self: pytest.fail("a network was built"))
-    warm = ensure(DiskStore(tmp_path), Extractor(), images, request())
+    warm = get_or_extract(DiskStore(tmp_path), Extractor(), images, request())
 
     assert warm.digest == cold.digest
     assert all((warm.values[layer] == cold.values[layer]).all() for layer in cold.values)
@@ -109,8 +109,8 @@ def test_warm_run_builds_no_network(tmp_path, monkeypatch):
 def test_how_it_runs_is_not_what_is_computed(settings):
     """Batch size, workers and chunks keep the key, and the numbers within 1e-5 of the largest."""
     images = pictures(9)
-    plain = ensure(MemoryStore(), Extractor(), images, request())
-    other = ensure(MemoryStore(), Extractor(**settings), images, request())
+    plain = get_or_extract(MemoryStore(), Extractor(), images, request())
+    other = get_or_extract(MemoryStore(), Extractor(**settings), images, request())
 
     assert plain.digest == other.digest
     for layer, values in plain.values.items():
@@ -121,8 +121,8 @@ def test_how_it_runs_is_not_what_is_computed(settings):
 def test_two_processes_share_the_work(tmp_path):
     """Two processes leave the features one process leaves."""
     images = pictures(9)
-    plain = ensure(MemoryStore(), Extractor(), images, request())
-    shared = ensure(DiskStore(tmp_path), Extractor(processes=2, device="cpu"), images, request())
+    plain = get_or_extract(MemoryStore(), Extractor(), images, request())
+    shared = get_or_extract(DiskStore(tmp_path), Extractor(processes=2, device="cpu"), images, request())
 
     assert shared.cost.extracted == 9
     for layer, values in plain.values.items():
@@ -155,7 +155,7 @@ def test_decoding_gives_way_to_the_network():
             return super().load()
 
     mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    fill(MemoryStore(), Extractor(device="cpu"), [Watched(image.pixels) for image in pictures(3)], request())
+    extract_missing(MemoryStore(), Extractor(device="cpu"), [Watched(image.pixels) for image in pictures(3)], request())
 
     assert seen == [min(mine + 10, 19)] * 3
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
@@ -181,10 +181,10 @@ def test_bad_settings():
 def test_views_share_what_they_have_in_common(tmp_path):
     """The plain view of another augmentation is found, and only the new view is extracted."""
     images = pictures(2)
-    ensure(DiskStore(tmp_path), Extractor(), images, request(views=Views([View()]).views))
+    get_or_extract(DiskStore(tmp_path), Extractor(), images, request(views=Views([View()]).views))
 
-    assert ensure(DiskStore(tmp_path), Extractor(), images, request(views=(View(),))).cost.extracted == 0
-    assert ensure(DiskStore(tmp_path), Extractor(), images, request()).cost.extracted == 2
+    assert get_or_extract(DiskStore(tmp_path), Extractor(), images, request(views=(View(),))).cost.extracted == 0
+    assert get_or_extract(DiskStore(tmp_path), Extractor(), images, request()).cost.extracted == 2
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
@@ -192,7 +192,7 @@ def test_views_at_several_scales(batch_size):
     """Each as the network itself answers to its square; views of one scale share a batch with no other."""
     images = pictures(5)
     views = multi_scale(fit="center").views + mirror().views[1:]
-    features = ensure(MemoryStore(), Extractor(batch_size=batch_size), images, request(views=views))
+    features = get_or_extract(MemoryStore(), Extractor(batch_size=batch_size), images, request(views=views))
     network, preprocessing = Tiny().load(), Tiny().preprocessing()
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
 
@@ -207,7 +207,7 @@ def test_views_at_several_scales(batch_size):
 def test_pixels_at_several_scales():
     """Vectors of one length, so that a baseline stands beside every augmentation."""
     asked = Request(Pixels(8), ("pixels",), "auto", multi_scale().views)
-    assert ensure(MemoryStore(), Extractor(), pictures(2), asked).values["pixels"].shape == (2, 3, 192)
+    assert get_or_extract(MemoryStore(), Extractor(), pictures(2), asked).values["pixels"].shape == (2, 3, 192)
 
 
 class OneSize(Tiny):
@@ -222,4 +222,4 @@ def test_network_of_one_size():
     """One sentence names the size, and the way out."""
     asked = request(backbone=OneSize(), layers=("block1",), views=multi_scale().views)
     with pytest.raises(BackboneError, match=r"tiny cannot see squares of 45 pixels: .*leave their scale out"):
-        ensure(MemoryStore(), Extractor(), pictures(1), asked)
+        get_or_extract(MemoryStore(), Extractor(), pictures(1), asked)

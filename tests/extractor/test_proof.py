@@ -11,7 +11,7 @@ from offshelf.backbone import Tiny
 from offshelf.backbone.network import TappedNetwork
 from offshelf.dataset import ImageArray
 from offshelf.errors import BackboneError
-from offshelf.extractor import Extractor, Request, engine, ensure
+from offshelf.extractor import Extractor, Request, engine, get_or_extract
 from offshelf.extractor.proof import require_function
 from offshelf.store import MemoryStore
 
@@ -94,7 +94,7 @@ def test_a_state_that_shows_late(after):
     function = lambda maps, calls: maps * (1 if calls <= after else 3)  # noqa: E731
     request, store = Request(backbone(function), ("block1",), "avg", center().views), MemoryStore()
     with pytest.raises(BackboneError, match=f"{CHANCE}.*cannot be stored"):
-        ensure(store, Extractor(device="cpu", batch_size=2, engine="eager"), images(16), request)
+        get_or_extract(store, Extractor(device="cpu", batch_size=2, engine="eager"), images(16), request)
     assert not store._rows
 
 
@@ -106,7 +106,7 @@ def test_features_that_depend_on_more_than_the_image(name, size, kind):
     function, why = REFUSED[name]
     request, store = Request(backbone(function), ("block1",), "avg", center().views), MemoryStore()
     with pytest.raises(BackboneError, match=f"{why}.*cannot be stored"):
-        ensure(store, Extractor(device="cpu", batch_size=size, engine="eager"), images(kind=kind), request)
+        get_or_extract(store, Extractor(device="cpu", batch_size=size, engine="eager"), images(kind=kind), request)
     assert not store._rows
 
 
@@ -128,7 +128,7 @@ def test_it_is_asked_once_a_size_and_takes_few_passes():
         return maps
 
     request = Request(backbone(count), ("block1",), "avg", multi_scale().views)
-    ensure(MemoryStore(), Extractor(device="cpu", batch_size=4, engine="eager"), images(8), request)
+    get_or_extract(MemoryStore(), Extractor(device="cpu", batch_size=4, engine="eager"), images(8), request)
     scales = len({view.scale for view in request.views})
 
     assert seen.count(4) == 8 * len(request.views) // 4
@@ -141,7 +141,7 @@ def test_filling_does_not_reach_the_numbers():
     request = Request(Tiny(), ("block3",), "avg", center().views)
     pictures = images(5)
     alone, full = (
-        ensure(MemoryStore(), Extractor(device="cpu", batch_size=size), pictures, request).values["block3"]
+        get_or_extract(MemoryStore(), Extractor(device="cpu", batch_size=size), pictures, request).values["block3"]
         for size in (1, 4)
     )
     assert np.allclose(alone, full, rtol=1e-5, atol=1e-6)
@@ -168,7 +168,7 @@ def test_bfloat16_does_not_hide_a_wrong_operation(monkeypatch):
     monkeypatch.setitem(engine._ENGINES, "openvino", wrong)
     request = Request(Tiny(), ("block2",), "auto", center().views)
     with pytest.raises(BackboneError, match=r"differ from PyTorch's by 1\.0e-02 in float32.*engine=eager"):
-        ensure(MemoryStore(), Extractor(device="cpu", precision="bfloat16"), images(3), request)
+        get_or_extract(MemoryStore(), Extractor(device="cpu", precision="bfloat16"), images(3), request)
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -185,7 +185,7 @@ def test_an_engine_is_proven_on_more_than_a_black_image(size, monkeypatch):
     black = [ImageArray(np.zeros((40, 40, 3), np.uint8))]
     request = Request(Tiny(), ("block2",), "auto", center().views)
     with pytest.raises(BackboneError, match="differ from PyTorch's"):
-        ensure(MemoryStore(), Extractor(device="cpu", engine="openvino", batch_size=size), black, request)
+        get_or_extract(MemoryStore(), Extractor(device="cpu", engine="openvino", batch_size=size), black, request)
 
 
 def test_a_known_fault_of_an_engine_falls_back(monkeypatch, caplog):
@@ -195,7 +195,7 @@ def test_a_known_fault_of_an_engine_falls_back(monkeypatch, caplog):
     request = Request(Pooled(), ("block1",), "avg", center().views)
     pictures = images(3)
     plain, auto = (
-        ensure(MemoryStore(), Extractor(device="cpu", engine=name), pictures, request).values["block1"]
+        get_or_extract(MemoryStore(), Extractor(device="cpu", engine=name), pictures, request).values["block1"]
         for name in ("eager", "auto")
     )
     assert np.linalg.norm(auto - plain) <= 1e-4 * np.linalg.norm(plain)

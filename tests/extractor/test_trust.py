@@ -18,7 +18,7 @@ from offshelf.backbone.network import TappedNetwork
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.dataset import ImageArray, ImageFile, check_images
 from offshelf.errors import BackboneError, BadImagesError, StoreError
-from offshelf.extractor import Extractor, Request, ensure, fill
+from offshelf.extractor import Extractor, Request, extract_missing, get_or_extract
 from offshelf.store import DiskStore, MemoryStore
 from offshelf.store.shard import open_shard
 
@@ -103,7 +103,7 @@ def test_grows_by_difference(tmp_path):
     folder, store = folder_of(tmp_path / "a", 10), DiskStore(tmp_path / "store")
 
     def extracted(images):
-        return fill(store, Extractor(), images, REQUEST).extracted
+        return extract_missing(store, Extractor(), images, REQUEST).extracted
 
     assert extracted(files(folder)) == 10
     (folder / "0.png").unlink()
@@ -122,23 +122,23 @@ def test_damage_found_while_reading_is_mended(tmp_path, caplog):
     """A flipped bit in a shard: one warning, its images are extracted again, the numbers are right."""
     images = [ImageArray(np.full((8, 8, 3), number, np.uint8)) for number in range(8)]
     extractor = Extractor(chunk=4)
-    whole = ensure(DiskStore(tmp_path), extractor, images, REQUEST)
+    whole = get_or_extract(DiskStore(tmp_path), extractor, images, REQUEST)
     bad = sorted(tmp_path.rglob("*.safetensors"))[0]
     data = bytearray(bad.read_bytes())
     data[-3] ^= 16
     bad.write_bytes(data)
-    mended = ensure(DiskStore(tmp_path), extractor, images, REQUEST)
+    mended = get_or_extract(DiskStore(tmp_path), extractor, images, REQUEST)
 
     assert mended.cost.extracted == 4
     assert all((mended.values[layer] == whole.values[layer]).all() for layer in whole.values)
-    assert f"{bad} is left out: its checksum differs" in caplog.text
+    assert f"{bad} is ignored: its checksum differs" in caplog.text
 
 
 def test_a_disk_that_damages_everything_is_given_up(tmp_path, monkeypatch):
     """No endless loop."""
     monkeypatch.setattr("offshelf.store.shard._content", damaged(monkeypatch))
     with pytest.raises(StoreError, match="its disk is failing"):
-        ensure(DiskStore(tmp_path), Extractor(), [ImageArray(np.zeros((8, 8, 3), np.uint8))], REQUEST)
+        get_or_extract(DiskStore(tmp_path), Extractor(), [ImageArray(np.zeros((8, 8, 3), np.uint8))], REQUEST)
 
 
 def test_a_disk_that_fills_up_during_the_work(small_disk):
@@ -149,27 +149,29 @@ def test_a_disk_that_fills_up_during_the_work(small_disk):
     with pytest.raises(
         StoreError, match=r"Could not write 0\.2 MiB of features.*No space left on device.*store\.root="
     ):
-        fill(DiskStore(small_disk), extractor, images, request)
+        extract_missing(DiskStore(small_disk), extractor, images, request)
 
     kept = sum(len(open_shard(path).images) for path in small_disk.rglob("*.safetensors"))
     assert 0 < kept < 400
     assert not list(small_disk.rglob("*.tmp"))
     subprocess.run(["mount", "-o", "remount,size=32m", str(small_disk)], check=True)
-    assert fill(DiskStore(small_disk), extractor, images, request).extracted == 400 - kept
-    assert (ensure(DiskStore(small_disk), extractor, images, request).values["pixels"]).shape == (400, 1, 3072)
+    assert extract_missing(DiskStore(small_disk), extractor, images, request).extracted == 400 - kept
+    assert (get_or_extract(DiskStore(small_disk), extractor, images, request).values["pixels"]).shape == (400, 1, 3072)
 
 
 def test_work_that_broke_off_can_be_taken_up_at_once(tmp_path):
     """In the same process too, as a sweep's next job does: what was claimed is let go, whatever went wrong."""
     images = files(folder_of(tmp_path / "a", 9))
     with pytest.raises(BackboneError, match="no layer 'block9'"):
-        fill(DiskStore(tmp_path / "store"), Extractor(), images, replace(REQUEST, layers=("block1", "block9")))
+        extract_missing(
+            DiskStore(tmp_path / "store"), Extractor(), images, replace(REQUEST, layers=("block1", "block9"))
+        )
     broken = replace(REQUEST, backbone=Broken())
     for _ in range(2):
         with pytest.raises(BackboneError, match="out of memory"):
-            fill(DiskStore(tmp_path / "store"), Extractor(chunk=2), images, broken)
+            extract_missing(DiskStore(tmp_path / "store"), Extractor(chunk=2), images, broken)
 
-    assert fill(DiskStore(tmp_path / "store"), Extractor(chunk=2), images, REQUEST).extracted == 9
+    assert extract_missing(DiskStore(tmp_path / "store"), Extractor(chunk=2), images, REQUEST).extracted == 9
 
 
 class Broken(Tiny):
@@ -219,10 +221,10 @@ def test_values_that_are_not_finite_are_refused(tmp_path, store):
     store = store or DiskStore(tmp_path)
     request = Request(Fragile(), ("block1",), "auto", center().views)
     with pytest.raises(BadImagesError, match="8 x 8 in memory gives values that are not finite at layer block1") as bad:
-        fill(store, Extractor(), images, request)
+        extract_missing(store, Extractor(), images, request)
 
     assert bad.value.faults.keys() == {0, 4}
-    assert fill(store, Extractor(), images[1:4], request).extracted == 0
+    assert extract_missing(store, Extractor(), images[1:4], request).extracted == 0
 
 
 def test_images_that_vanish_or_break_during_the_work(tmp_path):
@@ -233,13 +235,13 @@ def test_images_that_vanish_or_break_during_the_work(tmp_path):
     images[5].path.write_bytes(images[5].path.read_bytes()[:60])
     store = DiskStore(tmp_path / "store")
     with pytest.raises(BadImagesError) as bad:
-        fill(store, Extractor(chunk=4, batch_size=4), images, REQUEST)
+        extract_missing(store, Extractor(chunk=4, batch_size=4), images, REQUEST)
 
     assert bad.value.faults.keys() == {2, 5}
     assert "2.png cannot be read: No such file" in str(bad.value)
     assert "5.png was changed while it was in use" in str(bad.value)
     rest = [image for row, image in enumerate(images) if row not in (2, 5)]
-    assert fill(store, Extractor(), rest, REQUEST).extracted == 0
+    assert extract_missing(store, Extractor(), rest, REQUEST).extracted == 0
 
 
 def test_files_that_cannot_be_opened(tmp_path):
@@ -263,6 +265,6 @@ def test_faults_of_other_processes_come_home(tmp_path):
     check_images(images)
     images[7].path.unlink()
     with pytest.raises(BadImagesError) as bad:
-        fill(DiskStore(tmp_path / "store"), Extractor(processes=2, chunk=2, device="cpu"), images, REQUEST)
+        extract_missing(DiskStore(tmp_path / "store"), Extractor(processes=2, chunk=2, device="cpu"), images, REQUEST)
 
     assert bad.value.faults.keys() == {7}

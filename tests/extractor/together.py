@@ -9,7 +9,7 @@ from pathlib import Path
 import torch.distributed as group
 from trials import EXTRACTOR, REQUEST, Counted, check_shards, features, pictures
 
-from offshelf.extractor import fill
+from offshelf.extractor import extract_missing
 from offshelf.store import DiskStore
 
 
@@ -27,11 +27,11 @@ def main(folder):
     group.init_process_group("gloo")
     images = [Slow(image.pixels, folder / f"log{group.get_rank()}") for image in pictures(320, folder)]
     group.barrier()
-    fill(DiskStore(folder / "together"), EXTRACTOR, images, REQUEST)
+    extract_missing(DiskStore(folder / "together"), EXTRACTOR, images, REQUEST)
     group.barrier()
     if group.get_rank() == 0:
         decodes = [(folder / f"log{rank}").stat().st_size for rank in range(group.get_world_size())]
-        fill(DiskStore(folder / "alone"), EXTRACTOR, images, REQUEST)
+        extract_missing(DiskStore(folder / "alone"), EXTRACTOR, images, REQUEST)
         equal = features(folder / "together", images) == features(folder / "alone", images)
         print(json.dumps({"decodes": decodes, "equal": equal, "sound": check_shards(folder / "together")}), flush=True)
     group.destroy_process_group()

@@ -18,7 +18,7 @@ import offshelf.extractor.predict  # noqa: F401 - imported once, before the fork
 from offshelf.augmentation import mirror
 from offshelf.backbone import Tiny
 from offshelf.dataset import ImageArray
-from offshelf.extractor import Extractor, Request, fill
+from offshelf.extractor import Extractor, Request, extract_missing
 from offshelf.store import DiskStore
 from offshelf.store.shard import open_shard
 
@@ -54,7 +54,7 @@ def extract(root, images, **environment):
     try:
         os.environ.update(environment)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        fill(DiskStore(root), EXTRACTOR, images, REQUEST)
+        extract_missing(DiskStore(root), EXTRACTOR, images, REQUEST)
         code = 0
     finally:
         os._exit(code)

@@ -156,14 +156,14 @@ def hostile(part):
     ("data", "message"),
     [
         (b"no model", "cannot be read as a model"),
-        (save({"a": np.zeros(2)}), "is no model of offshelf's"),
+        (save({"a": np.zeros(2)}), "is not a model of offshelf"),
         (save({"a": np.zeros(2)}, {"offshelf": json.dumps({"format": 99})}), "another release"),
-        (save({"a": np.zeros(2)}, {"offshelf": json.dumps({"format": 1})}), "is no model of offshelf's: KeyError"),
+        (save({"a": np.zeros(2)}, {"offshelf": json.dumps({"format": 1})}), "is not a model of offshelf: KeyError"),
         (save({"a": np.zeros(2)}, {"offshelf": "[" * 100_000}), "cannot be read as a model"),
-        (hostile({"kind": ["Normalizer"]}), "is no model of offshelf's: TypeError"),
-        (hostile({"kind": "Pipeline", "steps": 3}), "is no model of offshelf's: TypeError"),
+        (hostile({"kind": ["Normalizer"]}), "is not a model of offshelf: TypeError"),
+        (hostile({"kind": "Pipeline", "steps": 3}), "is not a model of offshelf: TypeError"),
         (hostile({"kind": "os.getcwd"}), "which this offshelf does not know"),
-        (hostile({"kind": "skops"}), "is no model of offshelf's: KeyError"),
+        (hostile({"kind": "skops"}), "is not a model of offshelf: KeyError"),
     ],
 )
 def test_other_files_are_refused(data, message, tmp_path):
@@ -232,5 +232,5 @@ def test_descriptions_of_others_are_questioned(entry, value, tmp_path):
     text = json.dumps(header).encode()
     assert Model.read(sound).classes == ("a", "b")
     sound.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
-    with pytest.raises(ModelError, match="is no model of offshelf's"):
+    with pytest.raises(ModelError, match="is not a model of offshelf"):
         Model.read(sound)

@@ -71,13 +71,13 @@ def test_any_transformer_is_a_step():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"steps": []}, "postprocess.steps is a list of at least one step"),
-        ({"steps": "l2"}, "postprocess.steps is a list"),
+        ({"steps": []}, "postprocess.steps must be a list of at least one step"),
+        ({"steps": "l2"}, "postprocess.steps must be a list"),
         ({"steps": ["l2", "witen"]}, "postprocess.steps has no step 'witen'; did you mean 'pca_whiten'?"),
         ({"steps": ["pca"]}, "The step 'pca' needs postprocess.components: add +postprocess.components=…"),
         ({"steps": ["l2"], "componets": 3}, "postprocess has no key 'componets'; did you mean 'components'?"),
-        ({"steps": ["pca"], "components": -2}, "components is a positive whole number"),
-        ({"steps": ["power"], "power": 0}, "power is a number above 0"),
+        ({"steps": ["pca"], "components": -2}, "components must be a positive whole number"),
+        ({"steps": ["power"], "power": 0}, "power must be a number above 0"),
     ],
 )
 def test_mistakes(settings, sentence):

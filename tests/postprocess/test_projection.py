@@ -76,7 +76,7 @@ def test_rows_that_do_not_vary():
 @pytest.mark.parametrize("components", [0, -3, 2.5, "5", True])
 def test_components_that_are_none(components):
     """Whole and positive."""
-    with pytest.raises(ConfigError, match="components is a positive whole number"):
+    with pytest.raises(ConfigError, match="components must be a positive whole number"):
         Projection(components).fit(rows(9, 3))
 
 

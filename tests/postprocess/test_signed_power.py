@@ -31,7 +31,7 @@ def test_input_is_left_alone():
 @pytest.mark.parametrize("power", [0, -1, np.inf, np.nan, "2", True])
 def test_powers_that_are_none(power):
     """Above 0."""
-    with pytest.raises(ConfigError, match="power is a number above 0"):
+    with pytest.raises(ConfigError, match="power must be a number above 0"):
         SignedPower(power).fit(np.ones((2, 2)))
 
 

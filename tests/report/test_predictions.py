@@ -66,5 +66,5 @@ def test_other_images_or_labels_make_no_pair(other):
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "fold,id,true x,score x\n0,a,one,2\n", "fold,id\n0,1\n", "fold\n"])
 def test_other_tables(text):
     """A sentence with the columns there are."""
-    with pytest.raises(DatasetError, match="no table of predictions"):
+    with pytest.raises(DatasetError, match="not a table of predictions"):
         read_predictions(text)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from offshelf.classifier import Curve, Fit
+from offshelf.classifier import Curve, FitResult
 from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
 from offshelf.errors import StoreError
 from offshelf.evaluation.classification import Score
@@ -41,7 +41,7 @@ def scored(name, fits, *rights):
 def score(name="layer4", right=3, **certificate):
     """One fold with so many of four right."""
     curve = Curve("C", (0.2, 2.0), np.array([[0.4, 0.6], [0.7, 0.8]]))
-    fit = Fit("C", 2.0, curve, lambda values: values, curve.scores[1], **certificate)
+    fit = FitResult("C", 2.0, curve, lambda values: values, curve.scores[1], **certificate)
     return scored(name, (fit,), right)
 
 
@@ -61,7 +61,7 @@ def test_metrics_by_hand():
 def test_accuracy_is_that_of_the_chosen_value():
     """Not of the best one, where a simpler one was chosen."""
     (best,) = score().fits
-    simpler = scored("x", (Fit("C", 0.2, best.curve, best.score, best.curve.scores[0]),), 3)
+    simpler = scored("x", (FitResult("C", 0.2, best.curve, best.score, best.curve.scores[0]),), 3)
 
     assert simpler.metrics["cv/accuracy"] == 0.5
     assert simpler.metrics["cv/accuracy_std"] == pytest.approx(0.1)
@@ -96,7 +96,7 @@ def test_folds_have_one_denominator():
         targets = np.zeros(count, np.int64)
         taken_for = (np.arange(count) >= right).astype(int)
         outcomes.append(Outcome(targets, np.eye(2)[taken_for]))
-    found = Score("x", 8, "accuracy", (Fit("C", 2.0, None, lambda v: v),) * 2, tuple(outcomes), 1.0)
+    found = Score("x", 8, "accuracy", (FitResult("C", 2.0, None, lambda v: v),) * 2, tuple(outcomes), 1.0)
 
     assert per_class(found, ["a", "b"]) == {"class": ["a", "b"], "images": [38, 0], "accuracy": [35 / 38, None]}
     assert found.metrics["test/accuracy"] == pytest.approx((1 + 5 / 8) / 2)
@@ -105,7 +105,9 @@ def test_folds_have_one_denominator():
 def labels(scores):
     """Three labels on three images: of the second nothing has it, of the third one does not count."""
     targets = np.array([[1, -1, 1], [-1, -1, 0], [1, -1, -1]], np.int8)
-    return Score("x", 8, "mAP_11pt", (Fit("C", 2.0, None, lambda v: v),), (Outcome(targets, np.array(scores)),), 1.0)
+    return Score(
+        "x", 8, "mAP_11pt", (FitResult("C", 2.0, None, lambda v: v),), (Outcome(targets, np.array(scores)),), 1.0
+    )
 
 
 def test_labels_by_hand():
@@ -124,7 +126,7 @@ def test_labels_by_hand():
 def test_metrics_that_are_not_defined_are_left_out():
     """No label is on a test image."""
     nothing = Outcome(-np.ones((2, 2), np.int8), np.zeros((2, 2)))
-    found = Score("x", 8, "mAP_11pt", (Fit("C", 2.0, None, lambda v: v),), (nothing,), 1.0, Bootstrap(100))
+    found = Score("x", 8, "mAP_11pt", (FitResult("C", 2.0, None, lambda v: v),), (nothing,), 1.0, Bootstrap(100))
 
     assert [name for name in found.metrics if name.startswith("test/")] == [
         f"test/mean_label_accuracy{end}" for end in ("", "_low", "_high")
@@ -145,7 +147,7 @@ def images(targets):
 def test_predictions():
     """A row a test image, fold by fold."""
     outcomes = (Outcome(np.array([1]), np.array([[3.0, 2.0]])), Outcome(np.array([0]), np.array([[0.5, 0.5]])))
-    fit = Fit("C", 2.0, None, lambda values: values)
+    fit = FitResult("C", 2.0, None, lambda values: values)
     table = predictions(Score("x", 8, "accuracy", (fit, fit), outcomes, 1.0), images([0, 0, 1]))
     several = (Outcome(np.array([[1, 0]]), np.array([[3.0, 2.0]])), Outcome(np.array([[-1, 1]]), np.array([[0.5, -1]])))
     wide = predictions(Score("x", 8, "mAP_11pt", (fit, fit), several, 1.0), images([(1, 1), (-1, 1), (1, 0)]))
@@ -224,7 +226,7 @@ def test_table_shows_the_certificate():
 
 def test_curve_table():
     """A row a layer and value; nothing where the value was given."""
-    given = scored("x", (Fit("C", 2.0, None, lambda values: values),), 3)
+    given = scored("x", (FitResult("C", 2.0, None, lambda values: values),), 3)
     table = curve_table([score("a"), score("b")])
 
     assert table["layer"] == ["a", "a", "b", "b"]
@@ -250,13 +252,13 @@ def test_curve_figure():
 def test_open_grids():
     """A sentence for each end, with the layers and the way out; none where the best value is within."""
     small = Curve("C", (0.2, 2.0), np.array([[0.9], [0.5]]))
-    low = scored("low", (Fit("C", 0.2, small, lambda values: values),), 3)
+    low = scored("low", (FitResult("C", 0.2, small, lambda values: values),), 3)
 
     assert open_grids([score("a"), score("b"), low]).splitlines() == [
         "The best C is the largest tried for a, b; larger ones may do better: classifier.C=[…]",
         "The best C is the smallest tried for low; smaller ones may do better: classifier.C=[…]",
     ]
-    assert open_grids([scored("x", (Fit("C", 2.0, None, low.fits[0].score),), 3)]) == ""
+    assert open_grids([scored("x", (FitResult("C", 2.0, None, low.fits[0].score),), 3)]) == ""
 
 
 def test_figures_are_drawn(tmp_path):

@@ -110,7 +110,7 @@ def ranked(row):
 def small(monkeypatch):
     """Passes of few queries, blocks of few references: every border is met."""
     monkeypatch.setattr(search, "ROWS", 4 * 150 * 5)
-    monkeypatch.setattr(search, "WIDEST", 6)
+    monkeypatch.setattr("offshelf.retrieval.queries.WIDEST", 6)
     for kind in (OnCpu, InTorch):
         monkeypatch.setattr(kind, "block", 4 * 64 * 40)
 

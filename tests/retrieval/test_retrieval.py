@@ -102,9 +102,9 @@ def test_numbers_too_large_for_half_precision():
     [
         ({"distance": "l1"}, "retrieval.distance cannot be 'l1'; did you mean 'l2'?"),
         ({"storage": "int8"}, "retrieval.storage cannot be 'int8'"),
-        ({"query_expansion": -1}, "retrieval.query_expansion is a number of references, 0 for none; got -1."),
-        ({"database_augmentation": 1.5}, "retrieval.database_augmentation is a number"),
-        ({"alpha": -1}, "retrieval.alpha is a power, 0 or more; got -1."),
+        ({"query_expansion": -1}, "retrieval.query_expansion must be a number of references, 0 for none; got -1."),
+        ({"database_augmentation": 1.5}, "retrieval.database_augmentation must be a number"),
+        ({"alpha": -1}, "retrieval.alpha must be a power of at least 0; got -1."),
     ],
 )
 def test_fields_that_do_not_fit(fields, sentence):
@@ -155,7 +155,7 @@ def test_fewer_references_than_cells():
 @pytest.mark.parametrize("value", [0, -1, 1.5, True])
 def test_wrong_numbers(field, value):
     """One sentence."""
-    with pytest.raises(ConfigError, match=f"retrieval.{field} is a number, 1 or more"):
+    with pytest.raises(ConfigError, match=f"retrieval.{field} must be a number of at least 1"):
         Approximate(**{field: value})
 
 

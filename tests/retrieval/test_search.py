@@ -42,7 +42,7 @@ def spatial(references, queries, distance):
 def small(monkeypatch):
     """Passes of three queries, products of six vectors, blocks of few references: every border is met."""
     monkeypatch.setattr(search, "ROWS", 4 * 23 * 6)
-    monkeypatch.setattr(search, "WIDEST", 6)
+    monkeypatch.setattr("offshelf.retrieval.queries.WIDEST", 6)
     for kind in (OnCpu, InTorch):
         monkeypatch.setattr(kind, "block", 4 * 6 * 5 * 2)
 

@@ -13,7 +13,7 @@ from offshelf.augmentation import View, center
 from offshelf.backbone import Pixels
 from offshelf.dataset import ImageArray
 from offshelf.errors import MissingFeatureError, StoreError
-from offshelf.extractor import Extractor, Request, ensure
+from offshelf.extractor import Extractor, Request, get_or_extract
 from offshelf.store import DiskStore, FeatureKey, GoneShardError, care, claim
 from offshelf.store.inventory import holdings
 from offshelf.store.shard import Shard
@@ -34,7 +34,7 @@ def extract(store):
     """Features of a few images, raw pixels, and how many were extracted."""
     pictures = [ImageArray(np.full((8, 8, 3), 20 * number, np.uint8)) for number in range(6)]
     request = Request(Pixels(4), ("pixels",), "auto", center().views)
-    found = ensure(store, Extractor(device="cpu", engine="eager"), pictures, request)
+    found = get_or_extract(store, Extractor(device="cpu", engine="eager"), pictures, request)
     return found.values["pixels"], found.cost.extracted
 
 
@@ -82,7 +82,7 @@ def test_reading_what_is_gone(tmp_path):
     shard = store._catalogue(KEY).find(KEY.digest, np.zeros((1, 32), np.uint8))[0][0]
     path.unlink()
 
-    with pytest.raises(GoneShardError, match="has been removed"):
+    with pytest.raises(GoneShardError, match="was removed"):
         shard.read(KEY.digest)
     with pytest.raises(MissingFeatureError):
         store.read([KEY], NAMES)

@@ -101,7 +101,7 @@ def test_failure_is_one_job(pictures, tmp_path):
         errors = [ending.error for ending in endings]
 
     assert [bool(error) for error in errors] == [False, True, False]
-    assert "classifier.C is a positive number" in errors[1]
+    assert "classifier.C must be a positive number" in errors[1]
     assert len(numbers(tmp_path)) == 2
 
 

@@ -45,7 +45,7 @@ def test_several_labels(tmp_path, capsys):
     assert cells["name"] == "voc2007"
     assert cells["licence"].endswith("Flickr's terms of use")
     assert (cells["train"], cells["test"]) == ("6", "4")
-    assert cells["labels a sample"] == "4.40, 0 to 19"  # 1, 1, 1, 0, 2, 18 and 2, 0, 19, 0
+    assert cells["labels per sample"] == "4.40, 0 to 19"  # 1, 1, 1, 0, 2, 18 and 2, 0, 19, 0
     assert cells["not counted"] == "1.5% of all labels"  # 3 of 200
     assert cells["metric"] == "mAP_11pt"
     assert "No checksum was compared: no published file is here, or dataset.verify=false" in lines
@@ -59,7 +59,7 @@ def test_folds(tmp_path, capsys):
 
     assert cells["samples"] == "18"
     assert cells["train"] == "12, in each of 10 folds"
-    assert cells["test, a class"] == "6 over all folds"
+    assert cells["test, per class"] == "6 over all folds"
 
 
 def test_retrieval(tmp_path, capsys):
@@ -70,9 +70,9 @@ def test_retrieval(tmp_path, capsys):
 
     assert cells["name"] == "paris6k"
     assert (cells["references"], cells["queries"]) == ("4", "2")
-    assert cells["relevant a query"] == "3.50, 3 to 4"
+    assert cells["relevant per query"] == "3.50, 3 to 4"
     assert cells["relevant, but missing"] == "2 in all, counted as never found"
-    assert "ignored a query" not in cells
+    assert "ignored per query" not in cells
     assert cells["metric"] == "mAP"
     assert "Every image can be read: 6" in lines  # two queries are parts of images
 
@@ -83,8 +83,8 @@ def test_retrieval_protocols(tmp_path, capsys):
     describe("dataset=roxford5k", f"dataset.root={tmp_path}", "dataset.verify=false")
     cells, _ = rows(capsys)
 
-    assert cells["relevant a query, medium"] == "2.00, 1 to 3"
-    assert cells["ignored a query, easy"] == "2.00, 1 to 3"
+    assert cells["relevant per query, medium"] == "2.00, 1 to 3"
+    assert cells["ignored per query, easy"] == "2.00, 1 to 3"
     assert cells["nothing to find, easy"] == "1 queries, not counted"
     assert cells["metric"] == "medium/mAP"
 

@@ -45,7 +45,7 @@ def test_stop_names_every_bad_file_and_stores_nothing(folder, tmp_path):
         run(tmp_path, dataset=Folder(folder), store=DiskStore(tmp_path / "store"))
 
     assert "train/red/3.jpg cannot be read as an image: image file is truncated" in str(bad.value)
-    assert "test/grey/1.jpg cannot be read as an image: its content is of no known image format" in str(bad.value)
+    assert "test/grey/1.jpg cannot be read as an image: its content is not of a known image format" in str(bad.value)
     assert "on_error=skip" in str(bad.value)
     assert not (tmp_path / "store").exists()
 

@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer
 from offshelf.augmentation import PatchGrid, Views, center, mirror, whole
 from offshelf.backbone import Pixels, Tiny
 from offshelf.dataset import Csv, Folder, ImageFile
-from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
+from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
 from offshelf.errors import BadImagesError, DatasetError
 from offshelf.evaluation.retrieval import RetrievalProbe
 from offshelf.extractor import Extractor
@@ -59,7 +59,7 @@ class Pair:
             (folder / f"{name}.png").write_bytes(b"no image")
 
     def load(self):
-        pictures = [Picture(path.stem, ImageFile(path)) for path in self.paths]
+        pictures = [RetrievalItem(path.stem, ImageFile(path)) for path in self.paths]
         truths = [Truth(np.array([row]), np.array([], np.int64)) for row in (0, 1)]
         return RetrievalSet("pair", pictures[:2], pictures[2:], {"": truths})
 

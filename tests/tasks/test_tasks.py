@@ -13,7 +13,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from offshelf.augmentation import center, mirror
 from offshelf.backbone import Pixels, Tiny
-from offshelf.classifier import Fit, Tuned
+from offshelf.classifier import FitResult, Tuned
 from offshelf.dataset import Digits, Fold, ImageArray, ImageSet, Sample
 from offshelf.dataset.partition import partition
 from offshelf.errors import BackboneError, DatasetError
@@ -146,7 +146,7 @@ class Certified:
     """A classifier that says class 0, and that it solved 60 problems to a gap of 1e-5."""
 
     def fit(self, values_NVD, targets_N, metric):
-        return Fit("C", 2.0, None, lambda values: np.tile([1.0, 0.0], (len(values), 1)), gap=1e-5, problems=60)
+        return FitResult("C", 2.0, None, lambda values: np.tile([1.0, 0.0], (len(values), 1)), gap=1e-5, problems=60)
 
 
 def test_certificates_are_recorded(tmp_path):
@@ -216,7 +216,7 @@ def score(name, cv, test):
     """One of 100 test images a point."""
     right = round(100 * test)
     outcome = Outcome(np.zeros(100, int), np.repeat([[1.0, 0.0], [0.0, 1.0]], [right, 100 - right], axis=0))
-    made = Score(name, 1, "accuracy", (Fit("C", 1.0, None, lambda values: values),), (outcome,), 0.0)
+    made = Score(name, 1, "accuracy", (FitResult("C", 1.0, None, lambda values: values),), (outcome,), 0.0)
     if cv is not None:
         made.__dict__["metrics"] = {**made.metrics, "cv/accuracy": cv}
     return made

@@ -83,9 +83,9 @@ def test_a_model_of_8_bits_refuses_more(place, capsys):
     service = Service.of(place / "flat-out")
     assert service.predictor.model.value_range is None
 
-    with pytest.raises(ImageError, match="more than 8 bits a value, and no range of values is set"):
+    with pytest.raises(ImageError, match="more than 8 bits per value, and no range of values is set"):
         ImageBytes(deep.read_bytes()).load()
-    with pytest.raises(ImageError, match="more than 8 bits a value, and no range of values is set"):
+    with pytest.raises(ImageError, match="more than 8 bits per value, and no range of values is set"):
         main([str(place / "flat-out"), str(deep), f"home={place / 'home'}"])
 
 

@@ -221,4 +221,4 @@ def test_a_colleague_s_store_that_may_only_be_read(shared, tmp_path):
 
     assert warm.returncode == 0, warm.stderr
     assert cold.returncode == 1
-    assert "cannot be written to: Permission denied. Features that are in it can be used" in cold.stderr
+    assert "cannot be written to: Permission denied. Its features can still be used" in cold.stderr

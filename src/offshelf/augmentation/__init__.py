@@ -1,6 +1,6 @@
-"""Which views an image is seen through.
+"""The views of an image.
 
-In training views are samples, in testing their responses are summed; in retrieval they are compared one by one.
+In training, views are samples; in testing, their responses are summed; in retrieval, they are compared one by one.
 """
 
 from offshelf.augmentation.augmentation import (

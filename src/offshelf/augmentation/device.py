@@ -1,7 +1,7 @@
-"""Resizing where the network runs: on every device the pixels of PyTorch's uint8 kernel for CPUs, to the last bit.
+"""Resizing on the network's device, with the pixels of PyTorch's uint8 kernel for CPUs to the last bit.
 
 That kernel is Pillow's algorithm: along each axis a weighted sum in 16-bit fixed point, rounded to 8 bits. Here the
-sums are products of matrices, the weights split into two bytes each, so that they are exact in float32 (TF32 too).
+sums are matrix products. The weights are split into two bytes each, so that products are exact in float32 (TF32 too).
 """
 
 import math
@@ -11,19 +11,19 @@ import numpy as np
 import torch
 
 MOST_TAPS = 256
-"""Pixels in a weighted sum: 255 * 255 * 256 is the largest sum that float32 holds exactly."""
+"""Largest number of pixels in a weighted sum: 255 * 255 * 256 is the largest sum that float32 holds exactly."""
 
 TAPS = {"bilinear": 2, "bicubic": 4}
 
 
 def resizes(shape: tuple[int, ...], width: int, height: int, interpolation: str) -> bool:
-    """Whether an image [H, W, 3] can be resized exactly."""
+    """Return whether an image [H, W, 3] can be resized exactly."""
     scale = max(shape[0] / height, shape[1] / width, 1.0)
     return interpolation in TAPS and TAPS[interpolation] * math.ceil(scale) + 2 <= MOST_TAPS
 
 
 def resize_tensor(pixels: torch.Tensor, width: int, height: int, interpolation: str) -> torch.Tensor:
-    """An image uint8 [H, W, 3] at another size, on its device: uint8 [height, width, 3]."""
+    """Resize an image uint8 [H, W, 3] on its device: uint8 [height, width, 3]."""
     planes = pixels.permute(2, 0, 1)
     planes = _resize_last(planes, width, interpolation)
     return _resize_last(planes.transpose(1, 2), height, interpolation).permute(2, 1, 0)
@@ -41,7 +41,7 @@ def _resize_last(planes: torch.Tensor, to: int, interpolation: str) -> torch.Ten
 
 @lru_cache(maxsize=64)
 def _weights_on(size: int, to: int, interpolation: str, device: torch.device) -> tuple[torch.Tensor, int]:
-    """High bytes, then low bytes of the weights, float32 [size, 2 * to], and the bits behind their point."""
+    """Return high bytes, then low bytes of the weights, float32 [size, 2 * to], and the number of fractional bits."""
     weights, bits = fixed_point(size, to, interpolation)
     high = weights >> 8  # rounds down, so that the low byte is never negative
     parts = np.concatenate([high, weights - (high << 8)]).astype(np.float32)
@@ -49,9 +49,9 @@ def _weights_on(size: int, to: int, interpolation: str, device: torch.device) ->
 
 
 def fixed_point(size: int, to: int, interpolation: str) -> tuple[np.ndarray, int]:
-    """Weights of Pillow's antialiased filters: int64 [to, size], and the number of bits behind their point.
+    """Return the weights of Pillow's antialiased filters, int64 [to, size], and the number of fractional bits.
 
-    As PyTorch computes them (`UpSampleKernel.cpp`): as many bits as the largest weight allows in 16, at most 22.
+    They are computed as in PyTorch (`UpSampleKernel.cpp`): as many bits as the largest weight allows in 16, at most 22.
     """
     scale = size / to
     stretch = max(scale, 1.0)
@@ -75,7 +75,7 @@ def _bilinear(distance: np.ndarray) -> np.ndarray:
 
 
 def _bicubic(distance: np.ndarray) -> np.ndarray:
-    """Keys' kernel with a = -0.5."""
+    """Return Keys' kernel with a = -0.5."""
     x = np.abs(distance)
     near, far = (1.5 * x - 2.5) * x * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
     return np.where(x < 1, near, np.where(x < 2, far, 0))

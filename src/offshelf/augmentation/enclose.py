@@ -1,8 +1,8 @@
-"""The smallest square around a region: it takes in what lies beside the region, and is filled beyond the image."""
+"""The smallest square around a region, which includes the region's surroundings and is filled beyond the image."""
 
 import numpy as np
 
-from offshelf.augmentation.resize import Picture, resize
+from offshelf.augmentation.resize import Pixels, resize
 from offshelf.augmentation.rotate import Colour, Fill
 from offshelf.backbone.preprocessing import Interpolation
 
@@ -10,10 +10,10 @@ Edges = tuple[int, int, int, int]
 
 
 def grow(edges: Edges, width: int, height: int) -> Edges:
-    """The smallest square around left, top, right, bottom, moved into an image where it fits, else cut to it.
+    """Return the smallest square around left, top, right, bottom, moved into an image if it fits, else clipped.
 
-    It is cut along an axis only where the image is shorter than the square, so that what it lacks lies in equal parts
-    on both sides.
+    It is clipped only along an axis in which the image is shorter than the square; what it lacks then lies equally on
+    both sides.
     """
     left, top, right, bottom = edges
     side = max(right - left, bottom - top)
@@ -22,12 +22,11 @@ def grow(edges: Edges, width: int, height: int) -> Edges:
     return left, top, right, bottom
 
 
-def enclose(pixels: Picture, size: tuple[int, int], interpolation: Interpolation, fill: Fill, mean: Colour) -> Picture:
-    """An image uint8 [H, W, 3] in the middle of a square, its longer side as long: uint8 [*size, 3].
+def enclose(pixels: Pixels, size: tuple[int, int], interpolation: Interpolation, fill: Fill, mean: Colour) -> Pixels:
+    """Centre an image uint8 [H, W, 3] in a square of the size of its longer side: uint8 [*size, 3].
 
-    Where the size, a height and a width, is no square, it fits inside as large as it can.
-
-    What the shorter side lacks is filled in after resizing, which costs least.
+    If the size (height, width) is not square, the image fits inside as large as possible. The missing part is filled
+    after resizing, which is cheapest.
     """
     height, width = pixels.shape[:2]
     high, wide = size
@@ -54,7 +53,7 @@ def _grown(start: int, stop: int, length: int, extent: int) -> tuple[int, int]:
 
 
 def _places(length: int, side: int, fill: Fill) -> np.ndarray:
-    """Which of the pixels of an axis is seen at each place of a square, as `numpy.pad` continues them: int64 [side]."""
+    """Return the pixel of an axis for each position of a square, as `numpy.pad` continues them: int64 [side]."""
     place = np.arange(side) - (side - length) // 2
     if fill == "edge":
         return place.clip(0, length - 1)

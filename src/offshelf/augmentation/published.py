@@ -1,17 +1,17 @@
-"""The geometry that a network was published with, where it is not the centre square: warped, letterboxed, or upright.
+"""The published geometry of networks other than the centre square: warped, letterboxed, or upright.
 
-As timm evaluates such networks (`transforms_imagenet_eval`), with the same rounding.
+It follows timm's evaluation of such networks (`transforms_imagenet_eval`), with the same rounding.
 """
 
 import numpy as np
 
-from offshelf.augmentation.resize import Picture, resize
+from offshelf.augmentation.resize import Pixels, resize
 from offshelf.augmentation.rotate import Colour
 from offshelf.backbone.preprocessing import Letterboxed, Squashed, Upright
 
 
-def published(pixels: Picture, to: Upright, bars: Colour) -> Picture:
-    """An image uint8 [H, W, 3] as the network sees it: uint8 [height, crop, 3]."""
+def published(pixels: Pixels, to: Upright, bars: Colour) -> Pixels:
+    """Convert an image uint8 [H, W, 3] to the network's input: uint8 [height, crop, 3]."""
     height, width = pixels.shape[:2]
     if isinstance(to, Squashed):
         height, width = to.resize_height, to.resize
@@ -22,8 +22,8 @@ def published(pixels: Picture, to: Upright, bars: Colour) -> Picture:
     return _centred(resize(pixels, width, height, to.interpolation), to.height, to.crop, bars)
 
 
-def _centred(pixels: Picture, height: int, width: int, bars: Colour) -> Picture:
-    """The centre of an image, between bars where it is smaller."""
+def _centred(pixels: Pixels, height: int, width: int, bars: Colour) -> Pixels:
+    """Return the centre of an image, with bars if it is smaller."""
     top, left = max(0, round((pixels.shape[0] - height) / 2)), max(0, round((pixels.shape[1] - width) / 2))
     inner = pixels[top : top + height, left : left + width]
     if inner.shape[:2] == (height, width):

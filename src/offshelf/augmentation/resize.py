@@ -1,8 +1,8 @@
 """Resizing with antialiasing: along the rows, then along the columns, each a weighted sum in fixed point.
 
-The definition is this package's own (`device.fixed_point`, and `exact` below), and no release of a library changes it.
-It is Pillow's before 13.0.0, which took up another order for tall images, and so what networks were published with.
-PyTorch's uint8 kernel computes it several times faster: it is used after it was found equal on a probe, once a process.
+The definition is this package's own (`device.fixed_point`, and `exact` below), independent of library releases. It
+equals Pillow's before 13.0.0, which changed the order for tall images, and so the preprocessing of published networks.
+PyTorch's uint8 kernel computes it several times faster; it is used once a probe, made once per process, is equal.
 """
 
 import logging
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 IN_TORCH = ("bilinear", "bicubic")
 
 PROBES = ((20, 31), (150, 90), (64, 12))
-"""Width and height of what an image of 61 x 83 becomes: smaller, larger, both."""
+"""Width and height to which an image of 61 x 83 is resized: smaller, larger, and one of each."""
 
-Picture = TypeVar("Picture", np.ndarray, "torch.Tensor")
+Pixels = TypeVar("Pixels", np.ndarray, "torch.Tensor")
 """An image, uint8 [H, W, 3], in memory or on a device."""
 
 
-def resize(pixels: Picture, width: int, height: int, interpolation: Interpolation) -> Picture:
-    """An image uint8 [H, W, 3] at another size: uint8 [height, width, 3]. Tensors are resized on their device."""
+def resize(pixels: Pixels, width: int, height: int, interpolation: Interpolation) -> Pixels:
+    """Resize an image uint8 [H, W, 3] to uint8 [height, width, 3]. Tensors are resized on their device."""
     if pixels.shape[:2] == (height, width):
         return pixels
     if isinstance(pixels, np.ndarray):
@@ -41,14 +41,14 @@ def resize(pixels: Picture, width: int, height: int, interpolation: Interpolatio
 
 
 def exact(pixels: np.ndarray, width: int, height: int, interpolation: str) -> np.ndarray:
-    """The definition: an image uint8 [H, W, 3] at another size, by NumPy alone."""
+    """Resize an image uint8 [H, W, 3] by NumPy alone, which is the definition."""
     from offshelf.augmentation.device import fixed_point
 
     for axis, to in ((1, width), (0, height)):
         if pixels.shape[axis] == to:
             continue
         weights, bits = fixed_point(pixels.shape[axis], to, interpolation)
-        # Sums of whole numbers below 2^53: exact in double precision, in any order.
+        # Sums of integers below 2^53: exact in double precision, in any order.
         sums = np.moveaxis(np.tensordot(weights.astype(np.float64), pixels, (1, axis)), 0, axis).astype(np.int64)
         pixels = ((sums + (1 << (bits - 1))) >> bits).clip(0, 255).astype(np.uint8)
     return pixels
@@ -65,13 +65,13 @@ def _array(pixels: np.ndarray, width: int, height: int, interpolation: Interpola
         )
     from PIL import Image
 
-    # An axis at a time, so that the order does not depend on Pillow's release.
+    # One axis at a time, so that the order does not depend on Pillow's release.
     image, how = Image.fromarray(pixels), Image.Resampling.LANCZOS
     return np.asarray(image.resize((width, image.height), how).resize((width, height), how))
 
 
 def _centres(size: int, to: int) -> np.ndarray:
-    """Pixels under the centres of `to` pixels: int64 [to]; by a sum of steps, as Pillow finds them."""
+    """Return the pixels under the centres of `to` pixels, int64 [to], by a sum of steps as in Pillow."""
     steps = np.full(to, size / to)
     steps[0] /= 2
     return np.floor(np.cumsum(steps)).astype(np.int64).clip(0, size - 1)
@@ -79,14 +79,14 @@ def _centres(size: int, to: int) -> np.ndarray:
 
 @lru_cache
 def _torch_is_equal(interpolation: str) -> bool:
-    """Whether PyTorch's kernel gives what is defined here, in this release and on this processor."""
+    """Return whether PyTorch's kernel equals the definition, in this release and on this processor."""
     probe = np.random.default_rng(0).integers(0, 256, (83, 61, 3), dtype=np.uint8)
     is_equal = all(
         np.array_equal(_with_torch(probe, *size, interpolation), exact(probe, *size, interpolation)) for size in PROBES
     )
     if not is_equal:
         log.warning(
-            "PyTorch resizes otherwise than offshelf defines it (%s): NumPy does it, more slowly.", interpolation
+            "PyTorch's resizing differs from offshelf's definition (%s): NumPy is used, more slowly.", interpolation
         )
     return is_equal
 

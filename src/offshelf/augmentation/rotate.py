@@ -1,8 +1,7 @@
 """Rotation about the centre, bilinear, on the CPU.
 
-The definition is this module's own (`exact`); Pillow computes it several times faster, and does so after it was found
-equal on a probe, once a process. It has no counterpart on a device with the same pixels, so that a tensor's way goes
-through the CPU's memory.
+The definition is this module's own (`exact`). Pillow computes it several times faster, and is used once a probe, made
+once per process, is equal. No device computes the same pixels, so that tensors are copied to the CPU.
 """
 
 import logging
@@ -12,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from offshelf.augmentation.resize import Picture
+from offshelf.augmentation.resize import Pixels
 
 Fill = Literal["reflect", "edge", "black", "mean"]
 FILLS = ("reflect", "edge", "black", "mean")
@@ -24,21 +23,21 @@ Affine = tuple[float, float, float, float, float, float]
 log = logging.getLogger(__name__)
 
 
-def rotate(pixels: Picture, angle: float, inscribed: bool, fill: Fill, mean: Colour) -> Picture:
-    """An image uint8 [H, W, 3] turned counter-clockwise by `angle` degrees: uint8 [h, w, 3].
+def rotate(pixels: Pixels, angle: float, inscribed: bool, fill: Fill, mean: Colour) -> Pixels:
+    """Rotate an image uint8 [H, W, 3] counter-clockwise by `angle` degrees: uint8 [h, w, 3].
 
     Args:
         pixels: The image.
-        angle: In degrees.
-        inscribed: Whether to keep the largest rectangle of the image's aspect ratio that holds no pixel from outside
-            the image (h <= H, w <= W), or the image's own frame, filled.
-        fill: What is seen outside the image: its pixels reflected, its border continued, black or `mean`.
-        mean: RGB.
+        angle: Angle in degrees.
+        inscribed: Whether to keep the largest rectangle of the image's aspect ratio without pixels from outside the
+            image (h <= H, w <= W), or the image's own frame, filled.
+        fill: Pixels outside the image: its pixels reflected, its border continued, black or `mean`.
+        mean: Mean colour, RGB.
     """
     if not isinstance(pixels, np.ndarray):
         return pixels.new_tensor(rotate(pixels.cpu().numpy(), angle, inscribed, fill, mean))
     height, width = pixels.shape[:2]
-    # Rounded, as Pillow's own rotation rounds them, so that quarter turns are exact.
+    # Rounded as in Pillow's own rotation, so that quarter turns are exact.
     cosine, sine = (round(function(math.radians(angle)), 15) for function in (math.cos, math.sin))
     if inscribed:
         side = inscribed_side(width, height, angle)
@@ -49,10 +48,10 @@ def rotate(pixels: Picture, angle: float, inscribed: bool, fill: Fill, mean: Col
 
 
 def inscribed_side(width: int, height: int, angle: float) -> float:
-    """Side of the largest rectangle of an image's aspect ratio inside the rotated image, as a fraction of the image's.
+    """Return the side of the largest rectangle of an image's aspect ratio inside the rotated image, as a fraction.
 
-    Turned back, the corners of s W x s H lie at s (W |cos| + H |sin|) / 2 and s (W |sin| + H |cos|) / 2 from the
-    centre, and must not be beyond W / 2 and H / 2.
+    Rotated back, the corners of s W x s H lie at s (W |cos| + H |sin|) / 2 and s (W |sin| + H |cos|) / 2 from the
+    centre, which must not exceed W / 2 and H / 2.
     """
     elongation = max(width / height, height / width)
     return 1 / (
@@ -61,7 +60,7 @@ def inscribed_side(width: int, height: int, angle: float) -> float:
 
 
 def _extended(pixels: np.ndarray, cosine: float, sine: float, fill: Literal["reflect", "edge"]) -> np.ndarray:
-    """The image continued on all sides, as far as the corners of its rotated frame reach."""
+    """Extend the image on all sides up to the corners of its rotated frame."""
     height, width = pixels.shape[:2]
     right, below = width * cosine + height * sine - width, width * sine + height * cosine - height
     x, y = (max(0, math.ceil(beyond / 2)) + 1 for beyond in (right, below))
@@ -69,19 +68,19 @@ def _extended(pixels: np.ndarray, cosine: float, sine: float, fill: Literal["ref
 
 
 def _turned(pixels: np.ndarray, size: tuple[int, int], cosine: float, sine: float, colour: Colour) -> np.ndarray:
-    """The frame of a size (width, height) about the centre of the rotated image."""
+    """Return the frame of a size (width, height) about the centre of the rotated image."""
     height, width = pixels.shape[:2]
     x, y = size[0] / 2, size[1] / 2
-    # Where a pixel comes from: the frame's centre from the image's, and about it turned back.
+    # Source of a pixel: the frame's centre is the image's centre; offsets are rotated back.
     source = (cosine, -sine, width / 2 - cosine * x + sine * y, sine, cosine, height / 2 - sine * x - cosine * y)
     return _with_pillow(pixels, size, source, colour) if _pillow_is_equal() else exact(pixels, size, source, colour)
 
 
 def exact(pixels: np.ndarray, size: tuple[int, int], source: Affine, colour: Colour) -> np.ndarray:
-    """The definition: an image uint8 [H, W, 3] seen through a frame of a size (width, height), uint8 [h, w, 3].
+    """Show an image uint8 [H, W, 3] through a frame of a size (width, height), uint8 [h, w, 3]. This is the definition.
 
-    A pixel of the frame, its centre at x, y, is a weighted mean of the four around a x + b y + c, d x + e y + f of the
-    image, whose border goes on for half a pixel, rounded down; and `colour` where that lies outside.
+    A pixel of the frame with centre x, y is a weighted mean, rounded down, of the four pixels around a x + b y + c, d x
+    + e y + f of the image. The image's border extends by half a pixel; beyond it the pixel is `colour`.
     """
     height, width = pixels.shape[:2]
     a, b, c, d, e, f = source
@@ -104,7 +103,7 @@ def exact(pixels: np.ndarray, size: tuple[int, int], source: Affine, colour: Col
 
 @lru_cache
 def _pillow_is_equal() -> bool:
-    """Whether Pillow gives what is defined here, in this release and on this processor."""
+    """Return whether Pillow equals the definition, in this release and on this processor."""
     probe = np.random.default_rng(0).integers(0, 256, (41, 53, 3), dtype=np.uint8)
     sources = ((0.8, -0.6, 11.3, 0.6, 0.8, -9.1), (0.0, 1.0, 0.0, -1.0, 0.0, 41.0), (0.98, 0.2, -4.7, -0.2, 0.98, 5.9))
     frame, colour = (50, 45), (1, 2, 3)
@@ -113,7 +112,7 @@ def _pillow_is_equal() -> bool:
         for source in sources
     )
     if not is_equal:
-        log.warning("Pillow rotates otherwise than offshelf defines it: NumPy does it, more slowly.")
+        log.warning("Pillow's rotation differs from offshelf's definition: NumPy is used, more slowly.")
     return is_equal
 
 

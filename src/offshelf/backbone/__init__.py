@@ -1,4 +1,4 @@
-"""Networks: architecture, weights, preprocessing and the names of their layers; cheap specs that load when needed."""
+"""Networks as cheap specs of architecture, weights, preprocessing and layer names, which load on demand."""
 
 from offshelf.backbone.backbone import Backbone, LayerInfo, Network
 from offshelf.backbone.cache import cached

@@ -1,4 +1,4 @@
-"""The seam between networks and everything else: a Backbone is a cheap spec, its Network is the loaded thing."""
+"""The interface of networks: a Backbone is a cheap spec, a Network is what it loads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """One layer that can be asked for."""
+    """A layer of a network."""
 
     name: str
-    """The word on the command line: a curated alias (`layer4`, `blocks.5`) or the module's dotted path."""
+    """Name on the command line: a curated alias (`layer4`, `blocks.5`) or the module's dotted path."""
     module: str
     """Dotted path inside the network, as in `named_modules()`."""
     shape: tuple[int, ...]
@@ -23,41 +23,41 @@ class LayerInfo:
 
 
 class Network(Protocol):
-    """A loaded network that gives the outputs of any of its layers in one forward pass."""
+    """A loaded network that returns the outputs of any of its layers from one forward pass."""
 
     def features(
         self, images: "torch.Tensor", layers: Sequence[str], pooling: str, whole: bool = False
     ) -> "Mapping[str, torch.Tensor]":
-        """Pooled outputs by layer name: float32 [N, D_layer] each, for normalised images float32 [N, 3, H, W].
+        """Return pooled outputs by layer name, float32 [N, D_layer] each, of normalised images, float32 [N, 3, H, W].
 
-        The pass may end after the last asked layer, unless the `whole` is asked for.
+        The pass may end after the last requested layer, unless `whole` is set.
         """
 
     def listing(self, size: int | tuple[int, int]) -> "list[LayerInfo]":
-        """Curated layers, then every module, with shapes for one image of a side, or a height and width, in pixels."""
+        """Return curated layers, then every module, with shapes for one image of a side or (height, width)."""
 
 
 class Backbone(Protocol):
-    """Architecture, weights, preprocessing and the names of the layers: frozen, comparable, cheap."""
+    """The spec of a network: architecture, weights, preprocessing and layer names. It is frozen and cheap."""
 
     @property
     def name(self) -> str:
-        """Short label for runs and tables: `resnet50`."""
+        """Short label for runs and tables, such as `resnet50`."""
 
     def preprocessing(self) -> Preprocessing:
-        """What the network was trained to see; known without building it."""
+        """Return the preprocessing that the network was trained with, without building the network."""
 
     def identity(self) -> dict[str, Any]:
-        """Canonical description, weights digest included, that fixes the numbers; nothing is built for it."""
+        """Return a canonical description that determines the numbers, with the digest of the weights; build nothing."""
 
     def layer_names(self) -> tuple[str, ...]:
-        """Curated layer names from input to output, one per depth; the last one is the usual feature."""
+        """Return curated layer names from input to output, one per depth; the last one is the usual feature."""
 
     def module_names(self) -> tuple[str, ...]:
-        """Paths of all modules, from the architecture alone; `blocks.3.*` stands for all in it. Empty: not known."""
+        """Return the paths of all modules, without weights. `blocks.3.*` stands for all inside; empty: unknown."""
 
     def module_of(self, layer: str) -> str:
-        """Dotted module path that a layer's name stands for; a name that is no alias is its own path."""
+        """Return the dotted module path of a layer's name; a name that is not an alias is its own path."""
 
     def load(self) -> Network:
         """Build the network in evaluation mode and load its weights. Raises BackboneError."""

@@ -1,4 +1,4 @@
-"""Published weights that local caches hold."""
+"""Published weights in local caches."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +11,9 @@ from offshelf.backbone.torchvision_import import import_torchvision
 
 
 def cached() -> dict[str, Backbone]:
-    """Backbones of timm and torchvision whose weights were downloaded before, as `timm/ARCH` and `torchvision/ARCH`.
+    """Return backbones of timm and torchvision with downloaded weights, as `timm/ARCH` and `torchvision/ARCH`.
 
-    Of a torchvision architecture with several published sets, that is the newest one at hand.
+    If a torchvision architecture has several published sets, the newest one in the cache is used.
     """
     return {**dict(_of_torchvision()), **dict(_of_timm())}
 
@@ -26,7 +26,7 @@ def _of_torchvision() -> Iterator[tuple[str, Backbone]]:
         sets: Any = torchvision.models.get_model_weights(arch)
         here = [name for name, weights in sets.__members__.items() if hub_path(weights.url).is_file()]
         if here:
-            # DEFAULT, the newest, is another name of one of them.
+            # DEFAULT is an alias of the newest one.
             yield f"torchvision/{arch}", Torchvision(arch, "DEFAULT" if "DEFAULT" in here else here[-1])
 
 

@@ -1,4 +1,4 @@
-"""What code of the user's hands to others while something is built: paths, and calls that cannot be looked into."""
+"""Observation of what user code passes to other code while something is built: paths, and opaque calls."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ Profile = Callable[[FrameType, str, Any], None]
 
 @contextmanager
 def listening(path: Callable[[str], None], unseen: Callable[[], None]) -> Iterator[None]:
-    """Tell of what calls from code of the user's hand over, in this thread.
+    """Report what calls from user code pass on, in this thread.
 
     Args:
-        path: Called with texts and paths among the arguments of Python functions, and among the variables of code that
-            calls compiled functions.
-        unseen: Called where a compiled function is called that may read whatever it likes: one of a package beyond
-            Python's own, PyTorch and NumPy. Where another profiler is at work, nothing can be told of calls.
+        path: Called with strings and paths among the arguments of Python functions, and among the variables of code
+            that calls compiled functions.
+        unseen: Called for a compiled function that may read anything: one of a package other than Python's own, PyTorch
+            and NumPy. It is also called if another profiler is active, as calls cannot be observed then.
     """
     seen = set[str]()
 
@@ -57,7 +57,7 @@ def listening(path: Callable[[str], None], unseen: Callable[[], None]) -> Iterat
 
 
 def _home(function: Any) -> str:
-    """The top-level package of a compiled function, of a method that of its type; empty where it does not say."""
+    """Return the top-level package of a compiled function, or of a method's type; empty if unknown."""
     owner = getattr(function, "__self__", None)
     if isinstance(owner, ModuleType):
         name: Any = owner.__name__
@@ -69,7 +69,7 @@ def _home(function: Any) -> str:
 
 @lru_cache
 def _is_known(package: str) -> bool:
-    """Whether what its compiled functions read is seen, or nothing."""
+    """Return whether everything that the package's compiled functions read is observed, or they read nothing."""
     return package in OURS or package in sys.stdlib_module_names
 
 

@@ -1,4 +1,4 @@
-"""Weights from files into networks: whole, by name and shape, from whatever wrappers trainers put around them."""
+"""Loading of weights from files into networks, by name and shape, through the wrappers that trainers add."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -17,42 +17,42 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SEGMENTS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
-"""Parts of names that torch.compile, FSDP and activation checkpointing put in, wherever they stand."""
+"""Parts of names that torch.compile, FSDP and activation checkpointing insert, at any position."""
 
 DEPTH = 3
-"""Mappings in mappings that are looked into."""
+"""Depth to which nested mappings are searched."""
 
 COUNTERS = ("num_batches_tracked",)
-"""Of no effect in evaluation."""
+"""Tensors without effect in evaluation."""
 
 
 @dataclass(frozen=True)
 class _Target:
-    """A network, as a file has to fit it."""
+    """The tensors of a network that a file has to fit."""
 
     own: Mapping[str, "torch.Tensor"]
     head: frozenset[str]
-    """Names of the classifier's tensors, which may be missing or of another size."""
+    """Names of the classifier's tensors, which may be missing or have another size."""
 
     @cached_property
     def needed(self) -> frozenset[str]:
-        """Names that a file must have."""
+        """Return the names that a file must have."""
         return frozenset(name for name in self.own if name not in self.head and not name.endswith(COUNTERS))
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """Tensors of a file that could be the network's."""
+    """Tensors of a file that may be those of the network."""
 
     key: str
     prefix: str
     tensors: Mapping[str, "torch.Tensor"]
-    """Under the prefix, without it."""
+    """Tensors under the prefix, by their names without it."""
     beside: int
-    """Tensors of the same mapping that are not under the prefix."""
+    """Number of tensors of the same mapping that are not under the prefix."""
 
     def faults(self, target: _Target) -> str:
-        """What does not fit, in words; empty where all does."""
+        """Describe what does not fit; empty if everything fits."""
         own = target.own
         missing = [name for name in own if name in target.needed and name not in self.tensors]
         surplus = [
@@ -67,25 +67,25 @@ class _Candidate:
         return "; ".join(f"{len(names)} {what} ({', '.join(names[:3])})" for what, names in told if names)
 
     def covered(self, target: _Target) -> int:
-        """Needed tensors that are there in the right shape."""
+        """Return the number of needed tensors that exist in the right shape."""
         own = target.own
         return sum(name in self.tensors and self.tensors[name].shape == own[name].shape for name in target.needed)
 
 
 def load_weights(module: "nn.Module", path: Path, key: str | None = None, prefix: str | None = None) -> None:
-    """Load a file's weights by name; a classifier that is missing or of another size stays random, all else must fit.
+    """Load a file's weights by name. A missing or differently sized classifier stays random; the rest must fit.
 
-    What wraps them is taken off where only one way of doing so fits: keys (`state_dict`, `model`, `teacher`) and
-    prefixes (`module.`, `_orig_mod.`, `encoder_q.`).
+    Wrappers are removed if only one way of doing so fits: keys (`state_dict`, `model`, `teacher`) and prefixes
+    (`module.`, `_orig_mod.`, `encoder_q.`).
 
     Args:
         module: The network.
         path: The file.
-        key: Where in the file the tensors are, as in `state_dict_ema` or `model.state_dict`; null: found.
-        prefix: How the names begin that are meant, as in `module.encoder_q.`; null: found.
+        key: Key of the tensors in the file, as in `state_dict_ema` or `model.state_dict`; None: found automatically.
+        prefix: Prefix of the tensors' names, as in `module.encoder_q.`; None: found automatically.
 
     Raises:
-        BackboneError: the file cannot be read, names or shapes do not fit, or several sets of weights do.
+        BackboneError: The file cannot be read, names or shapes do not fit, or several sets of weights fit.
     """
     content = read_file(path)
     found = state_dicts(content)
@@ -105,15 +105,15 @@ def load_weights(module: "nn.Module", path: Path, key: str | None = None, prefix
 
 
 def chosen(key: str | None, prefix: str | None) -> dict[str, str | None]:
-    """What was said of a file's tensors, for an identity: nothing where nothing was said."""
+    """Return the given key and prefix for an identity, without those that are None."""
     return {} if key is None and prefix is None else {"checkpoint_key": key, "checkpoint_prefix": prefix}
 
 
 def load_tensors(module: "nn.Module", tensors: Mapping[str, "torch.Tensor"], path: Path) -> None:
-    """Load by exact names; a classifier that is missing or of another size stays random, anything else must fit.
+    """Load by exact names. A missing or differently sized classifier stays random; the rest must fit.
 
     Raises:
-        BackboneError: names or shapes do not fit, with examples.
+        BackboneError: Names or shapes do not fit; the message has examples.
     """
     from offshelf.backbone.head import heads
 
@@ -126,7 +126,7 @@ def load_tensors(module: "nn.Module", tensors: Mapping[str, "torch.Tensor"], pat
     for name, value in kept.items():
         if value.is_quantized or (own[name].is_floating_point() and not value.is_floating_point()):
             raise BackboneError(
-                f"The weights in {path} are quantised ({name} is {value.dtype}); weights in floating point are needed."
+                f"The weights in {path} are quantised ({name} is {value.dtype}); floating-point weights are needed."
             )
     if not target.head <= kept.keys():
         log.warning("%s has no classifier that fits; do not use the layer %s.", path, " or ".join(heads(module)))
@@ -134,9 +134,9 @@ def load_tensors(module: "nn.Module", tensors: Mapping[str, "torch.Tensor"], pat
 
 
 def state_dicts(content: Any, where: str = "", depth: int = DEPTH) -> dict[str, dict[str, "torch.Tensor"]]:
-    """Mappings of names to tensors in what a file holds, by the keys that lead to them (`model.state_dict`).
+    """Return the mappings of names to tensors in a file's content, by the keys that lead to them (`model.state_dict`).
 
-    A mapping that holds other things beside its tensors counts too, with its tensors; those of optimizers do not.
+    Mappings that also hold other things count too, with their tensors; those of optimizers do not count.
     """
     import torch
 
@@ -151,6 +151,20 @@ def state_dicts(content: Any, where: str = "", depth: int = DEPTH) -> dict[str, 
     return found
 
 
+def read_tensors(path: Path) -> dict[str, Any]:
+    """Return the only state dict of a file, by names, for networks that know how to map it.
+
+    Raises:
+        BackboneError: As for `read_file`, or the file holds no or several state dicts.
+    """
+    found = state_dicts(read_file(path))
+    if len(found) != 1:
+        raise BackboneError(
+            f"{path} holds {', '.join(found)}: one state dict was expected." if found else no_state_dict(path)
+        )
+    return next(iter(found.values()))
+
+
 def _target(module: "nn.Module") -> _Target:
     from offshelf.backbone.head import heads
 
@@ -161,7 +175,7 @@ def _target(module: "nn.Module") -> _Target:
 def _candidates(
     key: str, tensors: Mapping[str, "torch.Tensor"], target: _Target, prefix: str | None
 ) -> list[_Candidate]:
-    """One for each prefix that leads to names of the network."""
+    """Return one candidate for each prefix that leads to names of the network."""
     named = _without_segments(tensors, target.own)
     prefixes = [_without_segment(prefix)] if prefix is not None else _prefixes(named, target)
     found = []
@@ -173,7 +187,7 @@ def _candidates(
 
 
 def _prefixes(names: Iterable[str], target: _Target) -> list[str]:
-    """What stands before the network's own names, the most frequent first; empty where they stand alone."""
+    """Return the prefixes of the network's own names, the most frequent first; an empty one if there is none."""
     own = target.needed or target.own.keys()
     counts = {"": 0}
     tails: dict[str, list[str]] = {}
@@ -190,7 +204,7 @@ def _prefixes(names: Iterable[str], target: _Target) -> list[str]:
 def _choose(
     candidates: list[_Candidate], found: Mapping[str, Any], target: _Target, path: Path, prefix: str | None
 ) -> _Candidate:
-    """The only one that fits; of several that are equal, the first."""
+    """Return the only candidate that fits; of several equal ones, the first."""
     fitting = [each for each in candidates if not each.faults(target)]
     if fitting:
         rivals = [each for each in fitting[1:] if not _are_equal(each, fitting[0])]
@@ -202,7 +216,7 @@ def _choose(
         begin = f" under backbone.checkpoint_prefix={prefix}" if prefix else ""
         names = [name for tensors in found.values() for name in tensors]
         raise BackboneError(
-            f"The weights in {path} do not fit the architecture: no name is the network's{begin}. The file has "
+            f"The weights in {path} do not fit the architecture: no name matches the network's{begin}. The file has "
             f"{', '.join(names[:3])}, …; the network has {', '.join(list(target.own)[:3])}, …"
         )
     place = f", under {_place(best)}," if _place(best) else ""
@@ -216,13 +230,13 @@ def _ask(rivals: list[_Candidate], path: Path) -> None:
     else:
         option, values = "backbone.checkpoint_prefix", list(dict.fromkeys(each.prefix for each in rivals))
     choices = " or ".join(f"{option}={value or chr(39) * 2}" for value in values)
-    raise BackboneError(f"{path} holds {len(values)} different sets of weights that fit; say which: {choices}")
+    raise BackboneError(f"{path} holds {len(values)} different sets of weights that fit; choose one: {choices}")
 
 
 def _told(chosen: _Candidate, path: Path) -> None:
     if _place(chosen):
-        beside = f"; {chosen.beside} others beside them are left" if chosen.beside else ""
-        log.info("%s: %d tensors, under %s%s.", path, len(chosen.tensors), _place(chosen), beside)
+        beside = f"; {chosen.beside} others are ignored" if chosen.beside else ""
+        log.info("%s: loaded %d tensors under %s%s.", path, len(chosen.tensors), _place(chosen), beside)
 
 
 def _place(candidate: _Candidate) -> str:

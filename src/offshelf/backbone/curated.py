@@ -1,4 +1,4 @@
-"""Layer names for architectures that bring none: one per depth, from the architecture itself, built without weights."""
+"""Layer names for architectures without curated ones: one per depth, found in the architecture without weights."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,32 +13,32 @@ from offshelf.backbone.seeded import seeded
 from offshelf.backbone.tap import HEAD, INPUT, TRUNK, can_split
 
 SHARE = 0.8
-"""A module that holds more than this share of the parameters is looked into."""
+"""A module with more than this share of the parameters is split into its parts."""
 
 
 @dataclass(frozen=True)
 class Curated:
-    """Layers of an architecture."""
+    """The layers of an architecture."""
 
     layers: dict[str, str]
-    """Names and module paths, from input to output; the last is what the classifier sees."""
+    """Names and module paths, from input to output; the last is the input of the classifier."""
     modules: tuple[str, ...]
-    """Every module's path."""
+    """Paths of all modules."""
 
 
 def curate(build: Callable[[], nn.Module], size: Size) -> Curated:
-    """The layers of an architecture, for images of a height and width.
+    """Find the layers of an architecture, for images of a height and width.
 
-    timm's models say which modules end a stage (`feature_info`), and what goes into their classifier; of others the
-    modules of the top level are taken, looking into those that hold nearly all parameters, and what goes into the
-    linear module that makes the network's output. All are in the order of a pass, and those that it does not reach
-    (auxiliary classifiers), or that have no row an image, are left out.
+    timm's models declare which modules end a stage (`feature_info`), and have a defined input of the classifier. For
+    other networks the top-level modules are taken, and those that hold nearly all parameters are split; the last layer
+    is the input of the linear module that makes the network's output. Layers are in the order of a pass. Modules that a
+    pass does not reach (auxiliary classifiers), or that do not give one row per image, are left out.
 
     Raises:
-        Exception: whatever the network raises at this size.
+        Exception: Any error of the network at this size.
     """
     module = outline(build)
-    module.eval()  # which may return nothing, in networks of one's own
+    module.eval()  # may return nothing in users' networks
     ends = _ends(module, size)
     stages = _stages(module) or _depths(module, heads(module, size))
     layers = {path: path for path in stages} | ends
@@ -48,10 +48,10 @@ def curate(build: Callable[[], nn.Module], size: Size) -> Curated:
 
 
 def _survey(module: nn.Module, build: Callable[[], nn.Module], size: Size, paths: Iterable[str]) -> dict[str, Shape]:
-    """Of the outline; with values, drawn at random, where shapes alone do not carry a pass."""
+    """Survey the outline; if shapes alone do not suffice for a pass, use random values."""
     try:
         return survey(module, size, paths)
-    except Exception:  # networks raise every kind of error
+    except Exception:  # networks raise all kinds of errors
         with seeded(0):
             network = build()
             network.eval()
@@ -59,7 +59,7 @@ def _survey(module: nn.Module, build: Callable[[], nn.Module], size: Size, paths
 
 
 def _named(layers: Mapping[str, str], rows: Iterable[str]) -> dict[str, str]:
-    """Layers in the order of rows; what gives several outputs is a layer for each."""
+    """Return layers in the order of rows; a module with several outputs becomes several layers."""
     names = {path: name for name, path in layers.items()}
     found = {}
     for row in rows:
@@ -72,7 +72,7 @@ def _named(layers: Mapping[str, str], rows: Iterable[str]) -> dict[str, str]:
 
 
 def _ends(module: nn.Module, size: Size) -> dict[str, str]:
-    """The name of what a network is made to give, and where it is; none where it is the last of the stages."""
+    """Return name and path of the layer before the classifier; empty if that is the last of the stages."""
     if can_split(module):
         return _end_of_timm(module, size)
     try:
@@ -80,18 +80,18 @@ def _ends(module: nn.Module, size: Size) -> dict[str, str]:
     except Exception:  # an operation that needs values, not shapes alone
         paths = heads(module, size)
         return {"pre_logits": INPUT + paths[0]} if len(paths) == 1 else {}
-    if not last or any(other.seen != last[0].seen for other in last):  # several see several things: none is the feature
+    if not last or any(other.seen != last[0].seen for other in last):  # several inputs: none is the feature
         return {}
     return {"pre_logits": INPUT + last[0].path}
 
 
 def _end_of_timm(module: nn.Module, size: Size) -> dict[str, str]:
-    """The input of the classifier, where that alone is what timm's own head gives; else what the head gives."""
+    """Return the classifier's input if it equals the output of timm's own head, else the output of the head."""
     paths = heads(module, size)
     try:
         if gives_features(module, paths[0] if len(paths) == 1 else "", size):
             return {"pre_logits": INPUT + paths[0]}
-    except NotImplementedError:  # an encoder, which was never meant to classify
+    except NotImplementedError:  # an encoder without a classifier
         return {"features": TRUNK}
     except Exception:  # an operation that needs values, not shapes alone
         return {"pre_logits": HEAD}
@@ -99,7 +99,7 @@ def _end_of_timm(module: nn.Module, size: Size) -> dict[str, str]:
 
 
 def _stages(module: nn.Module) -> list[str]:
-    """Ends of stages as timm has them; none where they are containers, which are never called themselves."""
+    """Return timm's ends of stages; none if they are containers, which are never called themselves."""
     info = getattr(module, "feature_info", None)
     entries = info if isinstance(info, list) else getattr(info, "info", []) or []
     known = dict(module.named_modules())
@@ -128,7 +128,7 @@ def _is_trunk(module: nn.Module, path: str, classifiers: Sequence[str], total: i
 
 
 def _holds(path: str, classifiers: Sequence[str]) -> bool:
-    """Whether a module is one of these, or around one."""
+    """Return whether a module is one of the classifiers, or contains one."""
     return any(f"{classifier}.".startswith(f"{path}.") for classifier in classifiers)
 
 

@@ -1,4 +1,4 @@
-"""Your own `nn.Module`, by dotted name."""
+"""The user's own `nn.Module`, by dotted name."""
 
 import importlib
 import sys
@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.origin import Origin, origin, require, texts
 from offshelf.backbone.preprocessing import Preprocessing
@@ -25,21 +28,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Custom:
-    """A class or function of yours that makes an `nn.Module`, found from the working directory or installed."""
+class Custom(Backbone):
+    """A class or function of the user that makes an `nn.Module`, in the working directory or installed."""
 
     module: str
     """`package.module.Class`."""
     kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     weights: str | None = None
-    """A file, or null: random, drawn with `seed`."""
+    """A file of weights, or null for random ones, drawn with `seed`."""
     checkpoint_key: str | None = None
-    """Where in the file the tensors are, as in `state_dict_ema`; null: found, where there is one way."""
+    """Key of the tensors in the file, as in `state_dict_ema`; null: found automatically if unique."""
     checkpoint_prefix: str | None = None
-    """How the names of the tensors begin, as in `module.encoder_q.`; null: found, where there is one way."""
+    """Prefix of the tensors' names, as in `module.encoder_q.`; null: found automatically if unique."""
     sees: Preprocessing = field(default_factory=Preprocessing)
     layers: Mapping[str, str] | None = field(default=None, hash=False)
-    """Name to module path, from input to output; without, they are found in the architecture."""
+    """Names to module paths, from input to output; null: found in the architecture."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -47,35 +50,36 @@ class Custom:
 
     @property
     def name(self) -> str:
-        """The class's name."""
+        """Name of the class."""
         return self.module.rpartition(".")[2]
 
+    @override
     def preprocessing(self) -> Preprocessing:
-        """See Backbone."""
         return self.sees
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone; your sources and the files that they read count, so that features follow your edits."""
+        """Include the user's sources and the files that they read, so that features follow the user's edits."""
         path = self._file()
         return {
             "arch": f"custom {self.module} {dict(self.kwargs)}",
             "made from": self._origin().identity(self._root()),
             "weights": weights_digest(path) if path else "random",
             **chosen(self.checkpoint_key, self.checkpoint_prefix),
-            "seed": self.seed,  # of what the weights leave out, a classifier for example
+            "seed": self.seed,  # of tensors that the weights lack, such as a classifier
             "sees": self.sees,
         }
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return tuple(self._layers())
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return self._layers().get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from offshelf.backbone.network import TappedNetwork
 
         expected = self._origin()
@@ -87,8 +91,8 @@ class Custom:
     def _layers(self) -> Mapping[str, str]:
         return self.layers or _curated(self).layers
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return _curated(self).modules
 
     def _file(self) -> Path | None:
@@ -109,10 +113,10 @@ class Custom:
         return origin(spec, self._sources, lambda: self._made(anew=True), path, self.sees.crop)
 
     def _sources(self) -> Sources:
-        """Your module and what it imports.
+        """Find the user's module and what it imports.
 
         Raises:
-            BackboneError: there is no such module.
+            BackboneError: There is no such module.
         """
         if str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
@@ -126,7 +130,7 @@ class Custom:
         return sources(module)
 
     def _root(self) -> Path:
-        """The folder that the top-level package of your module is in."""
+        """Return the folder of the top-level package of the user's module."""
         module = self.module.rpartition(".")[0]
         path = self._sources().modules.get(module, Path.cwd())
         return path.absolute().parents[module.count(".") + (path.stem == "__init__")]
@@ -141,7 +145,7 @@ class Custom:
             return getattr(importlib.import_module(module), name)(**self.kwargs)
 
     def _made(self, anew: bool = False) -> "nn.Module":
-        """The network with its weights; `anew` see run_anew."""
+        """Build the network with its weights; for `anew` see `run_anew`."""
         from offshelf.backbone.modules import require_values, usable
         from offshelf.backbone.seeded import seeded
 
@@ -158,7 +162,7 @@ _found: "dict[str, Curated]" = {}
 
 
 def _curated(spec: Custom) -> "Curated":
-    """Layers as the architecture has them, looked for once."""
+    """Return the layers of the architecture, which are found once."""
     from offshelf.backbone.curated import curate
     from offshelf.backbone.modules import usable
 
@@ -166,7 +170,7 @@ def _curated(spec: Custom) -> "Curated":
     if name not in _found:
         with in_one_sentence(
             f"{spec.name} does not take an image of {spec.sees.crop} x {spec.sees.crop} pixels in three channels",
-            "Say what it sees, as in backbone.sees.crop=64 backbone.sees.resize=64",
+            "Set what it sees, as in backbone.sees.crop=64 backbone.sees.resize=64",
         ):
             _found[name] = curate(lambda: usable(spec._build(), spec.module, spec.sees.crop), spec.sees.size)
     return _found[name]

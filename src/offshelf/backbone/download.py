@@ -1,4 +1,4 @@
-"""Published weights: from the local cache, or downloaded on first use."""
+"""Published weights from the local cache, downloaded on first use."""
 
 import logging
 import os
@@ -13,31 +13,31 @@ from offshelf.errors import BackboneError
 from offshelf.process.environment import variable
 
 FORBIDDEN = "OFFSHELF_NO_DOWNLOADS"
-"""Environment variable that is set while nothing may be downloaded, in this process and its children."""
+"""Environment variable that is set while downloads are forbidden, in this process and its children."""
 
 
 def without_downloads() -> AbstractContextManager[None]:
-    """What is not at hand raises BackboneError meanwhile."""
+    """Raise BackboneError for weights that are not cached, within the block."""
     return variable(FORBIDDEN, "1")
 
 
 def downloads_forbidden() -> bool:
-    """Whether this is inside `without_downloads`."""
+    """Return whether the caller is inside `without_downloads`."""
     return FORBIDDEN in os.environ
 
 
 def hub_path(url: str) -> Path:
-    """Where the file behind a URL is in torch hub's cache, if it is there."""
+    """Return the path of a URL's file in torch hub's cache, whether or not it exists."""
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
 
 
 def hub_file(url: str, name: str) -> Path:
-    """The file behind a URL in torch hub's cache; its checksum is checked after download.
+    """Return the file of a URL in torch hub's cache; its checksum is verified after a download.
 
     Raises:
-        BackboneError: it is not there and cannot be downloaded.
+        BackboneError: The file is not in the cache and cannot be downloaded.
     """
     import torch
 
@@ -46,7 +46,7 @@ def hub_file(url: str, name: str) -> Path:
     if path.is_file():
         return path
     if downloads_forbidden():
-        raise BackboneError(f"its weights are not at hand: {file} is not in {path.parent}")
+        raise BackboneError(f"its weights are not available locally: {file} is not in {path.parent}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         has_checksum = torch.hub.HASH_REGEX.search(file)
@@ -57,7 +57,7 @@ def hub_file(url: str, name: str) -> Path:
 
 
 def is_published(path: Path, url: str) -> bool:
-    """Whether a file is the one behind a URL, by the part of its SHA-256 that the URL ends in (`-f37072fd.pth`)."""
+    """Return whether a file matches a URL, by the part of its SHA-256 at the end of the URL (`-f37072fd.pth`)."""
     import torch
 
     found = torch.hub.HASH_REGEX.search(Path(urlparse(url).path).name)
@@ -65,10 +65,10 @@ def is_published(path: Path, url: str) -> bool:
 
 
 def hugging_face_file(repository: str, file: str | None, name: str) -> Path:
-    """The weights file of a Hugging Face repository in its cache, downloaded on first use.
+    """Return the weights file of a Hugging Face repository in its cache, downloaded on first use.
 
     Raises:
-        BackboneError: it is not there and cannot be downloaded.
+        BackboneError: The file is not in the cache and cannot be downloaded.
     """
     import huggingface_hub
 
@@ -78,13 +78,13 @@ def hugging_face_file(repository: str, file: str | None, name: str) -> Path:
         if isinstance(cached, str):
             return Path(cached)
     if downloads_forbidden():
-        raise BackboneError(f"its weights are not at hand: {repository} is not in the Hugging Face cache")
+        raise BackboneError(f"its weights are not available locally: {repository} is not in the Hugging Face cache")
     problem: Exception | None = None
     with _unheard():
         for candidate in names:
             try:
                 return Path(huggingface_hub.hf_hub_download(repository, candidate))
-            except Exception as error:  # the hub's errors share no base class: network, HTTP, cache, missing entry
+            except Exception as error:  # the hub's errors have no common base class: network, HTTP, cache, no entry
                 problem = problem or error
                 if not _is_missing(error):
                     break
@@ -92,7 +92,7 @@ def hugging_face_file(repository: str, file: str | None, name: str) -> Path:
 
 
 def _is_missing(error: Exception) -> bool:
-    """Whether the repository was reached and has no such file."""
+    """Return whether the repository was reached and has no such file."""
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     return isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError)
@@ -100,7 +100,7 @@ def _is_missing(error: Exception) -> bool:
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Without the hub's lines on each of its tries; what fails in the end raises."""
+    """Hide the hub's log of each attempt; the final failure still raises."""
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -111,7 +111,7 @@ def _unheard() -> Iterator[None]:
 
 
 def _safe_first(file: str) -> list[str]:
-    """The file, after its .safetensors twin where it may have one."""
+    """Return the file, preceded by its .safetensors counterpart if it may have one."""
     twins = {"pytorch_model.bin": "model.safetensors", "open_clip_pytorch_model.bin": "open_clip_model.safetensors"}
     return [twins.get(file, f"{file[:-4]}.safetensors"), file] if file.endswith(".bin") else [file]
 

@@ -1,11 +1,15 @@
-"""EfficientNet-Lite0, trained on ImageNet, with weights that come with a package: works offline."""
+"""EfficientNet-Lite0, trained on ImageNet. A package brings the weights, so that it works offline."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
+from offshelf.backbone.checkpoint import read_tensors
 from offshelf.backbone.preprocessing import Preprocessing
-from offshelf.backbone.weights_file import read_tensors, weights_digest
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -23,37 +27,38 @@ MODULES += ("classifier",)
 
 
 @dataclass(frozen=True)
-class EfficientNetLite0:
+class EfficientNetLite0(Backbone):
     """The TensorFlow EfficientNet-Lite0 in PyTorch: 4.7 M parameters, 224 x 224."""
 
     name: ClassVar[str] = "efficientnet_lite0"
 
     def preprocessing(self) -> Preprocessing:
-        """As timm evaluates `tf_efficientnet_lite0`: crop 0.875 of the resized image, bicubic, values in -1..1.
+        """Return timm's preprocessing of `tf_efficientnet_lite0`: crop 0.875 of the resized image, bicubic, -1..1.
 
-        ImageNet's mean and deviation do worse: on scikit-learn's photograph of a flower, the probability of `daisy`
-        falls from 0.32 to 0.13, in second place.
+        ImageNet's mean and deviation perform worse: on scikit-learn's photograph of a flower, the probability of
+        `daisy` falls from 0.32 to 0.13, in second place.
         """
         return Preprocessing(256, 224, "bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         return {"arch": "tf_efficientnet_lite0", "weights": weights_digest(_weights()), "sees": self.preprocessing()}
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone; `logits`, the scores of ImageNet's classes, can be asked for by name."""
+        """Return the curated layers; `logits`, the scores of ImageNet's classes, can be requested by name too."""
         return tuple(layer for layer in LAYERS if layer not in ("stem", "logits"))
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return (*MODULES, *LAYERS, *(f"{path}.*" for path in MODULES if path != "blocks"))
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return LAYERS.get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from offshelf.backbone.torchvision_import import import_torchvision
 
         import_torchvision()
@@ -64,7 +69,7 @@ class EfficientNetLite0:
         model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         tensors = read_tensors(_weights())
         own = model.state_dict()
-        # The package's names are another code base's; order and shapes are the same.
+        # The package's names come from another code base; order and shapes are the same.
         if [value.shape for value in tensors.values()] != [value.shape for value in own.values()]:
             raise BackboneError(f"The weights in {_weights()} are not EfficientNet-Lite0's; reinstall their package.")
         model.load_state_dict(dict(zip(own, tensors.values(), strict=True)))

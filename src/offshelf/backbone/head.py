@@ -1,4 +1,4 @@
-"""Which modules of a network are its classifier."""
+"""The classifier modules of a network."""
 
 from torch import nn
 
@@ -6,15 +6,15 @@ from offshelf.backbone.operations import Last, last_modules
 from offshelf.backbone.outline import Size, outline_of
 
 HEADS = ("classifier", "fc", "head", "heads")
-"""Names under which a convolution, too, is a classifier: SqueezeNet's."""
+"""Names under which a convolution is also a classifier, as in SqueezeNet."""
 SIZE = (224, 224)
 
 
 def heads(module: nn.Module, size: Size = SIZE) -> list[str]:
-    """Paths of the modules that make class scores: as timm names them, else linear ones whose output is the network's.
+    """Return the paths of modules that make class scores: those that timm names, else linear ones that give the output.
 
-    Empty for a network without a classifier, such as DINOv2. Of a network that cannot be looked at without values, at
-    this size, the linear module that was registered last counts, or one that is called like a classifier.
+    The result is empty for a network without a classifier, such as DINOv2. If a network cannot run without values at
+    this size, it is the last registered linear module, or a module with a classifier's name.
     """
     known = dict(module.named_modules())
     if hasattr(module, "pretrained_cfg"):
@@ -23,12 +23,12 @@ def heads(module: nn.Module, size: Size = SIZE) -> list[str]:
         return [path for path in ([named] if isinstance(named, str) else named or ()) if path in known]
     try:
         return list(dict.fromkeys(last.path for last in last_layers(outline_of(module), size)))
-    except Exception:  # networks raise every kind of error
+    except Exception:  # networks raise all kinds of errors
         return _registered_last(module)
 
 
 def last_layers(module: nn.Module, size: Size) -> list[Last]:
-    """The classifiers of an outline in the order of a pass, with what goes into each. Raises what it raises."""
+    """Return the classifiers of an outline in the order of a pass, with their inputs. Raises any error of the pass."""
     return last_modules(
         module, size, {path: part for path, part in module.named_modules() if _may_classify(path, part)}
     )

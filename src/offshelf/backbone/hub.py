@@ -1,4 +1,4 @@
-"""Networks from a torch hub repository, such as DINOv2. The repository's code is run."""
+"""Networks from a torch hub repository, such as DINOv2. The repository's code is executed."""
 
 import sys
 from collections.abc import Mapping
@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import downloads_forbidden, hub_file
 from offshelf.backbone.origin import Origin, origin, require, texts
@@ -21,42 +24,43 @@ if TYPE_CHECKING:
     from offshelf.backbone.network import TappedNetwork
 
 NO_SOURCE = (".git", "__pycache__")
-"""Folders of a repository that hold none of its content."""
+"""Folders of a repository without content of its own."""
 
 
 @dataclass(frozen=True)
-class TorchHub:
-    """A model that a hub repository builds without weights (`pretrained=False`), and weights from a URL or file."""
+class TorchHub(Backbone):
+    """A model that a hub repository builds without weights (`pretrained=False`), with weights from a URL or file."""
 
     repo: str
     """`owner/name[:ref]`, or a folder with `source=local`."""
     model: str
     weights: str | None
-    """URL or file; null for random ones."""
+    """URL or file; null for random weights."""
     layers: Mapping[str, str] = field(hash=False)
-    """Name to module path, from input to output."""
+    """Names to module paths, from input to output."""
     sees: Preprocessing = field(default_factory=Preprocessing)
     source: Literal["github", "local"] = "github"
     kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     checkpoint_key: str | None = None
-    """Where in the file the tensors are, as in `teacher`; null: found, where there is one way."""
+    """Key of the tensors in the file, as in `teacher`; null: found automatically if unique."""
     checkpoint_prefix: str | None = None
-    """How the names of the tensors begin, as in `backbone.`; null: found, where there is one way."""
+    """Prefix of the tensors' names, as in `backbone.`; null: found automatically if unique."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sees", Preprocessing.of(self.sees))
 
     @property
     def name(self) -> str:
-        """The model's name in the repository."""
+        """Name of the model in the repository."""
         return self.model
 
+    @override
     def preprocessing(self) -> Preprocessing:
-        """See Backbone."""
         return self.sees
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone; the whole repository counts, and what else its code reads."""
+        """Include the whole repository, and everything else that its code reads."""
         path = self._file()
         return {
             "arch": f"hub {self.source} {self.repo} {self.model} {dict(self.kwargs)}",
@@ -66,20 +70,20 @@ class TorchHub:
             "sees": self.sees,
         }
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return tuple(self.layers)
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return ()
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return self.layers.get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from offshelf.backbone.network import TappedNetwork
 
         expected = self._origin()
@@ -99,7 +103,7 @@ class TorchHub:
         return origin(spec, self._sources, self._made, path, self.sees.crop)
 
     def _sources(self) -> Sources:
-        """All files of the repository, as far as it is here."""
+        """Return all files of the repository that exist locally."""
         folder = self._folder()
         if folder is None:
             return Sources()
@@ -107,7 +111,7 @@ class TorchHub:
         return Sources({path.relative_to(folder).as_posix(): path for path in files if path.is_file()})
 
     def _folder(self) -> Path | None:
-        """Where the repository's code is; None where it was not fetched yet."""
+        """Return the folder of the repository's code; None if it was not fetched yet."""
         if self.source == "local":
             return Path(self.repo).expanduser().absolute()
         import torch
@@ -118,14 +122,14 @@ class TorchHub:
         return next((folder for folder in folders if folder.is_dir()), None)
 
     def _made(self) -> "nn.Module":
-        """The network with its weights."""
+        """Build the network with its weights."""
         import torch
 
         from offshelf.backbone.modules import usable
         from offshelf.backbone.seeded import seeded
 
         repo, source = self._code()
-        failure = f"The hub repository {self.repo} could not give '{self.model}'"
+        failure = f"The hub repository {self.repo} could not build '{self.model}'"
         way_out = "It needs a connection the first time, or a copy: backbone.source=local backbone.repo=FOLDER"
         _forget_repositories(self._folder())
         with settings_kept(), in_one_sentence(failure, way_out), seeded(0):
@@ -137,12 +141,12 @@ class TorchHub:
         return model
 
     def _code(self) -> tuple[str, str]:
-        """Repository and source, as torch hub takes them; where nothing may be downloaded, the copy in its cache."""
+        """Return repository and source for torch hub: the cached copy if downloads are forbidden."""
         if self.source == "local" or not downloads_forbidden():
             return str(self._folder()) if self.source == "local" else self.repo, self.source
         folder = self._folder()
         if not folder:
-            raise BackboneError(f"its code is not at hand: {self.repo} was never fetched")
+            raise BackboneError(f"its code is not available locally: {self.repo} was never fetched")
         return str(folder), "local"
 
     def _file(self) -> Path | None:
@@ -154,11 +158,11 @@ class TorchHub:
 
 
 _repositories: set[str] = set()
-"""Folders of repositories whose code this process has run."""
+"""Folders of repositories whose code this process has executed."""
 
 
 def _forget_repositories(folder: Path | None) -> None:
-    """Have modules of repositories imported anew: two of them, or two states of one, may share a module's name."""
+    """Make modules of repositories be imported again: two repositories, or two states of one, may share a name."""
     if folder:
         _repositories.add(f"{folder}/")
     for name, module in list(sys.modules.items()):

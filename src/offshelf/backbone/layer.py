@@ -1,4 +1,4 @@
-"""Which layers are meant: names, lists, patterns, `all` and `last`."""
+"""The selection of layers by names, lists, patterns, `all` and `last`."""
 
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from offshelf.errors import BackboneError
+from offshelf.suggest import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from offshelf.backbone.backbone import Backbone
@@ -26,18 +27,18 @@ def select_layers(
     name: str,
     modules: Callable[[], Sequence[str]] | None = None,
 ) -> tuple[str, ...]:
-    """The layers asked for, in the order of the network where they are curated; none twice.
+    """Return the requested layers without repeats; curated ones are in the order of the network.
 
-    `all` are the curated layers, `last` is the last of them, a name with `*` or `?` is every curated layer it matches.
-    Other names are curated, or paths of `modules`, which are looked for where there is another name; where they are not
-    known the loaded network checks them. A number is the path of a module in a sequence.
+    `all` selects the curated layers, `last` the last of them, and a name with `*` or `?` every curated layer it
+    matches. Other names are curated ones or paths of `modules`, which is called only for the latter. If the modules are
+    unknown, the loaded network checks the names. A number is the path of a module in a sequence.
 
     Raises:
-        BackboneError: a pattern matches nothing, no layer is curated, or a name looks like a curated one misspelt.
+        BackboneError: A pattern matches nothing, no layer is curated, or a name looks like a misspelt curated one.
     """
     words = [str(word) for word in ([asked] if isinstance(asked, str | int) else asked)]
     if not words:
-        raise BackboneError(f"No layer is asked of {name}; use layer=last, layer=all or a name.")
+        raise BackboneError(f"No layer of {name} is requested; use layer=last, layer=all or a name.")
     chosen: dict[str, None] = {}
     for word in words:
         chosen.update(dict.fromkeys(_matches(word, curated, name)))
@@ -50,9 +51,9 @@ def select_layers(
 
 
 def unknown_layer(word: str, curated: Sequence[str], name: str, modules: Sequence[str] = ()) -> BackboneError:
-    """The error for a layer that is not there, with the nearest name, curated ones first, and the curated names."""
-    near = get_close_matches(word, curated, 1) or get_close_matches(word, modules, 1)
-    hint = f"; did you mean '{near[0]}'?" if near else "."
+    """Return the error for an unknown layer, with the nearest name, preferably a curated one, and all curated names."""
+    near = nearest(word, curated) or nearest(word, modules)
+    hint = did_you_mean(word, [near]) if near else "."
     return BackboneError(
         f"{name} has no layer '{word}'{hint} Its layers: {', '.join(curated or modules[:20])}. "
         "List every module with `offshelf layers` and the same backbone."
@@ -62,8 +63,8 @@ def unknown_layer(word: str, curated: Sequence[str], name: str, modules: Sequenc
 def _matches(word: str, curated: Sequence[str], name: str) -> list[str]:
     if word in ("all", "last") and not curated:
         raise BackboneError(
-            f"In the architecture of {name} no layers are found that layer={word} could stand for. Name its modules, "
-            "as in layer=features.4 (list them with `offshelf layers` and the same backbone), or give backbone.layers."
+            f"The architecture of {name} has no layers that layer={word} could stand for. Name its modules, as in "
+            "layer=features.4 (list them with `offshelf layers` and the same backbone), or set backbone.layers."
         )
     if word == "all":
         return list(curated)
@@ -80,7 +81,7 @@ def _matches(word: str, curated: Sequence[str], name: str) -> list[str]:
 
 
 def _is_there(layer: str, modules: Sequence[str]) -> bool:
-    """Whether it is a module, one of its outputs (`relu:2`), or in a module of which no more is known (`block.*`)."""
+    """Return whether a layer is a module, an output of one (`relu:2`), or in a module of unknown content (`b.*`)."""
     path = layer.removeprefix("input of ")
     stem, _, number = path.rpartition(":")
     inside = any(module.endswith(".*") and path.startswith(module[:-1]) for module in modules)
@@ -88,6 +89,6 @@ def _is_there(layer: str, modules: Sequence[str]) -> bool:
 
 
 def _is_misspelt(word: str, curated: Sequence[str]) -> bool:
-    """Whether a word is so near a curated name that building the network to look for it is no use."""
+    """Return whether a word is so near a curated name that the network need not be built to look for it."""
     holds_layers = any(layer.startswith(f"{word}.") for layer in curated)
     return not holds_layers and bool(get_close_matches(word, curated, 1, cutoff=0.85))

@@ -1,8 +1,8 @@
-"""What the axes of a layer's output are: found by looking at the same layer for images of twice the size.
+"""The axes of a layer's output, found by comparing the same layer for images of twice the size.
 
-Axes: N images, C channels, H and W space, T tokens. Axes that grow with the image are space (or tokens), the one that
-does not is the channels; of tokens, those that do not grow are no patches. So nothing is taken from names, and a
-network inside another is read as it is alone. Where a network cannot see another size, what it declares counts.
+Axes: N images, C channels, H and W space, T tokens. Axes that grow with the image are space (or tokens); the axis that
+does not is the channels. Tokens whose number does not grow are not patches. Names are not used, and a network inside
+another is read as it would be alone. If a network does not accept another size, its declarations count.
 """
 
 import re
@@ -18,36 +18,36 @@ if TYPE_CHECKING:
 
 CLASS = re.compile(r"(cls|class)_?tokens?(_?\d+)?|class_emb\w*")
 TOKEN = re.compile(rf"{CLASS.pattern}|(dist|reg|storage)\w*_tokens?(_?\d+)?")
-"""Names of parameters that hold tokens which are put before the patches."""
+"""Names of parameters that hold tokens preceding the patches."""
 GROWTH = 2
-"""Times the size of the image."""
+"""Factor of the image size."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Axes of an output, counted behind the images, which are at `images` and then come first."""
+    """Axes of an output, numbered after the axis of images, which is at `images` and is moved to the front."""
 
     images: int = 0
     channels: int | None = None
-    """Axis of the channels; None where it cannot be told."""
+    """Axis of the channels; None if unknown."""
     prefix: int = 0
-    """Tokens before the patches."""
+    """Number of tokens before the patches."""
     has_class: bool = False
-    """Whether the first of them is a class token."""
+    """Whether the first of these tokens is a class token."""
     is_square: bool = True
-    """Whether the images are: a square number of patches is then a square."""
+    """Whether the images are square: a square number of patches then forms a square."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What a module says of the tokens before its patches."""
+    """A module's declaration of the tokens before its patches."""
 
     prefix: int = 0
     has_class: bool = False
 
 
 class Declarations:
-    """What a network's modules say of the tokens before the patches."""
+    """Declarations of the tokens before the patches, by module of a network."""
 
     def __init__(self, module: "nn.Module") -> None:
         names = [name for name, _ in module.named_parameters()]
@@ -59,7 +59,7 @@ class Declarations:
                 self.counts[path] = prefix, registers or 0
 
     def at(self, path: str) -> Declared:
-        """Of the nearest module around a layer that says something."""
+        """Return the declaration of the nearest enclosing module that has one."""
         while True:
             inside = [name for name in self.tokens if not path or name.startswith(f"{path}.")]
             has_class = any(CLASS.fullmatch(name.rpartition(".")[2]) for name in inside)
@@ -74,7 +74,7 @@ class Declarations:
 
 
 def read_layout(shape: Sequence[int], grown: Sequence[int] | None, size: "Size", says: Declared) -> Layout:
-    """The layout of an output, from its shape behind the images and from that at GROWTH times the image's size."""
+    """Return the layout of an output from its shape per image, and from that at GROWTH times the image's size."""
     is_square = size[0] == size[1]
     if len(shape) < 2:
         return Layout(channels=0 if shape else None)
@@ -88,7 +88,7 @@ def read_layout(shape: Sequence[int], grown: Sequence[int] | None, size: "Size",
 
 
 def is_plain(shape: Sequence[int], size: "Size") -> bool:
-    """Whether the shape alone tells: of a square image two equal axes are space, and the third is not equal."""
+    """Return whether the shape suffices: for a square image two equal axes are space, and the third differs."""
     return len(shape) < 2 or (len(shape) == 3 and size[0] == size[1] and _deduced(shape) is not None)
 
 
@@ -105,7 +105,7 @@ def _read_tokens(
     is_square = size[0] == size[1]
     changed = [axis for axis in (0, 1) if grown and shape[axis] != grown[axis]]
     if not grown:
-        if is_known or 1 in shape:  # as many tokens for every image: none are patches
+        if is_known or 1 in shape:  # the number of tokens does not depend on the image: none are patches
             has_class = says.has_class and shape[0] == says.prefix
             return Layout(0, 0 if shape[1] == 1 != shape[0] else 1, 0, has_class, is_square)
         fitting = _fitting((says.prefix, 0), shape[0], size)
@@ -121,11 +121,11 @@ def _read_tokens(
 
 
 def _prefix(tokens: int, grown: int, size: "Size", says: int) -> int:
-    """Tokens that do not grow with the area of the image."""
+    """Return the number of tokens that do not grow with the area of the image."""
     fixed, rest = divmod(GROWTH**2 * tokens - grown, GROWTH**2 - 1)
     if not rest and fixed >= 0 and _is_grid(tokens - fixed, size):
         return fixed
-    larger = size[0] * GROWTH, size[1] * GROWTH  # sides that do not double exactly: a rounded stride
+    larger = size[0] * GROWTH, size[1] * GROWTH  # sides that do not double exactly: the stride was rounded
     for prefix in (says, 0):
         if _is_grid(tokens - prefix, size) and _is_grid(grown - prefix, larger):
             return prefix
@@ -137,7 +137,7 @@ def _fitting(prefixes: Sequence[int], tokens: int, size: "Size") -> int | None:
 
 
 def _is_grid(patches: int, size: "Size") -> bool:
-    """Whether so many patches cover an image in rows and columns of one distance."""
+    """Return whether a number of patches can cover an image in rows and columns of equal spacing."""
     height, width = size
     if patches <= 0 or patches * height % width:
         return False

@@ -1,4 +1,4 @@
-"""What a person is told of a backbone: its layers with their shapes, and what it sees."""
+"""Descriptions of a backbone for people: its layers with their shapes, and its preprocessing."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ from offshelf.backbone.running import in_one_sentence
 
 
 def layer_table(backbone: Backbone) -> list[LayerInfo]:
-    """Curated layers from input to output, then every module; weights are not needed, nor downloaded, for it."""
+    """Return curated layers from input to output, then every module; this needs no weights and no download."""
     spec: Any = backbone
     if getattr(spec, "weights", None):
         random = replace(spec, weights=None)
@@ -20,5 +20,5 @@ def layer_table(backbone: Backbone) -> list[LayerInfo]:
 
 
 def what_it_sees(backbone: Backbone) -> str:
-    """A line for people: the network's own preprocessing."""
+    """Return a line for people with the network's own preprocessing."""
     return f"{backbone.name} sees: {backbone.preprocessing()}"

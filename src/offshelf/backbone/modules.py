@@ -1,4 +1,4 @@
-"""Modules of the user's, brought into a form that can be looked into: float32, on the CPU, in evaluation mode."""
+"""Preparation of the user's modules: float32, on the CPU, in evaluation mode."""
 
 import logging
 from collections import Counter
@@ -17,23 +17,23 @@ log = logging.getLogger(__name__)
 
 
 def usable(module: Any, name: str, side: int) -> nn.Module:
-    """The module itself, in float32, in evaluation mode, its lazy parts drawn.
+    """Return the module itself, in float32 and evaluation mode, with its lazy parameters drawn.
 
     Args:
-        module: What the user's code made.
-        name: For messages.
-        side: Of the squares that it sees, in pixels.
+        module: Result of the user's code.
+        name: Name for messages.
+        side: Side of the network's square images, in pixels.
 
     Raises:
-        BackboneError: it is no module whose layers can be looked into.
+        BackboneError: It is not a module whose layers can be accessed.
     """
-    module = getattr(module, "_orig_mod", module)  # what torch.compile runs, and calls no module of
+    module = getattr(module, "_orig_mod", module)  # the module inside torch.compile's wrapper
     if isinstance(module, nn.DataParallel):
         module = module.module
     if isinstance(module, torch.jit.ScriptModule):
         raise BackboneError(
-            f"{name} makes a TorchScript module, whose layers cannot be looked into; make the nn.Module itself, with "
-            "the weights of its state_dict()."
+            f"{name} makes a TorchScript module, whose layers cannot be accessed; make the nn.Module itself, with the "
+            "weights of its state_dict()."
         )
     if not isinstance(module, nn.Module):
         hint = " Name the class or function that makes it." if isinstance(module, type) else ""
@@ -54,13 +54,13 @@ def usable(module: Any, name: str, side: int) -> nn.Module:
 
 
 def require_values(module: nn.Module, name: str) -> None:
-    """Refuse a network that was made without values, on PyTorch's meta device. Raises BackboneError."""
+    """Reject a network that was made without values, on PyTorch's meta device. Raises BackboneError."""
     if any(each.is_meta for each in _tensors(module)):
         raise BackboneError(f"{name} makes a module on the meta device, which has no values yet; make it on the CPU.")
 
 
 def _evaluate(module: nn.Module) -> None:
-    """Evaluation mode for every part, now and later, also where a `train` of its own does otherwise."""
+    """Set evaluation mode for every part, now and later, even if it overrides `train`."""
     for part in module.modules():
         if type(part).train is not nn.Module.train:
             part.train = MethodType(nn.Module.train, part)  # type: ignore[method-assign]

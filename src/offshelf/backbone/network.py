@@ -1,4 +1,4 @@
-"""Any torch module as a network whose layers can be tapped in one forward pass."""
+"""Networks from torch modules, whose layers are read in one forward pass."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -18,16 +18,16 @@ from offshelf.errors import BackboneError
 
 
 class TappedNetwork(nn.Module):
-    """A module in evaluation mode, with hooks that pool what passes.
+    """A module in evaluation mode, with hooks that pool the layers' outputs.
 
-    The hook pools and copies at once: a later in-place operation (a ReLU, say) would otherwise change what was tapped,
-    so that a layer asked alone and asked with others would differ. In-place activations are switched off as well.
-    What a module gives in its second call, or as its second map, is `module:2`. The pass ends after the last wanted
-    layer, unless the whole is asked for, as recorders of graphs need it.
+    The hook pools and copies at once: a later in-place operation (a ReLU, say) would otherwise change the output, so
+    that a layer requested alone and with others would differ. In-place activations are switched off as well. The output
+    of a module's second call, or its second map, is `module:2`. The pass ends after the last requested layer, unless
+    `whole` is set, as recorders of graphs need.
     """
 
     def __init__(self, module: nn.Module, layers: Mapping[str, str], name: str, build: Build | None = None) -> None:
-        """`layers` maps curated names to module paths; `name` is for messages; `build` see `probe.layouts`."""
+        """Take a map of curated names to module paths, a name for messages, and `build` for `probe.layouts`."""
         super().__init__()
         module.eval()
         self.module = module.requires_grad_(False)
@@ -42,11 +42,11 @@ class TappedNetwork(nn.Module):
     def features(
         self, images: torch.Tensor, layers: Sequence[str], pooling: str, whole: bool = False
     ) -> dict[str, torch.Tensor]:
-        """See Network.
+        """Return pooled outputs by layer name, float32 [N, D_layer] each.
 
         Raises:
-            BackboneError: a layer is not there, is not reached, is given several times, or gives no rows for images; or
-                the pooling does not fit.
+            BackboneError: A layer does not exist, is not reached, has several outputs, or does not give one row per
+                image; or the pooling does not fit.
         """
         wanted = self._places(layers)
         course = self._course(wanted, images[:1])
@@ -54,7 +54,7 @@ class TappedNetwork(nn.Module):
 
         def tap(layer: str, output: torch.Tensor) -> None:
             tensor = output.movedim(course.layouts[layer].images, 0)
-            if tensor.shape[0] != images.shape[0]:  # a symbol, where a graph is recorded for any number
+            if tensor.shape[0] != images.shape[0]:  # a symbol if a graph is recorded for any number of images
                 raise _no_rows(layer, self.name, tuple(output.shape), len(images))
             found[layer] = pool(tensor, pooling, course.layouts[layer])
             if len(found) == len(wanted) and not whole:
@@ -65,7 +65,7 @@ class TappedNetwork(nn.Module):
         return {layer: found[layer] for layer in layers}
 
     def _course(self, wanted: Mapping[str, Place], image: torch.Tensor) -> "_Course":
-        """What the axes of the wanted outputs are, from a pass of one image."""
+        """Find the axes of the wanted outputs in a pass of one image."""
         key = tuple(wanted)
         if key not in self._courses:
             shapes: dict[str, Shape] = {}
@@ -89,7 +89,7 @@ class TappedNetwork(nn.Module):
         return self._courses[key]
 
     def _only(self, layer: str, place: Place, shapes: Mapping[str, Shape], taps: Taps) -> Shape:
-        """The shape of the one tensor of a layer."""
+        """Return the shape of a layer's only tensor."""
         if layer in shapes and (place.number or taps.given[layer] == 1):
             return shapes[layer]
         if layer in shapes:
@@ -106,10 +106,10 @@ class TappedNetwork(nn.Module):
         raise BackboneError(f"Layer '{layer}' of {self.name} is not reached in a forward pass.")
 
     def listing(self, size: int | Size) -> list[LayerInfo]:
-        """Curated layers in the order of a pass, then all modules, with shapes for one image of a side or a size.
+        """Return curated layers in the order of a pass, then all modules, with shapes for one image of a side or size.
 
-        What gives several tensors in a pass is listed by number, `relu:1`, `relu:2`; what cannot be taken as a layer,
-        because it has no row an image or its axes cannot be told apart, is not.
+        Several tensors of a module in a pass are numbered, `relu:1`, `relu:2`. Outputs that cannot be layers, because
+        they do not have one row per image or their axes are ambiguous, are left out.
         """
         size = (size, size) if isinstance(size, int) else size
         rows = told(self.module, survey(self.module, size, self.layers.values()), size, self.build)
@@ -132,17 +132,17 @@ class TappedNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class _Course:
-    """What the axes of the wanted layers' outputs are."""
+    """The axes of the wanted layers' outputs."""
 
     layouts: Mapping[str, Layout]
 
 
-class _Seen(Exception):  # noqa: N818 - a signal, no error
-    """Every wanted layer has been seen."""
+class _Seen(Exception):  # noqa: N818 - a signal, not an error
+    """Every requested layer has been seen."""
 
 
 def _no_rows(layer: str, name: str, shape: Shape, images: int) -> BackboneError:
     return BackboneError(
-        f"Layer '{layer}' of {name} gives {list(shape)} for {images} image(s), not one row an image (windows, perhaps);"
-        " ask for the module around it."
+        f"Layer '{layer}' of {name} gives {list(shape)} for {images} image(s), not one row per image (windows, "
+        "perhaps); use the module around it."
     )

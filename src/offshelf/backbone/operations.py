@@ -1,4 +1,4 @@
-"""What a network computes, operation by operation: which values go where, without values."""
+"""Recording of a network's operations and their data flow, without values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ class Operation:
     """One call into PyTorch's library."""
 
     text: str
-    """What is computed of what: values are named by `Operations.name`."""
+    """Operator and operands; values are named by `Operations.name`."""
     inputs: frozenset[int]
-    """Tensors, by `id`."""
+    """Input tensors, by `id`."""
     outputs: frozenset[int]
 
 
 class Operations(TorchDispatchMode):
-    """Writes down what is computed while it is on. Values that were there before are named by identity."""
+    """Records operations while active. Values that existed before are named by identity."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.log: list[Operation] = []
         self.made: dict[int, str] = {}
-        self._alive: list[torch.Tensor] = []  # so that no identity is used twice
+        self._alive: list[torch.Tensor] = []  # so that no `id` is reused
 
     def name(self, value: Any) -> Any:
-        """What a tensor is called: by its place among those that were made, or by identity; anything else is itself."""
+        """Return a tensor's name: its position among the recorded results, or its identity. Other values stay as is."""
         return self.made.get(id(value), f"given {id(value)}") if isinstance(value, torch.Tensor) else value
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -50,10 +50,12 @@ class Operations(TorchDispatchMode):
 
 
 def gives_features(module: nn.Module, classifier: str, size: Size) -> bool:
-    """Whether what goes into a module of a timm outline is what timm's own head gives, by the same operations.
+    """Return whether the input of a module of a timm outline equals the output of timm's own head.
+
+    Both must come from the same operations.
 
     Raises:
-        Exception: whatever the head raises; NotImplementedError where there is none.
+        Exception: Any error of the head; NotImplementedError if there is none.
     """
     own: Any = module.forward_head
     found: list[tuple[list[str], Any]] = []
@@ -74,15 +76,15 @@ def gives_features(module: nn.Module, classifier: str, size: Size) -> bool:
 
 @dataclass(frozen=True)
 class Last:
-    """A module whose output is the network's output, up to operations that have no parameters."""
+    """A module whose output is the network's output, except for operations without parameters."""
 
     path: str
     seen: int
-    """What goes into it, by `id`."""
+    """Input of the module, by `id`."""
 
 
 def last_modules(module: nn.Module, size: Size, kinds: Mapping[str, nn.Module]) -> list[Last]:
-    """Which of some modules of an outline come last: nothing of the network's but their output goes into its output."""
+    """Return the modules that come last in an outline: only their output contributes to the network's output."""
     calls: list[tuple[str, int, int, int]] = []
     handles = []
     with torch.no_grad(), torch.device("meta"), Operations() as record:
@@ -104,7 +106,7 @@ def last_modules(module: nn.Module, size: Size, kinds: Mapping[str, nn.Module]) 
 
 
 def _depending(values: set[int], log: Sequence[Operation]) -> set[int]:
-    """These values, and all that is computed of them."""
+    """Return these values, and all that are computed from them."""
     found = set(values)
     for operation in log:
         if operation.inputs & found:
@@ -113,7 +115,7 @@ def _depending(values: set[int], log: Sequence[Operation]) -> set[int]:
 
 
 def _flows(output: int, log: Sequence[Operation], live: set[int]) -> set[int]:
-    """What is computed of a value; nothing where something else of the network's goes into it."""
+    """Return the values computed from a value; empty if other values of the network contribute."""
     derived = {output}
     for operation in log:
         if operation.inputs & derived:

@@ -1,8 +1,8 @@
-"""What a network of the user's own is made from, so that nothing that changes its numbers goes unnoticed.
+"""The origin of a user's network: everything that its numbers depend on.
 
-Its sources are read each time (`sources`). The files that it reads while it is built are found by building it once and
-watching (`watching`); a record in the home keeps them, with their digests and that of the tensors that came out. While
-none of them has changed, nothing is built to know what the network is.
+Its sources are read each time (`sources`). The files that it reads while it is built are found by building it once
+under observation (`watching`). A record in the home keeps them, with their digests and that of the resulting tensors.
+While none of them changes, the network need not be built to know its identity.
 """
 
 import json
@@ -32,16 +32,16 @@ ABSENT = "absent"
 _only_known = ContextVar("only_known", default=False)
 
 _built: "dict[str, Origin]" = {}
-"""What this process has built, by the digests of specs."""
+"""Origins of networks that this process has built, by digest of their specs."""
 
 
 class NotBuiltError(BackboneError):
-    """It is not on record what a network is made from."""
+    """There is no record of a network's origin."""
 
 
 @contextmanager
 def only_known() -> Iterator[None]:
-    """Meanwhile no network of the user's own is built to know what it is: what it does, it does in its job."""
+    """Raise NotBuiltError, within the block, instead of building a user's network to find its origin."""
     token = _only_known.set(True)
     try:
         yield
@@ -51,21 +51,21 @@ def only_known() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Origin:
-    """All that a network came from, and what came out."""
+    """Everything that a network was made from, and the digest of the result."""
 
     sources: Mapping[str, str]
     """Digests of the sources, by module or by path in a repository."""
     packages: Mapping[str, str]
-    """Installed packages that they import, see _installed, beside those that are written down with the features."""
+    """Installed packages that the sources import (see `_installed`), except those recorded with the features."""
     files: Mapping[str, str]
-    """Digests of the files that were read, and of the names in folders that were listed, by path."""
+    """Digests of the files that were read, and of the names in listed folders, by path."""
     variables: Mapping[str, str]
-    """Digests of the environment variables that were asked for."""
+    """Digests of the environment variables that were read."""
     tensors: str
     """Digest of the network's parameters and buffers."""
 
     def identity(self, root: Path) -> dict[str, Any]:
-        """See Backbone. Files below `root` count by their place in it, so that a project may be moved."""
+        """Return the origin as data. Files below `root` are named relative to it, so that a project may be moved."""
         files = {_place(Path(path), root): content for path, content in self.files.items()}
         return {**asdict(self), "files": files}
 
@@ -77,26 +77,26 @@ def origin(
     weights: Path | None,
     side: int,
 ) -> Origin:
-    """What the network of a spec is made from; built where that is not on record, or has changed.
+    """Return the origin of a spec's network; build the network if there is no record or something has changed.
 
     Args:
-        spec: What `build` depends on beside files, as plain data; its texts may be paths of files that `build` reads.
-        look: Finds the sources as they are.
-        build: Makes the network, from modules that are imported for it.
-        weights: A file of weights that `build` loads and that has an identity of its own.
-        side: Of the squares that it sees, in pixels.
+        spec: Arguments of `build`, except files, as plain data; strings may be paths of files that `build` reads.
+        look: Finds the current sources.
+        build: Makes the network, from newly imported modules.
+        weights: A file of weights that `build` loads and that has its own identity.
+        side: Side of the network's square images, in pixels.
 
     Raises:
-        NotBuiltError: it would have to be built, inside of `only_known`.
+        NotBuiltError: The network would have to be built inside `only_known`.
     """
     name = digest({"spec": dict(spec), **_under()})
     held = _built.get(name) or _read(name)
     if held and held == _today(held, look()):
         return held
     if _only_known.get():
-        raise NotBuiltError("The network has not been built yet, or was changed since.")
+        raise NotBuiltError("The network has not been built yet, or has changed since.")
     watch, tensors = _watched(build, side)
-    if watch.filled:  # which is read from now on, where it is not made by each build
+    if watch.filled:  # a cache file, which later builds read instead of making it
         watch, tensors = _watched(build, side)
     for text in texts(spec):
         watch.hand_over(text)
@@ -106,16 +106,16 @@ def origin(
     files = _digests([*read, *watch.folders])
     made = Origin(_sources(found), _releases(found.packages), files, _variables(watch.variables), tensors)
     _built[name] = made
-    if not watch.has_unseen:  # else it is built by each process, for its tensors
+    if not watch.has_unseen:  # else each process builds the network for its tensors
         _write(name, made)
     return made
 
 
 def require(module: "nn.Module", expected: Origin, name: str) -> None:
-    """Refuse a network whose tensors are others than before, though nothing that it was seen to read has changed.
+    """Reject a network whose tensors have changed although nothing that it was seen to read has.
 
     Raises:
-        BackboneError: with what it may depend on.
+        BackboneError: The tensors differ; the message names possible causes.
     """
     if tensors_digest(module) != expected.tensors:
         raise BackboneError(
@@ -126,7 +126,7 @@ def require(module: "nn.Module", expected: Origin, name: str) -> None:
 
 
 def tensors_digest(module: "nn.Module") -> str:
-    """XXH3 of names, types, shapes and bytes of all parameters and buffers."""
+    """Return the XXH3 of names, types, shapes and bytes of all parameters and buffers."""
     import torch
     from xxhash import xxh3_128
 
@@ -134,7 +134,7 @@ def tensors_digest(module: "nn.Module") -> str:
     named = {**module.state_dict(), **dict(module.named_buffers())}
     for name in sorted(named):
         value = named[name]
-        if not isinstance(value, torch.Tensor):  # packed by a quantised module
+        if not isinstance(value, torch.Tensor):  # packed parameters of a quantised module
             state.update(f"{name} {value!r}".encode())
             continue
         plain = value.detach().cpu()
@@ -148,7 +148,7 @@ def tensors_digest(module: "nn.Module") -> str:
 
 
 def _watched(build: Callable[[], "nn.Module"], side: int) -> "tuple[Watch, str]":
-    """Build a network and run it once. Returns what was seen of that, and the digest of its tensors."""
+    """Build a network and run it once. Return the observations, and the digest of its tensors."""
     import torch  # noqa: F401 - before the watch
 
     from offshelf.backbone.watching import watching
@@ -161,7 +161,7 @@ def _watched(build: Callable[[], "nn.Module"], side: int) -> "tuple[Watch, str]"
 
 
 def texts(value: Any) -> Iterator[str]:
-    """All texts in nested containers."""
+    """Yield all strings in nested containers."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -172,7 +172,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def _pass(module: "nn.Module", side: int) -> None:
-    """One pass, for what is imported or read in it; where it fails, that is said when it is needed."""
+    """Run one pass, for what it imports or reads. Its failure is reported later, when the pass is needed."""
     import torch
 
     from offshelf.backbone.running import in_one_sentence
@@ -182,18 +182,18 @@ def _pass(module: "nn.Module", side: int) -> None:
 
 
 def _under() -> dict[str, str]:
-    """What relative paths depend on, and random weights beside their seed."""
+    """Return what relative paths depend on, and random weights besides their seed."""
     releases = {name: version(name) for name in ("torch", "numpy")}
     return {**releases, "machine": platform.machine(), "folder": str(Path.cwd())}
 
 
 def _variables(names: Iterable[str]) -> dict[str, str]:
-    """Digests, since a value may be a secret."""
+    """Return digests of variables, since a value may be a secret."""
     return {name: digest(os.environ.get(name)) for name in sorted(names)}
 
 
 def _today(held: Origin, found: Sources) -> Origin:
-    """The record with everything as it is now."""
+    """Return the record with everything as it is now."""
     files, variables = _digests(map(Path, held.files)), _variables(held.variables)
     return Origin(_sources(found), _releases(found.packages), files, variables, held.tensors)
 
@@ -218,12 +218,12 @@ def _releases(packages: Iterable[str]) -> dict[str, str]:
 
 
 def _installed(package: str) -> str:
-    """Releases of what a package came with, and a digest of what was installed: a release may be installed anew."""
+    """Return releases of a package's distributions, and a digest of the installation: a release may be reinstalled."""
     found = [name for name in (package,) if _is_distribution(name)] or packages_distributions().get(package, [])
     if found:
         names = sorted(set(found))
         return ", ".join(f"{name} {version(name)} {digest(_record_of(name))}" for name in names)
-    spec = find(package)  # a folder that nobody installed
+    spec = find(package)  # a folder that is not installed
     folder = Path(spec.origin).parent if spec and spec.origin else None
     files = sorted(folder.rglob("*.py")) if folder and spec and spec.submodule_search_locations else []
     return digest({str(path.relative_to(str(folder))): _digest(path) for path in files})
@@ -237,7 +237,7 @@ def _is_distribution(name: str) -> bool:
 
 
 def _record_of(name: str) -> list[str]:
-    """Paths and digests of a distribution's files, without what differs from one installation to another."""
+    """Return paths and digests of a distribution's files, without those that differ between installations."""
     lines = (distribution(name).read_text("RECORD") or "").splitlines()
     return sorted(
         line for line in lines if ",sha256=" in line and not line.startswith("..") and ".dist-info/" not in line
@@ -260,7 +260,7 @@ def _read(name: str) -> Origin | None:
 
 
 def _write(name: str, made: Origin) -> None:
-    """Keep a record; where that cannot be, the network is built again the next time."""
+    """Write a record. If that fails, the network is built again the next time."""
     try:
         path = _record(name)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Architectures without values, on the meta device: a pass over them costs no arithmetic and no memory."""
+"""Architectures without values, on the meta device, where a pass costs no arithmetic and no memory."""
 
 import copy
 from collections.abc import Callable
@@ -14,24 +14,24 @@ Size = tuple[int, int]
 
 
 def outline(build: Callable[[], nn.Module]) -> nn.Module:
-    """What `build` makes, without values."""
+    """Call `build` on the meta device, so that parameters have no values."""
     try:
         with torch.device("meta"):
             return build()
-    except Exception:  # RegNet, for one, reads values while it is built; a true fault shows again
+    except Exception:  # RegNet, for example, reads values while it is built; real faults show again
         with seeded(0):
             return build().to("meta")
 
 
 def outline_of(module: nn.Module) -> nn.Module:
-    """A copy of a network without its values."""
+    """Return a copy of a network without its values."""
     values = [*module.parameters(), *module.buffers()]
     memo: dict[int, Any] = {id(value): _without_values(value) for value in values}
     return copy.deepcopy(module, memo)
 
 
 def run(module: nn.Module, images: int, size: Size) -> None:
-    """A pass of so many black images. Raises whatever the network raises at this size, or where it asks for values."""
+    """Run a pass of black images. Raises any error of the network at this size, or where it needs values."""
     device = next((value.device for value in module.parameters()), torch.device("cpu"))
     if device.type != "meta":
         with torch.no_grad():

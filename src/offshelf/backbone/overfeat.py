@@ -1,9 +1,12 @@
-"""OverFeat (Sermanet et al., ICLR 2014), both networks as released, from their flat weight files."""
+"""OverFeat (Sermanet et al., ICLR 2014): both released networks, from their flat weight files."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
@@ -16,25 +19,25 @@ if TYPE_CHECKING:
     from offshelf.backbone.network import TappedNetwork
 
 MEAN, STD = 118.380948, 61.896913
-"""One mean and one deviation for all channels, of RGB values in 0..255."""
+"""Mean and deviation of all channels, for RGB values in 0..255."""
 
 THRESHOLD = 1e-6
-"""The package's ReLU: x where x > 1e-6, else 0."""
+"""Threshold of the package's ReLU: x if x > 1e-6, else 0."""
 
 PAPER = "fc1_relu"
-"""The layer behind the alias `paper`.
+"""The layer of the alias `paper`.
 
 Razavian et al. (CVPR-W 2014) use the accurate network's "first fully connected layer (layer 22)". The package counts
 from 0 with the normalisation as module 0: its 22 is the second fully connected layer before its ReLU (`fc2`). Counted
-from 1, as in Matlab, 22 is the first one after its ReLU, the only numbering in which both statements are true; it also
-agrees with their figure 2a, where the last two fully connected layers are worse. `fc2`, which the package's own `-f`
-gave, and `fc1` stay candidates: score all three with layer=[fc1,fc1_relu,fc2].
+from 1, as in Matlab, 22 is the first one after its ReLU. This is the only numbering in which both statements are true;
+it also agrees with their figure 2a, where the last two fully connected layers are worse. `fc2`, which the package's own
+`-f` gave, and `fc1` remain candidates: score all three with layer=[fc1,fc1_relu,fc2].
 """
 
 
 @dataclass(frozen=True)
 class _Stage:
-    """A convolution, its zero padding before it, its ReLU (save the classifier) and pooling after it.
+    """A convolution, with zero padding before it, and a ReLU (except for the classifier) and pooling after it.
 
     Fully connected layers are convolutions, so that larger images give maps. All windows are square, in pixels.
     """
@@ -48,7 +51,7 @@ class _Stage:
     """Window and stride of max pooling; 0: none."""
 
     def modules(self) -> list[str]:
-        """Names of its modules, in order."""
+        """Return the names of its modules, in order."""
         padding = [f"{self.name}_pad"] if self.padding else []
         relu = [f"{self.name}_relu"] if self.name != "classifier" else []
         pool = [self.name.replace("conv", "pool")] if self.pool else []
@@ -83,18 +86,18 @@ OPTIONS = {"fast": "overfeat_fast", "accurate": "overfeat"}
 
 
 @dataclass(frozen=True)
-class OverFeat:
+class OverFeat(Backbone):
     """One of the two released networks, trained on ILSVRC 2013.
 
-    Layers are asked for by name (`conv1`, `conv1_relu`, `pool1`, ... `fc2_relu`, `classifier`) or by the package's
-    module index (`22`). The classes of `classifier` are in the order of ILSVRC2012_ID (0: kit fox), not that of sorted
-    WordNet ids, which torchvision and timm have.
+    Layers are requested by name (`conv1`, `conv1_relu`, `pool1`, ... `fc2_relu`, `classifier`) or by the package's
+    module index (`22`). The classes of `classifier` are in the order of ILSVRC2012_ID (0: kit fox), not in that of
+    sorted WordNet ids, which torchvision and timm have.
     """
 
     network: Literal["accurate", "fast"]
     """The package's large (`-l`, 25 modules) or small network (22 modules)."""
     weights: str | None
-    """The package's `net_weight_1` (accurate) or `net_weight_0` (fast), or null: random, drawn with `seed`."""
+    """The package's `net_weight_1` (accurate) or `net_weight_0` (fast), or null for random ones, drawn with `seed`."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -103,38 +106,40 @@ class OverFeat:
 
     @property
     def name(self) -> str:
-        """As on the command line."""
+        """Name on the command line."""
         return OPTIONS[self.network]
 
     def preprocessing(self) -> Preprocessing:
-        """Shorter side to 231, as the package's script does for both networks; the centre that one output sees.
+        """Return the package's preprocessing: shorter side to 231 for both networks; the centre that one output sees.
 
         The paper warps the whole image instead (augmentation=whole), with Matlab's imresize: bicubic, antialiased.
         """
         crop = {"fast": 231, "accurate": 221}[self.network]
         return Preprocessing(231, crop, "bicubic", mean=(MEAN / 255,) * 3, std=(STD / 255,) * 3)
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         path = self._file()
         weights = weights_digest(path) if path else f"random {self.seed}"
         return {"arch": f"overfeat {self.network}", "weights": weights, "sees": self.preprocessing()}
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone; normalisation, padding and `classifier`, the scores of the classes, can be asked for too."""
+        """Return the curated layers; normalisation, padding and `classifier` (class scores) can be requested too."""
         left_out = ("norm", "classifier", "paper")
         return tuple(layer for layer in self._layers() if layer not in left_out and not layer.endswith("_pad"))
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return ()
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone; a module's path is its index in the package."""
+        """Return the index of a module in the package."""
         return self._layers().get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         import torch
 
         from offshelf.backbone.network import TappedNetwork
@@ -162,17 +167,17 @@ class OverFeat:
 
 
 def _count(network: str) -> int:
-    """Weights and biases of a network."""
+    """Return the number of weights and biases of a network."""
     stages = STAGES[network]
     inputs = [3, *(stage.channels for stage in stages[:-1])]
     return sum(stage.channels * (before * stage.kernel**2 + 1) for before, stage in zip(inputs, stages, strict=True))
 
 
 def _require_weights(path: Path, network: str) -> None:
-    """Refuse what cannot be the network's file, by its size; nothing is read.
+    """Reject a file that cannot be the network's, by its size, without reading it.
 
     Raises:
-        BackboneError: there is no file, or it is of another network or no whole number of weights.
+        BackboneError: The file is missing, of another network, or not a whole number of weights.
     """
     if not path.is_file():
         raise BackboneError(
@@ -191,12 +196,12 @@ def _require_weights(path: Path, network: str) -> None:
             )
     raise BackboneError(
         f"{path} has {size:,} bytes ({size / 4:,.10g} float32 numbers); {FILES[network]} has {4 * expected:,} "
-        f"({expected:,}). It is another file, or was not copied as a whole: copy it again."
+        f"({expected:,}). It is another file, or was not copied completely: copy it again."
     )
 
 
 def _build(stages: tuple[_Stage, ...]) -> "nn.Sequential":
-    """The modules in the package's numbering; module 0 passes on what Preprocessing has normalised."""
+    """Build the modules in the package's numbering; module 0 passes on the normalised images."""
     from torch import nn
 
     modules: list[nn.Module] = [nn.Identity()]
@@ -214,27 +219,27 @@ def _build(stages: tuple[_Stage, ...]) -> "nn.Sequential":
 
 
 def _map(path: Path, module: "nn.Module") -> dict[str, "torch.Tensor"]:
-    """The file's tensors, memory-mapped: little-endian float32, per convolution weights [out, in, kH, kW], then bias.
+    """Return the file's tensors, memory-mapped: little-endian float32, per convolution weights [out, in, kH, kW], bias.
 
     Raises:
-        BackboneError: not all are finite numbers.
+        BackboneError: A number is not finite.
     """
     import numpy as np
     import torch
 
-    flat = torch.from_numpy(np.memmap(path, "<f4", mode="c"))  # copy on write: nothing reaches the file
+    flat = torch.from_numpy(np.memmap(path, "<f4", mode="c"))  # copy on write: the file is never changed
     own = module.state_dict()
     parts = flat.split([value.numel() for value in own.values()])
     tensors = {name: part.view(own[name].shape) for name, part in zip(own, parts, strict=True)}
     for name, values in tensors.items():
-        if not all(bound.isfinite() for bound in values.aminmax()):  # NaN is passed on, and nothing is copied
+        if not all(bound.isfinite() for bound in values.aminmax()):  # aminmax propagates NaN and copies nothing
             index, kind = name.split(".")
             raise BackboneError(f"{path} is damaged: the {kind} of module {index} is not finite; copy it again.")
     return tensors
 
 
 def _draw(module: "nn.Sequential", seed: int) -> None:
-    """Random weights under which activations keep their scale (He et al., ICCV 2015), biases 0."""
+    """Draw random weights under which activations keep their scale (He et al., ICCV 2015), with biases 0."""
     from torch import nn
 
     from offshelf.backbone.seeded import seeded

@@ -1,8 +1,11 @@
-"""No network: what the images themselves are worth, as the baseline of every other number."""
+"""Raw pixels without a network, as a baseline."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.errors import BackboneError
 
@@ -11,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pixels:
-    """The image, scaled to `size` x `size`, as one vector of 3 * size * size values in 0..1."""
+class Pixels(Backbone):
+    """The image, scaled to `size` x `size`, as a vector of 3 * size * size values in 0..1."""
 
     size: int = 32
 
@@ -23,30 +26,30 @@ class Pixels:
             raise BackboneError(f"backbone.size is a number of pixels from 1 on; got {self.size!r}.")
 
     def preprocessing(self) -> Preprocessing:
-        """Scaling alone."""
+        """Return a preprocessing that only scales."""
         return Preprocessing(self.size, self.size, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         return {"arch": "pixels", "sees": self.preprocessing()}
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return ("pixels",)
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return ("0", "1")
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return {"pixels": "1"}.get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from torch import nn
 
         from offshelf.backbone.network import TappedNetwork
 
-        shrink = nn.AdaptiveAvgPool2d(self.size)  # of views at another scale; what has this size stays as it is
+        shrink = nn.AdaptiveAvgPool2d(self.size)  # for views at another scale; images of this size stay unchanged
         return TappedNetwork(nn.Sequential(shrink, nn.Flatten()), {"pixels": "1"}, self.name)

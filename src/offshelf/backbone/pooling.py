@@ -1,4 +1,4 @@
-"""How a layer's output becomes one vector an image.
+"""Pooling of a layer's output to one vector per image.
 
 Axes: N images, C channels, H and W space, T tokens.
 """
@@ -16,32 +16,32 @@ Pooling = Literal["auto", "avg", "max", "gem", "rmac", "cls", "flatten"]
 POOLINGS = ("auto", "avg", "max", "gem", "rmac", "cls", "flatten")
 
 GEM_POWER = 3
-"""Radenović et al., TPAMI 2018: where the power is not learnt."""
+"""Power without learning (Radenović et al., TPAMI 2018)."""
 GEM_LEAST = 1e-6
-"""Smaller values, negative ones too, count as this."""
+"""Lower bound of values: smaller ones, also negative ones, are clamped."""
 RMAC_LEVELS = 3
-"""Tolias et al., ICLR 2016."""
+"""Number of levels (Tolias et al., ICLR 2016)."""
 
 
 def pool(output: "torch.Tensor", pooling: str, layout: "Layout") -> "torch.Tensor":
-    """One float32 vector an image, [N, D], in memory of its own.
+    """Pool an output to one float32 vector per image, [N, D], in memory of its own.
 
-    Maps [N, C, H, W], or [N, H, W, C] as in Swin, are averaged (`avg`, `auto`) or maximised (`max`) over space, or the
-    two's generalisation is taken (`gem`): the cube root of the mean cube. `rmac` is the sum over 1 + 4 + 9 square
-    regions of their maxima, each brought to unit length. Of tokens [N, T, C] `auto` takes the class token where there
-    is one, and else averages; `avg`, `max`, `gem` and `rmac` go over the patch tokens, without those before them
-    (class, distillation, registers). Vectors stay. The `layout` says which axis is which.
+    Maps [N, C, H, W], or [N, H, W, C] as in Swin, are averaged (`avg`, `auto`) or maximised (`max`) over space, or
+    pooled by the cube root of the mean cube (`gem`). `rmac` is the sum over 1 + 4 + 9 square regions of their maxima,
+    each normalised to unit length. Of tokens [N, T, C] `auto` takes the class token if there is one, else the average.
+    `avg`, `max`, `gem` and `rmac` pool the patch tokens, without those before them (class, distillation, registers).
+    Vectors are unchanged. The `layout` identifies the axes.
 
     Raises:
-        BackboneError: the pooling does not fit the output.
+        BackboneError: The pooling does not fit the output.
     """
     if pooling not in POOLINGS:
-        raise BackboneError(f"pooling is one of {', '.join(POOLINGS)}; got '{pooling}'.")
+        raise BackboneError(f"pooling must be one of {', '.join(POOLINGS)}; got '{pooling}'.")
     if output.ndim <= 2 or pooling == "flatten":
         vector = output.flatten(1) if output.ndim > 1 else output[:, None]
     elif layout.channels is None:
         raise BackboneError(
-            f"Which axes of an output of shape {tuple(output.shape[1:])} are channels cannot be told at this layer; use"
+            f"The channels of an output of shape {tuple(output.shape[1:])} cannot be identified at this layer; use"
             " pooling=flatten, or the layer before or after it."
         )
     else:
@@ -59,7 +59,7 @@ def _map(values: "torch.Tensor", pooling: str) -> "torch.Tensor":
 
 
 def _pool_tokens(tokens: "torch.Tensor", pooling: str, layout: Layout) -> "torch.Tensor":
-    """[N, C] of [N, C, T]."""
+    """Pool [N, C, T] to [N, C]."""
     if pooling == "cls" or (pooling == "auto" and layout.has_class):
         if not layout.has_class:
             raise BackboneError("pooling=cls, but there is no class token at this layer; use pooling=avg.")
@@ -67,13 +67,13 @@ def _pool_tokens(tokens: "torch.Tensor", pooling: str, layout: Layout) -> "torch
     patches = tokens[:, :, layout.prefix :]
     if pooling == "rmac":
         if not (layout.is_square and _is_square(patches.shape[2])):
-            raise BackboneError(f"pooling=rmac needs patch tokens in a square; {patches.shape[2]} are none.")
+            raise BackboneError(f"pooling=rmac needs patch tokens in a square; {patches.shape[2]} do not form one.")
         patches = patches.unflatten(2, (isqrt(patches.shape[2]), -1))
     return _pool_map(patches, pooling)
 
 
 def _pool_map(values: "torch.Tensor", pooling: str) -> "torch.Tensor":
-    """[N, C] of [N, C, H, W] or [N, C, T]."""
+    """Pool [N, C, H, W] or [N, C, T] to [N, C]."""
     space = tuple(range(2, values.ndim))
     if pooling == "max":
         return values.amax(space)
@@ -84,7 +84,7 @@ def _pool_map(values: "torch.Tensor", pooling: str) -> "torch.Tensor":
 
 
 def _rmac(maps: "torch.Tensor") -> "torch.Tensor":
-    """Regional maximum activations of square maps (Tolias et al., ICLR 2016, section 4), without their own whitening.
+    """Return regional maximum activations of square maps (Tolias et al., ICLR 2016, section 4), without whitening.
 
     At level l there are l x l regions of side 2 S / (l + 1), rounded down, evenly spaced from border to border.
     """

@@ -1,4 +1,4 @@
-"""From pixels to a network's input: the geometry and normalisation a backbone was trained with."""
+"""Preprocessing from pixels to a network's input: the geometry and normalisation of the training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,16 +13,16 @@ Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize the shorter side to `resize`, crop the centre square of `crop` pixels, scale to 0..1, normalise.
+    """A resize of the shorter side to `resize`, a centre crop of `crop` pixels, scaling to 0..1, and normalisation.
 
-    Interpolation antialiases, as torchvision's and timm's evaluation transforms do on PIL images: along the rows first,
-    in the order that Pillow had before 13.0.0, see `augmentation.resize`.
+    Interpolation antialiases, as torchvision's and timm's evaluation transforms do on PIL images. Rows are resized
+    first, as in Pillow before 13.0.0, see `augmentation.resize`.
     """
 
     resize: int = 256
     """Length of the shorter side after resizing, in pixels."""
     crop: int = 224
-    """Side of the square the network sees, in pixels."""
+    """Side of the network's square input, in pixels."""
     interpolation: Interpolation = "bilinear"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -31,21 +31,21 @@ class Preprocessing:
         for name in self._lengths:
             length = getattr(self, name)
             if isinstance(length, bool) or not isinstance(length, int) or length < 1:
-                raise BackboneError(f"backbone.sees.{name} is a number of pixels from 1 on; got {length!r}.")
+                raise BackboneError(f"backbone.sees.{name} must be a number of pixels of at least 1; got {length!r}.")
         if self.interpolation not in get_args(Interpolation):
             known = ", ".join(get_args(Interpolation))
-            raise BackboneError(f"backbone.sees.interpolation is one of {known}; got '{self.interpolation}'.")
+            raise BackboneError(f"backbone.sees.interpolation must be one of {known}; got '{self.interpolation}'.")
         for name in ("mean", "std"):
             object.__setattr__(self, name, _three(name, getattr(self, name)))
         if min(self.std) <= 0:
-            raise BackboneError(f"backbone.sees.std divides, and is above 0; got {list(self.std)}.")
+            raise BackboneError(f"backbone.sees.std is a divisor and must be above 0; got {list(self.std)}.")
 
     @staticmethod
     def of(given: "Preprocessing | Mapping[str, Any] | None") -> "Preprocessing":
-        """What a config gives: itself, or some of its fields by name.
+        """Convert the value of a config: a preprocessing, or some of its fields by name.
 
         Raises:
-            BackboneError: there is no such field, or a value does not fit.
+            BackboneError: There is no such field, or a value does not fit.
         """
         if isinstance(given, Preprocessing):
             return given
@@ -57,11 +57,11 @@ class Preprocessing:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of what the network sees, in pixels."""
+        """Height and width of the network's input, in pixels."""
         return self.crop, self.crop
 
     def scaled(self, scale: float) -> "Preprocessing":
-        """The same at another size: all lengths times `scale`, rounded."""
+        """Return the same preprocessing at another size: all lengths times `scale`, rounded."""
         lengths = {name: max(1, round(getattr(self, name) * scale)) for name in self._lengths}
         return replace(self, **lengths)
 
@@ -79,16 +79,16 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Upright(Preprocessing):
-    """What a network sees is `height` pixels high and `crop` wide; otherwise the same: the image covers it."""
+    """Preprocessing for an input `height` pixels high and `crop` wide, which the resized image covers."""
 
     height: int = 224
-    """In pixels."""
+    """Height of the input, in pixels."""
     resize_height: int = 256
-    """Height to cover before the centre is cut out, in pixels, as `resize` is the width."""
+    """Height to cover before the centre crop, in pixels, as `resize` is the width."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of what the network sees, in pixels."""
+        """Height and width of the network's input, in pixels."""
         return self.height, self.crop
 
     @property
@@ -97,7 +97,7 @@ class Upright(Preprocessing):
 
     @property
     def _seen(self) -> str:
-        """Width first, as images are described."""
+        """Describe the size, width first, as is usual for images."""
         whole, centre = f"{self.resize} x {self.resize_height}", f"{self.crop} x {self.height}"
         return f"{whole} pixels (width x height)" + ("" if whole == centre else f", centre crop {centre}")
 
@@ -108,7 +108,7 @@ class Upright(Preprocessing):
 
 @dataclass(frozen=True)
 class Squashed(Upright):
-    """The whole image warped to `resize` x `resize_height` pixels, whatever its shape; of it the centre is seen."""
+    """Preprocessing that warps the whole image to `resize` x `resize_height` pixels; the network sees the centre."""
 
     @property
     def _geometry(self) -> str:
@@ -117,7 +117,7 @@ class Squashed(Upright):
 
 @dataclass(frozen=True)
 class Letterboxed(Upright):
-    """The whole image fits into `resize` x `resize_height` pixels, between bars of the mean colour."""
+    """Preprocessing that fits the whole image into `resize` x `resize_height` pixels, with bars of the mean colour."""
 
     @property
     def _geometry(self) -> str:
@@ -129,10 +129,10 @@ def _rounded(values: tuple[float, ...]) -> list[float]:
 
 
 def _three(name: str, values: Any) -> tuple[float, ...]:
-    """Numbers of the three channels, as floats, so that 0 and 0.0 are one.
+    """Return numbers of the three channels as floats, so that 0 and 0.0 are equal.
 
     Raises:
-        BackboneError: they are not three finite numbers.
+        BackboneError: They are not three finite numbers.
     """
     try:
         numbers = tuple(float(value) for value in values)
@@ -140,7 +140,7 @@ def _three(name: str, values: Any) -> tuple[float, ...]:
         numbers = ()
     if len(numbers) != 3 or not all(map(isfinite, numbers)):
         raise BackboneError(
-            f"backbone.sees.{name} has a number for each of red, green and blue, of values in 0..1, as in "
+            f"backbone.sees.{name} must be one number for each of red, green and blue, for values in 0..1, as in "
             f"'backbone.sees.{name}=[0.5,0.5,0.5]'; got {values!r}."
         )
     return numbers

@@ -1,4 +1,4 @@
-"""What a pass gives at each place of a network, by shape; no values are needed."""
+"""Shapes of the outputs at all places of a network, without values."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -11,16 +11,16 @@ from offshelf.backbone.tap import Place, Taps, find_place, places
 
 Shape = tuple[int, ...]
 IMAGES = 11
-"""In a survey: a number that no network has of heads, windows or tokens, so that the axis of images is known by it."""
+"""Number of images in a survey. No network has 11 heads, windows or tokens, so that it identifies the image axis."""
 Build = Callable[[Size], nn.Module]
-"""The same architecture, without values, for images of another size."""
+"""Function that makes the same architecture, without values, for images of another size."""
 
 
 def survey(module: nn.Module, size: Size, paths: Iterable[str] = ()) -> dict[str, Shape]:
-    """What each module gives for one image, behind the axis of images, in the order of a pass; `paths` are added.
+    """Return the shape of each module's output for one image, without the image axis, in the order of a pass.
 
-    Several outputs of one module are numbered, `relu:1`, `relu:2`. Left out is what cannot be a layer: windows, which
-    have no row an image, and what has more axes than a map.
+    `paths` are added. Several outputs of one module are numbered, `relu:1`, `relu:2`. Outputs that cannot be layers are
+    left out: windows, which do not have one row per image, and outputs with more axes than a map.
     """
     known = places(module)
     added = {path: place for path in paths if (place := find_place(module, known, path))}
@@ -41,7 +41,7 @@ def survey(module: nn.Module, size: Size, paths: Iterable[str] = ()) -> dict[str
 
 
 def told(module: nn.Module, rows: Mapping[str, Shape], size: Size, build: Build | None) -> dict[str, Shape]:
-    """Those of a survey's outputs whose axes can be told apart."""
+    """Return the outputs of a survey whose axes can be identified."""
     known = places(module)
     wanted = {path: place for path in rows if (place := find_place(module, known, path))}
     found = layouts(module, wanted, {path: rows[path] for path in wanted}, size, build)
@@ -49,7 +49,7 @@ def told(module: nn.Module, rows: Mapping[str, Shape], size: Size, build: Build 
 
 
 def outputs(module: nn.Module, wanted: Mapping[str, Place], images: int, size: Size) -> list[tuple[str, Shape]]:
-    """Layer and shape of all that a pass gives, in its order. Raises whatever the network raises."""
+    """Return layer and shape of all outputs of a pass, in its order. Raises any error of the network."""
     found: list[tuple[str, Shape]] = []
     with Taps(module, wanted, lambda layer, tensor: found.append((layer, tuple(tensor.shape)))):
         run(module, images, size)
@@ -59,14 +59,14 @@ def outputs(module: nn.Module, wanted: Mapping[str, Place], images: int, size: S
 def layouts(
     module: nn.Module, wanted: Mapping[str, Place], shapes: Mapping[str, Shape], size: Size, build: Build | None
 ) -> dict[str, Layout]:
-    """The layout of what each place gives.
+    """Return the layout of each place's output.
 
     Args:
-        module: The network, with values or without.
-        wanted: Their places.
-        shapes: Of one tensor of each layer, behind the axis of images.
-        size: Of the image that gave them.
-        build: For networks that see one size alone.
+        module: The network, with or without values.
+        wanted: The places.
+        shapes: Shape of one tensor of each layer, without the image axis.
+        size: Size of the image that gave these shapes.
+        build: Builds the architecture for another size, for networks that accept only one.
     """
     needed = {layer: wanted[layer] for layer, shape in shapes.items() if not is_plain(shape, size)}
     says = Declarations(module)
@@ -78,20 +78,20 @@ def layouts(
 
 
 def _grown(module: nn.Module, wanted: Mapping[str, Place], size: Size, build: Build | None) -> dict[str, Shape]:
-    """Shapes for an image of GROWTH times the size, behind the axis of images; empty where no such image is taken."""
+    """Return shapes for an image of GROWTH times the size, without the image axis; empty if it is not accepted."""
     larger = size[0] * GROWTH, size[1] * GROWTH
     for number in range(2 if build else 1):
         try:
             grown = outline(lambda: build(larger)) if number and build else outline_of(module)
-            found = dict(reversed(outputs(grown, wanted, 1, larger)))  # of several the first
-        except Exception:  # networks raise every kind of error at a size that they were not made for
+            found = dict(reversed(outputs(grown, wanted, 1, larger)))  # the first of several
+        except Exception:  # networks raise all kinds of errors at sizes they were not made for
             continue
         return {layer: row_of(shape, 1) or shape for layer, shape in found.items()}
     return {}
 
 
 def row_of(shape: Shape, images: int) -> Shape | None:
-    """The shape of what belongs to one image: images come first or, as tokens [T, N, C], second; None: neither."""
+    """Return the shape per image if images are first or, for tokens [T, N, C], second; else None."""
     if shape[0] == images:
         return shape[1:]
     return (shape[0], shape[2]) if len(shape) == 3 and shape[1] == images else None

@@ -1,7 +1,7 @@
-"""Which networks are read otherwise than before layouts were looked for: their features are no longer the same.
+"""Detection of networks whose outputs are read differently since layouts are deduced: their features have changed.
 
-Features of layers were once read by their shape, and tokens before the patches by what the outermost module declares.
-Where both readings agree features stay as they are, and so does their identity.
+Outputs were once interpreted by their shape, and tokens before the patches by the declaration of the outermost module.
+If both interpretations agree, features and their identity stay the same.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ CLASS = ("cls_token", "class_token", "class_embedding")
 
 
 def is_reread(build: Callable[[], nn.Module], size: Size, resized: Build) -> bool:
-    """Whether the layout of any module's output, for images of a height and width, is not the one once taken for it."""
+    """Return whether the layout of any module's output, for images of a height and width, has changed."""
     module = outline(build)
     module.eval()
     try:
         rows = survey(module, size)
-    except Exception:  # an operation that needs values, not shapes alone: it cannot be told
+    except Exception:  # an operation that needs values, not shapes alone: unknown
         return True
     known = places(module)
     wanted = {path: place for path in rows if (place := find_place(module, known, path)) and place.number is None}
@@ -34,7 +34,7 @@ def is_reread(build: Callable[[], nn.Module], size: Size, resized: Build) -> boo
     if not isinstance(prefix, int):
         prefix = int(has_class) + (getattr(module, "num_register_tokens", None) or 0)
     found = layouts(module, wanted, shapes, size, resized)
-    told = {path: layout for path, layout in found.items() if layout.channels is not None}  # others are refused
+    told = {path: layout for path, layout in found.items() if layout.channels is not None}  # others are rejected
     return any(_once(shapes[path], prefix, has_class) not in (None, layout) for path, layout in told.items())
 
 

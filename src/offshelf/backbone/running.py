@@ -1,4 +1,4 @@
-"""The user's code as this process runs it: imported as it is in its files now, and its failures in one sentence."""
+"""Execution of the user's code: imported as its files are now, with failures reported in one sentence."""
 
 import importlib
 import os
@@ -14,13 +14,13 @@ from offshelf.errors import BackboneError, OffshelfError
 from offshelf.process.signals import is_asked
 
 _imported: dict[str, str] = {}
-"""Digests of the sources that this process has run, by path."""
+"""Digests of the sources that this process has executed, by path."""
 
 
 def run_anew(modules: Mapping[str, Path], always: bool = False) -> None:
-    """Have modules of the user's imported anew where a source of theirs has changed since this process ran it.
+    """Make Python import modules of the user again if a source has changed since this process executed it.
 
-    With `always` they are in any case, so that what they read on import can be seen.
+    With `always` they are imported in any case, so that what they read on import can be observed.
     """
     now = {name: (str(path), content_digest(path)) for name, path in modules.items()}
     stale = [
@@ -36,7 +36,7 @@ def run_anew(modules: Mapping[str, Path], always: bool = False) -> None:
 
 
 def _is_as_compiled(name: str) -> bool:
-    """Whether a module's source has the time and size that Python noted when it was imported."""
+    """Return whether a module's source has the time and size that Python recorded when it was imported."""
     spec = getattr(sys.modules[name], "__spec__", None)
     if spec is None or not spec.origin or not spec.cached:
         return False
@@ -50,7 +50,7 @@ def _is_as_compiled(name: str) -> bool:
 
 @contextmanager
 def settings_kept() -> Iterator[None]:
-    """Undo what the user's code sets for the whole process: the working directory, and PyTorch's type and device."""
+    """Undo what the user's code sets for the whole process: working directory, PyTorch's default type and device."""
     import torch
 
     folder, dtype, device = Path.cwd(), torch.get_default_dtype(), torch.get_default_device()
@@ -65,12 +65,12 @@ def settings_kept() -> Iterator[None]:
 
 @contextmanager
 def in_one_sentence(what: str, way_out: str = "") -> Iterator[None]:
-    """Turn whatever the user's code raises into a BackboneError that says what failed, why, where, and the way out."""
+    """Turn any error of the user's code into a BackboneError that names the failure, its cause, place and way out."""
     try:
         yield
     except OffshelfError:
         raise
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # it may raise anything
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # user code may raise anything
         if is_asked(error):
             raise
         told = " ".join(str(error).split())[:300]
@@ -79,7 +79,7 @@ def in_one_sentence(what: str, way_out: str = "") -> Iterator[None]:
 
 
 def _where(error: BaseException) -> str:
-    """The last line of the user's that was run, if one was."""
+    """Return the last executed line of the user's code; empty if there is none."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_users(Path(frame.filename))]
     frames = [frame for frame in frames if not frame.filename.startswith("<")]
     return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

@@ -1,4 +1,4 @@
-"""Random weights that are the same everywhere."""
+"""Random weights that are the same on all machines."""
 
 import random
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw torch's, NumPy's and Python's random numbers from `seed`, and leave the generators outside as they were."""
+    """Seed the random numbers of torch, NumPy and Python within the block, and restore the generators afterwards."""
     import numpy as np
     import torch
 

@@ -1,7 +1,7 @@
-"""The source files of a module of the user's: its own, and those of all modules of the user's that it imports.
+"""The source files of a user's module: its own, and those of all user modules that it imports.
 
-They are found in the text of the sources, imports inside functions and relative ones included, so that nothing has to
-be run. Installed packages are not looked into: of those, the releases count.
+They are found in the text of the sources, including relative imports and imports inside functions, so that nothing is
+executed. Installed packages are not searched: their releases count.
 """
 
 import ast
@@ -18,27 +18,27 @@ from typing import Any
 from offshelf.backbone.weights_file import content_digest
 
 OURS = ("offshelf", "torch", "torchvision", "timm", "numpy", "PIL", "openvino")
-"""Packages whose releases are written down beside the features (`offshelf.releases`)."""
+"""Packages whose releases are recorded with the features (`offshelf.releases`)."""
 LONGEST_NAME = 300
 LOADERS: tuple[tuple[Any, list[str]], ...] = ((ExtensionFileLoader, EXTENSION_SUFFIXES), (SourceFileLoader, [".py"]))
 
 
 @dataclass
 class Sources:
-    """What the text of a module and of its imports leads to."""
+    """The files and packages that a module and its imports refer to."""
 
     modules: dict[str, Path] = field(default_factory=dict)
-    """Modules of the user's, by dotted name."""
+    """User modules, by dotted name."""
     packages: set[str] = field(default_factory=set)
-    """Top-level names of installed packages that they import."""
+    """Top-level names of installed packages that the modules import."""
     ours: set[str] = field(default_factory=set)
-    """Those of OURS that they import."""
+    """Packages of OURS that the modules import."""
     named: set[Path] = field(default_factory=set)
-    """Files that their texts name, from the working directory or from their own folder."""
+    """Files that strings in the sources name, relative to the working directory or the source's folder."""
 
 
 def sources(module: str) -> Sources:
-    """Everything that a module of the user's imports, directly or not; empty where there is no such module."""
+    """Return everything that a user's module imports, directly or not; empty if there is no such module."""
     found = Sources()
     left = [module]
     seen = set[str]()
@@ -52,7 +52,7 @@ def sources(module: str) -> Sources:
 
 
 def _visit(name: str, found: Sources, is_first: bool) -> list[str]:
-    """Take in one module. Returns the names that it may import, itself's packages first."""
+    """Add one module. Return the names that it may import, its parent packages first."""
     parents = [name[:end] for end, letter in enumerate(name) if letter == "."]
     first = name.partition(".")[0]
     if first in OURS:
@@ -71,7 +71,7 @@ def _visit(name: str, found: Sources, is_first: bool) -> list[str]:
     path = next((each for each in (Path(spec.origin), *Path(spec.origin).parents) if each.is_file()), None)
     if path is None:
         return parents
-    found.modules[name] = path  # or the archive that it is in
+    found.modules[name] = path  # or the archive that contains it
     if path.suffix != ".py" or is_package:
         return parents
     text = _text(path, content_digest(path))
@@ -82,7 +82,7 @@ def _visit(name: str, found: Sources, is_first: bool) -> list[str]:
 
 
 def find(name: str) -> ModuleSpec | None:
-    """The spec of a module, without running its parent packages; None where there is none."""
+    """Return the spec of a module, without executing its parent packages; None if there is none."""
     first, *rest = name.split(".")
     try:
         spec = importlib.util.find_spec(first)
@@ -96,7 +96,7 @@ def find(name: str) -> ModuleSpec | None:
 
 
 def _inside(name: str, folders: list[str]) -> ModuleSpec | None:
-    """The spec of a module in one of a package's folders; a folder without `__init__.py` is a namespace package."""
+    """Return the spec of a module in one of a package's folders; a folder without `__init__.py` is a namespace."""
     portions: list[str] = []
     for folder in folders:
         found = FileFinder(folder, *LOADERS).find_spec(name)
@@ -115,15 +115,15 @@ class _Text:
     imports: tuple[tuple[str, tuple[str, ...], int], ...]
     """Module, imported names and level, as in `from ..module import names`."""
     constants: tuple[str, ...]
-    """Texts that look like names of files."""
+    """Strings that look like names of files."""
 
 
 @lru_cache
 def _text(path: Path, digest: str) -> _Text:
-    """What the source of this digest imports and names; nothing where it is no Python."""
+    """Return what the source of this digest imports and names; nothing if it is not Python."""
     try:
         tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, OSError):  # Python will say so when it is imported
+    except (SyntaxError, ValueError, OSError):  # Python reports it on import
         return _Text((), ())
     imports: list[tuple[str, tuple[str, ...], int]] = []
     constants: list[str] = []
@@ -138,7 +138,7 @@ def _text(path: Path, digest: str) -> _Text:
 
 
 def _absolute(entry: tuple[str, tuple[str, ...], int], package: str) -> Iterator[str]:
-    """Dotted names that an import may load: the module, and each name that could be a module in it."""
+    """Yield dotted names that an import may load: the module, and each name that could be a module in it."""
     module, names, level = entry
     if level:
         base = package.split(".")[: len(package.split(".")) - level + 1] if package else []
@@ -163,7 +163,7 @@ def _is_file(path: Path) -> bool:
 
 @lru_cache
 def _is_installed(path: Path) -> bool:
-    """Whether a file came with Python or a package, as opposed to being of the user's."""
+    """Return whether a file belongs to Python or an installed package rather than to the user."""
     return bool({"site-packages", "dist-packages"} & set(path.parts)) or _is_standard(path)
 
 
@@ -176,5 +176,5 @@ def _is_standard(path: Path) -> bool:
 
 
 def is_users(path: Path) -> bool:
-    """Whether a file could be of the user's: neither Python's, nor an installed package's, nor offshelf's own."""
+    """Return whether a file may be the user's: not Python's, an installed package's, or offshelf's own."""
     return not _is_installed(path) and not path.is_relative_to(Path(__file__).parents[1])

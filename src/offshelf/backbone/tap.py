@@ -1,4 +1,4 @@
-"""Places in a network that can be tapped, and the hooks that do it while a pass runs."""
+"""Places in a network whose outputs can be read, and the hooks that read them during a pass."""
 
 import inspect
 from collections import Counter
@@ -11,23 +11,23 @@ import torch
 from torch import nn
 
 INPUT = "input of "
-"""Prefix of a module path that stands for what goes into the module: `input of fc`."""
+"""Prefix of a module path that stands for the module's input: `input of fc`."""
 HEAD = "forward_head(pre_logits=True)"
-"""What timm's own method gives: the features that a network's authors hand to whatever classifies them."""
+"""Output of timm's own method: the features that the network's authors pass to a classifier."""
 TRUNK = "forward_features()"
-"""The same for a network that has no head."""
+"""The same for a network without a head."""
 
 Tap = Callable[[str, torch.Tensor], None]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a layer is tapped."""
+    """The place of a layer in a network."""
 
     path: str
-    """Of the module; HEAD and TRUNK are methods of the whole."""
+    """Path of the module; HEAD and TRUNK are methods of the whole network."""
     number: int | None = None
-    """Which of the tensors that the module gives in a pass, from 1; None: the only one."""
+    """Number of the tensor among those that the module gives in a pass, from 1; None: the only one."""
     is_input: bool = False
 
     @property
@@ -37,10 +37,10 @@ class Place:
 
 
 def places(module: nn.Module) -> dict[str, Place]:
-    """Every module's place by its path.
+    """Return every module's place by its path.
 
-    A module that stands at several places of one nn.Sequential, which calls them in order, is found at each of them; of
-    one that has several names otherwise the first name counts.
+    A module at several positions of one nn.Sequential, which calls them in order, is listed at each of them. Otherwise
+    the first of several names counts.
     """
     names: dict[int, list[str]] = {}
     for path, part in module.named_modules(remove_duplicate=False):
@@ -57,7 +57,7 @@ def places(module: nn.Module) -> dict[str, Place]:
 
 
 def find_place(module: nn.Module, known: Mapping[str, Place], text: str) -> Place | None:
-    """The place that a text stands for, if it is there: `blocks.3`, `relu:2`, `input of fc`, HEAD or TRUNK."""
+    """Return the place that a text stands for, or None: `blocks.3`, `relu:2`, `input of fc`, HEAD or TRUNK."""
     if text in (HEAD, TRUNK):
         return Place(text) if callable(getattr(module, text.partition("(")[0], None)) else None
     path, is_input = text.removeprefix(INPUT), text.startswith(INPUT)
@@ -68,17 +68,17 @@ def find_place(module: nn.Module, known: Mapping[str, Place], text: str) -> Plac
 
 
 def can_split(module: nn.Module) -> bool:
-    """Whether it is one of timm's models, whose head gives its features before it classifies them."""
+    """Return whether it is a timm model whose head can return features before it classifies them."""
     head = getattr(module, "forward_head", None)
     is_timm = hasattr(module, "pretrained_cfg") and callable(getattr(module, "forward_features", None))
     return is_timm and callable(head) and "pre_logits" in inspect.signature(head).parameters
 
 
 def tensors(part: nn.Module | None, output: Any) -> list[torch.Tensor]:
-    """The tensors that a module gives: one, or several maps, such as those of HRNet's branches.
+    """Return the tensors of a module's output: one, or several maps, such as those of HRNet's branches.
 
     Of a mapping (`last_hidden_state` in transformers) and of a tuple whose tensors are of different kinds (tokens, and
-    the state or the weights they come with) the first counts.
+    their state or weights) only the first counts.
     """
     if isinstance(output, torch.Tensor):
         return [output] if output.ndim else []
@@ -92,7 +92,7 @@ def tensors(part: nn.Module | None, output: Any) -> list[torch.Tensor]:
 
 
 class Taps:
-    """Hooks at places of a network while a pass runs: `tap` is called with each tensor, in the order of the pass."""
+    """Hooks at places of a network during a pass: `tap` is called with each tensor, in the order of the pass."""
 
     def __init__(self, module: nn.Module, places: Mapping[str, Place], tap: Tap) -> None:
         self.module, self.places, self.tap = module, places, tap
@@ -145,7 +145,7 @@ class Taps:
                 self.tap(layer, tensor)
 
     def _wrap(self, layer: str, path: str) -> None:
-        """Put a method in the place of the network's own that looks at what it gives; the pass stays as it is."""
+        """Replace a method of the network by one that also passes on its output; the result is unchanged."""
         method = path.partition("(")[0]
         own = getattr(self.module, method)
 
@@ -154,7 +154,7 @@ class Taps:
                 output = own(values, *args, **kwargs)
                 self._see(layer, None, output)
                 return output
-            with self._paused():  # the head's modules are called a second time below
+            with self._paused():  # the head's modules are called again below
                 output = own(values, pre_logits=True)
             self._see(layer, None, output)
             return own(values, *args, **kwargs)

@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import lru_cache
 from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offshelf.backbone.checkpoint import chosen, load_weights
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
+from offshelf.backbone.checkpoint import chosen, load_weights, read_tensors
 from offshelf.backbone.download import hub_file, hugging_face_file, is_published
 from offshelf.backbone.preprocessing import Letterboxed, Preprocessing, Squashed, Upright
 from offshelf.backbone.running import in_one_sentence
-from offshelf.backbone.weights_file import read_tensors, weights_digest
+from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
+from offshelf.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,26 +26,26 @@ if TYPE_CHECKING:
     from offshelf.backbone.outline import Size
 
 READING = 2
-"""How outputs are read, where that is not as it was at first: see `reread`."""
+"""Version of the interpretation of outputs, if it differs from the first one: see `reread`."""
 
 
 @dataclass(frozen=True)
-class Timm:
+class Timm(Backbone):
     """A timm model with published, random or your own weights."""
 
     arch: str
-    """Name in timm, with a tag or without: `vit_small_patch14_dinov2.lvd142m`."""
+    """Name in timm, with or without a tag: `vit_small_patch14_dinov2.lvd142m`."""
     weights: str | None = "pretrained"
-    """`pretrained`, a file, or null: random, drawn with `seed`."""
+    """`pretrained`, a file, or null for random weights, drawn with `seed`."""
     layers: Mapping[str, str] | None = field(default=None, hash=False)
-    """Name to module path, from input to output; without, they are found in the architecture."""
+    """Names to module paths, from input to output; null: found in the architecture."""
     seed: int = 0
     img_size: int | None = None
-    """Side of the square the network sees, in pixels; null: the published one. Position embeddings are resampled."""
+    """Side of the square input, in pixels; null: the published one. Position embeddings are resampled."""
     checkpoint_key: str | None = None
-    """Where in a file of yours the tensors are, as in `state_dict_ema`; null: found, where there is one way."""
+    """Key of the tensors in a file, as in `state_dict_ema`; null: found automatically if unique."""
     checkpoint_prefix: str | None = None
-    """How the names of the tensors begin, as in `module.encoder_q.`; null: found, where there is one way."""
+    """Prefix of the tensors' names, as in `module.encoder_q.`; null: found automatically if unique."""
 
     def __post_init__(self) -> None:
         side = self.img_size
@@ -51,15 +54,15 @@ class Timm:
 
     @property
     def name(self) -> str:
-        """The architecture."""
+        """Name of the architecture."""
         return self.arch
 
     def preprocessing(self) -> Preprocessing:
-        """What timm evaluates the published weights with; also used for other weights, save a file of another tag's."""
+        """Return timm's evaluation of the published weights; for other weights too, except files of another tag."""
         return _seen(self._config(), self.img_size)
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         path = self._file()
         weights = weights_digest(path) if path else "random"
         named = {
@@ -72,30 +75,30 @@ class Timm:
         is_reread = _is_reread(self.arch, self.img_size, self.preprocessing().size)
         return named | ({"reading": READING} if is_reread else {})
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return tuple(self._layers())
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return self._layers().get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from offshelf.backbone.network import TappedNetwork
         from offshelf.backbone.seeded import seeded
 
         path = self._file()
         published = self.weights == "pretrained"
         with seeded(self.seed):
-            # timm converts its own published files; a local file must fit as it is.
+            # timm converts its own published files; a local file must fit unchanged.
             model = _build(self.arch, self.img_size, path if published else None)
         if path and not published:
             load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
         return TappedNetwork(model, self._layers(), self.name, lambda size: _resized(self.arch, size))
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return self._curated().modules
 
     def _layers(self) -> Mapping[str, str]:
@@ -105,7 +108,7 @@ class Timm:
         return _curated(self.arch, self.img_size, self.preprocessing().size)
 
     def _config(self) -> Any:
-        """What timm says of the weights: of a file that is one of the published ones, its own."""
+        """Return timm's description of the weights: for a published file, its own."""
         config = _config(self.arch)
         if self.weights in (None, "pretrained"):
             return config
@@ -125,7 +128,7 @@ class Timm:
 
 
 def import_timm() -> None:
-    """Import timm, beside any torch."""
+    """Import timm, with any build of torch."""
     from offshelf.backbone.torchvision_import import import_torchvision
 
     import_torchvision()
@@ -138,9 +141,7 @@ def _config(arch: str) -> Any:
 
     name = arch.split(".")[0]
     if not timm.is_model(name):
-        near = get_close_matches(name, timm.list_models(), 3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "."
-        raise BackboneError(f"timm has no model '{arch}'{hint}")
+        raise BackboneError(f"timm has no model '{arch}'{did_you_mean(name, timm.list_models())}")
     config = timm.get_pretrained_cfg(arch)
     if config is None:
         tags = [name for name in timm.list_pretrained(f"{name}.*")]
@@ -156,7 +157,7 @@ def _build(arch: str, img_size: int | None, published: Path | None = None) -> "n
     if img_size and config.fixed_input_size:
         options["img_size"] = img_size
     if published:
-        # The very file that identity() digests; timm itself would look for one, on the network first.
+        # The file that identity() digests; timm itself would search for one, on the network first.
         source = {"file": str(published)} if published.suffix == ".npz" else {"state_dict": read_tensors(published)}
         options |= {"pretrained": True, "pretrained_cfg_overlay": source}
     try:
@@ -167,7 +168,7 @@ def _build(arch: str, img_size: int | None, published: Path | None = None) -> "n
 
 
 def _resized(arch: str, size: "Size") -> "nn.Module":
-    """For images of another height and width, where the architecture can be had so."""
+    """Build for images of another height and width, if the architecture allows it."""
     _config(arch)
     import timm
 
@@ -192,7 +193,7 @@ def _is_reread(arch: str, img_size: int | None, size: "Size") -> bool:
 
 @lru_cache
 def _config_of_file(path: Path, arch: str) -> Any:
-    """Of the tag whose published file this is, by the checksum that the file's published name has."""
+    """Return the config of the tag whose published file this is, by the checksum in the published name."""
     import timm
 
     name = arch.split(".")[0]
@@ -201,7 +202,7 @@ def _config_of_file(path: Path, arch: str) -> Any:
 
 
 def _seen(config: Any, img_size: int | None) -> Preprocessing:
-    """The geometry and normalisation of timm's own evaluation (`transforms_imagenet_eval`)."""
+    """Return the geometry and normalisation of timm's own evaluation (`transforms_imagenet_eval`)."""
     from timm.data.config import resolve_data_config
 
     seen = resolve_data_config({}, pretrained_cfg=config.to_dict())

@@ -1,8 +1,11 @@
-"""A small random network, for tests and for trying things out."""
+"""A small random network, for tests and experiments."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -12,7 +15,7 @@ LAYERS = {"block1": "0", "block2": "1", "block3": "2"}
 
 
 @dataclass(frozen=True)
-class Tiny:
+class Tiny(Backbone):
     """Three blocks of convolution, in-place ReLU and pooling, 32 x 32 pixels, weights drawn with `seed`."""
 
     seed: int = 0
@@ -20,27 +23,27 @@ class Tiny:
     name: ClassVar[str] = "tiny"
 
     def preprocessing(self) -> Preprocessing:
-        """Small, so that tests are fast."""
+        """Return a small preprocessing, so that tests are fast."""
         return Preprocessing(resize=32, crop=32)
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         return {"arch": "tiny", "seed": self.seed, "sees": self.preprocessing()}
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return tuple(LAYERS)
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return (*LAYERS.values(), *(f"{path}.{part}" for path in LAYERS.values() for part in range(3)))
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return LAYERS.get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from torch import nn
 
         from offshelf.backbone.network import TappedNetwork

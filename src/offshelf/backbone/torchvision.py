@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
+from offshelf.backbone.backbone import Backbone
 from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import hub_file, is_published
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
+from offshelf.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,30 +24,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Torchvision:
+class Torchvision(Backbone):
     """A torchvision classifier with published, random or your own weights."""
 
     arch: str
     """Name in `torchvision.models`: `convnext_tiny`."""
     weights: str | None = "DEFAULT"
-    """A published set (`DEFAULT`, `IMAGENET1K_V1`), a file, or null: random, drawn with `seed`."""
+    """A published set (`DEFAULT`, `IMAGENET1K_V1`), a file, or null for random weights, drawn with `seed`."""
     layers: Mapping[str, str] | None = field(default=None, hash=False)
-    """Name to module path, from input to output; without, they are found in the architecture."""
+    """Names to module paths, from input to output; null: found in the architecture."""
     seed: int = 0
     checkpoint_key: str | None = None
-    """Where in a file of yours the tensors are, as in `state_dict_ema`; null: found, where there is one way."""
+    """Key of the tensors in a file, as in `state_dict_ema`; null: found automatically if unique."""
     checkpoint_prefix: str | None = None
-    """How the names of the tensors begin, as in `module.encoder_q.`; null: found, where there is one way."""
+    """Prefix of the tensors' names, as in `module.encoder_q.`; null: found automatically if unique."""
 
     @property
     def name(self) -> str:
-        """The architecture."""
+        """Name of the architecture."""
         return self.arch
 
     def preprocessing(self) -> Preprocessing:
-        """What the published weights were evaluated with; of other weights, the newest published ones'.
+        """Return the evaluation preprocessing of the published weights; for other weights, that of the newest ones.
 
-        A file that is one of the published ones has its own.
+        A file that equals a published one has that one's preprocessing.
         """
         seen = self._published().transforms()
         return Preprocessing(
@@ -55,8 +58,8 @@ class Torchvision:
             std=tuple(seen.std),
         )
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See Backbone."""
         path = self._file()
         weights = weights_digest(path) if path else "random"
         return {
@@ -67,16 +70,16 @@ class Torchvision:
             **chosen(self.checkpoint_key, self.checkpoint_prefix),
         }
 
+    @override
     def layer_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return tuple(self._layers())
 
+    @override
     def module_of(self, layer: str) -> str:
-        """See Backbone."""
         return self._layers().get(layer, layer)
 
+    @override
     def load(self) -> "TappedNetwork":
-        """See Backbone."""
         from offshelf.backbone.network import TappedNetwork
         from offshelf.backbone.seeded import seeded
 
@@ -87,8 +90,8 @@ class Torchvision:
             load_weights(model, path, self.checkpoint_key, self.checkpoint_prefix)
         return TappedNetwork(model, self._layers(), self.name, lambda size: _build(self.arch, size[0]))
 
+    @override
     def module_names(self) -> tuple[str, ...]:
-        """See Backbone."""
         return _curated(self.arch, self.preprocessing().crop).modules
 
     def _layers(self) -> Mapping[str, str]:
@@ -109,7 +112,7 @@ class Torchvision:
             return next((one for one in sets if is_published(path, one.url)), sets.DEFAULT)
         if self.weights and self.weights not in sets.__members__:
             raise BackboneError(
-                f"{self.arch} has no weights '{self.weights}'; it has {', '.join(sets.__members__)}, or give a file."
+                f"{self.arch} has no weights '{self.weights}'; it has {', '.join(sets.__members__)}, or use a file."
             )
         return sets[self.weights] if self.weights else sets.DEFAULT
 
@@ -126,9 +129,7 @@ def _check(arch: str) -> None:
 
     known = torchvision.models.list_models(module=torchvision.models)
     if arch not in known:
-        near = get_close_matches(arch, known, 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise BackboneError(f"torchvision has no classifier '{arch}'; {hint}It has: {', '.join(known)}.")
+        raise BackboneError(f"torchvision has no classifier '{arch}'{did_you_mean(arch, known)}")
 
 
 def _build(arch: str, size: int) -> "nn.Module":
@@ -137,7 +138,7 @@ def _build(arch: str, size: int) -> "nn.Module":
 
     surplus: dict[str, Any] = {"init_weights": False} if arch in ("googlenet", "inception_v3") else {}
     if arch.startswith("vit_"):
-        surplus = {"image_size": size}  # some published weights see larger images than the architecture's 224
+        surplus = {"image_size": size}  # some published weights need larger images than the architecture's 224
     model: nn.Module = torchvision.models.get_model(arch, weights=None, **surplus)
     return model
 

@@ -1,7 +1,7 @@
-"""torchvision, beside any torch.
+"""Import of torchvision with any build of torch.
 
-The usual torchvision wheel holds compiled operators that load only into the torch it was built for. Beside a torch
-built for the CPU alone they do not, and the import fails at two of them. Models, transforms and data sets need none.
+The usual torchvision wheel holds compiled operators that load only into the torch it was built for. With a CPU-only
+build of torch they do not, and the import fails at two of them. Models, transforms and data sets need none.
 """
 
 import sys
@@ -11,7 +11,7 @@ _declared: list[Any] = []
 
 
 def import_torchvision() -> None:
-    """Import torchvision, declaring its missing operators first where its compiled ones do not load."""
+    """Import torchvision; if its compiled operators do not load, declare the missing ones first."""
     try:
         import torchvision
     except RuntimeError as error:
@@ -29,4 +29,4 @@ def _declare_operators() -> None:
     library = torch.library.Library("torchvision", "FRAGMENT")
     for operator in ("nms", "qnms"):
         library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _declared.append(library)  # a library's declarations live as long as it does
+    _declared.append(library)  # declarations live as long as their library

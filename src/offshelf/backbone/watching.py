@@ -1,4 +1,4 @@
-"""Which files are read while something is built."""
+"""Observation of the files that are read while something is built."""
 
 import importlib
 import os
@@ -14,59 +14,59 @@ from offshelf.backbone.sources import find, is_users
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/share/")
-"""Places of which nothing is of the user's."""
+"""Folders without files of the user."""
 PASSING_ON = ("os.py", "_collections_abc.py", "<frozen os>", "<frozen _collections_abc>")
-"""Code of `os.getenv` and `os.environ.get`."""
+"""Files of `os.getenv` and `os.environ.get`."""
 LOOKS_FOR_MODULES = ("importlib", "pkgutil")
 """Parts of the names of Python's own code that lists the folders of `sys.path`."""
 QUOTES_SOURCES = ("tokenize.py", "linecache.py")
-"""Python's own code that reads the sources of whoever calls, for messages."""
+"""Python's own code that reads sources of callers, for messages."""
 UNSEEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "socket.connect")
-"""Audit events after which something is read that no event tells of: by other programs, and from other machines."""
+"""Audit events after which something may be read that no event reports: by other programs or from other machines."""
 
 
 class Watch:
-    """Files of the user's that were opened for reading, folders that were listed, and modules asked for by name."""
+    """User files that were opened for reading, folders that were listed, and modules that were imported by name."""
 
     def __init__(self) -> None:
         self.others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
-        """Threads whose work is another."""
+        """Threads that do other work."""
         self.opened: dict[str, None] = {}
         self.written: set[str] = set()
         self.listed: dict[str, None] = {}
         self.variables: set[str] = set()
-        """Names of environment variables that code of the user's asked for."""
+        """Names of environment variables that user code read."""
         self.has_unseen = False
-        """Whether something may have been read that cannot be seen."""
+        """Whether something may have been read unobserved."""
 
     def hand_over(self, path: str) -> None:
-        """Take in what may be the path of a file: whoever gets it may read it."""
+        """Note a string that may be the path of a file: the receiver may read it."""
         name = _name(path)
         if name is not None and not name.startswith(SYSTEM) and Path(name).is_file():
             self.opened[name] = None
 
     def miss(self) -> None:
-        """Take in that something may have been read unseen."""
+        """Note that something may have been read unobserved."""
         self.has_unseen = True
 
     @property
     def files(self) -> list[Path]:
-        """Those that were read and not made meanwhile."""
+        """Return the files that were read and existed before."""
         paths = dict.fromkeys(_source(Path(name)) for name in self.opened if name not in self.written)
         return [path for path in paths if is_users(path) and path.is_file()]
 
     @property
     def filled(self) -> bool:
-        """Whether a file was made, read, and left there, as a cache is."""
+        """Whether a file was made, read, and left, as a cache is."""
         return any(is_users(path) and path.is_file() for path in map(Path, self.written & self.opened.keys()))
 
     @property
     def folders(self) -> list[Path]:
-        """Those that were listed."""
+        """Return the folders that were listed."""
         return [path for path in map(Path, self.listed) if is_users(path) and path.is_dir()]
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take in an audit event, see https://docs.python.org/3/library/audit_events.html."""
+        """Note an audit event, see https://docs.python.org/3/library/audit_events.html."""
         if event in UNSEEN:
             self.has_unseen |= threading.get_ident() not in self.others
             return
@@ -98,15 +98,15 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def watching() -> Iterator[Watch]:
-    """Note what is read in this block, by this thread's work and the threads that it starts.
+    """Observe what is read in this block, by this thread and the threads that it starts.
 
-    Python tells of each file that it opens. What compiled libraries open without it is found where its path is handed
-    to them, where safetensors opens it, or where it stays mapped into memory; else it is known that something may have
-    been missed.
+    Python reports each file that it opens. A file that a compiled library opens itself is found if its path is passed
+    to the library, if safetensors opens it, or if it stays mapped into memory; otherwise `has_unseen` reports that
+    something may have been missed.
     """
     if not _hooked.is_set():
         _hooked.set()
-        sys.addaudithook(_hear)  # for good: Python has no way to remove one
+        sys.addaudithook(_hear)  # permanent: Python cannot remove an audit hook
     watch = Watch()
     before = _mapped()
     _watches[id(watch)] = watch
@@ -120,7 +120,7 @@ def watching() -> Iterator[Watch]:
 
 @contextmanager
 def _told_of(watch: Watch) -> Iterator[None]:
-    """Have safetensors' files, modules imported by name, and environment variables noted too."""
+    """Also observe files of safetensors, modules imported by name, and environment variables."""
     import safetensors
     import safetensors.torch
 
@@ -159,7 +159,7 @@ def _told_of(watch: Watch) -> Iterator[None]:
 
 
 def _name(path: Any) -> str | None:
-    """An absolute path; None for a descriptor."""
+    """Return an absolute path; None for a descriptor."""
     try:
         return os.path.abspath(os.fsdecode(path)) if isinstance(path, str | bytes | os.PathLike) else None  # noqa: PTH100
     except (ValueError, OSError):
@@ -167,7 +167,7 @@ def _name(path: Any) -> str | None:
 
 
 def _is_asked_by_user() -> bool:
-    """Whether the first code outside of Python's own library that asks for a variable is of the user's."""
+    """Return whether the first caller outside Python's own library is user code."""
     frame = sys._getframe(2)
     while frame.f_back and Path(frame.f_code.co_filename).name in PASSING_ON:
         frame = frame.f_back
@@ -176,12 +176,12 @@ def _is_asked_by_user() -> bool:
 
 
 def _caller() -> str:
-    """The file of the code that caused an event: two calls above the one that takes it in."""
+    """Return the file of the code that caused an event, two calls above the caller of this function."""
     return sys._getframe(3).f_code.co_filename
 
 
 def _source(path: Path) -> Path:
-    """The source that a compiled module is made from."""
+    """Return the source of a compiled module."""
     if path.suffix != ".pyc":
         return path
     try:
@@ -191,7 +191,7 @@ def _source(path: Path) -> Path:
 
 
 def _mapped() -> set[str]:
-    """Files that are mapped into this process's memory; none where the system does not say."""
+    """Return the files mapped into this process's memory; empty if the system does not report them."""
     try:
         lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:

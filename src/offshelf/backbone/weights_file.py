@@ -1,4 +1,4 @@
-"""Files of weights: told by their content, read as tensors only, never executed, and identified by their bytes."""
+"""Files of weights: recognised by content, read as tensors only, never executed, and identified by their bytes."""
 
 import re
 import zipfile
@@ -11,7 +11,7 @@ from offshelf.errors import BackboneError
 from offshelf.identity import file_digest
 
 BEGIN = 512
-"""Bytes by which a file is told."""
+"""Bytes by which a file is recognised."""
 
 FOREIGN = (
     (b"version https://git-lfs", "is a Git LFS pointer, not the file itself; fetch that with: git lfs pull"),
@@ -24,16 +24,16 @@ FOREIGN = (
     (b"GGUF", "is GGUF; weights of a PyTorch network are expected"),
 )
 CUT = ("central directory", "unexpected eof", "ran out of input", "incomplete metadata", "header too", "invalid header")
-"""Words of torch and safetensors on files that are not whole."""
+"""Phrases in errors of torch and safetensors for incomplete files."""
 
 PAGE = rb"\s*(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml)"
-"""How HTML begins."""
+"""Beginning of an HTML page."""
 
 SAVE = "Save tensors alone: torch.save(model.state_dict(), path)"
 
 
 def weights_digest(path: Path) -> str:
-    """SHA-256 of a weights file. Raises BackboneError where there is none."""
+    """Return the SHA-256 of a weights file. Raises BackboneError if it cannot be read."""
     try:
         return content_digest(path)
     except IsADirectoryError:
@@ -43,7 +43,7 @@ def weights_digest(path: Path) -> str:
 
 
 def content_digest(path: Path) -> str:
-    """SHA-256 of a file, taken again where the file is another or was written since. Raises OSError."""
+    """Return the SHA-256 of a file, computed again if the file was replaced or written since. Raises OSError."""
     stat = path.stat()
     return _digest(path, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
@@ -54,10 +54,10 @@ def _digest(path: Path, *_: int) -> str:
 
 
 def read_file(path: Path) -> Any:
-    """What a .safetensors file or a PyTorch checkpoint holds, whatever it is called.
+    """Read a .safetensors file or a PyTorch checkpoint, whatever its name.
 
     Raises:
-        BackboneError: the file is missing, damaged, of another kind, or would execute code.
+        BackboneError: The file is missing, damaged, of another kind, or would execute code.
     """
     kind = _kind(path)
     try:
@@ -68,18 +68,18 @@ def read_file(path: Path) -> Any:
         return _unpickled(path)
     except BackboneError:
         raise
-    except Exception as error:  # torch and safetensors raise every kind
+    except Exception as error:  # torch and safetensors raise all kinds of errors
         why = (
-            "it is cut short or damaged; copy or download it again" if _is_cut(error) else " ".join(str(error).split())
+            "it is truncated or damaged; copy or download it again" if _is_cut(error) else " ".join(str(error).split())
         )
         raise BackboneError(f"The weights file {path} cannot be read: {why}.") from error
 
 
 def _kind(path: Path) -> str:
-    """`safetensors` or `torch`.
+    """Return `safetensors` or `torch`.
 
     Raises:
-        BackboneError: it is neither.
+        BackboneError: The file is neither.
     """
     if path.is_dir():
         raise BackboneError(_folder(path))
@@ -95,17 +95,17 @@ def _kind(path: Path) -> str:
     header = int.from_bytes(begin[:8], "little")
     if begin[8:9] == b"{" and begin[9:10] in b'"} \n' and header < 1 << 30:
         if 8 + header > size:
-            raise BackboneError(f"The weights file {path} is cut short; copy or download it again.")
+            raise BackboneError(f"The weights file {path} is truncated; copy or download it again.")
         return "safetensors"
     if begin.startswith(b"PK\x03\x04"):
         _require_torch_archive(path)
     elif path.suffix == ".safetensors" and not begin.startswith(b"\x80"):
-        raise BackboneError(f"The weights file {path} is no safetensors file: its header is damaged; copy it again.")
+        raise BackboneError(f"The weights file {path} is not a safetensors file: its header is damaged; copy it again.")
     return "torch"
 
 
 def _foreign(begin: bytes) -> str:
-    """What a file is that cannot be weights, by its first bytes; empty where it can."""
+    """Describe a file that cannot hold weights, by its first bytes; empty if it may."""
     if re.match(PAGE, begin, re.IGNORECASE):
         return "is a web page, as a failed download leaves one; download it again"
     return next((what for magic, what in FOREIGN if begin.startswith(magic)), "")
@@ -116,17 +116,17 @@ def _require_torch_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError):
-        raise BackboneError(f"The weights file {path} is cut short or damaged; copy or download it again.") from None
+        raise BackboneError(f"The weights file {path} is truncated or damaged; copy or download it again.") from None
     inner = {name.partition("/")[2] for name in names}
     if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):
         raise BackboneError(
-            f"The weights file {path} is a TorchScript archive, which holds code; save its tensors alone, where you "
-            "trust it: torch.save(torch.jit.load(path).state_dict(), new_path)"
+            f"The weights file {path} is a TorchScript archive, which holds code; if you trust it, save only its "
+            "tensors: torch.save(torch.jit.load(path).state_dict(), new_path)"
         )
     if "data.pkl" in inner:
         return
     what = "NumPy's .npz" if names and all(name.endswith(".npy") for name in names) else "a ZIP archive of other files"
-    raise BackboneError(f"The weights file {path} is {what}; weights that PyTorch or safetensors wrote are expected.")
+    raise BackboneError(f"The weights file {path} is {what}; weights written by PyTorch or safetensors are expected.")
 
 
 def _unpickled(path: Path) -> Any:
@@ -135,18 +135,18 @@ def _unpickled(path: Path) -> Any:
     import torch
 
     try:
-        with path.open("rb") as file:  # by its name torch would take another reader
+        with path.open("rb") as file:  # for some names torch would choose another reader
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         held = re.search(r"(?:GLOBAL|global:?|type:?|class)\s+'?([A-Za-z_][\w.]*\.[\w.]+)", str(error))
         if not held:
             raise BackboneError(
-                f"{path} is no plain state dict: it is damaged, no file of weights, or holds objects that would be "
-                f"executed on loading. {SAVE}"
+                f"{path} is not a plain state dict: it is damaged, not a file of weights, or holds objects that would "
+                f"be executed on loading. {SAVE}"
             ) from error
         raise BackboneError(
-            f"{path} is no plain state dict: it holds a {held[1]}, and reading that means to execute what the file "
-            "says. Where you trust it, keep the tensors alone: "
+            f"{path} is not a plain state dict: it holds a {held[1]}, and reading it would execute code from the file. "
+            "If you trust it, save only the tensors: "
             "torch.save(torch.load(path, weights_only=False)['state_dict'], new_path)"
         ) from error
 
@@ -161,23 +161,7 @@ def _folder(path: Path) -> str:
     return f"The weights file {path} is a folder; a file is expected.{named}"
 
 
-def read_tensors(path: Path) -> dict[str, Any]:
-    """The only state dict of a file, by names, for networks that know how to map it.
-
-    Raises:
-        BackboneError: as read_file, or it holds none or several.
-    """
-    from offshelf.backbone.checkpoint import state_dicts
-
-    found = state_dicts(read_file(path))
-    if len(found) != 1:
-        raise BackboneError(
-            f"{path} holds {', '.join(found)}: one state dict was expected." if found else no_state_dict(path)
-        )
-    return next(iter(found.values()))
-
-
 def no_state_dict(path: Path, content: Any = None) -> str:
-    """A sentence on a file without weights."""
+    """Return a sentence on a file without weights."""
     holds = f" It holds: {', '.join(map(str, list(content)[:6]))}." if isinstance(content, Mapping) and content else ""
     return f"{path} holds no state dict: a mapping of names to tensors was expected.{holds}"

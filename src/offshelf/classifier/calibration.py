@@ -1,4 +1,4 @@
-"""Probabilities of classes from scores, learnt on images that the classifier was not fitted to."""
+"""Calibration: probabilities of classes from scores, learnt on images that the classifier was not fitted to."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Of single labels softmax(slope * score + offset), with one slope; of several a sigmoid of that for each.
+    """A map to probabilities: softmax(slope * score + offset) with one slope, or for several labels a sigmoid for each.
 
     For two classes, and for each of several labels, it is Platt's sigmoid (Advances in Large Margin Classifiers, 1999),
     whose targets are not quite 1 and 0. For more classes it is temperature scaling (Guo et al., ICML 2017) with an
-    offset for each class (Alexandari et al., ICML 2020), and targets of the same kind: an image of a class that has n
-    images wants (n + 1) / (n + K) for this class and 1 / (n + K) for each other.
+    offset for each class (Alexandari et al., ICML 2020), and targets of the same kind: for an image of a class with n
+    images they are (n + 1) / (n + K) for this class and 1 / (n + K) for each other.
     """
 
     slopes_K: np.ndarray
@@ -21,7 +21,7 @@ class Calibration:
 
     @staticmethod
     def learn(scores_NK: np.ndarray, targets: np.ndarray) -> "Calibration":
-        """From scores of held-out images and what these are: classes int64 [N], or 1, -1 and 0 int8 [N, K]."""
+        """Fit to scores of held-out images and their targets: classes int64 [N], or 1, -1 and 0 int8 [N, K]."""
         if targets.ndim == 1:
             slope, offsets_K = _fit(scores_NK, targets)
             return Calibration(np.full(len(offsets_K), slope), offsets_K, False)
@@ -29,7 +29,7 @@ class Calibration:
         return Calibration(lines_K2[:, 0], lines_K2[:, 1], True)
 
     def __call__(self, scores_NK: np.ndarray) -> np.ndarray:
-        """Probabilities, float64 [N, K]: of single labels each row's sum is 1."""
+        """Return probabilities, float64 [N, K]; for single labels each row sums to 1."""
         from scipy.special import expit, softmax
 
         logits_NK = scores_NK * self.slopes_K + self.offsets_K
@@ -38,7 +38,7 @@ class Calibration:
 
 
 def _sigmoid(scores_N: np.ndarray, signs_N: np.ndarray) -> tuple[float, float]:
-    """Slope and offset of one label, over the images that count."""
+    """Return slope and offset of one label, over the images that count."""
     counts = signs_N != 0
     scores_N, is_positive_N = scores_N[counts], signs_N[counts] > 0
     if is_positive_N.all() or not is_positive_N.any():
@@ -49,7 +49,7 @@ def _sigmoid(scores_N: np.ndarray, signs_N: np.ndarray) -> tuple[float, float]:
 
 
 def _fit(scores_NK: np.ndarray, targets_N: np.ndarray) -> tuple[float, np.ndarray]:
-    """The slope and the K offsets, with a sum of 0, of greatest likelihood: a convex problem."""
+    """Return the slope and the K offsets, which sum to 0, of maximum likelihood: a convex problem."""
     from scipy.optimize import minimize
     from scipy.special import log_softmax
 

@@ -1,4 +1,4 @@
-"""The seam between features and classifiers."""
+"""The interface of classifiers of features."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ class Curve:
     """Cross-validated metric on the training images, by the value of a hyperparameter."""
 
     parameter: str
-    """What was varied: `C`, `n_neighbors`."""
+    """Name of the hyperparameter: `C`, `n_neighbors`."""
     values: tuple[float, ...]
-    """From the simplest, most regularised model on."""
+    """Values from the simplest, most regularised model on."""
     scores: np.ndarray
     """The metric on the held-out images of each fold: float64 [len(values), folds]."""
 
     @staticmethod
     def joined(curves: Sequence["Curve"]) -> "Curve":
-        """One curve over the folds of several, which have the values in common."""
+        """Join the folds of several curves with the same values."""
         return Curve(curves[0].parameter, curves[0].values, np.concatenate([curve.scores for curve in curves], axis=1))
 
     @cached_property
     def mean(self) -> np.ndarray:
-        """Over the folds: float64 [len(values)]."""
+        """Mean over the folds: float64 [len(values)]."""
         return self.scores.mean(axis=1)
 
     @cached_property
@@ -39,7 +39,7 @@ class Curve:
 
     @property
     def best(self) -> float:
-        """The value of the best mean; of equals the simplest."""
+        """The value with the best mean; the simplest of equals."""
         return self.values[int(self.mean.argmax())]
 
     @property
@@ -55,51 +55,51 @@ class Curve:
 
     @property
     def edge(self) -> Literal["smallest", "largest", None]:
-        """The end of the values that beats all others, so that values beyond it might be better still; or None."""
+        """The end of the values that beats all others, so that values beyond it may be better still; or None."""
         top = int(self.mean.argmax())
         is_flat = top == 0 and self.mean[0] == self.mean[1]
-        ends_here = isinstance(self.best, int) and self.best == 1  # no positive whole number is smaller
+        ends_here = isinstance(self.best, int) and self.best == 1  # there is no smaller positive integer
         if is_flat or ends_here or 0 < top < len(self.values) - 1:
             return None
         return "largest" if self.best == max(self.values) else "smallest"
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
-    """A classifier fitted to training features."""
+class FitResult:
+    """The result of fitting a classifier to training features."""
 
     parameter: str
-    """The hyperparameter that is given or chosen."""
+    """Name of the hyperparameter that is given or chosen."""
     value: float
-    """Its value in this fit."""
+    """Value of the hyperparameter."""
     curve: Curve | None
-    """How it was chosen; None where it was given."""
+    """The cross-validation that chose it; None if it was given."""
     score: Callable[[np.ndarray], np.ndarray]
-    """Scores of classes, float64 [M, K], of features float [M, V, D], as `Outcome` has them; an image's views
+    """Function to scores of classes, float64 [M, K], as in `Outcome`, from features float [M, V, D]; an image's views
     are fused."""
     held_out: np.ndarray | None = None
-    """The metric of the chosen value on each fold's held-out images, float64 [folds]; None where it was given."""
+    """The metric of the chosen value on each fold's held-out images, float64 [folds]; None if it was given."""
     gap: float | None = None
-    """Largest relative duality gap of the fitted binary problems; None where no certificate is known."""
+    """Largest relative duality gap of the fitted binary problems; None without a certificate."""
     problems: int | None = None
-    """Binary problems solved for this fit, those of cross-validation included; None where that is not known."""
+    """Number of binary problems solved for this fit, including those of cross-validation; None if unknown."""
     scorer: Scorer | None = None
-    """What `score` does, in the form that a run keeps; None of a classifier that has no such form."""
+    """The `score` in a form that a run can keep; None if the classifier has none."""
     calibration: Calibration | None = None
-    """From scores to probabilities; None where that was not asked for."""
+    """Map from scores to probabilities; None if it was not requested."""
     unconverged: int = 0
-    """Fits, those of cross-validation included, whose solver stopped short of the optimum."""
+    """Number of fits, including those of cross-validation, whose solver stopped short of the optimum."""
 
 
 class Classifier(Protocol):
-    """A classifier's spec."""
+    """The spec of a classifier."""
 
-    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str) -> Fit:
-        """Fit to features of N images through V views; views are training samples.
+    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str) -> FitResult:
+        """Fit to features of N images with V views, which are training samples.
 
         Args:
-            values_NVD: float [N, V, D].
-            targets: Classes 0..K-1, all present, int64 [N]; or of several labels 1, -1 and, not to be counted, 0:
-                int8 [N, K].
-            metric: What the hyperparameter is chosen by, a name in `offshelf.metric`.
+            values_NVD: Features, float [N, V, D].
+            targets: Classes 0..K-1, all present, int64 [N]; or for several labels 1, -1 and 0 (not counted), int8 [N,
+                K].
+            metric: Metric for the choice of the hyperparameter, a name in `offshelf.metric`.
         """

@@ -1,4 +1,4 @@
-"""Fits that stopped short of their optimum: found, whoever wrote the solver, and told in one line."""
+"""Detection of fits that stopped short of their optimum, for any solver, reported in one line."""
 
 import logging
 import warnings
@@ -17,7 +17,7 @@ _place: ContextVar[str] = ContextVar("place", default="")
 
 @contextmanager
 def fitting(place: str) -> Iterator[None]:
-    """Fits in here are those of a place, which the line names: a layer, a fold."""
+    """Name the place of the fits in this block, a layer or a fold, for the report."""
     token = _place.set(place)
     try:
         yield
@@ -27,26 +27,26 @@ def fitting(place: str) -> Iterator[None]:
 
 @dataclass
 class Convergence:
-    """What is known of the fits of one search."""
+    """The convergence of the fits of one search."""
 
     parameter: str
     short: list[tuple[float, str]] = field(default_factory=list)
     """The hyperparameter's value and the data of each fit that reached its limit of iterations."""
     said: list[str] = field(default_factory=list)
-    """What solvers themselves warned of."""
+    """Warnings of the solvers."""
 
     def look(self, fitted: Any, value: float, data: str) -> None:
-        """Note an estimator that reached its limit, in a worker of joblib too, whose warnings are lost."""
+        """Note an estimator that reached its limit, also in a joblib worker, whose warnings are lost."""
         if reached_limit(fitted):
             self.short.append((value, data))
 
     @property
     def count(self) -> int:
-        """Fits that stopped short."""
+        """Return the number of fits that stopped short."""
         return max(len(self.short), len(self.said))
 
     def tell(self, estimator: Any) -> None:
-        """Log one line, where there is something to say."""
+        """Log one line, if there is something to report."""
         if not self.count:
             return
         what = self._limits(estimator) if self.short else self.said[0]
@@ -69,7 +69,7 @@ class Convergence:
 
 @contextmanager
 def watched(estimator: Any, parameter: str) -> Iterator[Convergence]:
-    """Fits in here are counted; other warnings than those of convergence go their way."""
+    """Count the fits in this block; other warnings than those of convergence pass."""
     from sklearn.exceptions import ConvergenceWarning
 
     found = Convergence(parameter)
@@ -85,9 +85,9 @@ def watched(estimator: Any, parameter: str) -> Iterator[Convergence]:
 
 
 def reached_limit(fitted: Any) -> bool:
-    """Whether an iterative linear or kernel model, or one inside of an ensemble, used all iterations it may.
+    """Return whether an iterative linear or kernel model, or one inside an ensemble, used all its iterations.
 
-    Of other estimators, such as boosted trees, `max_iter` is how many there shall be.
+    For other estimators, such as boosted trees, `max_iter` is the size of the model.
     """
     limit, taken = getattr(fitted, "max_iter", None), getattr(fitted, "n_iter_", None)
     is_iterative = any(hasattr(fitted, name) for name in ("coef_", "dual_coef_", "coefs_"))

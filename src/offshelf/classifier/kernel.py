@@ -7,10 +7,10 @@ from offshelf.svm.solver.dispatch import GRAM_ROWS
 
 
 def gram(rows_MD: np.ndarray, train_RD: np.ndarray) -> np.ndarray:
-    """Inner products float64 [M, R]: `kernel="linear"` computes them one by one, for each pair of classes anew.
+    """Return inner products float64 [M, R]. `kernel="linear"` computes them one by one, again for each pair of classes.
 
     Raises:
-        ConfigError: there are too many training rows.
+        ConfigError: There are too many training rows.
     """
     if len(train_RD) > GRAM_ROWS:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""From the features of images to scores of classes, by a fitted estimator."""
+"""Scoring of images by a fitted estimator."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,19 +11,19 @@ from offshelf.svm.fusion import Fusion
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """A fitted scikit-learn classifier, and what becomes of an image's views."""
+    """A fitted scikit-learn classifier, and the fusion of an image's views."""
 
     estimator: Any
     fusion: Fusion
-    """Of the responses to an image's views."""
+    """Fusion of the responses to an image's views."""
     averages_features: bool
     """Whether an image's views are averaged before the estimator sees them."""
 
     def __call__(self, values_NVD: np.ndarray) -> np.ndarray:
-        """Scores of classes, float64 [N, K], as `Outcome` has them."""
+        """Return scores of classes, float64 [N, K], as in `Outcome`."""
         return class_scores(self.estimator, samples(values_NVD, self.averages_features), self.fusion)
 
 
 def samples(values_NVD: np.ndarray, averages_features: bool) -> np.ndarray:
-    """What an image is to the estimator: its views, or one mean, [N, 1, D]."""
+    """Return an image's samples for the estimator: its views, or their mean, [N, 1, D]."""
     return values_NVD.mean(axis=1, keepdims=True) if averages_features else values_NVD

@@ -1,4 +1,4 @@
-"""Cross-validation over images, for estimators that do not do it themselves."""
+"""Cross-validation over images, for estimators without their own."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,15 +12,15 @@ from offshelf.process.cores import usable_cores
 Split = tuple[np.ndarray, np.ndarray]
 
 Measure = Callable[[Any, np.ndarray, np.ndarray, tuple[int, int]], float]
-"""How good a fitted estimator is on images: values [M, V, D], their targets, the numbers of its candidate and split."""
+"""Quality of a fitted estimator on images: values [M, V, D], their targets, the numbers of its candidate and split."""
 
 
 def cross_validate(
     candidates: Sequence[Any], values_NVD: np.ndarray, targets: np.ndarray, measure: Measure, splits: Iterable[Split]
 ) -> np.ndarray:
-    """The measure of unfitted estimators on the held-out images of each split: float64 [len(candidates), splits].
+    """Measure unfitted estimators on the held-out images of each split: float64 [len(candidates), splits].
 
-    All views of an image are on one side: each is a training sample, and held-out images are scored from all theirs.
+    All views of an image are on one side. In training each is a sample; a held-out image is scored from all its views.
     """
     from threadpoolctl import threadpool_limits
 
@@ -35,13 +35,13 @@ def cross_validate(
         return scores
 
     cores = len(usable_cores())
-    # libsvm, liblinear and BLAS release the interpreter lock; folds at once and BLAS together take each core once.
+    # libsvm, liblinear and BLAS release the interpreter lock; folds and BLAS threads together use each core once.
     with threadpool_limits(max(1, cores // len(splits))), ThreadPoolExecutor(cores) as pool:
         return np.array(list(pool.map(score, range(len(splits))))).T
 
 
 def make_folds(targets: np.ndarray, folds: int, seed: int) -> Iterator[Split]:
-    """Shuffled folds of images, stratified where each has one label: numbers of training and held-out images."""
+    """Yield shuffled folds of images, stratified if each has one label: numbers of training and held-out images."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     kind = StratifiedKFold if targets.ndim == 1 else KFold
@@ -49,7 +49,7 @@ def make_folds(targets: np.ndarray, folds: int, seed: int) -> Iterator[Split]:
 
 
 def fit(estimator: Any, values_NVD: np.ndarray, targets: np.ndarray) -> Any:
-    """A fitted copy; each view is a training sample."""
+    """Return a fitted copy; each view is a training sample."""
     from sklearn.base import clone
 
     return clone(estimator).fit(rows(values_NVD), np.repeat(targets, values_NVD.shape[1], axis=0))

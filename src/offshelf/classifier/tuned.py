@@ -1,4 +1,4 @@
-"""Any scikit-learn classifier as a run's classifier, with one hyperparameter given or chosen by cross-validation."""
+"""Any scikit-learn classifier as a run's classifier, with one hyperparameter that is given or cross-validated."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.classifier.calibration import Calibration
-from offshelf.classifier.classifier import Curve, Fit
+from offshelf.classifier.classifier import Classifier, Curve, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
@@ -21,17 +22,18 @@ from offshelf.svm.fusion import FUSIONS, Fusion
 log = logging.getLogger(__name__)
 
 Choice = tuple[Any, float, Curve | None, np.ndarray | None]
-"""Fitted estimator, the hyperparameter's value, how it was chosen, and the metric on the held-out images, [folds]."""
+"""Fitted estimator, the hyperparameter's value, its curve, and the metric on the held-out images, [folds]."""
 
 
-class Tuned:
+class Tuned(Classifier):
     """A scikit-learn classifier and the grid of one of its parameters.
 
-    `Tuned(SVC(kernel="linear"), C=[0.2, 2, 20])` chooses C by stratified cross-validation over the training images, all
-    views of an image in one fold; `C=2` gives it. As in libsvm and liblinear C weighs the sum of losses, so a fold's C
-    is not rescaled by its size.
-    An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV) is left to choose by itself, by the
-    metric that it gets as `scoring`. Several labels an image are as many binary problems.
+    `Tuned(SVC(kernel="linear"), C=[0.2, 2, 20])` chooses C by stratified cross-validation over the training images,
+    with all views of an image in one fold; `C=2` sets it. As in libsvm and liblinear C weighs the sum of losses, so a
+    fold's C is not rescaled by its size.
+
+    An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV) chooses by itself, by the metric
+    that it gets as `scoring`. Several labels per image are as many binary problems.
     """
 
     def __init__(
@@ -50,30 +52,32 @@ class Tuned:
         """Check the settings, before any work.
 
         Args:
-            estimator: Unfitted, with `decision_function` or `predict_proba`.
-            folds: Of cross-validation; fewer where a class has fewer images.
-            one_standard_error: Choose the simplest value within one standard error of the best, not the best.
-            seed: Fixes the folds.
-            simplest: The end of the grid where models are most regularised; of equally good values that one is chosen.
-            fusion: What becomes of an image's views: the `sum`, `mean` or `max` of their responses, each view being a
-                training sample; or with `features` the mean of their features, in training and in testing.
-            calibrate: Whether probabilities of classes are learnt too, from scores of images held out in these folds.
-            validate: Whether one value that is given is cross-validated too, so that runs can be chosen among without
-                their test images.
+            estimator: Unfitted estimator with `decision_function` or `predict_proba`.
+            folds: Number of folds of cross-validation; fewer if a class has fewer images.
+            one_standard_error: Whether to choose the simplest value within one standard error of the best, not the
+                best.
+            seed: Seed of the folds.
+            simplest: The end of the grid where models are most regularised; among equally good values that one is
+                chosen.
+            fusion: Fusion of an image's views: the `sum`, `mean` or `max` of their responses, with each view a training
+                sample; or with `features` the mean of their features, in training and in testing.
+            calibrate: Whether to learn probabilities of classes too, from scores of images held out in these folds.
+            validate: Whether to cross-validate a single given value too, so that runs can be compared without their
+                test images.
             grid: One parameter of the estimator, or of an estimator in it: a positive value, or a list to choose from.
         """
         if len(grid) != 1:
             raise ConfigError(
-                "classifier takes one hyperparameter beside calibrate, estimator, folds, fusion, one_standard_error, "
+                "classifier takes one hyperparameter besides calibrate, estimator, folds, fusion, one_standard_error, "
                 f"seed, simplest and validate; got {', '.join(sorted(grid)) or 'none'}."
             )
         if folds < 2:
             raise ConfigError(f"classifier.folds must be at least 2; got {folds}.")
         if simplest not in ("smallest", "largest"):
-            raise ConfigError(f"classifier.simplest is smallest or largest; got '{simplest}'.")
+            raise ConfigError(f"classifier.simplest must be smallest or largest; got '{simplest}'.")
         for name, value in (("calibrate", calibrate), ("validate", validate)):
             if not isinstance(value, bool):
-                raise ConfigError(f"classifier.{name} is true or false; got '{value}'.")
+                raise ConfigError(f"classifier.{name} must be true or false; got '{value}'.")
         if fusion not in (*FUSIONS, "features"):
             raise ConfigError(f"classifier.fusion cannot be '{fusion}'{did_you_mean(fusion, (*FUSIONS, 'features'))}")
         ((self.parameter, values),) = grid.items()
@@ -92,11 +96,12 @@ class Tuned:
         kind = int if isinstance(settings[self._key], int) else float
         self.values = tuple(sorted(_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
 
-    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str = "accuracy") -> Fit:
-        """See Classifier.
+    @override
+    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str = "accuracy") -> FitResult:
+        """Fit to features of N images with V views, as `Classifier.fit` does.
 
         Raises:
-            ConfigError: a class has too few images for cross-validation, or the estimator refuses its settings.
+            ConfigError: A class has too few images for cross-validation, or the estimator rejects its settings.
         """
         folds = self._possible_folds(targets) if len(self.values) > 1 or self.validate else self.folds
         seen = samples(values_NVD, self.averages_features)
@@ -117,10 +122,10 @@ class Tuned:
         gap = None if gaps is None else float(np.max(gaps))
         calibration = self._calibration(value, values_NVD, targets) if self.calibrate else None
         unconverged = convergence.count
-        return Fit(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration, unconverged)
+        return FitResult(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration, unconverged)
 
     def _given(self, value: float) -> "Tuned":
-        """The same with one value of the hyperparameter, and nothing else to be learnt."""
+        """Return the same classifier with one value of the hyperparameter, without calibration and validation."""
         fusion = "features" if self.averages_features else self.fusion
         settings: dict[str, Any] = {"seed": self.seed, "fusion": fusion, self.parameter: value}
         return Tuned(self.estimator, **settings)
@@ -128,7 +133,7 @@ class Tuned:
     def _held_out(
         self, value: float, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int
     ) -> np.ndarray:
-        """The metric of one value on the held-out images of each fold: float64 [folds]."""
+        """Return the metric of one value on the held-out images of each fold: float64 [folds]."""
         given = self._given(value)
         scores = [
             METRICS[metric](
@@ -139,7 +144,7 @@ class Tuned:
         return np.array(scores, float)
 
     def _calibration(self, value: float, values_NVD: np.ndarray, targets: np.ndarray) -> Calibration:
-        """From the scores of each image by a classifier that was fitted without it, with the chosen value."""
+        """Calibrate on scores of each image by a classifier fitted without it, with the chosen value."""
         fewest = int(np.bincount(targets).min()) if targets.ndim == 1 else len(targets)
         if fewest < 2:
             raise ConfigError("classifier.calibrate needs 2 training images of each class, to hold one out.")
@@ -152,10 +157,10 @@ class Tuned:
     def _choose(
         self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int, convergence: Convergence
     ) -> Choice:
-        """By our search."""
+        """Choose by offshelf's own search."""
         from sklearn.base import clone
 
-        values_NVD = values_NVD.astype(np.float64)  # scikit-learn's linear models converge badly in less
+        values_NVD = values_NVD.astype(np.float64)  # scikit-learn's linear models converge badly in float32
         candidates = [clone(self.estimator).set_params(**{self._key: value}) for value in self.values]
         if targets.ndim == 2:
             from offshelf.classifier.label import EachLabel
@@ -182,21 +187,21 @@ class Tuned:
         return whole(row), value, curve, scores[row]
 
     def _let_choose(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int) -> Choice:
-        """By the estimator's own search."""
+        """Choose by the estimator's own search."""
         from sklearn.base import clone
 
         chooser = clone(self.estimator)
         search = {"cv": folds, "one_standard_error": self.one_standard_error, "random_state": self.seed}
         ours: dict[str, Any] = {"fusion": self.fusion, "scoring": _Scoring(metric, chooser)}
         if "warn_at_edge" in chooser.get_params():
-            ours["warn_at_edge"] = False  # the run's report says so
+            ours["warn_at_edge"] = False  # reported by the run
         chooser.set_params(**{self._key: self.values}, **search, **ours)
         views = values_NVD.shape[1]
         images = np.repeat(np.arange(len(targets)), views)
         labels = np.repeat(targets, views, axis=0)
         several = {"y": (labels > 0).astype(np.int8), "sample_weight": (labels != 0).astype(np.float64)}
         chooser.fit(rows(values_NVD), **(several if labels.ndim == 2 else {"y": labels}), groups=images)
-        # With a value for each class their geometric mean stands for them.
+        # If each class has its own value, their geometric mean represents them.
         value = float(np.exp(np.mean(np.log(getattr(chooser, f"{self.parameter}_")))))
         value = min(self.values, key=lambda one: abs(np.log(one / value)))
         if len(self.values) == 1:
@@ -224,7 +229,7 @@ class Tuned:
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
-        """What scikit-learn says to unfit settings, as one sentence."""
+        """Report scikit-learn's rejection of settings in one sentence."""
         try:
             yield
         except ConfigError:
@@ -235,14 +240,14 @@ class Tuned:
 
 
 class _Scoring:
-    """A metric of held-out images, as LinearSVMCV's `scoring`: a number, or with `select=per_class` one a class."""
+    """A metric of held-out images, as LinearSVMCV's `scoring`: a number, or with `select=per_class` one per class."""
 
     def __init__(self, metric: str, estimator: Any) -> None:
-        """Score by a metric's name the decision values of this estimator, which is being fitted."""
+        """Take a metric's name, and the estimator being fitted, whose decision values are scored."""
         self.metric, self.estimator = METRICS[metric], estimator
 
     def __call__(self, labels: np.ndarray, decisions: np.ndarray, weights: np.ndarray) -> Any:
-        """Labels [N] or an indicator [N, K], decision values [N, P], and weights [N] or [N, K], 0 where ignored."""
+        """Score labels [N] or an indicator [N, K], decision values [N, P], and weights [N] or [N, K], 0 if ignored."""
         targets = np.where(weights > 0, np.where(labels > 0, 1, -1), 0) if labels.ndim == 2 else labels
         outcome = Outcome(targets, of_classes(self.estimator, decisions))
         if self.metric.by_class and getattr(self.estimator, "select", "joint") == "per_class":
@@ -251,7 +256,7 @@ class _Scoring:
 
 
 def _key(estimator: Any, parameter: str) -> str:
-    """The estimator's parameter of that name, its own or that of an estimator in it (`estimator__C`)."""
+    """Return the estimator's parameter of a name, its own or that of an estimator in it (`estimator__C`)."""
     keys = [key for key in estimator.get_params() if key.rpartition("__")[2] == parameter]
     if len(keys) != 1:
         raise ConfigError(f"{type(estimator).__name__} has {len(keys) or 'no'} parameters '{parameter}'; it needs one.")
@@ -259,10 +264,10 @@ def _key(estimator: Any, parameter: str) -> str:
 
 
 def _numbers(values: Any, kind: type[int] | type[float], parameter: str) -> set[float]:
-    """Distinct positive numbers of a kind."""
+    """Return distinct positive numbers of a kind."""
     listed = list(values) if isinstance(values, Sequence) and not isinstance(values, str) else [values]
     fit = [isinstance(one, int | float) and 0 < one < np.inf and one == kind(one) for one in listed]
     if not listed or not all(fit):
         wanted = "whole number" if kind is int else "number"
-        raise ConfigError(f"classifier.{parameter} is a positive {wanted} or a list of them; got {values}.")
+        raise ConfigError(f"classifier.{parameter} must be a positive {wanted} or a list of them; got {values}.")
     return {kind(one) for one in listed}

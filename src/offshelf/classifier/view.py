@@ -1,6 +1,6 @@
-"""Images seen through several views, to estimators that know rows only.
+"""Application of estimators of rows to images with several views.
 
-Axes: N images, V views, D features, K classes, P responses an image (classes, or pairs of classes; no axis for two
+Axes: N images, V views, D features, K classes, P responses per image (classes, or pairs of classes; no axis for two
 classes).
 """
 
@@ -12,18 +12,18 @@ from offshelf.svm.encoding import Encoding
 from offshelf.svm.fusion import Fusion, fuse
 
 ROWS = 1 << 12
-"""Rows that an estimator responds to at a time: of 200 classes one-vs-one gives each 19,900 responses."""
+"""Number of rows that an estimator responds to at a time: for 200 classes one-vs-one gives 19,900 responses each."""
 
 
 def rows(values_NVD: np.ndarray) -> np.ndarray:
-    """One row a view, an image's views side by side: [N * V, D]."""
+    """Return one row per view, with the views of an image next to each other: [N * V, D]."""
     return values_NVD.reshape(-1, values_NVD.shape[-1])
 
 
 def class_scores(fitted: Any, values_NVD: np.ndarray, fusion: Fusion = "sum") -> np.ndarray:
-    """Scores of classes, [N, K], by a fitted scikit-learn classifier, its responses to an image's views fused.
+    """Return scores of classes, [N, K], of a fitted scikit-learn classifier; responses to an image's views are fused.
 
-    Responses are decision values, or probabilities where an estimator has no others.
+    Responses are decision values, or probabilities if an estimator has no decision values.
     """
     block = max(1, ROWS // values_NVD.shape[1])
     blocks = [values_NVD[start : start + block] for start in range(0, len(values_NVD), block)]
@@ -38,9 +38,9 @@ def _class_scores(fitted: Any, values_NVD: np.ndarray, fusion: Fusion) -> np.nda
 
 
 def of_classes(fitted: Any, responses_NP: np.ndarray) -> np.ndarray:
-    """Scores of classes, [N, K], from responses: [N, P], or [N] for two classes.
+    """Return scores of classes, [N, K], from responses: [N, P], or [N] for two classes.
 
-    The class with the largest is the one that the estimator predicts, of equals the first.
+    The class with the largest score, the first of equals, is the one that the estimator predicts.
     """
     own_rule = getattr(fitted, "class_scores", None)
     if own_rule:
@@ -53,6 +53,6 @@ def of_classes(fitted: Any, responses_NP: np.ndarray) -> np.ndarray:
 
 
 def _is_two_sided(fitted: Any, by_row: np.ndarray) -> bool:
-    """Whether responses are of two classes or of pairs of classes, scikit-learn's SVC's or LinearSVM's."""
+    """Return whether responses are for two classes or pairs of classes, of scikit-learn's SVC or LinearSVM."""
     pairs = getattr(fitted, "decision_function_shape", "ovr") == "ovo" and getattr(fitted, "kind_", "ovo") == "ovo"
     return by_row.ndim == 1 or pairs

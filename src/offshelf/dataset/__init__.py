@@ -1,4 +1,4 @@
-"""Data sets: samples, the folds to train and to test on, and the official metric."""
+"""Data sets: samples, the folds to train and test on, and the official metric."""
 
 from offshelf.dataset.digits import Digits
 from offshelf.dataset.folder import Folder, image_files
@@ -28,8 +28,8 @@ from offshelf.dataset.published.ukbench import UkBench
 from offshelf.dataset.published.voc2007 import Voc2007
 from offshelf.dataset.reading import check_images, digests, value_range
 from offshelf.dataset.retrieval import (
-    Picture,
     RetrievalDataset,
+    RetrievalItem,
     RetrievalSet,
     Truth,
     Unsplit,
@@ -66,10 +66,10 @@ __all__ = [
     "Oxford5k",
     "Paris6k",
     "Pets",
-    "Picture",
     "ROxford5k",
     "RParis6k",
     "RetrievalDataset",
+    "RetrievalItem",
     "RetrievalSet",
     "Sample",
     "Sculptures6k",

@@ -1,9 +1,9 @@
-"""From a file's bytes to pixels: by content, not name; the first frame, upright by EXIF, on a background, RGB, 8 bits.
+"""Decoding of image files by content, not name: the first frame, upright by EXIF, on a background, as 8-bit RGB.
 
-Plain JPEGs go through simplejpeg where it is installed: the same library as Pillow's, libjpeg-turbo, with the same
-settings and, as the tests say, the same pixels, in two thirds of the time. It also tells damage that libjpeg fills in
-with grey. Everything else, and whatever else simplejpeg objects to, is Pillow's, which so has the last word on what can
-be read. Of metadata the orientation alone counts, where it can be read.
+Plain JPEGs are decoded by simplejpeg if it is installed. It uses the same library as Pillow, libjpeg-turbo, with the
+same settings and, as the tests check, the same pixels, in two thirds of the time. It also detects damage that libjpeg
+fills with grey. Everything else, and whatever simplejpeg rejects, is decoded by Pillow, which thus decides what can be
+read. The orientation is the only metadata that counts, if it can be read.
 """
 
 import logging
@@ -28,26 +28,26 @@ log = logging.getLogger(__name__)
 Colour = tuple[int, int, int]
 
 UNLIMITED = 1 << 62
-"""Pixels, where none is made."""
+"""Number of pixels that disables Pillow's limit."""
 
 TIFF_WIDTH, TIFF_HEIGHT = 256, 257
 """Tags."""
 
 DAMAGE = ("premature end of data segment", "bad Huffman code", "instead of RST", "bad arithmetic code")
-"""What libjpeg says where it goes on with pixels of its own; bytes too many before a marker do no harm."""
+"""libjpeg's warnings when it makes up pixels. Surplus bytes before a marker are harmless."""
 
 
 def decode(data: bytes, background: Colour, values: Range = "auto", max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Pixels, uint8 [H, W, 3], RGB, writable.
+    """Decode pixels, uint8 [H, W, 3], RGB, writable.
 
     Args:
-        data: The file.
-        background: RGB, seen through transparent pixels.
-        values: The range of values of an image of more than 8 bits; `auto`: of this image alone, see `value_range`.
-        max_pixels: Images of more are refused.
+        data: Content of the file.
+        background: RGB behind transparent pixels.
+        values: Range of values of an image of more than 8 bits; `auto`: of this image alone, see `value_range`.
+        max_pixels: Largest accepted number of pixels.
 
     Raises:
-        DecodeError: it cannot be read, or has more than 8 bits and no range.
+        DecodeError: The image cannot be read, or has more than 8 bits and no range.
     """
 
     def work(raster: Raster) -> np.ndarray:
@@ -69,14 +69,14 @@ def decode(data: bytes, background: Colour, values: Range = "auto", max_pixels: 
 
 
 def check(data: bytes, max_pixels: int = MAX_PIXELS) -> Extent | None:
-    """Raise DecodeError where `decode` would, as far as that can be told without decoding most files.
+    """Raise DecodeError if `decode` would, as far as possible without decoding.
 
-    A JPEG must reach its end marker, a PNG's checksums must hold; where they do not, and in all other formats, the
-    pixels are decoded. What this does not tell is damage in the compressed pixels of a JPEG that ends, and of a PNG
-    whose checksums were made of damaged pixels.
+    A JPEG must reach its end marker, and a PNG's checksums must match; otherwise, and in all other formats, the pixels
+    are decoded. Two kinds of damage are not detected: in the compressed pixels of a JPEG that has an end, and in a PNG
+    whose checksums were computed from damaged pixels.
 
     Returns:
-        What an image of more than 8 bits holds; None for others.
+        The values of an image of more than 8 bits; None for others.
     """
 
     def work(raster: Raster) -> Extent | None:
@@ -99,14 +99,14 @@ def _require_whole(raster: Raster) -> None:
     if raster.format is PNG and not png_is_whole(raster.data):
         raise DecodeError("its data are damaged or truncated: a checksum is wrong, or its end is missing")
     if raster.format is JPEG2000 and raster.image.mode != "I;16" and jpeg2000_bits(raster.data) > 8:
-        # Pillow rounds up to 256, which is 0 in 8 bits: white comes out black, and what is opaque transparent.
+        # Pillow rounds up to 256, which is 0 in 8 bits: white becomes black, and opaque transparent.
         raise DecodeError(
-            "it is JPEG 2000 of more than 8 bits a colour, which cannot be read faithfully: save it as TIFF"
+            "it is JPEG 2000 of more than 8 bits per colour, which cannot be read faithfully: save it as TIFF"
         )
 
 
 def _scale_key(raster: Raster) -> None:
-    """Bring the transparent value of a PNG to 8 bits, as Pillow brings pixels: the lowest bits of it count."""
+    """Reduce the transparent value of a PNG to 8 bits as Pillow reduces pixels: its lowest bits count."""
     key = raster.image.info.get("transparency") if raster.format is PNG else None
     if isinstance(key, tuple):
         raster.image.info["transparency"] = tuple(value & 255 for value in key)
@@ -116,10 +116,10 @@ def _scale_key(raster: Raster) -> None:
 
 
 def upright_size_of(data: bytes) -> tuple[int, int]:
-    """Width and height of what `decode` makes, from the header. Raises DecodeError."""
+    """Return width and height of the result of `decode`, from the header. Raises DecodeError."""
 
     def work(raster: Raster) -> tuple[int, int]:
-        # Of a TIFF on its side Pillow gives the size that it will have.
+        # For a rotated TIFF, Pillow gives the size after rotation.
         tags = raster.image.tag_v2 if raster.format is TIFF else {}
         width, height = raster.image.size if not tags else (tags[TIFF_WIDTH], tags[TIFF_HEIGHT])
         return (height, width) if orientation(raster.image) >= 5 else (width, height)
@@ -129,7 +129,7 @@ def upright_size_of(data: bytes) -> tuple[int, int]:
 
 
 def holds_depth(data: bytes) -> bool:
-    """Whether an image has more than 8 bits a value, from its header; not where it cannot be read."""
+    """Return whether an image has more than 8 bits per value, from its header; False if it cannot be read."""
     format = format_of(data)
     if format is PNG:
         return data[24:25] == b"\x10"
@@ -145,16 +145,16 @@ def holds_depth(data: bytes) -> bool:
 def _narrow(samples: Samples, values: Range) -> "Pillow.Image":
     if values is None:
         raise DecodeError(
-            "it has more than 8 bits a value, and no range of values is set for such images: say what is black and "
-            "what is white with value_range=[black,white], or save it with 8 bits"
+            "it has more than 8 bits per value, and no range of values is set for such images: set black and white by "
+            "value_range=[black,white], or save it with 8 bits"
         )
     return samples.eight_bits(common_range({"it": samples.extent}) if values == "auto" else values)
 
 
 class _Quiet:
-    """Pillow's remarks on odd metadata unsaid while any thread decodes; pixels that cannot be read are errors.
+    """Hides Pillow's warnings on odd metadata while any thread decodes; unreadable pixels still raise errors.
 
-    The filters are those of the process: threads that each put theirs back would leave those of another.
+    Filters belong to the process: if each thread restored them, it would restore those of another thread.
     """
 
     def __init__(self) -> None:
@@ -180,7 +180,7 @@ _quiet = _Quiet()
 
 
 def _jpeg_ends(data: bytes) -> bool:
-    """Whether an end marker follows the pixels; one in an embedded thumbnail does not count."""
+    """Return whether an end marker follows the pixels; one in an embedded thumbnail does not count."""
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF:
         if data[place + 1] == 0xDA:  # start of scan
@@ -190,7 +190,7 @@ def _jpeg_ends(data: bytes) -> bool:
 
 
 def _has_sound_header(data: bytes) -> bool:
-    """Whether simplejpeg, where it is installed, can read a JPEG's tables."""
+    """Return whether simplejpeg, if it is installed, can read a JPEG's tables."""
     fast = _simplejpeg()
     try:
         return not fast or bool(fast.decode_jpeg_header(data))
@@ -199,7 +199,7 @@ def _has_sound_header(data: bytes) -> bool:
 
 
 def _plain_jpeg(data: bytes) -> np.ndarray | None:
-    """A JPEG's pixels by simplejpeg; None where it is not installed, or stricter than it need be."""
+    """Return a JPEG's pixels from simplejpeg; None if it is not installed, or rejects a readable file."""
     fast = _simplejpeg()
     if not fast:
         return None
@@ -217,13 +217,13 @@ def _simplejpeg() -> Any:
     try:
         import simplejpeg
     except ImportError:
-        log.info("Without simplejpeg, damage within the pixels of a JPEG is not noticed: pip install 'offshelf[fast]'")
+        log.info("Without simplejpeg, damage within the pixels of a JPEG is not detected: pip install 'offshelf[fast]'")
         return None
     return simplejpeg
 
 
 def _rgb(image: "Pillow.Image", background: Colour) -> "Pillow.Image":
-    """8-bit RGB."""
+    """Convert to 8-bit RGB."""
     from PIL import Image as Pillow
 
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:

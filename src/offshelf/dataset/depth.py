@@ -1,7 +1,7 @@
-"""Images of more than 8 bits a value: their samples as they are in the file, and as 8 bits by a range of values.
+"""Images of more than 8 bits per value: their raw samples, and their conversion to 8 bits by a range of values.
 
-A file of 16 bits does not say whether all of them are used: a camera's 12 bits, stored in it, would be nearly black by
-the range of 16. So the range is a matter of the whole set, see `value_range`.
+A file of 16 bits does not say whether all of them are used: a camera's 12 bits would be nearly black in the range of
+16. The range is therefore a property of the whole set, see `value_range`.
 """
 
 import io
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from PIL import Image as Pillow
 
 ROWS = 256
-"""Brought to 8 bits at a time."""
+"""Number of rows that are converted at a time."""
 
 NATIVE = {"I;16S": "I;16NS", "I;16BS": "I;16NS", "I;32S": "I;32NS", "I;32BS": "I;32NS"}
 NATIVE |= {"F;32F": "F;32NF", "F;32BF": "F;32NF"}
-"""Raw modes of what libtiff unpacks, always in the machine's order, where Pillow takes it to be in the file's."""
+"""Raw modes of libtiff's output, always in the machine's byte order, where Pillow assumes the file's."""
 
 PLANAR, COMPRESSION, SAMPLE_FORMAT = 284, 259, 339
-"""TIFF's tags."""
+"""Tags of TIFF."""
 
 SIGNED = 2
-"""The sample format of whole numbers with a sign."""
+"""Sample format of signed integers."""
 
 OTHER_ORDER = {"R": "N", "N": "B" if sys.byteorder == "little" else "L", "B": "L", "L": "B"}
-"""Of bytes; N is the machine's own."""
+"""The other byte order; N is the machine's own."""
 
 
 def is_deep(raster: Raster) -> bool:
-    """Whether its values have more than 8 bits in the file, or a sign."""
+    """Return whether its values have more than 8 bits in the file, or a sign."""
     if raster.image.mode.startswith(("I", "F")):
         return True
     if raster.format is PNG:
@@ -47,7 +47,7 @@ def is_deep(raster: Raster) -> bool:
 
 
 def jpeg2000_bits(data: bytes) -> int:
-    """Most bits that a channel of a JPEG 2000 file has, by its first header; 0 where there is none."""
+    """Return the largest bit depth of the channels of a JPEG 2000 file, from its first header; 0 if there is none."""
     start = data.find(b"\xff\x4f\xff\x51") + 40  # start of the codestream, then its size: 36 bytes before the channels
     count = int.from_bytes(data[start : start + 2], "big") if start >= 40 else 0
     return max(((bits & 0x7F) + 1 for bits in data[start + 2 : start + 2 + 3 * count : 3]), default=0)
@@ -55,19 +55,19 @@ def jpeg2000_bits(data: bytes) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """An image's values, [H, W] or [H, W, channels], of the mode that Pillow calls them by in 8 bits."""
+    """An image's values, [H, W] or [H, W, channels], with Pillow's mode for 8 bits."""
 
     values: np.ndarray
     mode: str
     is_white_zero: bool = False
     is_declared: bool = False
-    """Whether the file said what white is; Pillow has stretched them to 16 bits then."""
+    """Whether the file declares its white; Pillow has then scaled the values to 16 bits."""
     transparent: Any = None
-    """The values of a pixel that is transparent."""
+    """Values of a transparent pixel."""
 
     @staticmethod
     def of(raster: Raster) -> "Samples":
-        """Those of a file. Raises DecodeError where they are not finite."""
+        """Read the samples of a file. Raises DecodeError if they are not finite."""
         image, format = raster.image, raster.format
         key = image.info.get("transparency") if format is PNG else None
         tags = getattr(image, "tag_v2", {})
@@ -90,7 +90,7 @@ class Samples:
 
     @property
     def extent(self) -> Extent:
-        """The smallest and the largest of the colours' values."""
+        """Return the smallest and the largest value of the colours."""
         if self.is_declared:
             return Extent(0, 65535, False, True)
         colours = self.values[..., :-1] if self.mode in ("LA", "RGBA", "RGBa") else self.values
@@ -99,7 +99,7 @@ class Samples:
         return Extent(float(colours.min()), float(colours.max()), is_float, is_whole)
 
     def eight_bits(self, to: ValueRange) -> "Pillow.Image":
-        """In 8 bits: `to` says which value is black and which white; where the file has white as zero, it is turned."""
+        """Convert to 8 bits by a range of black and white; invert files in which white is zero."""
         from PIL import Image as Pillow
 
         pixels, mode = _scaled(self.values, to), self.mode
@@ -113,13 +113,13 @@ class Samples:
 
 
 def _both_bytes(raster: Raster) -> tuple[np.ndarray, str]:
-    """Values uint16 [H, W, channels] of colours of 16 bits, of which Pillow keeps one byte, and their mode.
+    """Return values uint16 [H, W, channels] of 16-bit colours, of which Pillow keeps one byte, and their mode.
 
-    The file is read once for the high bytes, and once for the low ones, as if it had the other order of bytes.
+    The file is read once for the high bytes, and once for the low ones with the opposite byte order.
     """
     high, low = raster.image, pillow_class(raster.format)(io.BytesIO(raster.data))
     mode = _raw_mode(high.tile[0])
-    if mode.startswith("LA;"):  # four bytes a pixel, of grey and of opacity: RGBA to Pillow
+    if mode.startswith("LA;"):  # four bytes per pixel, of grey and opacity: RGBA to Pillow
         high.tile = [tile._replace(args="RGBA") for tile in high.tile]
         pairs = np.asarray(high).astype(np.uint16)
         return pairs[..., ::2] << 8 | pairs[..., 1::2], "LA"
@@ -135,8 +135,8 @@ def _both_bytes(raster: Raster) -> tuple[np.ndarray, str]:
 
 
 def _sixteen(mode: str, is_little: bool, of_low: bool) -> str:
-    """Pillow's raw mode for one byte of 16-bit samples; for single bands it leaves the depth out."""
-    bands, _, order = mode.replace("RGBa", "RGBA").partition(";16")  # premultiplied ones as they are
+    """Return Pillow's raw mode for one byte of 16-bit samples; for single bands it omits the depth."""
+    bands, _, order = mode.replace("RGBa", "RGBA").partition(";16")  # premultiplied colours stay as they are
     order = order or ("L" if is_little else "B")
     return f"{bands};16{OTHER_ORDER[order] if of_low else order}"
 
@@ -150,15 +150,15 @@ def _with_mode(tile: Any, mode: str) -> Any:
 
 
 def _is_raw(image: Any) -> bool:
-    """Whether Pillow leaves a PGM's values as they are: of 16 bits, all of them."""
+    """Return whether Pillow leaves a PGM's values unchanged, which it does for 16 bits."""
     return bool(image.tile[0].codec_name == "raw")
 
 
 def _scaled(values: np.ndarray, to: ValueRange) -> np.ndarray:
-    """Uint8, rounded; what lies beyond the range is cut off at it."""
+    """Scale values to uint8, rounded; values outside the range are clipped."""
     low, high = to
     scaled = np.empty(values.shape, np.uint8)
-    for start in range(0, len(values), ROWS):  # in double precision, of a few rows at a time
+    for start in range(0, len(values), ROWS):  # in double precision, a few rows at a time
         part = (values[start : start + ROWS].astype(np.float64) - low) * (255 / (high - low))
         scaled[start : start + ROWS] = np.rint(part.clip(0, 255))
     return scaled

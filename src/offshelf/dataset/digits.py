@@ -1,23 +1,28 @@
-"""scikit-learn's bundled handwritten digits: 1,797 real images that are always at hand."""
+"""scikit-learn's bundled handwritten digits: 1,797 real images that need no download."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageArray
-from offshelf.dataset.imageset import ImageSet, Sample
+from offshelf.dataset.imageset import Dataset, ImageSet, Sample
 from offshelf.dataset.partition import partition
 
 
 @dataclass(frozen=True)
-class Digits:
-    """8 x 8 pixels, 17 greys, ten classes (the test part of UCI's Optical Recognition of Handwritten Digits)."""
+class Digits(Dataset):
+    """Handwritten digits of 8 x 8 pixels, 17 greys and ten classes.
+
+    They are the test part of UCI's Optical Recognition of Handwritten Digits.
+    """
 
     test_fraction: float = 0.5
     seed: int = 0
 
+    @override
     def load(self) -> ImageSet:
-        """See Dataset; a stratified half is tested on."""
+        """Load the digits; a stratified half is the test part."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()

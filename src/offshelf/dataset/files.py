@@ -1,4 +1,4 @@
-"""Many image files in a few arrays: a tenth of the memory that as many objects would take."""
+"""Image files in a few arrays, in a tenth of the memory of as many objects."""
 
 import os
 from array import array
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.decode import Colour
 from offshelf.dataset.image import ImageFile
@@ -16,7 +17,7 @@ from offshelf.lazy import Lazy
 
 
 class Files(Lazy[ImageFile]):
-    """Image files below one folder. An item is made when it is asked for, with its digest, once that is known."""
+    """Image files below one folder. An item is made on access, with its digest if that is known."""
 
     def __init__(
         self,
@@ -26,7 +27,7 @@ class Files(Lazy[ImageFile]):
         value_range: Range = "auto",
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        """Names are paths below `root`, with `/`; for the others see ImageFile."""
+        """Take names as paths below `root`, with `/`; for the other arguments see ImageFile."""
         text, ends = bytearray(), array("q")
         for name in names:
             text += os.fsencode(name)
@@ -38,33 +39,33 @@ class Files(Lazy[ImageFile]):
     def __len__(self) -> int:
         return len(self._ends_N)
 
+    @override
     def make(self, row: int) -> ImageFile:
-        """See Lazy."""
         file = ImageFile(self.root / self.name(row), self.background, None, self.value_range, self.max_pixels)
         return file.known_as(self._digests[row]) if self._is_known_N[row] else file
 
     def name(self, row: int) -> str:
-        """Path below the root."""
+        """Return the path below the root."""
         start = self._ends_N[row - 1] if row else 0
         return os.fsdecode(bytes(self._text[start : self._ends_N[row]]))
 
     def settle(self, values: ValueRange) -> None:
-        """Take the range of values that the set was found to have."""
+        """Set the range of values of the set."""
         self.value_range = values
 
     def note(self, row: int, digest: str) -> None:
-        """Remember an image's digest."""
+        """Store an image's digest."""
         self._digests.rows_N32[row] = np.frombuffer(bytes.fromhex(digest), np.uint8)
         self._is_known_N[row] = True
 
     def digests(self) -> Digests:
-        """Of all images; those that are not known yet are taken. Raises ImageError."""
+        """Return the digests of all images; compute those that are not known. Raises ImageError."""
         for row in np.flatnonzero(~self._is_known_N):
             self.note(int(row), self[int(row)].digest)
         return self._digests
 
     def take(self, rows_M: np.ndarray) -> "Files":
-        """Some of them."""
+        """Return the files of some rows."""
         names = map(self.name, rows_M.tolist())
         taken = Files(self.root, names, self.background, self.value_range, self.max_pixels)
         taken._digests.rows_N32[:], taken._is_known_N[:] = self._digests.rows_N32[rows_M], self._is_known_N[rows_M]

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import parse_colour
-from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
+from offshelf.dataset.imageset import Dataset, FileSamples, Fold, ImageSet
 from offshelf.dataset.kind import SUFFIXES, is_named_image
 from offshelf.dataset.layout import Layout, Split, find_layout, require_split
 from offshelf.dataset.partition import partition
@@ -26,34 +27,35 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Folder:
-    """Images by class folder. With `train/` and `test/` in it, or names such as those, these are the split."""
+class Folder(Dataset):
+    """Images in class folders. If it contains `train/` and `test/`, or similar names, these are the split."""
 
     root: str
     test_fraction: float = 0.25
-    """Held out of each class where there is no split, drawn with `seed`."""
+    """Share of each class that is held out if there is no split, drawn with `seed`."""
     folds: int | None = None
-    """Cross-validate instead of holding out."""
+    """Number of folds to cross-validate with instead of holding out."""
     background: str | Sequence[int] = "white"
-    """Seen through transparent pixels: a name, #rrggbb or [r,g,b]."""
+    """Colour behind transparent pixels: a name, #rrggbb or [r,g,b]."""
     value_range: str | Sequence[float] | None = "auto"
-    """Of images of more than 8 bits a value: [black, white]; `auto`, see value_range.py; None: they are refused."""
+    """Range of images of more than 8 bits per value: [black, white]; `auto`, see value_range.py; None rejects them."""
     max_pixels: int = MAX_PIXELS
-    """Of an image; those of more are refused."""
+    """Largest accepted number of pixels of an image."""
     seed: int = 0
     split: Split = field(default="auto", hash=False)
-    """`auto`: by the folders' names; `none`: every folder is a class; or `{train: FOLDER, test: FOLDER}`, or lists."""
+    """`auto`: by folder names; `none`: every folder is a class; or `{train: FOLDER, test: FOLDER}`, or lists."""
     val: str | None = None
-    """What `val/` beside `train/` and `test/` is for: `train` (the default), `test` or `ignore`."""
+    """Use of `val/` if there are `train/` and `test/` too: `train` (the default), `test` or `ignore`."""
     ignore: Sequence[str] = field(default=(), hash=False)
-    """Patterns of names, or of paths below the root, that are left out: `masks`, `train/*.png`."""
+    """Patterns of names, or of paths below the root, to leave out: `masks`, `train/*.png`."""
 
     def __post_init__(self) -> None:
         require_split(self.split, self.val)
         require_pixels(self.max_pixels)
 
+    @override
     def load(self) -> ImageSet:
-        """See Dataset; classes are the sorted folder names, those of `train/` where there is one."""
+        """Load the images; classes are the sorted folder names, those of `train/` if there is one."""
         images = self.unsplit()
         if images.folds:
             return images
@@ -62,13 +64,13 @@ class Folder:
         )
 
     def unsplit(self) -> ImageSet:
-        """See Unsplit; a folder's own split is its fold all the same."""
+        """Load the images without drawing folds; a folder's own split still is its fold."""
         if not self.root:
             raise DatasetError("dataset.root is empty. Expected: a folder with a folder for each class.")
         root = Path(self.root).expanduser().absolute()
         if not root.is_dir():
             raise DatasetError(
-                f"dataset.root={self.root} is no folder. Expected: a folder with a folder for each class."
+                f"dataset.root={self.root} is not a folder. Expected: a folder with a folder for each class."
             )
         if root.name in ("", ".."):
             root = root.resolve()
@@ -77,7 +79,7 @@ class Folder:
         if layout.test and self.folds is not None:
             raise DatasetError(
                 f"{root} has its own split ({layout.train[0].name}/ and {layout.test[0].name}/); "
-                f"dataset.folds={self.folds} does not go with it."
+                f"dataset.folds={self.folds} cannot be combined with it."
             )
         classes = _classes(walk, layout.train, self.split)
         folders, respelt = _class_folders(walk, layout, classes)
@@ -91,7 +93,7 @@ class Folder:
         )
 
     def _read(self, walk: Walk, folders: Sequence[tuple[Path, int]]) -> tuple[FileSamples, list[int]]:
-        """The samples of class folders, given with their classes' numbers, and how many each folder has."""
+        """Return the samples of class folders, given with their class numbers, and the size of each folder."""
         background = parse_colour(self.background)
         counts: list[int] = []
 
@@ -107,29 +109,29 @@ class Folder:
 
 
 def _classes(walk: Walk, folders: Sequence[Path], split: Split) -> tuple[str, ...]:
-    """Names of the classes that are trained on, sorted. Raises DatasetError where they are fewer than two.
+    """Return the sorted names of the classes to train on. Raises DatasetError if there are fewer than two.
 
-    Of parts that are found by name, the first one's; of parts that were given, those of all.
+    They are the first part's if parts are found by name, and those of all parts if these are given.
     """
     among = folders[:1] if isinstance(split, str) else folders
     classes = tuple(sorted({name for folder in among for name in walk.folders(folder)}))
     if len(classes) < 2:
         is_loose = not classes and any(map(is_named_image, walk.files(folders[0])))
-        why = "its images lie in no class folders" if is_loose else f"it has {len(classes)} class folder(s)"
+        why = "its images are not in class folders" if is_loose else f"it has {len(classes)} class folder(s)"
         if len(classes) == 1 and len(peek(folders[0] / classes[0])) > 1:
             why += f" (the classes may be those in it: dataset.root={folders[0] / classes[0]})"
         raise DatasetError(
-            f"{folders[0]} needs a folder for each of two or more classes; {why}. Where labels are in a table, or in "
-            "the files' names, list path and label in a CSV file: dataset=csv"
+            f"{folders[0]} needs a folder for each of two or more classes; {why}. If labels are in a table, or in the "
+            "files' names, list path and label in a CSV file: dataset=csv"
         )
     return classes
 
 
 def _class_folders(walk: Walk, layout: Layout, classes: Sequence[str]) -> tuple[list[tuple[Path, int]], list[str]]:
-    """All class folders, with the numbers of their classes; and what is to be said of their names.
+    """Return all class folders with their class numbers, and remarks on their names.
 
     Raises:
-        DatasetError: a part has a class that is not trained on, or images that are in no class folder.
+        DatasetError: A part has a class that is not trained on, or images outside class folders.
     """
     number = {name: row for row, name in enumerate(classes)}
     alike = Counter(map(folded, classes))
@@ -147,43 +149,43 @@ def _class_folders(walk: Walk, layout: Layout, classes: Sequence[str]) -> tuple[
         other = [f"{readable(name)} ({readable(known)})" for name, known in found.items() if known and known != name]
         if other:
             notes.append(
-                f"{part.name}/ spells {len(other)} class(es) otherwise than {layout.train[0].name}/, in case or "
-                f"accents alone; they are taken as the same: {listed(other)}."
+                f"{part.name}/ spells {len(other)} class(es) differently from {layout.train[0].name}/, only in case or "
+                f"accents; they are taken as the same: {listed(other)}."
             )
         folders += [(part / name, number[known]) for name, known in found.items() if known]
     return folders, notes
 
 
 def _unknown(part: Path, train: Path, unknown: Sequence[str], classes: Sequence[str]) -> str:
-    """The sentence on classes of a part that are not trained on."""
+    """Return the sentence on classes of a part that are not trained on."""
     near = {name: get_close_matches(name, classes, 1) for name in unknown[:10]}
     named = [
         f"{readable(name)} (is it {readable(like[0])}?)" if like else readable(name) for name, like in near.items()
     ]
     more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
     return (
-        f"{part} has classes that {train.name}/ has not: {', '.join(named)}{more}. Rename them as they are in "
-        f"{train.name}/, or leave them out: 'dataset.ignore=[\"{part.name}/{readable(unknown[0])}\"]'"
+        f"{part} has classes that {train.name}/ lacks: {', '.join(named)}{more}. Rename them as in {train.name}/, or "
+        f"leave them out: 'dataset.ignore=[\"{part.name}/{readable(unknown[0])}\"]'"
     )
 
 
 def _require_no_strays(walk: Walk, part: Path, is_split: bool) -> None:
-    """Note images beside class folders; in a part of a split they are asked about, since they may be a class."""
-    images = walk.pass_over(part, "beside the class folders, so of no class")
+    """Note images outside class folders; raise DatasetError in a part of a split, since they may be a class."""
+    images = walk.pass_over(part, "next to the class folders, so without a class")
     if images and is_split:
         raise DatasetError(
-            f"{part} has {len(images)} image(s) beside its class folders: {listed(map(readable, images))}. Move them "
+            f"{part} has {len(images)} image(s) next to its class folders: {listed(map(readable, images))}. Move them "
             f"into the folders of their classes, or leave them out: 'dataset.ignore=[\"{part.name}/*.*\"]'"
         )
 
 
 def _images(walk: Walk, folder: Path) -> list[str]:
-    """Names of the images below a class folder, sorted. Raises DatasetError where there are none."""
+    """Return the sorted names of the images below a class folder. Raises DatasetError if there are none."""
     images = walk.images(folder)
     if not images:
         below = f"{folder.relative_to(walk.root).as_posix()}/"
         others = [f"{one.id} ({one.why})" for one in walk.left_out if one.id.startswith(below) and one.why != SYSTEM]
-        left = f"; not taken: {listed(map(readable, others))}" if others else ""
+        left = f"; left out: {listed(map(readable, others))}" if others else ""
         raise DatasetError(
             f"The class folder {readable(str(folder))} holds no images ({', '.join(SUFFIXES)}){left}. Fill or remove "
             f"it, or leave it out: 'dataset.ignore=[\"{readable(below[:-1])}\"]'"
@@ -192,19 +194,19 @@ def _images(walk: Walk, folder: Path) -> list[str]:
 
 
 def _remarks(walk: Walk, classes: Sequence[str], folders: Sequence[tuple[Path, int]], layout: Layout) -> Iterator[str]:
-    """What may surprise in what was found."""
+    """Yield remarks on surprising findings."""
     if walk.unmatched:
-        yield f"Nothing is named like {listed(map(readable, walk.unmatched))} (dataset.ignore)."
+        yield f"Nothing matches {listed(map(readable, walk.unmatched))} (dataset.ignore)."
     if layout.train[0] != walk.root:
-        walk.pass_over(walk.root, "beside the parts of the split")
+        walk.pass_over(walk.root, "next to the parts of the split")
         read = {part.relative_to(walk.root).parts[0] for part in (*layout.train, *layout.test)}
         for name in walk.folders(walk.root):
             if name not in read:
-                walk.leave(name, "a folder beside the parts of the split")
+                walk.leave(name, "a folder next to the parts of the split")
     alike = Counter(map(as_read, classes))
     twins = [told_apart(readable(name)) for name in classes if alike[as_read(name)] > 1]
     if twins:
-        yield f"Class folders differ in {ALIKE} alone, and are classes of their own: {listed(twins)}."
+        yield f"Class folders that differ only in {ALIKE} are separate classes: {listed(twins)}."
     untested = set(range(len(classes))) - {number for folder, number in folders if folder.parent in layout.test}
     if layout.test and untested:
         names = listed(readable(classes[row]) for row in sorted(untested))
@@ -212,18 +214,18 @@ def _remarks(walk: Walk, classes: Sequence[str], folders: Sequence[tuple[Path, i
     inner = list(walk.below.values())
     if len(inner) == len(folders) and len(inner[0]) > 1 and all(names == inner[0] for names in inner):
         yield (
-            f"All class folders have the same folders in them ({listed(map(readable, sorted(inner[0])))}), "
+            f"All class folders contain the same folders ({listed(map(readable, sorted(inner[0])))}), "
             "which are read as parts of the class."
         )
     if walk.by_content:
-        yield f"{len(walk.by_content)} image(s) by their content, not name: {listed(map(readable, walk.by_content))}."
+        yield f"{len(walk.by_content)} image(s) by content, not name: {listed(map(readable, walk.by_content))}."
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Files at any depth that are images, sorted; hidden ones are left out, others named. Raises DatasetError."""
+    """Return sorted images at any depth; log what is left out, except hidden files. Raises DatasetError."""
     walk = Walk(folder)
     found = [folder / name for name in walk.images(folder)]
     others = [f"{readable(one.id)} ({one.why})" for one in walk.left_out if one.why != SYSTEM]
     if others:
-        log.warning("%s: %d file(s) are not taken: %s", readable(str(folder)), len(others), listed(others))
+        log.warning("%s: %d file(s) are left out: %s", readable(str(folder)), len(others), listed(others))
     return found

@@ -1,4 +1,4 @@
-"""Images: where the pixels come from and what identifies them."""
+"""Images as values: the source of the pixels, and their identity."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.decode import Colour, DecodeError, check, decode, holds_depth
 from offshelf.dataset.raster import MAX_PIXELS
@@ -15,22 +16,22 @@ from offshelf.dataset.value_range import Extent, Range, ValueRange
 from offshelf.errors import ImageError
 from offshelf.identity import array_digest, digest
 
-Box = tuple[float, float, float, float]
+PixelBox = tuple[float, float, float, float]
 
 
 class Image(Protocol):
-    """One picture that can be identified without decoding it, and decoded when needed. Picklable; `str` names it."""
+    """An image that is identified without decoding, and decoded on demand. It can be pickled; `str` names it."""
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex, of everything that fixes the pixels: bytes, region, background colour, range of values."""
+        """SHA-256, in hexadecimal, of all that determines the pixels: bytes, region, background colour, value range."""
 
     def load(self) -> np.ndarray:
-        """Pixels, uint8 [H, W, 3], RGB. Raises ImageError with the file's name and the reason."""
+        """Return pixels, uint8 [H, W, 3], RGB. Raises ImageError with the file's name and the reason."""
 
 
 @dataclass(frozen=True, eq=False)
-class ImageArray:
+class ImageArray(Image):
     """Pixels in memory: uint8 [H, W, 3], RGB. Raises ImageError for any other array."""
 
     pixels: np.ndarray
@@ -42,19 +43,20 @@ class ImageArray:
         return f"an image of {self.pixels.shape[1]} x {self.pixels.shape[0]} in memory"
 
     @cached_property
+    @override
     def digest(self) -> str:
-        """See Image."""
         return array_digest(self.pixels)
 
+    @override
     def load(self) -> np.ndarray:
-        """See Image. Raises ImageError where the pixels are not those any more that the digest was taken of."""
+        """Return the pixels. Raises ImageError if they were changed after the digest was computed."""
         if self.__dict__.setdefault("digest", now := array_digest(self.pixels)) != now:
             raise ImageError(f"The pixels of {self} were changed while it was in use; give it a copy of its own.")
         return self.pixels
 
 
 @dataclass(frozen=True, eq=False)
-class ImageBytes:
+class ImageBytes(Image):
     """An image file's bytes in memory; see ImageFile."""
 
     data: bytes = field(repr=False)
@@ -66,12 +68,12 @@ class ImageBytes:
         return f"an image file of {len(self.data):,} bytes in memory"
 
     @cached_property
+    @override
     def digest(self) -> str:
-        """See Image."""
         return _identity(self.data, None, self.background, self.value_range)
 
+    @override
     def load(self) -> np.ndarray:
-        """See Image."""
         try:
             return decode(self.data, self.background, self.value_range, self.max_pixels)
         except DecodeError as error:
@@ -79,46 +81,48 @@ class ImageBytes:
 
 
 @dataclass(frozen=True)
-class ImageFile:
-    """A file, opened by its content, not its name: the first frame, upright by EXIF, on a background, RGB, 8 bits."""
+class ImageFile(Image):
+    """A file, opened by content, not name: the first frame, upright by EXIF, on a background, as 8-bit RGB."""
 
     path: Path
     background: Colour = (255, 255, 255)
-    """RGB, seen through transparent pixels."""
-    region: Box | None = None
-    """x1, y1, x2, y2 in pixels of the upright image, x2 and y2 exclusive; cut to the image."""
+    """RGB behind transparent pixels."""
+    region: PixelBox | None = None
+    """x1, y1, x2, y2 in pixels of the upright image, x2 and y2 exclusive; clipped to the image."""
     value_range: Range = "auto"
-    """What is black and what is white where values have more than 8 bits; `auto` is settled for a whole set at once, by
-    `check_images`; None refuses such images."""
+    """Black and white of values with more than 8 bits. `auto` is resolved for a whole set at once, by `check_images`;
+    None rejects such images."""
     max_pixels: int = MAX_PIXELS
 
     def __str__(self) -> str:
         return str(self.path)
 
     @cached_property
+    @override
     def digest(self) -> str:
-        """See Image. Raises ImageError where its range of values is not settled."""
+        """Return the digest. Raises ImageError if the range of values is not resolved."""
         return self._identify(self._bytes())
 
     def known_as(self, digest: str) -> "ImageFile":
-        """Itself, of a digest that was taken before."""
+        """Return the image itself, with a digest that was computed before."""
         self.__dict__["digest"] = digest
         return self
 
     @property
     def settled(self) -> Range:
-        """The range of values that counts."""
+        """Range of values after resolution."""
         return self.__dict__.get("settled", self.value_range)
 
     def settle(self, values: ValueRange) -> None:
-        """Take the range of values that its set was found to have."""
+        """Set the range of values of the image's set."""
         self.__dict__["settled"] = values
 
+    @override
     def load(self) -> np.ndarray:
-        """See Image.
+        """Return the pixels.
 
         Raises:
-            ImageError: it cannot be read, or is not the image any more that its digest was taken of.
+            ImageError: The image cannot be read, or was changed after its digest was computed.
         """
         data = self._bytes()
         if self.__dict__.setdefault("digest", now := self._identify(data)) != now:
@@ -129,10 +133,10 @@ class ImageFile:
             raise self._unreadable(error) from error
 
     def check(self) -> Extent | None:
-        """Raise ImageError when the file is no whole image; most are not decoded for it. Takes the digest.
+        """Raise ImageError if the file is not a complete image, mostly without decoding; compute the digest.
 
         Returns:
-            What it holds, where that is needed to settle its range of values: it has no digest yet.
+            The values of an image whose range must be resolved before it has a digest; None for others.
         """
         data = self._bytes()
         try:
@@ -153,8 +157,8 @@ class ImageFile:
         values = self.settled
         if values == "auto" and holds_depth(data):
             raise ImageError(
-                f"{self.path} has more than 8 bits a value, and their range is that of a whole set: "
-                "offshelf.dataset.check_images settles it, or say it: ImageFile(…, value_range=(black, white))."
+                f"{self.path} has more than 8 bits per value, and their range is that of a whole set: "
+                "offshelf.dataset.check_images resolves it, or set it: ImageFile(…, value_range=(black, white))."
             )
         return _identity(data, self.region, self.background, None if values == "auto" else values)
 
@@ -171,23 +175,23 @@ class ImageFile:
         x1, y1, x2, y2 = (round(edge) for edge in self.region)
         left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
         if left >= right or top >= bottom:
-            raise ImageError(f"The box {self.region} of {self.path} holds no pixel of the image of {width} x {height}.")
+            raise ImageError(f"The box {self.region} of {self.path} has no pixel of the image of {width} x {height}.")
         return pixels[top:bottom, left:right]
 
 
 def require_pixels(pixels: Any, whose: object) -> None:
-    """Raise ImageError for what is no array of pixels, uint8 [H, W, 3]; `whose` is for the message."""
+    """Raise ImageError for anything but an array of pixels, uint8 [H, W, 3]; `whose` is for the message."""
     is_array = isinstance(pixels, np.ndarray)
     if is_array and pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.size:
         return
     got = f"{pixels.dtype} {list(pixels.shape)}" if is_array else f"a {type(pixels).__name__}"
     is_fraction = is_array and pixels.dtype.kind == "f"
-    hint = " Of fractions of 1: (255 * values).round().astype(np.uint8)." if is_fraction else ""
-    raise ImageError(f"The pixels of {whose} are a NumPy array, uint8 [H, W, 3], RGB from 0 to 255; got {got}.{hint}")
+    hint = " For fractions of 1: (255 * values).round().astype(np.uint8)." if is_fraction else ""
+    raise ImageError(f"The pixels of {whose} must be a NumPy array, uint8 [H, W, 3], RGB, 0 to 255; got {got}.{hint}")
 
 
-def _identity(data: bytes, region: Box | None, background: Colour, values: ValueRange | None) -> str:
-    """SHA-256, in hex. A range of values counts where it makes the pixels: not in images of 8 bits."""
+def _identity(data: bytes, region: PixelBox | None, background: Colour, values: ValueRange | None) -> str:
+    """Return the SHA-256, in hexadecimal. A range of values counts only if it affects the pixels, not for 8 bits."""
     known: dict[str, Any] = {"bytes": hashlib.sha256(data).hexdigest(), "region": region, "background": background}
     if values and holds_depth(data):
         known["values"] = [float(value) for value in values]
@@ -195,7 +199,7 @@ def _identity(data: bytes, region: Box | None, background: Colour, values: Value
 
 
 def parse_colour(colour: str | Sequence[int]) -> Colour:
-    """RGB of a colour's name, `#rrggbb`, or three numbers. Raises ImageError."""
+    """Return the RGB of a colour's name, `#rrggbb`, or three numbers. Raises ImageError."""
     from PIL import ImageColor
 
     try:
@@ -204,5 +208,5 @@ def parse_colour(colour: str | Sequence[int]) -> Colour:
         if not all(0 <= value <= 255 for value in named):
             raise ValueError(named)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ImageError(f"dataset.background={colour} is no colour: expected a name, #rrggbb or [r,g,b].") from error
+        raise ImageError(f"dataset.background={colour} is not a colour; expected: name, #rrggbb or [r,g,b].") from error
     return red, green, blue

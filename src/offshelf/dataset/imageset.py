@@ -1,4 +1,4 @@
-"""What every data set loads into: samples, the classes they belong to, and which are trained and tested on."""
+"""Loaded labelled data sets: samples, their classes, and the folds to train and test on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import Image
@@ -19,31 +20,31 @@ from offshelf.names import readable
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled picture; `id` is unique within its data set and readable (a relative path, say)."""
+    """A labelled image; `id` is unique within its data set and readable (a relative path, say)."""
 
     id: str
     image: Image
     target: int | tuple[int, ...]
-    """Its class number; or, where an image has several labels, for each 1 (has it), -1 (has not), 0 (not to be counted:
-    VOC's difficult objects, unspecified attributes)."""
+    """Class number; or, if an image may have several labels, for each 1 (present), -1 (absent) or 0 (not counted,
+    such as VOC's difficult objects and unspecified attributes)."""
 
 
 class FileSamples(Lazy[Sample]):
-    """Samples that are files below one folder, named by their paths, of one class each: class numbers int32 [N]."""
+    """Samples from files below one folder, named by their paths, with one class each: class numbers int32 [N]."""
 
     def __init__(self, files: Files, targets_N: np.ndarray) -> None:
-        """A class number for each file."""
+        """Take the files and their class numbers."""
         self.files, self.targets_N = files, targets_N
 
     def __len__(self) -> int:
         return len(self.files)
 
+    @override
     def make(self, row: int) -> Sample:
-        """See Lazy."""
         return Sample(readable(self.files.name(row)), self.files[row], int(self.targets_N[row]))
 
     def take(self, rows_M: np.ndarray) -> "FileSamples":
-        """Some of them."""
+        """Return the samples of some rows."""
         return FileSamples(self.files.take(rows_M), self.targets_N[rows_M])
 
 
@@ -57,18 +58,18 @@ class Fold:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A sample that could not be used, or a file that is none."""
+    """A sample that could not be used, or a file that is not a sample."""
 
     id: str
     role: str
-    """`train`, `test`, or `train and test` where there are several folds; `unused` where the protocol has no use;
-    `none` of what is no sample."""
+    """`train`, `test`, or `train and test` if there are several folds; `unused` if the protocol does not use it; `none`
+    for a file that is not a sample."""
     why: str
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """A loaded data set: one fold is a plain train/test split, several are cross-validated and averaged."""
+    """A loaded data set: one fold is a plain train/test split; several are cross-validated and averaged."""
 
     name: str
     classes: tuple[str, ...]
@@ -77,13 +78,13 @@ class ImageSet:
     metric: str = "accuracy"
     """The protocol's official metric, reported as the primary one: a name in `offshelf.metric`."""
     notes: tuple[str, ...] = ()
-    """What should be known of how the data was read: a sentence each."""
+    """Remarks on how the data was read, one sentence each."""
     not_taken: Sequence[LeftOut] = ()
-    """Files that were found and are no samples."""
+    """Files that were found but are not samples."""
 
     @cached_property
     def targets(self) -> np.ndarray:
-        """Class numbers of all samples, int64 [N]; or of several labels 1, -1 and 0, int8 [N, K] (see Sample)."""
+        """Class numbers of all samples, int64 [N]; or for several labels 1, -1 and 0, int8 [N, K] (see Sample)."""
         if isinstance(self.samples, FileSamples):
             return self.samples.targets_N.astype(np.int64)
         several = bool(self.samples) and isinstance(self.samples[0].target, tuple)
@@ -103,7 +104,7 @@ class ImageSet:
 
     @cached_property
     def digest(self) -> str:
-        """Identity of pixels, labels and folds; paths do not count."""
+        """Identity of pixels, labels and folds, independent of paths."""
         return digest(
             {
                 "classes": list(self.classes),
@@ -115,17 +116,18 @@ class ImageSet:
 
     @cached_property
     def repeats(self) -> Repeats:
-        """Images that are there more than once. Raises ImageError."""
-        return among_samples(self)
+        """Images that occur more than once. Raises ImageError."""
+        folds = [(fold.train, fold.test) for fold in self.folds]
+        return among_samples(self.pictures, self.samples, self.targets, folds, self._label)
 
     def take(self, rows_M: np.ndarray) -> Sequence[Sample]:
-        """Some of the samples."""
+        """Return the samples of some rows."""
         if isinstance(self.samples, FileSamples):
             return self.samples.take(rows_M)
         return [self.samples[row] for row in rows_M]
 
     def require_training(self) -> None:
-        """Raise DatasetError where a class has no training image in some fold: nothing could be learnt of it."""
+        """Raise DatasetError if a class has no training image in some fold."""
         wanted = set(range(len(self.classes)))
         for fold in self.folds:
             lacking = [] if self.is_multilabel else sorted(wanted - _present(self.targets[fold.train]))
@@ -134,10 +136,10 @@ class ImageSet:
                 raise DatasetError(f"{self.name} has no training images of {len(lacking)} class(es): {names}.")
 
     def without(self, faults: Mapping[int, str]) -> "tuple[ImageSet, list[LeftOut]]":
-        """The set without the samples of these row numbers, and what was left out and why.
+        """Return the set without the samples of these row numbers, and the samples left out with the reasons.
 
         Raises:
-            DatasetError: nothing is left to train or to test on, or a class is left without training images.
+            DatasetError: Nothing is left to train or test on, or a class is left without training images.
         """
         left_out = [LeftOut(self.samples[row].id, self._role(row), faults[row]) for row in sorted(faults)]
         kept = np.setdiff1d(np.arange(len(self.samples)), list(faults))
@@ -149,8 +151,13 @@ class ImageSet:
             lost = _present(self.targets[before.train]) - _present(rest.targets[after.train])
             if lost or not len(after.test):
                 what = f"the class {self.classes[min(lost)]}" if lost else "testing"
-                raise DatasetError(f"Without the images that cannot be read none is left for {what} in {self.name}.")
+                raise DatasetError(f"Without the unreadable images none is left for {what} in {self.name}.")
         return rest, left_out
+
+    def _label(self, row: int) -> str:
+        target = self.targets[row]
+        numbers = np.flatnonzero(target > 0) if self.is_multilabel else [target]
+        return ", ".join(self.classes[number] for number in numbers)
 
     def _role(self, row: int) -> str:
         roles = [name for name in ("train", "test") if any(row in getattr(fold, name) for fold in self.folds)]
@@ -158,12 +165,12 @@ class ImageSet:
 
 
 def _present(targets: np.ndarray) -> set[int]:
-    """Numbers of the classes that some image has."""
+    """Return the numbers of the classes that occur."""
     return set(np.flatnonzero((targets > 0).any(axis=0)) if targets.ndim == 2 else targets)
 
 
 class Dataset(Protocol):
-    """A data set's spec: cheap to make; `load` reads (or downloads) it."""
+    """The spec of a data set, which is cheap to make; `load` reads (or downloads) it."""
 
     def load(self) -> ImageSet:
-        """Raises DatasetError when the data is missing or contradicts itself."""
+        """Load the set. Raises DatasetError if the data is missing or contradicts itself."""

@@ -1,4 +1,4 @@
-"""Which folders below a root are trained on, and which are tested on: what is not certain is asked about."""
+"""The assignment of folders to training and testing. Ambiguous layouts raise an error that asks the user."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ Split = str | Mapping[str, str | Sequence[str]]
 """`auto`, `none`, or the folders of `train` and `test`."""
 
 IMAGES = ("images", "image", "imgs", "img", "jpegimages", "data")
-"""Names of folders of images, beside folders of labels."""
+"""Names of image folders that stand next to folders of labels."""
 AS_CLASSES = "dataset.split=none takes all folders as classes"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Folders whose class folders are read; without a split the root alone is trained on, until parts are drawn."""
+    """Folders whose class folders are read. Without a split, only the root is trained on until parts are drawn."""
 
     train: tuple[Path, ...]
     test: tuple[Path, ...] = ()
@@ -26,21 +26,21 @@ class Layout:
 
 
 def require_split(split: Split, val: str | None) -> None:
-    """Raise ConfigError for what says nothing of a split."""
+    """Raise ConfigError for an invalid split."""
     if val not in (None, "train", "test", "ignore"):
-        raise ConfigError(f"dataset.val is train, test, ignore, or null; got '{val}'.")
+        raise ConfigError(f"dataset.val must be train, test, ignore, or null; got '{val}'.")
     if isinstance(split, Mapping):
         if set(split) != {"train", "test"}:
-            raise ConfigError(f"dataset.split has the keys train and test; got {', '.join(split) or 'none'}.")
+            raise ConfigError(f"dataset.split must have the keys train and test; got {', '.join(split) or 'none'}.")
     elif split not in ("auto", "none"):
-        raise ConfigError(f"dataset.split is auto, none, or {{train: FOLDER, test: FOLDER}}; got '{split}'.")
+        raise ConfigError(f"dataset.split must be auto, none, or {{train: FOLDER, test: FOLDER}}; got '{split}'.")
 
 
 def find_layout(walk: Walk, split: Split, val: str | None) -> Layout:
-    """The parts of a folder of images.
+    """Find the parts of a folder of images.
 
     Raises:
-        DatasetError: it can be read in more than one way; the sentence says how to choose one.
+        DatasetError: The folder can be read in several ways; the message says how to choose one.
     """
     if isinstance(split, Mapping):
         train, test = (_given(walk.root, split[part]) for part in ("train", "test"))
@@ -63,14 +63,14 @@ def find_layout(walk: Walk, split: Split, val: str | None) -> Layout:
 
 
 def _with_val(walk: Walk, parts: Mapping[Part, Path], val: str | None) -> Layout:
-    """What the validation part is for: tested on where there is no test part, else trained on, unless it is said."""
+    """Assign the validation part: to testing if there is no test part, else to training, unless `val` decides."""
     train = parts["train"]
     if "val" not in parts:
         return Layout((train,), (_labelled(walk, parts, "test"),))
     name = parts["val"].name
     if "test" not in parts:
         if val in ("train", "ignore"):
-            raise DatasetError(f"{walk.root} has no folder to test on but {name}/; dataset.val={val} leaves none.")
+            raise DatasetError(f"{walk.root} has no folder to test on except {name}/; dataset.val={val} leaves none.")
         return Layout((train,), (_labelled(walk, parts, "val"),), (f"{name}/ is tested on, as there is no test/.",))
     if val == "test":
         validation = _labelled(walk, parts, "val")
@@ -83,23 +83,23 @@ def _with_val(walk: Walk, parts: Mapping[Part, Path], val: str | None) -> Layout
 
 
 def _labelled(walk: Walk, parts: Mapping[Part, Path], part: Part) -> Path:
-    """A part, which has class folders. Raises DatasetError: images without labels cannot be scored."""
+    """Return a part that has class folders. Raises DatasetError: images without labels cannot be scored."""
     folder, train = parts[part], parts["train"]
     if walk.folders(folder) or not walk.folders(train):
         return folder
     ways = {"test": ("val", "dataset.val=test"), "val": ("test", "dataset.val=ignore")}
     other, way = ways[part]
     if other not in parts:
-        way = f"dataset.root={train}, which draws a part of {train.name}/ to test on"
-    raise DatasetError(f"{folder} has no class folders, so that its images have no labels. Go on with {way}.")
+        way = f"dataset.root={train}, which draws a test part from {train.name}/"
+    raise DatasetError(f"{folder} has no class folders, so that its images have no labels. Continue with {way}.")
 
 
 def _question_named(root: Path, named: Mapping[Part, Sequence[str]], others: Sequence[str]) -> None:
-    """Raise DatasetError where folders with names of parts are not a split beyond doubt."""
+    """Raise DatasetError if folders with names of parts are not clearly a split."""
     for part, names in named.items():
         if len(names) > 1:
             raise DatasetError(
-                f"{root} has {len(names)} folders that may be its {part} part: {', '.join(names)}. Say which: "
+                f"{root} has {len(names)} folders that may be its {part} part: {', '.join(names)}. Choose one: "
                 f"{_as_split(named)}; or {AS_CLASSES}."
             )
     found = [name for names in named.values() for name in names]
@@ -109,30 +109,30 @@ def _question_named(root: Path, named: Mapping[Part, Sequence[str]], others: Seq
         way = f"{_as_split(named)} is a split" if is_whole else f"'dataset.ignore=[\"{found[0]}\"]' leaves it out"
         raise DatasetError(
             f"{root} has {_listed(found)}, which may be {'parts' if several else 'a part'} of a split or "
-            f"{'classes' if several else 'a class'}, beside {_listed(others)}: {AS_CLASSES}; {way}."
+            f"{'classes' if several else 'a class'}, next to {_listed(others)}: {AS_CLASSES}; {way}."
         )
     if not is_whole:
         alone = root / found[0]
         raise DatasetError(
             f"{root} has {_listed(found)} and no part to {'test' if 'train' in named else 'train'} on. "
-            f"dataset.root={alone} draws a part of it to test on; {AS_CLASSES}."
+            f"dataset.root={alone} draws a test part from it; {AS_CLASSES}."
         )
     for name in found:
         _question_deeper(root, name)
 
 
 def _question_deeper(root: Path, name: str) -> None:
-    """Raise DatasetError where a part is nested in a folder of its own: train/train, train/images."""
+    """Raise DatasetError if a part is nested in a folder of its own: train/train, train/images."""
     inner = peek(root / name)
     if len(inner) == 1 and (part_of(inner[0]) or len(peek(root / name / inner[0])) > 1):
         raise DatasetError(
-            f"{root / name} has one folder in it, {inner[0]}/. Where the class folders are in that, say so for both "
-            f"parts: 'dataset.split={{train: …/{inner[0]}, test: …}}'; {AS_CLASSES}."
+            f"{root / name} contains one folder, {inner[0]}/. If the class folders are in that one, set both parts: "
+            f"'dataset.split={{train: …/{inner[0]}, test: …}}'; {AS_CLASSES}."
         )
 
 
 def _question_flat(root: Path, names: Sequence[str]) -> None:
-    """Raise DatasetError where class folders look like parts of a split, or have such parts in them."""
+    """Raise DatasetError if class folders look like parts of a split, or contain such parts."""
     alike: dict[tuple[str, ...], dict[Part, str]] = {}
     for name in names:
         found = part_among(name)
@@ -148,12 +148,12 @@ def _question_flat(root: Path, names: Sequence[str]) -> None:
     images = [name for name in split if name.casefold() in IMAGES]
     if len(split) > 1 and len(split) == len(names) and not images:
         raise DatasetError(
-            f"The folders of {root} ({_listed(split)}) have a split in each of them; expected is train/CLASS and "
-            f"test/CLASS. List the images in a table (dataset=csv), or draw a split: {AS_CLASSES}."
+            f"The folders of {root} ({_listed(split)}) each contain a split; expected is train/CLASS and test/CLASS. "
+            f"List the images in a table (dataset=csv), or draw a split: {AS_CLASSES}."
         )
     if split:
         inner = (images or split)[0]
-        raise DatasetError(f"{root} has no train/ in it, but {inner}/ has: dataset.root={root / inner}; {AS_CLASSES}.")
+        raise DatasetError(f"{root} contains no train/, but {inner}/ does: dataset.root={root / inner}; {AS_CLASSES}.")
 
 
 def _unnested(root: Path, name: str) -> str:
@@ -161,7 +161,7 @@ def _unnested(root: Path, name: str) -> str:
 
 
 def _as_split(named: Mapping[Part, Sequence[str]]) -> str:
-    """The setting that says which folders are what."""
+    """Return the setting that assigns the folders."""
     train = (named.get("train") or ["FOLDER"])[0]
     test = (named.get("test") or named.get("val") or ["FOLDER"])[0]
     return f"'dataset.split={{train: {train}, test: {test}}}'"
@@ -171,19 +171,19 @@ def _given(root: Path, names: str | Sequence[str]) -> tuple[Path, ...]:
     folders = tuple(root / str(name) for name in (names if isinstance(names, list | tuple) else [names]))
     for folder in folders:
         if not folder.is_dir():
-            raise DatasetError(f"dataset.split names {folder}, which is no folder.")
+            raise DatasetError(f"dataset.split names {folder}, which is not a folder.")
     if not folders:
         raise DatasetError("dataset.split names no folder for a part.")
     return folders
 
 
 def _require_apart(train: Sequence[Path], test: Sequence[Path]) -> None:
-    """Raise DatasetError where a folder is in two parts, or twice in one."""
+    """Raise DatasetError if a folder is in two parts, or twice in one."""
     real = [folder.resolve() for folder in (*train, *test)]
     for row, one in enumerate(real):
         for other in real[:row]:
             if one.is_relative_to(other) or other.is_relative_to(one):
-                raise DatasetError(f"dataset.split names {one} and {other}, which are one folder, or one in the other.")
+                raise DatasetError(f"dataset.split names {one} and {other}: the same folder, or one in the other.")
 
 
 def _names(folders: Sequence[Path]) -> str:

@@ -1,4 +1,4 @@
-"""A CSV file that lists images and their labels."""
+"""Data sets from a CSV file that lists images and labels."""
 
 import logging
 import os
@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.boxes import read_boxes, require_units
-from offshelf.dataset.image import Box, ImageFile, parse_colour
-from offshelf.dataset.imageset import Fold, ImageSet, LeftOut, Sample
+from offshelf.dataset.image import ImageFile, PixelBox, parse_colour
+from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.split_names import ALIKE, as_read, part_of, told_apart
@@ -23,54 +24,54 @@ from offshelf.names import listed
 log = logging.getLogger(__name__)
 
 PROBED = 20
-"""Files that are looked for before all are read."""
+"""Number of files whose existence is checked before all are read."""
 
 
 @dataclass(frozen=True)
-class Csv:
-    """Columns `path,label[,split,x1,y1,x2,y2]`; split is train, val or test, in the words of `split_names`.
+class Csv(Dataset):
+    """Images of a table with columns `path,label[,split,x1,y1,x2,y2]`; split is train, val or test (see `split_names`).
 
-    Boxes count from 0, x2 and y2 are exclusive; an empty one is the whole image.
+    Box coordinates start at 0, x2 and y2 are exclusive; an empty box is the whole image.
     """
 
     path: str
     root: str | None = None
-    """What relative paths are relative to; without, the CSV's folder."""
+    """Folder of relative paths; None: the CSV's folder."""
     test_fraction: float = 0.25
     folds: int | None = None
     background: str | Sequence[int] = "white"
     value_range: str | Sequence[float] | None = "auto"
-    """See Folder."""
+    """Range of values, as for Folder."""
     max_pixels: int = MAX_PIXELS
     seed: int = 0
     columns: Mapping[str, str | None] = field(default_factory=dict, hash=False)
-    """What the table calls the columns, by the names above; null: the column is not read."""
+    """The table's names of the columns, by the names above; None: the column is not read."""
     separator: str | None = None
-    """Between several labels in a cell; without, each image has one."""
+    """Separator of several labels in a cell; None: each image has one label."""
     boxes: str = "auto"
-    """What they are in: `pixels`, `fractions` of the image, or `auto`: fractions where all are within 0 and 1."""
+    """Units of boxes: `pixels`, `fractions` of the image, or `auto`: fractions if all are within 0 and 1."""
     val: str | None = None
-    """What lines of split `val` are for: `train`, `test`, `ignore`; null: `test` where no others are, else `train`."""
+    """Use of lines of split `val`: `train`, `test`, `ignore`; None: `test` if there are no test lines, else `train`."""
     delimiter: str | None = None
-    """Between cells: one sign, or `tab`; without, what the header shows."""
+    """Delimiter of cells: one character, or `tab`; None: found in the header."""
     encoding: str | None = None
-    """Of the text; without, UTF-8, or UTF-16 where it says so."""
+    """Encoding of the text; None: UTF-8, or UTF-16 if it declares it."""
 
     def __post_init__(self) -> None:
         require_columns(self.columns)
         require_pixels(self.max_pixels)
         require_units(self.boxes)
         if self.val not in (None, "train", "test", "ignore"):
-            raise ConfigError(f"dataset.val is train, test, ignore, or null; got '{self.val}'.")
+            raise ConfigError(f"dataset.val must be train, test, ignore, or null; got '{self.val}'.")
         if self.delimiter is not None and len(self.delimiter) != 1 and self.delimiter != "tab":
-            raise ConfigError(f"dataset.delimiter is one sign, such as ';', or tab; got '{self.delimiter}'.")
+            raise ConfigError(f"dataset.delimiter must be one character, such as ';', or tab; got '{self.delimiter}'.")
         if self.separator == "":
             raise ConfigError(
-                "dataset.separator is a sign such as ';', or null for one label a cell; got an empty one."
+                "dataset.separator must be a string such as ';', or null for one label per cell; got an empty one."
             )
 
+    @override
     def load(self) -> ImageSet:
-        """See Dataset."""
         images = self.unsplit()
         if images.folds:
             return images
@@ -79,7 +80,7 @@ class Csv:
         )
 
     def unsplit(self) -> ImageSet:
-        """See Unsplit; a table's own split is its fold all the same."""
+        """Load the images without drawing folds; a table's own split still is its fold."""
         file = Path(self.path).expanduser().absolute()
         table = read_table(file, self.columns, "\t" if self.delimiter == "tab" else self.delimiter, self.encoding)
         parts, notes = _parts(table, self.val)
@@ -100,7 +101,7 @@ class Csv:
         return replace(images, folds=self._folds(table, parts, images), notes=(*images.notes, *_in_both(table, parts)))
 
     def _targets(self, table: Table) -> tuple[tuple[str, ...], list[int | tuple[int, ...]]]:
-        """Names of the classes, sorted, and the target of each line. Raises DatasetError."""
+        """Return the sorted class names, and the target of each line. Raises DatasetError."""
         if not self.separator:
             empty = [number for number, line in table.lines if not line["label"]]
             if empty:
@@ -112,7 +113,7 @@ class Csv:
         number = {name: index for index, name in enumerate(classes)}
         if self.separator and not any(self.separator in line["label"] for _, line in table.lines):
             log.warning(
-                "No label of %s has '%s' in it (dataset.separator): each image has one label at most.",
+                "No label of %s contains '%s' (dataset.separator): each image has at most one label.",
                 *(table.file, self.separator),
             )
         if not self.separator:
@@ -136,13 +137,13 @@ class Csv:
         return samples, notes
 
     def _folds(self, table: Table, parts: Sequence[str], images: ImageSet) -> tuple[Fold, ...]:
-        """The split of the table; none where it has none."""
+        """Return the split of the table; empty if it has none."""
         if not parts or not parts[0]:
             return ()
         if self.folds is not None:
             raise DatasetError(
-                f"{table.file} has its own split; dataset.folds={self.folds} does not go with it. Leave the column "
-                "unread: dataset.columns.split=null"
+                f"{table.file} has its own split; dataset.folds={self.folds} cannot be combined with it. Do not read "
+                "the column: dataset.columns.split=null"
             )
         is_tested = np.array([part == "test" for part in parts])
         train, test = np.flatnonzero(~is_tested), np.flatnonzero(is_tested)
@@ -150,7 +151,7 @@ class Csv:
         untrained = np.flatnonzero(has[test].any(axis=0) & ~has[train].any(axis=0))
         if len(untrained) or not len(train) or not len(test):
             what = (
-                f"label {listed(images.classes[number] for number in untrained)} is tested and not trained on"
+                f"label {listed(images.classes[number] for number in untrained)} is tested but not trained on"
                 if len(untrained)
                 else "one part is empty"
             )
@@ -167,25 +168,25 @@ def _numbers(table: Table) -> list[int]:
 
 
 def _parts(table: Table, val: str | None) -> tuple[list[str], list[str]]:
-    """`train`, `test` or `ignore` for each line, empty where the table has no split; and what is to be said of it.
+    """Return `train`, `test` or `ignore` for each line, empty without a split, and remarks.
 
     Raises:
-        DatasetError: some lines have no split, or another word.
+        DatasetError: Some lines have no split, or an unknown word.
     """
     cells = [(number, line.get("split", "")) for number, line in table.lines]
     if not any(cell for _, cell in cells):
-        return [""] * len(cells), ["The column of the split is empty."] if "split" in table.has else []
+        return [""] * len(cells), ["The split column is empty."] if "split" in table.has else []
     empty = [number for number, cell in cells if not cell]
     if empty:
         raise DatasetError(
-            f"{at(table.file, empty)}: no split, where other lines have one. Fill in train or test; or leave the "
-            "column unread and draw a split: dataset.columns.split=null"
+            f"{at(table.file, empty)}: no split, while other lines have one. Fill in train or test; or do not read the "
+            "column and draw a split: dataset.columns.split=null"
         )
     named = [(number, cell, part_of(cell)) for number, cell in cells]
     other = [(number, cell) for number, cell, part in named if part is None]
     if other:
         where = at(table.file, [number for number, _ in other])
-        raise DatasetError(f"{where}: split is train, val or test; got '{other[0][1]}'.")
+        raise DatasetError(f"{where}: split must be train, val or test; got '{other[0][1]}'.")
     found = [str(part) for _, _, part in named]
     if "val" not in found:
         return found, []
@@ -197,29 +198,27 @@ def _parts(table: Table, val: str | None) -> tuple[list[str], list[str]]:
 
 
 def _with_spaces(line: Line, root: Path) -> Line:
-    """A line whose path has the spaces around it that the file's name has."""
+    """Return a line whose path has the surrounding spaces of the file's name."""
     number, cells = line
     return (number, {**cells, "path": cells[TYPED]}) if TYPED in cells and (root / cells[TYPED]).exists() else line
 
 
 def _warn_of_none(paths: Sequence[Path], table: Table) -> None:
-    """Say where paths were looked for if they are meant from elsewhere; single missing files are named later."""
+    """Log where files were looked for if none exists; single missing files are reported later."""
     if any(path.exists() for path in paths[:PROBED]) or any(path.exists() for path in paths):
         return
-    back = (
-        " Its paths have backslashes; here folders are separated by '/'." if "\\" in table.lines[0][1]["path"] else ""
-    )
+    back = " Its paths have backslashes, but folders are separated by '/'." if "\\" in table.lines[0][1]["path"] else ""
     log.warning(
-        "None of the %d files of %s is there, such as %s.%s Say where its paths begin: dataset.root=DIR",
+        "None of the %d files of %s exists, such as %s.%s Set the folder of its paths: dataset.root=DIR",
         *(len(paths), table.file, paths[0], back),
     )
 
 
 def _question_repeats(
-    table: Table, boxes: Sequence[Box | None], targets: Sequence[int | tuple[int, ...]], separator: str | None
+    table: Table, boxes: Sequence[PixelBox | None], targets: Sequence[int | tuple[int, ...]], separator: str | None
 ) -> list[str]:
-    """What is to be said of files that are listed more than once. Raises DatasetError where their labels differ."""
-    first: dict[tuple[str, Box | None], int] = {}
+    """Return remarks on files that are listed more than once. Raises DatasetError if their labels differ."""
+    first: dict[tuple[str, PixelBox | None], int] = {}
     again: list[tuple[int, dict[str, str], Line]] = []
     odd: list[tuple[int, dict[str, str], Line]] = []
     for row, ((number, line), box) in enumerate(zip(table.lines, boxes, strict=True)):
@@ -228,28 +227,28 @@ def _question_repeats(
             (again if targets[earlier] == targets[row] else odd).append((number, line, table.lines[earlier]))
     if odd:
         _, line, (where, before) = odd[0]
-        way = "" if separator else "; where an image has several labels, list them in one cell: dataset.separator=';'"
+        way = "" if separator else "; if an image has several labels, list them in one cell: dataset.separator=';'"
         raise DatasetError(
-            f"{at(table.file, [number for number, _, _ in odd])}: the same file as in another line with another label; "
-            f"{line['path']} is '{line['label']}' here, '{before['label']}' in line {where}. Remove what is wrong{way}."
+            f"{at(table.file, [number for number, _, _ in odd])}: the same file as in another line, another label; "
+            f"{line['path']} is '{line['label']}' here, '{before['label']}' in line {where}. Remove one of them{way}."
         )
     lines = [str(number) for number, _, _ in again]
-    return [f"{len(lines):,} line(s) repeat an earlier one, file and label: {listed(lines)}."] if lines else []
+    return [f"{len(lines):,} line(s) repeat file and label of an earlier one: {listed(lines)}."] if lines else []
 
 
 def _in_both(table: Table, parts: Sequence[str]) -> list[str]:
-    """A remark on files that are trained and tested on, in other boxes: equal ones are counted as leaks."""
+    """Return a remark on files in both parts with different boxes; equal boxes are counted as leaks."""
     if not table.has >= set(BOX):
         return []
     named = [(os.path.normpath(line["path"]), part) for (_, line), part in zip(table.lines, parts, strict=True)]
     both = {path for path, part in named if part == "test"} & {path for path, part in named if part == "train"}
-    return [f"{len(both):,} file(s) are trained and tested on, by their boxes: {listed(sorted(both))}."] if both else []
+    return [f"{len(both):,} file(s) are in both parts, with different boxes: {listed(sorted(both))}."] if both else []
 
 
 def _class_notes(classes: Sequence[str]) -> list[str]:
-    """Labels that may be one, written in two ways."""
+    """Return a remark on labels that may be one, written in two ways."""
     by_reading: dict[str, list[str]] = {}
     for name in classes:
         by_reading.setdefault(as_read(name), []).append(name)
     twins = [" and ".join(map(told_apart, names)) for names in by_reading.values() if len(names) > 1]
-    return [f"Labels differ in {ALIKE} alone, and are classes of their own: {listed(twins)}."] if twins else []
+    return [f"Labels that differ only in {ALIKE} are separate classes: {listed(twins)}."] if twins else []

@@ -1,4 +1,4 @@
-"""What a file says beside its pixels: left out where it is broken, for it must not spoil them; which side is up."""
+"""Metadata of image files: removal of broken metadata, and the orientation."""
 
 import zlib
 from collections.abc import Iterator
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     from PIL import Image as Pillow
 
 ORIENTATION = 0x0112
-"""EXIF's tag."""
+"""Tag of EXIF."""
 
 PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-"""Chunks that pixels are made of."""
+"""Chunks that affect the pixels."""
 
 WEBP_PIXELS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF")
 
 JPEG_KEPT = (0xE0, 0xEE)
-"""Of a JPEG's application segments JFIF's and Adobe's, which say what its colours are."""
+"""Application segments of a JPEG that declare its colours: JFIF's and Adobe's."""
 
 
 def bare(data: bytes) -> bytes:
-    """A JPEG, PNG or WebP file without its metadata; anything else, and what cannot be followed, as it is."""
+    """Return a JPEG, PNG or WebP file without its metadata; other files, and undecipherable ones, unchanged."""
     if data.startswith(b"\xff\xd8"):
         return _bare_jpeg(data)
     if data.startswith(b"\x89PNG"):
@@ -33,16 +33,16 @@ def bare(data: bytes) -> bytes:
 
 
 def orientation(image: "Pillow.Image") -> int:
-    """EXIF's: 1 where there is none, or one that cannot be read."""
+    """Return EXIF's orientation; 1 if it is missing or cannot be read."""
     try:
         found = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # whatever is wrong with it, it is no matter of the pixels
+    except Exception:  # broken metadata does not concern the pixels
         return 1
     return found if found in _TURNS else 1
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels [H, W, 3] as the camera was held: writable, rows one after the other in memory."""
+    """Return pixels [H, W, 3] as the camera was held: writable, with contiguous rows."""
     return np.require(_TURNS[orientation](pixels), requirements=["C", "W"])
 
 
@@ -72,7 +72,7 @@ def _bare_jpeg(data: bytes) -> bytes:
 
 
 def png_is_whole(data: bytes) -> bool:
-    """Whether a PNG goes on to its end, and the checksums hold of all that its pixels are made of."""
+    """Return whether a PNG is complete, and the checksums of all chunks that affect its pixels match."""
     view = memoryview(data)
     name = b""
     for name, start, end in _png_chunks(data):
@@ -87,7 +87,7 @@ def _bare_png(data: bytes) -> bytes:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Names of chunks, and where they begin and end, up to the last."""
+    """Yield names of chunks, with their start and end, up to the last."""
     place, name = 8, b""
     while place + 12 <= len(data) and name != b"IEND":
         start, name = place, data[place + 4 : place + 8]

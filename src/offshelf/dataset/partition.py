@@ -1,4 +1,4 @@
-"""Seeded, stratified splits of sets that bring none."""
+"""Seeded, stratified splits for sets without a split."""
 
 import math
 import warnings
@@ -13,19 +13,19 @@ from offshelf.errors import DatasetError
 def partition(
     targets: np.ndarray, classes: Sequence[str], test_fraction: float, folds: int | None, seed: int
 ) -> tuple[Fold, ...]:
-    """One stratified train/test split, or `folds` stratified folds, each tested once.
+    """Draw one stratified train/test split, or `folds` stratified folds, each of which is tested once.
 
-    Images of several labels are stratified by the rarest label of each.
+    Images with several labels are stratified by their rarest label.
 
     Raises:
-        DatasetError: a class has too few images, or a setting is out of range.
+        DatasetError: A class has too few images, or a setting is out of range.
     """
     from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
     if not 0 < test_fraction < 1:
-        raise DatasetError(f"dataset.test_fraction is above 0 and below 1; got {test_fraction}.")
+        raise DatasetError(f"dataset.test_fraction must be above 0 and below 1; got {test_fraction}.")
     if folds is not None and folds < 2:
-        raise DatasetError(f"dataset.folds is at least 2, or null for one split; got {folds}.")
+        raise DatasetError(f"dataset.folds must be at least 2, or null for one split; got {folds}.")
     counts = (targets > 0).sum(axis=0) if targets.ndim == 2 else np.bincount(targets, minlength=len(classes))
     few = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True) if count < (folds or 2)]
     if few:
@@ -47,20 +47,20 @@ def partition(
 
 
 def _require_room(images: int, classes: int, test_fraction: float) -> None:
-    """Raise DatasetError where a part of a split has fewer images than there are classes."""
+    """Raise DatasetError if a part of a split would have fewer images than there are classes."""
     test = math.ceil(images * test_fraction)
     if min(test, images - test) >= classes:
         return
     part = "test on" if test < classes else "train on"
     raise DatasetError(
-        f"{images} images of {classes} classes cannot be split with dataset.test_fraction={test_fraction}: of "
-        f"{min(test, images - test)} images to {part} there is not one for each class. Try dataset.test_fraction=0.5, "
-        "or test on every image once: dataset.folds=2"
+        f"{images} images of {classes} classes cannot be split with dataset.test_fraction={test_fraction}: "
+        f"{min(test, images - test)} images to {part} are fewer than one per class. Try dataset.test_fraction=0.5, or "
+        "test on every image once: dataset.folds=2"
     )
 
 
 def _rarest(targets_NK: np.ndarray, least: int) -> np.ndarray:
-    """For each image the rarest label that it has, int64 [N]; K where that is nobody else's, or it has none."""
+    """Return each image's rarest label, int64 [N]; K if no other image has it as rarest, or it has no label."""
     has_NK = targets_NK > 0
     count = has_NK.shape[1]
     rarity_K = np.argsort(np.argsort(has_NK.sum(axis=0), kind="stable"))

@@ -1,7 +1,7 @@
-"""Raster image files: what they are by content, opened by Pillow's classes for these formats and by no others.
+"""Raster image files, recognised by content and opened by Pillow's classes for a few formats only.
 
-Pillow knows formats that are programs (PostScript), hand their bytes to other programs, or hold any other format in
-themselves; none of them is ever tried. What a header claims is compared with the file's length before pixels are made.
+Pillow supports formats that are programs (PostScript), pass their bytes to other programs, or can contain any other
+format; none of them is ever tried. Claims of a header are compared with the file's length before pixels are allocated.
 """
 
 import importlib
@@ -20,25 +20,25 @@ MAX_PIXELS = 89_478_485
 """Pillow's own limit: a quarter of a GiB, as RGB."""
 
 UNDOUBTED = 1 << 20
-"""Pixels that a file of any length may claim: 3 MB."""
+"""Number of pixels that a file of any length may claim: 3 MB."""
 
 
 class DecodeError(ValueError):
-    """Bytes that are no image that can be read; the text says why."""
+    """Bytes are not a readable image; the message says why."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format: Pillow's module and class for it, and how many bits of pixels a byte of its files can hold at most."""
+    """A format: Pillow's module and class for it, and the largest number of bits of pixels per byte of its files."""
 
     name: str
     pillow: str
     bits_per_byte: int | None
-    """None: any number."""
+    """Largest number; None: unlimited."""
 
 
-# Most bits that a byte can stand for. Deflate: 1,032 bytes. LZW: strings of 4,096 for 12 bits. Huffman-coded JPEG: a
-# block of 64 pixels has a bit or more, here with room for uneven sampling, 24 bits a pixel.
+# Largest number of bits per byte. Deflate: 1,032 bytes. LZW: strings of 4,096 for 12 bits. Huffman-coded JPEG: a block
+# of 64 pixels takes at least a bit, with a margin for uneven sampling, at 24 bits per pixel.
 DEFLATE, LZW, HUFFMAN = 1032 * 8, 2731 * 8, 1024 * 24
 
 JPEG = Format("JPEG", "JpegImagePlugin.JpegImageFile", HUFFMAN)
@@ -54,7 +54,7 @@ FORMATS = (JPEG, PNG, GIF, WEBP, BMP, PPM, TIFF, AVIF, JPEG2000)
 
 TIFF_COMPRESSION, TIFF_BITS = 259, 258
 TIFF_BITS_PER_BYTE = {1: 8, 5: LZW, 6: HUFFMAN, 7: HUFFMAN, 8: DEFLATE, 32946: DEFLATE, 32773: 64 * 8}
-"""By the number of a compression: none, LZW, JPEG (old, new), deflate (both), PackBits. Others can hold any number."""
+"""By TIFF's compression number: none, LZW, JPEG (old, new), deflate (both), PackBits. Others are unlimited."""
 
 _BEGINNINGS = (
     (b"\xff\xd8\xff", JPEG),
@@ -80,7 +80,7 @@ _FOREIGN = (
 
 
 def format_of(data: bytes) -> Format | None:
-    """What a file is by its first bytes; None where it is no raster format that is read."""
+    """Return the format of a file by its first bytes; None if it is not a supported raster format."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return WEBP
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
@@ -95,11 +95,11 @@ class Raster:
     """An opened file."""
 
     image: Any
-    """Pillow's, of which nothing but the header was read yet."""
+    """Pillow's image, of which only the header was read."""
     format: Format
     data: bytes
     is_white_zero: bool
-    """Whether the smallest value is white, of more than 8 bits; Pillow was told that it is black."""
+    """Whether the smallest value of more than 8 bits is white; Pillow was told that it is black."""
 
 
 def require_pixels(most: int) -> None:
@@ -109,10 +109,10 @@ def require_pixels(most: int) -> None:
 
 
 def open_first(data: bytes, work: Callable[[Raster], T], max_pixels: int) -> T:
-    """Open a file, and do work on it; once more without its metadata where that fails, for they may be broken.
+    """Open a file and call `work` on it; on failure try again without metadata, which may be broken.
 
     Raises:
-        DecodeError: it is no raster format, larger than allowed, claims more than it holds, or the work fails twice.
+        DecodeError: It is not a raster format, is too large, claims more than it holds, or the work fails twice.
     """
     format = format_of(data)
     if format is None:
@@ -127,16 +127,16 @@ def open_first(data: bytes, work: Callable[[Raster], T], max_pixels: int) -> T:
                 return work(raster)
         except DecodeError:
             raise
-        except Exception as error:  # decoders raise many kinds, all of them about the file
+        except Exception as error:  # decoders raise many kinds, all about the file
             first = first or error
     raise DecodeError(_reason(first, format)) from first
 
 
 def _reason(error: Exception | None, format: Format) -> str:
     text = (str(error) or type(error).__name__).rstrip(".")
-    if isinstance(error, OSError):  # Pillow's own, for people
+    if isinstance(error, OSError):  # Pillow's own message, for people
         return text
-    return f"it is {format.name} of a kind that is not read, or damaged ({text})"
+    return f"it is {format.name} of an unsupported kind, or damaged ({text})"
 
 
 def _versions(data: bytes) -> Iterator[bytes]:
@@ -147,7 +147,7 @@ def _versions(data: bytes) -> Iterator[bytes]:
 
 
 def pillow_class(format: Format) -> Any:
-    """Pillow's class for a format. Raises DecodeError where Pillow is too old to have it."""
+    """Return Pillow's class for a format. Raises DecodeError if Pillow is too old to have it."""
     module, _, name = format.pillow.partition(".")
     try:
         return getattr(importlib.import_module(f"PIL.{module}"), name)
@@ -160,7 +160,7 @@ def _require_plausible(raster: Raster, most: int) -> None:
     pixels, claim = width * height, f"{width:,} x {height:,} pixels"
     if pixels > most:
         raise DecodeError(
-            f"it has {claim}, which is more pixels than is safe to decode unasked; if it is right, set "
+            f"it has {claim}, which is more than is safe to decode by default; if it is right, set "
             f"dataset.max_pixels={pixels}"
         )
     bits, per_byte = _bits(raster)
@@ -169,7 +169,7 @@ def _require_plausible(raster: Raster, most: int) -> None:
 
 
 def _bits(raster: Raster) -> tuple[int, int | None]:
-    """Bits of a pixel in the file, and how many of them a byte of the file can hold."""
+    """Return bits per pixel in the file, and the largest number of them per byte of the file."""
     if raster.format is TIFF:
         tags = raster.image.tag_v2
         return sum(tags.get(TIFF_BITS, (1,))), TIFF_BITS_PER_BYTE.get(tags.get(TIFF_COMPRESSION, 1))
@@ -186,4 +186,4 @@ def _unknown(data: bytes) -> str:
     foreign = next((name for start, name in _FOREIGN if data.lstrip().startswith(start)), None)
     if foreign:
         return f"it is {foreign}, which is never opened; expected: {known}"
-    return f"its content is of no known image format; expected: {known}"
+    return f"its content is not of a known image format; expected: {known}"

@@ -1,4 +1,4 @@
-"""Reading every image once: for its digest, and to know before any long work that it can be used."""
+"""One reading of every image, for its digest and to find unusable files before any long work."""
 
 import logging
 import os
@@ -13,28 +13,28 @@ from offshelf.errors import BadImagesError, ImageError
 log = logging.getLogger(__name__)
 
 BLOCK = 64
-"""Images that a thread checks at a time."""
+"""Number of images that a thread checks at a time."""
 
 
 def digests(images: Sequence[Image]) -> Sequence[str]:
-    """Of all images. Raises ImageError."""
+    """Return the digests of all images. Raises ImageError."""
     return images.digests() if isinstance(images, Files) else [image.digest for image in images]
 
 
 def value_range(images: Sequence[Image]) -> ValueRange | None:
-    """What is black and what is white in those that have more than 8 bits a value; None where there are none."""
+    """Return black and white of the images that have more than 8 bits per value; None if there are none."""
     ranges = [images.value_range] if isinstance(images, Files) else (getattr(one, "settled", None) for one in images)
     return next((one for one in ranges if isinstance(one, tuple)), None)
 
 
 def check_images(images: Sequence[Image]) -> None:
-    """Read every file once, in threads, for its digest and its wholeness; settle the range of values, see ImageFile.
+    """Read every file once, in threads, for its digest and completeness; resolve the range of values, see ImageFile.
 
     Raises:
-        BadImagesError: names every file that cannot be read and why, before any long work.
-        DatasetError: no one range suits all images of more than 8 bits.
+        BadImagesError: Files cannot be read; the message names each with the reason.
+        DatasetError: No single range suits all images of more than 8 bits.
     """
-    # By blocks: a task for each of a million images would take more memory than all that is known of them.
+    # In blocks: a task for each of a million images would take more memory than the results.
     blocks = range(0, len(images), BLOCK)
     faults: dict[int, str] = {}
     extents: dict[int, Extent] = {}
@@ -50,7 +50,7 @@ def check_images(images: Sequence[Image]) -> None:
 
 
 def _settle(images: Sequence[Image], extents: Mapping[int, Extent]) -> None:
-    """Give images, by their row numbers, the range of values that suits all of them."""
+    """Set the range of values that suits all images, given by row number."""
     named = {str(images[row]): extent for row, extent in extents.items()}
     values = common_range(named)
     line, is_odd = describe(named, values)
@@ -67,7 +67,7 @@ def _settle(images: Sequence[Image], extents: Mapping[int, Extent]) -> None:
 
 
 def _look(images: Sequence[Image], rows: range) -> tuple[dict[int, str], dict[int, Extent]]:
-    """What is wrong with images of these row numbers; and what those hold whose range of values is to be settled."""
+    """Return the faults of images by row number, and the values of those whose range must be resolved."""
     faults: dict[int, str] = {}
     extents: dict[int, Extent] = {}
     for row in rows:

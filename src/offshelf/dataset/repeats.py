@@ -1,8 +1,8 @@
-"""The same image more than once: in training and in testing, as a query and as a reference, or with two labels."""
+"""Detection of repeated images: in training and testing, as query and reference, or with two labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -11,41 +11,65 @@ from offshelf.dataset.reading import digests
 from offshelf.identity import Digests
 from offshelf.names import NAMED
 
-if TYPE_CHECKING:
-    from offshelf.dataset.imageset import ImageSet
-    from offshelf.dataset.retrieval import RetrievalSet
+
+class NamedImage(Protocol):
+    """An image that has an id, as a sample, a reference or a query."""
+
+    @property
+    def id(self) -> str:
+        """Return its name."""
+
+    @property
+    def image(self) -> Image:
+        """Return the image."""
 
 
 @dataclass(frozen=True, eq=False)
 class Repeats:
-    """Images of equal digests: the same bytes, in the same region and on the same background."""
+    """Repeated images, which have equal digests: the same bytes, in the same region and on the same background."""
 
     part: str
-    """What is tested: `test`, `query`; `train` where nothing is."""
+    """The part that is tested: `test` or `query`; `train` if there is none."""
     count: int
-    """Images of that part that are known: a test image that is trained on in the same fold, a query that is a reference
-    of its own; in `train` those that are there more than once."""
+    """Number of repeated images of that part: test images that are trained on in the same fold, or queries that equal a
+    reference other than themselves; in `train` images that occur more than once."""
     two_labels: int = 0
-    """Images whose equals have another label."""
+    """Number of images that equal one with another label."""
     table: Mapping[str, Sequence[object]] = field(default_factory=dict)
-    """Columns `group`, `id`, `part`, `label`, of all images that are there more than once."""
+    """Columns `group`, `id`, `part`, `label` of all images that occur more than once."""
     pairs: tuple[tuple[str, str], ...] = ()
-    """Names of some of those that are known, each with its equal."""
+    """Names of some repeated images, each with its equal."""
     label_pairs: tuple[tuple[str, str], ...] = ()
-    """Names of some with another label."""
+    """Names of some equal images with different labels."""
 
     @property
     def counts(self) -> dict[str, float]:
-        """Metrics; the first of them in every run."""
+        """Metrics; the first of them is in every run."""
         name = "data/repeated_train" if self.part == "train" else f"data/leaked_{self.part}"
         return {name: float(self.count)} | ({"data/two_labels": float(self.two_labels)} if self.two_labels else {})
 
 
-def among_samples(images: "ImageSet") -> Repeats:
-    """Of a labelled set; without folds all its images are for training. Raises ImageError."""
-    groups = equal_groups(images.pictures)
+def among_samples(
+    pictures: Sequence[Image],
+    samples: Sequence[NamedImage],
+    targets_N: np.ndarray,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    label: Callable[[int], str],
+) -> Repeats:
+    """Find the images that a labelled set holds more than once.
+
+    Args:
+        pictures: The images of all samples.
+        samples: The samples, for their ids.
+        targets_N: Class numbers [N], or several labels [N, K].
+        folds: Row numbers of the samples to train and to test on. Without folds all images are for training.
+        label: Returns the label of a row in words.
+
+    Raises:
+        ImageError: An image cannot be read.
+    """
+    groups = equal_groups(pictures)
     rows = repeated_rows(groups)
-    folds = [(fold.train, fold.test) for fold in images.folds]
     is_trained, is_tested = np.full(len(groups), not folds), np.zeros(len(groups), bool)
     equals = first_equals(rows, rows, groups) if not folds else np.full(len(rows), -1, np.int64)
     place = np.full(len(groups), -1)
@@ -56,35 +80,46 @@ def among_samples(images: "ImageSet") -> Repeats:
         found = first_equals(tested, train, groups)
         equals[place[tested]] = np.where(found >= 0, found, equals[place[tested]])
     known = rows[equals >= 0]
-    odd, others = _of_another_label(rows, groups, images.targets)
-    ids = [images.samples[row].id for row in rows.tolist()]
-    labels = [_label(images, row) for row in rows.tolist()]
+    odd, others = _of_another_label(rows, groups, targets_N)
+    ids = [samples[row].id for row in rows.tolist()]
+    labels = [label(row) for row in rows.tolist()]
     parts = [" and ".join(_parts(*each)) for each in zip(is_trained[rows], is_tested[rows], strict=True)]
-    named = {row: f"{name} ({label})" for row, name, label in zip(rows.tolist(), ids, labels, strict=True)}
+    named = {row: f"{name} ({words})" for row, name, words in zip(rows.tolist(), ids, labels, strict=True)}
     return Repeats(
         "test" if folds else "train",
         len(known),
         len(odd),
         {"group": _renumbered(groups[rows].tolist()), "id": ids, "part": parts, "label": labels},
-        tuple((images.samples[a].id, images.samples[b].id) for a, b in _some(known, equals[equals >= 0])),
+        tuple((samples[a].id, samples[b].id) for a, b in _some(known, equals[equals >= 0])),
         tuple((named[a], named[b]) for a, b in _some(odd, others)),
     )
 
 
-def among_references(images: "RetrievalSet") -> Repeats:
-    """Of a retrieval set: queries that are equal to a reference which is another image. Raises ImageError."""
-    place = {id(image): row for row, image in enumerate(images.pictures)}
-    groups = equal_groups(images.pictures)
-    references, queries = (
-        np.array([place[id(one.image)] for one in several], np.int64) for several in (images.references, images.queries)
+def among_references(
+    pictures: Sequence[Image], references: Sequence[NamedImage], queries: Sequence[NamedImage]
+) -> Repeats:
+    """Find the queries of a retrieval set that are equal to a reference that is another image.
+
+    Args:
+        pictures: Every image once, also one that is a reference and a query.
+        references: The references; the same object as `queries` where each is a query.
+        queries: The queries.
+
+    Raises:
+        ImageError: An image cannot be read.
+    """
+    place = {id(image): row for row, image in enumerate(pictures)}
+    groups = equal_groups(pictures)
+    rows_R, rows_Q = (
+        np.array([place[id(one.image)] for one in several], np.int64) for several in (references, queries)
     )
-    equals = first_equals(queries, references, groups)
+    equals = first_equals(rows_Q, rows_R, groups)
     known = np.flatnonzero(equals >= 0)
-    reference_of = {row: number for number, row in reversed(list(enumerate(references.tolist())))}
-    alike = np.flatnonzero(np.isin(references, repeated_rows(groups)))
-    listed = [(groups[references[row]], images.references[row].id, "reference") for row in alike.tolist()]
-    if images.queries is not images.references:
-        listed += [(groups[queries[row]], images.queries[row].id, "query") for row in known.tolist()]
+    reference_of = {row: number for number, row in reversed(list(enumerate(rows_R.tolist())))}
+    alike = np.flatnonzero(np.isin(rows_R, repeated_rows(groups)))
+    listed = [(groups[rows_R[row]], references[row].id, "reference") for row in alike.tolist()]
+    if queries is not references:
+        listed += [(groups[rows_Q[row]], queries[row].id, "query") for row in known.tolist()]
     order = {group: number for number, group in enumerate(dict.fromkeys(group for group, _, _ in listed))}
     listed.sort(key=lambda one: order[one[0]])
     table: dict[str, list[object]] = {
@@ -93,15 +128,12 @@ def among_references(images: "RetrievalSet") -> Repeats:
         "part": [part for _, _, part in listed],
         "label": [""] * len(listed),
     }
-    pairs = [
-        (images.queries[row].id, images.references[reference_of[equal]].id)
-        for row, equal in _some(known, equals[known])
-    ]
+    pairs = [(queries[row].id, references[reference_of[equal]].id) for row, equal in _some(known, equals[known])]
     return Repeats("query", len(known), 0, table, tuple(pairs))
 
 
 def equal_groups(images: Sequence[Image]) -> np.ndarray:
-    """A number for each image, int64 [N]: images of equal digests have the same one, from 0, and no others."""
+    """Return a group number from 0 for each image, int64 [N], equal exactly for images of equal digests."""
     known = digests(images)
     if not len(known):
         return np.zeros(0, np.int64)
@@ -109,11 +141,11 @@ def equal_groups(images: Sequence[Image]) -> np.ndarray:
         rows_N32 = known.rows_N32
     else:
         text = "".join(known)
-        if any(len(one) != 64 for one in known):  # images of the user's own, with digests of another kind
+        if any(len(one) != 64 for one in known):  # images of the user with digests of another kind
             return np.unique(np.array(known), return_inverse=True)[1].astype(np.int64)
         rows_N32 = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 32)
     words_N4 = np.ascontiguousarray(rows_N32).view(np.uint64)
-    order = np.argsort(words_N4[:, 0], kind="stable")  # other images' first words differ
+    order = np.argsort(words_N4[:, 0], kind="stable")  # distinct images differ in the first word
     is_new = np.ones(len(order), bool)
     is_new[1:] = (words_N4[order[1:]] != words_N4[order[:-1]]).any(axis=1)
     groups = np.empty(len(order), np.int64)
@@ -122,14 +154,14 @@ def equal_groups(images: Sequence[Image]) -> np.ndarray:
 
 
 def repeated_rows(groups_N: np.ndarray) -> np.ndarray:
-    """Rows of the images that are not alone in their group: int64, by groups, in the order of their first ones."""
+    """Return rows of images that share their group, int64, by groups, in the order of their first images."""
     rows = np.flatnonzero(np.bincount(groups_N)[groups_N] > 1) if len(groups_N) else np.zeros(0, np.int64)
     _, first, group = np.unique(groups_N[rows], return_index=True, return_inverse=True)
     return rows[np.argsort(first[group], kind="stable")]
 
 
 def first_equals(rows: np.ndarray, others: np.ndarray, groups_N: np.ndarray) -> np.ndarray:
-    """For each of some rows the first of the others that is equal to it, another one; -1 where there is none: int64."""
+    """Return, for each row, the first of the others in its group that is another row, int64; -1 if there is none."""
     first = np.full(int(groups_N.max(initial=-1)) + 1, -1, np.int64)
     last = first.copy()
     first[groups_N[others[::-1]]] = others[::-1]
@@ -139,7 +171,7 @@ def first_equals(rows: np.ndarray, others: np.ndarray, groups_N: np.ndarray) -> 
 
 
 def _of_another_label(rows: np.ndarray, groups_N: np.ndarray, targets_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of rows those whose group has several labels; and for each another of its group."""
+    """Return the rows whose group has several labels; and for each another row of its group."""
     if not len(rows):
         return rows, rows
     targets = targets_N[rows].reshape(len(rows), -1)
@@ -151,22 +183,16 @@ def _of_another_label(rows: np.ndarray, groups_N: np.ndarray, targets_N: np.ndar
     return rows[others >= 0], rows[others[others >= 0]]
 
 
-def _label(images: "ImageSet", row: int) -> str:
-    target = images.targets[row]
-    numbers = np.flatnonzero(target > 0) if images.is_multilabel else [target]
-    return ", ".join(images.classes[number] for number in numbers)
-
-
 def _parts(is_trained: bool, is_tested: bool) -> list[str]:
     return [name for name, has in (("train", is_trained), ("test", is_tested)) if has]
 
 
 def _renumbered(groups: Sequence[int]) -> list[object]:
-    """From 1 on, in order."""
+    """Number groups from 1, in order."""
     numbers: dict[int, int] = {}
     return [numbers.setdefault(group, len(numbers) + 1) for group in groups]
 
 
 def _some(rows: np.ndarray, others: np.ndarray) -> list[tuple[int, int]]:
-    """The first pairs, for a sentence."""
+    """Return the first pairs, for a sentence."""
     return list(zip(rows[:NAMED].tolist(), others[:NAMED].tolist(), strict=True))

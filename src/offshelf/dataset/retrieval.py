@@ -1,4 +1,4 @@
-"""What every retrieval data set loads into: references to search, queries, and what each should find."""
+"""Loaded retrieval data sets: references to search, queries, and the references that each should find."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import Image
 from offshelf.dataset.imageset import Dataset, ImageSet, LeftOut
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Picture:
+class RetrievalItem:
     """A reference or a query; `id` is unique among its kind and readable."""
 
     id: str
@@ -30,32 +31,32 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class RetrievalSet:
-    """A loaded data set. A query that is a reference too has that reference's image object.
+    """A loaded data set. A query that is also a reference has that reference's image object.
 
-    Its own row is `ignored` where the protocol takes the query out of its ranking (Holidays), and `relevant` where it
-    counts (Oxford5k, UKBench).
+    Its own row is `ignored` if the protocol removes the query from its ranking (Holidays), and `relevant` if it counts
+    (Oxford5k, UKBench).
     """
 
     name: str
-    references: Sequence[Picture]
-    queries: Sequence[Picture]
+    references: Sequence[RetrievalItem]
+    queries: Sequence[RetrievalItem]
     truths: Mapping[str, Sequence[Truth]]
-    """By protocol, "" where there is one alone: a truth for each query."""
+    """A truth for each query, by protocol; the name of a single protocol is ""."""
     metric: str = "mAP"
-    """The official metric, a name in `offshelf.metric.RETRIEVAL_METRICS`; after its protocol: `medium/mAP`."""
+    """The official metric, a name in `offshelf.metric.RETRIEVAL_METRICS`, with its protocol if any: `medium/mAP`."""
     notes: tuple[str, ...] = ()
-    """See ImageSet."""
+    """Remarks, as in ImageSet."""
     not_taken: Sequence[LeftOut] = ()
-    """See ImageSet."""
+    """Files that are not samples, as in ImageSet."""
 
     @cached_property
     def pictures(self) -> list[Image]:
-        """Every image once: those of the references, then those of the queries that are no references."""
+        """Every image once: those of the references, then those of the queries that are not references."""
         return list({id(one.image): one.image for one in (*self.references, *self.queries)}.values())
 
     @cached_property
     def digest(self) -> str:
-        """Identity of pixels and truths; paths do not count."""
+        """Identity of pixels and truths, independent of paths."""
         return digest(
             {
                 "references": [one.image.digest for one in self.references],
@@ -66,16 +67,16 @@ class RetrievalSet:
 
     @cached_property
     def repeats(self) -> Repeats:
-        """Images that are there more than once. Raises ImageError."""
-        return among_references(self)
+        """Images that occur more than once. Raises ImageError."""
+        return among_references(self.pictures, self.references, self.queries)
 
     def without(self, faults: Mapping[int, str]) -> "tuple[RetrievalSet, list[LeftOut]]":
-        """The set without these of its `pictures`, and what was left out and why.
+        """Return the set without these of its `pictures`, and what was left out with the reasons.
 
         A relevant reference that is left out still counts, as never found.
 
         Raises:
-            DatasetError: no reference or no query is left.
+            DatasetError: No reference or no query is left.
         """
         why = {id(self.pictures[row]): reason for row, reason in faults.items()}
         left_out = [
@@ -88,9 +89,7 @@ class RetrievalSet:
             np.array([id(one.image) not in why for one in several], bool) for several in (self.references, self.queries)
         )
         if not kept_N.any() or not kept_Q.any():
-            raise DatasetError(
-                f"Without the images that cannot be read no reference or no query is left in {self.name}."
-            )
+            raise DatasetError(f"Without the unreadable images no reference or no query is left in {self.name}.")
         rest = replace(
             self,
             references=_chosen(self.references, kept_N),
@@ -104,10 +103,10 @@ class RetrievalSet:
 
 
 class RetrievalDataset(Protocol):
-    """A retrieval data set's spec: cheap to make; `load` reads (or downloads) it."""
+    """The spec of a retrieval data set, which is cheap to make; `load` reads (or downloads) it."""
 
     def load(self) -> RetrievalSet:
-        """Raises DatasetError when the data is missing or contradicts itself."""
+        """Load the set. Raises DatasetError if the data is missing or contradicts itself."""
 
 
 @runtime_checkable
@@ -115,31 +114,31 @@ class Unsplit(Protocol):
     """A data set that draws its folds."""
 
     def unsplit(self) -> ImageSet:
-        """All samples, without folds that were drawn. Raises DatasetError as `load`."""
+        """Load all samples without drawing folds. Raises DatasetError as `load` does."""
 
 
 def without_rows(truth: Truth, kept_N: np.ndarray) -> Truth:
-    """A truth in the rows of the references that are kept: bool [N]. Relevant ones that are not become missing."""
+    """Restrict a truth to the references that are kept, bool [N]. Relevant ones that are not kept become missing."""
     row_N = kept_N.cumsum() - 1
     relevant, ignored = (row_N[rows[kept_N[rows]]] for rows in (truth.relevant, truth.ignored))
     return Truth(relevant, ignored, truth.n_relevant - len(relevant))
 
 
 def as_retrieval(images: ImageSet) -> RetrievalSet:
-    """A labelled set as a retrieval set: a class is an object, every image is a reference and a query.
+    """Convert a labelled set to a retrieval set: a class is an object, every image is a reference and a query.
 
-    Protocols: `with_query`, where the query's own row counts as found (UKBench's rule), and `leave_query_out`, where it
-    is taken out of the ranking (Holidays'); an image that is alone in its class has nothing to find there.
+    Protocols are `with_query`, in which the query's own row counts as found (UKBench), and `leave_query_out`, in which
+    it is removed from the ranking (Holidays); the only image of a class then has nothing to find.
 
     Raises:
-        DatasetError: images have several labels, or each is alone in its class.
+        DatasetError: Images have several labels, or each is alone in its class.
     """
     if images.is_multilabel:
         raise DatasetError(
-            f"{images.name} has several labels an image, so that it does not say which images show the same; retrieval "
-            "takes sets of one label an image, and retrieval sets."
+            f"{images.name} has several labels per image, so that it does not say which images show the same; "
+            "retrieval takes sets of one label per image, and retrieval sets."
         )
-    pictures = [Picture(sample.id, sample.image) for sample in images.samples]
+    pictures = [RetrievalItem(sample.id, sample.image) for sample in images.samples]
     groups = [np.flatnonzero(images.targets == number) for number in range(len(images.classes))]
     if all(len(rows) < 2 for rows in groups):
         raise DatasetError(f"{images.name} has no class of two or more images, so that there is nothing to find.")
@@ -153,12 +152,12 @@ def as_retrieval(images: ImageSet) -> RetrievalSet:
 
 
 def load_unsplit(dataset: Dataset | RetrievalDataset) -> ImageSet | RetrievalSet:
-    """A data set, without drawing folds: of two pictures an object none could be held out."""
+    """Load a data set without drawing folds: with two images per object, none could be held out."""
     return dataset.unsplit() if isinstance(dataset, Unsplit) else dataset.load()
 
 
 def require_retrieval(images: ImageSet | RetrievalSet) -> RetrievalSet:
-    """A retrieval set as it is, a set of single labels as one.
+    """Return a retrieval set unchanged, a set of single labels as one.
 
     Raises:
         DatasetError: it has several labels, no references or no queries.
@@ -171,7 +170,7 @@ def require_retrieval(images: ImageSet | RetrievalSet) -> RetrievalSet:
 
 
 def require_labels(images: ImageSet | RetrievalSet) -> ImageSet:
-    """A labelled set as it is. Raises DatasetError for a retrieval set, and for one that contradicts itself."""
+    """Return a labelled set. Raises DatasetError for a retrieval set, and for one that contradicts itself."""
     if isinstance(images, RetrievalSet):
         raise DatasetError(
             f"{images.name} is a retrieval set: it has queries and references instead of labels. "
@@ -184,7 +183,7 @@ def require_labels(images: ImageSet | RetrievalSet) -> ImageSet:
 
 
 class _LeaveOut(Lazy[Truth]):
-    """A truth for each image: the others of its group. Made when asked for: together they are as large as N x group."""
+    """A truth for each image: the others of its group. They are made on access: all would take N x group."""
 
     def __init__(self, groups: Sequence[np.ndarray]) -> None:
         self._groups = groups
@@ -192,14 +191,14 @@ class _LeaveOut(Lazy[Truth]):
     def __len__(self) -> int:
         return len(self._groups)
 
+    @override
     def make(self, row: int) -> Truth:
-        """See Lazy."""
         group = self._groups[row]
         return Truth(group[group != row], np.array([row]))
 
 
 def _identify(truths: Sequence[Truth]) -> str:
-    """SHA-256, in hex."""
+    """Return the SHA-256, in hexadecimal."""
     state = hashlib.sha256()
     for truth in truths:
         for rows in ([len(truth.relevant), len(truth.ignored), truth.missing], truth.relevant, truth.ignored):

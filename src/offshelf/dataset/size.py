@@ -1,4 +1,4 @@
-"""How large an image is, from its header."""
+"""The size of an image, from its header."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from offshelf.dataset.decode import DecodeError, upright_size_of
 
 
 def upright_size(path: Path) -> tuple[int, int] | None:
-    """Width and height in pixels, turned by EXIF as when it is read; None where that cannot be told."""
+    """Return width and height in pixels, after rotation by EXIF; None if unknown."""
     try:
         return upright_size_of(path.read_bytes())
-    except (OSError, DecodeError):  # what cannot be read is named when images are checked
+    except (OSError, DecodeError):  # unreadable files are reported when images are checked
         return None

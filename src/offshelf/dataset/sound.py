@@ -1,4 +1,4 @@
-"""Whether a labelled set keeps what it promises: sets of the user's own may not."""
+"""Consistency checks of labelled sets, for data sets of the user."""
 
 import numpy as np
 
@@ -8,25 +8,25 @@ from offshelf.metric import metrics_of
 
 
 def require_sound(images: ImageSet) -> None:
-    """Raise DatasetError for a set that contradicts itself: the sentence says where."""
+    """Raise DatasetError if a set contradicts itself; the message says where."""
     if not len(images.samples):
         raise DatasetError(f"{images.name} has no samples.")
     if not images.folds:
-        raise DatasetError(f"{images.name} has no folds: load() says what is trained and tested on.")
+        raise DatasetError(f"{images.name} has no folds: load() must return what to train and test on.")
     _require_targets(images)
     for number, fold in enumerate(images.folds):
         _require_fold(images, number, fold)
     metrics = metrics_of(images.is_multilabel)
     if images.metric not in metrics:
         raise DatasetError(
-            f"{images.name}: its metric is '{images.metric}'; it has {', '.join(metrics)} to choose from."
+            f"{images.name}: the metric '{images.metric}' does not exist; choose one of {', '.join(metrics)}."
         )
     if isinstance(images.samples, FileSamples):  # named by their paths
         return
     seen: set[str] = set()
     for sample in images.samples:
         if sample.id in seen:
-            raise DatasetError(f"{images.name} has two samples '{sample.id}'; an id is unique.")
+            raise DatasetError(f"{images.name} has two samples '{sample.id}'; ids must be unique.")
         seen.add(sample.id)
 
 
@@ -39,21 +39,21 @@ def _require_targets(images: ImageSet) -> None:
             f"{images.name}: its targets are not all numbers, or not all tuples of one length."
         ) from error
     if targets.ndim == 2 and (targets.shape[1] != count or not np.isin(targets, (-1, 0, 1)).all()):
-        raise DatasetError(f"{images.name}: a target of several labels has 1, -1 or 0 for each of its {count} classes.")
+        raise DatasetError(f"{images.name}: targets of several labels must be 1, -1 or 0 for each of {count} classes.")
     if targets.ndim == 1 and not ((targets >= 0) & (targets < count)).all():
-        raise DatasetError(f"{images.name}: targets are class numbers, 0 to {count - 1} for its {count} classes.")
+        raise DatasetError(f"{images.name}: targets must be class numbers, 0 to {count - 1} for its {count} classes.")
 
 
 def _require_fold(images: ImageSet, number: int, fold: Fold) -> None:
     rows = [np.asarray(part) for part in (fold.train, fold.test)]
     for name, part in zip(("train", "test"), rows, strict=True):
-        if not len(part) and name == "test":  # nothing but recommending goes on from there
+        if not len(part) and name == "test":  # allowed for recommending, which needs no test part
             continue
         if part.ndim != 1 or part.dtype.kind not in "iu" or not len(part):
-            raise DatasetError(f"{images.name}, fold {number}: {name} is an array of row numbers, not empty.")
+            raise DatasetError(f"{images.name}, fold {number}: {name} must be a non-empty array of row numbers.")
         if part.min() < 0 or part.max() >= len(images.samples) or len(np.unique(part)) < len(part):
             raise DatasetError(
-                f"{images.name}, fold {number}: {name} has rows that are not there, or twice, of {len(images.samples)}."
+                f"{images.name}, fold {number}: {name} has rows outside the {len(images.samples)} samples, or repeats."
             )
     both = np.intersect1d(rows[0], rows[1]).astype(np.int64)
     if len(both):

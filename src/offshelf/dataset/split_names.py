@@ -1,4 +1,4 @@
-"""Names that people give to the parts of a split: `train`, `Training`, `test_set`, `val2017`."""
+"""Common names of the parts of a split: `train`, `Training`, `test_set`, `val2017`."""
 
 import re
 import unicodedata
@@ -13,16 +13,16 @@ WORDS: dict[str, Part] = {
     **dict.fromkeys(("test", "testing", "tst", "tests", "eval", "evaluation", "holdout"), "test"),
 }
 FILLERS = ("set", "sets", "data", "dataset", "images", "image", "imgs", "img", "split", "part", "partition", "samples")
-"""Words beside that change nothing."""
+"""Additional words that do not change the meaning."""
 
 
 ALIKE = "case, accents, spaces or zeros"
-"""In what names differ that are the same `as_read`."""
+"""Differences that `as_read` ignores."""
 
 
 @lru_cache(maxsize=1024)
 def part_of(name: str) -> Part | None:
-    """The part that a name stands for, in any case, with numbers and fillers; None where it has other words too."""
+    """Return the part that a name stands for, in any case, with numbers and fillers; None if it has other words."""
     parts, others = _words(name)
     if set(parts) == {"train", "val"}:
         parts = ["train"]
@@ -30,18 +30,18 @@ def part_of(name: str) -> Part | None:
 
 
 def part_among(name: str) -> tuple[Part, tuple[str, ...]] | None:
-    """The part that one word of a name stands for, and its other words: `seg_train`. None where there is none."""
+    """Return the part that one word of a name stands for, and its other words, as in `seg_train`; else None."""
     parts, others = _words(name)
     return (parts[0], others) if len(parts) == 1 else None
 
 
 def folded(name: str) -> str:
-    """A name with no regard to case, or to how accents are stored."""
+    """Return a name in a form independent of case and of the encoding of accents."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def as_read(name: str) -> str:
-    """A name as people read it, whatever its case, accents, spaces, unseen letters or leading zeros."""
+    """Return a name as people read it, ignoring case, accents, spaces, invisible characters and leading zeros."""
     seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
     number = re.fullmatch(r"\s*([+-]?)0*(\d+)(?:\.0*)?\s*", seen, re.ASCII)
     if number:
@@ -50,7 +50,7 @@ def as_read(name: str) -> str:
 
 
 def told_apart(name: str) -> str:
-    """A name as it is shown beside one that reads alike: in quotes where it has odd spaces or unseen letters."""
+    """Return a name for display next to a similar one: quoted if it has odd spaces or invisible characters."""
     return name if name.isprintable() and name == name.strip() and "  " not in name else ascii(name)
 
 

@@ -1,4 +1,4 @@
-"""Tables as text: CSV as spreadsheets, pandas and people write it, read by the names of its columns."""
+"""Tables as text: CSV written by spreadsheets, pandas and people, read by column names."""
 
 import csv
 import io
@@ -15,13 +15,13 @@ from offshelf.names import listed
 
 COLUMNS = ("path", "label", "split", "x1", "y1", "x2", "y2")
 TYPED = "path with its spaces"
-"""Key of a path's cell as it was typed, where it has spaces around it: files are named so too."""
+"""Key of a path's cell with its surrounding spaces, because file names may have them."""
 BOX = COLUMNS[3:]
 NEEDED = COLUMNS[:2]
 OTHER_BOX = ("xmin", "ymin", "xmax", "ymax")
 DELIMITERS = (",", ";", "\t", "|")
 MOST_PARTS = 10
-"""Words of a column, train and test among them, by which it may be a split."""
+"""Largest number of distinct words in a column, train and test among them, that may be a split."""
 SYNONYMS = {
     "path": (
         *("image", "file", "filename", "file_name", "filepath", "file_path", "image_path", "img_path", "img", "fname"),
@@ -32,39 +32,39 @@ SYNONYMS = {
         *("y", "diagnosis", "breed", "class_id", "label_id"),
     ),
 }
-"""Names that other tables have for a column."""
+"""Names of columns in other tables."""
 
 Line = tuple[int, dict[str, str]]
-"""Its number, and its cells by our names of the columns."""
+"""Line number, and cells by our names of the columns."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A file's lines."""
+    """The lines of a file."""
 
     file: Path
     lines: list[Line]
     has: frozenset[str]
-    """Our names of the columns that are there."""
+    """Our names of the existing columns."""
     notes: tuple[str, ...]
 
 
 def require_columns(columns: Mapping[str, str | None]) -> None:
-    """Raise ConfigError for what is no choice of columns."""
+    """Raise ConfigError for an invalid choice of columns."""
     for name, theirs in columns.items():
         if name not in COLUMNS:
             raise ConfigError(f"dataset.columns has no key '{name}'. There are: {', '.join(COLUMNS)}.")
         if theirs is None and name in NEEDED:
-            raise ConfigError(f"dataset.columns.{name} is a column's name; it cannot be null.")
+            raise ConfigError(f"dataset.columns.{name} must be a column's name, not null.")
 
 
 def read_table(
     file: Path, columns: Mapping[str, str | None], delimiter: str | None = None, encoding: str | None = None
 ) -> Table:
-    """Read the columns that are asked for.
+    """Read the requested columns.
 
     Raises:
-        DatasetError: it cannot be read, lacks a column, or has lines that do not fit its header.
+        DatasetError: The file cannot be read, lacks a column, or has lines that do not fit its header.
     """
     text = _decoded(file, encoding)
     wanted = {name: None if columns.get(name, name) is None else str(columns.get(name, name)) for name in COLUMNS}
@@ -75,14 +75,14 @@ def read_table(
         reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=sign, strict=True)
         rows = [(reader.line_num + bool(start), row) for row in reader if any(cell.strip() for cell in row)][1:]
     except csv.Error as error:
-        raise DatasetError(f"{file}, line {reader.line_num}: it is no CSV: {error}.") from error
+        raise DatasetError(f"{file}, line {reader.line_num}: not valid CSV: {error}.") from error
     if not rows:
         raise DatasetError(f"{file} lists no images.")
     long = [number for number, row in rows if any(cell.strip() for cell in row[len(header) :])]
     if long:
         raise DatasetError(
-            f"{at(file, long)}: more cells than its header has, {len(header)}. A cell with '{sign}' in it stands in "
-            'double quotes: "a, b.png"'
+            f"{at(file, long)}: more cells than its header, which has {len(header)}. Quote a cell that contains "
+            f"'{sign}': \"a, b.png\""
         )
     lines = [(number, {name: _cell(row, column) for name, column in place.items()}) for number, row in rows]
     for (_, cells), (_, row) in zip(lines, rows, strict=True):
@@ -96,14 +96,14 @@ def read_table(
         if number not in used and name
     }
     _question_splits(file, wanted, place, unused)
-    notes = [f"Cells are separated by {sign!r}."] if sign != "," else []
-    notes += [f"Columns that are not read: {listed(unused)}."] if unused else []
+    notes = [f"The delimiter is {sign!r}."] if sign != "," else []
+    notes += [f"Unused columns: {listed(unused)}."] if unused else []
     notes += _unread_boxes(place, unused)
     return Table(file, lines, frozenset(place), tuple(notes))
 
 
 def at(file: Path, numbers: Sequence[int]) -> str:
-    """Where in a file: `x.csv, line 3`; `x.csv, lines 3, 8, 9 and 4 more`."""
+    """Return a location in a file: `x.csv, line 3`; `x.csv, lines 3, 8, 9 and 4 more`."""
     return f"{file}, line{'s' if len(numbers) > 1 else ''} {listed(map(str, numbers))}"
 
 
@@ -113,31 +113,31 @@ def _decoded(file: Path, encoding: str | None) -> str:
     except OSError as error:
         raise DatasetError(f"dataset.path={file} cannot be read: {error.strerror}.") from error
     if data[:4] == b"PK\x03\x04" or data[:2] == b"\x1f\x8b" or data[:4] == b"\xd0\xcf\x11\xe0":
-        raise DatasetError(f"{file} is no CSV, but a spreadsheet or an archive. Save it as CSV, in UTF-8.")
+        raise DatasetError(f"{file} is not CSV, but a spreadsheet or an archive. Save it as CSV, in UTF-8.")
     found = encoding or ("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     try:
         text = data.decode("utf-8-sig" if found.lower() in ("utf-8", "utf8") else found)
     except LookupError as error:
-        raise ConfigError(f"dataset.encoding={encoding} is no encoding that Python knows.") from error
+        raise ConfigError(f"dataset.encoding={encoding} is not an encoding that Python knows.") from error
     except UnicodeError as error:
         row = data[: getattr(error, "start", 0)].count(b"\n") + 1
         raise DatasetError(
-            f"{file} is no CSV in UTF-8: line {row}: {error}. Save it as UTF-8, or say what it is in: "
+            f"{file} is not CSV in UTF-8: line {row}: {error}. Save it as UTF-8, or set its encoding: "
             "dataset.encoding=cp1252"
         ) from error
     if "\0" in text:
-        raise DatasetError(f"{file} is no CSV in UTF-8: it has zero bytes in it. Save it as CSV, in UTF-8.")
+        raise DatasetError(f"{file} is not CSV in UTF-8: it contains zero bytes. Save it as CSV, in UTF-8.")
     return text
 
 
 def _excel(text: str) -> tuple[int, str | None]:
-    """Where the header begins, and the delimiter that a line `sep=;` before it says."""
+    """Return where the header begins, and the delimiter that a line `sep=;` before it declares."""
     found = re.match(r"sep=(.)\r?\n", text)
     return (found.end(), found[1]) if found else (0, None)
 
 
 def _header(text: str, wanted: Mapping[str, str | None], delimiter: str | None) -> tuple[list[str], str]:
-    """Names of the columns and the delimiter that gives those that are needed or, where none does, most columns."""
+    """Return column names and the delimiter that gives the needed ones or, if none does, the most columns."""
     read: list[tuple[list[str], str]] = []
     for sign in [delimiter] if delimiter else DELIMITERS:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign)
@@ -150,7 +150,7 @@ def _header(text: str, wanted: Mapping[str, str | None], delimiter: str | None) 
 
 
 def _places(file: Path, header: Sequence[str], wanted: Mapping[str, str | None]) -> dict[str, int]:
-    """The number of each column, by our names. Raises DatasetError where one is missing or there twice."""
+    """Return the number of each column, by our names. Raises DatasetError if one is missing or repeated."""
     places: dict[str, int] = {}
     for name, theirs in wanted.items():
         if theirs is None:
@@ -166,8 +166,8 @@ def _places(file: Path, header: Sequence[str], wanted: Mapping[str, str | None])
     twice = [name for name, place in places.items() if list(places.values()).count(place) > 1]
     if twice:
         raise DatasetError(
-            f"{file}: {' and '.join(twice)} are read from one column, '{header[places[twice[0]]]}'; say which is which "
-            "by dataset.columns"
+            f"{file}: {' and '.join(twice)} are read from one column, '{header[places[twice[0]]]}'; separate them with "
+            "dataset.columns"
         )
     boxes = [name for name in BOX if name in places]
     if boxes and len(boxes) < len(BOX):
@@ -176,7 +176,7 @@ def _places(file: Path, header: Sequence[str], wanted: Mapping[str, str | None])
 
 
 def _missing(file: Path, header: Sequence[str], wanted: Mapping[str, str | None], name: str) -> str:
-    """The sentence on a column that is not there, with the likely ones."""
+    """Return the sentence on a missing column, with likely ones."""
     if any(map(is_named_image, header)):
         return (
             f"{file} has no header: its first line is {', '.join(header)}. Put the columns' names before it: path,label"
@@ -191,7 +191,7 @@ def _missing(file: Path, header: Sequence[str], wanted: Mapping[str, str | None]
             theirs, header, 1
         )
         likely += [f"dataset.columns.{one}={near[0]}"] if near else []
-    way = f" Say which is meant: {' '.join(likely)}" if likely else f" Say which is meant: dataset.columns.{name}=…"
+    way = f" Choose it: {' '.join(likely)}" if likely else f" Choose it: dataset.columns.{name}=…"
     near = get_close_matches(wanted[name] or name, header, 1)
     hint = f" (rename '{near[0]}'?)" if near else ""
     return f"{file} has no column '{wanted[name]}'{hint}; its columns: {', '.join(header) or 'none'}.{way}"
@@ -211,7 +211,7 @@ def _require_cells(file: Path, lines: Sequence[Line], names: Sequence[str]) -> N
 def _question_splits(
     file: Path, wanted: Mapping[str, str | None], place: Mapping[str, int], unused: Mapping[str, Sequence[str]]
 ) -> None:
-    """Raise DatasetError where a column that is not read holds a split."""
+    """Raise DatasetError if an unused column holds a split."""
     if "split" in place or wanted["split"] is None:
         return
     for name, cells in unused.items():
@@ -220,17 +220,17 @@ def _question_splits(
         is_split = len(parts) > 1 and None not in parts
         has_split = {"train", "test"} <= parts and len(values) <= MOST_PARTS
         if is_split or has_split or (part_among(name) and len(values) == 2):
-            words = "" if None not in parts else ", with train and test in it"
+            words = "" if None not in parts else ", with values train and test"
             raise DatasetError(
-                f"{file} has a column '{name}' that reads like a split: {listed(values)}. Use it{words}: "
+                f"{file} has a column '{name}' that looks like a split: {listed(values)}. Use it{words}: "
                 f"dataset.columns.split={name}; or draw a split: dataset.columns.split=null"
             )
 
 
 def _unread_boxes(place: Mapping[str, int], unused: Mapping[str, object]) -> list[str]:
-    """A remark on columns that hold boxes under other names."""
+    """Return a remark on columns that hold boxes under other names."""
     by_fold = {name.casefold(): name for name in unused}
     if "x1" in place or not all(name in by_fold for name in OTHER_BOX):
         return []
     settings = " ".join(f"dataset.columns.{ours}={by_fold[name]}" for ours, name in zip(BOX, OTHER_BOX, strict=True))
-    return [f"Images are seen whole; for the boxes: {settings}."]
+    return [f"Whole images are used; for the boxes: {settings}."]

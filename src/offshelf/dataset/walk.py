@@ -1,4 +1,4 @@
-"""Walking folders of images: each real file once, what is a system's own left alone, all that is not taken named."""
+"""Traversal of image folders. Each real file is taken once; files of systems are skipped; all others are named."""
 
 import fnmatch
 import os
@@ -12,21 +12,21 @@ from offshelf.errors import DatasetError
 
 Listing = list[os.DirEntry[str]]
 
-SYSTEM = "hidden, or a system's own"
+SYSTEM = "hidden, or a file of the system"
 NO_FILE = "a pipe, a device or the like"
 RESULTS = "results of runs"
 MADE = (".hydra/config.yaml", "multirun.yaml", "mlflow.db")
-"""What is in an output folder, in that of a sweep, and in a home: their plots are images too."""
+"""Files in an output folder, in that of a sweep, and in a home, whose plots are images too."""
 RUNS = 4
-"""How deep output folders lie: outputs/classify/DATE/TIME."""
+"""Depth of output folders: outputs/classify/DATE/TIME."""
 LOOKED_AT = 1000
-"""Folders in one, of which none holds files."""
+"""Number of subfolders without files that are examined."""
 NO_SAMPLE = "none"
 """The role of a file that is not taken."""
 
 
 def peek(folder: Path) -> list[str]:
-    """Names of the folders in one, in any order, with no word about the rest. Raises DatasetError."""
+    """Return names of the subfolders of a folder, in any order. Raises DatasetError."""
     try:
         with os.scandir(folder) as entries:
             return [entry.name for entry in entries if entry.is_dir() and not is_system(entry.name)]
@@ -35,7 +35,7 @@ def peek(folder: Path) -> list[str]:
 
 
 def _is_results(folder: str, depth: int) -> bool:
-    """Whether a folder is the output folder of a run, a home, or holds nothing but such folders."""
+    """Return whether a folder is the output folder of a run, a home, or contains only such folders."""
     if any(os.path.exists(f"{folder}/{name}") for name in MADE):  # noqa: PTH110
         return True
     if not depth:
@@ -58,57 +58,57 @@ def _matches(path: str, pattern: str) -> bool:
 class Walk:
     """Reads folders below a root; names are paths below it, with `/`.
 
-    Links are followed, but nothing is taken twice through them: what leads back into the folder that is read is left
-    out, and what leads into another one that is read is an error, since an image is of one class. Hard links and copies
-    are files of their own; that they are equal is told by their digests.
+    Links are followed, but nothing is taken twice through them. A link back into the folder being read is left out, and
+    a link into another folder that is read is an error, since an image has one class. Hard links and copies are
+    separate files; their digests show that they are equal.
     """
 
     def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
-        """`ignore`: patterns as a shell's, of names or, with `/`, of paths below the root; what is below goes too."""
+        """Take `ignore`: shell patterns of names or, with `/`, of paths below the root, with everything below them."""
         self.root, self.ignore = root, tuple(map(str, ignore))
         self._left_out: dict[str, LeftOut] = {}
         self._matched: set[str] = set()
         self.by_content: list[str] = []
         """Names of images that are not named as such."""
         self.below: dict[str, set[str]] = {}
-        """Names of the folders in each of the folders given to `images`."""
+        """Names of the subfolders, by folder given to `images`."""
         self._top = os.path.realpath(root)
         self._owners: dict[str, str] = {}
-        """Of real folders: which of the folders given to `images` has them."""
+        """By real folder, the folder given to `images` that contains it."""
         self._links: dict[str, tuple[str, str]] = {}
-        """Of real files that were found through links: the owner, and the link."""
+        """By real file that was found through a link: the owner, and the link."""
 
     @property
     def unmatched(self) -> list[str]:
-        """Patterns of `ignore` that nothing was named like, of what was read."""
+        """Patterns of `ignore` that matched nothing that was read."""
         return [pattern for pattern in self.ignore if pattern not in self._matched]
 
     @property
     def left_out(self) -> list[LeftOut]:
-        """What is not taken, and why."""
+        """Files that are not taken, and why."""
         return sorted(self._left_out.values(), key=lambda one: one.id)
 
     def folders(self, folder: Path) -> list[str]:
-        """Names of the folders in it, sorted. Raises DatasetError."""
+        """Return sorted names of the subfolders. Raises DatasetError."""
         return [entry.name for entry in self._entries(str(folder)) if entry.is_dir() and not self._is_above(entry)]
 
     def files(self, folder: Path) -> list[str]:
-        """Names of the files in it. Raises DatasetError."""
+        """Return names of the files in a folder. Raises DatasetError."""
         return [entry.name for entry in self._entries(str(folder)) if not entry.is_dir()]
 
     def pass_over(self, folder: Path, why: str, images_only: bool = False) -> list[str]:
-        """Leave out the files in a folder that are in no folder of a class. Returns those that are images by name."""
+        """Leave out files of a folder that are in no class folder. Return those that are images by name."""
         names = [self._name(str(folder / name)) for name in self.files(folder)]
         images = [name for name in names if is_named_image(name)]
         for name in names:
-            self.leave(name, why if name in set(images) else "no image by its name, and in no class folder")
+            self.leave(name, why if name in set(images) else "not an image by its name, and in no class folder")
         return images
 
     def images(self, folder: Path) -> list[str]:
-        """Names of the images at any depth below a folder, sorted path by path.
+        """Return names of the images at any depth below a folder, sorted path by path.
 
         Raises:
-            DatasetError: a folder cannot be read, or a link leads into another folder that is read.
+            DatasetError: A folder cannot be read, or a link leads into another folder that is read.
         """
         owner = str(folder)
         found: list[str] = []
@@ -120,7 +120,7 @@ class Walk:
         return sorted(found, key=lambda name: name.split("/")) if is_linked else found
 
     def require_each_once(self) -> None:
-        """Raise DatasetError where one real file was found in two of the folders that were read."""
+        """Raise DatasetError if one real file was found in two of the folders that were read."""
         for real, (owner, link) in self._links.items():
             other = self._owners.get(os.path.dirname(real), owner)  # noqa: PTH120 - of many
             if other != owner and not is_system(os.path.basename(real)):  # noqa: PTH119
@@ -147,7 +147,7 @@ class Walk:
         real = os.path.realpath(link)
         if os.path.isdir(real):  # noqa: PTH112
             if self._owners.get(real) == owner or self._is_inside(owner, real):
-                self.leave(self._name(link), f"a link to {self._name(real)}, which is read already")
+                self.leave(self._name(link), f"a link to {self._name(real)}, which is already read")
             else:
                 self._scan(link, owner, found, links)
             return
@@ -160,7 +160,7 @@ class Walk:
         if other != owner:
             raise self._shared(link, real, first)
         if is_again or first != link:
-            self.leave(self._name(link), f"a link to {self._name(real)}, which is read already")
+            self.leave(self._name(link), f"a link to {self._name(real)}, which is already read")
         else:
             self._take(link, found)
 
@@ -175,7 +175,7 @@ class Walk:
         found.append(name)
 
     def _entries(self, folder: str) -> Listing:
-        """What is in a folder, sorted, without what is a system's own or ignored."""
+        """Return the sorted content of a folder, without files of systems and ignored ones."""
         try:
             with os.scandir(folder) as entries:
                 return sorted(filter(self._is_kept, entries), key=lambda entry: entry.name)
@@ -196,22 +196,22 @@ class Walk:
         return False
 
     def _is_above(self, entry: os.DirEntry[str]) -> bool:
-        """Whether a folder is a link to one that holds it."""
+        """Return whether a folder is a link to one that contains it."""
         if not entry.is_symlink() or not self._is_inside(os.path.dirname(entry.path), os.path.realpath(entry.path)):  # noqa: PTH120
             return False
-        self.leave(self._name(entry.path), f"a link to {self._name(os.path.realpath(entry.path))}, which holds it")
+        self.leave(self._name(entry.path), f"a link to {self._name(os.path.realpath(entry.path))}, which contains it")
         return True
 
     def _is_inside(self, folder: str, real: str) -> bool:
-        """Whether a folder, or the root, is inside of a real folder, or is it."""
+        """Return whether a folder, or the root, is a real folder or inside it."""
         return any(f"{place}/".startswith(f"{real.rstrip('/')}/") for place in (os.path.realpath(folder), self._top))
 
     def leave(self, name: str, why: str) -> None:
-        """Note what is not taken."""
+        """Note a file that is not taken."""
         self._left_out[name] = LeftOut(name, NO_SAMPLE, why)
 
     def _name(self, path: str) -> str:
-        """Below the root, where it is there."""
+        """Return the path below the root, if it is there."""
         for root in (str(self.root), self._top):
             if path.startswith(f"{root}/"):
                 return path[len(root) + 1 :]
@@ -219,6 +219,6 @@ class Walk:
 
     def _shared(self, link: str, real: str, other: str) -> DatasetError:
         return DatasetError(
-            f"{self._name(link)} and {self._name(other)} in {self.root} are one and the same ({real}), through a link; "
-            f"an image is of one class and one part. Leave one out: 'dataset.ignore=[\"{self._name(link)}\"]'"
+            f"{self._name(link)} and {self._name(other)} in {self.root} are the same ({real}), through a link; an "
+            f"image has one class and one part. Leave one out: 'dataset.ignore=[\"{self._name(link)}\"]'"
         )

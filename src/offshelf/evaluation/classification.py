@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from offshelf import postprocess
-from offshelf.classifier import Classifier, Curve, Fit
+from offshelf.classifier import Classifier, Curve, FitResult
 from offshelf.classifier.convergence import fitting
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
@@ -26,8 +26,8 @@ class Score:
     dims: int
     """Dimensions of its features."""
     metric: str
-    """Official metric of the protocol, by which the hyperparameter is chosen too."""
-    fits: tuple[Fit, ...]
+    """The protocol's official metric, by which the hyperparameter is chosen too."""
+    fits: tuple[FitResult, ...]
     outcomes: tuple[Outcome, ...]
     seconds: float
     """Time for choosing the hyperparameter, fitting and scoring."""

@@ -1,10 +1,11 @@
-"""Feature extraction: the only package that runs networks, and the only one that imports Lightning."""
+"""Feature extraction: the only package that runs networks and imports Lightning."""
 
-from offshelf.extractor.again import Comparison, recheck
-from offshelf.extractor.extractor import Extractor, Request
-from offshelf.extractor.features import Cost, Features, ensure, fill
-from offshelf.extractor.forecast import Forecast, foresee
+from offshelf.extractor.extractor import Extractor
+from offshelf.extractor.features import Cost, Features, extract_missing, get_or_extract
+from offshelf.extractor.forecast import Forecast, estimate
 from offshelf.extractor.networks import Networks
+from offshelf.extractor.request import Request
+from offshelf.extractor.verification import Comparison, recheck
 
 __all__ = [
     "Comparison",
@@ -14,8 +15,8 @@ __all__ = [
     "Forecast",
     "Networks",
     "Request",
-    "ensure",
-    "fill",
-    "foresee",
+    "estimate",
+    "extract_missing",
+    "get_or_extract",
     "recheck",
 ]

@@ -1,4 +1,4 @@
-"""Memory of the forward pass, kept instead of given back."""
+"""Settings of the C allocator for the forward pass."""
 
 import ctypes
 import sys
@@ -8,11 +8,11 @@ ONE_GIB = 1 << 30
 
 
 def keep_freed_memory() -> bool:
-    """Have glibc keep what PyTorch frees between two operations. Returns whether that could be done.
+    """Make glibc keep the memory that PyTorch frees between two operations. Return whether that worked.
 
-    Otherwise each activation map is new memory from the system, which clears it page by page: on a CPU that costs
-    EfficientNet-Lite0 two thirds of its time (`benchmark/extraction.py engines`). The memory in use at the peak grows
-    by fragmentation, by some 300 MB there.
+    By default each activation map is new memory, which the system clears page by page. On a CPU that costs
+    EfficientNet-Lite0 two thirds of its time (`benchmark/extraction.py engines`). Peak memory grows by fragmentation,
+    by some 300 MB there.
     """
     if sys.platform != "linux":
         return False

@@ -1,7 +1,7 @@
-"""Engines: what executes a network. Each takes a batch of pixels and gives the pooled features of the asked layers.
+"""Engines that execute a network: each maps a batch of pixels to the pooled features of the requested layers.
 
-All start from the same module. PyTorch runs it as it is (eager); the others take the graph that torch.export records
-from it, with normalisation, taps and pooling inside, and fuse what they can.
+All start from the same module. PyTorch runs it unchanged (eager). The other engines take the graph that torch.export
+records from it, with normalisation, hooks and pooling inside, and fuse what they can.
 """
 
 import logging
@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,23 +19,21 @@ from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.backbone.running import in_one_sentence
 from offshelf.errors import BackboneError
 from offshelf.extractor.plan import Plan
-from offshelf.extractor.proof import Features, faint_like, relative_distance, require_function, require_unchanged
+from offshelf.extractor.proof import LayerTensors, faint_like, relative_distance, require_function, require_unchanged
+from offshelf.extractor.request import Request
 from offshelf.extractor.rounding import round_convolutions
-
-if TYPE_CHECKING:
-    from offshelf.extractor.extractor import Request
 
 log = logging.getLogger(__name__)
 
 Engine = Callable[[torch.Tensor], dict[str, torch.Tensor]]
-"""Pixels, uint8 [B, H, W, 3], to float32 [B, D] by layer."""
+"""Function from pixels, uint8 [B, H, W, 3], to float32 [B, D] by layer."""
 
-References = tuple[Features, Features]
-"""Eager features of a batch's first image and of a faint one, each seen alone."""
+References = tuple[LayerTensors, LayerTensors]
+"""Eager features of a batch's first image and of a low-contrast one, each computed alone."""
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2}
-"""Largest relative distance of an engine's features from eager PyTorch's in float32. In bfloat16 an engine is proven in
-float32 first: this guards against gross results only, as the distance itself depends on the network."""
+"""Largest relative distance of an engine's features from those of eager PyTorch in float32. In bfloat16 an engine is
+compared in float32 first; this tolerance detects only gross errors, because the distance depends on the network."""
 
 
 class EngineError(Exception):
@@ -43,9 +41,9 @@ class EngineError(Exception):
 
 
 class Eager(nn.Module):
-    """PyTorch as it is: normalises on the device, and takes all asked layers from one pass."""
+    """PyTorch without an exported graph: normalises on the device, and takes all requested layers from one pass."""
 
-    def __init__(self, request: "Request") -> None:
+    def __init__(self, request: Request) -> None:
         super().__init__()
         self.name = request.backbone.name
         self.network = request.backbone.load()
@@ -60,7 +58,7 @@ class Eager(nn.Module):
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, pixels: torch.Tensor, whole: bool = False) -> dict[str, torch.Tensor]:
-        """Features by layer; `whole` runs the network to its end, also where the asked layers come before it."""
+        """Return features by layer; `whole` runs the network to its end even if no later layer is requested."""
         images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         return dict(self.network.features(images, self.layers, self.pooling, whole))
 
@@ -68,15 +66,15 @@ class Eager(nn.Module):
 def prepare(
     eager: Eager, plan: Plan, may_fall_back: bool, pixels: torch.Tensor, references: References | None = None
 ) -> tuple[Engine, Plan]:
-    """The plan's engine, ready for batches like `pixels`; or eager PyTorch, where the engine was nobody's wish.
+    """Return the plan's engine for batches like `pixels`, or eager PyTorch if the engine was chosen automatically.
 
     Raises:
-        BackboneError: the engine cannot run the network.
+        BackboneError: The engine cannot run the network.
     """
     try:
         return build_engine(plan, eager, pixels, references), plan
     except EngineError as error:
-        if not may_fall_back or plan.precision != "float32":  # elsewhere the engine is part of what a feature is
+        if not may_fall_back or plan.precision != "float32":  # in bfloat16 the engine belongs to a feature's identity
             raise BackboneError(
                 f"The engine {plan.engine} cannot run {eager.name}: {error}. Use extractor.engine=eager"
             ) from error
@@ -85,20 +83,20 @@ def prepare(
 
 
 class Engines:
-    """The plan's engine for each size of squares, prepared when the first batch of it comes."""
+    """The plan's engine for each image size, prepared when the first batch of that size arrives."""
 
-    def __init__(self, request: "Request", plan: Plan, may_fall_back: bool) -> None:
+    def __init__(self, request: Request, plan: Plan, may_fall_back: bool) -> None:
         self.plan, self.may_fall_back = plan, may_fall_back
         self.eager = Eager(request)
         self._at: dict[int, Engine] = {}
-        self._first: dict[int, tuple[torch.Tensor, Features]] = {}
-        """By size the first image that was seen, and its features."""
+        self._first: dict[int, tuple[torch.Tensor, LayerTensors]] = {}
+        """The first image of each size, and its features."""
 
     def __call__(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
-        """See Engine.
+        """Return the features by layer, float32 [B, D], of pixels, uint8 [B, S, S, 3].
 
         Raises:
-            BackboneError: the network fails on squares of this size, its features depend on more than the image, or the
+            BackboneError: The network fails on images of this size, its features depend on more than the image, or the
                 engine cannot run it.
         """
         side = pixels.shape[1]
@@ -110,7 +108,7 @@ class Engines:
             return self._at[side](pixels)
 
     def require_unchanged(self) -> None:
-        """Raise BackboneError where a state of the network has changed its features since; graphs have none."""
+        """Raise BackboneError if a state of the network has changed its features. Graphs have no state."""
         for side, (image, features) in self._first.items():
             if self._at[side] is self.eager:
                 require_unchanged(self.eager, image, features, self.eager.name)
@@ -128,35 +126,35 @@ class Engines:
 
 
 def build_engine(plan: Plan, eager: Eager, pixels: torch.Tensor, references: References | None = None) -> Engine:
-    """The plan's engine for batches like `pixels`, compared with eager PyTorch at this size.
+    """Return the plan's engine for batches like `pixels`, compared with eager PyTorch at this size.
 
-    It is compared on the batch's first image and on a faint one (`proof.faint_like`), which leaves no part of the
-    network without a signal; in float32, and where the plan's precision is less, in that too.
+    The comparison takes the batch's first image and a low-contrast one (`proof.faint_like`), which leaves no part of
+    the network without a signal. It is made in float32 and, if the plan's precision is lower, in that too.
 
     Raises:
-        EngineError: it cannot run this network, or gives other numbers.
+        EngineError: The engine cannot run this network, or its features differ.
     """
     if plan.engine == "eager":
         return eager
-    # A pass also lets the network learn its course before it is recorded.
+    # A pass also lets the network record its execution order before it is exported.
     image, faint = references or (eager(pixels[:1]), eager(faint_like(pixels[:1])))
     exact = replace(plan, precision="float32")
     engine = _proven(exact, eager, pixels, image, faint)
     return engine if plan == exact else _proven(plan, eager, pixels, image, faint)
 
 
-def _proven(plan: Plan, eager: Eager, pixels: torch.Tensor, image: Features, faint: Features) -> Engine:
-    """The plan's engine, compared with features of the first of the pixels, and of a faint image."""
+def _proven(plan: Plan, eager: Eager, pixels: torch.Tensor, image: LayerTensors, faint: LayerTensors) -> Engine:
+    """Return the plan's engine, compared on the first of the pixels and on a low-contrast image."""
     mixed = pixels.clone()
     mixed[-1:] = faint_like(pixels[:1])
     try:
-        # Casts to bfloat16 are the compiler's to record and to repeat; OpenVINO makes its own.
+        # The compiler records and repeats casts to bfloat16; OpenVINO makes its own.
         with quiet(), torch.no_grad(), _casts(plan, pixels):
             recorded = torch.export.export(_Recorded(eager), (pixels,), strict=False)
             engine = _ENGINES[plan.engine](recorded, plan, eager.layers)
             found = {layer: values.clone() for layer, values in engine(mixed).items()}
             first = found if len(pixels) > 1 else engine(pixels)
-    except Exception as error:  # exporters and compilers raise every kind of error
+    except Exception as error:  # exporters and compilers raise all kinds of errors
         raise EngineError(" ".join(f"{type(error).__name__}: {error}".split())[:300]) from error
     pairs = [(layer, first[layer][:1], image[layer]) for layer in image]
     pairs += [(layer, found[layer][-1:], faint[layer]) for layer in faint]
@@ -170,7 +168,7 @@ def _proven(plan: Plan, eager: Eager, pixels: torch.Tensor, image: Features, fai
 
 
 class _Recorded(nn.Module):
-    """Tensor in, tuple of tensors out: what torch.export records."""
+    """A module from a tensor to a tuple of tensors, as torch.export requires."""
 
     def __init__(self, eager: Eager) -> None:
         super().__init__()
@@ -200,7 +198,7 @@ def _compile(recorded: "torch.export.ExportedProgram", plan: Plan, layers: tuple
 
 
 def _openvino(recorded: "torch.export.ExportedProgram", plan: Plan, layers: tuple[str, ...]) -> Engine:
-    # OpenVINO reports its use to its makers where this package can be imported; offshelf phones nobody.
+    # OpenVINO sends usage statistics if this package can be imported; offshelf sends none.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
@@ -230,7 +228,7 @@ _ENGINES: dict[str, Callable[[Any, Plan, tuple[str, ...]], Engine]] = {"compile"
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the advice that recorders give each other; what fails raises."""
+    """Hide the warnings of exporters; failures still raise."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""How forward passes run: device, engine, batch, workers, processes; never what is computed, save the precision."""
+"""The settings of an extraction: device, engine, batch, workers, processes. Only precision affects the numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,42 +6,40 @@ from typing import Any, Literal
 
 from offshelf.augmentation import View
 from offshelf.backbone.backbone import Backbone
-from offshelf.dataset import Image
 from offshelf.errors import ConfigError
-from offshelf.extractor.networks import Networks
 from offshelf.extractor.plan import ENGINES, Plan, choose
 from offshelf.identity import digest
-from offshelf.store import FeatureKey, FeatureStore
+from offshelf.store import FeatureKey
 
 _IDENTITY = {"identity": False}
 
 
 SMALLEST_BATCH = 2
-"""Views: from here on, as the tests say, batches of all sizes give equal features."""
+"""Number of views from which on batches of all sizes give equal features, as the tests check."""
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """Runs a backbone over images and leaves the features in a store."""
+    """Settings of an extraction, which `predict` executes."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the forward pass; part of a feature's identity, because it changes the numbers."""
+    """Arithmetic of the forward pass. It belongs to a feature's identity, because it changes the numbers."""
     device: str = field(default="auto", metadata=_IDENTITY)
-    """`auto` (the GPU where there is one), `cpu` or `cuda`."""
+    """`auto` (a GPU if there is one), `cpu` or `cuda`."""
     engine: str = field(default="auto", metadata=_IDENTITY)
-    """What executes the network: `auto`, `eager` (PyTorch as it is), `compile` (torch.compile) or `openvino`.
+    """Engine that executes the network: `auto`, `eager` (PyTorch), `compile` (torch.compile) or `openvino`.
 
-    In float32 engines agree within a relative 1e-4 (checked on the first image of every extraction) and are no part of
-    a feature's identity. In bfloat16 they do not, and are.
+    In float32 engines agree within a relative distance of 1e-4, which every extraction checks on its first image; the
+    engine does not belong to a feature's identity. In bfloat16 engines differ, and it does.
     """
     batch_size: int = field(default=32, metadata=_IDENTITY)
-    """Views per forward pass; 1 is 2, as one view alone is computed by other kernels, with other last digits."""
+    """Views per forward pass. 1 is taken as 2: other kernels compute a single view, with other last digits."""
     workers: int | None = field(default=None, metadata=_IDENTITY)
-    """Threads that decode images and make views; null: one a core."""
+    """Threads that decode images and make views; null: one per core."""
     processes: int = field(default=1, metadata=_IDENTITY)
-    """Processes (GPUs, where there are any) that run the network."""
+    """Number of processes (GPUs, if there are any) that run the network."""
     chunk: int = field(default=256, metadata=_IDENTITY)
-    """Images per shard: what an interruption costs at most."""
+    """Images per shard: the most that an interruption costs."""
 
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("workers", 1), ("processes", 1), ("chunk", 1)):
@@ -54,11 +52,11 @@ class Extractor:
             ("engine", ("auto", *ENGINES)),
         ):
             if getattr(self, name) not in choices:
-                raise ConfigError(f"extractor.{name} is {_either(choices)}; got '{getattr(self, name)}'.")
+                raise ConfigError(f"extractor.{name} must be {_either(choices)}; got '{getattr(self, name)}'.")
         object.__setattr__(self, "batch_size", max(SMALLEST_BATCH, self.batch_size))
 
     def key(self, backbone: Backbone, layer: str, pooling: str, view: View) -> FeatureKey:
-        """The identity of one layer's features through one view."""
+        """Return the identity of one layer's features of one view."""
         network: dict[str, Any] = {"backbone": backbone.identity(), "precision": self.precision}
         if self.precision != "float32":
             engine = self.plan().engine
@@ -67,46 +65,8 @@ class Extractor:
         return FeatureKey(digest(network), backbone.module_of(layer), pooling, view, name)
 
     def plan(self, images: int | None = None) -> Plan:
-        """Device and engine for so many images (null: for very many), and why. Raises ConfigError."""
+        """Return device and engine for a number of images (None: very many), and why. Raises ConfigError."""
         return choose(self.device, self.engine, self.precision, images)
-
-    def run(
-        self, images: Sequence[Image], request: "Request", store: FeatureStore, networks: Networks | None = None
-    ) -> str:
-        """Extract the request's features of the images that lack them into the store, one decode an image.
-
-        Of one process the network is taken from `networks`, where they are given, and left there for the next time.
-
-        Returns:
-            How it was done.
-
-        Raises:
-            BadImagesError: images that cannot be read; the features of all others are in the store.
-        """
-        from offshelf.extractor.predict import predict
-
-        return predict(self, images, request, store, networks)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to compute: a backbone's layers, how their maps are pooled, and the views they see."""
-
-    backbone: Backbone
-    layers: tuple[str, ...]
-    pooling: str
-    views: tuple[View, ...]
-
-    def keys(self, extractor: Extractor) -> dict[tuple[str, int], FeatureKey]:
-        """Feature keys by (layer, view number)."""
-        first = extractor.key(self.backbone, self.layers[0], self.pooling, self.views[0])
-        return {
-            (layer, number): FeatureKey(
-                first.network, self.backbone.module_of(layer), self.pooling, view, first.backbone
-            )
-            for layer in self.layers
-            for number, view in enumerate(self.views)
-        }
 
 
 def _either(choices: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Features from a store, and the extraction of those it lacks."""
+"""Features from a store, and the extraction of missing ones."""
 
 import time
 from collections.abc import Sequence
@@ -8,23 +8,24 @@ import numpy as np
 
 from offshelf.dataset import Image, digests
 from offshelf.errors import MissingFeatureError, StoreError
-from offshelf.extractor.again import require_equal
-from offshelf.extractor.extractor import Extractor, Request
+from offshelf.extractor.extractor import Extractor
 from offshelf.extractor.networks import Networks
+from offshelf.extractor.request import Request
+from offshelf.extractor.verification import require_equal
 from offshelf.identity import digest
 from offshelf.memo import once
 from offshelf.store import DamagedShardError, FeatureStore, GoneShardError
 
 TRIES = 5
-"""Times that features are extracted again before a store is given up."""
+"""Number of times that features are extracted again before the store is given up."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What it took to have the features."""
+    """The cost of obtaining features."""
 
     extracted: int = 0
-    """Images that had to be passed through the network; the others were in the store."""
+    """Number of images that passed through the network; the others were in the store."""
     seconds: float = 0.0
     how: str = "from the store"
     """Device, precision and engine."""
@@ -32,30 +33,30 @@ class Cost:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Features of N images from a store, and what it cost to have them."""
+    """Features of N images, and the cost of obtaining them."""
 
     values: dict[str, np.ndarray]
-    """Layer name to float32 [N, V, D_layer]."""
+    """Features by layer name, float32 [N, V, D_layer]."""
     digest: str
-    """Identity of the numbers: all keys and all images."""
+    """Identity of the features: all keys and all images."""
     cost: Cost
 
 
-def fill(
+def extract_missing(
     store: FeatureStore,
     extractor: Extractor,
     images: Sequence[Image],
     request: Request,
     networks: Networks | None = None,
 ) -> Cost:
-    """Extract what the store lacks. A request whose features are all there builds no network.
+    """Extract the features that the store lacks. If it lacks none, no network is built.
 
-    A network among `networks` is not built anew; see Extractor.run.
+    A network in `networks` is reused; see `predict`.
 
     Raises:
-        BadImagesError: images that cannot be read; the features of all others are in the store.
-        BackboneError: the network, or one of the layers, cannot be had.
-        StoreError: the store cannot be read or written, or what other releases wrote comes out otherwise today.
+        BadImagesError: Images cannot be read. The features of all others are in the store.
+        BackboneError: The network or a layer is unavailable.
+        StoreError: The store cannot be read or written, or features that other releases wrote differ today.
     """
     keys = list(request.keys(extractor).values())
     start = time.perf_counter()
@@ -64,24 +65,26 @@ def fill(
     missing = store.missing(keys, digests(images))
     if not len(missing):
         return Cost()
-    how = extractor.run(images, request, store, networks)
+    from offshelf.extractor.predict import predict  # imports torch and Lightning
+
+    how = predict(extractor, images, request, store, networks)
     return Cost(len(missing), time.perf_counter() - start, how)
 
 
-def ensure(
+def get_or_extract(
     store: FeatureStore,
     extractor: Extractor,
     images: Sequence[Image],
     request: Request,
     networks: Networks | None = None,
 ) -> Features:
-    """Features of the images: those in the store are read, only the missing ones are extracted.
+    """Return the features of the images: stored ones are read, missing ones are extracted.
 
-    A shard that proves damaged on reading, or was removed, counts as missing: its features are extracted again. Jobs
-    that share read them once (`offshelf.memo`), and the cost is the first's.
+    A shard that is damaged or was removed counts as missing, and its features are extracted again. Jobs that share a
+    memo (`offshelf.memo`) read features once, and the first of them bears the cost.
 
     Raises:
-        As `fill`.
+        As `extract_missing`.
     """
     keys, names = request.keys(extractor), digests(images)
     identity = digest({"keys": [key.digest for key in keys.values()], "images": names})
@@ -91,7 +94,7 @@ def ensure(
         nonlocal cost
         why: StoreError | None = None
         for _ in range(TRIES):
-            done = fill(store, extractor, images, request, networks)
+            done = extract_missing(store, extractor, images, request, networks)
             how = done.how if done.extracted else cost.how
             cost = Cost(cost.extracted + done.extracted, cost.seconds + done.seconds, how)
             try:
@@ -102,9 +105,9 @@ def ensure(
             except (DamagedShardError, MissingFeatureError) as error:
                 why = error
         if isinstance(why, GoneShardError | MissingFeatureError):
-            raise StoreError("Features are removed from the store as fast as they are extracted: see who prunes it.")
+            raise StoreError("Features are removed from the store as fast as they are extracted: check what prunes it.")
         raise StoreError(
-            "What is written to the feature store comes back changed, again and again: its disk is failing."
+            "What is written to the feature store reads back changed, again and again: its disk is failing."
         )
 
     values = once(read, "features", identity)

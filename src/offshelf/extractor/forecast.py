@@ -1,4 +1,4 @@
-"""What an extraction would cost, from a short probe."""
+"""Estimates of the cost of an extraction, from a short probe."""
 
 import time
 from collections.abc import Sequence
@@ -8,39 +8,40 @@ import numpy as np
 
 from offshelf.dataset import Image, digests
 from offshelf.errors import BadImagesError
-from offshelf.extractor.extractor import Extractor, Request
+from offshelf.extractor.extractor import Extractor
+from offshelf.extractor.request import Request
 from offshelf.process.cores import usable_cores
 from offshelf.store import Claim, FeatureStore
 
 PROBE_BATCHES = 3
-"""Batches that are timed, after one that is not."""
+"""Number of batches that are timed, after a first one that is not."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is missing, and what it will cost."""
+    """The features that are missing, and what it will cost to extract them."""
 
     images: int
     missing: int
-    """Images to extract: different ones, of which some feature is not in the store."""
+    """Number of distinct images that lack a feature in the store."""
     passes: int
-    """Views through the network."""
+    """Number of views that pass through the network."""
     size: int | None = None
-    """Bytes that will be written; None: not probed, or nothing to do."""
+    """Bytes that will be written; None if not probed, or if nothing is missing."""
     seconds: float | None = None
-    """Time on this machine, the start of the engine included."""
+    """Time on this machine, including the start of the engine."""
     how: str = ""
     """Device, precision and engine."""
 
 
-def foresee(
+def estimate(
     store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request, probe: bool
 ) -> Forecast:
-    """What of a request is missing and, where asked, size and time from a probe on some of it; nothing is stored.
+    """Count the missing features and, if `probe`, estimate size and time from some of them; nothing is stored.
 
     Raises:
-        BadImagesError: an image of the probe cannot be read.
-        BackboneError: the network cannot be had.
+        BadImagesError: An image of the probe cannot be read.
+        BackboneError: The network is unavailable.
     """
     rows = store.missing(list(request.keys(extractor).values()), digests(images))
     plain = Forecast(len(images), len(rows), len(rows) * len(request.views))
@@ -53,11 +54,11 @@ def foresee(
 
 
 def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> tuple[float, float, int]:
-    """Seconds to start, images a second then, and values an image."""
+    """Return the seconds to start, then images per second, and values per image."""
     from offshelf.extractor.allocator import keep_freed_memory
+    from offshelf.extractor.chunks import Chunk
     from offshelf.extractor.engine import Engines
     from offshelf.extractor.stream import Stream
-    from offshelf.extractor.work import Chunk
 
     count = min(len(images), max(1, (1 + PROBE_BATCHES) * extractor.batch_size // len(request.views)))
     begin = time.perf_counter()
@@ -84,6 +85,6 @@ def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> t
             warm = time.perf_counter()
         else:
             seen += extractor.batch_size
-    if not seen:  # one batch is all there is
+    if not seen:  # there is only one batch
         return 0.0, count / (time.perf_counter() - begin), floats
     return warm - begin, seen / len(request.views) / (time.perf_counter() - warm), floats

@@ -1,4 +1,4 @@
-"""Which device and engine run the network, and why; decided without building anything."""
+"""The choice of device and engine, with the reason; nothing is built for it."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,17 +10,17 @@ from offshelf.errors import ConfigError
 ENGINES = ("eager", "compile", "openvino")
 
 WORTH_PREPARING = 256
-"""Images from which an engine that takes seconds to prepare pays, on a network of 30 images a second."""
+"""Images from which on an engine that takes seconds to prepare pays, at 30 images per second."""
 
 RECORDS = (2, 6)
-"""The oldest PyTorch that OpenVINO is used with: a vision transformer that 2.5 had recorded took all memory."""
+"""The oldest PyTorch that is used with OpenVINO: 2.5 exported a vision transformer that took all memory."""
 
 INSTALL = "pip install 'offshelf[fast]' 'torch>=2.6'"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How an extraction runs."""
+    """The device, precision and engine of an extraction."""
 
     device: str
     """`cpu` or `cuda`."""
@@ -34,25 +34,25 @@ class Plan:
 
 
 def choose(device: str, engine: str, precision: str, images: int | None) -> Plan:
-    """What `auto` stands for on this machine.
+    """Resolve `auto` on this machine.
 
-    The precision is never chosen: float32 gives the same numbers on every machine, bfloat16 is for who asks for it.
+    The precision is never chosen: float32 gives the same numbers on every machine, bfloat16 must be requested.
 
     Raises:
-        ConfigError: what was asked for is not to be had here.
+        ConfigError: The requested device or engine is not available.
     """
     on_gpu = device != "cpu" and has_cuda()
     if device == "cuda" and not on_gpu:
-        raise ConfigError("extractor.device=cuda, but no CUDA device is to be had; use extractor.device=auto.")
+        raise ConfigError("extractor.device=cuda, but no CUDA device is available; use extractor.device=auto.")
     where = "cuda" if on_gpu else "cpu"
     if engine == "openvino" and on_gpu:
         raise ConfigError("extractor.engine=openvino runs on the CPU; add extractor.device=cpu, or use another engine.")
     if engine == "openvino" and not has_openvino():
         raise ConfigError(f"extractor.engine=openvino needs OpenVINO and PyTorch 2.6 or later: {INSTALL}")
     if engine != "auto":
-        return Plan(where, precision, engine, "as asked")
+        return Plan(where, precision, engine, "as requested")
     if on_gpu:
-        return Plan(where, precision, "eager", "a GPU is there")
+        return Plan(where, precision, "eager", "a GPU is available")
     if not has_openvino():
         return Plan(where, precision, "eager", f"no GPU; {INSTALL} makes this several times faster")
     if precision == "float32" and images is not None and images < WORTH_PREPARING:
@@ -62,7 +62,7 @@ def choose(device: str, engine: str, precision: str, images: int | None) -> Plan
 
 @lru_cache
 def has_cuda() -> bool:
-    """Whether PyTorch has a CUDA device; PyTorch is imported only where the driver's device is there."""
+    """Return whether PyTorch has a CUDA device. PyTorch is imported only if a driver's device exists."""
     import sys
 
     if sys.platform == "linux" and not _cuda_driver():
@@ -80,6 +80,6 @@ def _cuda_driver() -> bool:
 
 @lru_cache
 def has_openvino() -> bool:
-    """Whether OpenVINO is installed, and a PyTorch that records networks for it."""
+    """Return whether OpenVINO is installed with a PyTorch that can export networks for it."""
     release = tuple(int(part) for part in version("torch").split(".")[:2])
     return find_spec("openvino") is not None and release >= RECORDS

@@ -1,6 +1,6 @@
-"""What is proven of a network before it works: its features follow from the image alone, not from chance or neighbours.
+"""Checks of a network before it is used: its features must follow from the image alone.
 
-It takes passes of four images. Everything is computed in float32, by PyTorch as it is.
+They take passes of four images. Everything is computed in float32 by eager PyTorch.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,28 +11,28 @@ import torch
 from offshelf.errors import BackboneError
 
 TOLERANCE = 1e-4
-"""Largest relative distance between features of the same image; other sizes of batch make up to 1e-5."""
+"""Largest relative distance between features of the same image; other batch sizes cause up to 1e-5."""
 
 GREYS = (96, 160)
-"""Values of the faint image: its least, largest and mean differ from almost any other image's."""
+"""Range of the low-contrast image: its least, largest and mean value differ from those of almost any other image."""
 
-Features = Mapping[str, torch.Tensor]
-Pass = Callable[[torch.Tensor], Features]
+LayerTensors = Mapping[str, torch.Tensor]
+ForwardPass = Callable[[torch.Tensor], LayerTensors]
 
 
-def require_function(run: Pass, image: torch.Tensor, name: str) -> tuple[Features, Features]:
-    """Refuse a network whose features of an image depend on more than the image.
+def require_function(run: ForwardPass, image: torch.Tensor, name: str) -> tuple[LayerTensors, LayerTensors]:
+    """Reject a network whose features of an image depend on more than the image.
 
     Args:
-        run: A pass: uint8 [B, S, S, 3] to features [B, D] by layer.
+        run: Forward pass from uint8 [B, S, S, 3] to features [B, D] by layer.
         image: One image, uint8 [1, S, S, 3].
-        name: The network's, for messages.
+        name: Name of the network, for messages.
 
     Returns:
-        Features of the image, and of a faint one (`faint_like`), each seen alone.
+        Features of the image and of a low-contrast one (`faint_like`), each computed alone.
 
     Raises:
-        BackboneError: the features differ from pass to pass, or with the neighbours in the batch.
+        BackboneError: The features differ from pass to pass, or depend on the other images of the batch.
     """
     faint = faint_like(image)
     with exactly(image.device.type):
@@ -47,14 +47,15 @@ def require_function(run: Pass, image: torch.Tensor, name: str) -> tuple[Feature
         raise _of_chance(name, *again)
     layer, distance = found
     raise BackboneError(
-        f"{name} gives an image other features when other images are in its batch (layer {layer}, relative distance "
-        f"{distance:.1e}): it computes over the batch, as BatchNorm without running statistics does. Such features "
-        "cannot be stored; use track_running_stats=True and trained statistics, or normalise each image (GroupNorm)."
+        f"{name} gives different features of an image when other images are in its batch (layer {layer}, relative "
+        f"distance {distance:.1e}): it computes over the batch, as BatchNorm without running statistics does. Such "
+        "features cannot be stored; use track_running_stats=True and trained statistics, or "
+        "normalise each image (GroupNorm)."
     )
 
 
-def require_unchanged(run: Pass, image: torch.Tensor, before: Features, name: str) -> None:
-    """Refuse a network that has come to give other features of an image, uint8 [1, S, S, 3], than before."""
+def require_unchanged(run: ForwardPass, image: torch.Tensor, before: LayerTensors, name: str) -> None:
+    """Reject a network whose features of an image, uint8 [1, S, S, 3], have changed since `before`."""
     with exactly(image.device.type):
         found = _farthest([(before, run(image), 0)])
     if found is not None:
@@ -63,34 +64,34 @@ def require_unchanged(run: Pass, image: torch.Tensor, before: Features, name: st
 
 def _of_chance(name: str, layer: str, distance: float) -> BackboneError:
     return BackboneError(
-        f"{name} gives other features of the same image from pass to pass (layer {layer}, relative distance "
+        f"{name} gives different features of the same image from pass to pass (layer {layer}, relative distance "
         f"{distance:.1e}): it draws random numbers (F.dropout without training=self.training, say) or keeps a "
         "state. Such features cannot be stored; make its forward depend on the image alone when it is not training."
     )
 
 
 def faint_like(image: torch.Tensor) -> torch.Tensor:
-    """Noise of little contrast, of an image's shape, always the same."""
+    """Return low-contrast noise in the shape of an image, always the same."""
     draw = torch.Generator().manual_seed(0)
     return torch.randint(*GREYS, tuple(image.shape), generator=draw, dtype=torch.uint8).to(image.device)
 
 
 def relative_distance(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """Norm of the difference over the norm of what was expected."""
+    """Return the norm of the difference over the norm of the expected values."""
     return float((found.float() - expected).norm() / expected.norm().clamp_min(1e-30))
 
 
 @contextmanager
 def exactly(device: str) -> Iterator[None]:
-    """In float32 proper: neither cast down by Lightning, nor by a GPU's shorter TF32."""
+    """Compute in full float32: without Lightning's casts and without TF32 on a GPU."""
     with torch.autocast(device, enabled=False), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         yield
 
 
-def _farthest(pairs: list[tuple[Features, Features, int]]) -> tuple[str, float] | None:
-    """Layer and distance of what differs most among (expected, found, row); None where nothing does.
+def _farthest(pairs: list[tuple[LayerTensors, LayerTensors, int]]) -> tuple[str, float] | None:
+    """Return layer and distance of the largest difference among (expected, found, row); None if there is none.
 
-    `expected` is of one image, or of as many as `found`.
+    `expected` holds one image, or as many as `found`.
     """
     distances = [
         (layer, _distance(found[layer][row], values[row if len(values) > 1 else 0]))
@@ -102,7 +103,7 @@ def _farthest(pairs: list[tuple[Features, Features, int]]) -> tuple[str, float] 
 
 
 def _distance(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """The relative distance; what is not finite in both is left to whoever writes features."""
+    """Return the relative distance. Values that are not finite in both are left to the writer of features."""
     if not torch.equal(found.isfinite(), expected.isfinite()):
         return float("inf")
     return relative_distance(*(torch.nan_to_num(values.float(), 0, 0, 0) for values in (found, expected)))

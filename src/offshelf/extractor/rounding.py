@@ -1,4 +1,4 @@
-"""Weights in bfloat16: the filters of convolutions are rounded so that their sums hold."""
+"""Rounding of convolution filters to bfloat16 that preserves their sums."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ KERNEL = {"Convolution": 2, "GroupConvolution": 3}
 def round_convolutions(model: Any) -> None:
     """Round the constant filters of an OpenVINO model's convolutions to bfloat16, in place.
 
-    OpenVINO would round each weight to the nearest. A depthwise filter has nine of them, too few for their errors to
-    cancel, and as maps are smooth, the sum of the errors is a bias of the whole channel, which the layers after it
-    amplify (Nagel et al., Data-Free Quantization, ICCV 2019). On EfficientNet-Lite0 this is most of bfloat16's error.
+    OpenVINO would round each weight to the nearest value. A depthwise filter has nine weights, too few for their errors
+    to cancel. As maps are smooth, the sum of the errors is a bias of the whole channel, which later layers amplify
+    (Nagel et al., Data-Free Quantization, ICCV 2019). On EfficientNet-Lite0 this is most of the error of bfloat16.
     """
     from openvino import opset13
 
@@ -28,7 +28,7 @@ def round_convolutions(model: Any) -> None:
 
 
 def round_filters(filters: np.ndarray) -> np.ndarray:
-    """Filters [..., taps] in bfloat16's values, each as near to its own sum as its smallest tap can bring it."""
+    """Round filters [..., taps] to bfloat16, and correct each sum as far as its smallest tap allows."""
     exact = torch.tensor(filters)
     rounded = _nearest(exact)
     smallest = rounded.abs().argmin(-1, keepdim=True)

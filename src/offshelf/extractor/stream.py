@@ -1,4 +1,4 @@
-"""Batches of views, made by threads while the network runs; each image is decoded once for all its views."""
+"""Batches of views, made by threads while the network runs. Each image is decoded once for all its views."""
 
 import contextlib
 import os
@@ -17,30 +17,30 @@ from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.dataset import Image
 from offshelf.dataset.image import require_pixels
 from offshelf.errors import ImageError
-from offshelf.extractor.work import Chunk
+from offshelf.extractor.chunks import Chunk
 
 BATCHES_AHEAD = 2
-"""Batches in the making while one is in the network. They are all the pixels that extraction ever holds."""
+"""Batches in preparation while one is in the network. Extraction never holds more pixels than these."""
 
 Slot = tuple[int, int, "Future[list[torch.Tensor]]"]
-"""Row number, view number, and the image's views to come."""
+"""Row number, view number, and a future of the image's views."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Views of one chunk's images, at one scale. All batches are of one length, so that the same kernels see them."""
+    """Views of one chunk's images, at one scale. All batches have one length, so that the same kernels process them."""
 
     chunk: Chunk
     rows: np.ndarray
     """Row number of each view's image, int64 [n], n <= B."""
     views: np.ndarray
-    """View number, int64 [n]."""
+    """View number of each, int64 [n]."""
     pixels: torch.Tensor
-    """uint8 [B, S, S, 3], on the device; beyond n, filling."""
+    """uint8 [B, S, S, 3], on the device; rows from n on are padding."""
     faults: dict[int, str]
-    """Images among these that cannot be read, by row number, and why."""
+    """Reasons why images among these cannot be read, by row number."""
     is_last: bool
-    """Whether its chunk ends here."""
+    """Whether this is the last batch of its chunk."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Stream:
     batch_size: int
     threads: int
     device: str = "cpu"
-    """Where views are made, and batches are: only whole images travel to a GPU, and its cores resize them."""
+    """Device that makes the views and holds the batches. A GPU receives whole images and resizes them itself."""
 
     def __iter__(self) -> Iterator[Batch]:
         pending: deque[tuple[Chunk, list[Slot], bool]] = deque()
@@ -70,9 +70,9 @@ class Stream:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _submitted(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Chunk, list[Slot], bool]]:
-        """Batches whose images are in the hands of the threads. Chunks are taken no earlier than needed.
+        """Yield batches whose images have been submitted to the threads. Chunks are taken no earlier than needed.
 
-        A batch holds views of one scale, whose squares have one size.
+        A batch holds views of one scale, which have one size.
         """
         for chunk in self.chunks:
             left = len(chunk.rows) * len(self.views)
@@ -91,7 +91,7 @@ class Stream:
                 yield chunk, slots, left == 0
 
     def _make_views(self, image: Image) -> list[torch.Tensor]:
-        """All views of an image, each uint8 [S, S, 3] on the device, from one decode."""
+        """Decode an image once, and return all its views, each uint8 [S, S, 3] on the device."""
         pixels = image.load()
         require_pixels(pixels, image)
         if self.device == "cpu":
@@ -100,7 +100,7 @@ class Stream:
         straight = [view for view in self.views if not view.angle]
         seen = dict(zip(straight, look(whole, straight, self.preprocessing), strict=True))
         turned = [view for view in self.views if view.angle]
-        if turned:  # rotation is the CPU's work: what it leads to travels, not the image back and forth
+        if turned:  # the CPU rotates: only the resulting views are copied to the GPU
             made = look(pixels, turned, self.preprocessing)
             seen.update(zip(turned, (_tensor(view).to(self.device) for view in made), strict=True))
         return [seen[view] for view in self.views]
@@ -131,8 +131,8 @@ def _tensor(pixels: np.ndarray) -> torch.Tensor:
 def _give_way() -> None:
     """Lower this thread's priority, on Linux, where threads have their own.
 
-    On a CPU decoding and the network share the cores. A network's threads wait for each other after every layer: a core
-    taken from one of them stops them all, so that decoding does best in the gaps.
+    On a CPU, decoding and the network share the cores. A network's threads wait for each other after every layer, so
+    that one core taken from them stops them all. Decoding therefore works best in the gaps.
     """
     if sys.platform == "linux":
         thread = threading.get_native_id()

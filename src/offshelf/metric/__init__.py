@@ -1,4 +1,4 @@
-"""Metrics: pure functions of what a classifier or a search said, each variant under its own name; error bars."""
+"""Metrics as pure functions of the results of a classifier or a search, with error bars. Each variant has a name."""
 
 from offshelf.metric.bootstrap import Bootstrap, Difference, Interval
 from offshelf.metric.metric import METRICS, Metric, by_class, mean_of_known, metrics_of

@@ -9,29 +9,29 @@ from offshelf.metric import accuracy, ranking
 from offshelf.metric.outcome import Outcome
 
 Measure = Callable[[Outcome, np.ndarray], np.ndarray]
-"""Of an outcome and weights uint8 [M, B] of its images: a number for each weighting [B], or for each class [B, K]."""
+"""Function from an outcome and weights uint8 [M, B] of its images to a number per weighting, [B], or class, [B, K]."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One variant of a metric: a number for all test images, or the mean of one for each class."""
+    """A variant of a metric: one number for all test images, or the mean of a number per class."""
 
     measure: Measure
     multilabel: bool
     by_class: str | None = None
-    """What the number for one class is called; None where there is none."""
+    """Name of the number of one class; None if there is none."""
 
     def __call__(self, outcome: Outcome, weights_MB: np.ndarray | None = None) -> np.ndarray:
-        """float64 [B], with every image counted once [1]; classes without test images are left out, not counted as 0.
+        """Return float64 [B], or [1] with every image counted once, without the classes that have no test images.
 
-        NaN where that leaves no class.
+        The result is NaN if no class is left.
         """
         values = self.measure(outcome, outcome.once if weights_MB is None else weights_MB)
         return mean_of_known(values, axis=1) if self.by_class else values
 
 
 def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean along an axis of the values that are no NaN; NaN where none is."""
+    """Return the mean along an axis of the values that are not NaN; NaN if there is none."""
     known = ~np.isnan(values)
     count = known.sum(axis=axis)
     sums = np.where(known, values, 0).sum(axis=axis)
@@ -50,11 +50,11 @@ METRICS: Mapping[str, Metric] = {
 
 
 def metrics_of(is_multilabel: bool) -> Mapping[str, Metric]:
-    """Those that are defined for single labels, or for several."""
+    """Return the metrics that are defined for single labels, or for several."""
     return {name: metric for name, metric in METRICS.items() if metric.multilabel == is_multilabel}
 
 
 def by_class(outcome: Outcome) -> dict[str, np.ndarray]:
-    """Name and value for each class, float64 [K], of every metric that is a mean over classes."""
+    """Return the value for each class, float64 [K], of every metric that is a mean over classes, by name."""
     means = [metric for metric in metrics_of(outcome.is_multilabel).values() if metric.by_class]
     return {str(metric.by_class): metric.measure(outcome, outcome.once)[0] for metric in means}

@@ -1,7 +1,7 @@
-"""Metrics of retrieval: pure functions of the ranks at which queries find what they should.
+"""Metrics of retrieval as pure functions of the ranks of relevant references.
 
-Each gives a number a query, NaN where a query has nothing to find: such queries are left out of means. Axes: N
-references, Q queries, F relevant references that were found, those of all queries one after another.
+Each gives one number per query, NaN if nothing is relevant to it; such queries are left out of means. Axes: N
+references, Q queries, F relevant references that were found, concatenated over the queries.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,31 +11,31 @@ from functools import cached_property, partial
 import numpy as np
 
 COUNTED = 32
-"""Relevant references up to which counting is faster than sorting, at 10,000 references and more."""
+"""Number of relevant references up to which counting is faster than sorting, with 10,000 references and more."""
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What one query should find, under one protocol: row numbers of references, sorted int64, disjoint."""
+    """The references that one query should find under one protocol, as disjoint row numbers, sorted int64."""
 
     relevant: np.ndarray
     ignored: np.ndarray
-    """Junk: taken out of the ranking as if it were not there."""
+    """Junk, which is removed from the ranking."""
     missing: int = 0
-    """Relevant pictures that are not among the references: they count as never found."""
+    """Number of relevant images that are not references: they count as never found."""
 
     @property
     def n_relevant(self) -> int:
-        """How many there are to find."""
+        """Number of relevant images."""
         return len(self.relevant) + self.missing
 
 
 def positions(scores_N: np.ndarray, truth: Truth) -> np.ndarray:
-    """Ranks of the relevant references by falling score, from 0 and rising, int64; of equals the first row ranks first.
+    """Return ranks of the relevant references by decreasing score, from 0, ascending, int64; the first of equals first.
 
-    Ignored references are taken out before ranks are counted. What scores -inf or NaN is not in the ranking. Not all
-    references are sorted: what ranks before a few relevant ones is counted; else only those are sorted that score at
-    least as high as the last relevant one.
+    Ignored references are removed before ranks are counted. References with score -inf or NaN are not in the ranking.
+    Not all references are sorted: those before a few relevant ones are counted; otherwise only those are sorted that
+    score at least as high as the last relevant one.
     """
     scores_N = np.array(scores_N)
     scores_N[truth.ignored] = -np.inf
@@ -55,18 +55,18 @@ def positions(scores_N: np.ndarray, truth: Truth) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Ranks:
-    """Where Q queries find their relevant references."""
+    """The ranks at which Q queries find their relevant references."""
 
     ranks_F: np.ndarray
-    """int64, from 0, rising within a query; ignored references do not count."""
+    """Ranks, int64, from 0, ascending within a query; ignored references do not count."""
     found_Q: np.ndarray
-    """How many of them are each query's: int64."""
+    """Number of found references of each query: int64."""
     relevant_Q: np.ndarray
-    """How many references each query has to find: int64, at least `found_Q`."""
+    """Number of relevant references of each query: int64, at least `found_Q`."""
 
     @classmethod
     def of(cls, ranks: Sequence[np.ndarray], truths: Sequence[Truth]) -> "Ranks":
-        """From the `positions` of each query, and its truth."""
+        """Combine the `positions` of each query, and its truth."""
         return cls(
             np.concatenate([np.empty(0, np.int64), *ranks]),
             np.array([len(one) for one in ranks], np.int64),
@@ -75,35 +75,35 @@ class Ranks:
 
     @cached_property
     def hits(self) -> np.ndarray:
-        """Relevant references that rank before each one: 0, 1, ... within a query; int64 [F]."""
+        """Return the number of relevant references that rank before each one: 0, 1, ... within a query; int64 [F]."""
         return np.arange(len(self.ranks_F)) - np.repeat(self.found_Q.cumsum() - self.found_Q, self.found_Q)
 
     def sums(self, values_F: np.ndarray) -> np.ndarray:
-        """Sum over each query's relevant references: float64 [Q]."""
+        """Sum values over each query's relevant references: float64 [Q]."""
         queries = np.repeat(np.arange(len(self.found_Q)), self.found_Q)
         return np.bincount(queries, values_F, minlength=len(self.found_Q))
 
     def within(self, depth_Q: np.ndarray | int) -> np.ndarray:
-        """Relevant references among each query's first `depth`: float64 [Q]."""
+        """Return the number of relevant references among each query's first `depth`: float64 [Q]."""
         depths = np.broadcast_to(depth_Q, self.found_Q.shape)
         return self.sums(self.ranks_F < np.repeat(depths, self.found_Q))
 
     def shares(self, parts_Q: np.ndarray, wholes_Q: np.ndarray) -> np.ndarray:
-        """Quotients, float64 [Q]; NaN for a query that has nothing to find."""
+        """Return quotients, float64 [Q]; NaN for a query with nothing relevant."""
         out = np.full(len(self.found_Q), np.nan)
         return np.divide(parts_Q, wholes_Q, out=out, where=self.relevant_Q > 0)
 
 
 Measure = Callable[[Ranks], np.ndarray]
-"""Gives float64 [Q]."""
+"""Function to float64 [Q]."""
 
 
 def average_precision_trapezoid(ranks: Ranks) -> np.ndarray:
-    """Area under the precision-recall curve by the trapezoid rule, float64 [Q].
+    """Return the area under the precision-recall curve by the trapezoid rule, float64 [Q].
 
-    `compute_ap` of the Oxford Buildings data set (Philbin et al. 2007), which Paris6k, Holidays and the revisited sets
-    use too: each relevant reference adds the mean of the precisions just before and at it; before the first rank
-    precision is 1. What is not in the ranking adds nothing.
+    This is `compute_ap` of the Oxford Buildings data set (Philbin et al. 2007), which Paris6k, Holidays and the
+    revisited sets use too. Each relevant reference adds the mean of the precisions just before and at it; before the
+    first rank precision is 1. References that are not in the ranking add nothing.
     """
     hits, ranked = ranks.hits, ranks.ranks_F
     before = np.where(ranked == 0, 1.0, hits / np.maximum(ranked, 1))
@@ -111,17 +111,17 @@ def average_precision_trapezoid(ranks: Ranks) -> np.ndarray:
 
 
 def average_precision_rectangle(ranks: Ranks) -> np.ndarray:
-    """Mean over the relevant references of the precision at each, float64 [Q].
+    """Return the mean over the relevant references of the precision at each, float64 [Q].
 
-    scikit-learn's `average_precision_score`, but equal scores are ranked by row.
+    This is scikit-learn's `average_precision_score`, except that equal scores are ranked by row.
     """
     return ranks.shares(ranks.sums((ranks.hits + 1) / (ranks.ranks_F + 1)), ranks.relevant_Q)
 
 
 def precision_at(ranks: Ranks, k: int) -> np.ndarray:
-    """Share of relevant references among the first k, or up to the last relevant one where that comes first: [Q].
+    """Return the relevant share of the first k, or of those up to the last relevant one if that is earlier: [Q].
 
-    mP@k of Radenović et al., Revisiting Oxford and Paris (CVPR 2018), as in their `evaluate.py`: with relevant
+    This is mP@k of Radenović et al., Revisiting Oxford and Paris (CVPR 2018), as in their `evaluate.py`: with relevant
     references at ranks 0 and 7, precision at 10 is 2/8.
     """
     depth_Q = np.full(len(ranks.found_Q), k)
@@ -132,22 +132,22 @@ def precision_at(ranks: Ranks, k: int) -> np.ndarray:
 
 
 def recall_at(ranks: Ranks, k: int) -> np.ndarray:
-    """Share of a query's relevant references that are among the first k: float64 [Q]."""
+    """Return the share of a query's relevant references among the first k: float64 [Q]."""
     return ranks.shares(ranks.within(k), ranks.relevant_Q)
 
 
 def recall_at_group(ranks: Ranks) -> np.ndarray:
-    """Share of the first g that are relevant, g the number of a query's relevant references: R-precision, float64 [Q].
+    """Return the relevant share of the first g, the number of a query's relevant references: float64 [Q].
 
-    UKBench's rule for groups of any size.
+    This R-precision is UKBench's rule for groups of any size.
     """
     return ranks.shares(ranks.within(ranks.relevant_Q), ranks.relevant_Q)
 
 
 def ns_score(ranks: Ranks) -> np.ndarray:
-    """UKBench's score (Nistér and Stewénius 2006): relevant references among the first four, 0 to 4, float64 [Q].
+    """Return UKBench's score (Nistér and Stewénius 2006): relevant ones among the first four, 0 to 4, float64 [Q].
 
-    The query's own row counts as one of its four relevant references. NaN unless every query has four.
+    The query's own row counts as one of its four relevant references. The result is NaN unless every query has four.
     """
     if (ranks.relevant_Q != 4).any():
         return np.full(len(ranks.relevant_Q), np.nan)
@@ -164,4 +164,4 @@ RETRIEVAL_METRICS: Mapping[str, Measure] = {
     "recall_at_group": recall_at_group,
     "ns_score": ns_score,
 }
-"""By name; a protocol's number is the mean over its queries."""
+"""Metrics by name; a protocol's number is the mean over its queries."""

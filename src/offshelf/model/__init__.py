@@ -1,4 +1,4 @@
-"""What a run has learnt, as data: kept without pickle, read without executing anything."""
+"""Fitted models of runs as data, written without pickle and read without executing anything."""
 
 from offshelf.model.answer import columns, records
 from offshelf.model.model import FILE, Model, identify

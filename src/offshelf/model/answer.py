@@ -1,4 +1,4 @@
-"""What a model says of images, for people and programs."""
+"""Answers of a model for people and programs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,13 @@ from offshelf.model.model import Model
 def columns(
     model: Model, names: Sequence[str], scores_NK: np.ndarray, probabilities: bool = False
 ) -> dict[str, list[Any]]:
-    """Columns image, class, score; or, for several labels, image, labels (those above 0, joined by `;`), score of each.
+    """Return columns image, class, score; or, for several labels, image, labels (joined by `;`), and score of each.
 
-    The scores are those of `predictions.csv`. With probabilities also that of the class, or of each label.
+    Labels are those with a score above 0. Scores are those of `predictions.csv`. With `probabilities` there is also
+    that of the class, or of each label.
 
     Raises:
-        ModelError: the model has no probabilities.
+        ModelError: The model has no probabilities.
     """
     likely_NK = model.probabilities(scores_NK) if probabilities else None
     if model.is_multilabel:
@@ -39,10 +40,10 @@ def columns(
 def records(
     model: Model, names: Sequence[str], scores_NK: np.ndarray, probabilities: bool = False
 ) -> list[dict[str, Any]]:
-    """For each image its class and score, or its labels, and the scores of all; with probabilities these as well.
+    """Return each image's class and score, or its labels, and the scores of all; with `probabilities` these too.
 
     Raises:
-        ModelError: the model has no probabilities.
+        ModelError: The model has no probabilities.
     """
     made: list[dict[str, Any]] = []
     for name, scores in zip(names, scores_NK, strict=True):

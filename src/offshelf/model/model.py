@@ -1,4 +1,4 @@
-"""A run's model: all that comes after the features of its layer, in one file that is data alone.
+"""A run's model: everything that follows the features of its layer, in one file of data.
 
 The file is a safetensors file. Its header's entry `offshelf` is JSON: format, layer, classes, and the estimators as
 `part.pack` describes them; its tensors are their arrays.
@@ -28,37 +28,37 @@ _ENTRY = "offshelf"
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """From the features of one layer to scores of classes."""
+    """A function from the features of one layer to scores of classes."""
 
     layer: str
     features: str
-    """What features it was fitted to: the digest of their keys, see `identify`."""
+    """Identity of the features that it was fitted to: the digest of their keys, see `identify`."""
     classes: tuple[str, ...]
     is_multilabel: bool
     transformer: Transformer
-    """Fitted to the training features."""
+    """Transformer, fitted to the training features."""
     scorer: Scorer
     calibration: Calibration | None = None
-    """From scores to probabilities, where the run has learnt that."""
+    """Map from scores to probabilities, if the run has learnt one."""
     value_range: tuple[float, float] | None = None
-    """What is black and what is white in images of more than 8 bits; None where it was fitted to none of them."""
+    """Black and white of images of more than 8 bits; None if it was not fitted to such images."""
 
     def score(self, values_NVD: np.ndarray) -> np.ndarray:
-        """Scores of classes, float64 [N, K], of features float32 [N, V, D].
+        """Return scores of classes, float64 [N, K], for features float32 [N, V, D].
 
-        The class with the largest is predicted; of several labels all above 0.
+        The class with the largest score is predicted; for several labels all with a score above 0.
         """
         return self.scorer(transform(self.transformer, values_NVD))
 
     def probabilities(self, scores_NK: np.ndarray) -> np.ndarray:
-        """Of classes, float64 [N, K], from their scores; each row's sum is 1, save of several labels.
+        """Return probabilities of classes, float64 [N, K], from their scores; rows sum to 1, except for several labels.
 
         Raises:
-            ModelError: the run has not learnt them.
+            ModelError: The run has not learnt them.
         """
         if not self.calibration:
             raise ModelError(
-                "The run has learnt no probabilities. Run it again with classifier.calibrate=true, or predict without "
+                "The run has not learnt probabilities. Run it again with classifier.calibrate=true, or predict without "
                 "probabilities=true"
             )
         return self.calibration(scores_NK)
@@ -69,10 +69,10 @@ class Model:
         return size(self.transformer) + size(self.scorer.estimator)
 
     def to_bytes(self) -> bytes:
-        """The file.
+        """Return the content of the file.
 
         Raises:
-            ModelError: a part of it cannot be written as data.
+            ModelError: A part of the model cannot be written as data.
         """
         from safetensors.numpy import save
 
@@ -97,10 +97,10 @@ class Model:
 
     @staticmethod
     def read(path: Path) -> "Model":
-        """The model of a file.
+        """Read a model from a file.
 
         Raises:
-            ModelError: it is no such file, or one of another format.
+            ModelError: It is not such a file, or one of another format.
         """
         described, arrays = _contents(path)
         if described.get("format") != FORMAT:
@@ -121,17 +121,17 @@ class Model:
         except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
             if isinstance(error, ModelError):
                 raise
-            raise ModelError(f"{path} is no model of offshelf's: {error!r}.") from error
+            raise ModelError(f"{path} is not a model of offshelf: {error!r}.") from error
         return made
 
 
 def identify(keys: Iterable[FeatureKey]) -> str:
-    """Identity of features: network (weights, architecture, preprocessing, precision), module, pooling and views."""
+    """Return the identity of features, which includes network, precision, module, pooling and views."""
     return digest([key.digest for key in keys])
 
 
 def _require_sound(described: dict[str, Any]) -> None:
-    """Raise ValueError for what `to_bytes` does not write: a file may be anybody's."""
+    """Raise ValueError for content that `to_bytes` does not write, since a file is untrusted."""
     classes, limits = described["classes"], described.get("value_range")
     is_right = {
         "layer": isinstance(described["layer"], str),
@@ -143,18 +143,18 @@ def _require_sound(described: dict[str, Any]) -> None:
     }
     wrong = [name for name, is_so in is_right.items() if not is_so]
     if wrong:
-        raise ValueError(f"no sound {', '.join(wrong)}")
+        raise ValueError(f"invalid {', '.join(wrong)}")
 
 
 def _calibration(described: dict[str, Any], arrays: Arrays) -> Calibration | None:
-    if not described.get("is_calibrated"):  # models of earlier releases do not say
+    if not described.get("is_calibrated"):  # missing in models of earlier releases
         return None
     slopes, offsets = (arrays[f"calibration.{name}"] for name in CALIBRATION)
     return Calibration(slopes, offsets, described["is_multilabel"])
 
 
 def _value_range(described: dict[str, Any]) -> tuple[float, float] | None:
-    black, white = described.get("value_range") or (None, None)  # models of earlier releases do not say
+    black, white = described.get("value_range") or (None, None)  # missing in models of earlier releases
     return None if black is None or white is None else (float(black), float(white))
 
 
@@ -164,9 +164,9 @@ def _contents(path: Path) -> tuple[dict[str, Any], Arrays]:
     try:
         with safe_open(path, "numpy") as file:
             described = json.loads((file.metadata() or {}).get(_ENTRY, "null"))
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, ValueError, IndexError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read as a model: {str(error).splitlines()[0]}.") from error
     if not isinstance(described, dict):
-        raise ModelError(f"{path} is no model of offshelf's.")
+        raise ModelError(f"{path} is not a model of offshelf.")
     return described, arrays

@@ -1,7 +1,7 @@
-"""Fitted estimators and transformers as numbers, and back.
+"""Serialisation of fitted estimators and transformers as numbers.
 
-Those that are known here become their settings and arrays; any other estimator becomes a skops file, which is read only
-if nothing but scikit-learn and offshelf is in it.
+Those known here become settings and arrays. Any other estimator becomes a skops file, which is read only if it contains
+nothing but types of scikit-learn and offshelf.
 """
 
 from collections.abc import Mapping
@@ -18,17 +18,17 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Kind:
-    """Where a class is, and what of it transforms or predicts."""
+    """The location of a class, and the attributes with which it transforms or predicts."""
 
     module: str
     settings: tuple[str, ...] = ()
-    """Parameters of its constructor."""
+    """Parameters of the constructor."""
     fitted: tuple[str, ...] = ()
-    """Attributes that fitting sets: arrays, numbers, words, or None."""
+    """Attributes set by fitting: arrays, numbers, strings, or None."""
 
 
 KINDS = {
-    "FunctionTransformer": Kind("sklearn.preprocessing"),  # without a function, as postprocess=none has it
+    "FunctionTransformer": Kind("sklearn.preprocessing"),  # without a function, as in postprocess=none
     "Normalizer": Kind("sklearn.preprocessing", ("norm",)),
     "StandardScaler": Kind("sklearn.preprocessing", ("with_mean", "with_std"), ("mean_", "scale_")),
     "Projection": Kind("offshelf.postprocess", (), ("mean_", "components_")),
@@ -40,20 +40,20 @@ KINDS = {
     ),
 }
 ALIASES = {"LinearSVMCV": "LinearSVM"}
-"""How C was chosen is no part of what predicts."""
+"""Classes by which others are replaced: the choice of C does not matter for prediction."""
 
 TRUSTED = frozenset({"offshelf.classifier.label.EachLabel", "offshelf.classifier.kernel.gram"})
-"""What of offshelf's own may be in a skops file."""
+"""Names of offshelf that may be in a skops file."""
 
 PIPELINE = "Pipeline"
 SKOPS = "skops"
 
 
 def pack(part: Any, name: str, arrays: Arrays) -> dict[str, Any]:
-    """Describe a fitted estimator in JSON's types; its arrays are added to `arrays`, under `name` and a dot.
+    """Describe a fitted estimator in JSON's types; add its arrays to `arrays`, under `name` and a dot.
 
     Raises:
-        ModelError: it holds code or types that are neither scikit-learn's nor offshelf's.
+        ModelError: It contains code, or types that are neither scikit-learn's nor offshelf's.
     """
     word = ALIASES.get(type(part).__name__, type(part).__name__)
     if word == PIPELINE:
@@ -70,10 +70,10 @@ def pack(part: Any, name: str, arrays: Arrays) -> dict[str, Any]:
 
 
 def unpack(described: Mapping[str, Any], name: str, arrays: Arrays) -> Any:
-    """The estimator that `pack` described.
+    """Rebuild the estimator that `pack` described.
 
     Raises:
-        ModelError: it is of no kind known here, or a skops file that would execute anything.
+        ModelError: It is of an unknown kind, or a skops file that would execute code.
     """
     word = described["kind"]
     if word == PIPELINE:
@@ -93,7 +93,7 @@ def unpack(described: Mapping[str, Any], name: str, arrays: Arrays) -> Any:
 
 
 def size(part: Any, seen: set[int] | None = None) -> int:
-    """Bytes of the arrays that an estimator holds, in it or in what it holds."""
+    """Return the bytes of the arrays in an estimator and in the objects that it holds."""
     seen = set() if seen is None else seen
     if id(part) in seen:
         return 0
@@ -109,7 +109,7 @@ def _pack_foreign(part: Any, name: str, arrays: Arrays) -> dict[str, Any]:
 
     try:
         data = dumps(part)
-    except Exception as error:  # whatever an estimator of anybody's holds
+    except Exception as error:  # estimators of third parties may raise anything
         raise ModelError(f"{type(part).__name__} cannot be written without pickle: {_first_line(error)}") from error
     _require_trust(data, f"{type(part).__name__} cannot be kept")
     arrays[name] = np.frombuffer(data, np.uint8)
@@ -122,7 +122,7 @@ def _unpack_foreign(data: bytes) -> Any:
     _require_trust(data, "The model was not read")
     try:
         return loads(data, trusted=sorted(TRUSTED))
-    except Exception as error:  # a broken file, or a version of scikit-learn that has not what it names
+    except Exception as error:  # a broken file, or a release of scikit-learn without the named type
         raise ModelError(f"The model cannot be read: {_first_line(error)} Fit it again: offshelf rerun") from error
 
 

@@ -13,7 +13,7 @@ __all__ = ["Projection", "SignedPower", "Transformer", "chain", "fit", "fit_tran
 
 
 def __getattr__(name: str) -> Any:
-    """The scikit-learn transformers, imported with scikit-learn when they are first asked for."""
+    """Return a scikit-learn transformer, imported on first access."""
     if name == "Projection":
         from offshelf.postprocess.projection import Projection
 

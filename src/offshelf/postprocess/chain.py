@@ -1,4 +1,4 @@
-"""Transforms one after the other, by name."""
+"""Sequences of transforms by name."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,28 +10,28 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 STEPS = {"l2": "", "standardize": "", "pca": "components", "pca_whiten": "components", "power": "power"}
-"""Words for steps, and the setting that each takes, if any."""
+"""Names of steps, and the setting of each, if any."""
 
 SETTINGS = ("steps", "components", "power")
 
 
 def chain(steps: Sequence[Any], **settings: Any) -> "Pipeline":
-    """Transforms in the order given.
+    """Combine transforms in the given order.
 
     Args:
-        steps: `l2` (each row to unit length), `standardize` (each dimension to zero mean and unit variance), `pca` (to
-            principal components), `pca_whiten` (the same, each to unit variance), `power` (see SignedPower), or any
-            scikit-learn transformer.
-        settings: `components`, how many `pca` and `pca_whiten` keep (None: all there are), and `power`, where a step
-            takes them; else they are void.
+        steps: Any of `l2` (each row to unit length), `standardize` (each dimension to zero mean and unit variance),
+            `pca` (to principal components), `pca_whiten` (the same, each to unit variance), `power` (see SignedPower),
+            or any scikit-learn transformer.
+        settings: `components`, the number that `pca` and `pca_whiten` keep (None: all), and `power`. They have no
+            effect without a step that takes them.
 
     Raises:
-        ConfigError: a step or setting that does not exist, is missing or does not fit.
+        ConfigError: A step or setting does not exist, is missing or does not fit.
     """
     from sklearn.pipeline import make_pipeline
 
     if isinstance(steps, str) or not isinstance(steps, Sequence) or not steps:
-        raise ConfigError(f"postprocess.steps is a list of at least one step; got {steps!r}.")
+        raise ConfigError(f"postprocess.steps must be a list of at least one step; got {steps!r}.")
     for name in settings:
         if name not in SETTINGS:
             raise ConfigError(f"postprocess has no key '{name}'{did_you_mean(name, SETTINGS)}")

@@ -1,4 +1,4 @@
-"""scikit-learn transformers on features with a view axis."""
+"""Application of scikit-learn transformers to features with a view axis."""
 
 from typing import Any, Protocol
 
@@ -9,10 +9,10 @@ class Transformer(Protocol):
     """Any scikit-learn transformer of rows."""
 
     def fit(self, X: np.ndarray, y: Any = None) -> Any:
-        """Learn from rows [R, D]."""
+        """Fit to rows [R, D]."""
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Rows [R, E] from rows [R, D]."""
+        """Transform rows [R, D] to rows [R, E]."""
 
 
 def fit_transform(
@@ -24,7 +24,7 @@ def fit_transform(
 
 
 def fit(transformer: Transformer, values_NVD: np.ndarray) -> Transformer:
-    """A copy, fitted to all views of the images."""
+    """Fit a copy to all views of the images."""
     from sklearn.base import clone
 
     fitted: Transformer = clone(transformer).fit(_rows(values_NVD))
@@ -32,7 +32,7 @@ def fit(transformer: Transformer, values_NVD: np.ndarray) -> Transformer:
 
 
 def learns(transformer: Transformer) -> bool:
-    """Whether it, or a step of it, takes anything from the rows that it is fitted to."""
+    """Return whether the transformer, or a step of it, depends on the rows that it is fitted to."""
     from sklearn.utils import get_tags
 
     steps = [step for _, step in getattr(transformer, "steps", [("", transformer)])]
@@ -40,7 +40,7 @@ def learns(transformer: Transformer) -> bool:
 
 
 def transform(fitted: Transformer, values_NVD: np.ndarray) -> np.ndarray:
-    """[N, V, E] from [N, V, D]."""
+    """Transform [N, V, D] to [N, V, E]."""
     return fitted.transform(_rows(values_NVD)).reshape(*values_NVD.shape[:2], -1)
 
 

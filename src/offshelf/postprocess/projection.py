@@ -13,24 +13,24 @@ from offshelf.errors import ConfigError
 log = logging.getLogger(__name__)
 
 ROWS = 1 << 12
-"""Transformed at a time."""
+"""Number of rows transformed at a time."""
 
 
 class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """scikit-learn's PCA by an exact solver, so that it draws no random numbers, and only what can be whitened.
+    """scikit-learn's PCA by an exact solver without random numbers, restricted to directions that can be whitened.
 
-    With at least half as many rows as dimensions, R and D, the covariance matrix is decomposed: one product of R D²
+    With at least half as many rows R as dimensions D, the covariance matrix is decomposed: one product of R D²
     multiplications and one eigenvalue problem of size D, whose cost does not grow with the rows. With fewer rows the
-    rows are. Either is done in float64, of rows less their mean: with means far from 0 small variances would else be
-    rounded away, by which whitening divides. Directions in which the rows vary by no more than the rounding of their
-    own type are none.
+    rows are decomposed. Either is done in float64, on centred rows: otherwise means far from 0 would hide small
+    variances in rounding errors, by which whitening divides. Directions in which the rows vary by no more than the
+    rounding of their own type are left out.
 
     Args:
-        components: How many to keep; None: as many as there are directions in which the rows vary.
+        components: Number of components to keep; None: as many as there are directions in which the rows vary.
         whiten: Whether each component gets unit variance.
 
     Attributes:
-        mean_: Of the rows, [D].
+        mean_: Mean of the rows, [D].
         components_: [components, D], of unit length or, with `whiten`, divided by their standard deviations.
         explained_variance_: Variances before whitening, largest first, [components].
     """
@@ -40,11 +40,11 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.whiten = whiten
 
     def fit(self, X: np.ndarray, y: Any = None) -> "Projection":
-        """Learn from rows [R, D].
+        """Fit to rows [R, D].
 
         Raises:
-            ConfigError: fewer directions in which the rows vary than components: in others there are rounding errors
-                only, which whitening would blow up.
+            ConfigError: The rows vary in fewer directions than `components`. In the others there are only rounding
+                errors, which whitening would amplify.
         """
         check_components(self.components)
         X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
@@ -54,7 +54,7 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         mean = centred.mean(axis=0)
         noise = _noise(centred, X.dtype)
         centred -= mean
-        with np.errstate(invalid="ignore"):  # of rows that do not vary at all: refused below
+        with np.errstate(invalid="ignore"):  # for rows that do not vary at all, which raise below
             pca = PCA(svd_solver=solver).fit(centred)
         variances = pca.explained_variance_
         computed = variances > variances[0] * max(rows, dims) * np.finfo(np.float64).eps
@@ -66,12 +66,12 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             )
         if varied < (self.components or 1):
             raise ConfigError(
-                f"{self.components or 1} principal components were asked for, and {rows} training rows of {dims} "
+                f"{self.components or 1} principal components were requested, but {rows} training rows of {dims} "
                 f"dimensions vary in {varied} directions: set postprocess.components={varied}, fewer, or null for all."
             )
         if self.components is None and varied < computed.sum():
             log.warning(
-                "%d principal components are kept: in %d other directions the rows vary by the rounding of %s alone.",
+                "%d principal components are kept: in %d other directions the rows vary only by the rounding of %s.",
                 *(varied, computed.sum() - varied, X.dtype),
             )
         kept = slice(self.components or varied)
@@ -82,7 +82,7 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Rows [R, components] from rows [R, D], float32 from float32."""
+        """Transform rows [R, D] to rows [R, components], float32 from float32."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         out = np.empty((len(X), len(self.components_)), X.dtype)
@@ -102,11 +102,11 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
 
 def _noise(values_RD: np.ndarray, dtype: np.dtype[Any]) -> float:
-    """The largest variance along any direction that rounding the rows to a type alone can make.
+    """Return the largest variance along any direction that rounding the rows to a type alone can cause.
 
-    A number x is rounded by at most u |x|, the unit roundoff times it, evenly: with a variance below (u x)² / 3. The
+    A number x is rounded by at most u |x|, with u the unit roundoff, uniformly: with a variance below (u x)² / 3. The
     largest eigenvalue of the covariance of D such dimensions in R rows tends to (1 + √(D / R))² of that (Geman, Annals
-    of Probability 1980); that it is a third is left as room.
+    of Probability 1980); the third is left as a margin.
     """
     rows, dims = values_RD.shape
     largest = float(np.einsum("rd,rd->d", values_RD, values_RD).max()) / rows
@@ -114,8 +114,8 @@ def _noise(values_RD: np.ndarray, dtype: np.dtype[Any]) -> float:
 
 
 def check_components(components: int | None) -> None:
-    """Raise ConfigError for a number of components that is no positive whole number or None."""
+    """Raise ConfigError unless a number of components is a positive integer or None."""
     if components is None:
         return
     if isinstance(components, bool) or not isinstance(components, int) or components < 1:
-        raise ConfigError(f"components is a positive whole number, or null for all there are; got {components}.")
+        raise ConfigError(f"components must be a positive whole number, or null for all; got {components}.")

@@ -13,20 +13,21 @@ class SignedPower(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
     """sign(x) |x|^power, component by component: the 2014 paper, sections 3.3 (classification) and 4 (retrieval).
 
     Args:
-        power: Above 0; the paper's 2 makes large components count more, 0.5 less (Perronnin et al., ECCV 2010).
+        power: Exponent above 0; the paper's 2 emphasises large components, 0.5 reduces them (Perronnin et al., ECCV
+            2010).
     """
 
     def __init__(self, power: float = 2.0) -> None:
         self.power = power
 
     def fit(self, X: np.ndarray, y: Any = None) -> "SignedPower":
-        """Nothing is learnt of rows [R, D]. Raises ConfigError: a power that is not above 0."""
+        """Check the power; nothing is learnt from rows [R, D]. Raises ConfigError for a power that is not above 0."""
         check_power(self.power)
         validate_data(self, X, dtype=(np.float64, np.float32))
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Rows [R, D] from rows [R, D], float32 from float32."""
+        """Transform rows [R, D] to rows [R, D], float32 from float32."""
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         powers = np.abs(X)
         powers **= self.power
@@ -42,4 +43,4 @@ class SignedPower(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
 def check_power(power: float) -> None:
     """Raise ConfigError for a power that is not a number above 0."""
     if isinstance(power, bool) or not isinstance(power, int | float) or not 0 < power < np.inf:
-        raise ConfigError(f"power is a number above 0; got {power}.")
+        raise ConfigError(f"power must be a number above 0; got {power}.")

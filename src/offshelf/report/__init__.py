@@ -1,4 +1,4 @@
-"""What a person sees of a run: tables in the terminal, plots, and files in the output folder."""
+"""Presentation of runs: tables in the terminal, plots, and files in the output folder."""
 
 from offshelf.report.comparison import FIGURES, Point, comparison_figure, write_figure
 from offshelf.report.contact_sheet import contact_sheet

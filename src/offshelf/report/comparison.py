@@ -1,4 +1,4 @@
-"""Runs side by side in a figure: a metric with its error bars by what the runs differ in."""
+"""A figure that compares runs: a metric with its error bars, by what the runs differ in."""
 
 import io
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 FIGURES = (".png", ".svg")
-"""What the names of files of figures end with."""
+"""Suffixes of figure files."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Point:
     """A run in the figure."""
 
     place: float | None
-    """On the axis; None of a run that has no place on it and is drawn as a level, as a baseline is."""
+    """Position on the axis; None for a run without one, such as a baseline, which is drawn as a level."""
     line: str
-    """What else differs."""
+    """The other differences, which select a line."""
     value: float
     interval: Interval | None
 
@@ -36,14 +36,14 @@ class Point:
 def comparison_figure(
     points: Sequence[Point], axis: str, metric: str, ticks: Sequence[str] = (), legend: str = ""
 ) -> "Figure":
-    """A line for each choice of what else differs, with error bars where they are on record.
+    """Draw a line for each combination of the other differences, with error bars if they are recorded.
 
     Args:
-        points: The runs; of those of one line the order does not matter.
-        axis: What the places are.
-        metric: What the values are.
-        ticks: Names of the places 0, 1, …; without, places are numbers.
-        legend: What tells the lines apart.
+        points: The runs, in any order.
+        axis: Label of the positions.
+        metric: Name of the values.
+        ticks: Names of the positions 0, 1, …; if empty, positions are numbers.
+        legend: Title of the legend.
     """
     from matplotlib.figure import Figure
 
@@ -64,10 +64,10 @@ def comparison_figure(
 
 
 def write_figure(path: Path, figure: "Figure") -> None:
-    """Write a figure in the format that the file's name ends with.
+    """Write a figure in the format of the file's suffix.
 
     Raises:
-        StoreError: the file cannot be written.
+        StoreError: The file cannot be written.
     """
     data = io.BytesIO()
     metadata = {"Date": None} if path.suffix == ".svg" else None  # the same figure gives the same bytes

@@ -1,4 +1,4 @@
-"""What queries found, to look at: one HTML page that needs nothing else."""
+"""A contact sheet of queries with their results: one self-contained HTML page."""
 
 import base64
 import io
@@ -10,24 +10,24 @@ from html import escape
 import numpy as np
 
 from offshelf.dataset import Image
-from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
+from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
 from offshelf.evaluation.retrieval import RetrievalScore
 from offshelf.report.retrieval import of_one
 
 QUERIES = 60
-"""Queries on a page; with ten references each, some MB."""
+"""Number of queries on a page; with ten references each, a few MB."""
 SIDE = 112
-"""Of a thumbnail, in pixels."""
+"""Side of a thumbnail, in pixels."""
 
 
 def contact_sheet(score: RetrievalScore, images: RetrievalSet, title: str) -> str:
-    """The worst queries by the official metric, each with the references that it ranks first.
+    """Return a page with the worst queries by the official metric, each with its first references.
 
-    A reference has a green frame where it is right, a red one where it is wrong, a grey one where the protocol does not
-    count it. Queries that have nothing to find are not shown.
+    A reference has a green frame if it is right, a red one if it is wrong, and a grey one if the protocol does not
+    count it. Queries without relevant references are not shown.
 
     Raises:
-        ImageError: an image cannot be read any more.
+        ImageError: An image can no longer be read.
     """
     protocol, _, metric = images.metric.rpartition("/")
     numbers = score.by_query[images.metric]
@@ -69,7 +69,7 @@ def _strip(query: str, found: Sequence[str]) -> str:
     return f"<section>{query}{''.join(found)}</section>"
 
 
-def _figure(picture: Picture, thumbnail: str, kind: str, caption: str) -> str:
+def _figure(picture: RetrievalItem, thumbnail: str, kind: str, caption: str) -> str:
     name = escape(picture.id, quote=True)
     image = f'<img src="data:image/jpeg;base64,{thumbnail}" alt="{name}">'
     return f'<figure class="{kind}" title="{name}, {kind}">{image}<figcaption>{escape(caption)}</figcaption></figure>'
@@ -81,7 +81,7 @@ def _thumbnails(images: Sequence[Image]) -> list[str]:
 
 
 def _thumbnail(image: Image) -> str:
-    """JPEG, in base64. Small images are enlarged, pixel by pixel, or they would be specks."""
+    """Return a JPEG in base64. Small images are enlarged without interpolation, to be visible."""
     from PIL import Image as Pillow
 
     picture = Pillow.fromarray(image.load())
@@ -108,7 +108,7 @@ figcaption {{ font-size: 12px; color: #333 }}
 .ignored {{ border-color: #bbb; border-style: dashed }}
 </style>
 <h1>{title}</h1>
-<p>{shown}, by {metric}, the worst first. Left the query, then what it ranks first: framed green where it is right, red
-where it is wrong, dashed grey where the protocol does not count it. Names show under the pointer.</p>
+<p>{shown}, by {metric}, the worst first. Left the query, then its first references: framed green if right, red if
+wrong, dashed grey if the protocol does not count them. Hover over an image for its name.</p>
 {body}
 """

@@ -1,4 +1,4 @@
-"""What a data set is, for the terminal."""
+"""Descriptions of data sets for the terminal."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +10,11 @@ from rich.table import Table
 from offshelf.dataset import About, ImageSet, RetrievalSet, Truth
 
 NAMED = 5
-"""Classes that are named; the others are counted."""
+"""Number of classes that are named; the others are counted."""
 
 
 def about_table(about: About, folder: Path) -> Table:
-    """Title, licence, origin."""
+    """Return title, licence and origin."""
     table = _table(about.title)
     table.add_row("name", about.name)
     table.add_row("licence", about.licence)
@@ -25,7 +25,7 @@ def about_table(about: About, folder: Path) -> Table:
 
 
 def size_table(images: ImageSet) -> Table:
-    """Parts, classes, labels, the official metric."""
+    """Return parts, classes, labels and the official metric."""
     table = _table(None)
     folds = f", in each of {len(images.folds)} folds" if len(images.folds) > 1 else ""
     table.add_row("samples", f"{len(images.samples):,}")
@@ -40,7 +40,7 @@ def size_table(images: ImageSet) -> Table:
 
 
 def retrieval_table(images: RetrievalSet) -> Table:
-    """References, queries, what these should find by protocol, the official metric."""
+    """Return references, queries, the relevant references by protocol, and the official metric."""
     table = _table(None)
     table.add_row("references", f"{len(images.references):,}")
     table.add_row("queries", f"{len(images.queries):,}")
@@ -52,11 +52,11 @@ def retrieval_table(images: RetrievalSet) -> Table:
 
 
 def _truth_rows(truths: Sequence[Truth]) -> list[tuple[str, str]]:
-    """References by query; what is none is not listed."""
+    """Return numbers of references per query; zeros are not listed."""
     relevant, ignored = [truth.n_relevant for truth in truths], [len(truth.ignored) for truth in truths]
     missing, nothing = sum(truth.missing for truth in truths), relevant.count(0)
-    rows = [("relevant a query", f"{np.mean(relevant):.2f}, {_span(relevant)}")]
-    rows += [("ignored a query", f"{np.mean(ignored):.2f}, {_span(ignored)}")] if any(ignored) else []
+    rows = [("relevant per query", f"{np.mean(relevant):.2f}, {_span(relevant)}")]
+    rows += [("ignored per query", f"{np.mean(ignored):.2f}, {_span(ignored)}")] if any(ignored) else []
     rows += [("relevant, but missing", f"{missing:,} in all, counted as never found")] if missing else []
     return rows + ([("nothing to find", f"{nothing:,} queries, not counted")] if nothing else [])
 
@@ -71,17 +71,17 @@ def _label_rows(images: ImageSet) -> list[tuple[str, str]]:
             for part, rows in (("train", train), ("test", test))
         }
         several = " over all folds" if len(images.folds) > 1 else ""
-        return [(f"{part}, a class", f"{_span(list(count))}{several}") for part, count in counts.items()]
+        return [(f"{part}, per class", f"{_span(list(count))}{several}") for part, count in counts.items()]
     positives = (targets > 0).sum(axis=1)
     return [
-        ("labels a sample", f"{positives.mean():.2f}, {_span(list(positives))}"),
-        ("train, a class", f"{_span(list((targets[train] > 0).sum(axis=0)))} positives"),
+        ("labels per sample", f"{positives.mean():.2f}, {_span(list(positives))}"),
+        ("train, per class", f"{_span(list((targets[train] > 0).sum(axis=0)))} positives"),
         ("not counted", f"{(targets == 0).mean():.1%} of all labels"),
     ]
 
 
 def _span(numbers: list[int]) -> str:
-    """One number, or the smallest and the largest."""
+    """Return one number, or the smallest and the largest."""
     low, high = min(numbers), max(numbers)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
@@ -89,5 +89,5 @@ def _span(numbers: list[int]) -> str:
 def _table(title: str | None) -> Table:
     table = Table(title=title, box=box.SIMPLE, show_header=False, title_justify="left")
     table.add_column()
-    table.add_column(overflow="fold")  # addresses are shown whole
+    table.add_column(overflow="fold")  # long addresses are wrapped, not cut
     return table

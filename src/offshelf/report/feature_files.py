@@ -1,4 +1,4 @@
-"""Features as plain files, for people who want just these."""
+"""Features as plain files."""
 
 import os
 from collections.abc import Sequence
@@ -15,13 +15,12 @@ from offshelf.report import write_table
 def export(folder: Path, images: ImageSet, features: Features, parquet: bool = False) -> None:
     """Write a data set's features to a folder.
 
-    `samples.csv`: id, class (several labels as `1;-1;0`, in the order of the classes), first fold's role (train or
-    test) and image digest, a row a sample; beside it, rows in
-    the same order, `<layer>.npy`, float32 [N, V, D], for each layer; or all of it as `features.parquet`, with a column
-    of N lists of V * D values for each layer.
+    `samples.csv` has a row per sample: id, class (several labels as `1;-1;0`, in the order of the classes), role in the
+    first fold (train or test) and image digest. `<layer>.npy`, float32 [N, V, D], holds each layer's rows in the same
+    order. With `parquet`, `features.parquet` holds all of it, with a column of N lists of V * D values for each layer.
 
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: The folder cannot be written.
     """
     table = _samples(images)
     try:
@@ -37,10 +36,10 @@ def export(folder: Path, images: ImageSet, features: Features, parquet: bool = F
 
 
 def require_folder(folder: Path) -> None:
-    """Make the folder that features are to be written to, before the work.
+    """Create the folder for features before the work.
 
     Raises:
-        StoreError: it cannot be made or written to.
+        StoreError: The folder cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

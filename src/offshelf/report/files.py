@@ -1,4 +1,4 @@
-"""Files of a run: metrics.json, tables and the resolved config, beside what Hydra writes."""
+"""Files of a run: metrics.json, tables and the resolved config, next to those that Hydra writes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,26 +14,26 @@ from offshelf.report.cell import csv_lines
 
 
 class Scored(Protocol):
-    """What one layer is worth, whatever the task."""
+    """The score of one layer, whatever the task."""
 
     @property
     def name(self) -> str:
-        """The layer's."""
+        """Name of the layer."""
 
     @property
     def metric(self) -> str:
-        """The official one."""
+        """Name of the official metric."""
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """All numbers."""
+        """All metrics."""
 
 
 def per_class(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
-    """Columns: class, test images of it, and its numbers: accuracy, or of a label its AP and area under the ROC curve.
+    """Return columns: class, its test images, and accuracy, or for a label its AP and area under the ROC curve.
 
-    With folds `images` is their sum, and accuracy the share of all of them; see Score.by_class. None where a number is
-    not defined, as without test images.
+    With folds `images` is their sum, and accuracy the share of all of them; see Score.by_class. Undefined numbers, as
+    without test images, are None.
     """
     counts = np.sum([outcome.counts() for outcome in score.outcomes], axis=0)
     numbers = {
@@ -43,9 +43,9 @@ def per_class(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def curve_table(scores: Sequence[Score]) -> dict[str, list[Any]]:
-    """Columns: layer, the hyperparameter's value, cross-validated metric and its standard deviation over the folds.
+    """Return columns: layer, the hyperparameter's value, the cross-validated metric and its deviation over the folds.
 
-    No columns where the hyperparameter was given.
+    There are no columns if the hyperparameter was given.
     """
     curves = [(score.name, score.curve) for score in scores if score.curve]
     if not curves:
@@ -59,19 +59,19 @@ def curve_table(scores: Sequence[Score]) -> dict[str, list[Any]]:
 
 
 def metric_columns(scores: Sequence[Scored]) -> dict[str, list[Any]]:
-    """Columns: layer, and every metric that the first one has."""
+    """Return columns: layer, and every metric of the first score."""
     columns: dict[str, list[Any]] = {"layer": [score.name for score in scores]}
     return columns | {name: [score.metrics.get(name) for score in scores] for name in scores[0].metrics}
 
 
 def with_error_bar(metrics: Mapping[str, float], name: str) -> str:
-    """A test metric of a run, ± half of its interval where it has one."""
+    """Return a test metric of a run, ± half of its interval if it has one."""
     interval = Interval.logged(metrics, name)
     return f"{metrics[f'test/{name}']:.4f}{f' ± {interval.half:.4f}' if interval else ''}"
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested config as dotted names and leaf values; lists stay values."""
+    """Flatten a nested config to dotted names and leaf values; lists stay values."""
     items: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
@@ -82,17 +82,17 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def csv_text(columns: Mapping[str, Sequence[Any]]) -> str:
-    """Columns as CSV; None is an empty cell, numbers have all their digits, and texts as `cell.mark` has them."""
+    """Return columns as CSV; None is an empty cell, numbers have all digits, and text is marked by `cell.mark`."""
     return csv_lines([list(columns), *zip(*columns.values(), strict=True)])
 
 
 def write_run(
     folder: Path, metrics: Mapping[str, float], scores: Sequence[Score], classes: Sequence[str], config: str
 ) -> None:
-    """Write metrics.json, per_class.csv (a row a layer and class) and config.yaml.
+    """Write metrics.json, per_class.csv (a row per layer and class) and config.yaml.
 
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: The folder cannot be written.
     """
     tables = [(score.name, per_class(score, classes)) for score in scores]
     by_layer = {"layer": [name for name, table in tables for _ in table["class"]]}
@@ -106,25 +106,25 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     """Write columns as a CSV file.
 
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: The folder cannot be written.
     """
     write_text(path, csv_text(columns))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file, and its folder where there is none.
+    """Write a file, and create its folder if missing.
 
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: The folder cannot be written.
     """
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # names may be of bytes that are no UTF-8
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # names may have bytes that are not UTF-8
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file, and its folder where there is none.
+    """Write a file, and create its folder if missing.
 
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: The folder cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

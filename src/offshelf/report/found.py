@@ -1,4 +1,4 @@
-"""What was found in a data set, taken, left out and why: a line at the beginning, warnings at the end, a table."""
+"""Findings in a data set: a line at the beginning of a run, warnings at its end, and a table."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,15 +8,15 @@ from offshelf.names import listed, readable
 
 
 def found_line(images: ImageSet | RetrievalSet) -> str:
-    """What was taken, what should be known of it, and what was found beside it."""
+    """Describe what was taken, remarks on it, and what was left out."""
     sentences = [f"{images.name}: {_taken(images)}.", *images.notes]
     if images.not_taken:
-        sentences.append(f"Not taken: {_reasons(images.not_taken)}.")
+        sentences.append(f"Left out: {_reasons(images.not_taken)}.")
     return " ".join(sentences)
 
 
 def repeats_line(images: ImageSet | RetrievalSet, where: str = "; see same_bytes.csv") -> str:
-    """Warnings of images that are there more than once; empty where there are none."""
+    """Return warnings about images that occur more than once; empty if there are none."""
     repeats = images.repeats
     lines = []
     if repeats.count:
@@ -25,14 +25,14 @@ def repeats_line(images: ImageSet | RetrievalSet, where: str = "; see same_bytes
     if repeats.two_labels:
         pairs = listed([f"{one} = {other}" for one, other in repeats.label_pairs])
         lines.append(
-            f"Warning: {repeats.two_labels:,} image(s) have the bytes of one with another label "
+            f"Warning: {repeats.two_labels:,} image(s) are equal, byte for byte, to one with another label "
             f"({pairs}{_more(repeats.two_labels, repeats.label_pairs)}){where}"
         )
     return "\n".join(lines)
 
 
 def left_out_table(left_out: Sequence[LeftOut]) -> dict[str, list[Any]]:
-    """Columns: id, role, why."""
+    """Return columns: id, role, why."""
     return {
         "id": [readable(one.id) for one in left_out],
         "role": [one.role for one in left_out],
@@ -43,13 +43,11 @@ def left_out_table(left_out: Sequence[LeftOut]) -> dict[str, list[Any]]:
 def _known(images: ImageSet | RetrievalSet) -> str:
     count, part = images.repeats.count, images.repeats.part
     if part == "train":
-        return (
-            f"Warning: {count:,} training image(s) are there more than once, so that some are held out and trained on"
-        )
+        return f"Warning: {count:,} training image(s) occur more than once, so that some are held out and trained on"
     if isinstance(images, RetrievalSet):
         return f"Warning: {count:,} of {len(images.queries):,} queries are equal to a reference, byte for byte"
     tested = len({row for fold in images.folds for row in fold.test.tolist()})
-    return f"Warning: {count:,} of {tested:,} test images are training images too, byte for byte"
+    return f"Warning: {count:,} of {tested:,} test images are also training images, byte for byte"
 
 
 def _more(count: int, named: Sequence[object]) -> str:
@@ -68,7 +66,7 @@ def _taken(images: ImageSet | RetrievalSet) -> str:
 
 
 def _reasons(not_taken: Iterable[LeftOut]) -> str:
-    """How many for each reason, and the first few names."""
+    """Return the number for each reason, with the first few names."""
     by_reason: dict[str, list[str]] = {}
     for one in not_taken:
         by_reason.setdefault(one.why, []).append(readable(one.id))

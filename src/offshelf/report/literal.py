@@ -1,8 +1,8 @@
-"""Names in figures, as they are: matplotlib takes `$` for mathematics, and a leading `_` for a line without label."""
+"""Literal names in figures: matplotlib takes `$` for mathematics, and hides labels with a leading `_`."""
 
 
 def literal(text: str) -> str:
-    """A text that matplotlib draws as it is written; letters that cannot be drawn by their numbers."""
+    """Return text that matplotlib draws as written; characters without a glyph become their code points."""
     sound = text.encode("utf-8", "backslashreplace").decode()
     drawn = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in sound)
     return (" " if drawn.startswith("_") else "") + drawn.replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""Figures, drawn with matplotlib's object interface: no windows, no global state."""
+"""Figures, drawn with matplotlib's object interface, without windows or global state."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) -> "Figure":
-    """Confusion matrix, int64 [K, K], as shares of each true class; counts are written in up to 20 classes."""
+    """Draw a confusion matrix, int64 [K, K], as shares of each true class; with up to 20 classes also the counts."""
     from matplotlib.figure import Figure
 
     counts = confusion.sum(axis=1, keepdims=True)
@@ -43,7 +43,7 @@ def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) 
 
 
 def layer_figure(scores: Sequence[Scored], beside: Sequence[Scored], title: str) -> "Figure":
-    """Test metric by depth with its error bars, the cross-validated one beside it, and the baseline as a line."""
+    """Draw the test metric by depth with error bars, the cross-validated one next to it, and the baseline as a line."""
     from matplotlib.figure import Figure
 
     metric = scores[0].metric
@@ -67,9 +67,9 @@ def layer_figure(scores: Sequence[Scored], beside: Sequence[Scored], title: str)
 
 
 def curve_figure(scores: Sequence[Score], beside: Sequence[Score], title: str) -> "Figure":
-    """Cross-validated metric by the hyperparameter: a line a layer, dark to light from input to output.
+    """Draw the cross-validated metric by the hyperparameter: a line per layer, dark to light from input to output.
 
-    Bands are the standard deviation over the folds, stars the values that were chosen, dashed lines the baseline.
+    Bands are the standard deviation over the folds, stars the chosen values, dashed lines the baseline.
     """
     from matplotlib import colormaps
     from matplotlib.figure import Figure
@@ -96,7 +96,7 @@ def curve_figure(scores: Sequence[Score], beside: Sequence[Score], title: str) -
 
 
 def precision_recall_figure(score: RetrievalScore, title: str) -> "Figure":
-    """Mean over queries of the interpolated precision by recall: a line a protocol."""
+    """Draw the mean over queries of the interpolated precision by recall: a line per protocol."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.5, 4.5), layout="tight")

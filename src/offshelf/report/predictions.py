@@ -1,4 +1,4 @@
-"""What each test image was taken for: a table that a run keeps, and that runs are compared by."""
+"""Predictions for test images: a table that a run keeps, and by which runs are compared."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from offshelf.report.cell import read_csv
 
 
 def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
-    """What every test image is and what it was taken for: what runs are compared by, and where to look for mistakes.
+    """Return the true and predicted class of every test image, to compare runs and to look for mistakes.
 
-    Columns: fold, id, then true and predicted class and the score of the predicted one; or, for several labels, true
-    (1, -1, 0) and score of each.
+    Columns are fold, id, then true and predicted class and the score of the latter; or, for several labels, the true
+    value (1, -1, 0) and the score of each.
     """
     rows = [row for fold in images.folds for row in fold.test]
     columns: dict[str, list[Any]] = {
@@ -40,14 +40,14 @@ def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The table read back."""
+    """A table of predictions, as read."""
 
     classes: tuple[str, ...]
-    """Of single labels those that occur, sorted; of several labels all, in the order of the table."""
+    """For single labels the classes that occur, sorted; for several labels all, in the order of the table."""
     ids: tuple[tuple[str, ...], ...]
-    """Of the test images of each fold."""
+    """Ids of the test images of each fold."""
     outcomes: tuple[Outcome, ...]
-    """Of single labels only the predicted class has a score, 1."""
+    """Outcomes; for single labels only the predicted class has a score, 1."""
 
     @property
     def is_multilabel(self) -> bool:
@@ -55,7 +55,7 @@ class Predictions:
         return self.outcomes[0].is_multilabel
 
     def among(self, classes: Sequence[str]) -> "Predictions":
-        """The same single labels, numbered as in `classes`, which may have more."""
+        """Return the same single labels, numbered by `classes`, which may have more."""
         number = np.array([classes.index(name) for name in self.classes])
         scores = np.eye(len(classes))
         renumbered = [Outcome(number[one.targets], scores[number[one.predictions]]) for one in self.outcomes]
@@ -66,7 +66,7 @@ def read_predictions(text: str) -> Predictions:
     """Read `predictions.csv`, a table of `predictions`.
 
     Raises:
-        DatasetError: it is no such table.
+        DatasetError: The text is not such a table.
     """
     header, *lines = read_csv(text) or [[]]
     columns = dict(zip(header, zip(*lines, strict=False), strict=False))
@@ -79,7 +79,7 @@ def read_predictions(text: str) -> Predictions:
         ids = tuple(tuple(columns["id"][row] for row in fold) for fold in rows)
     except (KeyError, ValueError) as error:
         what = f"its columns are {', '.join(header) or 'none'}" if lines else "it has no lines"
-        raise DatasetError(f"This is no table of predictions: {what}.") from error
+        raise DatasetError(f"This is not a table of predictions: {what}.") from error
     return Predictions(names, ids, tuple(Outcome(outcome.targets[fold], outcome.scores[fold]) for fold in rows))
 
 
@@ -98,7 +98,7 @@ def _several(columns: _Columns, labels: Sequence[str]) -> Outcome:
 
 
 def paired(one: Predictions, other: Predictions) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]] | None:
-    """Outcomes for the same test images in the order of the first; None where the images or labels are others."""
+    """Return outcomes for the same test images in the order of the first; None if the images or labels differ."""
     if one.is_multilabel != other.is_multilabel:
         return None
     if not one.is_multilabel and one.classes != other.classes:

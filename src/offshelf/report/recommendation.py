@@ -50,7 +50,7 @@ def leaderboard_table(rows: Sequence[LeaderboardRow], metric: str, title: str) -
     table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
     table.caption = (
         "cv ±: half of the interval over held-out training images; img/s: all layers of the backbone at once, "
-        "as measured on these images (a few may go without the engine that a full run uses); "
+        "as measured on these images (a few may be too few for the engine of a full run); "
         "dropped: in which round, and the paired difference to its best ± standard error"
     )
     for column in ("backbone", "layer"):

@@ -1,4 +1,4 @@
-"""What a retrieval found, as tables."""
+"""Tables of retrieval results."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from offshelf.report.files import with_error_bar
 
 
 def query_table(score: RetrievalScore, ids: Sequence[str]) -> dict[str, list[Any]]:
-    """A line a query: its id and every metric; None where it has nothing to find."""
+    """Return a row per query: its id and every metric; None if nothing is relevant to it."""
     columns: dict[str, list[Any]] = {"query": list(ids)}
     for name, numbers in score.by_query.items():
         columns[of_one(name)] = [None if np.isnan(number) else float(number) for number in numbers]
@@ -24,15 +24,15 @@ def query_table(score: RetrievalScore, ids: Sequence[str]) -> dict[str, list[Any
 
 
 def query_values(text: str, metric: str) -> np.ndarray | None:
-    """A metric of each query from a table, float64 [Q], NaN where it is not defined; None where it is not there."""
+    """Return a metric of each query from a table, float64 [Q], NaN if undefined; None if the table lacks it."""
     values = [line.get(of_one(metric)) for line in csv.DictReader(io.StringIO(text, newline=""))]
     return None if None in values else np.array([float(value or "nan") for value in values])
 
 
 def paired_queries(first: str, second: str, metric: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """A metric of the same queries from two tables, float64 [Q] each, NaN where it is not defined.
+    """Return a metric of the same queries from two tables, float64 [Q] each, NaN if undefined.
 
-    None where the queries are others, or a table has not the metric.
+    The result is None if the queries differ, or a table lacks the metric.
     """
     one, other = (
         {unmark(line["query"]): line.get(of_one(metric)) for line in csv.DictReader(io.StringIO(text, newline=""))}
@@ -45,13 +45,13 @@ def paired_queries(first: str, second: str, metric: str) -> tuple[np.ndarray, np
 
 
 def of_one(name: str) -> str:
-    """What a mean over queries is called for one of them: `medium/mAP` is `medium/AP`."""
+    """Return the name of a mean over queries for a single one: `medium/mAP` is `medium/AP`."""
     protocol, slash, metric = name.rpartition("/")
     return protocol + slash + (metric[1:] if metric.startswith(("mAP", "mP")) else metric)
 
 
 def layer_scores(scores: Sequence[RetrievalScore], chosen: RetrievalScore, title: str) -> Table:
-    """Layers from input to output with the official metric of each, the reported one bold."""
+    """Return the layers from input to output with the official metric of each, the reported one bold."""
     table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)
     table.add_column("layer")
     for column in ("dims", _words(chosen.metric.rpartition("/")[2]), "floats", "size", "search s"):
@@ -66,17 +66,17 @@ def layer_scores(scores: Sequence[RetrievalScore], chosen: RetrievalScore, title
             f"{score.seconds:.1f}",
         )
         table.add_row(score.name, *cells, style="bold" if score is chosen and len(scores) > 1 else None)
-    notes = ["floats, size: kept of each reference"]
+    notes = ["floats, size: per reference"]
     if chosen.bootstrap.replicates:
         notes.append(f"±: half of the {chosen.bootstrap.level:.0%} interval over queries")
     if len(scores) > 1:
-        notes.append("no images to train on choose a layer: the last is reported")
+        notes.append("no training images to choose a layer by: the last is reported")
     table.caption, table.caption_justify = "; ".join(notes), "left"
     return table
 
 
 def protocol_scores(score: RetrievalScore) -> Table:
-    """Every metric of one layer, a column a protocol."""
+    """Return every metric of one layer, a column per protocol."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column(score.name)
     for protocol in score.ranks:

@@ -17,34 +17,34 @@ _LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table of texts, the first column its rows' names."""
+    """A table of strings, whose first column names the rows."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
-    """Sentences below it."""
+    """Sentences below the table."""
 
     def markdown(self) -> str:
-        """A GitHub table."""
+        """Return a table for GitHub."""
         cells = [list(map(_markdown, row)) for row in (self.columns, *self.rows)]
         rule = ["---", *["---:"] * (len(self.columns) - 1)]
         lines = [f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:])]
         return "\n".join([f"### {self.title}", "", *lines, "", *(f"{note}\n" for note in self.notes)]).rstrip() + "\n"
 
     def csv(self) -> str:
-        """Columns and rows alone."""
+        """Return only the columns and rows, as CSV."""
         return csv_lines([self.columns, *self.rows])
 
     def html(self) -> str:
-        """A page that needs nothing else."""
+        """Return a self-contained page."""
         head = "".join(f"<th>{escape(cell)}</th>" for cell in self.columns)
         body = "\n".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows)
         notes = "\n".join(f"<p>{escape(note)}</p>" for note in self.notes)
         return _PAGE.format(title=escape(self.title), head=head, body=body, notes=notes)
 
     def latex(self) -> str:
-        """A tabular in the rules of booktabs."""
+        """Return a tabular with the rules of booktabs."""
         lines = [" & ".join(map(_latex, row)) + r" \\" for row in (self.columns, *self.rows)]
         inside = [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"]
         notes = [f"% {note}" for note in self.notes]
@@ -53,14 +53,14 @@ class Sheet:
 
 
 def write_sheet(path: Path, sheet: Sheet) -> None:
-    """Write a table in the format that the file's name ends with.
+    """Write a table in the format of the file's suffix.
 
     Raises:
-        ConfigError: there is no such format.
-        StoreError: the file cannot be written.
+        ConfigError: There is no such format.
+        StoreError: The file cannot be written.
     """
     if path.suffix not in SHEETS:
-        raise ConfigError(f"{path} ends with none of {', '.join(SHEETS)}, the formats that tables are written in.")
+        raise ConfigError(f"{path} must end with one of {', '.join(SHEETS)}, the formats of tables.")
     write_text(path, SHEETS[path.suffix](sheet))
 
 
@@ -70,7 +70,7 @@ SHEETS: dict[str, Callable[[Sheet], str]] = {
     ".html": Sheet.html,
     ".tex": Sheet.latex,
 }
-"""What the names of files of tables end with."""
+"""Formats by suffix of the file."""
 
 _PAGE = """<!doctype html>
 <meta charset="utf-8">

@@ -1,4 +1,4 @@
-"""A sheet of runs in the terminal, however narrow that is."""
+"""A table of runs in the terminal, whatever its width."""
 
 from collections.abc import Sequence
 
@@ -10,20 +10,20 @@ from offshelf.report.sheet import Sheet
 from offshelf.terminal import terminal
 
 FIXED = 5
-"""Columns before those of the parameters: name, id, metric, difference, p."""
+"""Number of columns before the parameters: name, id, metric, difference, p."""
 
 ID = 1
-"""The column of the runs' ids."""
+"""Number of the column with the runs' ids."""
 
 SHOWN = 3
-"""Parameters that the terminal has room for; files have all that differ."""
+"""Largest number of parameters in the terminal; files have all that differ."""
 
 NARROW = 20
-"""Characters that names of runs have at least, before parameters are shown beside them."""
+"""Smallest width of runs' names, in characters, with parameters next to them."""
 
 
 def show_runs(sheet: Sheet) -> None:
-    """Print it; where the terminal is too narrow for parameters beside the numbers, below them."""
+    """Print the table; in a narrow terminal parameters are below the numbers, not next to them."""
     console = terminal()
     everything = list(range(len(sheet.columns)))
     numbers, params = everything[:FIXED], everything[FIXED:]
@@ -42,7 +42,7 @@ def show_runs(sheet: Sheet) -> None:
 
 
 def _width(sheet: Sheet, columns: Sequence[int]) -> int:
-    """Characters that these columns take; names of runs may be folded."""
+    """Return the width of these columns in characters; names of runs may be wrapped."""
     longest = [max(len(row[number]) for row in (sheet.columns, *sheet.rows)) for number in columns]
     narrow = [min(width, NARROW) if number == 0 else width for number, width in zip(columns, longest, strict=True)]
     return sum(narrow) + 2 * len(columns)

@@ -1,4 +1,4 @@
-"""What a person sees of a sweep: its jobs in a table, and the metric by what was swept."""
+"""The presentation of a sweep: its jobs in a table, and the metric by the swept parameter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How a job of a sweep ended."""
+    """The end of a job of a sweep."""
 
     number: int
     choices: Mapping[str, str]
-    """Its overrides: key to value, as on the command line."""
+    """Overrides of the job, key to value, as on the command line."""
     status: str
     """`done`, `done before`, `done elsewhere`, `FAILED`, or `not run`."""
     value: float | None = None
-    """The primary metric; None where there is none."""
+    """The primary metric, if there is one."""
     seconds: float | None = None
     run: str = ""
-    """The tracker's id of its run; empty where there is none."""
+    """The tracker's id of the run; empty if there is none."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be done."""
+        """Whether the job still has to be done."""
         return not self.status.startswith("done")
 
 
 def swept(outcomes: Sequence[JobOutcome]) -> list[str]:
-    """The keys that differ between jobs; all of them where none does."""
+    """Return the keys that differ between jobs; all of them if none does."""
     keys = list(dict.fromkeys(key for outcome in outcomes for key in outcome.choices))
     return [key for key in keys if len({outcome.choices.get(key) for outcome in outcomes}) > 1] or keys
 
 
 def job_columns(outcomes: Sequence[JobOutcome], metric: str) -> dict[str, list[Any]]:
-    """Column name to values, a row a job."""
+    """Return column names with values, a row per job."""
     columns: dict[str, list[Any]] = {"job": [outcome.number for outcome in outcomes]}
     columns |= {key: [outcome.choices.get(key, "") for outcome in outcomes] for key in swept(outcomes)}
     columns["status"] = [outcome.status for outcome in outcomes]
@@ -52,7 +52,7 @@ def job_columns(outcomes: Sequence[JobOutcome], metric: str) -> dict[str, list[A
 
 
 def job_table(outcomes: Sequence[JobOutcome], metric: str, best: str, caption: str = "") -> Table:
-    """The jobs of a sweep in their order; that of the run `best` is bold."""
+    """Return the jobs of a sweep in their order; that of the run `best` is bold."""
     table = Table(box=box.SIMPLE, pad_edge=False, caption=caption or None, caption_justify="left")
     keys = swept(outcomes)
     table.add_column("job", justify="right")
@@ -69,7 +69,7 @@ def job_table(outcomes: Sequence[JobOutcome], metric: str, best: str, caption: s
 
 
 def forecast_table(jobs: Sequence[tuple[JobOutcome, str]]) -> Table:
-    """The jobs of a sweep, and what each still needs."""
+    """Return the jobs of a sweep, and what each still needs."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     keys = swept([outcome for outcome, _ in jobs])
     for column in ("job", *keys, "still to be done"):
@@ -80,9 +80,9 @@ def forecast_table(jobs: Sequence[tuple[JobOutcome, str]]) -> Table:
 
 
 def sweep_figure(outcomes: Sequence[JobOutcome], metric: str) -> "Figure | None":
-    """The metric by the one number that was swept, a line for each choice of what else was.
+    """Draw the metric by the swept number, a line for each combination of the other swept parameters.
 
-    None where no number was swept, or several were, or fewer than two jobs have a value.
+    The result is None unless exactly one number was swept and at least two jobs have a value.
     """
     scored = [outcome for outcome in outcomes if outcome.value is not None]
     keys = swept(scored)

@@ -15,9 +15,9 @@ from offshelf.report.files import with_error_bar
 
 
 def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score, title: str) -> Table:
-    """Scores from input to output, the baseline below; the layer that cross-validation chose is bold."""
+    """Return scores from input to output, then the baseline; the layer chosen by cross-validation is bold."""
     metric = chosen.metric.replace("_", " ")
-    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)  # 80 columns hold it
+    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)  # fits into 80 columns
     table.add_column("layer")
     certified = ["dual gap"] if chosen.gap is not None else []
     if chosen.bootstrap.replicates:
@@ -32,7 +32,7 @@ def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score,
 
 
 def open_grids(scores: Sequence[Score]) -> str:
-    """Remarks on layers whose best value of the hyperparameter is at an end of the grid; empty where there are none."""
+    """Return remarks on layers whose best hyperparameter is at an end of the grid; empty if there are none."""
     beyond = {"largest": "larger", "smallest": "smaller"}
     remarks = []
     for end, others in beyond.items():
@@ -50,18 +50,18 @@ def _cells(score: Score) -> list[str]:
     metrics, metric = score.metrics, score.metric
     cv = f"{metrics[f'cv/{metric}']:.4f} ± {metrics[f'cv/{metric}_std']:.4f}" if f"cv/{metric}" in metrics else "–"
     test = with_error_bar(metrics, metric) if f"test/{metric}" in metrics else "–"
-    chosen = sorted({fit.value for fit in score.fits})  # one a fold: all of them would not fit in 80 columns
+    chosen = sorted({fit.value for fit in score.fits})  # one per fold: all of them would not fit in 80 columns
     values = "–".join(f"{value:g}" for value in dict.fromkeys((chosen[0], chosen[-1])))
     certified = [f"{score.gap:.0e}"] if score.gap is not None else []
     return [score.name, f"{score.dims:,}", values, cv, test, *certified, f"{score.seconds:.1f}"]
 
 
 def extraction_table(forecast: Forecast, layers: Sequence[str], views: int) -> Table:
-    """What an extraction comprises, how much of it is not in the store yet, and where it was probed, the cost."""
+    """Return the size of an extraction, the part that the store lacks and, after a probe, its cost."""
     table = Table(box=box.SIMPLE, show_header=False)
     table.add_row("images", f"{forecast.images:,}")
     table.add_row("not in the store", f"{forecast.missing:,}")
-    table.add_row("views an image", str(views))
+    table.add_row("views per image", str(views))
     table.add_row("layers", ", ".join(layers))
     if forecast.size is not None and forecast.seconds is not None:
         table.add_row("passes of a view", f"{forecast.passes:,}")
@@ -72,7 +72,7 @@ def extraction_table(forecast: Forecast, layers: Sequence[str], views: int) -> T
 
 
 def left_out_line(left_out: Sequence[LeftOut]) -> str:
-    """How many images could not be used; empty where all could."""
+    """Return the number of images that could not be used; empty if all could."""
     if not left_out:
         return ""
     roles = [one.role for one in left_out]
@@ -81,7 +81,7 @@ def left_out_line(left_out: Sequence[LeftOut]) -> str:
 
 
 def layer_listing(layers: Sequence[LayerInfo], title: str) -> Table:
-    """Layers that can be asked for, with the shape of one image's output."""
+    """Return the layers that can be requested, with the shape of their output for one image."""
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     for column in ("layer", "module", "shape"):
         table.add_column(column)

@@ -1,4 +1,4 @@
-"""Retrieval: how near each reference is to a query, by exact search over all of them, or by an approximate one."""
+"""Retrieval: the similarity of each reference to a query, by exact search over all references or approximately."""
 
 from offshelf.retrieval.approximate import Approximate
 from offshelf.retrieval.retrieval import Nearest, Retrieval, SpatialSearch

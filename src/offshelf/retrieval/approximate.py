@@ -1,43 +1,44 @@
-"""Approximate search by faiss, and how much of the exact search it finds."""
+"""Approximate search by faiss."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.errors import ConfigError
-from offshelf.retrieval.retrieval import Nearest, check, one_view, require_vectors
+from offshelf.retrieval.retrieval import Nearest, Retrieval, check, one_view, require_vectors
 
 if TYPE_CHECKING:
     import faiss
 
 BLOCK = 256
-"""Queries searched at a time."""
+"""Number of queries searched at a time."""
 TRAINED_BY = 39
-"""References a cell that faiss wants for finding the cells' centres."""
+"""Number of references per cell that faiss needs to train the centres."""
 
 
 @dataclass(frozen=True)
-class Approximate:
-    """One vector an image, the mean over its views, searched for in the nearest cells of the references alone.
+class Approximate(Retrieval):
+    """One vector per image, the mean over its views, searched for only in the nearest cells of the references.
 
-    The references are cut into cells by k-means; a query looks into the cells whose centres are nearest to it: faiss's
-    IndexIVFFlat (Jégou, Douze, Schmid, TPAMI 2011, section IV, without compression). What it does not find is not in
-    its ranking.
+    The references are divided into cells by k-means; a query searches the cells with the nearest centres. This is
+    faiss's IndexIVFFlat (Jégou, Douze, Schmid, TPAMI 2011, section IV, without compression). References that it does
+    not find are not in its ranking.
 
     Raises:
-        ConfigError: a field that does not fit.
+        ConfigError: A field is invalid.
     """
 
     distance: str = "l2"
     """`l2`, or `cosine`."""
     cells: int | None = None
-    """How many; None: the square root of the number of references, times 4, and no more than faiss can train."""
+    """Number of cells; None: 4 times the square root of the number of references, at most what faiss can train."""
     probes: int = 8
-    """Cells that a query looks into."""
+    """Number of cells that a query searches."""
     neighbours: int = 1000
-    """References that a query finds, at most."""
+    """Largest number of references that a query finds."""
 
     def __post_init__(self) -> None:
         check(self, "distance")
@@ -46,20 +47,21 @@ class Approximate:
             if (count is not None or name != "cells") and (
                 isinstance(count, bool) or not isinstance(count, int) or count < 1
             ):
-                raise ConfigError(f"retrieval.{name} is a number, 1 or more; got {count}.")
+                raise ConfigError(f"retrieval.{name} must be a number of at least 1; got {count}.")
 
+    @override
     def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> Iterator[np.ndarray]:
-        """See Retrieval; -inf for what is not found, of which faiss's order is not kept: it is measured in float64.
+        """Return similarities, -inf for references that are not found; found ones are measured in float64.
 
         Raises:
-            ConfigError: faiss is not installed, a number is not finite, or there are no vectors.
+            ConfigError: Faiss is not installed, a number is not finite, or there are no vectors.
         """
         from offshelf.retrieval.exact import Exact
 
         require_vectors(references_NPD, queries_QVD)
         given = one_view(references_NPD), one_view(queries_QVD)
         if not all(np.isfinite(values).all() for values in given):
-            raise ConfigError("There are features that are NaN or infinite, which have no distance.")
+            raise ConfigError("Some features are NaN or infinite, which have no distance.")
         references, queries = (self._vectors(values) for values in given)
         index, count, exact = (
             self._index(references),
@@ -69,18 +71,19 @@ class Approximate:
         for start in range(0, len(queries), BLOCK):
             _, rows = index.search(queries[start : start + BLOCK], count)
             out = np.full((len(rows), len(references)), -np.inf)
-            asked, place = np.nonzero(rows >= 0)  # -1 fills what the cells have not
+            asked, place = np.nonzero(rows >= 0)  # -1 fills the rows of queries that find fewer
             found = rows[asked, place]
             out[asked, found] = exact.similarities(exact.of_pairs(asked + start, found))
             yield out
 
+    @override
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
-        """See Retrieval; beside the vector, the reference's number."""
+        """Return numbers and bytes per reference: its vector and its number."""
         return dims, dims * 4 + 8
 
     @property
     def exact(self) -> Nearest:
-        """The search that this one approximates."""
+        """The exact search that this one approximates."""
         return Nearest(self.distance, device="cpu")
 
     def _vectors(self, values_N1D: np.ndarray) -> np.ndarray:

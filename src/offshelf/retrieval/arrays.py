@@ -1,4 +1,4 @@
-"""The few array functions that NumPy and PyTorch call by other names: the search is written once, over these."""
+"""The few array functions with different names in NumPy and PyTorch, so that the search is written once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+from typing_extensions import override
 
 from offshelf.errors import ConfigError
 
@@ -16,98 +17,101 @@ MIB = 1 << 20
 
 
 class Arrays(Protocol):
-    """Where the search computes. Its arrays are NumPy's or PyTorch's, float32 or float64."""
+    """An array library for the search. Its arrays are NumPy's or PyTorch's, float32 or float64."""
 
     block: int
     """Bytes of a block of references, and of products."""
 
     def put(self, values: np.ndarray, dtype: str = "float32") -> Any:
-        """Values of any float type."""
+        """Convert values of any float type to an array."""
 
     def get(self, values: Any) -> np.ndarray:
-        """Values as NumPy's."""
+        """Convert an array to NumPy."""
 
     def least(self, values: Any, axis: int) -> Any:
-        """Minimum over an axis."""
+        """Return the minimum over an axis."""
 
     def most(self, values: Any, axis: int) -> Any:
-        """Maximum over an axis."""
+        """Return the maximum over an axis."""
 
     def precisely(self) -> Any:
-        """A context in which products are made in the type of their factors, in no shorter one."""
+        """Return a context in which products have the precision of their factors."""
 
     def where(self, mask: Any) -> tuple[Any, Any]:
-        """Rows and columns of the True elements of a matrix, row by row."""
+        """Return rows and columns of the True elements of a matrix, row by row."""
 
     def nth_least(self, values: Any, count: int) -> Any:
-        """The `count` smallest of each column, the largest of them: [columns]."""
+        """Return the `count`-th smallest value of each column: [columns]."""
 
 
-class OnCpu:
-    """NumPy. Blocks stay in the caches of a core, so that what follows a product costs little beside it."""
+class OnCpu(Arrays):
+    """NumPy arrays. Blocks fit into a core's cache, so that the operations after a product are cheap."""
 
     block = 4 * MIB
 
+    @override
     def put(self, values: np.ndarray, dtype: str = "float32") -> np.ndarray:
-        """See Arrays."""
         return np.ascontiguousarray(values, dtype)
 
+    @override
     def get(self, values: np.ndarray) -> np.ndarray:
-        """See Arrays."""
         return values
 
+    @override
     def least(self, values: np.ndarray, axis: int) -> np.ndarray:
-        """See Arrays."""
         return values.min(axis=axis)
 
+    @override
     def most(self, values: np.ndarray, axis: int) -> np.ndarray:
-        """See Arrays."""
         return values.max(axis=axis)
 
+    @override
     def precisely(self) -> Any:
-        """See Arrays: BLAS does. Each product by one thread, since blocks are shared by the cores."""
+        """Return a context with one BLAS thread per product, since blocks are divided among the cores."""
         return threadpool_limits(1, "blas")
 
+    @override
     def where(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See Arrays."""
         rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])  # faster than np.nonzero
         return rows, columns
 
+    @override
     def nth_least(self, values: np.ndarray, count: int) -> np.ndarray:
-        """See Arrays."""
         return np.partition(values, count - 1, axis=0)[count - 1]
 
 
-class InTorch:
-    """PyTorch, on a GPU."""
+class InTorch(Arrays):
+    """PyTorch arrays, on a GPU."""
 
     block = 256 * MIB
 
     def __init__(self, device: str) -> None:
         self.device = device
 
+    @override
     def put(self, values: np.ndarray, dtype: str = "float32") -> "torch.Tensor":
-        """See Arrays; float16 travels as it is."""
+        """Convert values to an array; float16 is transferred unchanged."""
         import torch
 
-        copy = np.require(values, requirements=["C", "W"])  # PyTorch takes no read-only memory
+        copy = np.require(values, requirements=["C", "W"])  # PyTorch does not take read-only memory
         return torch.from_numpy(copy).to(self.device).to(getattr(torch, dtype))
 
+    @override
     def get(self, values: "torch.Tensor") -> np.ndarray:
-        """See Arrays."""
         return values.cpu().numpy()
 
+    @override
     def least(self, values: "torch.Tensor", axis: int) -> "torch.Tensor":
-        """See Arrays."""
         return values.amin(axis)
 
+    @override
     def most(self, values: "torch.Tensor", axis: int) -> "torch.Tensor":
-        """See Arrays."""
         return values.amax(axis)
 
     @contextmanager
+    @override
     def precisely(self) -> Iterator[None]:
-        """See Arrays: whatever the process has set, no TF32 and no bfloat16."""
+        """Disable TF32 and bfloat16 within the context, whatever the process has set."""
         import torch
 
         before = torch.get_float32_matmul_precision()
@@ -117,25 +121,25 @@ class InTorch:
         finally:
             torch.set_float32_matmul_precision(before)
 
+    @override
     def where(self, mask: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
-        """See Arrays."""
         rows, columns = mask.nonzero(as_tuple=True)
         return rows, columns
 
+    @override
     def nth_least(self, values: "torch.Tensor", count: int) -> "torch.Tensor":
-        """See Arrays."""
         return values.kthvalue(count, dim=0).values
 
 
 def arrays_on(device: str) -> Arrays:
-    """NumPy for `cpu`, PyTorch for `cuda`, for `auto` the GPU where there is one. Raises ConfigError.
+    """Return NumPy for `cpu`, PyTorch for `cuda`, and for `auto` the GPU if there is one. Raises ConfigError.
 
-    On two cores NumPy took a quarter of PyTorch's time (`benchmark/retrieval.py arrays`), and no seconds of import.
+    On two cores NumPy took a quarter of PyTorch's time (`benchmark/retrieval.py arrays`), without seconds of import.
     """
     from offshelf.extractor.plan import has_cuda
 
     if device == "cpu" or not has_cuda():
         if device == "cuda":
-            raise ConfigError("retrieval.device=cuda, but no CUDA device is to be had; use retrieval.device=auto.")
+            raise ConfigError("retrieval.device=cuda, but no CUDA device is available; use retrieval.device=auto.")
         return OnCpu()
     return InTorch("cuda")

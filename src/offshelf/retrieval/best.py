@@ -1,28 +1,26 @@
-"""The nearest references so far, of references that come block by block."""
+"""The nearest references among blocks seen so far."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from offshelf.retrieval.exact import SINK, Exact
-
-if TYPE_CHECKING:
-    from offshelf.retrieval.search import Queries
+from offshelf.retrieval.queries import Queries
 
 CROWD = 4
-"""How many times as many candidates as are asked for are held; then they are measured."""
+"""Number of candidates to hold, as a multiple of those requested; beyond it they are measured."""
 TINY, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 class Best:
-    """The `count` nearest of each query; of equals the first row. `add` takes blocks in the order of the references.
+    """The `count` nearest references of each query; among equals the first row. Blocks must come in order.
 
-    Candidates are held by lower and upper bounds of their measures: all that may be among the nearest, until `result`
-    measures them in float64.
+    Candidates, which are all that may be among the nearest, are held with lower and upper bounds of their measures
+    until `result` measures them in float64.
     """
 
-    def __init__(self, count: int, exact: Exact, queries: "Queries") -> None:
-        """Bounds are of a block's numbers plus a query's square, in the frame of the queries."""
+    def __init__(self, count: int, exact: Exact, queries: Queries) -> None:
+        """Take queries, in whose frame bounds are a block's numbers plus a query's square."""
         self.count, self.exact, self.arrays = count, exact, queries.arrays
         ends = (queries.arrays.get(values) for values in (queries.squares, queries.widths))
         self._squares, self._width = (values.astype(np.float64) for values in ends)
@@ -34,10 +32,10 @@ class Best:
         self._waiting: list[tuple[np.ndarray, ...]] = []
 
     def candidates(self, first: int, begin: int, lower_nq: Any, width_n: Any) -> tuple[np.ndarray, ...]:
-        """Query, row, lower and upper bound of those in a block that may be among the nearest.
+        """Return query, row, lower and upper bound of those in a block that may be among the nearest.
 
-        Their lower bound is not above the `count`-th upper bound of some earlier blocks. So threads may ask at any
-        time: what has been found meanwhile only lets fewer pass.
+        Their lower bound is not above the `count`-th upper bound of some earlier blocks. Threads may call this at any
+        time: more blocks only exclude more candidates.
         """
         bound = self._on_device[begin : begin + lower_nq.shape[1]]
         mask = lower_nq <= bound
@@ -52,13 +50,13 @@ class Best:
         return numbers, get(rows) + first, lower * SINK, upper * (1 / SINK)
 
     def add(self, *candidates: np.ndarray) -> None:
-        """Take candidates."""
+        """Add candidates."""
         self._waiting.append(candidates)
         if sum(len(part[0]) for part in self._waiting) >= self._queries * self.count:
             self._merge()
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows, int64, and similarities, float64, nearest first: [queries, count]."""
+        """Return rows, int64, and similarities, float64, nearest first: [queries, count]."""
         self._merge()
         self._measure()
         _, rows, measures, _ = self._found
@@ -73,12 +71,12 @@ class Best:
             self._measure()
 
     def _narrow(self) -> None:
-        """Leave out what can no longer be among the nearest, and let the next blocks know."""
+        """Drop candidates that can no longer be among the nearest, and tighten the bound for the next blocks."""
         queries, _, lower, upper = self._found
         order = _sorted(queries, upper)
         last = order[_within(queries[order]) == self.count - 1]
         ends = np.full(self._queries, np.inf)
-        ends[queries[last]] = upper[last] * (1 + 2.0**-22) + TINY  # they are sorted as float32
+        ends[queries[last]] = upper[last] * (1 + 2.0**-22) + TINY  # because they are sorted as float32
         ends[ends > LARGEST] = np.inf
         kept = order[lower[order] <= ends[queries[order]]]
         self._found = tuple(part[kept] for part in self._found)
@@ -87,7 +85,7 @@ class Best:
         self._on_device = self.arrays.put(np.nextafter(limit, np.float32(np.inf)))
 
     def _measure(self) -> None:
-        """Candidates in float64; the nearest of them, in order."""
+        """Measure candidates in float64; keep the nearest of them, in order."""
         queries, rows, _, _ = self._found
         measures = self.exact.of_pairs(queries, rows)
         order = np.lexsort((rows, -self.exact.similarities(measures), queries))
@@ -97,12 +95,12 @@ class Best:
 
 
 def _within(numbers: np.ndarray) -> np.ndarray:
-    """0, 1, ... within each run of equal numbers, which are sorted."""
+    """Return 0, 1, ... within each run of equal numbers, which are sorted."""
     return np.arange(len(numbers)) - np.searchsorted(numbers, numbers)
 
 
 def _sorted(queries: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """Order by query, then by upper bound as float32, whose bits rise with it: one key sorts faster than two."""
+    """Sort by query, then by upper bound as float32, whose bits have the same order: one key sorts faster than two."""
     with np.errstate(over="ignore"):
         bits = upper.clip(0).astype(np.float32).view(np.uint32)
     order: np.ndarray = np.argsort(queries.astype(np.uint64) << np.uint64(32) | bits)

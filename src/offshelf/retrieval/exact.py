@@ -1,4 +1,4 @@
-"""Distances in float64, pair by pair: what the search falls back on where float32 cannot tell."""
+"""Distances in float64, pair by pair, for pairs that float32 cannot order."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,38 +7,38 @@ import numpy as np
 from offshelf.process.cores import usable_cores
 
 NUMBERS = 1 << 18
-"""Of references that are compared at a time."""
+"""Number of values of references that are compared at a time."""
 SINK = 1 - 2.0**-50
-"""Factor of lower bounds, and divisor of upper ones, so that they also tell apart what has the same root in float64."""
+"""Factor of lower bounds, and divisor of upper ones, so that they separate values with equal roots in float64."""
 
 
 class Exact:
-    """Measures of chosen pairs, by differences of the vectors in float64, which do not cancel.
+    """Measures of chosen pairs, from differences of the vectors in float64, which avoid cancellation.
 
-    What is measured is what orders references as the distance does: squared distances, of unit vectors for `cosine`
-    (twice one minus the cosine; 2 to a vector of zeros), the least over a reference's vectors and the mean over a
-    query's; of several vectors with `l2` the mean of distances. Relative error at most (D + 6) 2^-53.
+    A measure orders references as the distance does. It is the squared distance, of unit vectors for `cosine` (twice
+    one minus the cosine; 2 to a vector of zeros): the least over a reference's vectors, and the mean over a query's.
+    For several vectors with `l2` it is the mean of distances. The relative error is at most (D + 6) 2^-53.
     """
 
     def __init__(self, references_NPD: np.ndarray, queries_QVD: np.ndarray, distance: str) -> None:
         self.references, self.queries, self.distance = references_NPD, queries_QVD, distance
 
     def measures(self, query: int, rows_R: np.ndarray) -> np.ndarray:
-        """Of one query to some references: float64 [R]."""
+        """Return measures of one query to some references: float64 [R]."""
         asked_VD = self.queries[query].astype(np.float64)
         size = max(1, NUMBERS // max(1, self.references[0].size))
         parts = [self._of(asked_VD, rows_R[start : start + size]) for start in range(0, len(rows_R), size)]
         return np.concatenate([np.empty(0), *parts])
 
     def of_pairs(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Of pairs, the queries' numbers sorted: float64."""
+        """Return measures of pairs, float64; the queries' numbers must be sorted."""
         asked, starts = np.unique(queries, return_index=True)
         parts = np.split(rows, starts[1:])
         with ThreadPoolExecutor(len(usable_cores())) as pool:
             return np.concatenate([np.empty(0), *pool.map(self.measures, asked.tolist(), parts)])
 
     def similarities(self, measures: np.ndarray) -> np.ndarray:
-        """Minus the distances."""
+        """Return minus the distances of measures."""
         if self.distance == "cosine":
             return -measures / 2
         return -np.sqrt(measures) if self.queries.shape[1] == 1 else -measures
@@ -60,14 +60,14 @@ class Exact:
 
 
 def _is_zero(values: np.ndarray) -> np.ndarray:
-    """Whether all numbers along the last axis are 0; of most the first one tells."""
+    """Return whether all numbers along the last axis are 0; mostly the first number decides."""
     is_zero: np.ndarray = values[..., 0] == 0
     is_zero[is_zero] = ~values[is_zero].any(axis=-1)
     return is_zero
 
 
 def unit(values: np.ndarray) -> np.ndarray:
-    """Of unit length along the last axis, in float64; zeros stay."""
+    """Scale to unit length along the last axis, in float64; zeros stay."""
     out = values.astype(np.float64)
     lengths = np.sqrt((out * out).sum(axis=-1, keepdims=True))
     out /= np.where(lengths > 0, lengths, 1)

@@ -1,4 +1,4 @@
-"""Where vectors are moved to before they are multiplied, and how far rounding can carry their distances."""
+"""The transformation of vectors before products, and bounds of the rounding errors of their distances."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +10,15 @@ from offshelf.retrieval.arrays import Arrays
 from offshelf.retrieval.exact import unit
 
 SAMPLE = 1 << 17
-"""Numbers of references that are looked at for the centre."""
+"""Number of values of references from which the centre is computed."""
 FAR = 16
-"""The centre is taken away where its square is so many times the mean square of the distances to it."""
+"""The centre is subtracted if its square is this many times the mean square of the distances to it."""
 USUAL = (1e-8, 1e8)
-"""Lengths whose squares float32 holds, with room for much smaller and larger ones beside them."""
+"""Range of lengths whose squares float32 holds, with a margin for much smaller and larger ones next to them."""
 SMALLEST, LARGEST = 1e-25, 1e36
-"""Squares of vectors between which float32 holds them and what they are made of."""
+"""Range of squares of vectors in which float32 holds them and their components."""
 HIDDEN = -1e37
-"""The square of a vector that cannot be judged in this precision: below all that can."""
+"""The square of a vector that cannot be judged in this precision: below those of all others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +28,15 @@ class Moved:
     vectors: Any
     """[M P, D]."""
     squares: Any
-    """What each adds to the lower bound: [M P]."""
+    """Summand of each in the lower bound: [M P]."""
     widths: Any
-    """And to the distance of the bounds: [M P]."""
+    """Summand of each in the distance between the bounds: [M P]."""
     some_hidden: bool
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What becomes of a vector x before products: s (x - m), or s (x / |x| - m) for `cosine`, in float32 or float64.
+    """The transformation of a vector x: s (x - m), or s (x / |x| - m) for `cosine`, in float32 or float64.
 
     Products of such vectors y and z give a lower bound of their squared distance at the price of the distance itself:
 
@@ -49,20 +49,20 @@ class Frame:
     (|y|² + |z|²). For `cosine` a length is off by γ_D / 2 + 2 u more, once for each of both vectors: below
     4 γ_(D+8), when |y| = |z| = 1. With ε = γ_(D+16) / (1 - γ_(D+16))², which leaves room for terms of second order and
     for lengths being known rounded too, g = 2 ε covers both. What underflow takes away is below `tiny`.
-    A vector whose square leaves the range is hidden: its bounds are as wide as can be.
+    A vector whose square is out of range is hidden: its bounds are as wide as possible.
     """
 
     distance: str
     dtype: str
     dims: int
     centre_D: np.ndarray | None = None
-    """m, numbers of float32; None for the origin."""
+    """m, in float32; None for the origin."""
     scale: float = 1.0
     """s, a power of two."""
 
     @classmethod
     def of(cls, references_NPD: np.ndarray, queries_QVD: np.ndarray, distance: str) -> "Frame":
-        """By a sample of the references; what it misjudges costs time alone."""
+        """Choose a frame by a sample of the references; a bad choice costs only time."""
         dims = references_NPD.shape[2]
         step = max(1, references_NPD.size // SAMPLE)
         rows = np.concatenate([references_NPD[::step].reshape(-1, dims), queries_QVD[:1].reshape(-1, dims)])
@@ -70,7 +70,7 @@ class Frame:
             sample = unit(rows) if distance == "cosine" else rows.astype(np.float64)
             centre_D = sample.mean(axis=0).astype(np.float32).astype(np.float64)
             spread, offset = float(((sample - centre_D) ** 2).sum(axis=1).mean()), float((centre_D**2).sum())
-        if not np.isfinite(spread + offset):  # refused where the vectors are put
+        if not np.isfinite(spread + offset):  # raises when the vectors are put
             return cls(distance, "float32", dims)
         is_far = offset > FAR * spread
         length = np.sqrt(spread if is_far else spread + offset)
@@ -85,14 +85,14 @@ class Frame:
 
     @property
     def slack(self) -> float:
-        """g; 1/2 where there are too many dimensions for a bound, so that all vectors are hidden."""
-        steps = (self.dims + 16) * (self.unit + 2.0**-53)  # bounds also of what float64 measures
+        """g; 1/2 if there are too many dimensions for a bound, so that all vectors are hidden."""
+        steps = (self.dims + 16) * (self.unit + 2.0**-53)  # also bounds the error of float64's own measures
         gamma = steps / (1 - steps) if steps < 0.1 else 0.1
         return 2 * gamma / (1 - gamma) ** 2 if gamma < 0.1 else 0.5
 
     @property
     def tiny(self) -> float:
-        """Of squared distances: what underflow takes, and the errors of float64 in unit vectors near a centre."""
+        """Loss of squared distances by underflow, and float64's errors in unit vectors near a centre."""
         lengths = 16 * (self.dims + 16) * 2.0**-53 * self.scale**2 if self._normalises_first else 0.0
         return (self.dims + 16) * 2.0**-120 + lengths
 
@@ -103,14 +103,14 @@ class Frame:
 
     @property
     def of_one(self) -> float:
-        """What a vector of length 1 adds to the lower bound."""
+        """Summand of a vector of length 1 in the lower bound."""
         return 1 - self.slack - self.tiny
 
     def put(self, values_MPD: np.ndarray, arrays: Arrays) -> Moved:
-        """Vectors, ready for products.
+        """Transform vectors for products.
 
         Raises:
-            ConfigError: a number that is not finite.
+            ConfigError: A number is not finite.
         """
         values = values_MPD.reshape(-1, self.dims)
         vectors, squares = self._put(values, arrays)
@@ -127,7 +127,7 @@ class Frame:
         return Moved(vectors, squares * (1 - self.slack) - self.tiny, widths, len(hidden) > 0)
 
     def _put(self, values_MD: np.ndarray, arrays: Arrays) -> tuple[Any, Any]:
-        """Vectors and their squares."""
+        """Return vectors and their squares."""
         is_longer = np.finfo(values_MD.dtype).bits > np.finfo(self.dtype).bits
         if self._normalises_first or self.scale != 1 or is_longer:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -143,7 +143,7 @@ class Frame:
             return vectors * ((squares > 0) / (squares + (squares == 0)) ** 0.5)[:, None], squares
 
     def _moved(self, values_MD: np.ndarray) -> np.ndarray:
-        """In float64, rounded once at the end."""
+        """Transform in float64, rounded once at the end."""
         moved = unit(values_MD) if self._normalises_first else values_MD.astype(np.float64)
         if self.centre_D is not None:
             moved -= self.centre_D
@@ -151,7 +151,7 @@ class Frame:
         return moved.astype(self.dtype, copy=False)
 
     def _hidden(self, values_MD: np.ndarray, squares_M: np.ndarray) -> np.ndarray:
-        """Numbers of the vectors whose bounds do not hold."""
+        """Return the numbers of the vectors whose bounds do not hold."""
         is_hidden = ~(squares_M < LARGEST)
         if self.slack == 0.5:
             is_hidden[:] = True
@@ -163,8 +163,8 @@ class Frame:
         hidden = np.flatnonzero(is_hidden)
         if len(hidden) and not (np.abs(values_MD[hidden].astype(np.float64)) < 1e150).all():
             raise ConfigError(
-                "There are features that are NaN or infinite, which have no distance: look for images that the network "
-                "or postprocess cannot take."
+                "Some features are NaN or infinite, which have no distance: look for images that the network "
+                "or postprocess cannot handle."
             )
         return hidden
 

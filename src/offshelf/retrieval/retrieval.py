@@ -1,10 +1,11 @@
-"""What nearness is: a vector an image, or all patches of one against all of another."""
+"""Searches: by one vector per image, or by all patches of one image against all of another."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.errors import ConfigError
 from offshelf.suggest import did_you_mean
@@ -21,52 +22,54 @@ class Retrieval(Protocol):
     def similarities(
         self, references_NPD: np.ndarray, queries_QVD: np.ndarray
     ) -> "Iterator[np.ndarray] | Iterator[Similarities]":
-        """Of consecutive queries, V views each, to all references, P views each: [q, N]; nearer is larger.
+        """Yield similarities of consecutive queries, V views each, to all references, P views each: [q, N].
+
+        A larger similarity is nearer.
 
         Raises:
-            ConfigError: there is no such device here, or the features do not fit the storage, are not finite, or are
-                none at all.
+            ConfigError: The device is not available, or the features do not fit the storage, are not finite, or are
+                empty.
         """
 
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
-        """Numbers, and bytes, that are kept of a reference of so many views."""
+        """Return the numbers and bytes that are kept of a reference with this many views."""
 
 
 @dataclass(frozen=True)
-class Nearest:
-    """One vector an image, the mean over its views; with or without what the nearest references add to it.
+class Nearest(Retrieval):
+    """One vector per image, the mean over its views, optionally averaged with the nearest references.
 
     Raises:
-        ConfigError: a field that does not fit.
+        ConfigError: A field is invalid.
     """
 
     distance: str = "l2"
     """`l2`, or `cosine`."""
     query_expansion: int = 0
-    """A query becomes its mean with so many nearest references (Chum et al., ICCV 2007), and is searched for again."""
+    """Number of nearest references to average a query with before it is searched again (Chum et al., ICCV 2007)."""
     database_augmentation: int = 0
-    """Each reference becomes the mean of so many nearest ones, itself among them (Turcot and Lowe, ICCV-W 2009)."""
+    """Number of nearest references, itself included, to average each reference with (Turcot and Lowe, ICCV-W 2009)."""
     alpha: float = 0.0
-    """In these means a reference counts with its cosine to this power (Radenović et al., TPAMI 2018); 0: all alike.
+    """Power of the cosine by which these means weight a reference (Radenović et al., TPAMI 2018); 0: equal weights.
 
-    They are means of vectors of unit length, and have unit length again.
+    Vectors have unit length before and after.
     """
     storage: str = "float32"
-    """Of the references: `float32`, or `float16`, half the size."""
+    """Storage of the references: `float32`, or `float16`, half the size."""
     device: str = field(default="auto", metadata={"identity": False})
-    """`auto` (the GPU where there is one), `cpu` or `cuda`."""
+    """`auto` (a GPU if there is one), `cpu` or `cuda`."""
 
     def __post_init__(self) -> None:
         check(self, *WORDS)
         for name in ("query_expansion", "database_augmentation"):
             count = getattr(self, name)
             if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-                raise ConfigError(f"retrieval.{name} is a number of references, 0 for none; got {count}.")
+                raise ConfigError(f"retrieval.{name} must be a number of references, 0 for none; got {count}.")
         if isinstance(self.alpha, bool) or not isinstance(self.alpha, int | float) or not 0 <= self.alpha < np.inf:
-            raise ConfigError(f"retrieval.alpha is a power, 0 or more; got {self.alpha}.")
+            raise ConfigError(f"retrieval.alpha must be a power of at least 0; got {self.alpha}.")
 
+    @override
     def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> "Iterator[Similarities]":
-        """See Retrieval."""
         from offshelf.retrieval.arrays import arrays_on
         from offshelf.retrieval.expansion import augmented, expanded
         from offshelf.retrieval.search import rows
@@ -80,39 +83,39 @@ class Nearest:
             queries = expanded(queries, references, self.query_expansion, self.alpha, arrays)
         return rows(_stored(references, self.storage), queries, self.distance, arrays)
 
+    @override
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
-        """See Retrieval."""
         return dims, dims * np.dtype(self.storage).itemsize
 
 
 @dataclass(frozen=True)
-class SpatialSearch:
-    """All views: the mean over a query's of the least distance to one of the reference's (2014 paper, section 4).
+class SpatialSearch(Retrieval):
+    """All views: the mean over a query's views of the least distance to a reference's (2014 paper, section 4).
 
     Raises:
-        ConfigError: a field that does not fit.
+        ConfigError: A field is invalid.
     """
 
     distance: str = "l2"
-    """`l2`, the paper's, or `cosine`."""
+    """`l2`, as in the paper, or `cosine`."""
     storage: str = "float32"
-    """Of the references: `float32`, or `float16`, half the size."""
+    """Storage of the references: `float32`, or `float16`, half the size."""
     device: str = field(default="auto", metadata={"identity": False})
-    """`auto` (the GPU where there is one), `cpu` or `cuda`."""
+    """`auto` (a GPU if there is one), `cpu` or `cuda`."""
 
     def __post_init__(self) -> None:
         check(self, *WORDS)
 
+    @override
     def similarities(self, references_NPD: np.ndarray, queries_QVD: np.ndarray) -> "Iterator[Similarities]":
-        """See Retrieval."""
         from offshelf.retrieval.arrays import arrays_on
         from offshelf.retrieval.search import rows
 
         require_vectors(references_NPD, queries_QVD)
         return rows(_stored(references_NPD, self.storage), queries_QVD, self.distance, arrays_on(self.device))
 
+    @override
     def footprint(self, views: int, dims: int) -> tuple[int, int]:
-        """See Retrieval."""
         return views * dims, views * dims * np.dtype(self.storage).itemsize
 
 
@@ -130,25 +133,25 @@ def require_vectors(references_NPD: np.ndarray, queries_QVD: np.ndarray) -> None
 
 
 def one_view(values_NVD: np.ndarray) -> np.ndarray:
-    """The mean over views, [N, 1, D]: of several float64's, since in float32 it would differ from the numbers given."""
+    """Return the mean over views, [N, 1, D]; over several in float64, since float32 would round it."""
     return values_NVD if values_NVD.shape[1] == 1 else values_NVD.mean(axis=1, keepdims=True, dtype=np.float64)
 
 
 def _stored(values: np.ndarray, storage: str) -> np.ndarray:
-    """As they are searched. Raises ConfigError: they are too large for it."""
+    """Convert to the storage type. Raises ConfigError if values are too large for it."""
     if storage == "float32":
         return values
     largest = np.finfo(storage).max
     if np.finfo(values.dtype).max > largest and max(values.max(), -values.min()) > largest:
         raise ConfigError(
-            f"retrieval.storage={storage} holds numbers up to {largest:,.0f}, and there are larger ones among these "
-            "features: use float32, or postprocess=l2."
+            f"retrieval.storage={storage} holds numbers up to {largest:,.0f}, and some of these features are larger: "
+            "use float32, or postprocess=l2."
         )
     return values.astype(storage, copy=False)
 
 
 def check(spec: Any, *names: str) -> None:
-    """Raise ConfigError for a word that a field of these names cannot be."""
+    """Raise ConfigError for an invalid word in a field of these names."""
     for name in names:
         word, known = getattr(spec, name), WORDS[name]
         if word not in known:

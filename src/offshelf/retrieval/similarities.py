@@ -1,4 +1,4 @@
-"""Similarities of some queries to all references: bounds, and float64 wherever these cannot tell."""
+"""Similarities of some queries to all references: by bounds, and by float64 where these do not decide."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,25 +11,25 @@ from offshelf.process.cores import usable_cores
 from offshelf.retrieval.exact import SINK, Exact
 
 MANY = 1 / 16
-"""Share of references measured one by one beyond which products in float64, with far narrower bounds, are faster."""
+"""Share of references to measure singly beyond which products in float64, with far narrower bounds, are faster."""
 
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Of the measures (see Exact) of queries to all references, from below and above."""
+    """Lower and upper bounds of the measures (see Exact) of queries to all references."""
 
     lower_qN: np.ndarray
     divisor: float
-    """What all numbers are divided by, for the frame's scale."""
+    """Divisor of all numbers, from the frame's scale."""
     upper_qN: np.ndarray | None = None
-    """None where the upper bound is the lower plus a number of the reference and one of the query."""
+    """Upper bounds; None if they are the lower bounds plus a number of the reference and one of the query."""
     width_N: np.ndarray | None = None
     squares_q: np.ndarray | None = None
-    """To be added to the lower bound."""
+    """Summands of the lower bounds."""
     width_q: np.ndarray | None = None
 
     def of(self, query: int) -> tuple[np.ndarray, np.ndarray]:
-        """Of one query to all references: float64 [N] each."""
+        """Return the bounds of one query to all references: float64 [N] each."""
         lower_N = self.lower_qN[query].astype(np.float64)
         if self.upper_qN is not None:
             upper_N = self.upper_qN[query].astype(np.float64)
@@ -44,14 +44,14 @@ class Bounds:
 
 
 class Similarities:
-    """Minus the distances of q consecutive queries to all references, [q, N].
+    """Similarities, which are minus the distances, of q consecutive queries to all references: [q, N].
 
-    `row` gives the numbers that an evaluation needs; as an array (`numpy.asarray`, or `[number]`) it is all of them in
-    float64, which takes far longer.
+    `row` returns the numbers that an evaluation needs. Conversion to an array (`numpy.asarray`, or `[number]`) computes
+    all of them in float64, which takes far longer.
     """
 
     def __init__(self, exact: Exact, bounds: Callable[[str], Bounds]) -> None:
-        """From exact measures, and bounds made in `float32` or `float64`: the former now, the latter where needed."""
+        """Take exact measures, and a function for bounds in `float32` (called now) or `float64` (called on demand)."""
         self._exact, self._make = exact, bounds
         self._bounds, self._is_sharp = bounds("float32"), False
         self.shape = self._bounds.lower_qN.shape
@@ -60,7 +60,7 @@ class Similarities:
         return int(self.shape[0])
 
     def __getitem__(self, query: int) -> np.ndarray:
-        """One query's, float64 [N], by differences in float64."""
+        """Return one query's similarities, float64 [N], from differences in float64."""
         if not -len(self) <= query < len(self):
             raise IndexError(query)
         return self._exact.similarities(self._exact.measures(query, np.arange(self.shape[1])))
@@ -73,14 +73,14 @@ class Similarities:
         return np.array(list(self), dtype)
 
     def row(self, query: int, among: np.ndarray, first: int) -> np.ndarray:
-        """One query's, float64 [N], that rank all of `among`, and the `first` nearest, as those of float64 do.
+        """Return one query's similarities, float64 [N], that rank `among` and the nearest `first` as float64 does.
 
-        These, and all whose bounds overlap with one of these, are float64's own; the others are between their bounds.
+        These, and all whose bounds overlap with one of them, are float64's own; the others lie between their bounds.
 
         Args:
-            query: Its number.
-            among: Row numbers of references, distinct.
-            first: How many of the nearest are wanted in order.
+            query: Number of the query.
+            among: Distinct row numbers of references.
+            first: Number of nearest references that are needed in order.
         """
         measures = self._exact.measures(query, among)
         lower_N, upper_N, unclear = self._unclear(query, np.sort(measures), first)
@@ -93,7 +93,7 @@ class Similarities:
         return self._exact.similarities(found_N)
 
     def _unclear(self, query: int, steps: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Bounds of all references, and those that may be among the first or that one of these measures lies within."""
+        """Return the bounds of all references, and those that may be among the first or contain a measure of these."""
         lower_N, upper_N = self._bounds.of(query)
         unclear = np.searchsorted(steps, lower_N, "left") != np.searchsorted(steps, upper_N, "right")
         if first:

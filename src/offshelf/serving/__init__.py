@@ -1,1 +1,1 @@
-"""A run's model in use: predictions in this process, in an MLflow model, or from an ONNX file."""
+"""The use of a run's model: predictions in this process, in an MLflow model, or from an ONNX file."""

@@ -1,4 +1,4 @@
-"""The code of an exported model: MLflow copies this file into the model, and runs it when it loads one."""
+"""The code of an exported model: MLflow copies this file into the model, and runs it when it loads the model."""
 
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ class RunModel(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
-        """See Service.answer; `model_input` is a table with a column `image`, `params` may have `probabilities`.
+        """Answer a table with a column `image`; `params` may have `probabilities`. See Service.answer.
 
         Raises:
-            MlflowException: the request cannot be answered; over HTTP that is status 400 and one sentence.
+            MlflowException: The request cannot be answered; over HTTP that is status 400 and one sentence.
         """
         try:
             return self.service.answer(list(model_input["image"]), (params or {}).get("probabilities"))

@@ -1,4 +1,4 @@
-"""What an exported model answers: images as bytes or text, in one row each, whatever is wrong with some of them."""
+"""The service of an exported model: images as bytes or text, answered in one row each, also if some are unusable."""
 
 import base64
 import binascii
@@ -21,11 +21,11 @@ from offshelf.serving.predictor import Predictor
 from offshelf.store import MemoryStore
 
 BLOCK = 256
-"""Images whose bytes and features are in memory at a time."""
+"""Number of images whose bytes and features are in memory at a time."""
 LARGEST_IMAGE = 64 * 2**20
-"""Bytes of one image file."""
+"""Largest size of an image file, in bytes."""
 LARGEST_REQUEST = 10_000
-"""Images of one request."""
+"""Largest number of images in a request."""
 EXPECTED = "expected an image file's bytes, as base64 or a data: URL"
 
 
@@ -35,16 +35,16 @@ class Service:
 
     predictor: Predictor
     images: Path | None = None
-    """The folder that paths are looked for in; without one no path is opened."""
+    """Folder of images that may be named by path; None: paths are not opened."""
     largest: int = LARGEST_IMAGE
 
     @staticmethod
     def of(folder: Path, images: str = "", trust: str = "") -> "Service":
-        """From a folder with a run's config and model. Raises as `Predictor.of`.
+        """Load from a folder with a run's config and model. Raises as `Predictor.of`.
 
         Args:
-            folder: Holds both.
-            images: The folder whose images may be named by their paths in it; empty: none.
+            folder: Folder of config and model.
+            images: Folder of images that may be named by their path in it; empty: none.
             trust: As on the command line.
         """
         past = RecordedRun.find(str(folder))
@@ -52,26 +52,26 @@ class Service:
         return Service(predictor, Path(images).resolve() if images else None)
 
     def warm_up(self) -> None:
-        """Build the network, so that no request waits for it."""
+        """Build the network, so that no request has to wait for it."""
         list(self.predictor.scores([ImageArray(np.zeros((8, 8, 3), np.uint8))], MemoryStore()))
 
     def answer(self, given: Sequence[Any], probabilities: bool | None = None) -> list[dict[str, Any]]:
-        """For each image its class and score, or its labels, the scores of all, and `error`, None where there is none.
+        """Return each image's class and score, or its labels, the scores of all, and `error`, None if there is none.
 
-        An image that is none, or cannot be read, spoils no other: its row says why, and all else in it is None.
+        An unusable image does not affect the others: its row gives the reason, and everything else in it is None.
 
         Args:
-            given: Bytes of image files, or as text: base64, a `data:` URL, or a path in the folder of images.
-            probabilities: Whether those of all classes are given too; None: where the model has learnt them.
+            given: Bytes of image files, or text: base64, a `data:` URL, or a path in the folder of images.
+            probabilities: Whether to return those of all classes too; None: if the model has learnt them.
 
         Raises:
-            ConfigError: there are more images than one request may have.
-            ModelError: the model has no probabilities.
+            ConfigError: There are more images than a request may have.
+            ModelError: The model has no probabilities.
         """
         if len(given) > LARGEST_REQUEST:
-            raise ConfigError(f"{len(given):,} images in one request; at most {LARGEST_REQUEST:,} are taken.")
+            raise ConfigError(f"{len(given):,} images in one request; at most {LARGEST_REQUEST:,} are accepted.")
         if probabilities:
-            self.predictor.model.probabilities(np.empty((0, len(self.predictor.model.classes))))  # refuses before work
+            self.predictor.model.probabilities(np.empty((0, len(self.predictor.model.classes))))  # raises before work
         wanted = self.predictor.model.calibration is not None if probabilities is None else probabilities
         return [
             row for start in range(0, len(given), BLOCK) for row in self._rows(given[start : start + BLOCK], wanted)
@@ -98,7 +98,7 @@ class Service:
                 yield {**good.pop(0), "error": None}
 
     def _scores(self, images: dict[int, ImageBytes], faults: dict[int, str]) -> np.ndarray:
-        """Float64 [n, K] of the images that can be read; the others go over to the faults."""
+        """Return scores, float64 [n, K], of the readable images; add the others to the faults."""
         store = MemoryStore()
         while images:
             try:
@@ -120,7 +120,7 @@ class Service:
         return self.predictor.bytes(data)
 
     def _bytes(self, text: str) -> bytes:
-        self._require_size(len(text) // 4)  # of the longest way to write a byte, and spaces
+        self._require_size(len(text) // 4)  # for the longest way to write a byte, and spaces
         if text.startswith("data:"):
             head, comma, content = text.partition(",")
             if not comma:
@@ -143,14 +143,14 @@ class Service:
             return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
         except (binascii.Error, ValueError) as error:
             place = ", or the path of one in the folder of images" if self.images else ""
-            raise ImageError(f"It is no base64; {EXPECTED}{place}.") from error
+            raise ImageError(f"It is not base64; {EXPECTED}{place}.") from error
 
     def _require_size(self, size: int) -> None:
         if size > self.largest:
-            raise ImageError(f"It is larger than {self.largest // 2**20} MiB, the most that one image may have.")
+            raise ImageError(f"It is larger than {self.largest // 2**20} MiB, the limit for one image.")
 
     def _path(self, text: str) -> Path | None:
-        """A file in the folder of images; None of any other text, and nothing outside the folder is looked at."""
+        """Return a file in the folder of images; None for other text. Nothing outside the folder is accessed."""
         if not self.images or len(text) > 4096 or "\0" in text:
             return None
         inside = Path(os.path.normpath(self.images / text))
@@ -159,12 +159,12 @@ class Service:
         try:
             path = inside.resolve(strict=True)
             return path if path.is_relative_to(self.images) and path.is_file() else None
-        except (OSError, RuntimeError):  # missing, or links in a circle
+        except (OSError, RuntimeError):  # missing, or a cycle of links
             return None
 
 
 def _is_null(given: Any) -> bool:
-    """None, NaN, and what pandas has for them."""
+    """Return whether a value is None, NaN, or pandas' equivalent."""
     is_nan = isinstance(given, float) and math.isnan(given)
     return given is None or is_nan or type(given).__name__ in ("NAType", "NaTType")
 

@@ -1,4 +1,4 @@
-"""Where features live: computed once, shared by all runs."""
+"""The feature store: features are computed once and shared by all runs."""
 
 from offshelf.store.claim import Claim
 from offshelf.store.disk import DiskStore

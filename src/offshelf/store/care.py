@@ -1,4 +1,4 @@
-"""Looking after a store: finding damage, and making room. Only files that offshelf made are ever touched."""
+"""Maintenance of a store: detection of damage, and deletion of features. Only files of offshelf are ever touched."""
 
 import contextlib
 import time
@@ -15,12 +15,12 @@ from offshelf.store.vouching import FOLDER as RELEASES
 from offshelf.suggest import did_you_mean
 
 STALE_SECONDS = 3600
-"""Age from which a temporary file belongs to nobody any more."""
+"""Age from which a temporary file counts as left by a dead process."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A shard that is not what was written."""
+    """A shard whose bytes are not those that were written."""
 
     holding: Holding
     path: Path
@@ -30,7 +30,7 @@ def verify(root: Path) -> list[Damage]:
     """Read every byte of a store and compare it with the shards' names, which are SHA-256 digests.
 
     Raises:
-        StoreError: there is no store, or it cannot be read.
+        StoreError: The store does not exist or cannot be read.
     """
     found = [Damage(holding, path) for holding in holdings(root) for path in holding.damaged]
     whole = [(holding, shard) for holding in holdings(root) for shard in holding.shards]
@@ -41,16 +41,16 @@ def verify(root: Path) -> list[Damage]:
 
 
 def prunable(root: Path, backbone: str = "", unused_days: float | None = None) -> tuple[list[Holding], list[Holding]]:
-    """Holdings that match, and those among them that a process is writing at this moment.
+    """Return the holdings that match, and those among them that a process is writing at the moment.
 
     Args:
         root: The store.
-        backbone: Part of the backbone's name and precision in any case, or the start of the network's digest; empty:
-            all.
-        unused_days: Only what was neither written nor used for so long.
+        backbone: Part of the backbone's name and precision, whatever the case, or the start of the network's digest;
+            empty: all.
+        unused_days: Select only what was neither written nor used for this number of days.
 
     Raises:
-        ConfigError: nothing is of that backbone.
+        ConfigError: The store has no features of that backbone.
     """
     word, held = backbone.lower(), holdings(root)
     named = [each for each in held if word in each.backbone.lower() or each.folder.name.startswith(word)]
@@ -63,7 +63,7 @@ def prunable(root: Path, backbone: str = "", unused_days: float | None = None) -
 
 
 def remove(chosen: Sequence[Holding]) -> int:
-    """Delete all features of the holdings; files of others, and what is being written, stay. Returns bytes freed."""
+    """Delete all features of the holdings, except foreign files and features being written. Return the bytes freed."""
     freed = 0
     for holding in chosen:
         if is_claimed(holding.folder):
@@ -74,12 +74,12 @@ def remove(chosen: Sequence[Holding]) -> int:
             freed += _delete(path)
         for folder in (*(holding.folder / name for name in (RUNS, RELEASES, CLAIMS)), holding.folder):
             with contextlib.suppress(OSError):
-                folder.rmdir()  # unless somebody else keeps something there
+                folder.rmdir()  # fails if the folder holds foreign files
     return freed
 
 
 def remove_leftovers(root: Path) -> int:
-    """Delete temporary files that dead processes left an hour ago or more. Returns bytes freed."""
+    """Delete temporary files that dead processes left an hour ago or more. Return the bytes freed."""
     old = time.time() - STALE_SECONDS
     files = [path for holding in holdings(root) for path in holding.foreign if path.suffix == ".tmp"]
     return sum(_delete(path) for path in files if path.name.startswith(".") and stat(path)[1] < old)

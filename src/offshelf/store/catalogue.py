@@ -1,4 +1,4 @@
-"""What is in the folder of one network, kept up with as shards come and go."""
+"""The catalogue of one network's folder, updated as shards are added and removed."""
 
 import logging
 import os
@@ -16,21 +16,21 @@ log = logging.getLogger(__name__)
 
 
 class Catalogue:
-    """The finished shards of a folder, and which holds what. Threads may share it."""
+    """The finished shards of a folder and an index of their images. Threads may share it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._shards: dict[str, Shard | None] = {}
-        """By file name; None: damaged, left out."""
+        """Shards by file name; None for a damaged one, which is left out."""
         self._indices: dict[frozenset[str], GrowingIndex] = {}
-        """Of the shards that hold the same keys: in a store that is one index for all layers and views of a run."""
+        """Indices of shards that hold the same keys. In a store that is one index for all layers and views of a run."""
         self._lock = RLock()
 
     def look(self) -> None:
-        """Take in shards that have been finished since, by whichever process, and let go of those that are gone.
+        """Add shards that any process has finished since the last call, and drop those that were removed.
 
         Raises:
-            StoreError: the folder cannot be read.
+            StoreError: The folder cannot be read.
         """
         with self._lock:
             names = self._names()
@@ -42,30 +42,30 @@ class Catalogue:
             self._take(filter(None, map(self._open, sorted(names - self._shards.keys()))))
 
     def add(self, shard: Shard) -> None:
-        """Take in a shard that has just been written; perhaps in the place of one that was damaged."""
+        """Add a shard that has just been written, possibly in place of a damaged one."""
         with self._lock:
             if self._shards.get(shard.path.name) is None:
                 self._take([shard])
 
     def leave_out(self, path: Path, error: DamagedShardError) -> None:
-        """Count a shard's features as missing, and say so."""
+        """Count a shard's features as missing, and log the reason."""
         log.log(_level(error), "%s", error)
         with self._lock:
             self._shards[path.name] = None
             self._index_anew()
 
     def releases(self) -> set[str]:
-        """Those under which its shards were written."""
+        """Return the releases under which the shards were written."""
         with self._lock:
             return {shard.releases for shard in self._shards.values() if shard}
 
     def distinct(self, keys: Sequence[str]) -> list[str]:
-        """Of keys that the same shards hold, one."""
+        """Return one key for each group of keys that the same shards hold."""
         with self._lock:
             return list({tuple(map(id, self._parts(key))): key for key in keys}.values())
 
     def find(self, key: str, images: np.ndarray) -> tuple[list[Shard], np.ndarray, np.ndarray]:
-        """Where a key's features of images are: see index.find."""
+        """Find a key's features of images; see `index.find`."""
         with self._lock:
             parts = self._parts(key)
         return find(parts, images)
@@ -105,5 +105,5 @@ class Catalogue:
 
 
 def _level(error: DamagedShardError) -> int:
-    """What is removed is told to those who ask; damage to all."""
+    """Return the log level: a removed shard is an information, a damaged one a warning."""
     return logging.INFO if isinstance(error, GoneShardError) else logging.WARNING

@@ -1,8 +1,9 @@
-"""Claims: how processes that share a store, on one machine or over a shared folder, share work without a coordinator.
+"""Claims, by which processes that share a store divide the work without a coordinator.
 
-A claim is a lock on a small file, which the operating system lets go when its holder dies, however it dies. Nobody
-waits for one: who does not get it takes other work. It saves double work and is not needed for correctness: shards are
-immutable and named by their bytes, so that two who do the same leave what one would.
+A claim is a lock on a small file, which the operating system releases when its holder dies. It works on one machine
+and over a shared folder. No process waits for a claim: one that does not get it takes other work. Claims save double
+work but are not needed for correctness: shards are immutable and named by their bytes, so that two processes that do
+the same work leave the same shard.
 """
 
 import contextlib
@@ -17,24 +18,24 @@ log = logging.getLogger(__name__)
 
 FOLDER = ".claims"
 TRIES = 5
-"""Times that a folder is made which somebody who prunes the store removes at that moment."""
+"""Number of attempts to make a folder that another process may prune at the same moment."""
 SHARED = 0o666
-"""Rights of a lock that its holder left behind by dying: whoever may write into the folder may take it."""
+"""Permissions of a lock file: if its holder dies, anyone who may write to the folder may take it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """Work that is ours until released, or until this process ends."""
+    """Work that belongs to this process until released, or until the process ends."""
 
     lock: Any = None
 
     @property
     def is_held(self) -> bool:
-        """Whether there is something to release."""
+        """Whether the claim holds a lock."""
         return self.lock is not None and bool(self.lock.is_locked)
 
     def release(self) -> None:
-        """Let others have it; twice is no error."""
+        """Release the work for others; a second call does nothing."""
         if self.is_held:
             with contextlib.suppress(OSError):
                 Path(self.lock.lock_file).unlink(missing_ok=True)
@@ -42,10 +43,10 @@ class Claim:
 
 
 def claim(folder: Path, name: str) -> Claim | None:
-    """Claim the work of a name; None while another process has it.
+    """Claim the work of a name. Return None while another process has it.
 
     Raises:
-        StoreError: the folder cannot be written to.
+        StoreError: The folder cannot be written to.
     """
     from filelock import Timeout
 
@@ -59,8 +60,8 @@ def claim(folder: Path, name: str) -> Claim | None:
         return Claim()
     except OSError as error:
         raise StoreError(
-            f"The feature store {folder.parent} cannot be written to: {error.strerror}. Features that are in it can be "
-            "used; for new ones free it or choose another place with home=… or store.root=…"
+            f"The feature store {folder.parent} cannot be written to: {error.strerror}. Its features can still be "
+            "used; to add new ones, make it writable or choose another place with home=… or store.root=…"
         ) from error
     return Claim(lock)
 
@@ -78,11 +79,11 @@ def _locked(place: Path, name: str) -> Any:
                 raise
         else:
             return lock
-    raise AssertionError  # the last try returns or raises
+    raise AssertionError  # the last attempt returns or raises
 
 
 def is_claimed(folder: Path) -> bool:
-    """Whether a process is at work in the folder at this moment."""
+    """Return whether a process is working in the folder at the moment."""
     for path in (folder / FOLDER).glob("*.lock"):
         mine = claim(folder, path.stem)
         if mine is None:

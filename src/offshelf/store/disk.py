@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import local
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.errors import MissingFeatureError
 from offshelf.releases import releases
@@ -18,14 +19,15 @@ from offshelf.store.index import digest_rows
 from offshelf.store.inventory import Use, note_use
 from offshelf.store.key import FeatureKey
 from offshelf.store.shard import DamagedShardError, Shard, write_shard
+from offshelf.store.store import FeatureStore
 from offshelf.store.vouching import vouch, vouched
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class DiskStore:
-    """`root`/<network digest>/<shard>: opening it reads the shards' headers; nothing else is state."""
+class DiskStore(FeatureStore):
+    """A store at `root`/<network digest>/<shard>. Opening it reads the shards' headers; there is no other state."""
 
     root: Path
     _catalogues: dict[str, Catalogue] = field(default_factory=dict, repr=False, compare=False)
@@ -34,10 +36,10 @@ class DiskStore:
         object.__setattr__(self, "root", Path(self.root).expanduser().absolute())
 
     def __reduce__(self) -> "tuple[type[DiskStore], tuple[Path]]":
-        return DiskStore, (self.root,)  # another process looks for itself
+        return DiskStore, (self.root,)  # another process reads the folder itself
 
+    @override
     def missing(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> np.ndarray:
-        """See FeatureStore."""
         wanted = digest_rows(images)
         catalogue = self._catalogue(keys[0])
         catalogue.look()
@@ -48,13 +50,13 @@ class DiskStore:
         first = np.unique(wanted[rows], axis=0, return_index=True)[1] if len(rows) else rows
         return np.sort(rows[first]).astype(np.int64)
 
+    @override
     def put(self, images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> None:
-        """See FeatureStore."""
         catalogue = self._catalogue(next(iter(features)))
         catalogue.add(write_shard(catalogue.folder, images, features))
 
+    @override
     def read(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> np.ndarray:
-        """See FeatureStore."""
         wanted = digest_rows(images)
         catalogue = self._catalogue(keys[0])
         catalogue.look()
@@ -68,14 +70,14 @@ class DiskStore:
                     raise damage[1]
         return values
 
+    @override
     def has_foreign(self, key: FeatureKey) -> bool:
-        """See FeatureStore."""
         catalogue = self._catalogue(key)
         catalogue.look()
         return not catalogue.releases() <= {releases()}
 
+    @override
     def foreign(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> dict[str, np.ndarray]:
-        """See FeatureStore."""
         wanted, catalogue = digest_rows(images), self._catalogue(keys[0])
         known = vouched(catalogue.folder, releases())
         written: dict[str, np.ndarray] = {}
@@ -90,27 +92,27 @@ class DiskStore:
         rows = {then: np.flatnonzero(theirs & whole) for then, theirs in written.items()}
         return {then: found for then, found in rows.items() if len(found)}
 
+    @override
     def vouch(self, keys: Sequence[FeatureKey], then: str) -> None:
-        """See FeatureStore."""
         try:
             vouch(self._folder(keys[0].network), [key.digest for key in keys], then, releases())
         except OSError as error:
-            log.info("The store %s cannot remember what was proven: %s", self.root, error.strerror)
+            log.info("The store %s cannot record the verification: %s", self.root, error.strerror)
 
+    @override
     def note_use(self, networks: Iterable[str], use: Use) -> None:
-        """See FeatureStore."""
         for network in set(networks):
             try:
                 note_use(self._folder(network), use)
             except OSError as error:
-                log.info("The store %s did not take word of the run: %s", self.root, error.strerror)
+                log.info("The store %s could not record its use by the run: %s", self.root, error.strerror)
 
+    @override
     def claim(self, network: str, work: str) -> Claim | None:
-        """See FeatureStore."""
         return claim(self._folder(network), work)
 
     def _parts(self, number: int, key: FeatureKey, wanted: np.ndarray) -> "list[_Part]":
-        """What to read of which shard for one key."""
+        """Return the parts of shards to read for one key."""
         shards, numbers, stored = self._catalogue(key).find(key.digest, wanted)
         if (numbers < 0).any():
             name = wanted[np.flatnonzero(numbers < 0)[0]].tobytes().hex()
@@ -133,18 +135,18 @@ class DiskStore:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Rows of one tensor of one shard, and where they go."""
+    """Rows of one tensor of one shard, and their destination."""
 
     shard: Shard
     key: str
     number: int
     rows: np.ndarray
-    """Where they go, int64 [n]."""
+    """Destination rows, int64 [n]."""
     stored: np.ndarray
-    """Where they are, int32 [n], ascending."""
+    """Rows in the shard, int32 [n], ascending."""
 
     def read(self, values: np.ndarray) -> tuple[Path, DamagedShardError] | None:
-        """Read into `values`, [N, K, D]; returns what is wrong with the shard."""
+        """Read into `values`, [N, K, D]. Return the path and the error if the shard is damaged."""
         try:
             self._read(values)
         except DamagedShardError as error:
@@ -162,7 +164,7 @@ class _Part:
 
 
 def _as_slice(rows: np.ndarray) -> "np.ndarray | slice":
-    """Row numbers that follow each other as a slice, which NumPy copies without looking at each."""
+    """Return consecutive row numbers as a slice, which NumPy copies faster; other row numbers unchanged."""
     first, last = int(rows[0]), int(rows[-1])
     follows = last - first + 1 == len(rows) and np.array_equal(rows, np.arange(first, last + 1))
     return slice(first, last + 1) if follows else rows
@@ -172,7 +174,7 @@ _OWN = local()
 
 
 def _scratch(shape: tuple[int, int]) -> np.ndarray:
-    """Room for a tensor, float32, which a thread uses again and again: new memory would have to be cleared first."""
+    """Return float32 memory for a tensor, reused by the thread: new memory would have to be cleared first."""
     size = shape[0] * shape[1]
     room = getattr(_OWN, "room", np.empty(0, np.float32))
     if len(room) < size:

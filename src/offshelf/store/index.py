@@ -1,4 +1,4 @@
-"""Where images are among shards: arrays instead of dictionaries, so that a million images take 50 MB, not 300."""
+"""Indices of images in shards, as arrays instead of dictionaries: a million images take 50 MB instead of 300."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,11 +8,11 @@ from offshelf.identity import Digests
 from offshelf.store.shard import Shard
 
 BLOCK = 65536
-"""Digests turned to bytes at once: the text of them all would take twice the memory of the bytes."""
+"""Digests converted to bytes at once: the strings of all would take twice the memory of the bytes."""
 
 
 def digest_rows(images: Sequence[str]) -> np.ndarray:
-    """Digests in hex as bytes: uint8 [N, 32]."""
+    """Convert hexadecimal digests to bytes, uint8 [N, 32]."""
     if isinstance(images, Digests):
         return images.rows_N32
     rows = np.empty((len(images), 32), np.uint8)
@@ -23,16 +23,16 @@ def digest_rows(images: Sequence[str]) -> np.ndarray:
 
 
 class Index:
-    """Finds images in shards; of an image that several hold, the first shard's row, always."""
+    """An index of images in shards. For an image that several shards hold, it returns the first shard's row."""
 
     def __init__(self, shards: Sequence[Shard]) -> None:
-        """Shards in the order that decides."""
+        """Take shards in order of precedence."""
         self.shards = list(shards)
         counts = [len(shard.images) for shard in self.shards]
         digests = np.concatenate([np.empty((0, 32), np.uint8), *(shard.images for shard in self.shards)])
         heads = _heads(digests)
         order = np.argsort(heads)
-        if (heads[order[1:]] == heads[order[:-1]]).any():  # repeats, whose order decides; that sort takes longer
+        if (heads[order[1:]] == heads[order[:-1]]).any():  # repeats need the slower stable sort
             order = np.argsort(heads, kind="stable")
         self._heads, self._digests = heads[order], _words(digests)[order]
         self._shard = np.repeat(np.arange(len(counts), dtype=np.int32), counts)[order]
@@ -42,11 +42,11 @@ class Index:
         return len(self._heads)
 
     def find(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Shard and row number of each image, uint8 [N, 32]: int32 [N] each, -1 where there is none."""
+        """Return shard and row number of each image, uint8 [N, 32]: int32 [N] each, -1 if there is none."""
         shard, row = np.full(len(images), -1, np.int32), np.full(len(images), -1, np.int32)
         if len(self._heads):
             heads = _heads(images)
-            order = np.argsort(heads)  # in its order the index is read from front to back, not all over
+            order = np.argsort(heads)  # in sorted order the index is read from front to back
             place = np.minimum(np.searchsorted(self._heads, heads[order]), len(self._heads) - 1)
             found = (self._digests[place] == _words(images)[order]).all(axis=1)
             shard[order[found]], row[order[found]] = self._shard[place[found]], self._row[place[found]]
@@ -54,17 +54,17 @@ class Index:
 
 
 class GrowingIndex:
-    """An index of shards that come one by one, chunk after chunk.
+    """An index of shards that are added one by one.
 
-    It is kept in parts, each at least twice as long as the next, so that a shard more costs a share of a sort, and a
-    million images take the memory of one index.
+    It consists of parts, each at least twice as long as the next. Adding a shard therefore costs a share of a sort, and
+    a million images take the memory of one index.
     """
 
     def __init__(self) -> None:
         self.parts: list[Index] = []
 
     def add(self, shards: Iterable[Shard]) -> None:
-        """Take in more shards."""
+        """Add shards."""
         new = list(shards)
         while self.parts and len(self.parts[-1]) < 2 * sum(len(shard.images) for shard in new):
             new += self.parts.pop().shards
@@ -72,9 +72,9 @@ class GrowingIndex:
 
 
 def find(parts: Sequence[Index], images: np.ndarray) -> tuple[list[Shard], np.ndarray, np.ndarray]:
-    """Shards, and by image, uint8 [N, 32], its shard's number and its row: int32 [N] each, -1 where there is none.
+    """Return shards and, for each image, uint8 [N, 32], shard number and row: int32 [N] each, -1 if there is none.
 
-    Of an image that several shards hold, the first by name counts, in whatever order they came.
+    For an image that several shards hold, the first shard by name counts, in whatever order they were added.
     """
     shards = [shard for part in parts for shard in part.shards]
     number, row = np.full(len(images), -1, np.int32), np.full(len(images), -1, np.int32)
@@ -93,7 +93,7 @@ def find(parts: Sequence[Index], images: np.ndarray) -> tuple[list[Shard], np.nd
 
 
 def _rank(shards: Sequence[Shard]) -> np.ndarray:
-    """Places in the order of names, int64 [n]."""
+    """Return positions in the order of names, int64 [n]."""
     rank = np.empty(len(shards), np.int64)
     rank[sorted(range(len(shards)), key=lambda number: _name(shards[number]))] = np.arange(len(shards))
     return rank
@@ -104,10 +104,10 @@ def _name(shard: Shard) -> str:
 
 
 def _heads(digests: np.ndarray) -> np.ndarray:
-    """The first eight bytes of SHA-256 digests as numbers: enough to sort by; equality is of all 32."""
+    """Return the first eight bytes of SHA-256 digests as numbers, for sorting; equality compares all 32."""
     return np.ascontiguousarray(_words(digests)[:, 0])
 
 
 def _words(digests: np.ndarray) -> np.ndarray:
-    """The same bytes as uint64 [N, 4], which are compared in a fraction of the time."""
+    """Return the same bytes as uint64 [N, 4], which compare faster."""
     return np.ascontiguousarray(digests).view(np.uint64)

@@ -1,4 +1,4 @@
-"""What a store holds: by network, with layers and views, sizes, ages, and the runs that used it."""
+"""The contents of a store by network: layers, views, sizes, ages, and the runs that used it."""
 
 import json
 import time
@@ -19,7 +19,7 @@ RUNS = "runs"
 
 @dataclass(frozen=True)
 class Use:
-    """A run that used a network's features; it changes nothing, and helps to look after them."""
+    """The record that a run used a network's features; it has no effect on results."""
 
     name: str
     run: str
@@ -27,7 +27,7 @@ class Use:
     time: float
     """Seconds since 1970."""
     config: Mapping[str, Any]
-    """The run's resolved config: what is needed to extract the features again."""
+    """The run's resolved config, which is needed to extract the features again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,29 +40,29 @@ class Holding:
     shards: tuple[Shard, ...]
     damaged: tuple[Path, ...]
     foreign: tuple[Path, ...]
-    """Files that no offshelf put there, and temporary ones of processes that died."""
+    """Files that offshelf did not write, and temporary files of processes that died."""
     uses: tuple[Use, ...]
-    """Newest first."""
+    """Uses, newest first."""
 
     @property
     def size(self) -> int:
-        """Bytes of all shards, damaged ones included."""
+        """Bytes of all shards, including damaged ones."""
         return sum(shard.size for shard in self.shards) + sum(size for size, _ in map(stat, self.damaged))
 
     @property
     def images(self) -> int:
-        """Different images."""
+        """Number of distinct images."""
         return len({row.tobytes() for shard in self.shards for row in shard.images})
 
     @property
     def touched(self) -> float:
-        """When features were last written or used, in seconds since 1970."""
+        """Time of the last write or use of features, in seconds since 1970."""
         written = [moment for _, moment in (stat(shard.path) for shard in self.shards)]
         return max([*written, *(use.time for use in self.uses), 0.0])
 
     @property
     def features(self) -> dict[tuple[str, str, str], int]:
-        """Rows by (module, pooling, view)."""
+        """Number of rows by (module, pooling, view)."""
         counts: Counter[tuple[str, str, str]] = Counter()
         for shard in self.shards:
             for tensor in shard.tensors.values():
@@ -71,13 +71,13 @@ class Holding:
 
 
 def holdings(root: Path) -> list[Holding]:
-    """Everything in a store, largest first.
+    """Return everything in a store, largest first.
 
     Raises:
-        StoreError: the folder is not there or cannot be read.
+        StoreError: The folder does not exist or cannot be read.
     """
     if not root.is_dir():
-        raise StoreError(f"There is no feature store in {root} yet; offshelf extract or classify makes one.")
+        raise StoreError(f"There is no feature store in {root} yet; offshelf extract or classify creates one.")
     try:
         return sorted(map(_holding, (path for path in root.iterdir() if path.is_dir())), key=lambda each: -each.size)
     except OSError as error:
@@ -85,7 +85,7 @@ def holdings(root: Path) -> list[Holding]:
 
 
 def note_use(folder: Path, use: Use) -> None:
-    """Leave word of a run beside the features that it used. Raises OSError."""
+    """Record a run next to the features that it used. Raises OSError."""
     path = folder / RUNS / f"{use.run or digest(use.name)[:32]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"name": use.name, "run": use.run, "time": use.time, "config": dict(use.config)}
@@ -110,7 +110,7 @@ def _holding(folder: Path) -> Holding:
 
 
 def stat(path: Path) -> tuple[int, float]:
-    """Bytes, and when it was written; zeros of a file that was removed meanwhile."""
+    """Return size in bytes and time of writing; zeros if the file was removed in the meantime."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -124,11 +124,11 @@ def _uses(folder: Path) -> Iterator[Use]:
             content = json.loads(path.read_text(encoding="utf-8"))
             yield Use(content["name"], content["run"], float(content["time"]), dict(content["config"]))
         except (ValueError, KeyError, TypeError, OSError):
-            continue  # half-written by a run that was killed; it is a remark, not data
+            continue  # half-written by a run that was killed; such a record is dispensable
 
 
 def age(moment: float) -> str:
-    """How long ago: `now`, `3 min ago`, `5 h ago`, `12 d ago`."""
+    """Return how long ago a moment was: `now`, `3 min ago`, `5 h ago`, `12 d ago`."""
     seconds = max(0.0, time.time() - moment)
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:

@@ -1,4 +1,4 @@
-"""What a feature is: the identity of everything that fixes its numbers."""
+"""The identity of a feature: everything that determines its numbers."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,21 +9,21 @@ from offshelf.identity import digest
 
 @dataclass(frozen=True)
 class FeatureKey:
-    """One layer's pooled output, seen through one view. With an image's digest it names one row of numbers.
+    """The identity of one layer's pooled output for one view. With an image's digest it names one row of numbers.
 
-    Batch size, device, workers, processes and paths are no part of it: they must not change the numbers.
+    Batch size, device, workers, processes and paths do not belong to it: they must not change the numbers.
     """
 
     network: str
     """Digest of weights, architecture, preprocessing and numeric precision."""
     module: str
-    """Dotted path of the layer's module; aliases do not count."""
+    """Dotted path of the layer's module; aliases are resolved."""
     pooling: str
     view: View
     backbone: str = field(default="", compare=False, metadata={"identity": False})
-    """The backbone's name and precision, for people who look into a store."""
+    """The backbone's name and precision, for people who inspect a store."""
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in hex, of all fields."""
+        """SHA-256 of all fields, in hexadecimal."""
         return digest(self)

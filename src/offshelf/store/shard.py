@@ -1,20 +1,21 @@
-"""Shards: immutable files that hold the features of a chunk of images, all layers and views side by side.
+"""Shards: immutable files that hold the features of a chunk of images for all layers and views.
 
-A shard is one safetensors file: `images`, uint8 [n, 32], the images' digests, and for each feature key a tensor
-float32 [n, D] named by the key's digest. Its name is the SHA-256 of its bytes. It is written under a temporary name,
-synced and renamed, so it exists whole or not at all; nothing in it is ever executed.
+A shard is one safetensors file. It holds `images`, uint8 [n, 32], the images' digests, and for each feature key a
+tensor float32 [n, D] named by the key's digest. Its name is the SHA-256 of its bytes. It is written under a temporary
+name, synced and renamed, so it exists whole or not at all; nothing in it is ever executed.
 
-Each tensor's XXH3 checksum stands in the header and is compared on every read: at some 50 GB/s that costs nothing
-beside the reading, and a flipped bit never becomes a number.
+The header holds each tensor's XXH3 checksum, which is compared on every read: at some 50 GB/s that costs little
+compared with reading, and a flipped bit never becomes a number.
 """
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,51 +29,51 @@ from offshelf.store.key import FeatureKey
 
 FORMAT = 2
 BEGIN = 4096
-"""Bytes read at once: a header of some layers and views."""
+"""Bytes of the first read: enough for a header of a few layers and views."""
 SUFFIX = ".safetensors"
 TRIES = 5
-"""Times that a shard is written whose folder, or the shard itself, somebody removes at that moment."""
+"""Number of attempts to write a shard that, or whose folder, another process may remove at the same moment."""
 
 
 class DamagedShardError(StoreError):
-    """A shard whose bytes are not those that were written."""
+    """The bytes of a shard are not those that were written."""
 
 
 class GoneShardError(DamagedShardError):
-    """A shard that somebody has removed: its features are missing, and nothing is wrong with the disk."""
+    """A shard was removed: its features are missing, and the disk is not at fault."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """Where a tensor lies in its file."""
+    """The location of a tensor in its file."""
 
     offset: int
     shape: tuple[int, int]
     checksum: str
     label: dict[str, str]
-    """Backbone, module, pooling and view, for people."""
+    """Backbone, module, pooling and view, for people who inspect the file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """One shard on disk, of which the header and the images' digests have been read."""
+    """A shard on disk whose header and image digests have been read."""
 
     path: Path
     images: np.ndarray
     """Digests by row, uint8 [n, 32]."""
     tensors: Mapping[str, Tensor]
-    """By the feature key's digest."""
+    """Tensors by the feature key's digest."""
     size: int
-    """Bytes of the file."""
+    """Size of the file in bytes."""
     releases: str = UNKNOWN
-    """Those under which it was written, see `offshelf.releases`."""
+    """Releases under which it was written, see `offshelf.releases`."""
 
     def read(self, key: str, into: np.ndarray | None = None) -> np.ndarray:
-        """The tensor of a key, float32 [n, D], in memory of its own or in the array given; others are not read.
+        """Read the tensor of a key, float32 [n, D], into new memory or the array given. Other tensors are not read.
 
         Raises:
-            DamagedShardError: the file is not what was written.
-            GoneShardError: it has been removed.
+            DamagedShardError: The file is not what was written.
+            GoneShardError: The file was removed.
         """
         tensor = self.tensors[key]
         values = np.empty(tensor.shape, np.float32) if into is None else into
@@ -83,7 +84,7 @@ class Shard:
         return values
 
     def is_intact(self) -> bool:
-        """Whether all bytes of the file still are those that were written; of one that was removed all are."""
+        """Return whether all bytes of the file are those that were written; True if it was removed."""
         with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == self.path.stem
         return True
@@ -93,27 +94,27 @@ def open_shard(path: Path) -> Shard:
     """Read a shard's header and its images' digests.
 
     Raises:
-        DamagedShardError: it is cut short, changed, no shard, or one of another version of offshelf.
-        GoneShardError: there is none.
+        DamagedShardError: The file is truncated, changed, not a shard, or from another version of offshelf.
+        GoneShardError: The file does not exist.
     """
     with _readable(path), path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         begin = file.read(BEGIN)
         start = 8 + int.from_bytes(begin[:8], "little")
         if start > size:
-            raise _damaged(path, "it is cut short")
+            raise _damaged(path, "it is truncated")
         try:
             header = json.loads((begin + file.read(max(0, start - len(begin))))[8:start])
             about = json.loads(header.pop("__metadata__")["offshelf"])
             if about["format"] != FORMAT:
-                raise _damaged(path, f"it is of format {about['format']}, not {FORMAT}")
+                raise _damaged(path, f"it has format {about['format']}, not {FORMAT}")
             labels, written = about["tensors"], json.dumps(about.get("releases", {}), sort_keys=True)
             tensors = {name: _tensor(entry, start, labels[name]) for name, entry in header.items()}
             listed = tensors.pop("images")
         except (ValueError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
-            raise _damaged(path, "its header is not a shard's") from error
+            raise _damaged(path, "its header is not that of a shard") from error
         if any(tensor.offset + _bytes(tensor.shape) > size for tensor in tensors.values()):
-            raise _damaged(path, "it is cut short")
+            raise _damaged(path, "it is truncated")
         images = np.empty((listed.shape[0], 32), np.uint8)
         _fill(file.fileno(), images, listed.offset)
     rows = {tensor.shape[0] for tensor in tensors.values()}
@@ -125,11 +126,11 @@ def open_shard(path: Path) -> Shard:
 def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> Shard:
     """Write features, float32 [n, D_key] each, of n images as one shard in `folder`.
 
-    Any number of processes may write the same at once, on any machines: each writes a file of its own, and puts it in
-    the one place.
+    Any number of processes on any machines may write the same shard at once: each writes a file of its own and renames
+    it to the common name.
 
     Raises:
-        StoreError: the disk is full, read-only or gone; nothing half-written stays behind.
+        StoreError: The disk is full, read-only or unavailable; no partial file is left.
     """
     data = _content(images, features)
     path = folder / (hashlib.sha256(data).hexdigest() + SUFFIX)
@@ -144,11 +145,11 @@ def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKe
             if isinstance(error, StoreError):
                 raise
             raise _unwritten(path, data, error) from error
-    raise AssertionError  # the last try returns or raises
+    raise AssertionError  # the last attempt returns or raises
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Put bytes in a place, whole or not at all. Process numbers are those of one machine, so the name is drawn."""
+    """Write a file whole or not at all. The temporary name is random: process ids are unique on one machine only."""
     temporary = path.parent / f".{path.stem}.{uuid.uuid4().hex}.tmp"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -163,10 +164,10 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _unwritten(path: Path, data: bytes, error: OSError) -> StoreError:
-    reason = "it is removed at once" if isinstance(error, GoneShardError) else error.strerror
+    reason = "it is removed immediately" if isinstance(error, GoneShardError) else error.strerror
     return StoreError(
-        f"Could not write {len(data) / 2**20:.1f} MiB of features to {path.parent}: {reason}. Nothing is lost: free or "
-        "choose another place with home=… or store.root=…, and the same command goes on from here."
+        f"Could not write {len(data) / 2**20:.1f} MiB of features to {path.parent}: {reason}. Nothing is lost: make "
+        "space or choose another place with home=… or store.root=…, and the same command continues from here."
     )
 
 
@@ -183,13 +184,13 @@ def _content(images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -
     about = {
         name: {"checksum": xxh3_64_hexdigest(values.data), **labels.get(name, {})} for name, values in every.items()
     }
-    # One entry: safetensors writes several in no fixed order, and the same features must give the same bytes.
+    # A single entry: safetensors writes several in no fixed order, and the same features must give the same bytes.
     header = {"format": FORMAT, "releases": json.loads(releases()), "tensors": about}
     return save(every, metadata={"offshelf": json.dumps(header, sort_keys=True)})
 
 
 def _tensor(entry: dict[str, Any], start: int, about: dict[str, str]) -> Tensor:
-    """A header's entry; ValueError where it contradicts itself."""
+    """Return the tensor of a header's entry. Raises ValueError if the entry contradicts itself."""
     (begin, end), (rows, columns) = entry["data_offsets"], entry["shape"]
     width = {"F32": 4, "U8": 1}[entry["dtype"]]
     if not 0 <= begin <= end or end - begin != rows * columns * width:
@@ -205,28 +206,37 @@ def _bytes(shape: tuple[int, int]) -> int:
 def _fill(file: int, values: np.ndarray, offset: int) -> None:
     left = memoryview(values.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
     while left:
-        count = os.preadv(file, [left], offset)
+        count = _read_into(file, left, offset)
         if not count:
             raise EOFError
         left, offset = left[count:], offset + count
 
 
+def _read_into(file: int, memory: memoryview, offset: int) -> int:
+    """Read bytes from an offset into memory, at most as many as it holds. Return their number; 0 at the end."""
+    if hasattr(os, "preadv"):
+        return os.preadv(file, [memory], offset)
+    os.lseek(file, offset, os.SEEK_SET)  # Windows
+    with io.FileIO(file, closefd=False) as opened:
+        return opened.readinto(memory) or 0
+
+
 @contextlib.contextmanager
-def _readable(path: Path) -> Any:
+def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except EOFError:
-        raise _damaged(path, "it is cut short") from None
+        raise _damaged(path, "it is truncated") from None
     except DamagedShardError:
         raise
     except FileNotFoundError as error:
-        raise GoneShardError(f"{path} has been removed; its features are extracted again.") from error
+        raise GoneShardError(f"{path} was removed; its features are extracted again.") from error
     except OSError as error:
         raise _damaged(path, f"it cannot be read: {error.strerror}") from error
 
 
 def _damaged(path: Path, why: str) -> DamagedShardError:
     return DamagedShardError(
-        f"{path} is left out: {why}. Its features are extracted again where they are needed; "
+        f"{path} is ignored: {why}. Its features are extracted again when they are needed; "
         "offshelf store verify --repair removes it."
     )

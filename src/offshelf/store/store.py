@@ -1,4 +1,4 @@
-"""The seam between features and where they live."""
+"""The interface of a feature store."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
@@ -14,33 +14,34 @@ class FeatureStore(Protocol):
     """Rows of features by (key, image digest). All keys of one call belong to one network."""
 
     def missing(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> np.ndarray:
-        """Row numbers, int64 [M], of the first occurrence of each image that lacks any of the keys."""
+        """Return row numbers, int64 [M], of the first occurrence of each image that lacks any of the keys."""
 
     def put(self, images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> None:
-        """Keep features, float32 [n, D_key] each, of n images; all or nothing. Raises StoreError."""
+        """Store features, float32 [n, D_key] each, of n images; all or nothing. Raises StoreError."""
 
     def read(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> np.ndarray:
-        """Features of the images, in their order, for keys of one width D: float32 [N, K, D].
+        """Return features of the images, in their order, for keys of one width D: float32 [N, K, D].
 
         Raises:
-            DamagedShardError: what was read is not what was written; it counts as missing from then on.
-            MissingFeatureError: a feature is missing, perhaps since a moment ago: somebody has removed it.
+            DamagedShardError: The bytes read are not those that were written; they count as missing from then on.
+            MissingFeatureError: A feature is missing, possibly because it was just removed.
         """
 
     def has_foreign(self, key: FeatureKey) -> bool:
-        """Whether features of the key's network were written under other releases than today's; a quick look."""
+        """Return whether features of the key's network were written under other releases than today's. This is fast."""
 
     def foreign(self, keys: Sequence[FeatureKey], images: Sequence[str]) -> Mapping[str, np.ndarray]:
-        """Images that have all of the keys, some of them written under other releases that nothing vouches for.
+        """Find images that have all of the keys, some of them written under other releases that are not yet verified.
 
-        By those releases: row numbers, int64 [n].
+        Returns:
+            Row numbers, int64 [n], by those releases.
         """
 
     def vouch(self, keys: Sequence[FeatureKey], then: str) -> None:
-        """Remember that features of the keys that were written under these releases come out equal today."""
+        """Record that features of the keys, written under the releases `then`, are equal to those of today."""
 
     def note_use(self, networks: Iterable[str], use: Use) -> None:
-        """Leave word of a run that used features of these networks; where that cannot be, nothing is lost."""
+        """Record that a run used features of these networks. Failures are ignored."""
 
     def claim(self, network: str, work: str) -> Claim | None:
-        """Announce work on a network's features; None while another process does that work."""
+        """Claim work on a network's features. Return None while another process does that work."""

@@ -1,4 +1,4 @@
-"""Which features of other releases were found to come out equal today: a small file beside them for each finding."""
+"""Records that features of other releases were verified to be equal today: one small file for each verification."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ FOLDER = "releases"
 
 
 def vouch(folder: Path, keys: Iterable[str], then: str, now: str) -> None:
-    """Leave word that features of these keys, written under `then`, come out equal under `now`. Raises OSError."""
+    """Record that features of these keys, written under `then`, are equal under `now`. Raises OSError."""
     content = {"then": then, "now": now, "keys": sorted(keys)}
     path = folder / FOLDER / f"{digest(content)[:32]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -18,7 +18,7 @@ def vouch(folder: Path, keys: Iterable[str], then: str, now: str) -> None:
 
 
 def vouched(folder: Path, now: str) -> set[tuple[str, str]]:
-    """Pairs of key and releases that need no more proof under today's."""
+    """Return pairs of key and releases that are verified under today's releases."""
     found: set[tuple[str, str]] = set()
     for path in (folder / FOLDER).glob("*.json"):
         try:
@@ -26,5 +26,5 @@ def vouched(folder: Path, now: str) -> set[tuple[str, str]]:
             if content["now"] == now:
                 found |= {(key, content["then"]) for key in content["keys"]}
         except (ValueError, KeyError, TypeError, OSError):
-            continue  # half-written; then it is proven again
+            continue  # half-written: the verification is repeated
     return found

@@ -5,9 +5,17 @@ from typing import Any
 
 from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, Pooling, what_it_sees
-from offshelf.dataset import Dataset, ImageSet, RetrievalDataset, RetrievalSet
+from offshelf.dataset import (
+    Dataset,
+    ImageSet,
+    RetrievalDataset,
+    RetrievalSet,
+)
 from offshelf.extractor import Extractor
-from offshelf.report import extraction_table, found_line
+from offshelf.report import (
+    extraction_table,
+    found_line,
+)
 from offshelf.store import FeatureStore
 from offshelf.tasks.features import FeatureSpec
 from offshelf.tasks.on_error import OnError, check_readable, skip_unreadable

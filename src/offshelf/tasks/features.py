@@ -14,8 +14,8 @@ from offshelf.dataset import (
     Image,
     ImageSet,
     LeftOut,
-    Picture,
     RetrievalDataset,
+    RetrievalItem,
     RetrievalSet,
     check_images,
     digests,
@@ -31,9 +31,9 @@ from offshelf.extractor import (
     Forecast,
     Networks,
     Request,
-    ensure,
-    fill,
-    foresee,
+    estimate,
+    extract_missing,
+    get_or_extract,
     recheck,
 )
 from offshelf.store import FeatureKey, FeatureStore, Use
@@ -123,7 +123,7 @@ class FeatureSpec:
             BackboneError: the network, or one of the layers, is not available.
             StoreError: the store cannot be read or written.
         """
-        return ensure(self.store, self.extractor, images, request or self.request)
+        return get_or_extract(self.store, self.extractor, images, request or self.request)
 
     def extract_all(self, images: ImageSet) -> tuple[ImageSet, list[LeftOut], list[Features]]:
         """Return the features of a data set, one `Features` per request.
@@ -152,7 +152,7 @@ class FeatureSpec:
     def _references_and_queries(self, images: RetrievalSet) -> tuple[Features, Features]:
         row = {id(image): row for row, image in enumerate(images.pictures)}
 
-        def features_of(items: Sequence[Picture], request: Request) -> Features:
+        def features_of(items: Sequence[RetrievalItem], request: Request) -> Features:
             wanted = [item.image for item in items]
             try:
                 return self.extract(wanted, request)
@@ -181,11 +181,11 @@ class FeatureSpec:
 
     def fill(self, images: Sequence[Image], networks: Networks | None = None) -> Cost:
         """Extract what the store lacks of the run's own request, without reading it back. Raises as `extract`."""
-        return fill(self.store, self.extractor, images, self.request, networks)
+        return extract_missing(self.store, self.extractor, images, self.request, networks)
 
     def estimate(self, images: Sequence[Image], probe: bool) -> Forecast:
         """Estimate the extraction of the run's own request: size and time too if `probe`. Raises as `extract`."""
-        return foresee(self.store, self.extractor, images, self.request, probe=probe)
+        return estimate(self.store, self.extractor, images, self.request, probe=probe)
 
     def note_use(self, name: str, run_id: str, config: Mapping[str, Any]) -> None:
         """Record in the store that a run used features of these networks. Best effort: failures are ignored."""
@@ -212,7 +212,7 @@ class FeatureSpec:
         """
         lacking = [(images.pictures, self._lacking(request, images.pictures)) for images, request in self.passes()]
         return sum(
-            fill(self.store, self.extractor, pictures, request).extracted
+            extract_missing(self.store, self.extractor, pictures, request).extracted
             for pictures, request in lacking
             if request.layers
         )
@@ -252,7 +252,7 @@ class FeatureSpec:
             planned.update(keys.values())
             if not new:
                 continue
-            forecast = foresee(self.store, self.extractor, images.pictures, replace(request, layers=new), probe=False)
+            forecast = estimate(self.store, self.extractor, images.pictures, replace(request, layers=new), probe=False)
             if forecast.missing:
                 lines.append(
                     f"{', '.join(new)} of {request.backbone.name}: {forecast.missing:,} of {forecast.images:,} images, "

@@ -36,7 +36,7 @@ def test_flowers102(place):
     assert names(images, fold.train) == [f"image_{number:05d}.jpg" for number in (5, 6, 9, 3, 4, 7)]
     assert images.targets.tolist() == [0, 2, 1, 0, 1, 2, 0, 1, 2, 0]
     assert len(Flowers102(**settings, train="train").load().folds[0].train) == 3
-    with pytest.raises(ConfigError, match=r"dataset\.train is trainval or train"):
+    with pytest.raises(ConfigError, match=r"dataset\.train must be trainval or train"):
         Flowers102(root="x", train="test")
 
 
@@ -46,10 +46,10 @@ def test_flowers102_damaged_lists(place, tmp_path):
     Flowers102(**settings).load()
     folder = tmp_path / "data/flowers102"
     (folder / "setid.mat").write_bytes((folder / "imagelabels.mat").read_bytes())
-    with pytest.raises(DatasetError, match=r"setid\.mat is no MATLAB file with the variable 'trnid'"):
+    with pytest.raises(DatasetError, match=r"setid\.mat is not a MATLAB file with the variable 'trnid'"):
         Flowers102(**settings).load()
     (folder / "imagelabels.mat").write_text("<html>404</html>" * 100)
-    with pytest.raises(DatasetError, match=r"imagelabels\.mat is no MATLAB file"):
+    with pytest.raises(DatasetError, match=r"imagelabels\.mat is not a MATLAB file"):
         Flowers102(**settings).load()
 
 
@@ -80,7 +80,7 @@ def test_all_official_splits(place, name, made):
             assert names(images, getattr(fold, part)) == names(alone, rows)
             assert (images.targets[getattr(fold, part)] == alone.targets[rows]).all()
     for partition in (0, 11, "every"):
-        with pytest.raises(ConfigError, match=f"partition is 1 to 10, or all; got {partition}"):
+        with pytest.raises(ConfigError, match=f"partition must be 1 to 10, or all; got {partition}"):
             made(root="x", partition=partition)
 
 
@@ -148,7 +148,7 @@ def test_caltech101_mistakes(place, tmp_path):
     settings = place("caltech101")
     with pytest.raises(DatasetError, match=r"Faces has 8 images; dataset\.train_per_class=30 leaves none"):
         Caltech101(**settings).load()
-    with pytest.raises(ConfigError, match=r"dataset\.repeats is at least 1; got 0"):
+    with pytest.raises(ConfigError, match=r"dataset\.repeats must be at least 1; got 0"):
         Caltech101(**settings, repeats=0)
     for file in (tmp_path / "data/caltech101").glob("caltech-101.zip*"):
         file.unlink()
@@ -197,7 +197,7 @@ def test_stanford_cars_test_list_without_classes(place, tmp_path):
         StanfordCars(**settings).load()
     rows = np.array([(1, 1, 2, 2, 197, "00001.jpg")] * 2, dtype=[*sides, ("class", "O"), ("fname", "O")])
     path.write_bytes(matlab(annotations=rows[None]))
-    with pytest.raises(DatasetError, match=r"gives 00001\.jpg the class 197, of 3"):
+    with pytest.raises(DatasetError, match=r"assigns 00001\.jpg to class 197, of 3"):
         StanfordCars(**settings).load()
 
 
@@ -223,7 +223,7 @@ def test_pets(place, tmp_path):
     with pytest.raises(DatasetError, match="do not number the breeds"):
         Pets(**settings).load()
     path.write_text("beagle_2 two 2 1\n")
-    with pytest.raises(DatasetError, match=r"test\.txt lists: image, breed"):
+    with pytest.raises(DatasetError, match=r"test\.txt must list: image, breed"):
         Pets(**settings).load()
 
 
@@ -240,5 +240,5 @@ def test_cifar10(place, tmp_path):
     assert images.samples[13].target == 3
     assert images.samples[13].image.load()[5, 7].tolist() == [red, green, blue]
     path.write_bytes(data[:-1])
-    with pytest.raises(DatasetError, match=r"data_batch_2\.bin is no batch"):
+    with pytest.raises(DatasetError, match=r"data_batch_2\.bin is not a batch"):
         Cifar10(**settings).load()

@@ -74,7 +74,7 @@ def test_missing_part(offline, tmp_path):
     folder = tmp_path / "data/voc2007"
     assert str(error.value) == (
         f"voc2007 is incomplete: {folder}/VOCtest_06-Nov-2007.tar is missing, and dataset.download=false. Place the "
-        f"file there by hand, or what it unpacks to as {folder}/{TREE}/ImageSets/Main/aeroplane_test.txt; it is "
+        f"file there by hand, or its unpacked content as {folder}/{TREE}/ImageSets/Main/aeroplane_test.txt; it is "
         "described at http://host.robots.ox.ac.uk/pascal/VOC/voc2007/"
     )
 
@@ -94,7 +94,7 @@ def test_placed_archive_of_another_content(tmp_path):
     archive(folder / "CUB_200_2011.tgz", {"CUB_200/lists/train.txt": "1"})
     with pytest.raises(DatasetError, match="has the sha256"):
         Cub200(root=str(tmp_path)).load()
-    with pytest.raises(DatasetError, match=r"does not hold CUB_200_2011/images: it is not the published"):
+    with pytest.raises(DatasetError, match=r"does not contain CUB_200_2011/images: it is not the published"):
         Cub200(root=str(tmp_path), verify=False).load()
 
 

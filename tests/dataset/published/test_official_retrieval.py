@@ -56,7 +56,7 @@ def test_oxford5k_regions(place):
     whole = Oxford5k(**settings, region="whole").load()
     assert whole.queries[0].image is whole.references[1].image
     assert len(whole.pictures) == len(OXFORD)
-    with pytest.raises(ConfigError, match=r"dataset\.region is box, square or whole; got 'crop'"):
+    with pytest.raises(ConfigError, match=r"dataset\.region must be box, square or whole; got 'crop'"):
         Oxford5k(root="x", region="crop")
 
 
@@ -90,7 +90,7 @@ def test_paris6k(place, caplog):
         (["paris_defense_000000", "paris_triomphe_000001"], [], 0),
     ]
     assert (
-        "20 files of paris6k are corrupt and left out. The ground truth has them 2 times as relevant, forgotten "
+        "20 files of paris6k are corrupt and left out. The ground truth has them 2 times as relevant, not counted "
         "(dataset.count_corrupt), and 1 times as junk."
     ) in caplog.text
     counted = Paris6k(**settings, count_corrupt=True).load()
@@ -170,7 +170,7 @@ def test_ground_truths_that_are_none(place, tmp_path):
     fails(lambda gnd: gnd["gnd"][0].update(bbx=[1, 2, 3]), "ValueError")
     fails(lambda gnd: gnd["gnd"].pop(), "ValueError")
     fails(lambda gnd: gnd.pop("qimlist"), "KeyError")
-    fails(lambda gnd: gnd["gnd"][0].update(junk=[0]), "all_souls_000001 as relevant and as ignored")
+    fails(lambda gnd: gnd["gnd"][0].update(junk=[0]), "all_souls_000001 both as relevant and as ignored")
     fails(lambda gnd: gnd["imlist"].append("bridge_of_sighs_000001"), "The image bridge_of_sighs_000001 is missing")
     path.write_bytes(pickle.dumps(classic_gnd(OXFORD, OXFORD_TRUTH), 2))
     with pytest.raises(DatasetError, match="KeyError"):
@@ -225,14 +225,14 @@ def test_sculptures6k(tmp_path, caplog):
     both = Sculptures6k(**settings, split="all").load()
     assert (len(both.references), len(both.queries)) == (6, 3)
     assert both.truths[""][2].relevant.tolist() == [0, 1]
-    with pytest.raises(ConfigError, match=r"dataset\.split is test, train, all; got 'val'"):
+    with pytest.raises(ConfigError, match=r"dataset\.split must be one of test, train, all; got 'val'"):
         Sculptures6k(root="x", split="val")
 
 
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
-        ("header\na\n1 2 3 4\nb\n\nc\n", "5 lines after its header, where 4"),
+        ("header\na\n1 2 3 4\nb\n\nc\n", "5 lines after its header; 4 per"),
         ("header\n", "0 lines after its header"),
         ("header\nHenry_Moore_Unknown_0000\n\na\nb\n", "no query among the test images"),
         ("header\nHenry_Moore_Arch_Leg_0000\n\nHenry_Moore_Lost_0001\n\n", "Lost_0001, which is not among the images"),
@@ -273,7 +273,7 @@ def test_holidays_upright(place, tmp_path):
     assert images.name == "holidays_upright"
     assert images.references[0].image.path == tmp_path / "data/holidays_upright/holidays/100000.jpg"
     (tmp_path / "data/holidays_upright/holidays/IMG_1.jpg").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"IMG_1\.jpg; Holidays' images are named by six digits"):
+    with pytest.raises(DatasetError, match=r"IMG_1\.jpg; images of Holidays are named by six digits"):
         Holidays(**settings, upright=True).load()
 
 
@@ -287,7 +287,7 @@ def test_ukbench(place, tmp_path):
     assert images.queries == images.references
     assert [truth.relevant.tolist() for truth in images.truths[""]][3:6] == [[0, 1, 2, 3], [4, 5, 6, 7], [4, 5, 6, 7]]
     (tmp_path / "data/ukbench/full/ukbench1.jpg").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"ukbench1\.jpg; UKBench's images are ukbench and five digits"):
+    with pytest.raises(DatasetError, match=r"ukbench1\.jpg; names of UKBench are ukbench and five digits"):
         UkBench(**settings).load()
 
 
@@ -297,5 +297,5 @@ def test_no_images(place, tmp_path):
     Paris6k(**settings).load()
     for path in (tmp_path / "data/paris6k/paris").glob("*/*.jpg"):
         path.unlink()
-    with pytest.raises(DatasetError, match=r"paris6k holds no images as jpg/\*\.jpg or paris/\*/\*\.jpg"):
+    with pytest.raises(DatasetError, match=r"paris6k contains no images as jpg/\*\.jpg or paris/\*/\*\.jpg"):
         Paris6k(**settings).load()

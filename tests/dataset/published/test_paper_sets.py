@@ -92,7 +92,7 @@ def test_mit67_lists_that_are_none(place, tmp_path):
     with pytest.raises(DatasetError, match="class that is not among the 3 known ones: attic"):
         Mit67(**settings).load()
     (folder / "TestImages.txt").write_text("404: not found\n")
-    with pytest.raises(DatasetError, match=r"TestImages\.txt lists class/file; got '404"):
+    with pytest.raises(DatasetError, match=r"TestImages\.txt must list class/file; got '404"):
         Mit67(**settings).load()
 
 
@@ -115,7 +115,7 @@ def test_cub200(place):
     assert Cub200(**settings, context=1).load().samples[0].image.region == (4, 2, 14, 10)
     assert Cub200(**settings, context=2.5).load().samples[0].image.region == (-3.5, -4.0, 21.5, 16.0)
     assert Cub200(**settings, box=False).load().samples[0].image.region is None
-    with pytest.raises(ConfigError, match=r"at least 1; got 0\.5"):
+    with pytest.raises(ConfigError, match=r"at least 1 by which boxes grow; got 0\.5"):
         Cub200(**settings, context=0.5)
 
 
@@ -126,7 +126,7 @@ def test_cub200_contradictory_lists(place, tmp_path):
     tree = tmp_path / "data/cub200/CUB_200_2011"
     for name, content, message in (
         ("bounding_boxes.txt", "1 2 3 4 five\n", "'2 3 4 five' are not all numbers"),
-        ("bounding_boxes.txt", "1 2 3 4 5\n", "contradict each other: '2' is in one alone"),
+        ("bounding_boxes.txt", "1 2 3 4 5\n", "contradict each other: '2' is in one of them only"),
         ("classes.txt", "1 one\n", "contradict each other: '2'"),
         ("train_test_split.txt", "1 1\n", r"lists other images than .*images\.txt"),
     ):
@@ -151,7 +151,7 @@ def test_h3d(place, caplog):
     assert images.samples[6].id == "test/00001.jpg"
     assert images.samples[0].target == (-1, 0, -1, 1, -1, 1, 1, -1, -1)
     assert images.samples[1].image.region is None
-    assert "1 of train's images have no box and are seen whole" in caplog.text
+    assert "1 of train's images have no box and are used whole" in caplog.text
     # 2, 2, 9 x 9: centre 6.5; times 1.5: 13.5 long.
     assert images.samples[3].image.region == (-0.25, -0.25, 13.25, 13.25)
     assert images.samples[2].image.load().shape == (16, 11, 3)  # a box far beyond the image's height
@@ -215,5 +215,5 @@ def test_uiuc_mistakes(place, tmp_path):
     with pytest.raises(DatasetError, match=r"apascal_test\.txt, entry 1: file, class, box and 64 values"):
         UiucAttributes(**settings).load()
     (folder / "attribute_names.txt").write_text("2D Boxy\n")
-    with pytest.raises(DatasetError, match="names 1 attributes where 64"):
+    with pytest.raises(DatasetError, match="names 1 attributes; 64"):
         UiucAttributes(**settings).load()

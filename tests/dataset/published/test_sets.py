@@ -82,8 +82,8 @@ def test_folder_ignores_what_is_no_image(tmp_path):
     images = Folder(str(tmp_path / "x")).load()
 
     assert len(images.samples) == 16
-    assert [one.id for one in images.not_taken if one.why == "no image by its name"] == ["dog/notes.txt"]
-    assert {one.id for one in images.not_taken if one.why == "hidden, or a system's own"} == {
+    assert [one.id for one in images.not_taken if one.why == "not an image by its name"] == ["dog/notes.txt"]
+    assert {one.id for one in images.not_taken if one.why == "hidden, or a file of the system"} == {
         *(".git", "__MACOSX", "cat/.DS_Store", "cat/._0.png", "cat/Thumbs.db")
     }
 
@@ -108,12 +108,12 @@ def broken_folders(root):
     folder(root / "split/train")
     folder(root / "split/test", ("cat", "bird"))
     return {
-        "missing": "is no folder",
+        "missing": "is not a folder",
         "one": "has 1 class folder",
-        "loose": "lie in no class folders",
+        "loose": "are not in class folders",
         "empty": "bird holds no images",
         "few": r"too few: cat \(1\), dog \(1\)",
-        "split": "classes that train/ has not: bird",
+        "split": "classes that train/ lacks: bird",
     }
 
 
@@ -128,7 +128,7 @@ def test_folder_split_and_folds_do_not_go_together(tmp_path):
     """Nothing is silently ignored."""
     for split in ("train", "test"):
         folder(tmp_path / split)
-    with pytest.raises(DatasetError, match="folds=3 does not go"):
+    with pytest.raises(DatasetError, match="folds=3 cannot be combined"):
         Folder(str(tmp_path), folds=3).load()
 
 
@@ -173,8 +173,8 @@ def test_csv_without_split(tmp_path):
         ("path,label", ["a,b", "c,"], "line 3: no label"),
         ("path,label,x1", ["a,b,3"], "needs all four"),
         ("path,label,x1,y1,x2,y2", ["a,b,1,2,3,x", "c,d,,,,"], "line 2: the box 1,2,3,x"),
-        ("path,label,split", ["a,b,train", "c,d,tset"], "line 3: split is train, val or test; got 'tset'"),
-        ("path,label,split", ["a,b,train", "c,d,test"], "label d is tested and not trained on"),
+        ("path,label,split", ["a,b,train", "c,d,tset"], "line 3: split must be train, val or test; got 'tset'"),
+        ("path,label,split", ["a,b,train", "c,d,test"], "label d is tested but not trained on"),
         ("path,label", [], "lists no images"),
         ("path,label", ["a,b"], "two or more labels"),
     ],
@@ -190,7 +190,7 @@ def test_csv_that_is_not_there(tmp_path):
     with pytest.raises(DatasetError, match="No such file"):
         Csv(str(tmp_path / "none.csv")).load()
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00\xd8")
-    with pytest.raises(DatasetError, match="no CSV in UTF-8"):
+    with pytest.raises(DatasetError, match="not CSV in UTF-8"):
         Csv(str(tmp_path / "x.csv")).load()
 
 

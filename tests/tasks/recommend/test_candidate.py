@@ -66,7 +66,7 @@ def test_what_would_be_downloaded_is_skipped():
     found = [Candidate("timm/resnet18", Timm("resnet18")), Candidate("tiny", Tiny())]
     with without_downloads():
         here, skipped = at_hand(found)
-        with pytest.raises(BackboneError, match="its code is not at hand"):
+        with pytest.raises(BackboneError, match="its code is not available locally"):
             hub.load()
 
     assert [one.name for one in here] == ["tiny"]

@@ -17,7 +17,7 @@ from offshelf.classifier import Tuned
 from offshelf.config import load, perform
 from offshelf.dataset import Digits, Fold, ImageArray, ImageSet, Sample
 from offshelf.errors import ConfigError, DatasetError, TrackingError
-from offshelf.extractor import Extractor, Request, ensure
+from offshelf.extractor import Extractor, Request, get_or_extract
 from offshelf.metric import Bootstrap
 from offshelf.store import DiskStore, MemoryStore
 from offshelf.tasks.recommend import Rules
@@ -53,7 +53,7 @@ def test_what_is_better_is_found_and_what_is_dropped_is_worse(digits):
     fold, accuracy = images.folds[0], {}
     for backbone, layers in ((Pixels(8), ("pixels",)), (Tiny(), ("block1", "block2", "block3"))):
         request = Request(backbone, layers, "auto", center().views)
-        found = ensure(MemoryStore(), Extractor(device="cpu"), images.pictures, request)
+        found = get_or_extract(MemoryStore(), Extractor(device="cpu"), images.pictures, request)
         for layer, values_NVD in found.values.items():
             model = make_pipeline(Normalizer(), LinearSVC(C=20)).fit(
                 values_NVD[fold.train, 0], images.targets[fold.train]
@@ -144,7 +144,7 @@ def test_what_cannot_be_done(tmp_path):
     with pytest.raises(DatasetError, match="needs a folder for each of two or more classes"):
         recommend(tmp_path, *pictures(tmp_path / "one", {"a": 20}))
     enough = pictures(tmp_path / "enough", {"a": 12, "b": 12})
-    with pytest.raises(ConfigError, match=r"No candidate can be tried\. alexnet: its weights are not at hand"):
+    with pytest.raises(ConfigError, match=r"No candidate can be tried\. alexnet: its weights are not available"):
         recommend(tmp_path, *enough, "candidates=[alexnet]")
     with pytest.raises(ConfigError, match="budget is a time"):
         recommend(tmp_path, *enough, "budget=soon")

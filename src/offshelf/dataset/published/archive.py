@@ -1,7 +1,7 @@
-"""Unpacking of tar and zip archives that strangers made: whole or not at all, and nowhere but in one folder.
+"""Safe unpacking of tar and zip archives from untrusted sources, complete or not at all, into one folder.
 
 Every member is checked here, on any Python: nothing depends on the filters of `tarfile`, some releases of which can be
-led out of the folder. Files are written while there is no link; links come last, each to something in the folder.
+led out of the folder. Files are written while there are no links; links come last, each to something in the folder.
 """
 
 import lzma
@@ -22,45 +22,45 @@ from offshelf.errors import DatasetError
 BLOCK = 1 << 20
 """Bytes copied at a time."""
 LIMITS = (100, 1 << 30)
-"""An archive may unpack to so many times its own size, or to so many bytes where that is more."""
+"""Largest unpacked size: this multiple of the archive's size, or this number of bytes if that is more."""
 
 
 class MemberError(ValueError):
-    """A member that no honest archive has."""
+    """A member does not belong into an archive of data."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """What an archive says that it holds."""
+    """The description of a member in an archive."""
 
     name: str
     kind: Literal["file", "folder", "link", "hard link"]
     size: int
     open: Callable[[], IO[bytes]]
     target: str = ""
-    """Of a link, from where it is; of a hard link, from the top of the archive."""
+    """Target of a link, relative to the link; of a hard link, relative to the top of the archive."""
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack into `folder`, over what is there; done again, it gives the same.
+    """Unpack into `folder`, over existing files; repeated, it gives the same result.
 
     Raises:
-        DatasetError: it is damaged, or has a member that would lie outside of the folder, is no plain file, folder or
-            link within it, is there twice, or is larger than can be true.
+        DatasetError: The archive is damaged, or has a member that would be outside the folder, is not a plain file,
+            folder or link within it, is repeated, or is implausibly large.
     """
     fresh = folder / f".{archive.name}.unpacking"
-    shutil.rmtree(fresh, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(fresh, ignore_errors=True)  # left by a process that was killed
     fresh.mkdir(parents=True)
     try:
         _extract(archive, fresh)
         _merge(fresh, folder)
     except (MemberError, tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError) as error:
-        reason = "it is no archive that is known, or damaged" if "\n" in str(error) else str(error)
+        reason = "it is not a known archive, or damaged" if "\n" in str(error) else str(error)
         reason = reason or type(error).__name__
         raise DatasetError(
-            f"{archive} cannot be unpacked: {reason.rstrip('.')}. Remove it to have it downloaded anew."
+            f"{archive} cannot be unpacked: {reason.rstrip('.')}. Remove it to download it again."
         ) from error
-    except (NotImplementedError, RuntimeError) as error:  # zipfile's, of methods that it lacks and of passwords
+    except (NotImplementedError, RuntimeError) as error:  # zipfile's, for unsupported methods and passwords
         raise DatasetError(f"{archive} cannot be unpacked: {str(error).rstrip('.')}. Unpack it by hand.") from error
     except OSError as error:
         raise DatasetError(f"{archive} cannot be unpacked: {error.strerror or error}.") from error
@@ -80,7 +80,7 @@ def _extract(archive: Path, folder: Path) -> None:
                 place.mkdir(parents=True, exist_ok=True)
                 continue
             if "/".join(parts) in places or not parts:
-                raise MemberError(f"'{member.name}' is there twice" if parts else "a file has no name")
+                raise MemberError(f"'{member.name}' occurs twice" if parts else "a file has no name")
             places.add("/".join(parts))
             place.parent.mkdir(parents=True, exist_ok=True)
             if member.kind != "file":
@@ -89,7 +89,7 @@ def _extract(archive: Path, folder: Path) -> None:
             limit -= member.size
             if limit < 0:
                 raise MemberError(
-                    f"from '{member.name}' on it is larger than the disk or any honest archive of its size"
+                    f"from '{member.name}' on it is larger than the disk or any plausible archive of its size"
                 )
             _copy(member, place)
     for place, member in _in_order(folder, links):
@@ -97,18 +97,18 @@ def _extract(archive: Path, folder: Path) -> None:
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    """Of a path below the folder. Raises MemberError for any other."""
+    """Split a path below the folder. Raises MemberError for any other."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
         # zipfile itself would drop such parts and write to another place than the archive says.
-        raise MemberError(f"'{name}' would be outside of the folder")
+        raise MemberError(f"'{name}' would be outside the folder")
     if "\0" in name:
-        raise MemberError("a name has a zero byte in it")
+        raise MemberError("a name contains a zero byte")
     return path.parts
 
 
 def _copy(member: Member, place: Path) -> None:
-    """Write exactly what was announced. Raises MemberError where it is less or more."""
+    """Write exactly what was announced. Raises MemberError if there is less or more."""
     left = member.size
     with member.open() as source, place.open("xb") as target:
         while block := source.read(BLOCK):
@@ -117,54 +117,54 @@ def _copy(member: Member, place: Path) -> None:
                 break
             target.write(block)
     if left:
-        raise MemberError(f"'{member.name}' has another size than is announced")
+        raise MemberError(f"'{member.name}' has another size than announced")
 
 
 def _target(folder: Path, place: Path, member: Member) -> Path:
-    """Where a link leads, by its words. Raises MemberError where that is outside."""
+    """Return the target of a link. Raises MemberError if it is outside."""
     start = folder if member.kind == "hard link" else place.parent
     target = Path(os.path.normpath(start / member.target))
     if PurePosixPath(member.target).is_absolute() or not target.is_relative_to(folder):
-        raise MemberError(f"'{member.name}' is a link to {member.target}, which would be outside of the folder")
+        raise MemberError(f"'{member.name}' is a link to {member.target}, which would be outside the folder")
     return target
 
 
 def _in_order(folder: Path, links: list[tuple[Path, Member]]) -> list[tuple[Path, Member]]:
-    """Each link after the one that it leads to. Raises MemberError where they lead in a circle."""
+    """Sort links after their targets. Raises MemberError for a cycle."""
     open_links = {place: member for place, member in links}
     ordered: list[tuple[Path, Member]] = []
     while open_links:
         ready = [place for place, one in open_links.items() if not _through(_target(folder, place, one), open_links)]
         if not ready:
-            raise MemberError(f"'{next(iter(open_links.values())).name}' is a link in a circle")
+            raise MemberError(f"'{next(iter(open_links.values())).name}' is a link in a cycle")
         ordered += [(place, open_links.pop(place)) for place in ready]
     return ordered
 
 
 def _through(target: Path, links: Collection[Path]) -> bool:
-    """Whether a path is, or leads through, one of these links."""
+    """Return whether a path is, or leads through, one of these links."""
     return any(place in links for place in (target, *target.parents))
 
 
 def _link(folder: Path, place: Path, member: Member) -> None:
-    """A link to a file is a second name of it. Raises MemberError where it leads nowhere, or out of the folder."""
-    real = Path(os.path.realpath(_target(folder, place, member)))  # it may lead on through other links
+    """Make a hard link to a file. Raises MemberError if the target does not exist, or is outside the folder."""
+    real = Path(os.path.realpath(_target(folder, place, member)))  # it may lead through other links
     if not real.exists() or not real.is_relative_to(folder.resolve()):
-        raise MemberError(f"'{member.name}' is a link to {member.target}, which it does not hold")
+        raise MemberError(f"'{member.name}' is a link to {member.target}, which it does not contain")
     if place.exists():
-        raise MemberError(f"'{member.name}' is there twice")
+        raise MemberError(f"'{member.name}' occurs twice")
     if real.is_dir():
         place.symlink_to(os.path.relpath(real, place.parent.resolve()), target_is_directory=True)
     else:
         try:
             place.hardlink_to(real)
-        except OSError:  # a file system without
+        except OSError:  # a file system without hard links
             shutil.copyfile(real, place)
 
 
 @contextmanager
 def _opened(archive: Path) -> Iterator[Iterator[Member]]:
-    """By content, not name: servers that compress in transit may leave a plain tar under the name of a .tar.gz."""
+    """Open by content, not name: servers that compress in transit may leave a plain tar named .tar.gz."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as files:
             yield (_of_zip(files, one) for one in files.infolist())
@@ -177,7 +177,7 @@ def _of_zip(files: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
     mode = info.external_attr >> 16
     if stat.S_ISLNK(mode):
         if info.file_size > 4096:
-            raise MemberError(f"'{info.filename}' is a link of {info.file_size} letters")
+            raise MemberError(f"'{info.filename}' is a link of {info.file_size} characters")
         return Member(info.filename, "link", 0, lambda: files.open(info), files.read(info).decode(errors="replace"))
     return Member(info.filename, "folder" if info.is_dir() else "file", info.file_size, lambda: files.open(info))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import Fold, ImageSet, Sample
@@ -15,7 +16,7 @@ from offshelf.errors import ConfigError, DatasetError
 TREES = ("101_ObjectCategories", "caltech-101/101_ObjectCategories")
 BACKGROUND = "BACKGROUND_Google"
 COUNT = 8677
-"""Images without the background."""
+"""Number of images without the background class."""
 ARCHIVE = Remote(
     "caltech-101.zip",
     ("https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",),
@@ -27,27 +28,27 @@ ARCHIVE = Remote(
 
 @dataclass(frozen=True, kw_only=True)
 class Caltech101(Official):
-    """Random images of each class are trained on, the others tested on: the usual protocol.
+    """A random split: images of each class are drawn for training, the others are tested on.
 
-    They are drawn without replacement, so that no image is trained on twice; the background is no class.
+    This is the usual protocol. Images are drawn without replacement; the background is not a class.
     """
 
     train_per_class: int = 30
     test_per_class: int | None = None
-    """At most so many, where not all others are tested on; 50 is usual too."""
+    """Largest number of test images per class; None: all others. 50 is usual too."""
     repeats: int = 1
-    """Folds, each drawn anew."""
+    """Number of folds, each drawn independently."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("train_per_class", "test_per_class", "repeats"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ConfigError(f"dataset.{name} is at least 1; got {value}.")
+                raise ConfigError(f"dataset.{name} must be at least 1; got {value}.")
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="caltech101",
             title="Caltech-101",
@@ -57,20 +58,21 @@ class Caltech101(Official):
             "Workshops 2004",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; classes are the sorted folder names."""
+        """Read the images; classes are the sorted folder names."""
         tree = next(self.at(place) for place in TREES if self.at(place).is_dir())
         classes = tuple(sorted(path.name for path in tree.iterdir() if path.is_dir() and path.name != BACKGROUND))
         names = [sorted(f"{name}/{path.name}" for path in (tree / name).glob("*.jpg")) for name in classes]
         count = sum(map(len, names))
         if self.verify and count != COUNT:
             raise DatasetError(
-                f"caltech101 in {tree} has {count:,} images where {COUNT:,} are official; remove the folder to have it "
-                "downloaded anew, or go on with dataset.verify=false."
+                f"caltech101 in {tree} has {count:,} images where {COUNT:,} are official; remove the folder to "
+                "download it again, or continue with dataset.verify=false."
             )
         samples = [
             Sample(name, ImageFile(tree / name), number) for number, listed in enumerate(names) for name in listed
@@ -78,7 +80,7 @@ class Caltech101(Official):
         return self._drawn(ImageSet("caltech101", classes, samples, (), "mean_class_accuracy"))
 
     def _drawn(self, images: ImageSet) -> ImageSet:
-        """The set with its folds, and without images that are in none of them."""
+        """Return the set with its folds, without images that are in none of them."""
         folds = [self._draw(images, np.random.default_rng([self.seed, repeat])) for repeat in range(self.repeats)]
         used = np.unique(np.concatenate([rows for fold in folds for rows in fold]))
         return ImageSet(
@@ -90,7 +92,7 @@ class Caltech101(Official):
         )
 
     def _draw(self, images: ImageSet, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Rows to train and to test on."""
+        """Return rows to train and test on."""
         train, test = [], []
         for number, name in enumerate(images.classes):
             rows = random.permutation(np.flatnonzero(images.targets == number))

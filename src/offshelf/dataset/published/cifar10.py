@@ -1,10 +1,11 @@
-"""CIFAR-10: 32 x 32 pixels, ten classes; its binary version, because reading the Python one would execute it."""
+"""CIFAR-10: 32 x 32 pixels, ten classes; in its binary version, because the Python version is executable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageArray
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -22,16 +23,16 @@ ARCHIVE = Remote(
 )
 SIDE = 32
 RECORD = 1 + 3 * SIDE**2
-"""Bytes of an image: its class, then red, green and blue planes."""
+"""Bytes per image: its class, then red, green and blue planes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar10(Official):
-    """50,000 training and 10,000 test images."""
+    """CIFAR-10 with 50,000 training and 10,000 test images."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="cifar10",
             title="CIFAR-10",
@@ -40,16 +41,16 @@ class Cifar10(Official):
             citation="Krizhevsky: Learning Multiple Layers of Features from Tiny Images. 2009",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 50000, 10000
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official."""
         tree = self.at(TREE)
         classes = tuple(lines(tree / "batches.meta.txt"))
         train = [
@@ -64,7 +65,7 @@ class Cifar10(Official):
 def _batch(path: Path, part: str, classes: int) -> list[Sample]:
     data = np.frombuffer(path.read_bytes(), np.uint8)
     if len(data) % RECORD or data[::RECORD].max(initial=0) >= classes:
-        raise DatasetError(f"{path} is no batch of images of {SIDE} x {SIDE} pixels and {classes} classes.")
+        raise DatasetError(f"{path} is not a batch of images of {SIDE} x {SIDE} pixels and {classes} classes.")
     records = data.reshape(-1, RECORD)
     pixels = np.ascontiguousarray(records[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1))
     return [

@@ -1,13 +1,14 @@
-"""Caltech-UCSD Birds-200-2011: 200 species, each image with the box around its bird."""
+"""Caltech-UCSD Birds-200-2011: 200 species, each image with its bird's box."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.box import from_size, require_context, with_context
-from offshelf.dataset.image import Box, ImageFile
+from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.imageset import Fold, ImageSet, Sample
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.lists import fields, numbers
@@ -25,19 +26,19 @@ ARCHIVE = Remote(
 
 @dataclass(frozen=True, kw_only=True)
 class Cub200(Official):
-    """The official split of 5,994 and 5,794 images."""
+    """The birds in the official split of 5,994 training and 5,794 test images."""
 
     box: bool = True
-    """Whether the bird's box is seen, in training and in testing, or the whole image."""
+    """Whether images are cropped to the bird's box, in training and testing."""
     context: float = 1.5
-    """How much longer and wider than the box what is seen is. The paper's "150 %" may also mean 2.5."""
+    """Factor by which the box grows before cropping. The paper's "150 %" may also mean 2.5."""
 
     def __post_init__(self) -> None:
         require_context(self.context)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="cub200",
             title="Caltech-UCSD Birds-200-2011",
@@ -47,16 +48,17 @@ class Cub200(Official):
             "California Institute of Technology, CNS-TR-2011-001",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 5994, 5794
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; lists are joined by image id."""
+        """Read the images; lists are joined by image id."""
         tree = self.at(TREE)
         paths = dict(fields(tree / "images.txt", 2))
         labels = _joined(tree / "image_class_labels.txt", paths)
@@ -75,17 +77,17 @@ class Cub200(Official):
                 for image, path in paths.items()
             ]
         except KeyError as error:
-            raise DatasetError(f"The lists in {tree} contradict each other: {error} is in one alone.") from error
+            raise DatasetError(f"The lists in {tree} contradict each other: {error} is in one of them only.") from error
         in_training = np.array([trained[image] == "1" for image in paths])
         fold = Fold(np.flatnonzero(in_training), np.flatnonzero(~in_training))
         return ImageSet("cub200", tuple(names.values()), samples, (fold,))
 
-    def _region(self, box: Box) -> Box | None:
+    def _region(self, box: PixelBox) -> PixelBox | None:
         return with_context(box, self.context) if self.box else None
 
 
 def _joined(path: Path, images: dict[str, str]) -> dict[str, str]:
-    """A list's second column by image id. Raises DatasetError where it does not list all images."""
+    """Return a list's second column by image id. Raises DatasetError if it does not list all images."""
     column = dict(fields(path, 2))
     if column.keys() != images.keys():
         raise DatasetError(f"{path} lists other images than {path.parent / 'images.txt'}.")

@@ -1,7 +1,7 @@
-"""Files as they are published: from the first mirror that has them, whole and verified, or not at all.
+"""Downloads of published files, from the first mirror that has them: complete and verified, or not at all.
 
-pooch fetches and hashes too, but it starts a broken download from its beginning and knows one address a file; the hosts
-of old data sets break off, move and vanish.
+pooch downloads and verifies too, but it restarts a broken download and supports one address per file. The hosts of old
+data sets break off, move and vanish.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ from offshelf.errors import DatasetError
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-"""Times a transfer that breaks off is taken up again, for each mirror."""
+"""Number of times that a broken transfer is resumed, for each mirror."""
 TIMEOUT = 30
-"""Seconds of silence."""
+"""Seconds without data before a transfer counts as broken."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-"""This machine: nobody is on the way."""
+"""Hosts of this machine, which need no encryption."""
 BLOCK = 1 << 20
 """Bytes read at a time."""
 
@@ -36,14 +36,14 @@ class Remote:
 
     name: str
     urls: tuple[str, ...]
-    """Where it is or was published; tried in this order."""
+    """Present and former addresses, in the order of attempts."""
     checksum: str | None = None
-    """`md5:…` or `sha256:…`; None where none was published."""
+    """`md5:…` or `sha256:…`; None if none was published."""
     holds: tuple[str, ...] = ()
-    """What an archive unpacks to: paths in the data set's folder, of which one is enough. Empty for a file that is used
-    as it is."""
+    """Content of an archive: paths in the data set's folder, of which one suffices. Empty for a file that is used
+    unchanged."""
     inner: tuple[str, ...] = ()
-    """Archives inside the archive that are unpacked too, by their paths in the data set's folder."""
+    """Archives inside the archive that are unpacked too, by path in the data set's folder."""
 
 
 def fetch(
@@ -53,17 +53,17 @@ def fetch(
     verify: bool = True,
     allow_unverified: bool = False,
 ) -> Path:
-    """The file in `folder`, downloaded where it is not there; a download that broke off goes on where it stopped.
+    """Return the file in `folder`, downloaded if it is missing; a broken download is resumed.
 
     Args:
-        remote: What to have.
-        folder: Where it is, or goes.
-        mirrors: Folders on servers that are tried before the published addresses.
-        verify: Whether the checksum must be right.
-        allow_unverified: Whether bytes are taken that nothing vouches for: neither a published checksum nor https.
+        remote: The published file.
+        folder: Folder of the file.
+        mirrors: URLs of folders that are tried before the published addresses.
+        verify: Whether the checksum must match.
+        allow_unverified: Whether to accept files with neither a published checksum nor https.
 
     Raises:
-        DatasetError: no mirror has it, or the file in `folder` is another.
+        DatasetError: No mirror has the file, or the file in `folder` is a different one.
     """
     file = folder / remote.name
     if file.is_file():
@@ -88,22 +88,22 @@ def fetch(
             check_file(file, remote)
         if not remote.checksum:
             log.warning(
-                "%s has no published checksum; what %s gave is taken, and compared from now on.", file.name, url
+                "%s has no published checksum; the file from %s is accepted, and compared from now on.", file.name, url
             )
         return file
     raise DatasetError(f"{remote.name} could not be downloaded ({'; '.join(reasons) or 'no address is known'})")
 
 
 def check_file(file: Path, remote: Remote) -> None:
-    """Compare a file with its published checksum or, where there is none, with the one recorded on first use.
+    """Compare a file with its published checksum or, if there is none, with the one recorded on first use.
 
     Raises:
-        DatasetError: it is another file, or a damaged one.
+        DatasetError: The file is different or damaged.
     """
     record = file.with_name(f"{file.name}.sha256")
     if remote.checksum is None and not record.is_file():
-        with suppress(OSError):  # a folder that is read-only
-            record.write_text(f"{_checksum(file, 'sha256')}  {file.name}\n")  # as sha256sum writes it
+        with suppress(OSError):  # a read-only folder
+            record.write_text(f"{_checksum(file, 'sha256')}  {file.name}\n")  # in the format of sha256sum
         return
     _compare(file, remote.checksum or f"sha256:{record.read_text().split()[0]}")
 
@@ -113,10 +113,10 @@ def _compare(file: Path, checksum: str) -> None:
     found = _checksum(file, kind)
     if found != expected:
         if file.suffix == ".part":
-            file.unlink()  # else the next attempt would go on from it
+            file.unlink()  # otherwise the next attempt would resume it
             raise DatasetError(f"it has the {kind} {found} instead of {expected}")
         raise DatasetError(
-            f"{file} has the {kind} {found} instead of {expected}; remove it to have it downloaded anew, or go on with "
+            f"{file} has the {kind} {found} instead of {expected}; remove it to download it again, or continue with "
             "dataset.verify=false."
         )
 
@@ -127,7 +127,7 @@ def _checksum(file: Path, kind: str) -> str:
 
 
 def _receive_all(url: str, part: Path, need_tls: bool) -> None:
-    """Fill `part`, with new attempts where the connection breaks off."""
+    """Fill `part`, with new attempts if the connection breaks."""
     if need_tls:
         _require_tls(url)
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -141,17 +141,17 @@ def _receive_all(url: str, part: Path, need_tls: bool) -> None:
 
 
 def _require_tls(url: str) -> None:
-    """Raise URLError for an address whose answer anybody on the way may have changed."""
+    """Raise URLError for an address whose answer may have been changed in transit."""
     address = urlsplit(url)
     if address.scheme not in ("https", "file") and address.hostname not in LOOPBACK:
         raise URLError(
-            "no checksum is published and the address is not https, so that nothing vouches for the file; "
-            "take it all the same with dataset.allow_unverified=true"
+            "no checksum is published and the address is not https, so that the file cannot be verified; "
+            "accept it with dataset.allow_unverified=true"
         )
 
 
 def _receive(url: str, part: Path, need_tls: bool) -> None:
-    """Append to `part` what it lacks. Raises ConnectionError where that is not all of it."""
+    """Append the missing rest to `part`. Raises ConnectionError if it is incomplete."""
     have = part.stat().st_size if part.is_file() else 0
     headers = {"User-Agent": f"offshelf/{__version__}", **({"Range": f"bytes={have}-"} if have else {})}
     try:
@@ -159,24 +159,24 @@ def _receive(url: str, part: Path, need_tls: bool) -> None:
     except HTTPError as error:
         with error:
             if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{have}":
-                return  # it was whole already
+                return  # it was already complete
             raise
     with response:
         if need_tls:
-            _require_tls(response.url)  # it may have been sent on
+            _require_tls(response.url)  # after redirects
         if response.headers.get_content_type() == "text/html":
-            raise URLError("it answers with a web page instead of the file")
+            raise URLError("the answer is a web page instead of the file")
         resumed = (response.headers.get("Content-Range") or "").startswith(f"bytes {have}-")
         if response.status == 206 and not resumed:
-            raise URLError("it answers with another part of the file than was asked for")
+            raise URLError("the answer is not the requested part of the file")
         length = response.headers.get("Content-Length")
         received = _copy(response, part, have if resumed else 0, int(length) if length else None)
     if length and received < int(length):
-        raise ConnectionError(f"the connection broke off after {received:,} of {int(length):,} bytes")
+        raise ConnectionError(f"the connection broke after {received:,} of {int(length):,} bytes")
 
 
 def _copy(response: HTTPResponse, part: Path, have: int, length: int | None) -> int:
-    """Write a response after the first `have` bytes of `part`, with a progress bar. Returns the bytes received."""
+    """Write a response after the first `have` bytes of `part`, with a progress bar. Return the bytes received."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     from offshelf.terminal import terminal

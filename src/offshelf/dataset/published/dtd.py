@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote
@@ -22,18 +24,18 @@ ARCHIVE = Remote(
 
 @dataclass(frozen=True, kw_only=True)
 class Dtd(WithValidation):
-    """40 + 40 + 40 images a class in each split; the official score is the mean over all ten."""
+    """The textures, with 40 + 40 + 40 images per class in each split; the official score is the mean over all ten."""
 
     partition: Partition = 1
-    """Which split, or `all`: ten folds."""
+    """Number of the split, or `all`: ten folds."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_partition(self.partition)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="dtd",
             title="Describable Textures Dataset",
@@ -42,16 +44,17 @@ class Dtd(WithValidation):
             citation="Cimpoi, Maji, Kokkinos, Mohamed, Vedaldi: Describing Textures in the Wild. CVPR 2014",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return (3760 if self.train == "trainval" else 1880), 1880
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; classes are the sorted folder names."""
+        """Read the images; classes are the sorted folder names."""
         tree = self.at("dtd")
         names, folds = join_parts(
             [

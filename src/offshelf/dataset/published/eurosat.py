@@ -1,8 +1,10 @@
-"""EuroSAT: land use in ten kinds, seen by Sentinel-2 in RGB, 64 x 64 pixels."""
+"""EuroSAT: ten classes of land use, seen by Sentinel-2 in RGB, 64 x 64 pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -37,11 +39,11 @@ LISTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EuroSat(WithValidation):
-    """Its authors give no split; this is torchgeo's published one: 16,200, 5,400 and 5,400 images."""
+    """EuroSAT in torchgeo's published split of 16,200, 5,400 and 5,400 images; the authors give none."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="eurosat",
             title="EuroSAT, RGB, with torchgeo's split",
@@ -51,16 +53,17 @@ class EuroSat(WithValidation):
             "Use and Land Cover Classification. IEEE J-STARS 12, 2019",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (IMAGES, *LISTS.values())
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return (21600 if self.train == "trainval" else 16200), 5400
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; a file's name begins with its class."""
+        """Read the images; a file's name begins with its class."""
         train = [name for part in self.trained_parts for name in lines(folder / LISTS[part].name)]
         test = lines(folder / LISTS["test"].name)
         images = self.at("2750")

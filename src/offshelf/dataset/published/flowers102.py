@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -29,14 +30,14 @@ FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Flowers102(WithValidation):
-    """1,020 training, 1,020 validation and 6,149 test images: the test part really is the largest.
+    """The flowers: 1,020 training, 1,020 validation and 6,149 test images; the test part is indeed the largest.
 
-    Whether the 2014 paper trains on the validation part too it does not say.
+    The 2014 paper does not say whether it trains on the validation part too.
     """
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="flowers102",
             title="Oxford 102 Flowers",
@@ -45,16 +46,17 @@ class Flowers102(WithValidation):
             citation="Nilsback, Zisserman: Automated Flower Classification over a Large Number of Classes. ICVGIP 2008",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return FILES
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return (2040 if self.train == "trainval" else 1020), 6149
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; the authors number classes from 1, and give no names."""
+        """Read the images; classes are numbered from 1, without names."""
         labels = np.atleast_1d(matlab(folder / "imagelabels.mat", "labels")).astype(np.int64)
         parts = ("trnid", "valid") if self.train == "trainval" else ("trnid",)
         train = np.concatenate([self._ids(folder, part, len(labels)) for part in parts])
@@ -69,8 +71,8 @@ class Flowers102(WithValidation):
         return ImageSet("flowers102", classes, samples, in_order(len(train), len(test)), "mean_class_accuracy")
 
     def _ids(self, folder: Path, part: str, count: int) -> np.ndarray:
-        """Numbers of the images of a part, from 1."""
+        """Return the image numbers of a part, from 1."""
         ids = np.atleast_1d(matlab(folder / "setid.mat", part)).astype(np.int64)
         if ids.min() < 1 or ids.max() > count:
-            raise DatasetError(f"{folder}/setid.mat lists images that imagelabels.mat has no labels for.")
+            raise DatasetError(f"{folder}/setid.mat lists images without labels in imagelabels.mat.")
         return ids

@@ -1,8 +1,10 @@
-"""Food-101: dishes of 101 kinds; the training labels are noisy on purpose."""
+"""Food-101: 101 dishes; the training labels are noisy on purpose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -21,11 +23,11 @@ ARCHIVE = Remote(
 
 @dataclass(frozen=True, kw_only=True)
 class Food101(Official):
-    """750 + 250 images a class."""
+    """The dishes, with 750 + 250 images per class."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="food101",
             title="Food-101",
@@ -35,16 +37,17 @@ class Food101(Official):
             "ECCV 2014",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 75750, 25250
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; lists name images as class/number."""
+        """Read the images; lists name them as class/number."""
         tree = self.at(TREE)
         classes = tuple(sorted(lines(tree / "meta/classes.txt")))
         number = {name: index for index, name in enumerate(classes)}

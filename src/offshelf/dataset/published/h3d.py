@@ -1,4 +1,4 @@
-"""Berkeley Attributes of People, also called H3D attributes: nine attributes of one person an image."""
+"""Berkeley Attributes of People, also called H3D attributes: nine attributes of one person per image."""
 
 import logging
 import math
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from typing_extensions import override
+
 from offshelf.dataset.box import from_size, require_context, with_context
-from offshelf.dataset.image import Box, ImageFile
+from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.lists import fields, in_order, numbers
@@ -33,21 +35,21 @@ ARCHIVE = Remote(
 
 @dataclass(frozen=True, kw_only=True)
 class H3d(Official):
-    """4,013 people to train on, 4,022 to test on. Labels: 1 present, -1 absent, 0 cannot be told, never counted."""
+    """4,013 people to train on, 4,022 to test on. Labels: 1 present, -1 absent, 0 unknown, which is never counted."""
 
     context: float = 1.5
-    """How much longer and wider than the person's box what is seen is. The paper's "150 %" may also mean 2.5."""
+    """Factor by which the person's box grows before cropping. The paper's "150 %" may also mean 2.5."""
     no_box: Literal["whole", "drop"] = "whole"
-    """What is seen of the 23 training images whose box is not a number: the whole image, or they are left out."""
+    """Treatment of the 23 training images without a valid box: use the whole image, or drop it."""
 
     def __post_init__(self) -> None:
         require_context(self.context)
         if self.no_box not in ("whole", "drop"):
-            raise ConfigError(f"dataset.no_box is whole or drop; got '{self.no_box}'.")
+            raise ConfigError(f"dataset.no_box must be whole or drop; got '{self.no_box}'.")
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="h3d",
             title="Attributes of People (H3D)",
@@ -57,16 +59,17 @@ class H3d(Official):
             "ICCV 2011",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ARCHIVE,)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 4013 - (23 if self.no_box == "drop" else 0), 4022
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; image names start anew in each part."""
+        """Read the images; names are unique only within each part."""
         train, test = (self._part(self.at(TREE), part) for part in ("train", "test"))
         return ImageSet("h3d", CLASSES, [*train, *test], in_order(len(train), len(test)), "mAP_area")
 
@@ -83,13 +86,13 @@ class H3d(Official):
             image = ImageFile(tree / part / name, region=region)
             samples.append(Sample(f"{part}/{name}", image, _labels(path, cells[4:])))
         if without:
-            seen = "seen whole" if self.no_box == "whole" else "left out"
+            seen = "used whole" if self.no_box == "whole" else "left out"
             log.info("%d of %s's images have no box and are %s (dataset.no_box).", without, part, seen)
         return samples
 
 
-def _box(path: Path, cells: Sequence[str]) -> Box | None:
-    """The person's box, given as x, y, width, height; None where it is NaN."""
+def _box(path: Path, cells: Sequence[str]) -> PixelBox | None:
+    """Return the person's box, given as x, y, width, height; None if it is NaN."""
     sides = numbers(path, cells)
     return None if any(math.isnan(side) for side in sides) else from_size(*sides)
 

@@ -1,15 +1,16 @@
-"""INRIA Holidays: 500 scenes, the first photo of each a query."""
+"""INRIA Holidays: 500 scenes, of which the first photo is a query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import image_files
 from offshelf.dataset.published.official import About, OfficialRetrieval
-from offshelf.dataset.retrieval import Picture, RetrievalSet, Truth
+from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
 from offshelf.errors import DatasetError
 
 SERVERS = ("http://pascal.inrialpes.fr/data2/holidays", "ftp://ftp.inrialpes.fr/pub/lear/douze/data")
@@ -24,23 +25,23 @@ TURNED = Remote(
     ("holidays/100000.jpg",),
 )
 GROUP = 100
-"""File 123401.jpg is of scene 1234; 123400.jpg is its query."""
+"""Photos per scene: file 123401.jpg is of scene 1234, whose query is 123400.jpg."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holidays(OfficialRetrieval):
-    """1,491 references, of which 500 are queries too; a query is taken out of its own ranking.
+    """1,491 references, of which 500 are also queries; a query is removed from its own ranking.
 
-    Many photos are stored lying on their side. As everywhere, they are turned by EXIF where it says so; most published
-    CNN results are on a copy that was turned by hand, on which scores are higher: `upright`.
+    Many photos are stored rotated. As everywhere, they are rotated by EXIF if it says so. Most published CNN results
+    use a copy that was rotated by hand, on which scores are higher: `upright`.
     """
 
     upright: bool = False
-    """Whether that copy is read, as `holidays_upright`."""
+    """Whether to read that copy, as `holidays_upright`."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="holidays_upright" if self.upright else "holidays",
             title="INRIA Holidays, turned upright by hand" if self.upright else "INRIA Holidays",
@@ -50,21 +51,22 @@ class Holidays(OfficialRetrieval):
             "Search. ECCV 2008",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (TURNED,) if self.upright else IMAGES
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 1491, 500
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
-        """See Official; ground truth is in the names."""
+        """Read the images; the ground truth is in their names."""
         images = image_files(folder, ("holidays/*.jpg",) if self.upright else ("jpg/*.jpg",))
         odd = [name for name in images if not (name.isdecimal() and len(name) == 6)]
         if odd:
-            raise DatasetError(f"{folder} holds {odd[0][:80]}.jpg; Holidays' images are named by six digits.")
-        references = [Picture(name, image) for name, image in images.items()]
+            raise DatasetError(f"{folder} contains {odd[0][:80]}.jpg; images of Holidays are named by six digits.")
+        references = [RetrievalItem(name, image) for name, image in images.items()]
         scenes = np.array([int(name) // GROUP for name in images])
         queries = [row for row, name in enumerate(images) if int(name) % GROUP == 0]
         truths = [_truth(scenes, row) for row in queries]

@@ -1,4 +1,4 @@
-"""Ground truth of landmarks: of Oxford5k and Paris6k, in its text files or pickles, and of their revisited versions."""
+"""Ground truth of Oxford5k and Paris6k, from its text files or pickles, and of their revisited versions."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,53 +8,53 @@ from typing import Literal
 import numpy as np
 
 from offshelf.dataset.box import smallest_square
-from offshelf.dataset.image import Box, ImageFile
+from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.published.lists import fields, lines, numbers
 from offshelf.dataset.published.pickled import read_pickle
-from offshelf.dataset.retrieval import Picture, Truth
+from offshelf.dataset.retrieval import RetrievalItem, Truth
 from offshelf.errors import ConfigError, DatasetError
 
 Region = Literal["box", "square", "whole"]
-"""What is seen of a query's image: its region of interest, the smallest square around that, or all of it."""
+"""Part of a query's image that is used: its region of interest, the smallest square around that, or all of it."""
 
 Protocols = Mapping[str, tuple[Sequence[str], Sequence[str]]]
-"""The labels that are relevant, and those that are ignored, by protocol."""
+"""Labels that are relevant, and labels that are ignored, by protocol."""
 
 CLASSIC: Protocols = {"": (("good", "ok"), ("junk",))}
 
 
 @dataclass(frozen=True)
 class Landmark:
-    """One query: an image, what to look for in it, and names of images by label."""
+    """A query: an image, the object in it, and names of images by label."""
 
     id: str
     image: str
-    box: Box | None
-    """Its region of interest; None where it is all of it."""
+    box: PixelBox | None
+    """Region of interest; None for the whole image."""
     labelled: Mapping[str, Sequence[str]]
 
 
 def require_region(region: Region) -> None:
-    """Raise ConfigError for what is none."""
+    """Raise ConfigError for an unknown region."""
     if region not in ("box", "square", "whole"):
-        raise ConfigError(f"dataset.region is box, square or whole; got '{region}'.")
+        raise ConfigError(f"dataset.region must be box, square or whole; got '{region}'.")
 
 
 def read_lists(folder: Path, prefix: str = "") -> list[Landmark]:
-    """The official text files: for each query `*_query.txt` and its good, ok and junk images.
+    """Read the official text files: for each query `*_query.txt` and its good, ok and junk images.
 
     Args:
-        folder: Where they are.
-        prefix: Before the names of images in the queries' files alone.
+        folder: Folder of the files.
+        prefix: Prefix of image names in the queries' files only.
 
     Raises:
-        DatasetError: one is missing, or is none.
+        DatasetError: A file is missing or invalid.
     """
     landmarks = []
     for path in sorted(folder.glob("*_query.txt")):
         rows = list(fields(path, 5))
         if len(rows) != 1:
-            raise DatasetError(f"{path} describes {len(rows)} queries where one is expected.")
+            raise DatasetError(f"{path} describes {len(rows)} queries; one is expected.")
         name, *cells = rows[0]
         x1, y1, x2, y2 = numbers(path, cells)
         query = path.name.removesuffix("_query.txt")
@@ -64,10 +64,10 @@ def read_lists(folder: Path, prefix: str = "") -> list[Landmark]:
 
 
 def read_gnd(path: Path, labels: Sequence[str]) -> tuple[list[str], list[Landmark]]:
-    """A published `gnd_*.pkl`: names of the references, and the queries with their `labels`. Nothing in it is executed.
+    """Read a published `gnd_*.pkl` without executing it: names of the references, and queries with their `labels`.
 
     Raises:
-        DatasetError: it is missing, holds more than plain data, or is not such a ground truth.
+        DatasetError: The file is missing, holds more than plain data, or is not such a ground truth.
     """
     content = read_pickle(path)
     try:
@@ -84,10 +84,10 @@ def read_gnd(path: Path, labels: Sequence[str]) -> tuple[list[str], list[Landmar
 
 
 def read_classic(places: Sequence[Path], pickle: Path, prefix: str = "") -> tuple[list[str] | None, list[Landmark]]:
-    """The text files in the first folder that has any or, where none has, the pickle.
+    """Read the text files in the first folder that has any or, if none has, the pickle.
 
     Returns:
-        Names of the references, None where all images are references; and the queries.
+        Names of the references, None if all images are references; and the queries.
     """
     for place in places:
         found = read_lists(place, prefix)
@@ -97,48 +97,51 @@ def read_classic(places: Sequence[Path], pickle: Path, prefix: str = "") -> tupl
 
 
 def image_files(folder: Path, patterns: Sequence[str]) -> dict[str, ImageFile]:
-    """Images by their names without suffix, sorted, of the first pattern below `folder` that there are any of.
+    """Return images by name without suffix, sorted, for the first pattern below `folder` that matches any.
 
     Raises:
-        DatasetError: there are none.
+        DatasetError: There are none.
     """
-    for pattern in (*patterns, *(f"*/{pattern}" for pattern in patterns)):  # copies in a folder more
+    for pattern in (*patterns, *(f"*/{pattern}" for pattern in patterns)):  # copies with an additional folder
         paths = [path for path in folder.glob(pattern) if not path.name.startswith(".")]
         if paths:
             return {path.stem: ImageFile(path) for path in sorted(paths, key=lambda path: path.stem)}
-    raise DatasetError(f"{folder} holds no images as {' or '.join(patterns)}; the copy is incomplete.")
+    raise DatasetError(f"{folder} contains no images as {' or '.join(patterns)}; the copy is incomplete.")
 
 
-def pictures(images: Mapping[str, ImageFile], names: Iterable[str]) -> list[Picture]:
-    """The images of these names. Raises DatasetError where one is missing."""
-    return [Picture(name, _found(images, name)) for name in names]
+def pictures(images: Mapping[str, ImageFile], names: Iterable[str]) -> list[RetrievalItem]:
+    """Return the images of these names. Raises DatasetError if one is missing."""
+    return [RetrievalItem(name, _found(images, name)) for name in names]
 
 
-def queries(images: Mapping[str, ImageFile], landmarks: Sequence[Landmark], region: Region) -> list[Picture]:
-    """What is seen of each query. Raises DatasetError where an image is missing."""
+def queries(images: Mapping[str, ImageFile], landmarks: Sequence[Landmark], region: Region) -> list[RetrievalItem]:
+    """Return the images of the queries, cropped by region. Raises DatasetError if one is missing."""
     named = []
     for one in landmarks:
         image = _found(images, one.image)
         if region != "whole" and one.box:
             box = smallest_square(one.box) if region == "square" else one.box
             image = replace(image, region=box)
-        named.append(Picture(one.id, image))
+        named.append(RetrievalItem(one.id, image))
     return named
 
 
 def truths(
-    landmarks: Sequence[Landmark], references: Sequence[Picture], protocols: Protocols, absent: Collection[str] = ()
+    landmarks: Sequence[Landmark],
+    references: Sequence[RetrievalItem],
+    protocols: Protocols,
+    absent: Collection[str] = (),
 ) -> dict[str, list[Truth]]:
-    """A truth for each query, by protocol.
+    """Return a truth for each query, by protocol.
 
     Args:
         landmarks: The queries.
-        references: In the order of their rows.
-        protocols: What labels mean.
-        absent: Names that may be labelled and no references; relevant ones count as never found.
+        references: The references, in the order of their rows.
+        protocols: Meaning of the labels.
+        absent: Names that may have labels without being references; relevant ones count as never found.
 
     Raises:
-        DatasetError: another name is no reference, or one is both relevant and ignored.
+        DatasetError: Another name is not a reference, or one is both relevant and ignored.
     """
     rows = {one.id: row for row, one in enumerate(references)}
     return {
@@ -148,7 +151,7 @@ def truths(
 
 
 def forget(landmarks: Sequence[Landmark], names: Collection[str]) -> list[Landmark]:
-    """The queries, with these images labelled nowhere."""
+    """Return the queries with all labels of these images removed."""
     return [
         replace(one, labelled={label: [n for n in named if n not in names] for label, named in one.labelled.items()})
         for one in landmarks
@@ -156,7 +159,7 @@ def forget(landmarks: Sequence[Landmark], names: Collection[str]) -> list[Landma
 
 
 def _labelled(landmark: Landmark, labels: Sequence[str]) -> list[str]:
-    """Images with one of these labels, each once."""
+    """Return the images with one of these labels, without repeats."""
     return list(dict.fromkeys(name for label in labels for name in landmark.labelled.get(label, ())))
 
 
@@ -165,7 +168,7 @@ def _truth(
 ) -> Truth:
     both = set(relevant) & set(ignored)
     if both:
-        raise DatasetError(f"The ground truth of {landmark.id} has {min(both)} as relevant and as ignored.")
+        raise DatasetError(f"The ground truth of {landmark.id} has {min(both)} both as relevant and as ignored.")
     unknown = sorted({*relevant, *ignored} - rows.keys() - set(absent))
     if unknown:
         raise DatasetError(f"The ground truth of {landmark.id} names {unknown[0][:80]}, which is not among the images.")

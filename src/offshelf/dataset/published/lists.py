@@ -1,4 +1,4 @@
-"""Lists that published data sets come with: lines of text, MATLAB files."""
+"""Lists in published data sets: lines of text, and MATLAB files."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,24 +11,24 @@ from offshelf.errors import DatasetError
 
 
 def lines(path: Path) -> list[str]:
-    """Lines without surrounding white space and without empty ones.
+    """Return the non-empty lines, without surrounding white space.
 
     Raises:
-        DatasetError: it is missing, or is no text.
+        DatasetError: The file is missing, or not text.
     """
     try:
         return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}; the copy is incomplete.") from error
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is no text: {error}.") from error
+        raise DatasetError(f"{path} is not a text file: {error}.") from error
 
 
 def fields(path: Path, count: int) -> Iterator[list[str]]:
-    """The fields of each line, separated by white space.
+    """Yield the fields of each line, separated by white space.
 
     Raises:
-        DatasetError: it is missing, or a line has another number of them.
+        DatasetError: The file is missing, or a line has another number of fields.
     """
     for number, line in enumerate(lines(path), 1):
         found = line.split()
@@ -38,7 +38,7 @@ def fields(path: Path, count: int) -> Iterator[list[str]]:
 
 
 def numbers(path: Path, cells: Sequence[str]) -> list[float]:
-    """Numbers of a line of `path`. Raises DatasetError."""
+    """Return the numbers of a line of `path`. Raises DatasetError."""
     try:
         return [float(cell) for cell in cells]
     except ValueError:
@@ -46,10 +46,10 @@ def numbers(path: Path, cells: Sequence[str]) -> list[float]:
 
 
 def matlab(path: Path, name: str) -> Any:
-    """A variable of a MATLAB file, without axes of length one.
+    """Return a variable of a MATLAB file, without axes of length one.
 
     Raises:
-        DatasetError: it is missing, or the file is none of MATLAB's.
+        DatasetError: The file is missing, or not a MATLAB file.
     """
     from scipy.io import loadmat
 
@@ -58,14 +58,14 @@ def matlab(path: Path, name: str) -> Any:
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}; the copy is incomplete.") from error
     except (ValueError, TypeError, KeyError, NotImplementedError) as error:
-        raise DatasetError(f"{path} is no MATLAB file with the variable '{name}'.") from error
+        raise DatasetError(f"{path} is not a MATLAB file with the variable '{name}'.") from error
 
 
 def join_parts(parts: Sequence[tuple[Sequence[str], Sequence[str]]]) -> tuple[list[str], tuple[Fold, ...]]:
-    """Several official splits of the same images.
+    """Combine several official splits of the same images.
 
     Args:
-        parts: Names to train and to test on, for each split.
+        parts: Names to train and test on, for each split.
 
     Returns:
         Each name once, in order of first mention; and the splits as rows of that list.
@@ -78,12 +78,12 @@ def join_parts(parts: Sequence[tuple[Sequence[str], Sequence[str]]]) -> tuple[li
 
 
 def in_order(train: int, test: int) -> tuple[Fold]:
-    """The one split of so many samples to train on, with those to test on after them."""
+    """Return the single split of this many training samples, followed by this many test samples."""
     return (Fold(np.arange(train), np.arange(train, train + test)),)
 
 
 def require_known(named: Sequence[str], classes: Sequence[str], where: Path) -> None:
-    """Raise DatasetError where lists in `where` name a class that does not exist."""
+    """Raise DatasetError if lists in `where` name a class that does not exist."""
     unknown = sorted(set(named) - set(classes))
     if unknown:
         known = f"the {len(classes)} known ones"

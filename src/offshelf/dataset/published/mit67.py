@@ -1,9 +1,11 @@
-"""MIT-67: indoor scenes of 67 kinds."""
+"""MIT-67: 67 classes of indoor scenes."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -25,14 +27,14 @@ def _both(server: str, name: str, *holds: str) -> Remote:
 
 @dataclass(frozen=True, kw_only=True)
 class Mit67(Official):
-    """The official lists of 80 + 20 images a class; most of the 15,620 images are in neither.
+    """Indoor scenes in the official lists of 80 + 20 images per class; most of the 15,620 images are in neither.
 
-    Some files called .jpg are GIFs or PNGs; images are opened by their content.
+    Some files named .jpg are GIFs or PNGs; images are opened by their content.
     """
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="mit67",
             title="MIT-67, indoor scene recognition",
@@ -41,22 +43,23 @@ class Mit67(Official):
             citation="Quattoni, Torralba: Recognizing Indoor Scenes. CVPR 2009",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (
             _both(SERVER, "indoorCVPR_09.tar", "Images/airport_inside", "images/airport_inside"),
             _both(SPLIT_SERVER, "TrainImages.txt"),
             _both(SPLIT_SERVER, "TestImages.txt"),
         )
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; classes are the sorted folder names, misspellings included."""
+        """Read the images; classes are the sorted folder names, misspellings included."""
         images = next(path for path in (self.at("Images"), self.at("images")) if path.is_dir())
         train, test = (_names(folder / f"{part}Images.txt") for part in ("Train", "Test"))
         classes = tuple(sorted({name.split("/")[0] for name in train}))
         number = {name: index for index, name in enumerate(classes)}
         require_known([name.split("/")[0] for name in test], classes, folder)
-        # Not an error: public copies of the lists differ by a few images.
+        # Not an error: public copies of the lists differ in a few images.
         if self.verify and (len(train), len(test)) != SIZES:
             log.warning("mit67 has %d + %d images where 5360 + 1340 are official.", len(train), len(test))
         samples = [Sample(name, ImageFile(images / name), number[name.split("/")[0]]) for name in (*train, *test)]
@@ -64,9 +67,9 @@ class Mit67(Official):
 
 
 def _names(path: Path) -> list[str]:
-    """`class/file`; both may hold spaces and apostrophes."""
+    """Return names as `class/file`; both may contain spaces and apostrophes."""
     names = lines(path)
     for name in names:
         if name.count("/") != 1:
-            raise DatasetError(f"{path} lists class/file; got '{name[:80]}'.")
+            raise DatasetError(f"{path} must list class/file; got '{name[:80]}'.")
     return names

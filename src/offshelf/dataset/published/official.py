@@ -1,4 +1,4 @@
-"""Published sets in their official files: had, verified, unpacked, read, and counted."""
+"""Published sets in their official files, which are downloaded, verified, unpacked, read, and counted."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,63 +15,63 @@ from offshelf.errors import DatasetError
 
 @dataclass(frozen=True)
 class About:
-    """What there is to know of a published data set."""
+    """The description of a published data set."""
 
     name: str
     title: str
     licence: str
     home: str
-    """Its page."""
+    """Address of its page."""
     citation: str
 
 
 @runtime_checkable
 class Described(Protocol):
-    """A data set that knows what it is."""
+    """A data set with a description and published files."""
 
     @property
     def about(self) -> About:
-        """What there is to know of it."""
+        """Description of the set."""
 
     @property
     def folder(self) -> Path:
-        """Where it is, or goes."""
+        """Folder of the set, whether or not it exists."""
 
     def check_files(self) -> Sequence[str]:
-        """Names of the published files whose checksums are right. Raises DatasetError where one is not."""
+        """Return names of the published files with correct checksums. Raises DatasetError for a wrong one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published(ABC):
-    """The files of a published set. A tree that was placed by hand, without its archives, is taken as it is."""
+    """The files of a published set. A tree without its archives, placed by hand, is used as it is."""
 
     root: str
-    """The folder of all data sets, or the one that holds the official tree."""
+    """Folder of all data sets, or of the official tree."""
     download: bool = True
     mirrors: Sequence[str] = ()
     """URLs of folders that are tried before the published addresses."""
     verify: bool = True
     """Whether checksums and numbers of images must be the official ones."""
     allow_unverified: bool = False
-    """Whether files without a published checksum are taken from addresses that are not https."""
+    """Whether to accept files without a published checksum from addresses that are not https."""
 
     @property
     @abstractmethod
     def about(self) -> About:
-        """What there is to know of it."""
+        """Description of the set."""
 
     @abstractmethod
     def remotes(self) -> Sequence[Remote]:
-        """The files it is made of."""
+        """Return the published files."""
 
     @property
     def own_folder(self) -> str:
-        """The name of its folder among those of all data sets; sets that share their images share it."""
+        """Name of its folder among those of all data sets; sets with the same images share it."""
         return self.about.name
 
     @property
     def folder(self) -> Path:
-        """Where the official tree is, or goes."""
+        """Folder of the official tree, whether or not it exists."""
         root = Path(self.root).expanduser().absolute()
         trees = [tree for remote in self.remotes() for tree in remote.holds]
         own = root / self.own_folder
@@ -81,9 +81,9 @@ class Published(ABC):
         return root if is_nested == [False, True] else own
 
     def at(self, path: str) -> Path:
-        """Where a path of the official tree is.
+        """Return the location of a path of the official tree.
 
-        Copies such as Kaggle's have what an archive unpacks to in a folder of the archive's name, or of its own:
+        Copies such as Kaggle's hold the content of an archive in a folder of the archive's name, or of the same name:
         `cars_train/cars_train`, `food-101/food-101`, `dtd-r1.0.1/dtd`.
         """
         return self._in(self.folder, path)
@@ -94,7 +94,7 @@ class Published(ABC):
         return next((folder / one / path for one in around if (folder / one / path).exists()), folder / path)
 
     def check_files(self) -> Sequence[str]:
-        """See Described; unlike `load`, this reads archives again that were unpacked before."""
+        """Verify the published files. Unlike `load`, this also reads archives that were unpacked before."""
         here = [remote for remote in self.remotes() if self.verify and (self.folder / remote.name).is_file()]
         for remote in here:
             check_file(self.folder / remote.name, remote)
@@ -107,7 +107,7 @@ class Published(ABC):
         if missing:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                with FileLock(self.folder / ".lock"):  # processes that start together wait for the first
+                with FileLock(self.folder / ".lock"):  # processes that start at once wait for the first
                     for remote in missing:
                         if not self._is_ready(remote):
                             self._obtain_one(remote)
@@ -118,11 +118,11 @@ class Published(ABC):
                 check_file(self.folder / remote.name, remote)
 
     def _is_ready(self, remote: Remote) -> bool:
-        """Whether it is there: as a file, unpacked to the end, or as a tree that was placed by hand."""
+        """Return whether a file is there: as published, completely unpacked, or as a tree placed by hand."""
         file = self.folder / remote.name
         if not remote.holds:
             return file.is_file()
-        # Archives that unpack into one tree: once one of them is here, the tree alone says nothing of the others.
+        # Archives may unpack into one tree: once one of them has, the tree does not show whether the others have.
         parts = [self.folder / other.name for other in self.remotes() if other.holds == remote.holds]
         by_hand = not any(part.is_file() or _mark(part).is_file() for part in parts)
         return self._holds(remote) and (_mark(file).is_file() or by_hand)
@@ -137,29 +137,29 @@ class Published(ABC):
         try:
             file = fetch(remote, folder, self.mirrors, self.verify, self.allow_unverified)
         except DatasetError as error:
-            if (folder / remote.name).is_file():  # there, but another
+            if (folder / remote.name).is_file():  # a different file
                 raise
             raise self._missing(remote, f": {error}") from error
         if remote.holds:
             for archive in (file, *(folder / name for name in remote.inner)):
                 unpack(archive, folder)
             if not self._holds(remote):
-                raise DatasetError(f"{file} does not hold {remote.holds[0]}: it is not the published {remote.name}.")
+                raise DatasetError(f"{file} does not contain {remote.holds[0]}: it is not the published {remote.name}.")
             _mark(file).touch()
 
     def _missing(self, remote: Remote, why: str) -> DatasetError:
-        tree = f", or what it unpacks to as {self.folder / remote.holds[0]}" if remote.holds else ""
+        tree = f", or its unpacked content as {self.folder / remote.holds[0]}" if remote.holds else ""
         return DatasetError(
             f"{self.about.name} is incomplete: {self.folder / remote.name} is missing{why}. Place the file there by "
             f"hand{tree}; it is described at {self.about.home}"
         )
 
     def _require_count(self, found: tuple[int, int], expected: tuple[int, int] | None, parts: str) -> None:
-        """Tell half an unpacked archive from a whole one. Raises DatasetError."""
+        """Detect an incomplete archive. Raises DatasetError."""
         if self.verify and expected and found != expected:
             raise DatasetError(
                 f"{self.about.name} in {self.folder} has {found[0]:,} + {found[1]:,} {parts} where {expected[0]:,} + "
-                f"{expected[1]:,} are official; remove the folder to have it downloaded anew, or go on with "
+                f"{expected[1]:,} are official; remove the folder to download it again, or continue with "
                 "dataset.verify=false."
             )
 
@@ -169,18 +169,18 @@ class Official(Published):
 
     @abstractmethod
     def read(self, folder: Path) -> ImageSet:
-        """The samples, from the official tree in `folder`."""
+        """Read the samples from the official tree in `folder`."""
 
     def sizes(self) -> tuple[int, int] | None:
-        """Official numbers of samples to train and to test on, in each fold; None where there are none."""
+        """Return the official numbers of samples to train and test on, in each fold; None if there are none."""
         return None
 
     def load(self) -> ImageSet:
-        """See Dataset; downloads what is missing."""
+        """Load the set; download what is missing. Raises DatasetError."""
         self._obtain()
         images = self.read(self.folder)
         for fold in images.folds:
-            self._require_count((len(fold.train), len(fold.test)), self.sizes(), "samples to train and to test on")
+            self._require_count((len(fold.train), len(fold.test)), self.sizes(), "samples to train and test on")
         return images
 
 
@@ -189,14 +189,14 @@ class OfficialRetrieval(Published):
 
     @abstractmethod
     def read(self, folder: Path) -> RetrievalSet:
-        """References, queries and truths, from the official tree in `folder`."""
+        """Read references, queries and truths from the official tree in `folder`."""
 
     @abstractmethod
     def sizes(self) -> tuple[int, int] | None:
-        """Official numbers of references and queries; None where there are none."""
+        """Return the official numbers of references and queries; None if there are none."""
 
     def load(self) -> RetrievalSet:
-        """See RetrievalDataset; downloads what is missing."""
+        """Load the set; download what is missing. Raises DatasetError."""
         self._obtain()
         images = self.read(self.folder)
         self._require_count((len(images.references), len(images.queries)), self.sizes(), "references and queries")
@@ -204,5 +204,5 @@ class OfficialRetrieval(Published):
 
 
 def _mark(archive: Path) -> Path:
-    """A file that is there once an archive was unpacked to the end."""
+    """Return the file that marks an archive as completely unpacked."""
     return archive.with_name(f"{archive.name}.unpacked")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.published import landmarks
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import CLASSIC, Region
@@ -12,7 +14,7 @@ from offshelf.dataset.retrieval import RetrievalSet
 
 SERVERS = ("https://www.robots.ox.ac.uk/~vgg/data/oxbuildings", "https://thor.robots.ox.ac.uk/oxbuildings")
 PREFIX = "oxc1_"
-"""Before the names of images in the queries' files."""
+"""Prefix of image names in the queries' files."""
 PATTERNS = ("jpg/*.jpg", "*.jpg")
 
 
@@ -21,27 +23,27 @@ def _remote(name: str, *holds: str) -> Remote:
 
 
 IMAGES = _remote("oxbuild_images-v1.tgz", "jpg/all_souls_000013.jpg", "all_souls_000013.jpg")
-"""With faces blurred since 2022."""
+"""The images, with faces blurred since 2022."""
 QUERY = "all_souls_1_query.txt"
 TRUTH = _remote("gt_files_170407.tgz", QUERY, f"lab/{QUERY}", "gnd_oxford5k.pkl")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Oxford5k(OfficialRetrieval):
-    """5,063 references, 55 queries; good and ok images are relevant, the query's own among them, junk is ignored.
+    """5,063 references, 55 queries. Good and ok images are relevant, including the query's own; junk is ignored.
 
-    The ground truth is read from the official text files or, where `gnd_oxford5k.pkl` was placed instead, from that.
+    The ground truth is read from the official text files or, if `gnd_oxford5k.pkl` was placed instead, from that.
     """
 
     region: Region = "box"
-    """What is seen of a query: its box, the smallest square around that (the 2014 paper's), or the whole image."""
+    """Part of a query's image: its box, the smallest square around that (the 2014 paper's), or the whole image."""
 
     def __post_init__(self) -> None:
         landmarks.require_region(self.region)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="oxford5k",
             title="Oxford Buildings (Oxford5k)",
@@ -51,16 +53,16 @@ class Oxford5k(OfficialRetrieval):
             "Spatial Matching. CVPR 2007",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (IMAGES, TRUTH)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 5063, 55
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
-        """See Official."""
         images = landmarks.image_files(folder, PATTERNS)
         places = [self.at(f"lab/{QUERY}").parent, self.at(QUERY).parent]
         names, found = landmarks.read_classic(places, self.at("gnd_oxford5k.pkl"), PREFIX)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.published import landmarks
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import CLASSIC, Landmark, Region
@@ -26,7 +28,7 @@ CORRUPT_NUMBERS = {
     "triomphe": ("000662", "000833", "000863", "000867"),
 }
 CORRUPT = frozenset(f"paris_{place}_{number}" for place, several in CORRUPT_NUMBERS.items() for number in several)
-"""The published `corrupt.txt`: 20 files that cannot be read whole."""
+"""The published `corrupt.txt`: 20 files that cannot be read completely."""
 
 
 def _remote(name: str, *holds: str) -> Remote:
@@ -34,29 +36,29 @@ def _remote(name: str, *holds: str) -> Remote:
 
 
 IMAGES = tuple(_remote(f"paris_{part}-v1.tgz", "paris", "jpg") for part in (1, 2))
-"""With faces blurred since 2022."""
+"""The images, with faces blurred since 2022."""
 QUERY = "defense_1_query.txt"
 TRUTH = _remote("paris_120310.tgz", QUERY, f"lab/{QUERY}", "gnd_paris6k.pkl")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paris6k(OfficialRetrieval):
-    """6,392 references, 55 queries, as Oxford5k; of 6,412 files 20 are corrupt and left out, readable or not.
+    """6,392 references, 55 queries, as Oxford5k. Of 6,412 files 20 are corrupt and left out, readable or not.
 
-    The ground truth is read from the official text files or, where `gnd_paris6k.pkl` was placed instead, from that.
+    The ground truth is read from the official text files or, if `gnd_paris6k.pkl` was placed instead, from that.
     """
 
     region: Region = "box"
-    """See Oxford5k."""
+    """Part of a query's image, as for Oxford5k."""
     count_corrupt: bool = False
-    """Whether corrupt files that are relevant to a query count as never found, or are forgotten."""
+    """Whether corrupt files that are relevant to a query count as never found; otherwise they are ignored."""
 
     def __post_init__(self) -> None:
         landmarks.require_region(self.region)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="paris6k",
             title="Paris (Paris6k)",
@@ -66,16 +68,16 @@ class Paris6k(OfficialRetrieval):
             "Retrieval in Large Scale Image Databases. CVPR 2008",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (*IMAGES, TRUTH)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 6412 - len(CORRUPT), 55
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
-        """See Official."""
         images = landmarks.image_files(folder, PATTERNS)
         places = [self.at(f"lab/{QUERY}").parent, self.at(QUERY).parent]
         names, found = landmarks.read_classic(places, self.at("gnd_paris6k.pkl"))
@@ -92,7 +94,7 @@ class Paris6k(OfficialRetrieval):
             sum(name in CORRUPT for one in found for label in labels for name in one.labelled.get(label, ()))
             for labels in (relevant, ignored)
         )
-        how = "counted as never found" if self.count_corrupt else "forgotten"
+        how = "counted as never found" if self.count_corrupt else "not counted"
         log.info(
             "%d files of paris6k are corrupt and left out. The ground truth has them %d times as relevant, %s "
             "(dataset.count_corrupt), and %d times as junk.",

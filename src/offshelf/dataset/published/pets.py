@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote
@@ -36,11 +38,11 @@ FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Pets(Official):
-    """The official split of 3,680 and 3,669 images. Some files called .jpg are of other formats."""
+    """The pets in the official split of 3,680 and 3,669 images. Some files named .jpg are of other formats."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="pets",
             title="Oxford-IIIT Pets",
@@ -49,16 +51,17 @@ class Pets(Official):
             citation="Parkhi, Vedaldi, Zisserman, Jawahar: Cats and Dogs. CVPR 2012",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return FILES
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 3680, 3669
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; class numbers are those of the lists, which no sorting of names would give."""
+        """Read the images; class numbers are those of the lists, which differ from the order of names."""
         images, lists = self.at("images"), self.at("annotations")
         train, test = (_part(lists / f"{part}.txt") for part in ("trainval", "test"))
         breeds = {label: name.rpartition("_")[0] for name, label in train}
@@ -70,8 +73,8 @@ class Pets(Official):
 
 
 def _part(path: Path) -> list[tuple[str, int]]:
-    """Names of images, and their breeds from 0."""
+    """Return names of images, and their breeds from 0."""
     try:
         return [(name, int(label) - 1) for name, label, _, _ in fields(path, 4)]
     except ValueError:
-        raise DatasetError(f"{path} lists: image, breed, species, breed of its species.") from None
+        raise DatasetError(f"{path} must list: image, breed, species, breed of its species.") from None

@@ -1,4 +1,4 @@
-"""Python pickles that strangers made, read as plain data: nothing in them can be executed."""
+"""Reading of untrusted Python pickles as plain data, without executing anything."""
 
 import io
 import pickle
@@ -12,39 +12,39 @@ import numpy as np
 from offshelf.errors import DatasetError
 
 PLAIN = re.compile(r"[biuf][1248]")
-"""Types of NumPy's numbers; not objects, not records, not text."""
+"""Types of NumPy's numbers, except objects, records and strings."""
 
 
 def read_pickle(path: Path) -> Any:
-    """The dicts, lists, tuples, strings, bytes and numbers in a pickle; NumPy's arrays become nested lists.
+    """Read dicts, lists, tuples, strings, bytes and numbers from a pickle; NumPy's arrays become nested lists.
 
-    A pickle is a program that may call any function by its name. Here it finds none but the few that make arrays of
-    numbers and bytes, and these are stand-ins.
+    A pickle is a program that may call any function by its name. Here it finds only the few that make arrays of numbers
+    and bytes, and these are stand-ins.
 
     Raises:
-        DatasetError: it is missing or damaged, or asks for anything else.
+        DatasetError: The file is missing or damaged, or requests anything else.
     """
     try:
-        # Python 2's strings are bytes; the published files' are ASCII, save raw numbers, which Latin-1 keeps.
+        # Python 2's strings are bytes; the published files' are ASCII, except raw numbers, which Latin-1 preserves.
         return _Reader(io.BytesIO(path.read_bytes()), encoding="latin1").load()
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}; the copy is incomplete.") from error
     except _Refused as error:
-        raise DatasetError(f"{path} is not read: {error}, and a list of images has no need of that.") from error
-    except Exception as error:  # whatever damaged bytes lead pickle to
+        raise DatasetError(f"{path} is rejected: {error}, which a list of images does not need.") from error
+    except Exception as error:  # pickle raises all kinds on damaged bytes
         reason = " ".join(str(error).split())
-        raise DatasetError(f"{path} is no pickle of plain data, or is damaged: {reason}.") from error
+        raise DatasetError(f"{path} is not a pickle of plain data, or is damaged: {reason}.") from error
 
 
 class _Refused(pickle.UnpicklingError):
-    """More than plain data."""
+    """A pickle requests more than plain data."""
 
 
 class _Reader(pickle.Unpickler):
-    """An unpickler without the world."""
+    """An unpickler that finds stand-ins only."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """A stand-in. Raises _Refused for everything that is not needed."""
+        """Return a stand-in. Raises _Refused for everything else."""
         # NumPy 2 has renamed its modules.
         known = STAND_INS.get((module.replace("numpy._core", "numpy.core"), name))
         if known is None:
@@ -52,12 +52,12 @@ class _Reader(pickle.Unpickler):
         return known
 
     def persistent_load(self, name: Any) -> Any:
-        """Raises _Refused."""
+        """Raise _Refused."""
         raise _Refused(f"it would load {name!r} from elsewhere")
 
 
 class _Function:
-    """Can be called, and nothing else: its state cannot be set."""
+    """A stand-in that can be called, but whose state cannot be set."""
 
     __slots__ = ("_function",)
 
@@ -95,7 +95,7 @@ class _Array(list[Any]):
 
 
 def _from_buffer(raw: bytes, kind: _Type, shape: tuple[int, ...], order: str) -> Any:
-    """An array, as NumPy writes it with pickle's newest protocol."""
+    """Make an array from NumPy's form in pickle's newest protocol."""
     array = _Array()
     array.__setstate__((1, shape, kind, order == "F", raw))
     return array
@@ -110,7 +110,7 @@ def _raw(data: bytes | str) -> bytes:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Bytes, as Python 3 writes them for Python 2 (empty ones as a call of `bytes`)."""
+    """Return bytes, in the form that Python 3 writes for Python 2 (empty ones as a call of `bytes`)."""
     if encoding != "latin1":
         raise _Refused(f"it would convert text to {encoding}")
     return text.encode("latin1")

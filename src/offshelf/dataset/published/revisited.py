@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from offshelf.dataset.published import landmarks, oxford5k, paris6k
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import Protocols, Region
@@ -17,7 +19,7 @@ PROTOCOLS: Protocols = {
     "medium": (("easy", "hard"), ("junk",)),
     "hard": (("hard",), ("junk", "easy")),
 }
-"""Section 3.3 of the paper."""
+"""Labels by protocol, from section 3.3 of the paper."""
 
 
 def _truth(name: str) -> Remote:
@@ -26,10 +28,10 @@ def _truth(name: str) -> Remote:
 
 @dataclass(frozen=True, kw_only=True)
 class Revisited(OfficialRetrieval):
-    """70 queries that are none of the references; one without easy (or hard) references is left out of that mean."""
+    """70 queries that are not references. A query without easy (or hard) references is left out of that mean."""
 
     region: Region = "box"
-    """See Oxford5k."""
+    """Part of a query's image, as for Oxford5k."""
 
     def __post_init__(self) -> None:
         landmarks.require_region(self.region)
@@ -37,11 +39,11 @@ class Revisited(OfficialRetrieval):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What it is called."""
+        """Name of the set."""
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name=self.title.lower(),
             title=f"Revisited {self.title[1:]} ({self.title})",
@@ -52,8 +54,9 @@ class Revisited(OfficialRetrieval):
         )
 
     @property
+    @override
     def own_folder(self) -> str:
-        """See Official; that of the set whose images these are."""
+        """Folder of the set whose images are shared."""
         return self.about.name[1:]
 
     def _read(self, folder: Path, patterns: Sequence[str]) -> RetrievalSet:
@@ -67,43 +70,43 @@ class Revisited(OfficialRetrieval):
 
 @dataclass(frozen=True, kw_only=True)
 class ROxford5k(Revisited):
-    """4,993 references, 70 queries; shares Oxford5k's images."""
+    """The revisited Oxford5k, with its images: 4,993 references, 70 queries."""
 
     @property
+    @override
     def title(self) -> str:
-        """See Revisited."""
         return "ROxford5k"
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (oxford5k.IMAGES, _truth("roxford5k"))
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 4993, 70
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
-        """See Official."""
         return self._read(folder, oxford5k.PATTERNS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RParis6k(Revisited):
-    """6,322 references, 70 queries; shares Paris6k's images."""
+    """The revisited Paris6k, with its images: 6,322 references, 70 queries."""
 
     @property
+    @override
     def title(self) -> str:
-        """See Revisited."""
         return "RParis6k"
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (*paris6k.IMAGES, _truth("rparis6k"))
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 6322, 70
 
+    @override
     def read(self, folder: Path) -> RetrievalSet:
-        """See Official."""
         return self._read(folder, paris6k.PATTERNS)

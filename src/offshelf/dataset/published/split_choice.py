@@ -1,4 +1,4 @@
-"""The choice among official splits, and of the parts that are trained on."""
+"""The choice among official splits, and of the parts to train on."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,19 +7,19 @@ from offshelf.dataset.published.official import Official
 from offshelf.errors import ConfigError
 
 COUNT = 10
-"""Splits of DTD, and of SUN397."""
+"""Number of splits of DTD and SUN397."""
 
 Partition = int | Literal["all"]
 
 
 def require_partition(partition: Partition) -> None:
-    """Raise ConfigError for what is no split's number."""
+    """Raise ConfigError for an invalid split number."""
     if partition != "all" and (not isinstance(partition, int) or not 1 <= partition <= COUNT):
-        raise ConfigError(f"dataset.partition is 1 to {COUNT}, or all; got {partition}.")
+        raise ConfigError(f"dataset.partition must be 1 to {COUNT}, or all; got {partition}.")
 
 
 def partitions(partition: Partition) -> range:
-    """Numbers of the splits that are meant."""
+    """Return the numbers of the chosen splits."""
     return range(1, COUNT + 1) if partition == "all" else range(partition, partition + 1)
 
 
@@ -28,13 +28,13 @@ class WithValidation(Official):
     """A published set with an official validation part."""
 
     train: Literal["trainval", "train"] = "trainval"
-    """Whether the validation part is trained on too."""
+    """Parts to train on: with or without the validation part."""
 
     def __post_init__(self) -> None:
         if self.train not in ("trainval", "train"):
-            raise ConfigError(f"dataset.train is trainval or train; got '{self.train}'.")
+            raise ConfigError(f"dataset.train must be trainval or train; got '{self.train}'.")
 
     @property
     def trained_parts(self) -> tuple[str, ...]:
-        """Names of the parts that are trained on."""
+        """Names of the parts to train on."""
         return ("train", "val") if self.train == "trainval" else ("train",)

@@ -1,13 +1,14 @@
-"""Stanford Cars: 196 makes and models, each image with the box around its car."""
+"""Stanford Cars: 196 makes and models, each image with its car's box."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.box import from_matlab, require_context, with_context
-from offshelf.dataset.image import Box, ImageFile
+from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.lists import in_order, matlab
@@ -45,19 +46,19 @@ FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class StanfordCars(Official):
-    """The official split of 8,144 and 8,041 images; its site is gone, so that files have to be placed by hand."""
+    """The cars in the official split of 8,144 and 8,041 images; the site is gone: files have to be placed by hand."""
 
     box: bool = False
-    """Whether the car's box is seen, or the whole image."""
+    """Whether images are cropped to the car's box."""
     context: float = 1.0
-    """How much longer and wider than the box what is seen is."""
+    """Factor by which the box grows before cropping."""
 
     def __post_init__(self) -> None:
         require_context(self.context)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="stanford_cars",
             title="Stanford Cars",
@@ -68,16 +69,17 @@ class StanfordCars(Official):
             "3dRR-13, ICCV Workshops 2013",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return FILES
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 8144, 8041
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; the devkit's own list of the test part has no classes, so another one is read."""
+        """Read the images; the devkit's own list of the test part has no classes, so another one is read."""
         classes = tuple(str(name) for name in np.atleast_1d(matlab(self.at("devkit/cars_meta.mat"), "class_names")))
         train = self._part(self.at("cars_train"), self.at("devkit/cars_train_annos.mat"), len(classes))
         test = self._part(self.at("cars_test"), folder / TEST_LABELS, len(classes))
@@ -92,10 +94,10 @@ class StanfordCars(Official):
             except (ValueError, TypeError, IndexError) as error:
                 raise DatasetError(f"{path} is not the published list: {error}.") from error
             if not 1 <= label <= classes:
-                raise DatasetError(f"{path} gives {name} the class {label}, of {classes}.")
+                raise DatasetError(f"{path} assigns {name} to class {label}, of {classes}.")
             image = ImageFile(images / name, region=self._region((x1, y1, x2, y2)))
             samples.append(Sample(f"{images.name}/{name}", image, label - 1))
         return samples
 
-    def _region(self, box: Box) -> Box | None:
+    def _region(self, box: PixelBox) -> PixelBox | None:
         return with_context(from_matlab(*box), self.context) if self.box else None

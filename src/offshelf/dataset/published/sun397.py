@@ -1,8 +1,10 @@
-"""SUN397: 397 kinds of scenes, ten official splits."""
+"""SUN397: 397 classes of scenes, ten official splits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -13,7 +15,7 @@ from offshelf.dataset.published.split_choice import Partition, partitions, requi
 
 SERVER = "http://vision.princeton.edu/projects/2010/SUN"
 LISTS = ("Partitions", ".", "SUN397/Partitions")
-"""Where copies have the lists of the splits."""
+"""Folders of the lists of splits in copies."""
 IMAGES = Remote(
     "SUN397.tar.gz",
     (f"{SERVER}/SUN397.tar.gz",),
@@ -30,17 +32,17 @@ PARTITIONS = Remote(
 
 @dataclass(frozen=True, kw_only=True)
 class Sun397(Official):
-    """50 + 50 images a class in each split; the official score is the mean over all ten. 39 GB."""
+    """The scenes, with 50 + 50 images per class in each split; the official score is the mean over all ten. 39 GB."""
 
     partition: Partition = 1
-    """Which split, or `all`: ten folds."""
+    """Number of the split, or `all`: ten folds."""
 
     def __post_init__(self) -> None:
         require_partition(self.partition)
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="sun397",
             title="SUN397, scene recognition",
@@ -50,16 +52,17 @@ class Sun397(Official):
             "Zoo. CVPR 2010",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (IMAGES, PARTITIONS)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 19850, 19850
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; images that no split of the chosen ones mentions are left out."""
+        """Read the images; those that no chosen split mentions are left out."""
         tree = self.at("SUN397")
         lists = next(path.parent for path in (self.at(f"{place}/Training_01.txt") for place in LISTS) if path.is_file())
         names, folds = join_parts(
@@ -76,10 +79,10 @@ class Sun397(Official):
 
 
 def _names(path: Path) -> list[str]:
-    """Paths such as a/abbey/sun_aaaulhwrhqgejnyt.jpg; the lists have a slash before them."""
+    """Return paths such as a/abbey/sun_aaaulhwrhqgejnyt.jpg, without the lists' leading slash."""
     return [line.lstrip("/") for line in lines(path)]
 
 
 def _class(path: str) -> str:
-    """`church/outdoor` of c/church/outdoor/x.jpg: folders without the letter they are sorted by."""
+    """Return `church/outdoor` for c/church/outdoor/x.jpg: the folders without their initial letter."""
     return "/".join(path.split("/")[1:-1])

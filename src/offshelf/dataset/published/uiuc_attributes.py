@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from typing_extensions import override
+
 from offshelf.dataset.box import from_matlab, require_context, with_context
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -36,28 +38,28 @@ IMAGES = {
     "apascal_test": "VOCdevkit/VOC2008/JPEGImages",
     "ayahoo_test": "ayahoo_test_images",
 }
-"""Where a list's images are."""
+"""Folders of a list's images."""
 TESTED = {"a_pascal": ("apascal_test",), "a_yahoo": ("ayahoo_test",), "both": ("apascal_test", "ayahoo_test")}
 TEST_SIZES = {"a_pascal": 6355, "a_yahoo": 2644, "both": 8999}
 
 
 @dataclass(frozen=True, kw_only=True)
 class UiucAttributes(Official):
-    """Trained on a-Pascal's 6,340 objects; one sample is one object, seen in its box."""
+    """a-Pascal's 6,340 objects to train on; a sample is one object, cropped to its box."""
 
     test: Literal["a_pascal", "a_yahoo", "both"] = "a_pascal"
     """Objects of the trained categories, of 12 others, or all together."""
     context: float = 1.0
-    """How much longer and wider than the object's box what is seen is."""
+    """Factor by which the object's box grows before cropping."""
 
     def __post_init__(self) -> None:
         require_context(self.context)
         if self.test not in TESTED:
-            raise ConfigError(f"dataset.test is a_pascal, a_yahoo or both; got '{self.test}'.")
+            raise ConfigError(f"dataset.test must be a_pascal, a_yahoo or both; got '{self.test}'.")
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="uiuc_attributes",
             title="UIUC object attributes, a-Pascal and a-Yahoo",
@@ -66,20 +68,21 @@ class UiucAttributes(Official):
             citation="Farhadi, Endres, Hoiem, Forsyth: Describing Objects by their Attributes. CVPR 2009",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (ANNOTATIONS, PASCAL_IMAGES, *([YAHOO_IMAGES] if "ayahoo_test" in TESTED[self.test] else []))
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 6340, TEST_SIZES[self.test]
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; classes are the attributes."""
+        """Read the images; classes are the attributes."""
         path = self.at("attribute_data") / "attribute_names.txt"
         names = tuple(lines(path))
         if len(set(names)) != COUNT:
-            raise DatasetError(f"{path} names {len(set(names))} attributes where {COUNT} are official.")
+            raise DatasetError(f"{path} names {len(set(names))} attributes; {COUNT} are official.")
         train = self._objects("apascal_train")
         test = [sample for part in TESTED[self.test] for sample in self._objects(part)]
         return ImageSet("uiuc_attributes", names, [*train, *test], in_order(len(train), len(test)), "mean_auc")
@@ -98,13 +101,13 @@ class UiucAttributes(Official):
             target = tuple(1 if cell == "1" else -1 for cell in cells[4:])
             samples.append(Sample(f"{part}/{name}#{row}", image, target))
         if empty:
-            log.info("%d object(s) of %s have a box without area; their images are seen whole.", empty, part)
+            log.info("%d object(s) of %s have a box without area; their whole images are used.", empty, part)
         return samples
 
 
 def _fields(path: Path, row: int, line: str) -> list[str]:
-    """File, class, box, attributes."""
-    found = line.rsplit(maxsplit=COUNT + 5)  # a file's name may hold spaces
+    """Return file, class, box and attributes."""
+    found = line.rsplit(maxsplit=COUNT + 5)  # a file's name may contain spaces
     if len(found) != COUNT + 6 or set(found[6:]) - {"0", "1"}:
         raise DatasetError(f"{path}, entry {row}: file, class, box and {COUNT} values 0 or 1 are expected.")
     return found

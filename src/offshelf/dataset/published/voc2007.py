@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
@@ -42,19 +43,20 @@ TEST = _archive(
 
 @dataclass(frozen=True, kw_only=True)
 class Voc2007(Official):
-    """trainval 5,011, test 4,952 images. Labels: 1 present, -1 absent, 0 nothing but objects marked difficult."""
+    """5,011 trainval and 4,952 test images. Labels: 1 present, -1 absent, 0 only objects marked difficult."""
 
     difficult: Literal["ignore", "negative"] = "ignore"
-    """Label 0 in training: left out for its class, or a negative. In testing it is never counted, as the devkit has it.
+    """Treatment of label 0 in training: left out for its class, or negative. In testing it is never counted, as in the
+    devkit.
     """
 
     def __post_init__(self) -> None:
         if self.difficult not in ("ignore", "negative"):
-            raise ConfigError(f"dataset.difficult is ignore or negative; got '{self.difficult}'.")
+            raise ConfigError(f"dataset.difficult must be ignore or negative; got '{self.difficult}'.")
 
     @property
+    @override
     def about(self) -> About:
-        """See Official."""
         return About(
             name="voc2007",
             title="PASCAL VOC 2007, image classification",
@@ -64,16 +66,17 @@ class Voc2007(Official):
             "Challenge. IJCV 88, 2010",
         )
 
+    @override
     def remotes(self) -> Sequence[Remote]:
-        """See Official."""
         return (TRAINVAL, TEST)
 
+    @override
     def sizes(self) -> tuple[int, int]:
-        """See Official."""
         return 5011, 4952
 
+    @override
     def read(self, folder: Path) -> ImageSet:
-        """See Official; labels are those of ImageSets/Main."""
+        """Read the images with the labels of ImageSets/Main."""
         samples: list[Sample] = []
         counts = []
         for part in ("trainval", "test"):
@@ -91,7 +94,7 @@ class Voc2007(Official):
 
 
 def _labels(folder: Path, part: str) -> tuple[list[str], np.ndarray]:
-    """Image ids, and labels int8 [N, 20]. Raises DatasetError where the lists of the classes do not agree."""
+    """Return image ids, and labels int8 [N, 20]. Raises DatasetError if the lists of the classes do not agree."""
     names: list[str] = []
     columns = []
     for number, label in enumerate(CLASSES):

@@ -1,4 +1,4 @@
-"""A run's whole pipeline as one ONNX file: from squares of pixels to scores of classes, network included."""
+"""A run's whole pipeline as one ONNX file, including the network: from squares of pixels to scores of classes."""
 
 from offshelf.serving.onnx.file import Written, write_onnx
 

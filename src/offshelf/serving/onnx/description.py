@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself: all that a program in any language needs to feed it and to read its answers."""
+"""The description in an ONNX file, with everything that a program in any language needs to use it."""
 
 from importlib.metadata import version
 from typing import Any
@@ -8,19 +8,19 @@ from offshelf.serving.onnx.pipeline import upright
 from offshelf.serving.predictor import Predictor
 
 FORMAT = 1
-"""Another one is not read by what knows this one."""
+"""Version of the description; readers reject other versions."""
 ENTRY = "offshelf"
-"""Its key in the file's metadata; the value is JSON."""
+"""Key in the file's metadata; the value is JSON."""
 
 
 def describe(predictor: Predictor, run: str) -> dict[str, Any]:
-    """The description of a run's pipeline, in JSON's types.
+    """Describe a run's pipeline in JSON's types.
 
-    `views` are those that the caller makes of a decoded image, as `View` says: their `box` is cut out, then brought
-    to `preprocessing.crop` pixels a side by their `fit`, with Pillow's antialiased `interpolation`. Transparent pixels
-    show the `background`. Of images of more than 8 bits `value_range` says what is black and what is white; null: the
-    run has seen none. Mirror images and normalisation are the file's own. `precision` is the file's,
-    `trained_precision` that of the features the classifier was fitted on.
+    `views` are made by the caller from a decoded image, as `View` defines: their `box` is cropped, then brought to
+    `preprocessing.crop` pixels a side by their `fit`, with Pillow's antialiased `interpolation`. Transparent pixels
+    show the `background`. For images of more than 8 bits `value_range` is black and white; null: the run has had no
+    such images. The file makes mirror images and normalises. `precision` is the file's, `trained_precision` that of the
+    features that the classifier was fitted to.
     """
     request, model = predictor.request, predictor.model
     views = upright(request.views)
@@ -52,7 +52,7 @@ def describe(predictor: Predictor, run: str) -> dict[str, Any]:
 
 
 def _geometry(sees: Preprocessing) -> dict[str, Any]:
-    """What `fit: center` is for a network that was published with something else than the centre square."""
+    """Return the geometry of `fit: center` for a network published with another one than the centre square."""
     if not isinstance(sees, Upright):
         return {}
     return {"geometry": type(sees).__name__.lower(), "height": sees.height, "resize_height": sees.resize_height}

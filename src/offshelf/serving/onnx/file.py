@@ -1,4 +1,4 @@
-"""Writing the ONNX file: recorded, described, run by ONNX Runtime beside PyTorch, and only then put in its place."""
+"""The writing of ONNX files: recorded, described, compared with PyTorch in ONNX Runtime, and only then put in place."""
 
 import json
 from collections.abc import Sequence
@@ -24,41 +24,41 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 18
-"""What torch's exporter writes without converting."""
+"""Version that torch's exporter writes without conversion."""
 LARGEST = 2_000_000_000
-"""Bytes of weights beyond which they lie in a second file: a file of ONNX's format ends at 2 GiB."""
+"""Largest size of weights in one file, in bytes, beyond which there is a second one: ONNX's limit is 2 GiB."""
 TOLERANCE = 1e-3
-"""Largest relative distance of scores: they are differences of large numbers, in which the 1e-4 to which engines agree
-in their features grows."""
+"""Largest relative distance of scores. They are differences of large numbers, which amplify the 1e-4 to which engines
+agree in their features."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What was written, and how near it comes to PyTorch."""
+    """The written files, and their distance from PyTorch."""
 
     files: tuple[Path, ...]
     """The ONNX file and, beyond 2 GB, that of its weights."""
     distance: float
-    """Of the scores of a few images from the run's own, relative."""
+    """Relative distance of the scores of a few images from the run's own."""
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Size of all files in bytes."""
         return sum(file.stat().st_size for file in self.files)
 
 
 def write_onnx(predictor: Predictor, path: Path, run: str = "") -> Written:
-    """Write a run's pipeline, network included, in float32 whatever the precision of the run's features.
+    """Write a run's pipeline, including the network, in float32 whatever the precision of the run's features.
 
     Args:
-        predictor: The run's.
-        path: To be made.
-        run: The run's name, kept in the file.
+        predictor: Predictor of the run.
+        path: File to create.
+        run: Name of the run, kept in the file.
 
     Raises:
-        ConfigError: a package of the extra `onnx` is missing, or the file is there already or cannot be written.
-        ModelError: a part of the pipeline has no counterpart in ONNX, or the file cannot be run or gives other scores.
-        BackboneError: torch cannot record the network.
+        ConfigError: A package of the extra `onnx` is missing, or the file exists or cannot be written.
+        ModelError: A part of the pipeline has no counterpart in ONNX, or the file cannot be run or gives other scores.
+        BackboneError: Torch cannot record the network.
     """
     _require_packages()
     _require_place(path)
@@ -72,7 +72,7 @@ def write_onnx(predictor: Predictor, path: Path, run: str = "") -> Written:
             made = _saved(model, Path(folder) / path.name)
             found = _answers(made[0], pixels.numpy())
             distance = _distance(found["scores"], _reference(predictor, pipeline, images), predictor)
-            for file in reversed(made):  # the weights first: a name that is there stands for a whole model
+            for file in reversed(made):  # the weights first: the main file's name then stands for a complete model
                 file.replace(path.parent / file.name)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
@@ -88,12 +88,12 @@ def _require_packages() -> None:
 
 
 def _require_place(path: Path) -> None:
-    """Before the work of minutes."""
+    """Check the target before minutes of work."""
     if not path.parent.is_dir():
         raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}.")
     for file in (path, _weights_of(path)):
         if file.exists():
-            raise ConfigError(f"{file} is there already; remove it, or give another name.")
+            raise ConfigError(f"{file} already exists; remove it, or give another name.")
 
 
 def _weights_of(path: Path) -> Path:
@@ -101,37 +101,37 @@ def _weights_of(path: Path) -> Path:
 
 
 def _images() -> list[np.ndarray]:
-    """Noise of three grains, uint8 [256, 256, 3]: unlike even images they make all parts of a network respond."""
+    """Return noise of three grains, uint8 [256, 256, 3], to which all parts of a network respond."""
     random = np.random.default_rng(0)
     grains = [random.integers(0, 256, (256 // side, 256 // side, 3), dtype=np.uint8) for side in (64, 16, 4)]
     return [grain.repeat(256 // len(grain), 0).repeat(256 // len(grain), 1) for grain in grains]
 
 
 def _seen(predictor: Predictor, images: Sequence[np.ndarray], views: Sequence[View]) -> torch.Tensor:
-    """What views show of images, uint8 [N, V, S, S, 3]."""
+    """Return the views of images, uint8 [N, V, S, S, 3]."""
     preprocessing = predictor.request.backbone.preprocessing()
     return torch.from_numpy(np.stack([np.stack(look(image, views, preprocessing)) for image in images]))
 
 
 def _inputs(predictor: Predictor, images: Sequence[np.ndarray]) -> torch.Tensor:
-    """As Pipeline takes them."""
+    """Return the inputs of a Pipeline."""
     pixels = _seen(predictor, images, upright(predictor.request.views)).movedim(-1, 2).contiguous()
     return pixels if pixels.shape[1] > 1 else pixels[:, 0]
 
 
 def _recorded(pipeline: Pipeline, pixels: torch.Tensor, name: str) -> "ModelProto":
-    """The pipeline as a graph, for any number of images."""
+    """Record the pipeline as a graph, for any number of images."""
     outputs = ["scores", "labels" if pipeline.is_multilabel else "class"]
     outputs += ["probabilities"] if pipeline.calibration else []
     try:
         with quiet(), torch.no_grad():
-            pipeline(pixels)  # lets the network learn its course before it is recorded
+            pipeline(pixels)  # lets the network record its execution order before it is exported
             shapes = {"pixels": {0: torch.export.Dim("images")}}
             program = torch.export.export(pipeline, (pixels,), dynamic_shapes=shapes, strict=False)
             exported: Any = torch.onnx.export(
                 program, dynamo=True, opset_version=OPSET, input_names=["pixels"], output_names=outputs, verbose=False
             )
-    except Exception as error:  # recorders raise every kind of error
+    except Exception as error:  # exporters raise all kinds of errors
         why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise BackboneError(
             f"{name} cannot be exported to ONNX ({why}). Use: offshelf export RUN DIR, or a newer PyTorch than "
@@ -141,7 +141,7 @@ def _recorded(pipeline: Pipeline, pixels: torch.Tensor, name: str) -> "ModelProt
 
 
 def _tidied(model: "ModelProto") -> "ModelProto":
-    """Without what torch notes for its own developers: lines of source code, with the paths of their files."""
+    """Remove torch's notes for its developers: lines of source code, with the paths of their files."""
     model.producer_name, model.producer_version = "offshelf", __version__
     graph = model.graph
     graph.name = "pipeline"
@@ -165,19 +165,19 @@ def _saved(model: "ModelProto", path: Path) -> tuple[Path, ...]:
 
 
 def _answers(path: Path, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """What ONNX Runtime makes of the file: outputs by name, each image asked alone.
+    """Run the file in ONNX Runtime, each image alone; return the outputs by name.
 
     Raises:
-        ModelError: it cannot run it.
+        ModelError: ONNX Runtime cannot run it.
     """
     import onnxruntime
 
-    onnxruntime.disable_telemetry_events()  # it reports its use to its makers on Windows; offshelf phones nobody
+    onnxruntime.disable_telemetry_events()  # it sends usage statistics on Windows; offshelf sends none
     try:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
         answers = [session.run(names, {"pixels": pixels[row : row + 1]}) for row in range(len(pixels))]
-    except Exception as error:  # its errors have no base of their own
+    except Exception as error:  # its errors have no common base class
         why = " ".join(str(error).split())[:300]
         raise ModelError(
             f"The ONNX file was not kept: ONNX Runtime cannot run it ({why}). Use: offshelf export RUN DIR"
@@ -186,7 +186,7 @@ def _answers(path: Path, pixels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _reference(predictor: Predictor, pipeline: Pipeline, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Scores of images, [N, K], by PyTorch and the run's own classifier, as `offshelf predict` gives them."""
+    """Return scores of images, [N, K], by PyTorch and the run's own classifier, as `offshelf predict` does."""
     seen = _seen(predictor, images, predictor.request.views)
     with torch.no_grad():
         features = pipeline.eager(seen.flatten(0, 1))[predictor.model.layer]
@@ -194,13 +194,13 @@ def _reference(predictor: Predictor, pipeline: Pipeline, images: Sequence[np.nda
 
 
 def _distance(found: np.ndarray, expected: np.ndarray, predictor: Predictor) -> float:
-    """Norm of the difference over the norm of what was expected.
+    """Return the norm of the difference over the norm of the expected scores.
 
     Raises:
-        ModelError: it is more than what rounding explains.
+        ModelError: It is more than rounding explains.
     """
     distance = float(np.linalg.norm(found - expected)) / max(float(np.linalg.norm(expected)), 1e-30)
-    flips = np.abs(found - expected).sum() / 2  # one pair that rounding decides otherwise takes one vote and gives one
+    flips = np.abs(found - expected).sum() / 2  # a pair that rounding flips moves one vote
     is_rounding = scorer.counts_votes(predictor.model.scorer.estimator) and flips <= 2.5
     if not (distance <= TOLERANCE or is_rounding):
         raise ModelError(

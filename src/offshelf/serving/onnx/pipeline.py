@@ -1,6 +1,6 @@
-"""All that a run does to an image once it is a square of pixels, as one torch module.
+"""The computations of a run on an image's squares of pixels, as one torch module.
 
-Axes: N images, U upright views, V views, D features, K classes, S pixels a side.
+Axes: N images, U upright views, V views, D features, K classes, S pixels per side.
 """
 
 from collections.abc import Sequence
@@ -18,30 +18,30 @@ from offshelf.serving.predictor import Predictor
 
 
 def upright(views: Sequence[View]) -> tuple[View, ...]:
-    """The views that are not made of others by mirroring.
+    """Return the views that are not mirror images of others.
 
     Raises:
-        ModelError: views that are more than parts of the image, resized, or of several sizes.
+        ModelError: Views are not just parts of the image, resized, or have several sizes.
     """
     for view in views:
         if view.angle or view.fit == "enclosing":
             raise ModelError(
                 f"The view '{view}' cannot be exported to ONNX: parts of the image and mirror images can, rotated and "
-                "enclosing views cannot. `offshelf export RUN DIR` takes any."
+                "enclosing views cannot. `offshelf export RUN DIR` supports any."
             )
     if len({view.scale for view in views}) > 1:
         raise ModelError(
             "Views at several scales cannot be exported to ONNX, whose input has one size. `offshelf export RUN DIR` "
-            "takes any."
+            "supports any."
         )
     return tuple(dict.fromkeys(replace(view, mirror=False) for view in views))
 
 
 class Pipeline(nn.Module):
-    """Mirror images, normalisation, network to the run's layer, pooling, transforms, classifier and fusion."""
+    """Mirror images, normalisation, the network up to the run's layer, pooling, transforms, classifier and fusion."""
 
     def __init__(self, predictor: Predictor) -> None:
-        """Build the network. Raises ModelError: a part of it has no counterpart here."""
+        """Build the network. Raises ModelError if a part has no counterpart here."""
         super().__init__()
         model, views = predictor.model, predictor.request.views
         originals = upright(views)
@@ -53,11 +53,11 @@ class Pipeline(nn.Module):
         self.eager = Eager(predictor.request)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Answers for uint8 [N, 3, S, S], or [N, U, 3, S, S] where U > 1.
+        """Return the answers for uint8 [N, 3, S, S], or [N, U, 3, S, S] if U > 1.
 
         Returns:
-            Scores float32 [N, K]; classes int64 [N], or labels bool [N, K]; and probabilities float32 [N, K], where
-            the run has learnt them.
+            Scores float32 [N, K]; classes int64 [N], or labels bool [N, K]; and probabilities float32 [N, K], if the
+            run has learnt them.
         """
         originals = pixels if pixels.ndim == 5 else pixels[:, None]
         seen = [self._view(originals, number) for number in range(len(self.sources))]
@@ -73,7 +73,7 @@ class Pipeline(nn.Module):
 
 
 class _Probabilities(transformer.Constants):
-    """See Calibration."""
+    """The module of Calibration."""
 
     slopes: torch.Tensor
     offsets: torch.Tensor

@@ -21,10 +21,10 @@ from offshelf.svm.fusion import Fusion
 
 
 def as_module(scorer: Scorer) -> nn.Module:
-    """Scores of classes [N, K] from transformed features [N, V, D], as the scorer gives them.
+    """Return a module from transformed features [N, V, D] to scores of classes [N, K], as the scorer computes them.
 
     Raises:
-        ModelError: its estimator is not linear.
+        ModelError: The estimator is not linear.
     """
     estimator = scorer.estimator
     weights_PD, biases_P = _linear(estimator)
@@ -34,13 +34,13 @@ def as_module(scorer: Scorer) -> nn.Module:
 
 
 def counts_votes(estimator: Any) -> bool:
-    """Whether its scores count pairs won, so that a pair decided by a rounding error shows as a whole vote."""
+    """Return whether scores count pairs won, so that a pair flipped by a rounding error changes a whole vote."""
     is_pairs = isinstance(estimator, LinearSVM) and estimator.kind_ == "ovo" and estimator.ovo_decision == "votes"
     return is_pairs or isinstance(estimator, OneVsOneClassifier)
 
 
 def _linear(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [P, D] and biases [P] of decision values, a row a binary problem."""
+    """Return weights [P, D] and biases [P] of decision values, a row per binary problem."""
     if isinstance(estimator, EachLabel):
         return _joined(estimator.fitted_)
     if isinstance(estimator, OneVsRestClassifier | OneVsOneClassifier):
@@ -49,14 +49,14 @@ def _linear(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
         raise ModelError(
             f"{type(estimator).__name__} cannot be exported to ONNX: only linear classifiers can (linear_svm, "
             "linear_svm_ovr, liblinear_ovo, logistic, logistic_ovr, sklearn_linear_svc). `offshelf export RUN DIR` "
-            "takes any."
+            "supports any."
         )
     weights_PD = np.atleast_2d(estimator.coef_)
     return weights_PD, np.broadcast_to(np.ravel(estimator.intercept_), len(weights_PD))
 
 
 def _joined(parts: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Of binary classifiers, or a number in place of one for a label that all training images have, or none."""
+    """Join binary classifiers; a number replaces one for a label that all training images have, or none."""
     dims = max(getattr(part, "n_features_in_", 1) for part in parts)
     each = [(np.zeros((1, dims)), np.array([part])) if isinstance(part, float) else _linear(part) for part in parts]
     weights, biases = zip(*each, strict=True)
@@ -64,7 +64,7 @@ def _joined(parts: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rules(estimator: Any, problems: int) -> tuple[nn.Module, nn.Module, bool]:
-    """What becomes of decision values view by view, then image by image, and whether a response has two sides."""
+    """Return the operations on decision values per view, then per image, and whether a response has two sides."""
     kind = getattr(estimator, "kind_", None) or ("multilabel" if isinstance(estimator, EachLabel) else "")
     classes = len(estimator.classes_)
     if kind == "ovo":
@@ -89,7 +89,7 @@ class _Linear(Constants):
 
 
 class _Fuse(nn.Module):
-    """See `classifier.view.fuse`."""
+    """The module of `classifier.view.fuse`."""
 
     def __init__(self, fusion: Fusion, is_two_sided: bool) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class _TwoClasses(nn.Module):
 
 
 class _Pairs(nn.Module):
-    """See `Encoding.scores`: votes, or summed decision values, of the pairs (first, second) that a class is in."""
+    """The module of `Encoding.scores`: votes, or summed decision values, of the pairs (first, second) of a class."""
 
     def __init__(self, classes: int, by_votes: bool) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class _Pairs(nn.Module):
         others = ~np.eye(classes, dtype=bool)
         self.number: torch.Tensor
         self.is_first: torch.Tensor
-        self.register_buffer("number", torch.from_numpy(numbers[others]))  # of the K - 1 pairs of each class
+        self.register_buffer("number", torch.from_numpy(numbers[others]))  # the K - 1 pairs of each class
         is_first = np.triu(np.ones((classes, classes), bool), 1)
         self.register_buffer("is_first", torch.from_numpy(is_first[others].reshape(classes, -1)))
 
@@ -133,7 +133,7 @@ class _Pairs(nn.Module):
 
 
 class _Votes(nn.Module):
-    """See `Encoding.scores`: votes, and what sets apart images of equal votes."""
+    """The module of `Encoding.scores`: votes, and a term that separates images with equal votes."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -150,9 +150,10 @@ class _Votes(nn.Module):
 
 
 class _Confidences(nn.Module):
-    """scikit-learn's OneVsOneClassifier: votes, and of equal votes the larger sum, brought into a third of a vote.
+    """scikit-learn's OneVsOneClassifier: votes, and among equal votes the larger sum, scaled into a third of a vote.
 
-    A positive decision value speaks for the second class of a pair; of two classes the second's number is the response.
+    A positive decision value counts for the second class of a pair; for two classes the second's number is the
+    response.
     """
 
     def __init__(self, classes: int) -> None:

@@ -11,17 +11,17 @@ from offshelf.postprocess import Transformer
 
 
 def as_module(transformer: Transformer) -> nn.Module:
-    """A fitted transformer of rows [R, D] as a module of [..., D].
+    """Return a fitted transformer of rows [R, D] as a module of [..., D].
 
     Raises:
-        ModelError: it, or a step of it, is none of offshelf's `postprocess` options.
+        ModelError: The transformer, or a step of it, does not belong to offshelf's `postprocess` options.
     """
     steps = [step for _, step in getattr(transformer, "steps", [("", transformer)]) if step != "passthrough"]
     return nn.Sequential(*map(_step, steps))
 
 
 def tensor(values: Any) -> torch.Tensor:
-    """An array as float32."""
+    """Convert an array to float32."""
     return torch.from_numpy(np.array(values, np.float32))
 
 
@@ -42,12 +42,12 @@ def _step(step: Any) -> nn.Module:
         return _SignedPower(step.power)
     raise ModelError(
         f"The transform {type(step).__name__} cannot be exported to ONNX; offshelf's own can: postprocess=none, l2, "
-        "l2_power, pca, pca_whiten or standardize, with steps in any order. `offshelf export RUN DIR` takes any."
+        "l2_power, pca, pca_whiten or standardize, with steps in any order. `offshelf export RUN DIR` supports any."
     )
 
 
 class Constants(nn.Module):
-    """A module with arrays that are part of it, float32, under the names they are given by."""
+    """A module with constant arrays, float32, under the names of the arguments."""
 
     def __init__(self, **arrays: Any) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Constants(nn.Module):
 
 
 class _UnitNorm(nn.Module):
-    """scikit-learn's Normalizer: rows of zeros stay."""
+    """scikit-learn's Normalizer, which leaves rows of zeros unchanged."""
 
     def __init__(self, norm: str) -> None:
         super().__init__()

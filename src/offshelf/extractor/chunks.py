@@ -1,4 +1,4 @@
-"""What is left to extract, in chunks that processes take one by one, each chunk by one process."""
+"""The images that are left to extract, in chunks. Each chunk is taken by one process."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,27 +14,27 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Row numbers of images to extract, int64 [n], ours until the claim is released."""
+    """Row numbers of images to extract, int64 [n]. They belong to this process until the claim is released."""
 
     rows: np.ndarray
     claim: Claim
 
 
-class Work:
-    """The chunks of a list of images of which features are missing.
+class ChunkQueue:
+    """The chunks of a list of images whose features are missing.
 
-    Chunks are cut by place in the whole list, so that all processes with the same list cut alike. A pass over the work
-    takes every chunk that nobody else is working on; `wait` then tells whether another pass is needed.
+    Chunks are cut by position in the whole list, so that all processes with the same list cut alike. One iteration
+    takes every chunk that no other process is working on; `wait` then tells whether another iteration is needed.
     """
 
     def __init__(self, store: FeatureStore, keys: Sequence[FeatureKey], images: Sequence[str], chunk: int) -> None:
-        """`images` are digests."""
+        """Take the digests of the images."""
         self.store, self.keys, self.images, self.chunk = store, keys, images, chunk
         self.faults: dict[int, str] = {}
-        """What cannot be extracted, by row number, and why."""
+        """Reasons why images cannot be extracted, by row number."""
         self.total = len(self._missing())
         self.elsewhere = 0
-        """Images that other processes have extracted meanwhile."""
+        """Number of images that other processes have extracted in the meantime."""
         self._held: list[Claim] = []
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -42,7 +42,7 @@ class Work:
             claim = self._claim(rows)
             if claim is None:
                 continue
-            # The claim first, then the look: whoever had it before has written before letting go.
+            # Claim first, then look: a previous holder has written its features before it released the claim.
             left = rows[self.store.missing(self.keys, [self.images[row] for row in rows])]
             self.elsewhere += len(rows) - len(left)
             self._held = [each for each in self._held if each.is_held] + [claim]
@@ -52,7 +52,7 @@ class Work:
                 claim.release()
 
     def wait(self) -> bool:
-        """Wait for other processes' chunks: False when all are there, True when one was given up by a dead process."""
+        """Wait for other processes' chunks. Return False when all are written, True when a dead process left one."""
         while chunks := self._chunks():
             for rows in chunks:
                 claim = self._claim(rows)
@@ -63,7 +63,7 @@ class Work:
         return False
 
     def release(self) -> None:
-        """Let go of all chunks: where work broke off others may have them, and this process when it tries again."""
+        """Release all chunks: after an interruption other processes, or this one on a new attempt, may take them."""
         for claim in self._held:
             claim.release()
 

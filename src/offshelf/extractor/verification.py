@@ -1,4 +1,4 @@
-"""Stored features, extracted again: those of other releases are taken only where they come out equal today."""
+"""Verification of stored features: those of other releases are used only if a sample, extracted again, is equal."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,26 +8,27 @@ import numpy as np
 
 from offshelf.dataset import Image, digests
 from offshelf.errors import ImageError, StoreError
-from offshelf.extractor.extractor import Extractor, Request
+from offshelf.extractor.extractor import Extractor
 from offshelf.extractor.networks import Networks
+from offshelf.extractor.request import Request
 from offshelf.releases import changes
 from offshelf.store import DamagedShardError, FeatureStore, MemoryStore
 
 log = logging.getLogger(__name__)
 
 TOLERANCE = {"float32": 2e-4, "bfloat16": 3e-2}
-"""Largest relative distance: that of two engines, each within 1e-4 of PyTorch; in bfloat16 that of rounding."""
+"""Largest relative distance: of two engines, each within 1e-4 of PyTorch; in bfloat16 of rounding."""
 
 SAMPLE = 8
-"""Images that are extracted again, of each set of releases."""
+"""Number of images that are extracted again for each set of releases."""
 
 LOOKED_AT = 32
-"""Images among which the sample is chosen: the tallest, the widest, the largest, the smallest, and others."""
+"""Number of images from which the sample is chosen: the tallest, widest, largest and smallest, and others."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How stored features compare with those of today."""
+    """The result of comparing stored features with newly extracted ones."""
 
     images: int
     differing: int
@@ -40,30 +41,31 @@ class Comparison:
 def require_equal(
     store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request, networks: Networks | None
 ) -> None:
-    """Take features of other releases than today's only where a few images, extracted again, give the same.
+    """Accept features of other releases only if a few images, extracted again, give the same.
 
-    That is done once for each set of releases and each request; the store remembers it.
+    This is done once for each set of releases and each request; the store remembers the result.
 
     Raises:
-        StoreError: they do not, with what is another release, and the way out.
+        StoreError: They differ; the message names the releases and the way out.
     """
     keys = request.keys(extractor)
     for then, by_layer in _foreign(store, extractor, images, request).items():
         asked = replace(request, layers=tuple(by_layer))
         try:
             compared = compare(store, extractor, images, asked, by_layer, SAMPLE, networks)
-        except DamagedShardError:  # which counts as missing now, and no more as of other releases
+        except DamagedShardError:  # its features now count as missing, not as those of other releases
             return require_equal(store, extractor, images, request, networks)
         if compared.differing:
             raise StoreError(
-                f"Features of {request.backbone.name} in the store come out otherwise today. They were written under "
+                f"Features of {request.backbone.name} in the store differ from those of today. They were written under "
                 f"{changes(then)}; of {compared.images} image(s) extracted again {compared.differing} differ, by up to "
                 f"{compared.distance:.1e} ({compared.where}; {TOLERANCE[extractor.precision]:.0e} is allowed). Go back "
-                f"to those releases, or extract all of it anew: offshelf store prune --backbone {request.backbone.name}"
+                f"to those releases, or remove the features and extract them again: offshelf store prune --backbone "
+                f"{request.backbone.name}"
             )
         store.vouch([key for (layer, _), key in keys.items() if layer in by_layer], then)
         log.info(
-            "Features of %s were written under %s: %d image(s) extracted again came out equal, within %.0e.",
+            "Features of %s were written under %s: %d image(s) extracted again are equal, within %.0e.",
             *(request.backbone.name, changes(then), compared.images, max(compared.distance, 1e-9)),
         )
 
@@ -71,7 +73,7 @@ def require_equal(
 def _foreign(
     store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Rows of images by other releases and by layer."""
+    """Return rows of images by the releases that wrote their features, and by layer."""
     keys, names = request.keys(extractor), digests(images)
     rows: dict[str, dict[str, np.ndarray]] = {}
     for layer in request.layers:
@@ -84,7 +86,7 @@ def _foreign(
 def recheck(
     store: FeatureStore, extractor: Extractor, images: Sequence[Image], request: Request, count: int
 ) -> Comparison:
-    """Extract some of the images whose features are stored again, whatever releases wrote them. See compare."""
+    """Extract some of the images with stored features again, whatever releases wrote them. See `compare`."""
     keys, names = request.keys(extractor), digests(images)
     rows = {}
     for layer in request.layers:
@@ -107,21 +109,23 @@ def compare(  # noqa: PLR0913 - what is stored, what is extracted, and which ima
     count: int,
     networks: Networks | None = None,
 ) -> Comparison:
-    """Extract some images again, and compare with what the store holds.
+    """Extract some images again, and compare their features with those in the store.
 
     Args:
-        store: Where they are.
-        extractor: As it wrote them.
-        images: All.
-        request: What to extract.
-        rows: By layer, numbers of the images whose features are stored, at least one.
-        count: Images of each layer.
-        networks: See Extractor.run.
+        store: Store of the features.
+        extractor: Settings with which they were written.
+        images: All images.
+        request: Features to extract.
+        rows: Row numbers of the images with stored features by layer, at least one each.
+        count: Number of images per layer.
+        networks: As for `predict`.
     """
+    from offshelf.extractor.predict import predict  # imports torch and Lightning
+
     chosen = {layer: sample(images, numbers, count) for layer, numbers in rows.items()}
     again = sorted(set().union(*chosen.values()))
     fresh, one = MemoryStore(), replace(extractor, processes=1)
-    one.run([images[row] for row in again], request, fresh, networks)
+    predict(one, [images[row] for row in again], request, fresh, networks)
     names = digests(images)
     worst, where, differing = 0.0, "all are equal", set[int]()
     for (layer, _), key in request.keys(extractor).items():
@@ -135,7 +139,7 @@ def compare(  # noqa: PLR0913 - what is stored, what is extracted, and which ima
 
 
 def sample(images: Sequence[Image], rows: np.ndarray, count: int) -> list[int]:
-    """Some rows, of images that differ in shape and size as far as a look at a few tells; all where there are few."""
+    """Choose rows of images that differ in shape and size, judged by opening a few; all rows if there are few."""
     if len(rows) <= count:
         return [int(row) for row in rows]
     places = np.linspace(0, len(rows) - 1, min(len(rows), max(LOOKED_AT, count))).astype(int)
@@ -152,7 +156,7 @@ def sample(images: Sequence[Image], rows: np.ndarray, count: int) -> list[int]:
 
 
 def _shapes(images: Sequence[Image], rows: Iterable[int]) -> Iterable[tuple[int, tuple[int, int]]]:
-    """Height and width of those that can be read."""
+    """Yield row, height and width of the images that can be read."""
     for row in rows:
         try:
             height, width = images[row].load().shape[:2]

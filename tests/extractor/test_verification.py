@@ -6,14 +6,15 @@ import re
 import numpy as np
 import pytest
 
+import offshelf.extractor.predict
 from offshelf import releases
 from offshelf.augmentation import center, mirror
 from offshelf.backbone import Tiny
 from offshelf.commands.store import main
 from offshelf.dataset import ImageArray
 from offshelf.errors import StoreError
-from offshelf.extractor import Extractor, Request, ensure
-from offshelf.extractor.again import SAMPLE, sample
+from offshelf.extractor import Extractor, Request, get_or_extract
+from offshelf.extractor.verification import SAMPLE, sample
 from offshelf.store import DiskStore
 from offshelf.store.shard import open_shard
 
@@ -47,13 +48,13 @@ def other(monkeypatch):
 def passes(monkeypatch):
     """How many images each extraction was given."""
     seen = []
-    run = Extractor.run
+    predict = offshelf.extractor.predict.predict
 
-    def counted(self, images, *rest):
+    def counted(extractor, images, *rest):
         seen.append(len(images))
-        return run(self, images, *rest)
+        return predict(extractor, images, *rest)
 
-    monkeypatch.setattr(Extractor, "run", counted)
+    monkeypatch.setattr("offshelf.extractor.predict.predict", counted)
     return seen
 
 
@@ -61,26 +62,26 @@ def test_equal_features_of_other_releases_are_taken_after_one_look(tmp_path, oth
     """Eight images the first time, none after it; in another process neither; and again under yet other releases."""
     pictures = images()
     other(pillow="9.0.0")
-    before = ensure(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
+    before = get_or_extract(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
     other()
     caplog.set_level("INFO")
     for _ in range(2):
-        found = ensure(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
+        found = get_or_extract(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
         assert found.cost.extracted == 0
     assert passes == [30, SAMPLE]
     assert all((found.values[layer] == before.values[layer]).all() for layer in REQUEST.layers)
     assert re.search(
-        r"written under pillow 9\.0\.0 \(today [\d.]+\): 8 image\(s\) extracted again came out", caplog.text
+        r"written under pillow 9\.0\.0 \(today [\d.]+\): 8 image\(s\) extracted again are equal", caplog.text
     )
     other(torch="2.0.0")
-    ensure(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
+    get_or_extract(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
     assert passes == [30, SAMPLE, SAMPLE]
 
 
 def test_the_same_releases_cost_nothing(tmp_path, passes):
     """Nothing is extracted again, and nothing is left lying."""
     for _ in range(2):
-        ensure(DiskStore(tmp_path), EXTRACTOR, images(), REQUEST)
+        get_or_extract(DiskStore(tmp_path), EXTRACTOR, images(), REQUEST)
 
     assert passes == [30]
     assert not list(tmp_path.rglob("releases"))
@@ -100,13 +101,13 @@ def test_features_that_come_out_otherwise_stop_the_run(tmp_path, other, monkeypa
     other(pillow="9.0.0")
     with monkeypatch.context() as patch:
         patch.setattr(view, "resize", then)
-        ensure(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
+        get_or_extract(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
     other()
     for _ in range(2):  # nothing is remembered of it
         with pytest.raises(StoreError) as error:
-            ensure(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
+            get_or_extract(DiskStore(tmp_path), EXTRACTOR, pictures, REQUEST)
         assert re.search(
-            r"Features of tiny in the store come out otherwise today.*under pillow 9\.0\.0 \(today .*of 8 image\(s\) "
+            r"Features of tiny in the store differ from those of today.*under pillow 9\.0\.0 \(today .*of 8 image\(s\) "
             r"extracted again 1 differ, by up to .*layer block[23] of an image of 20 x 120.*2e-04 is allowed.*"
             r"offshelf store prune --backbone tiny",
             str(error.value),
@@ -116,33 +117,33 @@ def test_features_that_come_out_otherwise_stop_the_run(tmp_path, other, monkeypa
 def test_shards_without_a_record_are_of_other_releases(tmp_path, other, passes, caplog):
     """They are looked at once; the sentence says so."""
     other("{}")
-    ensure(DiskStore(tmp_path), EXTRACTOR, images(), REQUEST)
+    get_or_extract(DiskStore(tmp_path), EXTRACTOR, images(), REQUEST)
     other()
     caplog.set_level("INFO")
-    ensure(DiskStore(tmp_path), EXTRACTOR, images(), REQUEST)
+    get_or_extract(DiskStore(tmp_path), EXTRACTOR, images(), REQUEST)
 
     assert passes == [30, SAMPLE]
-    assert "an offshelf that did not write releases down" in caplog.text
+    assert "an offshelf that did not record releases" in caplog.text
 
 
 def test_a_layer_or_a_view_more_is_looked_at_too(tmp_path, other, passes):
     """What vouches for one layer through one view says nothing of others."""
     small = Request(Tiny(), ("block3",), "auto", center().views)
     other(timm="0.1")
-    ensure(DiskStore(tmp_path), EXTRACTOR, images(), REQUEST)
+    get_or_extract(DiskStore(tmp_path), EXTRACTOR, images(), REQUEST)
     other()
     for request, count in ((small, 1), (small, 0), (REQUEST, 1), (REQUEST, 0)):
         passes.clear()
-        ensure(DiskStore(tmp_path), EXTRACTOR, images(), request)
+        get_or_extract(DiskStore(tmp_path), EXTRACTOR, images(), request)
         assert passes == [SAMPLE] * count
 
 
 def test_some_are_of_other_releases_and_some_are_missing(tmp_path, other, passes):
     """The look comes first, then the rest is extracted; images of today are not looked at."""
     other(numpy="1.0")
-    ensure(DiskStore(tmp_path), EXTRACTOR, images(30)[:12], REQUEST)
+    get_or_extract(DiskStore(tmp_path), EXTRACTOR, images(30)[:12], REQUEST)
     other()
-    ensure(DiskStore(tmp_path), EXTRACTOR, images(30), REQUEST)
+    get_or_extract(DiskStore(tmp_path), EXTRACTOR, images(30), REQUEST)
 
     assert passes == [12, SAMPLE, 30]
     found = {open_shard(path).releases for path in tmp_path.rglob("*.safetensors")}
@@ -152,13 +153,13 @@ def test_some_are_of_other_releases_and_some_are_missing(tmp_path, other, passes
 def test_damage_that_shows_on_looking_is_mended(tmp_path, other):
     """A shard of other releases that is not what was written counts as missing, as ever."""
     other(numpy="1.0")
-    before = ensure(DiskStore(tmp_path), Extractor(device="cpu", chunk=100), images(), REQUEST)
+    before = get_or_extract(DiskStore(tmp_path), Extractor(device="cpu", chunk=100), images(), REQUEST)
     other()
     (path,) = tmp_path.rglob("*.safetensors")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    after = ensure(DiskStore(tmp_path), Extractor(device="cpu", chunk=100), images(), REQUEST)
+    after = get_or_extract(DiskStore(tmp_path), Extractor(device="cpu", chunk=100), images(), REQUEST)
 
     assert all(np.allclose(after.values[layer], before.values[layer], rtol=1e-5) for layer in REQUEST.layers)
 
@@ -197,9 +198,9 @@ def test_pruning_takes_what_vouches_along(tmp_path, other, capsys):
     """Nothing of offshelf's stays, and nothing of it is called foreign."""
     store = DiskStore(tmp_path / "store")
     other(numpy="1.0")
-    ensure(store, EXTRACTOR, images(), REQUEST)
+    get_or_extract(store, EXTRACTOR, images(), REQUEST)
     other()
-    ensure(store, EXTRACTOR, images(), REQUEST)
+    get_or_extract(store, EXTRACTOR, images(), REQUEST)
     setting = f"store.root={store.root}"
     assert main(["ls", setting]).code == 0
     assert "left alone" not in capsys.readouterr().out
