@@ -89,11 +89,11 @@ def test_what_is_there_is_not_waited_for(create, tmp_path):
     """Whoever made it a moment earlier has made it: the same call would fail for as long as it is repeated."""
     client, _ = connect(tmp_path, None, "other")
     getattr(client, create)("one")
-    before = client.patience.budget
+    before = client.retries.budget
     with pytest.raises(MlflowException, match="already exists"):
         getattr(client, create)("one")
 
-    assert client.patience.budget == before
+    assert client.retries.budget == before
 
 
 @pytest.mark.slow
