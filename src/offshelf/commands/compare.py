@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.differing import independent, varied
 from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap, Difference, Interval
@@ -33,9 +34,6 @@ from offshelf.tracking.mlflow.reading import SETTINGS, TrackedRun, TrackedRuns, 
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-DEPENDENT_PARAMETERS = ("dims", "name")
-"""Parameters that follow from others."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +136,11 @@ def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> 
     Names of runs that were left out are in a note.
     """
     runs = [row.run for row in rows]
-    varied = list(dict.fromkeys([*_independent(runs), *_varied(runs)]))
-    columns = ["run", "id", metric, "to the best", "p", *varied]
+    differing = list(dict.fromkeys([*independent(runs), *varied(runs)]))
+    columns = ["run", "id", metric, "to the best", "p", *differing]
     lines = [
         [row.run.name, row.run.id[:8], with_error_bar(row.run.metrics, metric), *_gap(row.difference, row is rows[0])]
-        + [row.run.params.get(name, "") for name in varied]
+        + [row.run.params.get(name, "") for name in differing]
         for row in rows
     ]
     notes = [
@@ -163,7 +161,7 @@ def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> 
 def to_data(rows: Sequence[Row], metric: str) -> list[dict[str, Any]]:
     """Return, for each run, its metric and interval, its difference to the best, and the parameters that differ."""
     runs = [row.run for row in rows]
-    varied = list(dict.fromkeys([*_independent(runs), *_varied(runs)]))
+    differing = list(dict.fromkeys([*independent(runs), *varied(runs)]))
     return [
         {
             "id": row.run.id,
@@ -171,7 +169,7 @@ def to_data(rows: Sequence[Row], metric: str) -> list[dict[str, Any]]:
             "value": row.value,
             "interval": Interval.logged(row.run.metrics, metric),
             "difference_to_best": row.difference,
-            "params": {name: row.run.params[name] for name in varied if name in row.run.params},
+            "params": {name: row.run.params[name] for name in differing if name in row.run.params},
         }
         for row in rows
     ]
@@ -186,13 +184,6 @@ def _gap(difference: Difference | None, is_best: bool) -> list[str]:
     ]
 
 
-def _varied(runs: Sequence[TrackedRun]) -> list[str]:
-    """Return the names of parameters that are not the same for all runs, the task's own first."""
-    names = {name for run in runs for name in run.params if not name.endswith("_target_")}
-    varied = [name for name in names if len({run.params.get(name) for run in runs}) > 1]
-    return sorted(varied, key=lambda name: (name.count("."), name))
-
-
 def draw(runs: Sequence[TrackedRun], metric: str) -> "Figure":
     """Draw the metric by the one number in which runs differ or, if they differ in none, by layer in the runs' order.
 
@@ -202,7 +193,7 @@ def draw(runs: Sequence[TrackedRun], metric: str) -> "Figure":
     Raises:
         ConfigError: runs differ in several numbers, or in neither a number nor the layer.
     """
-    differing = _independent(runs)
+    differing = independent(runs)
     numeric = [name for name in differing if all(_number(run.params.get(name)) is not None for run in runs)]
     if len(numeric) > 1 or not (numeric or "layer" in differing):
         raise ConfigError(
@@ -229,23 +220,6 @@ def _shared_layers(runs: Sequence[TrackedRun], lines: Sequence[str]) -> tuple[st
 
 def _numbered(ticks: Sequence[str]) -> dict[str, float | None]:
     return {tick: float(number) for number, tick in enumerate(ticks)}
-
-
-def _independent(runs: Sequence[TrackedRun]) -> list[str]:
-    """Return parameters that differ, without those that follow from an earlier one.
-
-    Some are the same number: seeds that follow the seed. Others are parts of a choice: the mean that a backbone takes.
-    """
-    kept: dict[str, list[str | None]] = {}
-    for name in _varied(runs):
-        values = [run.params.get(name) for run in runs]
-        is_part = any(
-            name.startswith(f"{other}.") and len(set(zip(theirs, values, strict=True))) == len(set(theirs))
-            for other, theirs in kept.items()
-        )
-        if name not in DEPENDENT_PARAMETERS and not is_part and values not in kept.values():
-            kept[name] = values
-    return list(kept)
 
 
 def _require_formats(files: Sequence[Path]) -> None:
