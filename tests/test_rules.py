@@ -42,7 +42,7 @@ def test_idle():
 
 
 def test_cpu_limit(outcomes):
-    """A test over the limit fails, by its own work or by a process; one that waits does not, nor any without a limit."""
+    """A test over the limit fails, by its own work or by a process; one that waits does not, nor any without one."""
     found, said = outcomes(BUSY, "--cpu-limit=0.2")
 
     assert found == [1, 0, 2, 0]

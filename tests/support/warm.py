@@ -1,8 +1,8 @@
 """`offshelf` without its seconds of imports: a process that has made them forks for each command.
 
 A command is still a process of its own, run as `python -m offshelf` is, in the folder, environment and streams of
-whoever starts it, and its exit code or signal is passed on. Tests of the process itself, such as of signals, of the
-rights it has or of what it imports, start a new Python instead.
+whoever starts it. Signals are passed on to it (SIGKILL kills both), and its exit code or signal is passed back. Tests
+of the process itself, such as of the rights it has or of what it imports, start a new Python instead.
 """
 
 import atexit
