@@ -11,7 +11,10 @@ from processes import Record, start
 
 from offshelf.tracking import MLflow
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of MLflow and SQLAlchemy
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # of MLflow and SQLAlchemy
+]
 
 NET = """\
 import time
@@ -162,7 +165,6 @@ def test_fail_fast(home, tmp_path):
     assert sorted(found.statuses(found.jobs)) == ["FAILED", "FINISHED"]
 
 
-@pytest.mark.slow
 def test_three_with_a_server(home, tmp_path, tracking_server):
     """Of different launchers, all of which have come before a job ends."""
     act = (
