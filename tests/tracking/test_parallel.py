@@ -12,6 +12,7 @@ from mlflow.tracking import MlflowClient
 from offshelf.tracking.connection import connect, default_uri
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -103,7 +104,6 @@ def test_what_is_there_is_not_waited_for(create, tmp_path):
     assert client.patience.budget == before
 
 
-@pytest.mark.slow
 def test_on_a_server(tmp_path, tracking_server):
     """Whose own processes meet."""
     uri, _ = tracking_server
