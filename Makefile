@@ -4,7 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 C_CODE := $(wildcard src/offshelf/svm/native/*.[ch])
 
-.PHONY: help demo test lint fix sanitize clean
+PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --durations=40 --durations-min=2
+
+.PHONY: help demo test quick soak coverage lint style types architecture fix sanitize clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -12,14 +14,30 @@ help: ## this list
 demo: $(VENV)/installed ## install, and run the main job offline on embedded data and weights
 	$(BIN)/offshelf classify layer=all
 
-test: $(VENV)/installed-dev lint ## install, and run all checks and tests
-	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --cov=offshelf --cov-report=term:skip-covered
+test: $(VENV)/installed-dev ## install, and run all checks and tests, except the soak tests
+	$(MAKE) --no-print-directory --jobs=2 --output-sync lint
+	$(PYTEST) -m "not soak"
 
-lint: $(VENV)/installed-dev ## style, types and architecture
+quick: $(VENV)/installed-dev ## tests without servers, browsers, builds and engines: some minutes
+	$(PYTEST) -m "not slow and not soak" --cpu-limit=10
+
+soak: $(VENV)/installed-dev ## tests too long for every run: thousands of images, kills by the dozen
+	$(PYTEST) -m soak
+
+coverage: $(VENV)/installed-dev ## the tests of `make test`, with branch coverage
+	$(PYTEST) -m "not soak" --cov=offshelf --cov-branch --cov-report=term:skip-covered
+
+lint: style types architecture ## all checks without tests
+
+style: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(C_CODE)
+
+types: $(VENV)/installed-dev
 	$(BIN)/mypy
+
+architecture: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 fix: $(VENV)/installed-dev ## format, and mend what can be mended

@@ -16,6 +16,8 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup, which comm
 import pytest
 import tables
 
+pytest_plugins = ["rules", "shared"]
+
 tables.share(lambda: tables.template().name)
 
 

@@ -40,7 +40,7 @@ INDICES = {
 """Layers that `all` stands for, with their module's index in the package."""
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS])
 def network(request):
     """Both, one after the other."""
     return request.param

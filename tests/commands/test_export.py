@@ -13,10 +13,8 @@ from urllib.request import Request, urlopen
 
 import pandas as pd
 import pytest
-from noise import write_noise
 
 from offshelf.commands.export import main
-from offshelf.config import build, load, plain
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.tracking.mlflow.server import free_port
 
@@ -28,13 +26,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, noise_run):
     """A run on two classes of noise, its images, and its export."""
-    place = tmp_path_factory.mktemp("place")
-    write_noise(place / "images")
-    chosen = ["dataset=folder", f"dataset.root={place / 'images'}", "backbone=tiny", f"home={place / 'home'}"]
-    config = load("classify", [*chosen, "tracking=none", "bootstrap.replicates=0", "classifier=linear_svm_ovr"])
-    build(config)(output_dir=str(place / "out"), config=plain(config))
+    place = noise_run(tmp_path_factory.mktemp("place"))
     assert main([str(place / "out"), str(place / "model"), f"home={place / 'home'}"]).code == 0
     return place
 

@@ -21,9 +21,12 @@ from offshelf.commands.export import main
 from offshelf.config import build, load, plain
 from offshelf.errors import BackboneError, ConfigError, ModelError
 
-pytestmark = pytest.mark.skipif(
-    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6), reason="torch 2.5's exporter lacks what is needed"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6), reason="torch 2.5's exporter lacks what is needed"
+    ),
+]
 
 TOLERANCE = 1e-4
 """Relative, as of engines."""

@@ -12,7 +12,6 @@ from offshelf.commands.register import main
 from offshelf.config import load, perform
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.tracking.mlflow.client import default_uri
-from offshelf.tracking.mlflow.server import free_port, start_server, wait_until_up
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
@@ -94,19 +93,12 @@ def test_printed_commands_are_quoted(place, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_on_a_server(place, tmp_path):
+def test_on_a_server(place, tmp_path, tracking_server):
     """The registry of the tracking server that the run is on."""
-    port = free_port(5760)
-    server = start_server(tmp_path, default_uri(tmp_path), port)
-    try:
-        wait_until_up(server, port, 300)
-        uri = f"http://127.0.0.1:{port}"
-        classify(place, tmp_path / "out", f"tracking.uri={uri}")
-        main(["noise", "noise", f"uri={uri}"])
-        check(place, tmp_path / "out", uri, "models:/noise/1")
-    finally:
-        server.terminate()
-        server.wait(30)
+    uri, _ = tracking_server
+    classify(place, tmp_path / "out", f"tracking.uri={uri}")
+    main(["noise", "noise", f"uri={uri}"])
+    check(place, tmp_path / "out", uri, "models:/noise/1")
 
 
 def test_what_cannot_be_registered(place):

@@ -2,17 +2,15 @@
 
 import json
 import re
-import shutil
 
 import pytest
 import yaml
-from noise import write_noise
 
 from offshelf.commands import export as serving
 from offshelf.commands import predict, rerun
 from offshelf.commands import store as maintenance
 from offshelf.commands.table import TASKS as COMMANDS
-from offshelf.config import build, components, conf_dir, load, plain, run_recorded
+from offshelf.config import components, conf_dir, run_recorded
 from offshelf.config.trust import EVERYTHING, Trust
 from offshelf.errors import ConfigError
 from offshelf.runs.recorded import RecordedRun
@@ -44,21 +42,10 @@ class Net(nn.Sequential):
 """
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    """A run on noise: its output folder, home and images."""
-    place = tmp_path_factory.mktemp("original")
-    write_noise(place / "images")
-    chosen = ["dataset=folder", f"dataset.root={place / 'images'}", "backbone=tiny", f"home={place / 'home'}"]
-    config = load("classify", [*chosen, "tracking=none", "bootstrap.replicates=0", "classifier=linear_svm_ovr"])
-    build(config)(output_dir=str(place / "out"), config=plain(config))
-    return place
-
-
 @pytest.fixture
-def place(original, tmp_path, monkeypatch):
-    """A copy, with a module that leaves a file when it is run; commands run there."""
-    shutil.copytree(original, tmp_path / "place")
+def place(noise_run, tmp_path, monkeypatch):
+    """A run on noise, with a module that leaves a file when it is run; commands run there."""
+    noise_run(tmp_path / "place")
     monkeypatch.chdir(tmp_path / "place")
     monkeypatch.syspath_prepend(str(tmp_path / "place"))
     name = f"net_{abs(hash(tmp_path)) % 10**9}"
@@ -190,17 +177,18 @@ def test_hub_repositories_by_name():
         Trust.of("somebody/else:v1").require([node, {"_target_": "other.Thing"}])
 
 
-def test_texts_of_a_record_are_not_looked_up(monkeypatch, original):
+def test_texts_of_a_record_are_not_looked_up(monkeypatch, place):
     """`${…}` in a value is that text: no variable of the environment, and no config made of a text."""
     monkeypatch.setenv("A_SECRET", "told")
     trap = '${oc.create:"{_target_: os.getcwd}"}'
     for text in ("${oc.env:A_SECRET}", trap, "a${b}c", r"\${b}", r"x\\${b}\\", "${"):
         made = components({"dataset": {"_target_": "offshelf.dataset.Folder", "root": text}}, ("dataset",), Trust())
         assert str(made["dataset"].root) == text
-    config = RecordedRun.find(str(original / "out"), str(original / "home")).config
+    place, _ = place
+    config = RecordedRun.find(str(place / "out"), str(place / "home")).config
     missing = {**config["dataset"], "root": "/none/${oc.env:A_SECRET}"}
     with pytest.raises(Exception, match=r"/none/\$\{oc\.env:A_SECRET\}"):
-        run_recorded(config | {"dataset": missing}, original / "again", NoTracking(), Trust())
+        run_recorded(config | {"dataset": missing}, place / "again", NoTracking(), Trust())
 
 
 @pytest.mark.parametrize(

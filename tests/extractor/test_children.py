@@ -43,6 +43,7 @@ def wait_until(condition, seconds):
     return condition()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize(
     ("number", "to_group", "code"),

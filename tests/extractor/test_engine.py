@@ -18,7 +18,7 @@ from offshelf.extractor import Extractor, Request, engine, get_or_extract, plan
 from offshelf.extractor.engine import TOLERANCE, Eager, build_engine
 from offshelf.extractor.plan import Plan
 from offshelf.extractor.proof import relative_distance
-from offshelf.store import MemoryStore
+from offshelf.store import DiskStore, MemoryStore
 
 pytest.importorskip("openvino")
 
@@ -105,16 +105,19 @@ def test_bfloat16_is_close_and_another_feature(engine, shipped, layers):
 
 
 @pytest.mark.slow
-def test_bfloat16_keeps_the_accuracy_on_digits():
+def test_bfloat16_keeps_the_accuracy_on_digits(tmp_path, digit_features):
     """EfficientNet-Lite0, the layer that digits like best: within 0.5 point of float32, by the test half."""
     from sklearn.svm import LinearSVC
 
     digits, shipped = Digits().load(), backbone("efficientnet_lite0")
     request = Request(shipped, ("blocks.5",), "auto", center().views)
     (fold,), accuracy = digits.folds, {}
+    shutil.copytree(digit_features, tmp_path / "store")  # in float32
     for precision in ("float32", "bfloat16"):
         extractor = Extractor(device="cpu", engine="openvino", precision=precision)
-        rows = get_or_extract(MemoryStore(), extractor, digits.pictures, request).values["blocks.5"][:, 0]
+        rows = get_or_extract(DiskStore(tmp_path / "store"), extractor, digits.pictures, request).values["blocks.5"][
+            :, 0
+        ]
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         fitted = LinearSVC(C=100.0).fit(rows[fold.train], digits.targets[fold.train])
         accuracy[precision] = fitted.score(rows[fold.test], digits.targets[fold.test])
@@ -195,6 +198,7 @@ def test_without_openvino(monkeypatch):
         Extractor(device="cpu", engine="openvino").plan(5000)
 
 
+@pytest.mark.slow
 def test_nothing_phones_home():
     """OpenVINO's reporting package is never imported."""
     code = """

@@ -26,10 +26,10 @@ REQUEST = Request(Tiny(), ("block1", "block3"), "auto", mirror().views)
 TRIALS = Path(__file__).with_name("trials.py")
 
 
-def trial(kind, folder):
-    """What trials.py saw."""
+def trial(kind, folder, number):
+    """What trials.py saw of so many extractions."""
     done = subprocess.run(
-        [sys.executable, TRIALS, kind, folder],
+        [sys.executable, TRIALS, kind, folder, str(number)],
         capture_output=True,
         text=True,
         check=False,
@@ -41,11 +41,12 @@ def trial(kind, folder):
 
 
 @pytest.mark.slow
-def test_killed_at_any_instant_it_resumes(tmp_path):
-    """Fifty times SIGKILL: no shard is damaged, no image is lost or doubled, the bits are an uninterrupted run's."""
-    seen = trial("kill", tmp_path)
+@pytest.mark.parametrize("kills", [12, pytest.param(50, marks=pytest.mark.soak)])
+def test_killed_at_any_instant_it_resumes(kills, tmp_path):
+    """SIGKILL again and again: no shard is damaged, no image lost or doubled, the bits are an uninterrupted run's."""
+    seen = trial("kill", tmp_path, kills)
 
-    assert seen["kills"] == 50
+    assert seen["kills"] == kills
     assert seen["sound"]
     assert seen["equal"]
     assert seen["decodes"] <= seen["most"], "more than the chunks in flight were done again"
@@ -54,7 +55,7 @@ def test_killed_at_any_instant_it_resumes(tmp_path):
 @pytest.mark.slow
 def test_eight_processes_at_once_share_the_work(tmp_path):
     """Together at most 1.2 times the passes of one, the same numbers, nothing left lying."""
-    seen = trial("crowd", tmp_path)
+    seen = trial("crowd", tmp_path, 8)
 
     assert seen["codes"] == [0] * 8
     assert seen["passes"] <= 1.2

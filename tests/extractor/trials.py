@@ -73,8 +73,8 @@ def check_shards(root):
     return all(shard.is_intact() for shard in shards) and len(images) == len(set(images))
 
 
-def kill(folder):
-    """Fifty extractions killed at random moments; whenever a store is complete, a fresh one is begun."""
+def kill(folder, number):
+    """So many extractions killed at random moments; whenever a store is complete, a fresh one is begun."""
     images, kills, stores, sound, equal = pictures(320, folder / "log"), 0, 0, True, True
     start = time.monotonic()
     os.waitpid(extract(folder / "whole", images), 0)
@@ -82,7 +82,7 @@ def kill(folder):
     whole = features(folder / "whole", images)
     (folder / "log").unlink()
     moments = random.Random(0)
-    while kills < 50:
+    while kills < number:
         root = folder / f"store{stores}"
         child = extract(root, images)
         time.sleep(moments.uniform(0, 1.1 * length))
@@ -90,7 +90,7 @@ def kill(folder):
         status = os.waitpid(child, 0)[1]
         kills += os.WIFSIGNALED(status)
         sound &= check_shards(root) if root.exists() else True
-        if not os.WIFSIGNALED(status) or kills == 50:
+        if not os.WIFSIGNALED(status) or kills == number:
             os.waitpid(extract(root, images), 0)
             equal &= features(root, images) == whole and check_shards(root)
             stores += 1
@@ -99,15 +99,17 @@ def kill(folder):
     return {"kills": kills, "stores": stores, "sound": sound, "equal": equal, "decodes": decodes, "most": most}
 
 
-def crowd(folder):
-    """Eight processes on the same features at once, told by torchrun's variables that they belong together."""
+def crowd(folder, number):
+    """Processes on the same features at once, told by torchrun's variables that they belong together."""
     images = pictures(1600, folder / "log")
     os.waitpid(extract(folder / "alone", images), 0)
     alone = (folder / "log").stat().st_size
     (folder / "log").unlink()
     children = [
-        extract(folder / "together", images, LOCAL_RANK=str(rank), RANK=str(rank), WORLD_SIZE="8", MASTER_PORT="1")
-        for rank in range(8)
+        extract(
+            folder / "together", images, LOCAL_RANK=str(rank), RANK=str(rank), WORLD_SIZE=str(number), MASTER_PORT="1"
+        )
+        for rank in range(number)
     ]
     codes = [os.WEXITSTATUS(os.waitpid(child, 0)[1]) for child in children]
     together = (folder / "log").stat().st_size
@@ -121,4 +123,4 @@ def crowd(folder):
 
 
 if __name__ == "__main__":
-    print(json.dumps({"kill": kill, "crowd": crowd}[sys.argv[1]](Path(sys.argv[2]))))
+    print(json.dumps({"kill": kill, "crowd": crowd}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))))

@@ -5,9 +5,7 @@ import os
 from urllib.parse import quote
 
 import pytest
-from noise import write_noise
 
-from offshelf.config import build, load, plain
 from offshelf.errors import ConfigError
 from offshelf.serving import service as module
 from offshelf.serving.service import Service
@@ -18,13 +16,9 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, noise_run):
     """A run on two classes of noise, and its images, with things beside them."""
-    place = tmp_path_factory.mktemp("place")
-    write_noise(place / "images")
-    chosen = ["dataset=folder", f"dataset.root={place / 'images'}", "backbone=tiny", f"home={place / 'home'}"]
-    config = load("classify", [*chosen, "tracking=none", "bootstrap.replicates=0", "classifier=linear_svm_ovr"])
-    build(config)(output_dir=str(place / "out"), config=plain(config))
+    place = noise_run(tmp_path_factory.mktemp("place"))
     (place / "secret.png").write_bytes((place / "images/test/a/10.png").read_bytes())
     (place / "images/link.png").symlink_to(place / "secret.png")
     (place / "images/inside.png").symlink_to(place / "images/test/a/10.png")

@@ -14,9 +14,9 @@ from offshelf.tracking.mlflow.client import default_uri
 FAST = ["classify", "-m", "backbone=tiny", "classifier=knn"]
 
 
-def start(*arguments, cwd):
-    """An `offshelf` process."""
-    return begin([sys.executable, "-m", "offshelf"], arguments, cwd)
+def start(*arguments, cwd, fresh=False):
+    """An `offshelf` process; a fresh one begins with a Python of its own."""
+    return begin([sys.executable, "-m", "offshelf"] if fresh else [warm.program()], arguments, cwd)
 
 
 def begin(program, arguments, cwd):
@@ -27,7 +27,7 @@ def begin(program, arguments, cwd):
 
 def finish(*arguments, cwd):
     """Exit code, output and errors of an `offshelf` process."""
-    process = begin([warm.program()], arguments, cwd)
+    process = start(*arguments, cwd=cwd)
     output, errors = process.communicate(timeout=600)
     assert "Traceback" not in errors, errors
     return process.returncode, output, errors
@@ -54,9 +54,9 @@ class Record:
         return [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
 
 
-def interrupt(number, home, folder, *arguments):
+def interrupt(number, home, folder, *arguments, fresh=False):
     """A sweep that gets a signal as soon as one of its jobs is finished; returns its exit code."""
-    process = start(*arguments, cwd=folder)
+    process = start(*arguments, cwd=folder, fresh=fresh)
     deadline = time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         if (home / ".mlflow-ready").exists():

@@ -1,8 +1,8 @@
 """`offshelf` without its seconds of imports: a process that has made them forks for each command.
 
 A command is still a process of its own, run as `python -m offshelf` is, in the folder, environment and streams of
-whoever starts it, and its exit code or signal is passed on. Tests of the process itself, such as of signals, of the
-rights it has or of what it imports, start a new Python instead.
+whoever starts it. Signals are passed on to it (SIGKILL kills both), and its exit code or signal is passed back. Tests
+of the process itself, such as of the rights it has or of what it imports, start a new Python instead.
 """
 
 import atexit
@@ -26,17 +26,28 @@ import tables
 
 PROGRAM = """\
 #!{python} -IS
-import json, os, socket, sys
+import contextlib, json, os, signal, socket, sys
+def forward(number, frame):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, number)
 with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
     server.connect({address!r})
     request = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)])
     socket.send_fds(server, [request.encode()], [0, 1, 2])
-    code = int(server.recv(8))
+    process = int(server.recv(16))
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, forward)
+    code = int(server.recv(16))
 if code < 0:
+    if code != -signal.SIGKILL:
+        signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)
 sys.exit(code)
 """
 """What stands for `offshelf`: it hands itself over, and waits."""
+
+COSTS = "costs"
+"""File beside the socket: CPU seconds of each command that has ended, a line each."""
 
 LATER = ["mlflow.store.tracking.sqlalchemy_store", "pytorch_lightning", "sklearn.svm", "timm", "torchvision"]
 """What commands import inside functions, and what of it takes longest."""
@@ -51,11 +62,19 @@ def program():
     command = [sys.executable, __file__, address, tables.template().name]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     server.stdout.readline()  # it listens
+    (folder / COSTS).touch()
     atexit.register(stop, server, folder)
     path = folder / "offshelf"
     path.write_text(PROGRAM.format(python=sys.executable, address=address))
     path.chmod(0o755)
     return path
+
+
+def spent():
+    """CPU seconds of all commands that have ended."""
+    if not program.cache_info().currsize:
+        return 0.0
+    return sum(map(float, (program().with_name(COSTS)).read_text().split()))
 
 
 def stop(server, folder):
@@ -89,10 +108,10 @@ def serve(address, template):
         else:
             os._exit(0)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    return attend(connection)
+    return attend(connection, Path(address).with_name(COSTS))
 
 
-def attend(connection):
+def attend(connection, costs):
     """Start the command of a connection and wait for its end, which comes at once when nobody waits for it any more."""
     request, streams, *_ = socket.recv_fds(connection, 1 << 20, 3)
     process = os.fork()
@@ -101,10 +120,14 @@ def attend(connection):
         return begin(*json.loads(request), streams)
     for stream in [0, 1, 2, *streams]:
         os.close(stream)
-    while not (ended := os.waitpid(process, os.WNOHANG))[0]:
+    connection.send(str(process).encode())
+    while not (ended := os.wait4(process, os.WNOHANG))[0]:
         if select.select([connection], [], [], 0.01)[0]:
             os.kill(process, signal.SIGKILL)
-    connection.send(str(os.waitstatus_to_exitcode(ended[1])).encode())
+    _, status, used = ended
+    with costs.open("a") as file:
+        file.write(f"{used.ru_utime + used.ru_stime}\n")
+    connection.send(str(os.waitstatus_to_exitcode(status)).encode())
     os._exit(0)
 
 

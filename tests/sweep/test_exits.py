@@ -32,6 +32,7 @@ def write_images(folder):
             Image.fromarray(pixels).save(folder / label / f"{number}.png")
 
 
+@pytest.mark.slow
 def test_a_job_that_leaves_python_is_one_that_failed(tmp_path):
     """By `sys.exit(0)` in a network of one's own, say: it is named, the others are run, the exit code tells."""
     (tmp_path / "exit_net.py").write_text(NET)

@@ -17,6 +17,7 @@ def jobs(tmp_path, *lines):
     return [Job(number, [], config, tmp_path) for number, config in enumerate(configs)]
 
 
+@pytest.mark.slow
 def test_one_pass_a_list_of_views(home, tmp_path):
     """3 layers x 2 augmentations x 2 parameters of the classifier: 12 jobs, two extractions."""
     command = [*FAST, "layer=block1,block2,block3", "augmentation=center,mirror", "classifier.n_neighbors=1,2"]
@@ -31,6 +32,7 @@ def test_one_pass_a_list_of_views(home, tmp_path):
     assert {run.data.metrics["cost/images_extracted"] for run in found.jobs} == {0}
 
 
+@pytest.mark.slow
 def test_failure_stays_in_its_job(home, tmp_path):
     """A module that is not there makes the common pass fail; its job says so once, the others run."""
     code, _output, errors = finish(*FAST, "layer=block1,block2,not.there", cwd=tmp_path)

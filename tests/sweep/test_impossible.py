@@ -24,6 +24,7 @@ def test_nothing_is_begun(bad, home, tmp_path):
     assert not (home / "sweeps").exists()
 
 
+@pytest.mark.slow
 def test_one_possible_job_is_enough(home, tmp_path):
     """The other is a failed job, as ever."""
     code, output, _ = finish(*FAST, "layer=blok1,block1", cwd=tmp_path)

@@ -22,11 +22,12 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
     """Under the same parent, with the jobs that are left, also those of a piece; and no run stays open."""
     command = ["classify", "-m", "backbone=tiny", "layer=block1,block2,block3", "classifier.C=1,2,3"]
-    assert interrupt(number, home, tmp_path, *command) == code
+    assert interrupt(number, home, tmp_path, *command, fresh=True) == code
     before = Record(home)
     done = {run.info.run_id for run in before.jobs if run.info.status == "FINISHED"}
     assert 1 <= len(done) < 9

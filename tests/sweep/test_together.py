@@ -2,7 +2,6 @@
 
 import re
 import signal
-import subprocess
 import time
 from collections import Counter
 
@@ -11,10 +10,11 @@ from PIL import Image
 from processes import Record, start
 
 from offshelf.tracking import MLflow
-from offshelf.tracking.mlflow.client import connect, default_uri
-from offshelf.tracking.mlflow.server import free_port, start_server, wait_until_up
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of MLflow and SQLAlchemy
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # of MLflow and SQLAlchemy
+]
 
 NET = """\
 import time
@@ -165,28 +165,16 @@ def test_fail_fast(home, tmp_path):
     assert sorted(found.statuses(found.jobs)) == ["FAILED", "FINISHED"]
 
 
-@pytest.mark.slow
-def test_three_with_a_server(home, tmp_path):
+def test_three_with_a_server(home, tmp_path, tracking_server):
     """Of different launchers, all of which have come before a job ends."""
     act = (
         "self.begun.touch()\n            while len(list(Path('home/sweeps').glob('*/members/*'))) < 3: time.sleep(0.1)"
     )
     command = sweep(tmp_path, act, 4, 5, 6, 7, 8, 9)
-    store, port = tmp_path / "server", free_port(6400)
-    store.mkdir()
-    connect(store, None, "other")
-    server = start_server(store, default_uri(store), port)
-    try:
-        wait_until_up(server, port)
-        command += [f"tracking.uri=http://127.0.0.1:{port}"]
-        launchers = [], [], ["launcher=joblib", "launcher.jobs=2"]
-        codes, tables, errors = end(*(start(*command, *launcher, cwd=tmp_path) for launcher in launchers))
-    finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
+    uri, store = tracking_server
+    command += [f"tracking.uri={uri}"]
+    launchers = [], [], ["launcher=joblib", "launcher.jobs=2"]
+    codes, tables, errors = end(*(start(*command, *launcher, cwd=tmp_path) for launcher in launchers))
     found = Record(store)
     require_one(found, jobs=6)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -229,14 +230,16 @@ def test_layer_is_chosen_on_training_images():
 
 
 @pytest.mark.slow
-def test_digits_accuracy_is_what_others_measured(tmp_path):
+def test_digits_accuracy_is_what_others_measured(tmp_path, digit_features):
     """Blocks 4 to 6 of EfficientNet-Lite0 on the digits: 0.94 to 0.96 with timm and LinearSVC, C = 100."""
     from offshelf.backbone import EfficientNetLite0
 
+    shutil.copytree(digit_features, tmp_path / "store")
     result = run(
         tmp_path,
         dataset=Digits(),
         backbone=EfficientNetLite0(),
+        store=DiskStore(tmp_path / "store"),
         layer="blocks.4",
         classifier=Tuned(LinearSVC(max_iter=5000, random_state=0), C=100.0),
     )

@@ -9,9 +9,7 @@ import yaml
 from mlflow.tracking import MlflowClient
 
 from offshelf.errors import TrackingError
-from offshelf.tracking.mlflow.client import connect, default_uri
 from offshelf.tracking.mlflow.reachability import with_password
-from offshelf.tracking.mlflow.server import free_port, start_server, wait_until_up
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
@@ -40,32 +38,24 @@ def holding(folder):
 
 
 @pytest.mark.slow
-def test_a_password_of_a_server(tmp_path):
+def test_a_password_of_a_server(tmp_path, tracking_server):
     """As the user of its address; the run is made again with the address from the command line."""
-    store = tmp_path / "server"
-    store.mkdir()
-    connect(store, None, "other")
-    port = free_port(6500)
-    server = start_server(store, default_uri(store), port)
-    uri = f"http://bob:{MARK}@127.0.0.1:{port}"
-    try:
-        wait_until_up(server, port, 300)
-        code, said = run("classify", *FAST, f"tracking.uri={uri}", "hydra.run.dir=out", cwd=tmp_path)
-        (found,) = [one for one in MlflowClient(f"http://127.0.0.1:{port}").search_runs(["2"])]
-        again = run("rerun", found.info.run_id[:8], f"uri={uri}", cwd=tmp_path)
-        refused = run("rerun", "out", cwd=tmp_path)
-        compared = run("compare", "attributes.status = 'FINISHED'", f"uri={uri}", cwd=tmp_path)
-    finally:
-        server.terminate()
-        server.wait(30)
+    address, store = tracking_server
+    uri = address.replace("//", f"//bob:{MARK}@")
+    code, said = run("classify", *FAST, f"tracking.uri={uri}", "hydra.run.dir=out", cwd=tmp_path)
+    client = MlflowClient(address)
+    (found,) = client.search_runs([client.get_experiment_by_name("offshelf").experiment_id])
+    again = run("rerun", found.info.run_id[:8], f"uri={uri}", cwd=tmp_path)
+    refused = run("rerun", "out", cwd=tmp_path)
+    compared = run("compare", "attributes.status = 'FINISHED'", f"uri={uri}", cwd=tmp_path)
 
     assert (code, found.info.status) == (0, "FINISHED"), said
-    assert found.data.params["tracking.uri"] == f"http://bob:***@127.0.0.1:{port}"
+    assert found.data.params["tracking.uri"] == address.replace("//", "//bob:***@")
     assert again[0] == compared[0] == 0, again[1] + compared[1]
     assert refused[0] == 1
     assert "is on no record" in refused[1]
     assert MARK not in said + again[1] + compared[1] + refused[1]
-    assert holding(tmp_path) == []
+    assert holding(tmp_path) == holding(store) == []
 
 
 def test_a_sweep(tmp_path):

@@ -1,5 +1,6 @@
 """Wheel, sdist and editable installs all run, from another folder, with their configs."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -21,27 +22,41 @@ def bare_environment(folder):
     return folder / "bin/python", site
 
 
-def pip(*arguments):
-    """This environment's pip."""
-    subprocess.run([sys.executable, "-m", "pip", "--quiet", *arguments], check=True, capture_output=True, text=True)
-
-
-def installed(kind, folder):
+def installed(kind, folder, compiler="cc"):
     """Build from a copy of this checkout, where nothing is built yet, and install. Returns Python and its packages."""
+    environment = {**os.environ, "CC": str(compiler)}
     left_out = shutil.ignore_patterns(".*", "build", "*.so", "*.egg-info", "__pycache__", "outputs", "multirun")
     shutil.copytree(ROOT, folder / "checkout", symlinks=True, ignore=left_out)
     command = [sys.executable, "-m", "build", "--no-isolation", f"--{kind}", "--outdir", str(folder), "checkout"]
-    subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
+    subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, env=environment)
     (archive,) = folder.glob("offshelf-*")
     python, site = bare_environment(folder / "venv")
-    pip("install", "--no-deps", "--no-build-isolation", "--target", str(site), str(archive))
+    command = [sys.executable, "-m", "pip", "--quiet", "install", "--no-deps", "--no-build-isolation"]
+    command += ["--target", str(site), str(archive)]
+    subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     return python, site
 
 
+@pytest.fixture(scope="session")
+def wheel(made_once):
+    """Python and packages of an environment with offshelf from a wheel, built as installers build it."""
+    folder = made_once("wheel", lambda folder: installed("wheel", folder))
+    return folder / "venv/bin/python", next(folder.glob("venv/lib/python*/site-packages"))
+
+
+@pytest.fixture
+def sdist(tmp_path):
+    """The same from the sources; its compiler is in a hurry."""
+    hasty = tmp_path / "hasty"
+    hasty.write_text('#!/bin/sh\nexec cc "$@" -O0\n')
+    hasty.chmod(0o755)
+    return installed("sdist", tmp_path, hasty)
+
+
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
-def test_installed_package_runs(kind, tmp_path):
-    """Configs travel with the package."""
-    python, site = installed(kind, tmp_path)
+def test_installed_package_runs(kind, tmp_path, request):
+    """Configs travel with the package, and so do the solver's compiled parts or what they are made of."""
+    python, site = request.getfixturevalue(kind)
     code = "import offshelf, sys; sys.argv = ['offshelf', 'classify', '--cfg', 'job']; import offshelf.cli as c; "
     code += "print(offshelf.__file__, flush=True); c.main()"
     done = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
@@ -51,15 +66,16 @@ def test_installed_package_runs(kind, tmp_path):
     assert "_target_: offshelf.tasks.classify.classify" in done.stdout
     assert (site / "offshelf/conf/backbone/vit_b_16.yaml").is_file()
     assert (site / "offshelf/py.typed").is_file()
+    assert bool(list(site.glob("offshelf/svm/native/library_*"))) == bool(shutil.which("cc"))
 
 
 @pytest.mark.parametrize("has_compiler", [True, False])
-def test_compiler(has_compiler, tmp_path, monkeypatch):
+def test_compiler(has_compiler, tmp_path, request):
     """With a compiler the solver's compiled parts travel with the wheel; without one it is built and works as well."""
     if has_compiler and not shutil.which("cc"):
         pytest.skip("no C compiler")
-    monkeypatch.setenv("CC", "cc" if has_compiler else "missing-compiler")
-    python, _ = installed("wheel", tmp_path)
+    missing = not has_compiler
+    python, _ = installed("wheel", tmp_path, "missing-compiler") if missing else request.getfixturevalue("wheel")
     code = "import numpy as np; from offshelf.svm import LinearSVM; from offshelf.svm.solver import native; "
     code += "fitted = LinearSVM().fit(np.array([[-1.0], [-2], [1], [3]]), [0, 0, 1, 1]); "
     code += "print(native.is_available(), *fitted.predict([[2.0]]))"

@@ -15,9 +15,10 @@ from offshelf.commands import export as serving
 from offshelf.commands import predict
 from offshelf.config import build, load, plain
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
 
 
 def transparent(folder):

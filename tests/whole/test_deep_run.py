@@ -18,9 +18,10 @@ from offshelf.runs.recorded import RecordedRun
 from offshelf.serving.service import Service
 from offshelf.tracking import NoTracking
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
 
 
 def picture(path, label, seed, depth=12):

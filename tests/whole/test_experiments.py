@@ -258,6 +258,7 @@ def cells(folder):
     return list(csv.DictReader((folder / "table.csv").read_text().splitlines()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER)
 def test_a_table_from_data_to_report(name, run, offshelf, tmp_path):
     """Both settings of the paper on a miniature: the report has their numbers, and no others of ours."""
@@ -285,6 +286,7 @@ def test_a_table_from_data_to_report(name, run, offshelf, tmp_path):
     assert "ours: CNN-SVM, ConvNeXt-Tiny | not run |" in text
 
 
+@pytest.mark.slow
 def test_layers_from_data_to_report(run, offshelf, tmp_path):
     """Figure 2a: each layer's mean and classes, from one run."""
     (metrics,) = run("figure2a_layers", "overfeat", "voc2007", "layer=all")
@@ -302,6 +304,7 @@ def test_layers_from_data_to_report(run, offshelf, tmp_path):
     assert (tmp_path / "report/figure.svg").exists()
 
 
+@pytest.mark.slow
 def test_confusions_from_data_to_report(run, offshelf, tmp_path):
     """Figure 2b: from the run of table 2."""
     (metrics,) = run("table2_mit67", "cnn_svm", "mit67")
@@ -315,6 +318,7 @@ def test_confusions_from_data_to_report(run, offshelf, tmp_path):
     assert (tmp_path / "report/figure.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["table7_retrieval", "roxford_rparis"])
 def test_retrievals_from_data_to_report(name, run, offshelf, tmp_path):
     """Every method on the miniature of every data set: the report has their numbers, and their intervals."""
@@ -335,6 +339,7 @@ def test_retrievals_from_data_to_report(name, run, offshelf, tmp_path):
     assert "bootstrap interval over the queries" in (tmp_path / "report/table.md").read_text()
 
 
+@pytest.mark.slow
 def test_digits_retrieval_from_data_to_report(offshelf, tmp_path):
     """A line a layer, from one run; the rows that were not run say so."""
     offshelf(
@@ -364,6 +369,7 @@ def test_committed_digits_retrieval_is_whole():
     assert all(float(cell["low"]) <= float(cell["value"]) <= float(cell["high"]) for cell in table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "task", "stem", "method"),
     [

@@ -96,10 +96,12 @@ def test_what_counts_as_shown():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", NAV)
-def test_every_command_of_a_page(page, home, tmp_path):
+def test_every_command_of_a_page(page, home, tmp_path, request):
     """In their order, each with exit code 0, unless a comment says otherwise."""
     shutil.copytree(tables.template().name, home)
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
+    if page == "first_run.md":
+        shutil.copytree(request.getfixturevalue("digit_features"), home / "store")
     path = os.pathsep.join([str(warm.program().parent), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "COLUMNS": "120"}
     write_files(blocks(page), tmp_path)

@@ -12,6 +12,7 @@ import pytest
 import warm
 from PIL import Image
 
+pytestmark = pytest.mark.slow
 FAST = ["backbone=tiny", "layer=block3", "classifier.C=200", "bootstrap.replicates=0"]
 UNTRACKED = [*FAST, "tracking=none"]
 TOLD = "Extracting"

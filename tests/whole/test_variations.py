@@ -33,9 +33,10 @@ from offshelf.extractor import stream
 from offshelf.store import DamagedShardError
 from offshelf.store.shard import open_shard
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
 
 WORDS = ["backbone=tiny", "layer=block3", "augmentation=mirror", "classifier.C=[0.2,20]", "bootstrap.replicates=100"]
 FILES = ("predictions.csv", "per_class.csv", "c_curve.csv", "model.safetensors")
@@ -410,7 +411,6 @@ def command(*arguments, program=(), cwd, **variables):
     )
 
 
-@pytest.mark.slow
 def test_killed_and_taken_up_again(original, tmp_path):
     """By SIGKILL, as soon as something is in the store."""
     place, wanted = original
@@ -427,7 +427,6 @@ def test_killed_and_taken_up_again(original, tmp_path):
     check(numbers(tmp_path), wanted)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_jobs_of_a_sweep(launcher, original, tmp_path):
     """Which share features, transforms and Gram matrices, in one process or in several."""
@@ -441,7 +440,6 @@ def test_jobs_of_a_sweep(launcher, original, tmp_path):
         check(numbers(tmp_path, tmp_path / "jobs" / job), wanted)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hash seed 1, two threads", "hash seed 2, no asserts, two processes"])
 def test_a_python_of_its_own(name, original, tmp_path):
     """What only a new interpreter can vary; several in one, as each takes seconds."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from offshelf.tracking.reading import TrackedRun
+from offshelf.tracking.mlflow.reading import TrackedRun
 
 DEPENDENT_PARAMETERS = ("dims", "name")
 """Parameters that follow from others."""

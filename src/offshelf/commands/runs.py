@@ -14,8 +14,8 @@ from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError
 from offshelf.home import home_path
 from offshelf.terminal import say, terminal
-from offshelf.tracking.reading import SETTINGS, TrackedRun, TrackedRuns
-from offshelf.tracking.shelf import Shelf
+from offshelf.tracking.mlflow.reading import SETTINGS, TrackedRun, TrackedRuns
+from offshelf.tracking.outbox.outbox import Outbox
 
 COLUMNS = ("id", "when", "task", "name", "dataset", "backbone", "layer", "metric", "value", "status")
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> CommandResult:
     words, settings = divide(options.words, {**SETTINGS, "sort": "", "limit": "20"})
     sort, limit = settings.pop("sort"), _limit(settings.pop("limit"))
     text = " and ".join(map(to_filter, words))
-    waiting = 0 if settings["uri"] else len(Shelf(home_path(settings["home"])).entries())
+    waiting = 0 if settings["uri"] else len(Outbox(home_path(settings["home"])).notes())
     found = _listed(settings, text, sort, limit, bool(waiting))
     rows = [describe(run) for run in found]
     if rows:

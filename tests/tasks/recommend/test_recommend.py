@@ -25,9 +25,10 @@ from offshelf.tasks.recommend import recommend as find
 from offshelf.tracking import NoTracking
 from offshelf.tracking.mlflow.client import default_uri
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
 
 ONLY = ["candidates=[pixels,tiny]", "+backbone@backbones.tiny=tiny", "backbones.pixels.size=8"]
 FAST = ["classifier=linear_svm_ovr", "classifier.C=[2,20]", "extractor=cpu", "budget=1h"]

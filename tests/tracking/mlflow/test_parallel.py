@@ -10,9 +10,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from offshelf.tracking.mlflow.client import connect, default_uri
-from offshelf.tracking.mlflow.server import free_port, start_server, wait_until_up
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -74,6 +74,14 @@ def test_on_a_home(tmp_path):
     assert not (tmp_path / "offline").exists()
 
 
+def test_on_a_fresh_home(tmp_path):
+    """All start at once, before there is a database."""
+    code, said = together(tmp_path / "home", "", 8)
+
+    assert (code, said) == (0, "")
+    require_all(default_uri(tmp_path / "home"), 8)
+
+
 def test_on_a_new_database(tmp_path):
     """Which nobody has made yet, and which is not the home's."""
     uri = f"sqlite:///{tmp_path}/shared/race.db"
@@ -96,19 +104,10 @@ def test_what_is_there_is_not_waited_for(create, tmp_path):
     assert client.retries.budget == before
 
 
-@pytest.mark.slow
-def test_on_a_server(tmp_path):
+def test_on_a_server(tmp_path, tracking_server):
     """Whose own processes meet."""
-    store = tmp_path / "server"
-    store.mkdir()
-    connect(store, None, "other")
-    port = free_port(6600)
-    server = start_server(store, default_uri(store), port)
-    try:
-        wait_until_up(server, port, 300)
-        code, said = together(tmp_path / "home", f"http://127.0.0.1:{port}", 12)
-        assert (code, said) == (0, "")
-        require_all(f"http://127.0.0.1:{port}", 12)
-    finally:
-        server.terminate()
-        server.wait(30)
+    uri, _ = tracking_server
+    code, said = together(tmp_path / "home", uri, 12)
+
+    assert (code, said) == (0, "")
+    require_all(uri, 12)

@@ -1,9 +1,6 @@
 """Runs in a real SQLite store: found, nested, closed whatever happens."""
 
 import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,6 @@ from mlflow.tracking import MlflowClient
 from offshelf.errors import TrackingError
 from offshelf.tracking import MLflow, NoTracking, as_job_of
 from offshelf.tracking.mlflow.client import connect, default_uri
-from offshelf.tracking.mlflow.server import free_port, start_server, wait_until_up
 
 FILTER = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 pytestmark = [FILTER, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -106,28 +102,6 @@ def test_no_run_stays_open(tmp_path, error, status):
     assert {run.info.status for run in runs(tmp_path).values()} == {status}
 
 
-def test_eight_processes_on_a_fresh_home_lose_nothing(tmp_path):
-    """All start at once, before there is a database."""
-    code = """
-        import sys
-        from offshelf.tracking import MLflow
-        with MLflow(sys.argv[1]).start(f"run {sys.argv[2]}") as run:
-            run.log(params={"n": sys.argv[2]}, metrics={"test/accuracy": 0.5})
-    """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
-    processes = [
-        subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        for number in range(8)
-    ]
-    errors = [process.communicate(timeout=600)[1] for process in processes]
-
-    assert [process.returncode for process in processes] == [0] * 8, errors
-    found = runs(tmp_path)
-    assert len(found) == 8
-    assert {run.info.status for run in found.values()} == {"FINISHED"}
-    assert all(run.data.metrics == {"test/accuracy": 0.5} for run in found.values())
-
-
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
@@ -165,27 +139,15 @@ def test_no_tracking_takes_the_same_calls():
 
 
 @pytest.mark.slow
-def test_tracking_server(tmp_path):
+def test_tracking_server(tmp_path, tracking_server):
     """The same calls over HTTP, artifacts included; the experiment is made there."""
-    home = tmp_path / "server"
-    home.mkdir()
-    connect(home, None, "other")
-    port = free_port(5900)
-    server = start_server(home, default_uri(home), port)
-    try:
-        wait_until_up(server, port, 300)
-        uri = f"http://127.0.0.1:{port}"
-        with MLflow(str(tmp_path / "client"), uri).start("a run") as run, run.child("layer") as child:
-            child.log({"a": 1}, {"test/accuracy": 0.5}, {"b": "c"})
-            child.log_table({"class": ["a"]}, "per_class.json")
-            child.log_text("x", "config.yaml")
-        client = MlflowClient(uri)
-        artifacts = {item.path for item in client.list_artifacts(child.id)}
-    finally:
-        server.terminate()
-        server.wait(10)
-
-    found = runs(home)
+    uri, store = tracking_server
+    with MLflow(str(tmp_path / "client"), uri).start("a run") as run, run.child("layer") as child:
+        child.log({"a": 1}, {"test/accuracy": 0.5}, {"b": "c"})
+        child.log_table({"class": ["a"]}, "per_class.json")
+        child.log_text("x", "config.yaml")
+    artifacts = {item.path for item in MlflowClient(uri).list_artifacts(child.id)}
+    found = runs(store)
     assert found["layer"].data.metrics == {"test/accuracy": 0.5}
     assert found["layer"].data.tags["mlflow.parentRunId"] == run.id
     assert artifacts == {"per_class.json", "config.yaml"}
