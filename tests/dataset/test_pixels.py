@@ -64,5 +64,5 @@ class Own:
 def test_what_an_image_class_of_the_users_gives_is_looked_at():
     """Fractions of 1 would else all be read as black."""
     request = Request(Tiny(), ("block1",), "auto", center().views)
-    with pytest.raises(BadImagesError, match=r"The pixels of my picture are .*got float64"):
+    with pytest.raises(BadImagesError, match=r"The pixels of my picture must be .*got float64"):
         predict(Extractor(engine="eager", device="cpu"), [Own()], request, MemoryStore())
