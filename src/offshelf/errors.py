@@ -15,6 +15,9 @@ OffshelfError
 
 from collections.abc import Mapping
 
+WAY_OUT = "mend or remove them, or go on without them with on_error=skip"
+"""What to do about images that cannot be used in a run."""
+
 
 class OffshelfError(Exception):
     """Base of all errors a user can cause and mend; the command line prints its text and exits with 1."""
@@ -35,17 +38,14 @@ class ImageError(DatasetError):
 class BadImagesError(ImageError):
     """All images of a list that cannot be used."""
 
-    def __init__(self, faults: Mapping[int, str]) -> None:
-        """What is wrong with each, by its place in the list."""
-        super().__init__(faults)
-        self.faults = dict(faults)
+    def __init__(self, faults: Mapping[int, str], way_out: str = WAY_OUT) -> None:
+        """What is wrong with each, by its place in the list, and what to do about it."""
+        super().__init__(faults, way_out)
+        self.faults, self.way_out = dict(faults), way_out
 
     def __str__(self) -> str:
         listed = "\n".join(self.faults[row] for row in sorted(self.faults))
-        return (
-            f"{len(self.faults)} image(s) cannot be used; mend or remove them, or go on without them with "
-            f"on_error=skip:\n{listed}"
-        )
+        return f"{len(self.faults)} image(s) cannot be used; {self.way_out}:\n{listed}"
 
 
 class BackboneError(OffshelfError, ValueError):

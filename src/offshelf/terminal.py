@@ -1,16 +1,31 @@
 """The terminal: words are printed as they are, also names with brackets in them; secrets are not printed."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import IO, Any, cast
 
 from rich.console import Console
 
 from offshelf.secret import masked
 
+_is_silent = ContextVar("is_silent", default=False)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Print nothing in this context, progress bars included."""
+    token = _is_silent.set(True)
+    try:
+        yield
+    finally:
+        _is_silent.reset(token)
+
 
 def terminal(stderr: bool = False) -> Console:
     """A console that takes no `[word]` for markup and no `:word:` for an emoji, and prints no secret."""
-    return Console(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False)
+    return Console(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False, quiet=_is_silent.get())
 
 
 def say(*lines: str, stderr: bool = False) -> None:

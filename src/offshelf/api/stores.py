@@ -1,0 +1,24 @@
+"""Feature stores as a Python program names them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offshelf.home import home_dir
+from offshelf.store import DiskStore
+
+if TYPE_CHECKING:
+    from offshelf.store import FeatureStore
+
+HOME = "home"
+"""Stands for the store of the command line."""
+
+
+def open_store(store: "str | Path | FeatureStore") -> "FeatureStore":
+    """Return the store of the home for "home", a store in a folder, or the store itself.
+
+    Raises:
+        StoreError: the home cannot be used.
+    """
+    if isinstance(store, str | Path):
+        return DiskStore(home_dir() / "store" if store == HOME else Path(store))
+    return store
