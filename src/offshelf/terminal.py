@@ -4,28 +4,40 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 from rich.console import Console
+from rich.table import Table
 
 from offshelf.secret import masked
 
-_is_silent = ContextVar("is_silent", default=False)
+_is_quiet = ContextVar("is_quiet", default=False)
 
 
 @contextmanager
-def silent() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Print nothing in this context, progress bars included."""
-    token = _is_silent.set(True)
+    token = _is_quiet.set(True)
     try:
         yield
     finally:
-        _is_silent.reset(token)
+        _is_quiet.reset(token)
+
+
+Line = str | Table
+"""What a command prints: a text, or a table."""
+
+
+class Notify(Protocol):
+    """Receives what a task has to say before and during its work: `show` on the command line, otherwise `discard`."""
+
+    def __call__(self, *lines: Line) -> None:
+        """Receive texts, of which empty ones mean nothing, and tables."""
 
 
 def terminal(stderr: bool = False) -> Console:
     """A console that takes no `[word]` for markup and no `:word:` for an emoji, and prints no secret."""
-    return Console(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False, quiet=_is_silent.get())
+    return Console(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False, quiet=_is_quiet.get())
 
 
 def say(*lines: str, stderr: bool = False) -> None:
@@ -34,6 +46,19 @@ def say(*lines: str, stderr: bool = False) -> None:
     for line in lines:
         if line:
             console.print(line, highlight=False, soft_wrap=True)
+
+
+def discard(*lines: Line) -> None:
+    """Print nothing."""
+
+
+def show(*lines: Line) -> None:
+    """Print texts as `say` does, and tables."""
+    for line in lines:
+        if isinstance(line, str):
+            say(line)
+        else:
+            terminal().print(line)
 
 
 class _Masking:

@@ -12,8 +12,8 @@ from offshelf.errors import BadImagesError, DatasetError
 
 
 def describe(*overrides):
-    """The task, as the command line builds it."""
-    return build(load("dataset", list(overrides)))()
+    """The task, as the command line builds it, and its result printed."""
+    build(load("dataset", list(overrides)))().show()
 
 
 def rows(capsys):

@@ -53,13 +53,14 @@ def test_stop_names_every_bad_file_and_stores_nothing(folder, tmp_path):
 def test_skip_goes_on_and_says_so(folder, tmp_path, capsys):
     """In the terminal, in metrics.json, in MLflow and in a table; the same with the features in the store."""
     for _ in range(2):
-        run(
+        result = run(
             tmp_path,
             dataset=Folder(folder),
             store=DiskStore(tmp_path / "store"),
             on_error="skip",
             tracking=MLflow(str(tmp_path)),
         )
+    result.show()
     told = " ".join(capsys.readouterr().out.split())
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     table = list(csv.DictReader((tmp_path / "out/left_out.csv").open()))

@@ -91,7 +91,7 @@ def results(folder):
 
 def test_a_folder_of_objects(objects, tmp_path):
     """Each picture finds the other three of its object first: N-S score 4, mAP 1, and files for a person."""
-    value = run(tmp_path, dataset=Folder(str(objects)))
+    value = float(run(tmp_path, dataset=Folder(str(objects))))
     metrics, queries = results(tmp_path)
 
     assert value == metrics["test/leave_query_out/mAP"] == metrics["test/leave_query_out/mAP_low"] == 1
@@ -113,7 +113,7 @@ def test_objects_of_few_pictures(objects, tmp_path):
         for view in (2, 3):
             (objects / f"object {number}" / f"{view}.png").unlink()
     (objects / "object 3" / "1.png").unlink()
-    value = run(tmp_path, dataset=Folder(str(objects)))
+    value = float(run(tmp_path, dataset=Folder(str(objects))))
     _, queries = results(tmp_path)
 
     assert value == 1
@@ -126,7 +126,7 @@ def test_a_list_of_objects(objects, tmp_path):
     lines = [f"object {number}/{view}.png,object {number}" for number in range(4) for view in range(2)]
     (objects / "list.csv").write_text("\n".join(["path,label", *lines]))
 
-    assert run(tmp_path, dataset=Csv(str(objects / "list.csv"))) == 1
+    assert float(run(tmp_path, dataset=Csv(str(objects / "list.csv")))) == 1
     assert len(results(tmp_path)[1]) == 8
 
 
@@ -166,7 +166,7 @@ def test_contact_sheet(objects, tmp_path):
 
 def test_layers_are_children_of_their_run(objects, tmp_path):
     """In MLflow with metrics, tables, figures; the last layer is reported, whatever another one's metric."""
-    value = run(tmp_path, dataset=Folder(str(objects)), backbone=Tiny(), layer="all", tracking=MLflow(str(tmp_path)))
+    result = run(tmp_path, dataset=Folder(str(objects)), backbone=Tiny(), layer="all", tracking=MLflow(str(tmp_path)))
     client = MlflowClient(default_uri(tmp_path))
     (experiment,) = client.search_experiments(filter_string="name = 'offshelf'")
     found = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
@@ -176,7 +176,7 @@ def test_layers_are_children_of_their_run(objects, tmp_path):
 
     assert [item.info.run_name for item in children] == ["block1", "block2", "block3"]
     assert {item.info.status for item in found} == {"FINISHED"}
-    assert value == children[-1].data.metrics["test/leave_query_out/mAP"]
+    assert float(result) == children[-1].data.metrics["test/leave_query_out/mAP"]
     assert metrics == parent.data.metrics
     assert metrics["test/leave_query_out/mAP/block1"] == children[0].data.metrics["test/leave_query_out/mAP"]
     assert inner == {"queries.csv", "precision_recall.png"}
@@ -201,9 +201,9 @@ def test_patches_of_queries_are_among_those_of_references(objects, tmp_path):
 
 def test_jitter_and_mirror(objects, tmp_path):
     """Spatial search over any views."""
-    assert (
-        run(tmp_path, dataset=Folder(str(objects)), augmentation=mirror(), retrieval=SpatialSearch(device="cpu")) == 1
-    )
+    result = run(tmp_path, dataset=Folder(str(objects)), augmentation=mirror(), retrieval=SpatialSearch(device="cpu"))
+
+    assert float(result) == 1
 
 
 def test_same_numbers_cold_and_warm(objects, tmp_path):
@@ -221,7 +221,7 @@ def test_same_numbers_cold_and_warm(objects, tmp_path):
 
 def test_queries_that_are_no_references(tmp_path):
     """Each finds the reference of its colour."""
-    assert run(tmp_path, dataset=Pair(tmp_path)) == 1
+    assert float(run(tmp_path, dataset=Pair(tmp_path))) == 1
     metrics, queries = results(tmp_path)
 
     assert metrics["cost/images_extracted"] == 4
@@ -237,7 +237,7 @@ def test_files_that_are_no_images(tmp_path):
     assert "r0.png" in str(error.value)
     assert "q1.png" in str(error.value)
 
-    assert run(tmp_path, dataset=broken, on_error="skip") == 0
+    assert float(run(tmp_path, dataset=broken, on_error="skip")) == 0
     metrics, queries = results(tmp_path)
     assert metrics["data/left_out_reference"] == metrics["data/left_out_query"] == 1
     assert [row["query"] for row in queries] == ["q0"]
@@ -258,7 +258,7 @@ def test_other_tasks_on_a_retrieval_set(tmp_path):
     }
     asked = Views([{"mirror": True}])
 
-    assert extract(**common, dry_run=False, config={}) == 4
+    assert float(extract(**common, dry_run=False, config={})) == 4
     assert Needs(**common, query_augmentation=None, postprocess_dataset=None, baseline=None).refill() == 0
     assert Needs(**common, query_augmentation=asked, postprocess_dataset=None, baseline=None).refill() == 4
     with pytest.raises(DatasetError, match="offshelf retrieve"):
@@ -274,7 +274,7 @@ def test_other_tasks_on_a_retrieval_set(tmp_path):
         )
 
 
-def test_postprocessing_learns_from_another_data_set(objects, tmp_path, capsys):
+def test_postprocessing_learns_from_another_data_set(objects, tmp_path):
     """Components of other images: not those of the references, and as scikit-learn's PCA of those images has them."""
     (tmp_path / "pair").mkdir()
     whiten = {"postprocess": chain(["pca"], components=1), "store": MemoryStore()}
@@ -282,13 +282,13 @@ def test_postprocessing_learns_from_another_data_set(objects, tmp_path, capsys):
     own = run(tmp_path, dataset=Pair(tmp_path / "pair"), **whiten, tracking=tracking)
     assert tracking.tags["postprocess_learnt_from"] == "the references that are searched"
 
-    run(
-        tmp_path, dataset=Pair(tmp_path / "pair"), postprocess_dataset=Folder(str(objects)), **whiten, tracking=tracking
-    )
+    said = []
+    others = {"postprocess_dataset": Folder(str(objects)), "notify": lambda *lines: said.extend(lines)}
+    run(tmp_path, dataset=Pair(tmp_path / "pair"), **others, **whiten, tracking=tracking)
     assert tracking.tags["postprocess_learnt_from"] == "objects"
     assert len(tracking.tags["postprocess_data_digest"]) > 20
-    assert "Postprocessing learns from objects." in capsys.readouterr().out
-    assert own == 1
+    assert "Postprocessing learns from objects." in said
+    assert float(own) == 1
     assert results(tmp_path)[0]["cost/images_extracted"] == 16
 
 
@@ -324,5 +324,5 @@ def test_recall_of_an_approximate_search():
 
 def test_approximate_search_of_a_folder(objects, tmp_path):
     """Of so few references there is one cell: the same numbers, a contact sheet, and a recall of 1."""
-    assert run(tmp_path, dataset=Folder(str(objects)), retrieval=Approximate()) == 1
+    assert float(run(tmp_path, dataset=Folder(str(objects)), retrieval=Approximate())) == 1
     assert results(tmp_path)[0]["search/recall_at_10"] == 1

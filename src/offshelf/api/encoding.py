@@ -14,7 +14,7 @@ from offshelf.dataset import digests
 from offshelf.errors import BadImagesError
 from offshelf.extractor import Extractor, Networks, Request, ensure, fill
 from offshelf.store import FeatureStore
-from offshelf.terminal import silent
+from offshelf.terminal import quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ class Encoding:
         """
         listed = image_list(images)
         wanted, every = self._request(layers), self._request([*dict.fromkeys((*layers, *also))])
-        with nullcontext() if progress else silent():
+        with nullcontext() if progress else quiet():
             try:
                 if also and self._lacks(listed, wanted):
                     fill(self.store, self.extractor, listed.images, every, self.networks)

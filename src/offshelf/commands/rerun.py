@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from datetime import datetime
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +18,7 @@ from offshelf.errors import ConfigError
 from offshelf.report import flat
 from offshelf.runs.recorded import PastRun
 from offshelf.secret import is_masked, masked
-from offshelf.terminal import terminal
+from offshelf.terminal import discard, show, terminal
 from offshelf.tracking import Followed, NoTracking, Tracker, allowed_name, provenance
 from offshelf.tracking.reading import SETTINGS
 
@@ -79,7 +78,9 @@ def rerun(past: PastRun, tracker: Tracker, trust: Trust, is_kept: bool = True, i
     _require_secrets(config)
     followed = Followed(tracker, {"rerun_of": past.id or past.name})
     with _output(is_kept) as folder:
-        run_recorded(config, folder, followed, trust)
+        result = run_recorded(config, folder, followed, trust, show if is_kept else discard)
+        if is_kept:
+            show(*result.closing())
     return followed
 
 
@@ -116,11 +117,11 @@ def _tracker(config: Mapping[str, Any], uri: str, trust: Trust) -> Tracker:
 
 @contextmanager
 def _output(is_kept: bool) -> Iterator[Path]:
-    """An output folder, named as those of other tasks are, or one that goes away, with what is said of it."""
+    """An output folder, named as those of other tasks are, or one that goes away."""
     if is_kept:
         yield Path("outputs/rerun") / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}"
         return
-    with TemporaryDirectory() as folder, redirect_stdout(StringIO()):
+    with TemporaryDirectory() as folder:
         yield Path(folder)
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra import compose, version
 from hydra._internal.hydra import Hydra
@@ -25,6 +25,10 @@ from offshelf.process.signals import staying
 from offshelf.runs.output_folder import writing_into
 from offshelf.secret import masked
 from offshelf.suggest import did_you_mean_key
+from offshelf.terminal import Notify, discard, show
+
+if TYPE_CHECKING:
+    from offshelf.tasks.results import Result
 
 TASKS = ("classify", "retrieve", "recommend", "extract", "layers", "dataset")
 PLAIN = ("compare", "report", "predict", "export", "register", "rerun", "store", "track", "ui")
@@ -38,7 +42,7 @@ HOW = ("sweep", "launcher")
 SHARED = ("home", "data_dir", "seed", *HOW)
 """Root keys that no task takes: other keys refer to them, or the command line does."""
 
-GIVEN = ("output_dir", "config", "arguments")
+GIVEN = ("output_dir", "config", "arguments", "notify")
 """Parameters of a task that the command line gives, not the config."""
 
 OmegaConf.register_new_resolver("home_dir", lambda: str(home_dir()), replace=True)
@@ -122,32 +126,49 @@ def secrets_masked() -> Iterator[None]:
         OmegaConf.to_yaml = staticmethod(to_yaml)  # type: ignore[method-assign]
 
 
-def build(config: DictConfig) -> Callable[..., Any]:
+def build(config: DictConfig) -> "Callable[..., Result]":
     """Bind a root config to its task: components are made here, the task runs when called.
 
     Raises:
         ConfigError: a component cannot be made.
     """
     arguments = {key: value for key, value in plain(config).items() if key not in SHARED}
-    task: Callable[..., Any] = _make(arguments, _partial_=True)
+    task: Callable[..., Result] = _make(arguments, _partial_=True)
     return task
 
 
-def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = None) -> Any:
-    """Build a root config's task and call it; `folder` is for its output, `arguments` are those of the command line.
+def perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None = None) -> float | None:
+    """Run the task of a root config and print its result.
+
+    Args:
+        config: The root config.
+        folder: Output folder.
+        arguments: Arguments of the command line, if it was one.
+
+    Returns:
+        The number that Hydra's sweepers receive; None where the task has none.
 
     Raises:
         OffshelfError: a component cannot be made, or the task fails.
     """
     require_valid(config)
     with staying():
-        return _perform(config, folder, arguments)
+        result = run_config(config, folder, arguments, show)
+        show(*result.closing())
+    return result.objective
 
 
-def _perform(config: DictConfig, folder: Path, arguments: Sequence[str] | None) -> Any:
+def run_config(
+    config: DictConfig, folder: Path, arguments: Sequence[str] | None = None, notify: Notify = discard
+) -> "Result":
+    """Run the task of a valid root config as a command would, without printing; `notify` receives what it says.
+
+    Raises:
+        OffshelfError: a component cannot be made, or the task fails.
+    """
     task = build(config)
     recorded = masked({key: value for key, value in plain(config).items() if key not in HOW})
-    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments)}
+    given = {"output_dir": str(folder), "config": recorded, "arguments": masked(arguments), "notify": notify}
     taken = [name for name in GIVEN if name in parameters(config["_target_"])]
     with writing_into(folder) if "output_dir" in taken else nullcontext():
         return task(**{name: given[name] for name in taken})
@@ -199,8 +220,10 @@ def _literal(node: Any) -> Any:
     return re.sub(r"(\\*)\$\{", lambda found: f"{2 * found[1]}\\${{", node) if isinstance(node, str) else node
 
 
-def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any, trust: Trust) -> Any:
-    """Run the task of a recorded config, with another tracker. Returns what the task returns.
+def run_recorded(
+    config: Mapping[str, Any], folder: Path, tracking: Any, trust: Trust, notify: Notify = discard
+) -> "Result":
+    """Run the task of a recorded config, with another tracker.
 
     Raises:
         ConfigError: the config does not fit this release any more, or names what is not trusted.
@@ -211,7 +234,9 @@ def run_recorded(config: Mapping[str, Any], folder: Path, tracking: Any, trust: 
     trust.require({key: value for key, value in config.items() if key not in SHARED})
     composed = OmegaConf.create(_literal(config))
     _require_known(composed)
-    return build(composed)(output_dir=str(folder), config=masked(dict(config)), tracking=tracking)
+    task = build(composed)
+    result: Result = task(output_dir=str(folder), config=masked(dict(config)), tracking=tracking, notify=notify)
+    return result
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

@@ -57,18 +57,21 @@ class Record(RunRecord):
             self.book.log_data(child)
             self._log_tables(child, score)
 
-    def end(self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features) -> None:
-        """Log and write what came out; with several layers also the curve over them."""
-        metrics = self._summary(scores, beside, chosen, features)
+    def end(
+        self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score, features: Features
+    ) -> dict[str, float]:
+        """Log and write the results, with several layers also a plot over them. Returns all metrics."""
+        metrics = self._summary(scores, baselines, chosen, features)
         self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
         taken_for = self._log_tables(self.run, chosen)
-        write_run(self.folder, metrics, [*scores, *beside], self.images.classes, self.book.yaml())
+        write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.book.yaml())
         write_text(self.folder / "predictions.csv", taken_for)
         if chosen.curve:
-            self._curves(scores, beside)
+            self._curves(scores, baselines)
         if len(scores) > 1:
-            self.book.figure(layer_figure(scores, beside, self.book.title()), "layers.png")
-            self.run.log_table(metric_columns([*scores, *beside]), "layers.json")
+            self.book.figure(layer_figure(scores, baselines, self.book.title()), "layers.png")
+            self.run.log_table(metric_columns([*scores, *baselines]), "layers.json")
+        return metrics
 
     def keep(self, model: Model | None, limit_mb: float) -> str:
         """Write the model into the folder and to the tracker. Returns a sentence: that it was kept, or why not."""
@@ -83,13 +86,13 @@ class Record(RunRecord):
         with_it = f"offshelf predict {where} IMAGES{self.book.settings()}"
         return f"The model is kept ({decimal(len(data))}{fold}). Predict with: {with_it}"
 
-    def _curves(self, scores: Sequence[Score], beside: Sequence[Score]) -> None:
+    def _curves(self, scores: Sequence[Score], baselines: Sequence[Score]) -> None:
         """How the hyperparameter was chosen, for each layer: `c_curve.png`, `.csv` and `.json` where it is C."""
         name = f"{scores[0].parameter.lower()}_curve"
-        columns = curve_table([*scores, *beside])
+        columns = curve_table([*scores, *baselines])
         write_table(self.folder / f"{name}.csv", columns)
         self.run.log_table(columns, f"{name}.json")
-        self.book.figure(curve_figure(scores, beside, self.book.title()), f"{name}.png")
+        self.book.figure(curve_figure(scores, baselines, self.book.title()), f"{name}.png")
 
     def _log_tables(self, run: Run, score: Score) -> str:
         """Returns what each test image was taken for, as CSV."""
@@ -102,16 +105,16 @@ class Record(RunRecord):
         return taken_for
 
     def _summary(
-        self, scores: Sequence[Score], beside: Sequence[Score], chosen: Score, features: Features
+        self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score, features: Features
     ) -> dict[str, float]:
         """The chosen layer's metrics; with several layers each one's official metric too, and the cost of all."""
         metrics = dict(chosen.metrics)
-        metrics |= fit_cost([*scores, *beside])
+        metrics |= fit_cost([*scores, *baselines])
         metrics |= self.book.data_counts()
         metrics |= extraction_cost(features.cost.extracted, features.cost.seconds)
         if len(scores) > 1:
             official = f"test/{self.images.metric}"
-            metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *beside]}
+            metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *baselines]}
         return metrics
 
 

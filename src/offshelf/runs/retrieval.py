@@ -57,8 +57,8 @@ class RetrievalRecord(RunRecord):
 
     def end(
         self, scores: Sequence[RetrievalScore], chosen: RetrievalScore, feature_digest: str, costs: Sequence[Cost]
-    ) -> None:
-        """Log and write what came out; with several layers also the metric over them."""
+    ) -> dict[str, float]:
+        """Log and write the results, with several layers also a plot over them. Returns all metrics."""
         metrics = self._summary(scores, chosen, costs)
         how = next((cost.how for cost in costs if cost.extracted), costs[0].how)
         self.run.log(metrics=metrics, tags={"feature_digest": feature_digest, "extraction": how})
@@ -72,6 +72,7 @@ class RetrievalRecord(RunRecord):
         if len(scores) > 1:
             self.book.figure(layer_figure(scores, [], self.book.title()), "layers.png")
             self.run.log_table(metric_columns(scores), "layers.json")
+        return metrics
 
     def _curve(self, score: RetrievalScore) -> "Figure":
         return precision_recall_figure(score, self._title(score))

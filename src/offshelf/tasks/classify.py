@@ -21,20 +21,15 @@ from offshelf.extractor import Extractor, Features, Request, ensure
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
-from offshelf.report import (
-    found_line,
-    left_out_line,
-    open_grids,
-    repeats_line,
-    score_table,
-)
+from offshelf.report import found_line
 from offshelf.runs.classification import Record
 from offshelf.runs.recorder import run_title
 from offshelf.store import FeatureKey, FeatureStore, Use
 from offshelf.tasks.features import with_others
 from offshelf.tasks.known_layers import require_layers
 from offshelf.tasks.on_error import OnError, readable, screen
-from offshelf.terminal import say, terminal
+from offshelf.tasks.results import ClassificationResult
+from offshelf.terminal import Notify, discard
 from offshelf.tracking import Tracker
 
 
@@ -57,7 +52,8 @@ def classify(
     on_error: OnError = "stop",
     name: str | None = None,
     keep_model_mb: float = 200,
-) -> float:
+    notify: Notify = discard,
+) -> ClassificationResult:
     """Score frozen features of one or several layers with a linear classifier.
 
     Extraction, choice of the hyperparameter on the training images, fit, and one reading of the test images, in this
@@ -66,7 +62,8 @@ def classify(
     backbone and layer. The reported layer's model is kept if it takes at most `keep_model_mb` megabytes (10^6 bytes).
 
     Returns:
-        The data set's official metric on the test images (the mean over folds, where there are several).
+        All scores; as a number, the data set's official metric on the test images (the mean over folds, where there
+        are several).
     """
     tracking.check()
     layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
@@ -80,7 +77,7 @@ def classify(
     def gather(usable: ImageSet) -> list[Features]:
         return [ensure(store, extractor, usable.pictures, request) for request in requests]
 
-    say(found_line(images), what_it_sees(backbone))
+    notify(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title, Path(output_dir)) as run:
         record = Record(run, images, backbone.name, config, Path(output_dir))
@@ -94,13 +91,25 @@ def classify(
 
         names = [request.backbone.name for request in requests]
         scores, *others_scores = _score((features, *others), names, probe, record, len(layers) > 1)
-        beside = [score for each in others_scores for score in each]
+        baselines = [score for each in others_scores for score in each]
         chosen = choose(scores)
-        record.end(scores, beside, chosen, features)
-        kept = record.keep(_model(chosen, images, requests[0].keys(extractor)), keep_model_mb) if keep_model_mb else ""
-    terminal().print(score_table(scores, beside, chosen, title))
-    say(repeats_line(images), left_out_line(left_out), open_grids(scores), kept, record.whereabouts())
-    return chosen.metrics[f"test/{images.metric}"]
+        metrics = record.end(scores, baselines, chosen, features)
+        model = _model(chosen, images, requests[0].keys(extractor))
+        note = record.keep(model, keep_model_mb) if keep_model_mb else ""
+    return ClassificationResult(
+        title=title,
+        run_id=run.id,
+        folder=record.folder,
+        whereabouts=record.whereabouts(),
+        metrics=metrics,
+        left_out=tuple(left_out),
+        images=images,
+        scores=tuple(scores),
+        baselines=tuple(baselines),
+        chosen=chosen,
+        model=model,
+        model_note=note,
+    )
 
 
 def _score(

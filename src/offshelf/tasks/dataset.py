@@ -1,31 +1,38 @@
-"""`offshelf dataset`: what a data set is, and whether the copy at hand is whole."""
+"""The task `dataset`: what a data set is, and whether the copy at hand is whole."""
 
-from offshelf.dataset import Dataset, Described, RetrievalDataset, RetrievalSet, check_images
-from offshelf.report import about_table, found_line, repeats_line, retrieval_table, size_table
-from offshelf.terminal import say, terminal
+from offshelf.dataset import Dataset, Described, RetrievalDataset, check_images
+from offshelf.report import about_table, found_line
+from offshelf.tasks.results import DatasetDescription
+from offshelf.tasks.results.dataset import checksum_line, content_table
+from offshelf.terminal import Notify, discard
 
 
-def describe(*, dataset: Dataset | RetrievalDataset, read_images: bool) -> None:
-    """Print a summary and verify the copy, which is downloaded where it can be.
+def describe(*, dataset: Dataset | RetrievalDataset, read_images: bool, notify: Notify = discard) -> DatasetDescription:
+    """Summarise a data set and verify the copy, which is downloaded if it is missing and can be.
 
     Args:
-        dataset: Any; published ones know their licence, origin and checksums too.
+        dataset: Any data set; published ones also know their licence, origin and checksums.
         read_images: Whether each image is read once.
+        notify: Receives each part of the description as soon as it is known.
 
     Raises:
-        DatasetError: it is missing (the sentence says what to place where), or damaged.
-        BadImagesError: names all images that cannot be read.
+        DatasetError: the data set is missing (the sentence says what to place where), or damaged.
+        BadImagesError: images cannot be read; it names all of them.
     """
-    console = terminal()
-    if isinstance(dataset, Described):
-        console.print(about_table(dataset.about, dataset.folder))
+    published = dataset if isinstance(dataset, Described) else None
+    if published:
+        notify(about_table(published.about, published.folder))
     images = dataset.load()
-    say(found_line(images))
-    console.print(retrieval_table(images) if isinstance(images, RetrievalSet) else size_table(images))
-    if isinstance(dataset, Described):
-        verified = ", ".join(dataset.check_files())
-        nothing = "No checksum was compared: no published file is here, or dataset.verify=false"
-        say(f"Checksums verified: {verified}" if verified else nothing)
+    notify(found_line(images), content_table(images))
+    verified = tuple(published.check_files()) if published else ()
+    if published:
+        notify(checksum_line(verified))
     if read_images:
         check_images(images.pictures)
-        say(f"Every image can be read: {len(images.pictures):,}", repeats_line(images, where=""))
+    return DatasetDescription(
+        images=images,
+        about=published.about if published else None,
+        folder=published.folder if published else None,
+        verified=verified,
+        read_images=read_images,
+    )

@@ -15,15 +15,11 @@ from offshelf.dataset import (
     require_labels,
 )
 from offshelf.extractor import Extractor, Features, Request, ensure, fill, foresee
-from offshelf.report import (
-    extraction_table,
-    found_line,
-    left_out_line,
-    repeats_line,
-)
+from offshelf.report import extraction_table, found_line
 from offshelf.store import FeatureStore, Use
 from offshelf.tasks.on_error import OnError, readable, screen
-from offshelf.terminal import say, terminal
+from offshelf.tasks.results import ExtractionResult
+from offshelf.terminal import Notify, discard
 
 
 def extract(
@@ -38,28 +34,34 @@ def extract(
     dry_run: bool,
     config: dict[str, Any],
     on_error: OnError = "stop",
-) -> float:
-    """Fill the store with the features of a data set, or say what that would comprise.
+    notify: Notify = discard,
+) -> ExtractionResult:
+    """Fill the store with the features of a data set, or estimate what that would comprise.
 
-    Of a retrieval set these are the references' and the queries', all through the references' views.
-
-    Returns:
-        Images whose features were missing.
+    For a retrieval set these are the features of the references and of the queries, all through the references' views.
     """
     layers = select_layers(layer, backbone.layer_names(), backbone.name, backbone.module_names)
     loaded: ImageSet | RetrievalSet = dataset.load()
     images, left_out = readable(loaded, on_error)
     request = Request(backbone, layers, pooling, augmentation.views)
-    say(found_line(images), what_it_sees(backbone))
+    sees = what_it_sees(backbone)
+    notify(found_line(images), sees)
     forecast = foresee(store, extractor, images.pictures, request, probe=dry_run)
-    terminal().print(extraction_table(forecast, layers, len(request.views)))
+    notify(extraction_table(forecast, layers, len(request.views)))
     if not dry_run:
-        _, more, _ = screen(images, on_error, lambda usable: fill(store, extractor, usable.pictures, request))
+        images, more, _ = screen(images, on_error, lambda usable: fill(store, extractor, usable.pictures, request))
         left_out += more
         use = Use(f"extract {images.name} {backbone.name}", "", time.time(), config)
         store.note_use([key.network for key in request.keys(extractor).values()], use)
-    say(repeats_line(images, where=""), left_out_line(left_out))
-    return float(forecast.missing)
+    return ExtractionResult(
+        images=images,
+        preprocessing=sees,
+        layers=tuple(layers),
+        views=len(request.views),
+        forecast=forecast,
+        dry_run=dry_run,
+        left_out=tuple(left_out),
+    )
 
 
 def gather(

@@ -23,14 +23,15 @@ from offshelf.extractor import Cost, Extractor, Features, Request, ensure
 from offshelf.identity import digest
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer, learns
-from offshelf.report import found_line, layer_scores, left_out_line, protocol_scores, repeats_line
+from offshelf.report import found_line
 from offshelf.retrieval import Retrieval
 from offshelf.runs.recorder import run_title
 from offshelf.runs.retrieval import RetrievalRecord
 from offshelf.store import FeatureStore, Use
 from offshelf.tasks.known_layers import require_layers
 from offshelf.tasks.on_error import OnError, readable, screen
-from offshelf.terminal import say, terminal
+from offshelf.tasks.results import RetrievalResult
+from offshelf.terminal import Notify, discard
 from offshelf.tracking import Tracker
 
 SCHOOL = "postprocess_learnt_from"
@@ -56,7 +57,8 @@ def retrieve(
     postprocess_dataset: Dataset | RetrievalDataset | None = None,
     on_error: OnError = "stop",
     name: str | None = None,
-) -> float:
+    notify: Notify = discard,
+) -> RetrievalResult:
     """Rank all references for each query by frozen features of one or several layers.
 
     Any set of single labels is taken too: a class is an object, and each image searches all others. With several layers
@@ -64,7 +66,7 @@ def retrieve(
     the reported one. Postprocessing is fitted on the images of `postprocess_dataset`; without, on the references.
 
     Returns:
-        The data set's official metric.
+        All scores; as a number, the data set's official metric.
 
     Raises:
         ConfigError: `query_augmentation=` is the name of an augmentation, `postprocess_dataset=` of a data set.
@@ -81,7 +83,7 @@ def retrieve(
     images, left_out = readable(require_retrieval(load_unsplit(dataset)), on_error)
     teachers = readable(load_unsplit(postprocess_dataset), on_error)[0] if postprocess_dataset else None
     require_layers([parts.references, parts.queries], extractor, store, images.pictures)
-    say(found_line(images), what_it_sees(backbone))
+    notify(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)
     with tracking.start(title, Path(output_dir)) as run:
         record = RetrievalRecord(run, images, backbone.name, config, Path(output_dir))
@@ -94,7 +96,7 @@ def retrieve(
         if learns(postprocess):
             tags = _school(teachers)
             run.log(tags=tags)
-            say(f"Postprocessing learns from {tags[SCHOOL]}.")
+            notify(f"Postprocessing learns from {tags[SCHOOL]}.")
         seen = [*found]
         if teachers:
             seen.append(screen(teachers, on_error, lambda usable: parts.lessons(store, extractor, usable))[2])
@@ -105,11 +107,17 @@ def retrieve(
             scores.append(probe.score(layer_name, references, queries, images, *lessons))
             if len(layers) > 1:
                 record.layer(scores[-1], identity)
-        record.end(scores, scores[-1], identity, [features.cost for features in seen])
-    terminal().print(layer_scores(scores, scores[-1], title))
-    terminal().print(protocol_scores(scores[-1]))
-    say(repeats_line(images), left_out_line(left_out), record.whereabouts())
-    return scores[-1].metrics[f"test/{images.metric}"]
+        metrics = record.end(scores, scores[-1], identity, [features.cost for features in seen])
+    return RetrievalResult(
+        title=title,
+        run_id=run.id,
+        folder=record.folder,
+        whereabouts=record.whereabouts(),
+        metrics=metrics,
+        left_out=tuple(left_out),
+        images=images,
+        scores=tuple(scores),
+    )
 
 
 def _require_component(group: str, key: str, given: object) -> None:

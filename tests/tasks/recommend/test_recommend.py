@@ -175,7 +175,7 @@ def test_several_labels(tmp_path):
             ]
             return ImageSet("tags", ("red", "green"), samples, (Fold(np.arange(80), np.arange(80, 120)),), "mAP_11pt")
 
-    value = find(
+    result = find(
         dataset=Tags(),
         backbones={"pixels": Pixels(4), "tiny": Tiny()},
         candidates=["pixels", "tiny"],
@@ -195,7 +195,7 @@ def test_several_labels(tmp_path):
     )
     table = list(csv.DictReader((tmp_path / "recommendation.csv").read_text().splitlines()))
 
-    assert value == float(table[0]["cv/mAP_11pt"]) > 0.95
+    assert float(result) == float(table[0]["cv/mAP_11pt"]) > 0.95
     assert {row["backbone"] for row in table} == {"pixels", "tiny"}
 
 

@@ -24,21 +24,23 @@ class Record(RunRecord):
         profile = {"images": len(self.images.samples), "classes": len(self.images.classes)}
         return DataCard(self.images.name, self.images.digest, self.images.metric, ("train",), profile, self.images)
 
-    def end(self, ranking: Sequence[Entry], aside: Sequence[Aside], command: str) -> None:
-        """Log and write what came out; `command` runs the winner in full, where it is known."""
+    def end(self, ranking: Sequence[Entry], aside: Sequence[Aside], command: str) -> dict[str, float]:
+        """Log and write the results; `command`, unless empty, runs the winner in full. Returns the winner's metrics."""
         for number, entry in enumerate(ranking, 1):
             self._candidate(number, entry)
         columns = standing_columns(standings(ranking), self.images.metric)
         left = {"backbone": [one.name for one in aside], "why": [one.why for one in aside]}
         best = ranking[0]
         found = {"best_backbone": best.candidate.name, "best_layer": best.layer, "command": command}
-        self.run.log(metrics=_metrics(best), tags={name: value for name, value in found.items() if value})
+        metrics = _metrics(best)
+        self.run.log(metrics=metrics, tags={name: value for name, value in found.items() if value})
         self.run.log_table(columns, f"{TABLE}.json")
         write_table(self.folder / f"{TABLE}.csv", columns)
         write_text(self.folder / "config.yaml", self.book.yaml())
         if aside:
             self.run.log_table(left, "not_tried.json")
             write_table(self.folder / "not_tried.csv", left)
+        return metrics
 
     def _candidate(self, rank: int, entry: Entry) -> None:
         params = {

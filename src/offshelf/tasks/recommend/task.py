@@ -14,7 +14,7 @@ from offshelf.evaluation.classification import Probe
 from offshelf.extractor import Extractor, Features, Networks, Request, ensure, fill
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer
-from offshelf.report import aside_lines, found_line, left_out_line, repeats_line, standing_table
+from offshelf.report import found_line
 from offshelf.store import FeatureStore, MemoryStore
 from offshelf.tasks.on_error import OnError, screen
 from offshelf.tasks.recommend.budget import Budget, seconds
@@ -25,7 +25,8 @@ from offshelf.tasks.recommend.race import Pace, Race
 from offshelf.tasks.recommend.record import Record, standings
 from offshelf.tasks.recommend.rules import Rules
 from offshelf.tasks.recommend.sample import growing_order, sample, sizes, training_images
-from offshelf.terminal import say, terminal
+from offshelf.tasks.results import Recommendation
+from offshelf.terminal import Notify, discard
 from offshelf.tracking import Tracker
 
 PROBED = 32
@@ -53,7 +54,8 @@ def recommend(
     on_error: OnError = "stop",
     name: str | None = None,
     arguments: Sequence[str] | None = None,
-) -> float:
+    notify: Notify = discard,
+) -> Recommendation:
     """Find the layers whose features are best for a data set, among the backbones at hand; nothing is downloaded.
 
     Only training images are read. Each layer is judged by nested cross-validation: the hyperparameter is chosen, and
@@ -63,7 +65,7 @@ def recommend(
     time: `90s`, `10min`, `1h`. `arguments` are those that were typed, for the command that runs the winner in full.
 
     Returns:
-        The winner's cross-validated official metric.
+        The ranking; as a number, the winner's cross-validated official metric.
 
     Raises:
         ConfigError: no candidate is at hand.
@@ -74,7 +76,7 @@ def recommend(
     if not bootstrap.replicates:
         raise ConfigError("Error bars decide what is dropped; bootstrap.replicates cannot be 0.")
     images = training_images(require_labels(dataset.load()))
-    say(found_line(images))
+    notify(found_line(images))
     ways = Ways(extractor, store, augmentation, pooling, layer)
     title = name or f"recommend {images.name}"
     with without_downloads():
@@ -86,7 +88,7 @@ def recommend(
 
         def hold(usable: ImageSet) -> Race:
             check_images(usable.pictures)
-            return hold_race(here, ways, usable, Probe(postprocess, classifier, bootstrap), race, time)
+            return hold_race(here, ways, usable, Probe(postprocess, classifier, bootstrap), race, time, notify)
 
         images, left_out, held = screen(images, on_error, hold)
         aside += held.aside
@@ -95,16 +97,21 @@ def recommend(
         record.data()
         winner = held.ranking[0]
         command = full_command(arguments or [], winner.candidate, winner.layer)
-        record.end(held.ranking, aside, "" if arguments is None else command)
-    terminal().print(standing_table(standings(held.ranking), images.metric, title))
-    say(repeats_line(images))
-    say(aside_lines({one.name: one.why for one in aside}), left_out_line(record.left_out), _conclusion(held, time))
-    say(
-        "The winner in full, test images included:" if arguments is not None else "In full, with your overrides:",
-        command,
+        metrics = record.end(held.ranking, aside, "" if arguments is None else command)
+    return Recommendation(
+        title=title,
+        run_id=run.id,
+        folder=record.folder,
+        whereabouts=record.whereabouts(),
+        metrics=metrics,
+        left_out=tuple(record.left_out),
+        images=images,
+        ranking=tuple(standings(held.ranking)),
+        skipped={one.name: one.why for one in aside},
+        conclusion=_conclusion(held, time),
+        command=command,
+        is_complete=arguments is not None,
     )
-    say(record.whereabouts())
-    return winner.value
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,13 @@ class Ways:
 
 
 def hold_race(
-    here: Sequence[Candidate], ways: Ways, images: ImageSet, probe: Probe, rules: Rules, time: Budget
+    here: Sequence[Candidate],
+    ways: Ways,
+    images: ImageSet,
+    probe: Probe,
+    rules: Rules,
+    time: Budget,
+    notify: Notify,
 ) -> Race:
     """Measure what the backbones cost, and run the race.
 
@@ -159,7 +172,7 @@ def hold_race(
         except BadImagesError as bad:
             raise BadImagesError({rows[chosen.samples[row].id]: why for row, why in bad.faults.items()}) from bad
 
-    race = Race(samples, probe, extract, time, rules.confidence, say)
+    race = Race(samples, probe, extract, time, rules.confidence, notify)
     paces: dict[str, Pace] = {}
     for candidate in here:
         if paces and not time.holds():

@@ -1,0 +1,115 @@
+"""Result of the task `classify`."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from typing_extensions import override
+
+from offshelf.dataset import ImageSet
+from offshelf.evaluation.classification import Score
+from offshelf.model import Model
+from offshelf.report import (
+    left_out_line,
+    metric_columns,
+    open_grids,
+    predictions,
+    repeats_line,
+    score_table,
+)
+from offshelf.tasks.results.result import RunResult
+from offshelf.terminal import Line
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePredictions:
+    """Predictions for the test images, fold after fold. An image that several folds test occurs once per fold."""
+
+    classes: tuple[str, ...]
+    """Names of the K classes, or labels."""
+    ids: tuple[str, ...]
+    """Ids of the N images."""
+    folds: np.ndarray = field(repr=False)
+    """Fold of each row: int64 [N]."""
+    targets: np.ndarray = field(repr=False)
+    """True class numbers, int64 [N]; with several labels int8 [N, K] of 1 (yes), -1 (no) and 0 (not counted)."""
+    scores: np.ndarray = field(repr=False)
+    """Scores of the classes: float64 [N, K]."""
+
+    @property
+    def predicted(self) -> np.ndarray | None:
+        """Class numbers with the highest score, int64 [N]; None with several labels, which are only ranked."""
+        return self.scores.argmax(axis=1) if self.targets.ndim == 1 else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClassificationResult(RunResult):
+    """Scores of one or several layers, and the model of the chosen one."""
+
+    images: ImageSet = field(repr=False)
+    """The images that were used."""
+    scores: tuple[Score, ...] = field(repr=False)
+    """One per layer, from input to output."""
+    baselines: tuple[Score, ...] = field(repr=False)
+    """Scores of the baseline; empty with a single layer."""
+    chosen: Score = field(repr=False)
+    """Score of the reported layer, which cross-validation on the training images chose."""
+    model: Model | None = field(repr=False)
+    """Model of the reported layer, fitted on the first fold; None for a classifier that cannot be stored as data."""
+    model_note: str = field(repr=False)
+    """A sentence: where the model is kept, or why it is not; empty if keeping it was not asked for."""
+
+    @property
+    def layer(self) -> str:
+        """Name of the reported layer."""
+        return self.chosen.name
+
+    @property
+    @override
+    def objective(self) -> float:
+        return self.chosen.metrics[f"test/{self.images.metric}"]
+
+    @override
+    def columns(self) -> dict[str, list[Any]]:
+        """A row per layer, then the baseline's: layer, dims and every metric."""
+        found = [*self.scores, *self.baselines]
+        columns = metric_columns(found)
+        return {"layer": columns.pop("layer"), "dims": [score.dims for score in found], **columns}
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "layer": self.layer}
+
+    @cached_property
+    def predictions(self) -> ImagePredictions:
+        """Predictions of the reported layer for the test images."""
+        folds = self.images.folds
+        rows = np.concatenate([fold.test for fold in folds])
+        return ImagePredictions(
+            tuple(self.images.classes),
+            tuple(self.images.samples[row].id for row in rows),
+            np.repeat(np.arange(len(folds)), [len(fold.test) for fold in folds]),
+            np.concatenate([outcome.targets for outcome in self.chosen.outcomes]),
+            np.concatenate([outcome.scores for outcome in self.chosen.outcomes]),
+        )
+
+    def predictions_table(self) -> "DataFrame":
+        """Return the columns of predictions.csv: fold, id, and true and predicted class, or scores of all labels."""
+        import pandas
+
+        return pandas.DataFrame(predictions(self.chosen, self.images))
+
+    @override
+    def closing(self) -> list[Line]:
+        return [
+            score_table(self.scores, self.baselines, self.chosen, self.title),
+            repeats_line(self.images),
+            left_out_line(self.left_out),
+            open_grids(self.scores),
+            self.model_note,
+            self.whereabouts,
+        ]
