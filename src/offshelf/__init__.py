@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from offshelf.api.backbone import Backbone, load_backbone
+    from offshelf.api.comparison import compare
     from offshelf.api.features import Features
+    from offshelf.api.past import load
+    from offshelf.api.verbs import classify, recommend, retrieve
     from offshelf.errors import (
         BackboneError,
         BadImagesError,
@@ -43,12 +46,22 @@ __all__ = [
     "StoreError",
     "SweepError",
     "TrackingError",
+    "classify",
+    "compare",
+    "load",
     "load_backbone",
+    "recommend",
+    "retrieve",
 ]
 
 _MODULES = {
     "Backbone": "offshelf.api.backbone",
     "load_backbone": "offshelf.api.backbone",
+    "classify": "offshelf.api.verbs",
+    "compare": "offshelf.api.comparison",
+    "load": "offshelf.api.past",
+    "recommend": "offshelf.api.verbs",
+    "retrieve": "offshelf.api.verbs",
     "Features": "offshelf.api.features",
     "LinearSVM": "offshelf.svm",
     "LinearSVMCV": "offshelf.svm",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.api.encoding import Encoded, Encoding
-from offshelf.api.words import override
+from offshelf.api.words import choice, override
 from offshelf.backbone import Pooling, layer_dims, select_layers, what_it_sees
 from offshelf.errors import BackboneError, ConfigError
 
@@ -29,12 +29,25 @@ class Backbone:
     pickled by name; copies of a handle are the handle itself.
     """
 
-    def __init__(self, spec: "backbones.Backbone", made: Callable[[], "Backbone"] | None = None) -> None:
-        """Wrap a spec of `offshelf.backbone`; `made` makes an equal handle in another process."""
+    def __init__(
+        self,
+        spec: "backbones.Backbone",
+        made: Callable[[], "Backbone"] | None = None,
+        overrides: Sequence[str] = (),
+    ) -> None:
+        """Wrap a spec.
+
+        Args:
+            spec: Of `offshelf.backbone`.
+            made: Makes an equal handle in another process; None where that is not possible.
+            overrides: Those of the command line that stand for the spec; empty where there are none.
+        """
         from offshelf.extractor import Networks
 
         self.spec = spec
         """The spec in `offshelf.backbone`, as tasks take it."""
+        self.overrides = tuple(overrides)
+        """What names it on the command line: `backbone=tiny`, `backbone.seed=1`; empty for a spec or a module."""
         self._made = made
         self._networks = Networks()
 
@@ -224,8 +237,8 @@ def load_backbone(backbone: "str | nn.Module | backbones.Backbone | Backbone", /
 def _named(name: str, overrides: tuple[str, ...]) -> Backbone:
     from offshelf.config import build_group, load
 
-    spec = build_group(load("layers", [f"backbone={name}", *overrides]), "backbone")
-    return Backbone(spec, partial(_named, name, overrides))
+    words = [choice("backbone", name), *overrides]
+    return Backbone(build_group(load("layers", words), "backbone"), partial(_named, name, overrides), words)
 
 
 def _of_module(module: Any, options: Mapping[str, Any]) -> "backbones.Backbone":
@@ -243,7 +256,7 @@ def _of_module(module: Any, options: Mapping[str, Any]) -> "backbones.Backbone":
 def _augmentation_of(name: str) -> "Augmentation":
     from offshelf.config import build_group, load
 
-    augmentation: Augmentation = build_group(load("extract", [f"augmentation={name}"]), "augmentation")
+    augmentation: Augmentation = build_group(load("extract", [choice("augmentation", name)]), "augmentation")
     return augmentation
 
 

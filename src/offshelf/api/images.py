@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from offshelf.dataset import Image, ImageArray, ImageBytes, ImageFile, check_images, image_files
-from offshelf.dataset.decode import DecodeError, check, rgb
+from offshelf.dataset.decode import Colour, DecodeError, check, rgb
 from offshelf.dataset.image import require_pixels
+from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.value_range import Range
 from offshelf.errors import BadImagesError, DatasetError, ImageError
 from offshelf.identity import array_digest
 from offshelf.lazy import Lazy
@@ -42,19 +44,69 @@ class ImageList:
         return BadImagesError(told, way_out="repair or remove them")
 
 
-def image_list(images: Any) -> ImageList:
+@dataclass(frozen=True)
+class Reader:
+    """How files, bytes and PIL images are read; see `offshelf.dataset.ImageFile` for the fields."""
+
+    background: Colour = WHITE
+    value_range: Range = "auto"
+    max_pixels: int = MAX_PIXELS
+
+    def file(self, path: Path) -> ImageFile:
+        """Return an image file, which is not opened yet."""
+        return ImageFile(path.expanduser(), self.background, None, self.value_range, self.max_pixels)
+
+    def bytes(self, data: bytes) -> ImageBytes:
+        """Return the image of a file's bytes; with more than 8 bits a value it needs a range that is known.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        known = self.value_range if isinstance(self.value_range, tuple) else None
+        image = ImageBytes(data, self.background, known, self.max_pixels)
+        try:
+            check(data, self.max_pixels)
+        except DecodeError as error:
+            raise ImageError(f"{image} cannot be read as an image: {error}.") from error
+        return image
+
+    def pillow(self, image: Any) -> ImageArray:
+        """Return the pixels of a PIL image as of a file with the same content: upright, on the background, RGB.
+
+        Raises:
+            ImageError: it has more than 8 bits a value, or cannot be read.
+        """
+        from PIL import ImageOps
+
+        if image.mode in DEEP_MODES:
+            raise ImageError(
+                f"a PIL image of mode {image.mode} has more than 8 bits a value, and which of them is white is not "
+                "known: convert it to 8 bits, or give the path of its file."
+            )
+        try:
+            return ImageArray(np.array(rgb(ImageOps.exif_transpose(image), self.background)))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise ImageError(f"the PIL image cannot be read: {error}.") from error
+
+
+DEFAULT = Reader()
+"""Reads as `conf/dataset/folder.yaml` does."""
+
+
+def image_list(images: Any, reader: Reader = DEFAULT) -> ImageList:
     """Return images of any supported kind as a list, each checked.
 
     Args:
         images: One image or several. An image is a path, the bytes of an image file, a PIL image, or uint8 pixels
             [H, W, 3] (NumPy or PyTorch, RGB). Several images are a folder, uint8 pixels [N, H, W, 3], a list, tuple,
             array or pandas Series of images, or a data set: a sequence whose items are (image, label) pairs.
+        reader: How they are read.
 
     Raises:
         BadImagesError: names each image that cannot be used, and why.
         DatasetError: there are no images.
     """
-    listed = _listed(images)
+    listed = _listed(images, reader)
     if not len(listed.images):
         raise DatasetError("There are no images to encode: the list or folder is empty.")
     try:
@@ -64,13 +116,13 @@ def image_list(images: Any) -> ImageList:
     return listed
 
 
-def _listed(images: Any) -> ImageList:
+def _listed(images: Any, reader: Reader) -> ImageList:
     if isinstance(images, str | os.PathLike) and Path(images).expanduser().is_dir():
         folder = Path(images).expanduser()
         files = image_files(folder)
-        return ImageList([file.relative_to(folder).as_posix() for file in files], [ImageFile(file) for file in files])
+        return ImageList([file.relative_to(folder).as_posix() for file in files], [reader.file(file) for file in files])
     if _is_image(images):
-        return _converted([images], range(1), is_single=True)
+        return _converted([images], range(1), reader, is_single=True)
     if not isinstance(images, Iterable) and not hasattr(images, "__getitem__"):
         raise DatasetError(f"Images to encode are one image or a sequence of images; got a {type(images).__name__}.")
     if not hasattr(images, "__len__"):
@@ -78,8 +130,8 @@ def _listed(images: Any) -> ImageList:
     if isinstance(images, Sequence | np.ndarray) or hasattr(images, "tolist") or hasattr(images, "numpy"):
         index = getattr(images, "index", None)
         ids = range(len(images)) if index is None or callable(index) else list(index)
-        return _converted(list(images), ids)
-    return ImageList(range(len(images)), DatasetImages(images))
+        return _converted(list(images), ids, reader)
+    return ImageList(range(len(images)), DatasetImages(images, reader))
 
 
 def _is_image(images: Any) -> bool:
@@ -89,17 +141,17 @@ def _is_image(images: Any) -> bool:
     return _is_known(images) or (_is_pixels(images) and images.ndim == 3)
 
 
-def _converted(images: Sequence[Any], ids: Sequence[Any], is_single: bool = False) -> ImageList:
+def _converted(images: Sequence[Any], ids: Sequence[Any], reader: Reader, is_single: bool = False) -> ImageList:
     """Convert images at once, files excepted: these are read later."""
-    made = [_converted_one(image) for image in images]
+    made = [_converted_one(image, reader) for image in images]
     if ids == range(len(images)):
         ids = [str(one) if isinstance(one, ImageFile) else row for row, one in enumerate(made)]
     return ImageList(ids, made, is_single)
 
 
-def _converted_one(image: Any) -> Image:
+def _converted_one(image: Any, reader: Reader) -> Image:
     try:
-        return as_image(image)
+        return as_image(image, reader)
     except ImageError as error:
         return Unusable(str(error))
 
@@ -120,7 +172,7 @@ class Unusable:
         raise ImageError(self.why)
 
 
-def as_image(item: Any) -> Image:
+def as_image(item: Any, reader: Reader = DEFAULT) -> Image:
     """Return one image, or the first of an (image, label) pair, as an image to encode.
 
     Raises:
@@ -132,30 +184,22 @@ def as_image(item: Any) -> Image:
         known: Image = item
         return known
     if isinstance(item, str | os.PathLike):
-        return ImageFile(Path(item).expanduser())
+        return reader.file(Path(item))
     if isinstance(item, bytes | bytearray | memoryview):
-        return _checked(ImageBytes(bytes(item)))
+        return reader.bytes(bytes(item))
     if _is_pil(item):
-        return ImageArray(_pil_pixels(item))
+        return reader.pillow(item)
     if _is_pixels(item):
         return ImageArray(_pixels(item))
-    raise ImageError(f"{EXPECTED}; got a {type(item).__name__}")
-
-
-def _checked(image: ImageBytes) -> ImageBytes:
-    try:
-        check(image.data)
-    except DecodeError as error:
-        raise ImageError(f"{image} cannot be read as an image: {error}.") from error
-    return image
+    raise ImageError(f"{EXPECTED}; got a {type(item).__name__}.")
 
 
 class DatasetImages(Lazy[Image]):
     """The images of a sequence of (image, label) pairs, each made when its pixels are needed."""
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, reader: Reader = DEFAULT) -> None:
         """Keep a map-style data set: it has `len()` and items by row number."""
-        self.dataset, self._lock = dataset, Lock()  # data sets are not written for several threads
+        self.dataset, self.reader, self._lock = dataset, reader, Lock()  # data sets are not written for several threads
         self._made: dict[int, DatasetImage] = {}
 
     def __len__(self) -> int:
@@ -168,7 +212,7 @@ class DatasetImages(Lazy[Image]):
     def load(self, row: int) -> np.ndarray:
         """Return the pixels of a row, uint8 [H, W, 3]."""
         with self._lock:
-            return as_image(self.dataset[row]).load()
+            return as_image(self.dataset[row], self.reader).load()
 
 
 class DatasetImage:
@@ -231,22 +275,3 @@ def _pixels(item: Any) -> np.ndarray:
         )
     require_pixels(array, "an image")
     return array
-
-
-def _pil_pixels(image: Any) -> np.ndarray:
-    """Return the pixels of a PIL image as of a file with the same content: upright, on white, RGB.
-
-    Raises:
-        ImageError: it has more than 8 bits a value, or cannot be read.
-    """
-    from PIL import ImageOps
-
-    if image.mode in DEEP_MODES:
-        raise ImageError(
-            f"a PIL image of mode {image.mode} has more than 8 bits a value, and which of them is white is not known: "
-            "convert it to 8 bits, or give the path of its file"
-        )
-    try:
-        return np.array(rgb(ImageOps.exif_transpose(image), WHITE))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ImageError(f"the PIL image cannot be read: {error}") from error

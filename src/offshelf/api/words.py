@@ -4,7 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from offshelf.config.folder import options
 from offshelf.errors import ConfigError
+from offshelf.suggest import did_you_mean
 
 
 def override(key: str, value: Any) -> str:
@@ -20,6 +22,22 @@ def override(key: str, value: Any) -> str:
     name = key.replace("__", ".")
     force = "++" if isinstance(value, Mapping) else ""  # whose keys may be new, as those of backbone.kwargs
     return f"{force}{name}={_written(name, value)}"
+
+
+def choice(group: str, option: str) -> str:
+    """Return `group=option`.
+
+    Args:
+        group: A folder of `conf/`, or one with the key that it fills: `backbone@baseline`.
+        option: The name of one of its options.
+
+    Raises:
+        ConfigError: there is no such option.
+    """
+    known = list(options(group.partition("@")[0]))
+    if option not in known:
+        raise ConfigError(f"{group} has no option '{option}'{did_you_mean(option, known)}")
+    return f"{group}={option}"
 
 
 def _written(key: str, value: Any) -> str:
