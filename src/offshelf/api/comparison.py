@@ -68,7 +68,7 @@ def _found(run: Any, home: str, uri: str, experiment: str) -> list[TrackedRun]:
 
 
 def _of_result(result: Classification | Retrieval) -> TrackedRun:
-    names = {"dataset": result.images.name, "layer": result.layer}
+    names = {"dataset": result.images.name, "layer": result.layer, "backbone": result.backbone}
     params = {name: str(value) for name, value in {**flat(result.config), **names}.items()}
     tags = {"metric": result.images.metric}
     return _untracked(result.run_id, result.title, params, result.metrics, tags, result.folder)

@@ -45,7 +45,7 @@ class Labelled:
                 "A data set is a name, a folder, a data set of offshelf.dataset, a pair (images, labels), or a "
                 f"sequence of (image, label) pairs; got a {type(given).__name__}."
             )
-        return Labelled(given, _labels(given), classes=getattr(given, "classes", None), **settings)
+        return Labelled(given, _labels(given), classes=_found(given, "classes"), **settings)
 
     def load(self) -> ImageSet:
         """Return the images with their classes and the split.
@@ -97,15 +97,20 @@ class Labelled:
 
 def _labels(pairs: Any) -> Sequence[Any]:
     """Return the labels of (image, label) pairs; `targets`, where a data set has them, without opening an image."""
-    targets = getattr(pairs, "targets", None)
+    targets = _found(pairs, "targets")
     if targets is not None:
-        return list(targets)
+        return [targets[row] for row in getattr(pairs, "indices", range(len(pairs)))]
     try:
         return [pairs[row][1] for row in range(len(pairs))]
     except (TypeError, IndexError, KeyError) as error:
         raise DatasetError(
             "Items of a data set are (image, label) pairs; for images alone give (images, labels), their labels beside."
         ) from error
+
+
+def _found(pairs: Any, name: str) -> Any:
+    """Return what torchvision's data sets know of themselves, also of a PyTorch Subset of one; None if they do not."""
+    return getattr(pairs, name, getattr(getattr(pairs, "dataset", None), name, None))
 
 
 def _sorted(labels: Sequence[Any]) -> list[Any]:

@@ -8,9 +8,9 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from offshelf.api.prediction import Classes, predict
-from offshelf.api.results import Recommended, Retrieval
+from offshelf.api.results import Recommended
 from offshelf.api.run import Done
-from offshelf.api.verbs import classification
+from offshelf.api.verbs import classification, retrieval_result
 from offshelf.commands.rerun import _require_secrets as require_secrets
 from offshelf.config import components, run_recorded
 from offshelf.config.trust import Trust
@@ -93,7 +93,7 @@ class LoadedRun:
         done = Done(result, dict(self.config), parts, scratch)
         if isinstance(result, ClassificationResult):
             return classification(done)
-        return done.as_a(Retrieval if isinstance(result, RetrievalResult) else Recommended)
+        return retrieval_result(done) if isinstance(result, RetrievalResult) else done.as_a(Recommended)
 
     @cached_property
     def _classes(self) -> Classes:

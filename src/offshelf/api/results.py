@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Classification(ClassificationResult):
     """Result of `classify`: scores of one or several layers, and the model of the reported one."""
 
+    backbone: str
+    """Name of the backbone."""
     config: Mapping[str, Any] = field(repr=False)
     """The resolved config."""
     classes: Classes | None = field(repr=False)
@@ -81,6 +83,8 @@ class Classification(ClassificationResult):
 class Retrieval(RetrievalResult):
     """Result of `retrieve`: scores of one or several layers; the last is the reported one."""
 
+    backbone: str
+    """Name of the backbone."""
     config: Mapping[str, Any] = field(repr=False)
     """The resolved config."""
 

@@ -94,7 +94,7 @@ def retrieve(
     """
     given = {"backbone": backbone, "layer": layer, "retrieval": retrieval, "store": store, "tracking": tracking}
     settings = Settings.of("retrieve", {**dataset_setting(dataset, None), **given, **overrides})
-    return run(settings, output_dir, progress).as_a(Retrieval)
+    return retrieval_result(run(settings, output_dir, progress))
 
 
 def recommend(
@@ -136,10 +136,15 @@ def classification(done: Done) -> Classification:
     """Return the result of a classification with its way from images to classes."""
     parts, model = done.parts, done.result.model
     if model is None:
-        return done.as_a(Classification, classes=None)
+        return done.as_a(Classification, classes=None, backbone=parts["backbone"].name)
     request = Request(parts["backbone"], (model.layer,), parts["pooling"], parts["augmentation"].views)
     dataset = done.config.get("dataset") or {}
     background = parse_colour(dataset.get("background", "white"))
     largest = dataset.get("max_pixels", MAX_PIXELS)
     predictor = Predictor(model, request, parts["extractor"], background, largest)
-    return done.as_a(Classification, classes=Classes(predictor, parts["store"]))
+    return done.as_a(Classification, classes=Classes(predictor, parts["store"]), backbone=parts["backbone"].name)
+
+
+def retrieval_result(done: Done) -> Retrieval:
+    """Return the result of a retrieval."""
+    return done.as_a(Retrieval, backbone=done.parts["backbone"].name)
