@@ -115,7 +115,9 @@ def test_datasets(folder, tmp_path):
 
     assert made("digits") == Digits()
     assert made(place) == made(str(place)) == Folder(root=str(place), ignore=[])
-    assert made(place, test=0.5) == made(place, test_fraction=0.5) == Folder(root=str(place), test_fraction=0.5, ignore=[])
+    assert (
+        made(place, test=0.5) == made(place, test_fraction=0.5) == Folder(root=str(place), test_fraction=0.5, ignore=[])
+    )
     assert made(table) == Csv(path=str(table))
     assert made(Folder(root="x")) == Folder(root="x")
 

@@ -43,12 +43,14 @@ class Backbone:
             overrides: Those of the command line that stand for the spec; empty where there are none.
         """
         from offshelf.extractor import Networks
+        from offshelf.store import MemoryStore
 
         self.spec = spec
         """The spec in `offshelf.backbone`, as tasks take it."""
         self.overrides = tuple(overrides)
         """What names it on the command line: `backbone=tiny`, `backbone.seed=1`; empty for a spec or a module."""
         self._made = made
+        self._memory = MemoryStore()
         self._networks = Networks()
 
     @property
@@ -97,8 +99,8 @@ class Backbone:
             precision: `"float32"` or `"bfloat16"`.
             batch_size: Views per forward pass; does not change the numbers.
             store: Where features are kept. None: nowhere, they are computed each time. `"home"`: the store of the
-                command line. A folder: a store in this folder. Images whose features are in the store are not passed
-                through the network again.
+                command line; of an `nn.Module` that was given as an object, memory. A folder: a store in this folder.
+                Images whose features are in the store are not passed through the network again.
             progress: Whether to show a progress bar, on stderr or in the notebook.
             as_frame: Whether to return a pandas DataFrame. Its index is the images' ids (paths of files, relative to a
                 folder that was given; the index of a Series; row numbers otherwise), its columns `layer_0`, `layer_1` …
@@ -159,11 +161,13 @@ class Backbone:
         return encoding.run(images, names, also, progress)
 
     def _store(self, store: "str | Path | FeatureStore | None") -> "FeatureStore":
-        from offshelf.api.stores import open_store
+        from offshelf.api.stores import HOME, open_store
         from offshelf.store import MemoryStore
 
         if store is None or isinstance(store, MemoryStore):
             return store or MemoryStore()
+        if self._made is None and store == HOME:
+            return self._memory
         if self._made is None:
             raise ConfigError(
                 f"Features of {self.name} cannot be kept on disk: it was given as an object, whose code is not known. "
