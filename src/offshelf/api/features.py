@@ -38,9 +38,10 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         progress: Whether to show a progress bar.
 
     Notes:
-        The input is images, not a table of numbers. Of scikit-learn's `check_estimator` all checks apply that do not
-        make such tables, and all others pass if each row is taken for an image, except those that expect a row of
-        numbers to be validated: NaN and infinity, complex numbers, sparse matrices, empty tables, `n_features_in_`.
+        The input is images, not a table of numbers. All checks of scikit-learn's `check_estimator` pass if each row of
+        its tables is taken for an image, except `check_estimator_sparse_tag` (images are not sparse). By the tag
+        `no_validation` scikit-learn leaves out the checks of tables: NaN and infinity, complex and empty input, other
+        types of arrays, `n_features_in_`.
 
     Examples:
         >>> from sklearn.pipeline import make_pipeline

@@ -127,6 +127,10 @@ def _listed(images: Any, reader: Reader) -> ImageList:
         raise DatasetError(f"Images to encode are one image or a sequence of images; got a {type(images).__name__}.")
     if not hasattr(images, "__len__"):
         images = list(images)
+    try:
+        len(images)
+    except TypeError as error:  # of an array without axes, or a sparse matrix
+        raise DatasetError(f"A {type(images).__name__} without a length is not a sequence of images.") from error
     if isinstance(images, Sequence | np.ndarray) or hasattr(images, "tolist") or hasattr(images, "numpy"):
         index = getattr(images, "index", None)
         ids = range(len(images)) if index is None or callable(index) else list(index)
