@@ -1,3 +1,81 @@
-"""Measures how good off-the-shelf features are for an image set."""
+"""Measures how good off-the-shelf features are for an image set.
+
+The names below are the Python API. Each is imported when it is first used, so that `import offshelf` itself loads
+neither PyTorch, scikit-learn, MLflow nor Hydra.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from offshelf.api.backbone import Backbone, load_backbone
+    from offshelf.api.comparison import compare
+    from offshelf.api.features import Features
+    from offshelf.api.past import load
+    from offshelf.api.verbs import classify, recommend, retrieve
+    from offshelf.errors import (
+        BackboneError,
+        BadImagesError,
+        ConfigError,
+        DatasetError,
+        ImageError,
+        MissingFeatureError,
+        ModelError,
+        OffshelfError,
+        StoreError,
+        SweepError,
+        TrackingError,
+    )
+    from offshelf.svm import LinearSVM, LinearSVMCV
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Backbone",
+    "BackboneError",
+    "BadImagesError",
+    "ConfigError",
+    "DatasetError",
+    "Features",
+    "ImageError",
+    "LinearSVM",
+    "LinearSVMCV",
+    "MissingFeatureError",
+    "ModelError",
+    "OffshelfError",
+    "StoreError",
+    "SweepError",
+    "TrackingError",
+    "classify",
+    "compare",
+    "load",
+    "load_backbone",
+    "recommend",
+    "retrieve",
+]
+
+_MODULES = {
+    "Backbone": "offshelf.api.backbone",
+    "load_backbone": "offshelf.api.backbone",
+    "classify": "offshelf.api.verbs",
+    "compare": "offshelf.api.comparison",
+    "load": "offshelf.api.past",
+    "recommend": "offshelf.api.verbs",
+    "retrieve": "offshelf.api.verbs",
+    "Features": "offshelf.api.features",
+    "LinearSVM": "offshelf.svm",
+    "LinearSVMCV": "offshelf.svm",
+}
+"""Where public names are defined; all others are in `offshelf.errors`."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES.get(name, "offshelf.errors")), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,6 +16,9 @@ OffshelfError
 from collections.abc import Mapping
 from typing import Any
 
+WAY_OUT = "correct or remove them, or continue without them with on_error=skip"
+"""What to do about images that cannot be used in a run."""
+
 
 class OffshelfError(Exception):
     """Base class of errors that a user can cause and correct; the command line prints the message and exits with 1."""
@@ -36,17 +39,14 @@ class ImageError(DatasetError):
 class BadImagesError(ImageError):
     """Images of a list cannot be used."""
 
-    def __init__(self, faults: Mapping[int, str]) -> None:
-        """Take the reasons by position in the list."""
-        super().__init__(faults)
-        self.faults = dict(faults)
+    def __init__(self, faults: Mapping[int, str], way_out: str = WAY_OUT) -> None:
+        """Take the reasons by position in the list, and what to do about them."""
+        super().__init__(faults, way_out)
+        self.faults, self.way_out = dict(faults), way_out
 
     def __str__(self) -> str:
         listed = "\n".join(self.faults[row] for row in sorted(self.faults))
-        return (
-            f"{len(self.faults)} image(s) cannot be used; correct or remove them, or continue without them with "
-            f"on_error=skip:\n{listed}"
-        )
+        return f"{len(self.faults)} image(s) cannot be used; {self.way_out}:\n{listed}"
 
 
 class BackboneError(OffshelfError, ValueError):

@@ -5,7 +5,9 @@ Secrets are not printed, and control characters in names are shown as escapes: o
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import IO, Any, Protocol, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -15,6 +17,19 @@ from rich.text import Text
 
 from offshelf.names import visible
 from offshelf.secret import masked
+
+_is_quiet = ContextVar("is_quiet", default=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Print nothing in this context, progress bars included."""
+    token = _is_quiet.set(True)
+    try:
+        yield
+    finally:
+        _is_quiet.reset(token)
+
 
 Line = str | Table
 """What a command prints: a text, or a table."""
@@ -29,7 +44,7 @@ class Notify(Protocol):
 
 def terminal(stderr: bool = False) -> Console:
     """Return a console without markup and emoji codes, which masks secrets and escapes control characters."""
-    return _Visible(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False)
+    return _Visible(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False, quiet=_is_quiet.get())
 
 
 def say(*lines: str, stderr: bool = False) -> None:

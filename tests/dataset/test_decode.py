@@ -174,7 +174,7 @@ def test_upright_by_exif():
 
 def test_threads_leave_the_warnings_as_they_were(monkeypatch):
     """Of two that decode at once the first to begin is the first to end; Pillow warns of both images."""
-    data, before, rgb = saved("PNG", PALETTE, transparency=bytes([0, 9])), list(warnings.filters), module._rgb
+    data, before, rgb = saved("PNG", PALETTE, transparency=bytes([0, 9])), list(warnings.filters), module.rgb
     both, is_first_done = Barrier(2), Event()
 
     def slow(image, background):
@@ -188,7 +188,7 @@ def test_threads_leave_the_warnings_as_they_were(monkeypatch):
         decode(data, WHITE)
         is_first_done.set()
 
-    monkeypatch.setattr(module, "_rgb", slow)
+    monkeypatch.setattr(module, "rgb", slow)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(work, range(2)))
     assert list(warnings.filters) == before

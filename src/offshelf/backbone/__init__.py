@@ -7,7 +7,7 @@ from offshelf.backbone.download import without_downloads
 from offshelf.backbone.efficientnet_lite0 import EfficientNetLite0
 from offshelf.backbone.hub import TorchHub
 from offshelf.backbone.layer import resolve_layers, select_layers
-from offshelf.backbone.listing import layer_table, what_it_sees
+from offshelf.backbone.listing import layer_dims, layer_table, what_it_sees
 from offshelf.backbone.overfeat import OverFeat
 from offshelf.backbone.pixels import Pixels
 from offshelf.backbone.pooling import Pooling
@@ -31,6 +31,7 @@ __all__ = [
     "TorchHub",
     "Torchvision",
     "cached",
+    "layer_dims",
     "layer_table",
     "resolve_layers",
     "select_layers",

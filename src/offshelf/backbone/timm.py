@@ -59,7 +59,7 @@ class Timm(Backbone):
 
     def preprocessing(self) -> Preprocessing:
         """Return timm's evaluation of the published weights; for other weights too, except files of another tag."""
-        return _seen(self._config(), self.img_size)
+        return seen(self._config().to_dict(), self.img_size)
 
     @override
     def identity(self) -> dict[str, Any]:
@@ -201,23 +201,31 @@ def _config_of_file(path: Path, arch: str) -> Any:
     return next((one for one in configs if one and isinstance(one.url, str) and is_published(path, one.url)), None)
 
 
-def _seen(config: Any, img_size: int | None) -> Preprocessing:
-    """Return the geometry and normalisation of timm's own evaluation (`transforms_imagenet_eval`)."""
+def seen(config: Mapping[str, Any], img_size: int | None = None) -> Preprocessing:
+    """Return the geometry and normalisation of timm's own evaluation (`transforms_imagenet_eval`).
+
+    Args:
+        config: timm's `pretrained_cfg` of a model.
+        img_size: Side of the square the network sees, in pixels; None: the published one.
+
+    Raises:
+        BackboneError: the model takes images of other than three channels.
+    """
     from timm.data.config import resolve_data_config
 
-    seen = resolve_data_config({}, pretrained_cfg=config.to_dict())
-    channels, height, width = seen["input_size"]
+    found = resolve_data_config({}, pretrained_cfg=dict(config))
+    channels, height, width = found["input_size"]
     if channels != 3:
-        raise BackboneError(f"{config.architecture} sees images of {channels} channels; offshelf's have 3.")
+        raise BackboneError(f"{config['architecture']} sees images of {channels} channels; offshelf's have 3.")
     height, width = (img_size, img_size) if img_size else (height, width)
     common: dict[str, Any] = {
-        "resize": floor(width / seen["crop_pct"]),
+        "resize": floor(width / found["crop_pct"]),
         "crop": width,
-        "interpolation": seen["interpolation"],
-        "mean": tuple(seen["mean"]),
-        "std": tuple(seen["std"]),
+        "interpolation": found["interpolation"],
+        "mean": tuple(found["mean"]),
+        "std": tuple(found["std"]),
     }
-    kind = {"squash": Squashed, "border": Letterboxed}.get(seen["crop_mode"], Upright)
+    kind = {"squash": Squashed, "border": Letterboxed}.get(found["crop_mode"], Upright)
     if kind is Upright and height == width:
         return Preprocessing(**common)
-    return kind(**common, height=height, resize_height=floor(height / seen["crop_pct"]))
+    return kind(**common, height=height, resize_height=floor(height / found["crop_pct"]))

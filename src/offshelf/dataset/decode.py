@@ -61,7 +61,7 @@ def decode(data: bytes, background: Colour, values: Range = "auto", max_pixels: 
         if pixels is None:
             image.load()
             _scale_key(raster)
-            pixels = np.array(_rgb(image, background))
+            pixels = np.array(rgb(image, background))
         return upright(pixels, orientation(raster.image))
 
     with _quiet:
@@ -88,7 +88,7 @@ def check(data: bytes, max_pixels: int = MAX_PIXELS) -> Extent | None:
         if raster.format is PNG:
             return None
         raster.image.load()
-        _rgb(raster.image, (255, 255, 255))
+        rgb(raster.image, (255, 255, 255))
         return None
 
     with _quiet:
@@ -222,7 +222,7 @@ def _simplejpeg() -> Any:
     return simplejpeg
 
 
-def _rgb(image: "Pillow.Image", background: Colour) -> "Pillow.Image":
+def rgb(image: "Pillow.Image", background: Colour) -> "Pillow.Image":
     """Convert to 8-bit RGB."""
     from PIL import Image as Pillow
 

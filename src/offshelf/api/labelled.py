@@ -1,0 +1,117 @@
+"""Labelled images in memory as a data set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from offshelf.api.images import image_list
+from offshelf.dataset import Fold, ImageSet, Sample
+from offshelf.dataset.partition import partition
+from offshelf.errors import DatasetError
+
+NAME = "images"
+"""The name of such a data set in runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Images and their labels; a part is tested on, or other images are."""
+
+    images: Any = field(repr=False)
+    """See `Backbone.encode`."""
+    labels: Sequence[Any] = field(repr=False)
+    """The class of each image: a text or a number."""
+    test: "Labelled | None" = None
+    """Images to test on; None: a stratified part of the images."""
+    test_fraction: float = 0.25
+    """Of the images, where there is no `test`."""
+    seed: int = 0
+    classes: Sequence[str] | None = None
+    """Names of the classes by number, where labels are numbers from 0."""
+
+    @staticmethod
+    def of(given: Any, **settings: Any) -> "Labelled":
+        """Make a data set of an (images, labels) pair, or of a sequence of (image, label) pairs such as torchvision's.
+
+        Raises:
+            DatasetError: it is neither.
+        """
+        if isinstance(given, tuple | list) and len(given) == 2 and hasattr(given[1], "__len__"):
+            return Labelled(given[0], given[1], **settings)
+        if not (hasattr(given, "__len__") and hasattr(given, "__getitem__")):
+            raise DatasetError(
+                "A data set is a name, a folder, a data set of offshelf.dataset, a pair (images, labels), or a "
+                f"sequence of (image, label) pairs; got a {type(given).__name__}."
+            )
+        return Labelled(given, _labels(given), classes=_found(given, "classes"), **settings)
+
+    def load(self) -> ImageSet:
+        """Return the images with their classes and the split.
+
+        Raises:
+            BadImagesError: images that cannot be used.
+            DatasetError: images and labels are not of one number, a class is tested on that has no training images, or
+                a class has too few images for a split.
+        """
+        parts = [self] if self.test is None else [self, self.test]
+        labels = [part._names() for part in parts]
+        classes = _sorted(self.labels) if self.classes is None else list(self.classes)
+        number = {name: row for row, name in enumerate(map(str, classes))}
+        unknown = sorted(set(labels[-1]) - set(labels[0]))
+        if unknown:
+            raise DatasetError(f"Classes are tested on that have no training images: {', '.join(unknown[:10])}.")
+        samples: list[Sample] = []
+        for part, names, prefix in zip(parts, labels, ("", "test "), strict=False):
+            listed = image_list(part.images)
+            if len(listed.images) != len(names):
+                raise DatasetError(
+                    f"There are {len(listed.images)} images and {len(names)} labels; each image has one."
+                )
+            ids = list(map(str, listed.ids))
+            ids = ids if len(set(ids)) == len(ids) else list(map(str, range(len(ids))))
+            samples += [
+                Sample(f"{prefix}{name}", image, number[label])
+                for name, image, label in zip(ids, listed.images, names, strict=True)
+            ]
+        targets, named = np.array([sample.target for sample in samples]), tuple(number)
+        if self.test is None:
+            return ImageSet(NAME, named, samples, partition(targets, named, self.test_fraction, None, self.seed))
+        rows = np.arange(len(samples))
+        fold = Fold(rows[: len(labels[0])], rows[len(labels[0]) :])
+        return ImageSet(NAME, named, samples, (fold,))
+
+    def _names(self) -> list[str]:
+        """Return the class name of each image."""
+        labels = np.asarray(self.labels)
+        if labels.ndim != 1:
+            raise DatasetError(
+                f"Labels are one text or number per image; got an array of shape {list(labels.shape)}. Images with "
+                "several labels are listed in a CSV file: dataset='csv', path='FILE'."
+            )
+        if self.classes is None:
+            return [str(label) for label in labels.tolist()]
+        return [str(self.classes[int(label)]) for label in labels.tolist()]
+
+
+def _labels(pairs: Any) -> Sequence[Any]:
+    """Return the labels of (image, label) pairs; `targets`, where a data set has them, without opening an image."""
+    targets = _found(pairs, "targets")
+    if targets is not None:
+        return [targets[row] for row in getattr(pairs, "indices", range(len(pairs)))]
+    try:
+        return [pairs[row][1] for row in range(len(pairs))]
+    except (TypeError, IndexError, KeyError) as error:
+        raise DatasetError(
+            "Items of a data set are (image, label) pairs; for images alone give (images, labels), their labels beside."
+        ) from error
+
+
+def _found(pairs: Any, name: str) -> Any:
+    """Return what torchvision's data sets know of themselves, also of a PyTorch Subset of one; None if they do not."""
+    return getattr(pairs, name, getattr(getattr(pairs, "dataset", None), name, None))
+
+
+def _sorted(labels: Sequence[Any]) -> list[Any]:
+    return list(np.unique(np.asarray(labels)).tolist())

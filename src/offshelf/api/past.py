@@ -1,0 +1,124 @@
+"""`load`: a run that was recorded earlier."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import cached_property
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+from offshelf.api.prediction import Classes, predict
+from offshelf.api.results import Recommended
+from offshelf.api.run import Done
+from offshelf.api.verbs import classification, retrieval_result
+from offshelf.commands.rerun import _require_secrets as require_secrets
+from offshelf.config import components, run_recorded
+from offshelf.config.trust import Trust
+from offshelf.runs.output_folder import writing_into
+from offshelf.runs.recorded import RecordedRun
+from offshelf.serving.predictor import Predictor, require_made
+from offshelf.tasks.results import ClassificationResult, RetrievalResult
+from offshelf.terminal import discard, quiet
+from offshelf.tracking import NoTracking, RecordingTracker
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+GROUPS = ("augmentation", "backbone", "extractor", "store")
+"""Components by which a run predicts."""
+
+
+class LoadedRun:
+    """A run that was recorded earlier: its numbers, its config, and its model."""
+
+    def __init__(self, past: RecordedRun, trust: Trust, folder: Path) -> None:
+        """Wrap a record; `folder` is what it was found in, where it was an output folder."""
+        self._past, self._trust, self.folder = past, trust, folder
+
+    @property
+    def name(self) -> str:
+        """The name of the run, or of its output folder."""
+        return self._past.name
+
+    @property
+    def run_id(self) -> str:
+        """The identifier given by the tracker; empty for an output folder."""
+        return self._past.id
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The resolved config, with paths in the home as they are now."""
+        return self._past.config
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """All numbers of the run."""
+        return self._past.metrics
+
+    def predict(self, images: Any, *, probabilities: bool | None = None, progress: bool = False) -> "DataFrame":
+        """Return the classes of images by the run's model, as `offshelf predict` does; see `Classification.predict`.
+
+        Raises:
+            BadImagesError: images that cannot be used.
+            ModelError: the run kept no model, or its network has changed.
+            ConfigError: its record names code that is not trusted.
+        """
+        return predict(self._classes, images, probabilities, progress)
+
+    def rerun(self, *, tracking: bool = False, output_dir: str | Path | None = None, progress: bool = False) -> Any:
+        """Run the same config again, and return the result, as `offshelf rerun` does.
+
+        Args:
+            tracking: Whether the new run is tracked where the old one was, with its id as the tag `rerun_of`.
+            output_dir: A folder for the results; without, a temporary one that goes with the result.
+            progress: Whether to show progress bars.
+
+        Returns:
+            A `Classification`, `Retrieval` or `Recommended`.
+
+        Raises:
+            ConfigError: the config does not fit this release, had secrets, or names code that is not trusted.
+            OffshelfError: the run fails.
+        """
+        require_secrets(self.config)
+        tracker = components(self.config, ("tracking",), self._trust)["tracking"] if tracking else NoTracking()
+        followed = RecordingTracker(tracker, {"rerun_of": self.run_id or self.name})
+        scratch = None if output_dir else Path(mkdtemp(prefix="offshelf-"))
+        folder = Path(output_dir).expanduser().absolute() if output_dir else scratch
+        assert folder
+        with nullcontext() if progress else quiet(), writing_into(folder):
+            result = run_recorded(self.config, folder, followed, self._trust, discard)
+        parts = {**components(self.config, GROUPS, self._trust), "pooling": self.config.get("pooling", "auto")}
+        done = Done(result, dict(self.config), parts, scratch)
+        if isinstance(result, ClassificationResult):
+            return classification(done)
+        return retrieval_result(done) if isinstance(result, RetrievalResult) else done.as_a(Recommended)
+
+    @cached_property
+    def _classes(self) -> Classes:
+        predictor = Predictor.of(self.config, self._past.model(), self._trust)
+        store = require_made(components(self.config, ("store",), self._trust))["store"]
+        return Classes(predictor, store)
+
+    def __repr__(self) -> str:
+        return f"<run {self.name}{f' ({self.run_id[:8]})' if self.run_id else ''}: {len(self.metrics)} metrics>"
+
+
+def load(
+    run: str | Path, *, home: str = "", uri: str = "", experiment: str = "offshelf", trust: str | Sequence[str] = ()
+) -> LoadedRun:
+    """Return a run that was recorded earlier.
+
+    Args:
+        run: Its id or the first letters of it, its name (the newest of that name), or an output folder.
+        home: The home whose runs are searched; empty: as on the command line.
+        uri: Address of an MLflow server, if the runs are on one.
+        experiment: The MLflow experiment.
+        trust: Packages whose code its config may run, beside offshelf's and scikit-learn's.
+
+    Raises:
+        TrackingError: there is no such run, or several.
+        ConfigError: its record cannot be read.
+    """
+    trusted = trust if isinstance(trust, str) else ",".join(trust)
+    return LoadedRun(RecordedRun.find(str(run), home, uri, experiment), Trust.of(trusted), Path(run).expanduser())

@@ -1,0 +1,110 @@
+"""Results of the verbs: those of the tasks, with what only a Python program asks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from offshelf.api.prediction import Classes, predict
+from offshelf.errors import ConfigError, ModelError
+from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
+from offshelf.tasks.results import ClassificationResult, Recommendation, RetrievalResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Classification(ClassificationResult):
+    """Result of `classify`: scores of one or several layers, and the model of the reported one."""
+
+    backbone: str
+    """Name of the backbone."""
+    config: Mapping[str, Any] = field(repr=False)
+    """The resolved config."""
+    classes: Classes | None = field(repr=False)
+    """The way from images to classes; None if the classifier has no form that could be kept."""
+
+    def predict(self, images: Any, *, probabilities: bool | None = None, progress: bool = False) -> "DataFrame":
+        """Return the classes of other images by the reported layer's model, a row per image.
+
+        Args:
+            images: See `Backbone.encode`.
+            probabilities: Whether to add probabilities; None: if the run calibrated them (`calibrate=True`).
+            progress: Whether to show a progress bar.
+
+        Returns:
+            Columns `class` and `score`, or with several labels `labels` and a score of each; the index is the image.
+
+        Raises:
+            BadImagesError: images that cannot be used.
+            ModelError: the classifier could not be kept, or was not calibrated.
+        """
+        if self.classes is None:
+            raise ModelError("The classifier of this run has no form that can be kept, so that it cannot predict.")
+        return predict(self.classes, images, probabilities, progress)
+
+    def confusion(self) -> "DataFrame":
+        """Return the counts of test images by true class (rows) and predicted class (columns), of the reported layer.
+
+        Raises:
+            ConfigError: images have several labels.
+        """
+        import pandas as pd
+
+        if self.chosen.confusion is None:
+            raise ConfigError("Images with several labels have no confusion matrix; see table.")
+        names = pd.Index(self.images.classes, name="true")
+        return pd.DataFrame(self.chosen.confusion, names, names.rename("predicted"))
+
+    def plot(self, kind: Literal["layers", "curve", "confusion"] | None = None) -> "Figure":
+        """Return a Matplotlib figure, which a notebook shows.
+
+        Args:
+            kind: `"layers"`, the metric by layer; `"curve"`, the cross-validated metric by the hyperparameter; or
+                `"confusion"`. None: the layers if there are several, otherwise the curve if the hyperparameter was
+                chosen, otherwise the confusion matrix.
+
+        Raises:
+            ConfigError: there is no such plot of this result.
+        """
+        if kind is None:
+            kind = "layers" if len(self.scores) > 1 else "curve" if self.chosen.curve else "confusion"
+        if kind == "layers":
+            return layer_figure(self.scores, self.baselines, self.run.title)
+        if kind == "curve" and self.chosen.curve:
+            return curve_figure(self.scores, self.baselines, self.run.title)
+        if kind == "confusion":
+            return confusion_figure(self.confusion().to_numpy(), self.images.classes, self.run.title)
+        raise ConfigError(f"plot is layers, curve (of a hyperparameter that was chosen) or confusion; got '{kind}'.")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Retrieval(RetrievalResult):
+    """Result of `retrieve`: scores of one or several layers; the last is the reported one."""
+
+    backbone: str
+    """Name of the backbone."""
+    config: Mapping[str, Any] = field(repr=False)
+    """The resolved config."""
+
+    def plot(self, kind: Literal["layers", "precision_recall"] | None = None) -> "Figure":
+        """Return a Matplotlib figure: the metric by layer, or precision by recall of the reported layer.
+
+        Raises:
+            ConfigError: there is no such plot.
+        """
+        kind = kind or ("layers" if len(self.scores) > 1 else "precision_recall")
+        if kind == "layers":
+            return layer_figure(self.scores, (), self.run.title)
+        if kind == "precision_recall":
+            return precision_recall_figure(self.chosen, self.run.title)
+        raise ConfigError(f"plot is layers or precision_recall; got '{kind}'.")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recommended(Recommendation):
+    """Result of `recommend`: backbones and layers, best first."""
+
+    config: Mapping[str, Any] = field(repr=False)
+    """The resolved config."""

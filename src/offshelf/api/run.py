@@ -1,0 +1,106 @@
+"""Runs of tasks from Python: composed as on the command line, silent, with objects in place of config nodes."""
+
+import shutil
+import weakref
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, TypeVar
+
+from offshelf.api.described import described
+from offshelf.api.settings import Settings
+from offshelf.config import build, load, plain
+from offshelf.config.parameters import parameters
+from offshelf.errors import ConfigError
+from offshelf.runs.output_folder import writing_into
+from offshelf.secret import masked
+from offshelf.store import MemoryStore
+from offshelf.terminal import quiet
+from offshelf.tracking import NoTracking
+
+UNRECORDED = ("sweep", "launcher")
+"""Keys that say how a sweep is run, and nothing of what is computed."""
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """A run that is over."""
+
+    result: Any
+    """As the task returned it."""
+    config: dict[str, Any]
+    """The resolved config, as it is recorded; None in place of what was given as an object that has no text."""
+    parts: dict[str, Any]
+    """The components of the task, by name."""
+    scratch: Path | None
+    """The output folder, where it is to go with the result."""
+
+    def as_a(self, kind: Callable[..., R], **more: Any) -> R:
+        """Return the result as one of a class that extends it; an output folder that nobody asked for goes with it."""
+        values = {one.name: getattr(self.result, one.name) for one in fields(self.result)}
+        made = kind(**values, config=self.config, **more)
+        if self.scratch:
+            weakref.finalize(made, shutil.rmtree, self.scratch, ignore_errors=True)
+        return made
+
+
+def run(settings: Settings, output_dir: "str | Path | None" = None, progress: bool = False) -> Done:
+    """Run a task.
+
+    Args:
+        settings: Of the task.
+        output_dir: Where its results are written. None: below the home if the run is tracked, otherwise a temporary
+            folder.
+        progress: Whether to show progress bars.
+
+    Raises:
+        OffshelfError: as on the command line.
+    """
+    config = load(settings.task, settings.overrides)
+    task: Any = build(config)
+    values = plain(config)
+    objects = dict(settings.objects)
+    if settings.is_in_memory:
+        objects["store"] = _memory(objects.get("store"), settings.overrides)
+    nodes = {key: described(value) for key, value in objects.items()}
+    recorded = masked({key: value for key, value in {**values, **nodes}.items() if key not in UNRECORDED})
+    parts = {**task.keywords, **objects}
+    folder, scratch = _folder(output_dir, settings.task, parts.get("tracking"), Path(values["home"]))
+    given: dict[str, Any] = {"output_dir": str(folder), "config": recorded}
+    if "arguments" in parameters(values["_target_"]) and not settings.objects:
+        given["arguments"] = masked(settings.overrides)
+    try:
+        with nullcontext() if progress else quiet(), writing_into(folder):
+            result = task(**objects, **given)
+    except BaseException:
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return Done(result, recorded, parts, scratch)
+
+
+def _memory(given: Any, overrides: list[str]) -> MemoryStore:
+    """Return the store of a network whose code is not known."""
+    if isinstance(given, MemoryStore):
+        return given
+    if given is not None or any(word.startswith("store.root=") for word in overrides):
+        raise ConfigError(
+            "Features of a network that was given as an object cannot be kept on disk, because its code is not known: "
+            "leave out store=, or name its class: load_backbone('custom', module='package.module.Class')."
+        )
+    return MemoryStore()
+
+
+def _folder(given: "str | Path | None", task: str, tracking: Any, home: Path) -> tuple[Path, Path | None]:
+    """Return the output folder; and again where it is temporary."""
+    if given is not None:
+        return Path(given).expanduser().absolute(), None
+    if isinstance(tracking, NoTracking):
+        scratch = Path(mkdtemp(prefix="offshelf-"))
+        return scratch, scratch
+    return home / "outputs" / task / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}", None
