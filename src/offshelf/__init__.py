@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from offshelf.api.backbone import Backbone, load_backbone
     from offshelf.api.comparison import compare
     from offshelf.api.features import Features
-    from offshelf.api.past import load
+    from offshelf.api.loaded_run import load
     from offshelf.api.verbs import classify, recommend, retrieve
     from offshelf.errors import (
         BackboneError,
@@ -59,7 +59,7 @@ _MODULES = {
     "load_backbone": "offshelf.api.backbone",
     "classify": "offshelf.api.verbs",
     "compare": "offshelf.api.comparison",
-    "load": "offshelf.api.past",
+    "load": "offshelf.api.loaded_run",
     "recommend": "offshelf.api.verbs",
     "retrieve": "offshelf.api.verbs",
     "Features": "offshelf.api.features",

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 import offshelf
-from offshelf.api.described import described
 from offshelf.api.settings import Settings, dataset_setting
+from offshelf.api.to_config import described
 from offshelf.backbone import Custom, Preprocessing, Tiny
 from offshelf.config import build_group, components, load, plain
 from offshelf.config.trust import Trust

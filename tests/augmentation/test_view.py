@@ -75,7 +75,7 @@ def test_views_made_on_a_device_have_the_same_pixels(shape, interpolation):
 
 def test_sums_on_a_device_stay_exact():
     """What is too large for that goes the CPU's way."""
-    from offshelf.augmentation.device import MOST_TAPS, fixed_point, resizes
+    from offshelf.augmentation.resize_on_device import MOST_TAPS, fixed_point, resizes
 
     assert resizes((8000, 8000, 3), 224, 224, "bicubic")
     assert not resizes((30000, 30000, 3), 224, 224, "bicubic")

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from offshelf.backbone import Timm
-from offshelf.backbone.curated import curate
+from offshelf.backbone.derived_layers import curate
 from offshelf.backbone.head import heads
 from offshelf.backbone.network import TappedNetwork
 

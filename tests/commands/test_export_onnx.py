@@ -175,7 +175,7 @@ def test_what_the_file_says(classify, images, capsys):
 def test_weights_beyond_two_gigabytes(classify, images, monkeypatch):
     """Lie in a file beside it; here from 100 bytes on."""
     run = classify("backbone=tiny", *C)
-    monkeypatch.setattr("offshelf.serving.onnx.file.LARGEST", 100)
+    monkeypatch.setattr("offshelf.serving.onnx.write.LARGEST", 100)
     session, about = exported(run)
     records, expected = predicted(run, images / "test")
 
@@ -226,11 +226,11 @@ def test_mistakes(classify, monkeypatch):
     with pytest.raises(ConfigError, match="cannot be written: there is no folder"):
         main([str(run), str(run.parent / "missing/run.onnx")])
     with monkeypatch.context() as context, pytest.raises(ModelError, match="was not kept: its scores differ"):
-        context.setattr("offshelf.serving.onnx.file._reference", lambda *_: np.ones((3, 3)))
+        context.setattr("offshelf.serving.onnx.write._reference", lambda *_: np.ones((3, 3)))
         exported(run)
     with monkeypatch.context() as context, pytest.raises(ModelError, match="was not kept: ONNX Runtime cannot run it"):
-        context.setattr("offshelf.serving.onnx.file._inputs", lambda *_: torch.zeros(3, 3, 32, 32, dtype=torch.int32))
-        context.setattr("offshelf.serving.onnx.file._recorded", lambda *_: ModelProto())
+        context.setattr("offshelf.serving.onnx.write._inputs", lambda *_: torch.zeros(3, 3, 32, 32, dtype=torch.int32))
+        context.setattr("offshelf.serving.onnx.write._recorded", lambda *_: ModelProto())
         exported(run)
     assert not list(run.parent.glob("*onnx*"))
     file.write_bytes(b"mine")

@@ -9,7 +9,7 @@ import yaml
 from offshelf.commands import export as serving
 from offshelf.commands import predict, rerun
 from offshelf.commands import store as maintenance
-from offshelf.commands.table import TASKS as COMMANDS
+from offshelf.commands.registry import TASKS as COMMANDS
 from offshelf.config import components, conf_dir, run_recorded
 from offshelf.config.trust import EVERYTHING, Trust
 from offshelf.errors import ConfigError
@@ -112,7 +112,7 @@ REFUSED = [
     {"_target_": HARMLESS},
     {"_target_": "offshelf.config.os.getcwd"},
     {"_target_": "offshelf.backbone.custom.importlib.import_module", "name": "this"},
-    {"_target_": "offshelf.store.care.remove", "chosen": []},
+    {"_target_": "offshelf.store.maintenance.remove", "chosen": []},
     {"_target_": "offshelf.report.write_text"},
     {"_target_": "offshelf.cli.run_task"},
     {"_target_": "offshelf.dataset.image_files"},

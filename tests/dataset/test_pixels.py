@@ -8,7 +8,7 @@ from offshelf.backbone import Tiny
 from offshelf.dataset import ImageArray
 from offshelf.errors import BadImagesError, ImageError
 from offshelf.extractor import Extractor, Request
-from offshelf.extractor.predict import predict
+from offshelf.extractor.runner import predict
 from offshelf.store import MemoryStore
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)

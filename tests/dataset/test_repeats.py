@@ -15,7 +15,7 @@ from offshelf.dataset import Csv, Folder, ImageFile, LeftOut, as_retrieval
 from offshelf.dataset.files import Files
 from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
 from offshelf.dataset.repeats import equal_groups
-from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
+from offshelf.dataset.retrieval_set import RetrievalItem, RetrievalSet, Truth
 from offshelf.report import csv_text, found_line, left_out_table, repeats_line
 from offshelf.tasks.recommend.sample import training_images
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from offshelf.config import build_group, load
 from offshelf.dataset import Csv, Folder, ImageFile, check_images, value_range
-from offshelf.dataset.value_range import Extent, common_range, parse_range
+from offshelf.dataset.intensity_range import Extent, common_range, parse_range
 from offshelf.errors import DatasetError, ImageError
 
 TRUTH = np.linspace(0, 255, 32 * 24).reshape(24, 32).astype(np.uint8)

@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
 from offshelf.dataset import ImageArray, require_retrieval
-from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
+from offshelf.dataset.retrieval_set import RetrievalItem, RetrievalSet, Truth
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.evaluation.retrieval import RetrievalProbe, largest
 from offshelf.metric import Bootstrap

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-import offshelf.extractor.predict
+import offshelf.extractor.runner
 from offshelf import releases
 from offshelf.augmentation import center, mirror
 from offshelf.backbone import Tiny
@@ -48,13 +48,13 @@ def other(monkeypatch):
 def passes(monkeypatch):
     """How many images each extraction was given."""
     seen = []
-    predict = offshelf.extractor.predict.predict
+    predict = offshelf.extractor.runner.predict
 
     def counted(extractor, images, *rest):
         seen.append(len(images))
         return predict(extractor, images, *rest)
 
-    monkeypatch.setattr("offshelf.extractor.predict.predict", counted)
+    monkeypatch.setattr("offshelf.extractor.runner.predict", counted)
     return seen
 
 

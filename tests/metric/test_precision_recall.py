@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from offshelf.metric.precision_recall import precision_recall
 from offshelf.metric.retrieval import Ranks, Truth
+from offshelf.metric.retrieval_curve import precision_recall
 
 
 def ranks(*queries):

@@ -17,7 +17,7 @@ from offshelf.classifier import Scorer
 from offshelf.config import conf_dir, load, plain
 from offshelf.errors import ModelError
 from offshelf.model import Model
-from offshelf.model.part import pack, unpack
+from offshelf.model.serialise import pack, unpack
 from offshelf.postprocess import fit
 
 CLASSIFIERS = sorted(path.stem for path in (conf_dir() / "classifier").glob("*.yaml"))

@@ -13,7 +13,7 @@ from offshelf.evaluation.classification import Score
 from offshelf.metric import Outcome
 from offshelf.report import csv_text, predictions, read_predictions
 from offshelf.report.cell import csv_lines, mark, read_csv, unmark
-from offshelf.report.retrieval import paired_queries
+from offshelf.report.retrieval_tables import paired_queries
 from offshelf.report.sheet import Sheet
 
 FORMULAS = [

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from offshelf.dataset import ImageSet
 from offshelf.errors import StoreError
-from offshelf.runs.classification import ClassificationRecorder
+from offshelf.runs.classification_recorder import ClassificationRecorder
 from offshelf.tracking.null import NullRun
 
 

@@ -14,7 +14,8 @@ from offshelf.backbone import Pixels
 from offshelf.dataset import ImageArray
 from offshelf.errors import MissingFeatureError, StoreError
 from offshelf.extractor import Extractor, Request, get_or_extract
-from offshelf.store import DiskStore, FeatureKey, GoneShardError, care, claim
+from offshelf.store import DiskStore, FeatureKey, GoneShardError, claim
+from offshelf.store import maintenance as care
 from offshelf.store.inventory import holdings
 from offshelf.store.shard import Shard
 

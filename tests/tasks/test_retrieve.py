@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer
 from offshelf.augmentation import PatchGrid, Views, center, mirror, whole
 from offshelf.backbone import Pixels, Tiny
 from offshelf.dataset import Csv, Folder, ImageFile
-from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
+from offshelf.dataset.retrieval_set import RetrievalItem, RetrievalSet, Truth
 from offshelf.errors import BadImagesError, DatasetError
 from offshelf.evaluation.retrieval import RetrievalProbe
 from offshelf.extractor import Extractor

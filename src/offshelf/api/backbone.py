@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.api.encoding import Encoded, Encoding
-from offshelf.api.words import choice, override
+from offshelf.api.overrides import choice, override
 from offshelf.backbone import Pooling, layer_dims, select_layers, what_it_sees
 from offshelf.errors import BackboneError, ConfigError
 

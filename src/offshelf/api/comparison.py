@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from offshelf.api.past import LoadedRun
+from offshelf.api.loaded_run import LoadedRun
 from offshelf.api.results import Classification, Retrieval
 from offshelf.commands.compare import Row, to_sheet
 from offshelf.commands.compare import compare as compared

@@ -12,8 +12,8 @@ import numpy as np
 from offshelf.dataset import Image, ImageArray, ImageBytes, ImageFile, check_images, image_files
 from offshelf.dataset.decode import Colour, DecodeError, check, rgb
 from offshelf.dataset.image import require_pixels
+from offshelf.dataset.intensity_range import Range
 from offshelf.dataset.raster import MAX_PIXELS
-from offshelf.dataset.value_range import Range
 from offshelf.errors import BadImagesError, DatasetError, ImageError
 from offshelf.identity import array_digest
 from offshelf.lazy import Lazy

@@ -10,7 +10,7 @@ from torch import nn
 from typing_extensions import override
 
 from offshelf.backbone import Backbone, Preprocessing
-from offshelf.backbone.curated import curate
+from offshelf.backbone.derived_layers import curate
 from offshelf.backbone.modules import require_values, usable
 from offshelf.backbone.network import TappedNetwork
 from offshelf.backbone.running import in_one_sentence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from offshelf.api.prediction import Classes, predict
 from offshelf.errors import ConfigError, ModelError
-from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
+from offshelf.report.figures import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.tasks.results import ClassificationResult, Recommendation, RetrievalResult
 
 if TYPE_CHECKING:

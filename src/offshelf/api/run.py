@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, TypeVar
 
-from offshelf.api.described import described
 from offshelf.api.settings import Settings
+from offshelf.api.to_config import described
 from offshelf.config import build, load, plain
 from offshelf.config.parameters import parameters
 from offshelf.errors import ConfigError

@@ -9,8 +9,8 @@ from typing import Any
 from offshelf.api.backbone import Backbone, load_backbone
 from offshelf.api.labelled import Labelled
 from offshelf.api.module_backbone import ModuleBackbone
+from offshelf.api.overrides import choice, override
 from offshelf.api.stores import store_setting
-from offshelf.api.words import choice, override
 from offshelf.config import load
 from offshelf.config.folder import conf_dir, options
 from offshelf.errors import ConfigError

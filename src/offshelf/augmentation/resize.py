@@ -33,7 +33,7 @@ def resize(pixels: Pixels, width: int, height: int, interpolation: Interpolation
         return pixels
     if isinstance(pixels, np.ndarray):
         return _array(pixels, width, height, interpolation)
-    from offshelf.augmentation.device import resize_tensor, resizes
+    from offshelf.augmentation.resize_on_device import resize_tensor, resizes
 
     if resizes(tuple(pixels.shape), width, height, interpolation):
         return resize_tensor(pixels, width, height, interpolation)
@@ -42,7 +42,7 @@ def resize(pixels: Pixels, width: int, height: int, interpolation: Interpolation
 
 def exact(pixels: np.ndarray, width: int, height: int, interpolation: str) -> np.ndarray:
     """Resize an image uint8 [H, W, 3] by NumPy alone, which is the definition."""
-    from offshelf.augmentation.device import fixed_point
+    from offshelf.augmentation.resize_on_device import fixed_point
 
     for axis, to in ((1, width), (0, height)):
         if pixels.shape[axis] == to:

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from offshelf.augmentation.enclose import enclose, grow
-from offshelf.augmentation.published import published
 from offshelf.augmentation.resize import Pixels, resize
 from offshelf.augmentation.rotate import FILLS, Colour, Fill, rotate
+from offshelf.augmentation.training_geometry import published
 from offshelf.backbone.preprocessing import Preprocessing, Upright
 from offshelf.errors import ConfigError
 from offshelf.suggest import did_you_mean

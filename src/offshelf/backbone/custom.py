@@ -23,7 +23,7 @@ from offshelf.identity import digest
 if TYPE_CHECKING:
     from torch import nn
 
-    from offshelf.backbone.curated import Curated
+    from offshelf.backbone.derived_layers import Curated
     from offshelf.backbone.network import TappedNetwork
 
 
@@ -163,7 +163,7 @@ _found: "dict[str, Curated]" = {}
 
 def _curated(spec: Custom) -> "Curated":
     """Return the layers of the architecture, which are found once."""
-    from offshelf.backbone.curated import curate
+    from offshelf.backbone.derived_layers import curate
     from offshelf.backbone.modules import usable
 
     name = digest(spec.identity())

@@ -21,7 +21,7 @@ from offshelf.suggest import did_you_mean
 if TYPE_CHECKING:
     from torch import nn
 
-    from offshelf.backbone.curated import Curated
+    from offshelf.backbone.derived_layers import Curated
     from offshelf.backbone.network import TappedNetwork
     from offshelf.backbone.outline import Size
 
@@ -178,7 +178,7 @@ def _resized(arch: str, size: "Size") -> "nn.Module":
 
 @lru_cache
 def _curated(arch: str, img_size: int | None, size: "Size") -> "Curated":
-    from offshelf.backbone.curated import curate
+    from offshelf.backbone.derived_layers import curate
 
     with in_one_sentence(f"{arch} does not take images of {size[0]} x {size[1]} pixels", "Leave out backbone.img_size"):
         return curate(lambda: _build(arch, img_size), size)

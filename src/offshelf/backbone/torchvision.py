@@ -19,7 +19,7 @@ from offshelf.suggest import did_you_mean
 if TYPE_CHECKING:
     from torch import nn
 
-    from offshelf.backbone.curated import Curated
+    from offshelf.backbone.derived_layers import Curated
     from offshelf.backbone.network import TappedNetwork
 
 
@@ -145,7 +145,7 @@ def _build(arch: str, size: int) -> "nn.Module":
 
 @lru_cache
 def _curated(arch: str, size: int) -> "Curated":
-    from offshelf.backbone.curated import curate
+    from offshelf.backbone.derived_layers import curate
 
     _check(arch)
     return curate(lambda: _build(arch, size), (size, size))

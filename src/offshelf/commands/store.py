@@ -14,12 +14,12 @@ from rich.table import Table
 from offshelf.commands.arguments import Parser, divide, require_folder_name
 from offshelf.commands.result import CommandResult, as_data
 from offshelf.config import build_group, load
-from offshelf.config.recorded import recheck, reextract
+from offshelf.config.recorded_config import recheck, reextract
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.store.care import Damage, prunable, remove, remove_leftovers, verify
 from offshelf.store.disk import DiskStore
 from offshelf.store.inventory import Holding, age, holdings
+from offshelf.store.maintenance import Damage, prunable, remove, remove_leftovers, verify
 from offshelf.suggest import did_you_mean
 from offshelf.terminal import say, terminal
 

@@ -12,8 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from offshelf.config.check import require_valid
-from offshelf.config.explain import explain
 from offshelf.config.folder import conf_dir
+from offshelf.config.hydra_errors import explain
 from offshelf.home import home_dir
 
 OmegaConf.register_new_resolver("home_dir", lambda: str(home_dir()), replace=True)

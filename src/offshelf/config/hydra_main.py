@@ -14,9 +14,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from offshelf.config.build import perform
-from offshelf.config.explain import explain
 from offshelf.config.folder import conf_dir
+from offshelf.config.hydra_errors import explain
+from offshelf.config.instantiation import perform
 from offshelf.config.job import Job
 from offshelf.secret import masked
 

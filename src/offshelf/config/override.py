@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString, RangeSweep
 from omegaconf import DictConfig
 
-from offshelf.config.explain import explain
+from offshelf.config.hydra_errors import explain
 from offshelf.config.keys import INJECTED_PARAMETERS, ROOT_ONLY_TARGET
 from offshelf.config.parameters import annotation, is_text, of_items, parameters
 from offshelf.errors import ConfigError

@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
-from offshelf.config.explain import explain
+from offshelf.config.hydra_errors import explain
 from offshelf.config.parameters import MISSING, UNKNOWN
 from offshelf.errors import OffshelfError
 from offshelf.secret import referenced

@@ -1,10 +1,10 @@
 """Data sets: samples, the folds to train and test on, and the official metric."""
 
+from offshelf.dataset.csv_dataset import Csv
 from offshelf.dataset.digits import Digits
 from offshelf.dataset.folder import Folder, image_files
 from offshelf.dataset.image import Image, ImageArray, ImageBytes, ImageFile, parse_colour
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
-from offshelf.dataset.manifest import Csv
 from offshelf.dataset.published.caltech101 import Caltech101
 from offshelf.dataset.published.cifar10 import Cifar10
 from offshelf.dataset.published.cub200 import Cub200
@@ -27,7 +27,7 @@ from offshelf.dataset.published.uiuc_attributes import UiucAttributes
 from offshelf.dataset.published.ukbench import UkBench
 from offshelf.dataset.published.voc2007 import Voc2007
 from offshelf.dataset.reading import check_images, digests, value_range
-from offshelf.dataset.retrieval import (
+from offshelf.dataset.retrieval_set import (
     RetrievalDataset,
     RetrievalItem,
     RetrievalSet,

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offshelf.dataset.depth import Samples, is_deep, jpeg2000_bits
+from offshelf.dataset.intensity_range import Extent, Range, common_range
 from offshelf.dataset.metadata import orientation, png_is_whole, upright
 from offshelf.dataset.raster import JPEG, JPEG2000, MAX_PIXELS, PNG, PPM, TIFF, Raster, format_of, open_first
 from offshelf.dataset.raster import DecodeError as DecodeError
-from offshelf.dataset.value_range import Extent, Range, common_range
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offshelf.dataset.intensity_range import Extent, ValueRange
 from offshelf.dataset.raster import JPEG2000, PNG, PPM, TIFF, TIFF_BITS, DecodeError, Raster, pillow_class
-from offshelf.dataset.value_range import Extent, ValueRange
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow

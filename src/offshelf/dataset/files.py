@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from offshelf.dataset.decode import Colour
 from offshelf.dataset.image import ImageFile
+from offshelf.dataset.intensity_range import Range, ValueRange
 from offshelf.dataset.raster import MAX_PIXELS
-from offshelf.dataset.value_range import Range, ValueRange
 from offshelf.identity import Digests
 from offshelf.lazy import Lazy
 

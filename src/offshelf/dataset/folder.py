@@ -13,12 +13,12 @@ from typing_extensions import override
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import parse_colour
 from offshelf.dataset.imageset import Dataset, FileSamples, Fold, ImageSet
+from offshelf.dataset.intensity_range import parse_range
 from offshelf.dataset.kind import SUFFIXES, is_named_image
 from offshelf.dataset.layout import Layout, Split, find_layout, require_split
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.split_names import ALIKE, as_read, folded, told_apart
-from offshelf.dataset.value_range import parse_range
 from offshelf.dataset.walk import SYSTEM, Walk, peek
 from offshelf.errors import DatasetError
 from offshelf.names import listed, readable

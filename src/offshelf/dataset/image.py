@@ -11,8 +11,8 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset.decode import Colour, DecodeError, check, decode, holds_depth
+from offshelf.dataset.intensity_range import Extent, Range, ValueRange
 from offshelf.dataset.raster import MAX_PIXELS
-from offshelf.dataset.value_range import Extent, Range, ValueRange
 from offshelf.errors import ImageError
 from offshelf.identity import array_digest, digest
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import Image, ImageFile
-from offshelf.dataset.value_range import Extent, ValueRange, common_range, describe
+from offshelf.dataset.intensity_range import Extent, ValueRange, common_range, describe
 from offshelf.errors import BadImagesError, ImageError
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from offshelf.dataset.retrieval import RetrievalSet
+from offshelf.dataset.retrieval_set import RetrievalSet
 from offshelf.errors import DatasetError
 from offshelf.metric import Bootstrap
 from offshelf.metric.retrieval import RETRIEVAL_METRICS, Ranks, positions

@@ -65,7 +65,7 @@ def extract_missing(
     missing = store.missing(keys, digests(images))
     if not len(missing):
         return Cost()
-    from offshelf.extractor.predict import predict  # imports torch and Lightning
+    from offshelf.extractor.runner import predict  # imports torch and Lightning
 
     how = predict(extractor, images, request, store, networks)
     return Cost(len(missing), time.perf_counter() - start, how)

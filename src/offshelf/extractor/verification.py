@@ -120,7 +120,7 @@ def compare(  # noqa: PLR0913 - what is stored, what is extracted, and which ima
         count: Number of images per layer.
         networks: As for `predict`.
     """
-    from offshelf.extractor.predict import predict  # imports torch and Lightning
+    from offshelf.extractor.runner import predict  # imports torch and Lightning
 
     chosen = {layer: sample(images, numbers, count) for layer, numbers in rows.items()}
     again = sorted(set().union(*chosen.values()))

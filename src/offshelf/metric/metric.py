@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offshelf.metric import accuracy, ranking
+from offshelf.metric import accuracy, average_precision
 from offshelf.metric.outcome import Outcome
 
 Measure = Callable[[Outcome, np.ndarray], np.ndarray]
@@ -41,10 +41,10 @@ def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:
 METRICS: Mapping[str, Metric] = {
     "accuracy": Metric(accuracy.accuracy, multilabel=False),
     "mean_class_accuracy": Metric(accuracy.class_accuracies, multilabel=False, by_class="accuracy"),
-    "mAP_11pt": Metric(ranking.average_precisions_11pt, multilabel=True, by_class="AP_11pt"),
-    "mAP_area": Metric(ranking.average_precisions_area, multilabel=True, by_class="AP_area"),
-    "mAP_sklearn": Metric(ranking.average_precisions_sklearn, multilabel=True, by_class="AP_sklearn"),
-    "mean_auc": Metric(ranking.areas_under_roc, multilabel=True, by_class="auc"),
+    "mAP_11pt": Metric(average_precision.average_precisions_11pt, multilabel=True, by_class="AP_11pt"),
+    "mAP_area": Metric(average_precision.average_precisions_area, multilabel=True, by_class="AP_area"),
+    "mAP_sklearn": Metric(average_precision.average_precisions_sklearn, multilabel=True, by_class="AP_sklearn"),
+    "mean_auc": Metric(average_precision.areas_under_roc, multilabel=True, by_class="auc"),
     "mean_label_accuracy": Metric(accuracy.label_accuracies, multilabel=True, by_class="accuracy"),
 }
 

@@ -15,7 +15,7 @@ import numpy as np
 from offshelf.classifier import Calibration, Scorer
 from offshelf.errors import ModelError
 from offshelf.identity import digest
-from offshelf.model.part import Arrays, pack, size, unpack
+from offshelf.model.serialise import Arrays, pack, size, unpack
 from offshelf.postprocess import Transformer, transform
 from offshelf.store import FeatureKey
 from offshelf.svm.fusion import FUSIONS

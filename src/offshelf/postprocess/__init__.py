@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from offshelf.postprocess.chain import chain
 from offshelf.postprocess.postprocess import Transformer, fit, fit_transform, learns, transform
+from offshelf.postprocess.steps import chain
 
 if TYPE_CHECKING:
     from offshelf.postprocess.projection import Projection

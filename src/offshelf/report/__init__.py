@@ -1,8 +1,9 @@
 """Presentation of runs: tables in the terminal, plots, and files in the output folder."""
 
 from offshelf.report.comparison import FIGURES, Point, comparison_figure, write_figure
-from offshelf.report.contact_sheet import contact_sheet
+from offshelf.report.contact_sheet_page import contact_sheet
 from offshelf.report.dataset import about_table, retrieval_table, size_table
+from offshelf.report.figures import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.report.files import (
     csv_text,
     curve_table,
@@ -15,11 +16,10 @@ from offshelf.report.files import (
     write_table,
     write_text,
 )
-from offshelf.report.found import found_line, left_out_table, repeats_line
-from offshelf.report.plot import confusion_figure, curve_figure, layer_figure, precision_recall_figure
-from offshelf.report.predictions import Predictions, paired, predictions, read_predictions
+from offshelf.report.findings import found_line, left_out_table, repeats_line
+from offshelf.report.prediction_table import Predictions, paired, predictions, read_predictions
 from offshelf.report.recommendation import LeaderboardRow, leaderboard_columns, leaderboard_table, skipped_lines
-from offshelf.report.retrieval import layer_scores, paired_queries, protocol_scores, query_table, query_values
+from offshelf.report.retrieval_tables import layer_scores, paired_queries, protocol_scores, query_table, query_values
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
 from offshelf.report.sheet_view import show_runs
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure

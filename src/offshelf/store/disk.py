@@ -20,7 +20,7 @@ from offshelf.store.inventory import Use, note_use
 from offshelf.store.key import FeatureKey
 from offshelf.store.shard import DamagedShardError, Shard, write_shard
 from offshelf.store.store import FeatureStore
-from offshelf.store.vouching import vouch, vouched
+from offshelf.store.verified_releases import vouch, vouched
 
 log = logging.getLogger(__name__)
 

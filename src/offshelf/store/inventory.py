@@ -12,7 +12,7 @@ from offshelf.errors import StoreError
 from offshelf.identity import digest
 from offshelf.secret import masked
 from offshelf.store.shard import SUFFIX, DamagedShardError, GoneShardError, Shard, open_shard
-from offshelf.store.vouching import FOLDER as RELEASES
+from offshelf.store.verified_releases import FOLDER as RELEASES
 
 RUNS = "runs"
 

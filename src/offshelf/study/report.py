@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from offshelf.errors import StoreError
 from offshelf.metric import Bootstrap
 from offshelf.report import Sheet, csv_text, write_text
-from offshelf.study.confusion import DIAGONAL, confusion_cells, confusion_sheet, confusions
+from offshelf.study.confusion_report import DIAGONAL, confusion_cells, confusion_sheet, confusions
 from offshelf.study.figure import layer_figure, run_figure
 from offshelf.study.line import ReportLine, layer_lines, run_lines
 from offshelf.study.study import Study

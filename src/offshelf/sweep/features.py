@@ -9,7 +9,7 @@ from offshelf.backbone import resolve_layers, select_layers
 from offshelf.backbone.origin import NotBuiltError, only_known
 from offshelf.config import build, build_group, components
 from offshelf.config.job import Job, as_in_hydra
-from offshelf.config.recorded import feature_identity, feature_spec, missing_features
+from offshelf.config.recorded_config import feature_identity, feature_spec, missing_features
 from offshelf.config.trust import EVERYTHING
 from offshelf.config.values import portable, restored
 from offshelf.errors import ConfigError, OffshelfError

@@ -18,8 +18,8 @@ from offshelf.process.signals import is_asked
 from offshelf.sweep.claims import Claims, perform_claimed
 from offshelf.sweep.command import Command, covering
 from offshelf.sweep.features import extract_first
+from offshelf.sweep.grouping import pieces
 from offshelf.sweep.identity import Datasets
-from offshelf.sweep.pieces import pieces
 from offshelf.terminal import say, terminal
 
 if TYPE_CHECKING:

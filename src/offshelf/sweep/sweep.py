@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from offshelf.config import build_group
 from offshelf.config.job import Job
-from offshelf.config.recorded import missing_features
+from offshelf.config.recorded_config import missing_features
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.launcher import Basic, Joblib, Launcher
 from offshelf.secret import masked
 from offshelf.sweep.command import Command
 from offshelf.sweep.features import lines, passes, require_possible
+from offshelf.sweep.grouping import pieces
 from offshelf.sweep.identity import Datasets
 from offshelf.sweep.jobs import SHORT, Jobs, require_folders
-from offshelf.sweep.pieces import pieces
 from offshelf.terminal import say, terminal
 
 if TYPE_CHECKING:

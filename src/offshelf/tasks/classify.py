@@ -23,7 +23,7 @@ from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
 from offshelf.report import found_line
-from offshelf.runs.classification import ClassificationRecorder
+from offshelf.runs.classification_recorder import ClassificationRecorder
 from offshelf.runs.recorder import run_title
 from offshelf.store import FeatureKey, FeatureStore
 from offshelf.tasks.features import FeatureSpec

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Literal, TypeVar
 
 from offshelf.dataset import ImageSet, LeftOut, check_images
-from offshelf.dataset.retrieval import RetrievalSet
+from offshelf.dataset.retrieval_set import RetrievalSet
 from offshelf.errors import BadImagesError, ConfigError
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from offshelf.postprocess import Transformer, learns
 from offshelf.report import found_line
 from offshelf.retrieval import Retrieval
 from offshelf.runs.recorder import run_title
-from offshelf.runs.retrieval import RetrievalRecorder
+from offshelf.runs.retrieval_recorder import RetrievalRecorder
 from offshelf.store import FeatureStore
 from offshelf.tasks.features import FeatureSpec
 from offshelf.tasks.on_error import OnError, check_readable, skip_unreadable

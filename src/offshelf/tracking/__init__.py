@@ -6,12 +6,12 @@
 - `mlflow` sends events to MLflow and reads runs from it; only it imports MLflow.
 """
 
+from offshelf.tracking.environment import provenance
 from offshelf.tracking.mlflow.tracker import MLflow
 from offshelf.tracking.names import allowed_name
 from offshelf.tracking.null import NoTracking
 from offshelf.tracking.outbox.offline import Offline
 from offshelf.tracking.parent import as_job_of
-from offshelf.tracking.provenance import provenance
 from offshelf.tracking.recording import RecordingTracker
 from offshelf.tracking.tracker import FinishedJob, Run, SweepRun, Tracker
 

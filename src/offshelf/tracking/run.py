@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from offshelf.process.signals import is_asked, undisturbed
 from offshelf.secret import masked
+from offshelf.tracking.environment import provenance
 from offshelf.tracking.events import (
     PARENT_TAG,
     DatasetEvent,
@@ -26,7 +27,6 @@ from offshelf.tracking.events import (
     now,
 )
 from offshelf.tracking.process import this_process
-from offshelf.tracking.provenance import provenance
 from offshelf.tracking.tracker import Run
 
 if TYPE_CHECKING:

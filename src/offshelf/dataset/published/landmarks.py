@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from offshelf.dataset.box import smallest_square
+from offshelf.dataset.box_geometry import smallest_square
 from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.published.lists import fields, lines, numbers
 from offshelf.dataset.published.pickled import read_pickle
-from offshelf.dataset.retrieval import RetrievalItem, Truth
+from offshelf.dataset.retrieval_set import RetrievalItem, Truth
 from offshelf.errors import ConfigError, DatasetError
 
 Region = Literal["box", "square", "whole"]

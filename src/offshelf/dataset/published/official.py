@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from offshelf.dataset.imageset import ImageSet
 from offshelf.dataset.published.archive import unpack
 from offshelf.dataset.published.download import Remote, check_file, fetch
-from offshelf.dataset.retrieval import RetrievalSet
+from offshelf.dataset.retrieval_set import RetrievalSet
 from offshelf.errors import DatasetError
 
 

@@ -10,7 +10,7 @@ from offshelf.dataset.published import landmarks
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import CLASSIC, Region
 from offshelf.dataset.published.official import About, OfficialRetrieval
-from offshelf.dataset.retrieval import RetrievalSet
+from offshelf.dataset.retrieval_set import RetrievalSet
 
 SERVERS = ("https://www.robots.ox.ac.uk/~vgg/data/oxbuildings", "https://thor.robots.ox.ac.uk/oxbuildings")
 PREFIX = "oxc1_"

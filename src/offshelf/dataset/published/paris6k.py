@@ -11,7 +11,7 @@ from offshelf.dataset.published import landmarks
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import CLASSIC, Landmark, Region
 from offshelf.dataset.published.official import About, OfficialRetrieval
-from offshelf.dataset.retrieval import RetrievalSet
+from offshelf.dataset.retrieval_set import RetrievalSet
 
 log = logging.getLogger(__name__)
 

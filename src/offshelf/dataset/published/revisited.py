@@ -11,7 +11,7 @@ from offshelf.dataset.published import landmarks, oxford5k, paris6k
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import Protocols, Region
 from offshelf.dataset.published.official import About, OfficialRetrieval
-from offshelf.dataset.retrieval import RetrievalSet
+from offshelf.dataset.retrieval_set import RetrievalSet
 
 SERVER = "http://cmp.felk.cvut.cz/revisitop/data/datasets"
 PROTOCOLS: Protocols = {

@@ -13,7 +13,7 @@ from offshelf.dataset.published import landmarks
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import Landmark, Region
 from offshelf.dataset.published.official import About, OfficialRetrieval
-from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet
+from offshelf.dataset.retrieval_set import RetrievalItem, RetrievalSet
 from offshelf.errors import ConfigError, DatasetError
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from typing_extensions import override
 
-from offshelf.dataset.box import from_matlab, require_context, with_context
+from offshelf.dataset.box_geometry import from_matlab, require_context, with_context
 from offshelf.dataset.image import ImageFile, PixelBox
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote

@@ -8,7 +8,7 @@ from typing import Literal
 
 from typing_extensions import override
 
-from offshelf.dataset.box import from_matlab, require_context, with_context
+from offshelf.dataset.box_geometry import from_matlab, require_context, with_context
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.imageset import ImageSet, Sample
 from offshelf.dataset.published.download import Remote

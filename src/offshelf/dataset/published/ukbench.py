@@ -11,7 +11,7 @@ from typing_extensions import override
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.landmarks import image_files
 from offshelf.dataset.published.official import About, OfficialRetrieval
-from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
+from offshelf.dataset.retrieval_set import RetrievalItem, RetrievalSet, Truth
 from offshelf.errors import DatasetError
 
 ARCHIVE = Remote("ukbench.zip", ("https://archive.org/download/ukbench/ukbench.zip",), None, ("full/ukbench00000.jpg",))

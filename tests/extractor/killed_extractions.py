@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-import offshelf.extractor.predict  # noqa: F401 - imported once, before the forks
+import offshelf.extractor.runner  # noqa: F401 - imported once, before the forks
 from offshelf.augmentation import mirror
 from offshelf.backbone import Tiny
 from offshelf.dataset import ImageArray

@@ -209,7 +209,7 @@ def test_a_colleague_s_store_that_may_be_written(shared, tmp_path):
     (network,) = store.iterdir()
     locks = [path for path in (network / ".claims").iterdir() if path.suffix == ".lock"]
     assert len(locks) == 2
-    code = "import sys; from pathlib import Path; from offshelf.store.care import is_claimed; "
+    code = "import sys; from pathlib import Path; from offshelf.store.maintenance import is_claimed; "
     code += "sys.exit(is_claimed(Path(sys.argv[1])))"
     assert not subprocess.run([*without, sys.executable, "-c", code, network], check=False).returncode
 

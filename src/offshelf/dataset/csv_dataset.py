@@ -12,11 +12,11 @@ from typing_extensions import override
 from offshelf.dataset.boxes import read_boxes, require_units
 from offshelf.dataset.image import ImageFile, PixelBox, parse_colour
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
+from offshelf.dataset.intensity_range import parse_range
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.split_names import ALIKE, as_read, part_of, told_apart
 from offshelf.dataset.table import BOX, TYPED, Line, Table, at, read_table, require_columns
-from offshelf.dataset.value_range import parse_range
 from offshelf.dataset.walk import NO_SAMPLE
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed

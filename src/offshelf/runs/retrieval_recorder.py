@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from offshelf.dataset import value_range
-from offshelf.dataset.retrieval import RetrievalSet
+from offshelf.dataset.retrieval_set import RetrievalSet
 from offshelf.evaluation.retrieval import RetrievalScore
 from offshelf.extractor import Cost
 from offshelf.report import (

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
-from offshelf.config.build import components
+from offshelf.config.instantiation import components
 from offshelf.config.trust import EVERYTHING, Trust
 from offshelf.errors import ConfigError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.config.check import require_known, require_valid
-from offshelf.config.explain import causes
+from offshelf.config.hydra_errors import causes
 from offshelf.config.keys import INJECTED_PARAMETERS, ROOT_ONLY_KEYS, SWEEP_KEYS
 from offshelf.config.parameters import parameters
 from offshelf.config.trust import Trust, is_task

@@ -8,7 +8,7 @@ import numpy as np
 from offshelf.classifier import Curve
 from offshelf.evaluation.classification import Score
 from offshelf.evaluation.retrieval import RetrievalScore
-from offshelf.metric.precision_recall import precision_recall
+from offshelf.metric.retrieval_curve import precision_recall
 from offshelf.report.files import Scored
 from offshelf.report.literal import literal
 

@@ -10,9 +10,9 @@ from html import escape
 import numpy as np
 
 from offshelf.dataset import Image
-from offshelf.dataset.retrieval import RetrievalItem, RetrievalSet, Truth
+from offshelf.dataset.retrieval_set import RetrievalItem, RetrievalSet, Truth
 from offshelf.evaluation.retrieval import RetrievalScore
-from offshelf.report.retrieval import of_one
+from offshelf.report.retrieval_tables import of_one
 
 QUERIES = 60
 """Number of queries on a page; with ten references each, a few MB."""

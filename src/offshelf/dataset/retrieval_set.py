@@ -9,10 +9,10 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from typing_extensions import override
 
+from offshelf.dataset.consistency import require_sound
 from offshelf.dataset.image import Image
 from offshelf.dataset.imageset import Dataset, ImageSet, LeftOut
 from offshelf.dataset.repeats import Repeats, among_references
-from offshelf.dataset.sound import require_sound
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
 from offshelf.lazy import Lazy

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from miniature import write
-from test_whole import RETRIEVAL_SETS, SETS, made
+from test_end_to_end import RETRIEVAL_SETS, SETS, made
 
 from offshelf.dataset.published.archive import unpack
 

@@ -11,7 +11,7 @@ from offshelf.errors import ConfigError, StoreError
 from offshelf.store.claim import FOLDER as CLAIMS
 from offshelf.store.claim import is_claimed
 from offshelf.store.inventory import RUNS, Holding, holdings, stat
-from offshelf.store.vouching import FOLDER as RELEASES
+from offshelf.store.verified_releases import FOLDER as RELEASES
 from offshelf.suggest import did_you_mean
 
 STALE_SECONDS = 3600

@@ -23,7 +23,7 @@ from offshelf.store import DiskStore, MemoryStore
 from offshelf.store.shard import open_shard
 
 REQUEST = Request(Tiny(), ("block1", "block3"), "auto", mirror().views)
-TRIALS = Path(__file__).with_name("trials.py")
+TRIALS = Path(__file__).with_name("killed_extractions.py")
 
 
 def trial(kind, folder, number):
@@ -67,7 +67,7 @@ def test_eight_processes_at_once_share_the_work(tmp_path):
 @pytest.mark.slow
 def test_torchrun_shares_the_work(tmp_path):
     """Two processes of a gloo group: each image is decoded once, by one of them; the bits are those of one alone."""
-    script = Path(__file__).with_name("together.py")
+    script = Path(__file__).with_name("torchrun_worker.py")
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script, tmp_path],
         capture_output=True,
