@@ -313,7 +313,7 @@ def test_unknown_layer_and_settings(net, digits):
     """In the sentences of the command line."""
     with pytest.raises(offshelf.BackboneError, match=r"tiny has no layer 'blok1'; did you mean 'block1'"):
         net.encode(digits[0], layer="blok1")
-    with pytest.raises(offshelf.ConfigError, match=r"extractor.device is auto, cpu or cuda; got 'tpu'"):
+    with pytest.raises(offshelf.ConfigError, match=r"extractor.device must be auto, cpu or cuda; got 'tpu'"):
         net.encode(digits[0], device="tpu")
     with pytest.raises(offshelf.ConfigError, match=r"augmentation has no option 'mirrored'; did you mean 'mirror'"):
         net.encode(digits[0], augmentation="mirrored")

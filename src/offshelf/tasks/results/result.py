@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -74,6 +75,11 @@ class RunResult(Result):
     def run_id(self) -> str:
         """Identifier given by the tracker; empty without tracking."""
         return self.run.id
+
+    @property
+    def folder(self) -> Path:
+        """The output folder."""
+        return self.run.folder
 
     @property
     def metrics(self) -> Mapping[str, float]:
