@@ -11,7 +11,7 @@ from offshelf.api.prediction import Classes, predict
 from offshelf.api.results import Recommended
 from offshelf.api.run import Done
 from offshelf.api.verbs import classification, retrieval_result
-from offshelf.commands.rerun import _require_secrets as require_secrets
+from offshelf.commands.rerun import require_secrets
 from offshelf.config import components, run_recorded
 from offshelf.config.trust import Trust
 from offshelf.runs.output_folder import writing_into

@@ -82,7 +82,7 @@ def rerun(
         OffshelfError: the run fails.
     """
     config = past.config | ({"store": MEMORY_STORE} if is_cold else {})
-    _require_secrets(config)
+    require_secrets(config)
     followed = RecordingTracker(tracker, {"rerun_of": past.id or past.name})
     with _output(is_kept) as folder:
         result = run_recorded(config, folder, followed, trust, show if is_kept else discard)
@@ -91,7 +91,7 @@ def rerun(
     return followed
 
 
-def _require_secrets(config: Mapping[str, Any]) -> None:
+def require_secrets(config: Mapping[str, Any]) -> None:
     """Refuse a config with masked secrets; the store's address may be completed from the environment later."""
     keys = [key for key, value in flat(config).items() if is_masked(value) and key != "tracking.uri"]
     if keys:

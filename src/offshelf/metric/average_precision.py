@@ -19,8 +19,7 @@ def average_precisions_11pt(outcome: Outcome, weights_MB: np.ndarray) -> np.ndar
     """Return VOC 2007's AP: mean over recall 0, 0.1, ..., 1 of the largest precision from that recall on: [B, K].
 
     This is the devkit's `VOCevalcls.m`. Among equal scores the first image ranks first. Recall is compared as a
-    fraction of
-    integers: 3 of 10 reaches 0.3, unlike in binary floating point.
+    fraction of integers: 3 of 10 reaches 0.3, unlike in binary floating point.
     """
     return _by_label(outcome, weights_MB, _eleven_points)
 

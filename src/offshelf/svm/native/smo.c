@@ -1,3 +1,4 @@
+/* Exported functions around sequential minimal optimisation. Its loop is `smo_iterate` in smo.h, so that ovo.c can inline it. */
 #include <stdlib.h>
 
 #include "smo.h"

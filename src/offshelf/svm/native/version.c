@@ -1,3 +1,4 @@
+/* The choice of the library that suits the processor. */
 #include "native.h"
 
 /* The name of the best version that this processor can run, as in `setup.py`. Only version `any` is safe to ask. */
