@@ -238,7 +238,7 @@ def test_mistakes(classify, monkeypatch):
         exported(run)
     assert file.read_bytes() == b"mine"
     file.rename(run.parent / "run.onnx.data")
-    with pytest.raises(ConfigError, match=r"run\.onnx\.data is there already"):
+    with pytest.raises(ConfigError, match=r"run\.onnx\.data already exists"):
         exported(run)
     (run.parent / "run.onnx.data").unlink()
     with monkeypatch.context() as context, pytest.raises(ConfigError, match=r"pip install 'offshelf\[onnx\]'"):

@@ -226,7 +226,7 @@ def _require_formats(files: Sequence[Path]) -> None:
     for file in files:
         if file.suffix not in (*SHEETS, *FIGURES):
             raise ConfigError(
-                f"{file} ends with none of {', '.join(SHEETS)}, of tables, and {', '.join(FIGURES)}, of figures."
+                f"{file} must end with one of {', '.join(SHEETS)} (tables) or {', '.join(FIGURES)} (figures)."
             )
 
 

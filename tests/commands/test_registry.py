@@ -49,7 +49,11 @@ def test_the_docs_list_all():
     assert re.findall(r"^\| `offshelf (\w+)` \| (.*) \|$", page, re.M) == [(verb.name, verb.about) for verb in VERBS]
 
     for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        named = re.findall(r"(?:^|^\$ |`)offshelf ([a-z]+)", path.read_text(encoding="utf-8"), re.M)
+        text = path.read_text(encoding="utf-8")
+        code = "\n".join(
+            [*re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S), *re.findall(r"`(offshelf [^`\n]*)`", text)]
+        )
+        named = re.findall(r"^(?:\$ )?offshelf ([a-z]+)", code, re.M)
         assert set(named) <= set(COMMANDS), path
 
 
