@@ -82,7 +82,7 @@ def test_help(arguments, tmp_path):
         (["classify", "-m", "layer=a,b", "dataset=digits,digit"], "did you mean 'digits'?"),
         (["classify", "layer=blocks.77", "tracking=none"], "efficientnet_lite0 has no layer 'blocks.77'"),
         (["classify", "layer=blok", "tracking=none"], "did you mean 'blocks."),
-        (["classify", "dataset=folder", "dataset.root=/nowhere", "tracking=none"], "/nowhere is no folder"),
+        (["classify", "dataset=folder", "dataset.root=/nowhere", "tracking=none"], "/nowhere is not a folder"),
         (["classify", "--config-dir", "nowhere"], "nowhere is not a folder"),
         (["classify", "--config-name", "nothing"], "There is no config 'nothing'"),
         (["classify", "tracking.uri=http://127.0.0.1:9"], "No MLflow server answers at http://127.0.0.1:9"),
@@ -110,13 +110,13 @@ def test_odd_characters_as_the_message_says(tmp_path):
     quoted = shlex.split(said.partition("shell: ")[2])[0]
     done = run("classify", "dataset=folder", quoted, "tracking=none", cwd=tmp_path)
 
-    assert f"{override} is no folder" in done.stderr
+    assert f"{override} is not a folder" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["classify", "dataset=folder", "dataset.root=~/photos"], "dataset.root={home}/photos is no folder"),
+        (["classify", "dataset=folder", "dataset.root=~/photos"], "dataset.root={home}/photos is not a folder"),
         (["store", "du", "home=~/nothing"], "{home}/nothing"),
     ],
 )

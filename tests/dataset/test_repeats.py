@@ -139,7 +139,7 @@ def test_queries_that_are_references(tmp_path):
 
 def test_in_a_run(root, tmp_path):
     """In metrics.json, data.json and a table; the score is what it was."""
-    from test_task import run
+    from test_tasks import run
 
     before = run(tmp_path, dataset=Folder(str(root)))
     assert json.loads((tmp_path / "out/metrics.json").read_text())["data/leaked_test"] == 0.0
@@ -148,7 +148,7 @@ def test_in_a_run(root, tmp_path):
     run(tmp_path, dataset=Folder(str(root)))
     data = json.loads((tmp_path / "out/data.json").read_text())
 
-    assert 0 <= before <= 1
+    assert 0 <= float(before) <= 1
     assert json.loads((tmp_path / "out/metrics.json").read_text())["data/leaked_test"] == 1.0
     assert (data["images"], data["folds"], data["not_taken"], data["data/leaked_test"]) == (18, [[12, 6]], 1, 1.0)
     with (tmp_path / "out/same_bytes.csv").open() as file:

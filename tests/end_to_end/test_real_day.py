@@ -127,7 +127,7 @@ def test_the_user_s_hydra_full_error(value, tmp_path):
     """Changes nothing: a sentence, once, where the mistake is in the command, in the data, or in a job of a sweep."""
     for arguments, message in (
         (["classify", "clasifier.C=2"], "did you mean 'classifier'"),
-        (["classify", *UNTRACKED, "dataset=folder", "dataset.root=nowhere"], "is no folder"),
+        (["classify", *UNTRACKED, "dataset=folder", "dataset.root=nowhere"], "is not a folder"),
         (["layers", "backbone=custom", "backbone.module=nowhere.Net"], "nowhere"),
     ):
         done = run(*arguments, cwd=tmp_path, HYDRA_FULL_ERROR=value)

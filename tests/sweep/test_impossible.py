@@ -7,7 +7,7 @@ BAD = {
     "a layer": ["layer=blok1", "did you mean 'block1'"],
     "layers": ["layer=blok1,blok2", "None of the 2 jobs can be run. First job 0"],
     "values": ["layer=block1,block2", "classifier.n_neighbors=-1", "n_neighbors"],
-    "folders": ["dataset=folder", "dataset.root=nowhere,nothing", "nowhere is no folder"],
+    "folders": ["dataset=folder", "dataset.root=nowhere,nothing", "nowhere is not a folder"],
 }
 
 

@@ -51,7 +51,7 @@ def test_from_server_to_score(name, place, tmp_path, monkeypatch):
     monkeypatch.setattr("offshelf.dataset.published.caltech101.COUNT", 17)
 
     task = build(load("classify", [*overrides, *settings, *FAST]))
-    value = task(output_dir=str(tmp_path / "out"), config={})
+    value = float(task(output_dir=str(tmp_path / "out"), config={}))
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     assert metrics[f"test/{metric}"] == value
     assert 0 <= value <= 1
