@@ -225,7 +225,7 @@ def test_sources_that_cannot_be_imported(module, said):
         ({"mean": [0.5]}, r"mean must be one number for each of red, green and blue"),
         ({"mean": 0.5}, r"mean must be one number for each"),
         ({"std": [1, 0, 1]}, "std is a divisor and must be above 0"),
-        ({"std": [1, float("nan"), 1]}, "std has a number"),
+        ({"std": [1, float("nan"), 1]}, "std must be one number"),
         ({"interpolation": "cubic"}, "interpolation must be one of nearest, bilinear, bicubic, lanczos"),
         ({"men": [0, 0, 0]}, "no key 'men'; did you mean 'mean'"),
     ],
