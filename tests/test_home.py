@@ -33,7 +33,7 @@ def test_relative_and_tilde(tmp_path, monkeypatch):
 def test_impossible(tmp_path):
     """A file is in the way."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"cannot be made.*home=…"):
+    with pytest.raises(StoreError, match=r"cannot be created.*home=…"):
         home_dir(str(tmp_path / "file/home"))
 
 

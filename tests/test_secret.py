@@ -5,7 +5,7 @@ import pickle
 import pytest
 from omegaconf import OmegaConf
 
-from offshelf.config import load, plain
+from offshelf.config import load
 from offshelf.launcher import Job
 from offshelf.secret import fingerprinted, is_masked, is_secret_name, masked, referenced
 from offshelf.sweep.features import extract_first
@@ -141,4 +141,8 @@ def test_jobs_and_features_first_travel_without_secrets():
     assert S.encode() not in pickle.dumps(job)
     assert S.encode() not in pickle.dumps(piece)
     assert "***" in str(job)
-    assert plain(job.config)["tracking"]["uri"] == f"http://bob:{S}@host"
+    assert (
+        job.values["tracking"]["uri"]
+        == pickle.loads(pickle.dumps(job)).values["tracking"]["uri"]
+        == f"http://bob:{S}@host"
+    )

@@ -222,7 +222,7 @@ def test_a_config_that_is_none(name, place):
     text = RECORDS[name]
     (place / "out/config.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
 
-    with pytest.raises(ConfigError, match=r"config.yaml of the run .*out is no record of a run") as caught:
+    with pytest.raises(ConfigError, match=r"config.yaml of the run .*out is not a record of a run") as caught:
         commands(place)[0]()
     assert "\n" not in str(caught.value)
 
