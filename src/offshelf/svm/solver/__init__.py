@@ -1,5 +1,6 @@
 """Linear SVMs to a certified duality gap: many problems at once, by the method that suits their shape."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -11,7 +12,7 @@ import numpy as np
 
 from offshelf.memo import once
 from offshelf.svm import native
-from offshelf.svm.solver import dispatch, ovo, path_dual
+from offshelf.svm.solver import dispatch, ovo, path_dual, path_interior
 from offshelf.svm.solver.fallback import regrouped, with_fallback
 from offshelf.svm.solver.gram import Gram
 from offshelf.svm.solver.mapped import is_mapped
@@ -74,6 +75,8 @@ def _solve(rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: fl
         method = dispatch.choose_method(replace(shape, bias="free"))
     if method == "ovo":
         path = ovo.solve_path(_gram(rows_RD, problems, np.float64), problems, Cs, tol)
+    elif method == "interior":
+        path = path_interior.solve_path(rows_RD, problems, Cs, tol)
     elif method == "primal":
         path = in_primal(problems, Cs)
     else:
@@ -101,7 +104,9 @@ def is_compiled() -> bool:
 def _shape(rows_RD: np.ndarray, problems: Problems, values: int) -> dispatch.Shape:
     (rows, dims), (_, tasks, variants) = rows_RD.shape, problems.shape
     is_ovo, count = isinstance(problems.signs_RK, OneVsOneSigns), tasks * variants * values
-    return dispatch.Shape(rows, dims, count, problems.loss, problems.bias, is_ovo, is_mapped(rows_RD))
+    classes = (1 + math.isqrt(1 + 8 * tasks)) // 2
+    per_pair = 2 * rows // classes if is_ovo else 0
+    return dispatch.Shape(rows, dims, count, problems.loss, problems.bias, is_ovo, is_mapped(rows_RD), per_pair)
 
 
 def _partial_gram(rows_RD: np.ndarray, problems: Problems) -> PartialGram:

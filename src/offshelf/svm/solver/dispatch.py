@@ -8,10 +8,11 @@ from typing import Literal
 
 from offshelf.svm.solver.problem import EXACT_ROWS, Bias, Loss
 
-Method = Literal["ovo", "dual", "dual_partial", "coordinate_descent", "primal"]
+Method = Literal["ovo", "dual", "dual_partial", "coordinate_descent", "interior", "primal"]
 """`ovo`: paths of pairs of classes in compiled code (`ovo`). `dual`: in the Gram matrix of all rows (`path_dual`).
 `dual_partial`: in Gram matrices of the rows that matter. `coordinate_descent`: the same, for more rows than a Gram
-matrix can hold or is worth. `primal`: Newton's method in PyTorch (`path_primal`)."""
+matrix can hold or is worth. `interior`: interior points on rows near the margin, in few dimensions
+(`path_interior`). `primal`: Newton's method in PyTorch (`path_primal`)."""
 
 GRAM_ROWS = 20_000
 """Most training rows for which a Gram matrix is held: 1.6 GB in float32, 3.2 GB in float64 (one-vs-one)."""
@@ -22,6 +23,12 @@ SQUARED_HINGE_ROWS, SQUARED_HINGE_ROWS_PER_DIM = 10_000, 4
 DESCENT_VALUES, DESCENT_ROWS_PER_DIM = 1 << 24, 40
 """Coordinate descent is faster than the primal solver with more values (rows x dimensions), and at most so many rows
 per dimension: in few dimensions the dual problem of a large C is ill-conditioned, and it converges slowly."""
+INTERIOR_DIMS, INTERIOR_BYTES = 128, 1 << 30
+"""Most dimensions in which interior points pay, a step costing their square; and most bytes of the rows in float64."""
+INTERIOR_ROWS = 5_000
+"""Fewest rows for which they are used in place of the primal solver."""
+INTERIOR_OVO_ROWS, INTERIOR_OVO_ROWS_PER_DIM = 500, 16
+"""Least rows of a pair of classes, and least rows per dimension, from which they are faster than `ovo`."""
 FEW_PROBLEMS, FEW_PROBLEMS_ROWS = 4, 1500
 """So few problems on at least so many rows do not pay for a Gram matrix of all rows."""
 DUAL_FALLBACK_ROWS = 2000
@@ -44,11 +51,15 @@ class Shape:
     """Whether the tasks are pairs of classes."""
     is_mapped: bool = False
     """Whether the rows are memory-mapped."""
+    rows_per_pair: int = 0
+    """Mean number of rows of a pair of classes."""
 
 
 def choose_method(shape: Shape) -> Method:
     """Return the fastest method on a CPU, where the compiled parts are available."""
     rows, dims = shape.rows, shape.dims
+    if shape.is_ovo and _is_interior(shape):
+        return "interior"
     if shape.is_ovo and rows <= GRAM_ROWS:
         return "ovo"
     if rows <= GRAM_ROWS and rows <= _gram_rows_per_dim(shape) * dims:
@@ -57,7 +68,7 @@ def choose_method(shape: Shape) -> Method:
     is_large = rows * dims > DESCENT_VALUES and rows <= DESCENT_ROWS_PER_DIM * dims
     if is_large and shape.bias != "free" and not shape.is_mapped:
         return "coordinate_descent"
-    return "primal"
+    return "interior" if _is_interior(shape) and rows >= INTERIOR_ROWS else "primal"
 
 
 def choose_fallback(method: Method, rows: int) -> Literal["dual", "primal"] | None:
@@ -70,6 +81,13 @@ def choose_fallback(method: Method, rows: int) -> Literal["dual", "primal"] | No
 def prefers_gpu(device: str, rows: int) -> bool:
     """Return whether a GPU is to be used if there is one: unless it is asked for, only many rows pay for its start."""
     return device == "cuda" or (device == "auto" and rows > GRAM_ROWS)
+
+
+def _is_interior(shape: Shape) -> bool:
+    """Return whether interior points can be used, and for pairs of classes also whether they pay."""
+    is_light = shape.dims <= INTERIOR_DIMS and shape.rows * (shape.dims + 1) * 8 <= INTERIOR_BYTES
+    least = max(INTERIOR_OVO_ROWS, INTERIOR_OVO_ROWS_PER_DIM * shape.dims) if shape.is_ovo else 0
+    return is_light and not shape.is_mapped and shape.rows_per_pair >= least
 
 
 def _gram_rows_per_dim(shape: Shape) -> int:

@@ -1,0 +1,98 @@
+"""Interior points on a working set: the optimum of all rows, from hard starts, and on both sides of the choice."""
+
+import numpy as np
+import pytest
+from oracle import best, primal
+from svm_paths import problem_of
+
+from offshelf.svm.solver import Problems, path_interior, solve
+
+ROWS, DIMS, TOL = 5500, 6, 1e-4
+CS = [1e-3, 1.0, 1e2]
+KINDS = [(loss, bias) for loss in ("hinge", "squared_hinge") for bias in ("penalised", "free", "none")]
+SHAPES = ["overlapping", "separable", "rare", "duplicated", "constant", "badly_scaled", "far"]
+
+
+def rows_of(shape):
+    """Values [R, D] and the classes of two tasks."""
+    random = np.random.default_rng(0)
+    targets = random.integers(0, 2, ROWS) if shape != "rare" else (np.arange(ROWS) % 100 == 0).astype(int)
+    values = random.normal(size=(ROWS, DIMS)) + 0.7 * targets[:, None]
+    if shape == "separable":
+        values = values / 10 + 3 * targets[:, None]
+    elif shape == "duplicated":
+        values = values[random.integers(0, 50, ROWS)]
+    elif shape == "constant":
+        values[:, :3] = 2.0
+    elif shape == "badly_scaled":
+        values *= 10.0 ** np.arange(-3, 3)
+    elif shape == "far":
+        values += 30
+    return values, np.stack([2 * targets - 1, np.where(values[:, 0] > 1, 1, -1)], 1).astype(np.int8)
+
+
+def problems_of(signs, loss, bias, folds=0):
+    """With weights, and folds before the whole."""
+    random = np.random.default_rng(1)
+    members = np.ones((len(signs), folds + 1), bool)
+    members[:, :-1] = np.arange(len(signs))[:, None] % 3 != np.arange(folds)
+    return Problems(signs, members, random.choice([0.0, 0.5, 1.0, 2.0], (len(signs), 1)), loss, bias, 1.5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+def test_certificate_is_true(shape, loss, bias):
+    """At every C the gap is small; at the least one the optimum of libsvm or liblinear is where the gap says."""
+    values, signs = rows_of(shape)
+    problems = problems_of(signs, loss, bias)
+    for (_, one), C in zip(path_interior.solve_path(values, problems, CS, TOL), CS, strict=True):
+        weights, biases = one.model()
+        for task in range(2):
+            problem = problem_of(values, problems, task, C)
+            objective, gap = primal(problem, weights[:, task], biases[task]), one.gap_KV[task, -1]
+            assert gap <= TOL
+            if CS[0] == C:
+                assert objective * (1 - gap) <= best(problem) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_optimum_is_liblinears(loss):
+    """On overlapping rows, where its tolerance is reached."""
+    values, signs = rows_of("overlapping")
+    problems = problems_of(signs, loss, "penalised")
+    for _, one in path_interior.solve_path(values, problems, [0.1], 1e-6):
+        weights, biases = one.model()
+        for task in range(2):
+            problem = problem_of(values, problems, task, 0.1)
+            assert primal(problem, weights[:, task], biases[task]) == pytest.approx(best(problem), rel=1e-5)
+
+
+@pytest.mark.parametrize(("loss", "bias"), KINDS)
+def test_folds_are_fits_of_their_rows(loss, bias):
+    """Decision values of a fold, at rows in it and beside it; and of a fold of one class."""
+    values, signs = rows_of("overlapping")
+    problems = problems_of(signs, loss, bias, folds=2)
+    problems.members_RV[:, 0] = signs[:, 0] > 0
+    ((_, one),) = path_interior.solve_path(values, problems, [1.0], 1e-7)
+    kept = problems.members_RV[:, 1]
+    alone = Problems(signs[kept], np.ones((kept.sum(), 1), bool), problems.weights_RK[kept], loss, bias, 1.5)
+    ((_, other),) = path_interior.solve_path(values[kept], alone, [1.0], 1e-7)
+    weights, biases = other.model()
+
+    assert (one.gap_KV <= 1e-7).all()
+    assert one.decisions(np.arange(ROWS), 1) == pytest.approx(values @ weights + biases, abs=5e-3)
+    assert np.isfinite(one.decisions(np.arange(10), 0)).all()
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_both_sides_of_the_choice(loss, monkeypatch):
+    """The method that would be taken otherwise gives the same model within the gaps."""
+    values, signs = rows_of("overlapping")
+    problems = problems_of(signs, loss, "penalised")
+    ((_, one),) = solve(values, problems, [1.0], 1e-6)
+    monkeypatch.setattr("offshelf.svm.solver.dispatch.INTERIOR_DIMS", DIMS - 1)
+    ((_, other),) = solve(values, problems, [1.0], 1e-6)
+    rows = np.arange(ROWS)
+
+    assert (one.gap_KV <= 1e-6).all()
+    assert one.decisions(rows, -1) == pytest.approx(other.decisions(rows, -1), rel=2e-3, abs=2e-2)
