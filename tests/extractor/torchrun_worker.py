@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch.distributed as group
-from trials import EXTRACTOR, REQUEST, Counted, check_shards, features, pictures
+from killed_extractions import EXTRACTOR, REQUEST, Counted, check_shards, features, pictures
 
 from offshelf.extractor import extract_missing
 from offshelf.store import DiskStore
