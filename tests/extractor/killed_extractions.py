@@ -1,4 +1,4 @@
-"""Real extraction processes, forked and killed: run by test_trust.py in a process of its own.
+"""Real extraction processes, forked and killed: run by test_killed_and_concurrent.py in a process of its own.
 
 Forking after the imports makes a trial take tenths of a second; nothing of PyTorch runs in the parent.
 """

@@ -27,7 +27,7 @@ TRIALS = Path(__file__).with_name("killed_extractions.py")
 
 
 def trial(kind, folder, number):
-    """What trials.py saw of so many extractions."""
+    """What killed_extractions.py saw of so many extractions."""
     done = subprocess.run(
         [sys.executable, TRIALS, kind, folder, str(number)],
         capture_output=True,
