@@ -1,4 +1,7 @@
-"""What each process of a torchrun launch does in test_killed_and_concurrent.py: a gloo group, and an extraction as any task runs it."""
+"""What each process of a torchrun launch does in test_killed_and_concurrent.py.
+
+A gloo group, and an extraction as any task runs it.
+"""
 
 import json
 import sys
