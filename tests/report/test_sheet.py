@@ -71,7 +71,7 @@ def test_format_and_folder(tmp_path):
     """By the name's end; a folder that cannot be made is a sentence."""
     write_sheet(tmp_path / "deep/er/out.csv", SHEET)
     assert (tmp_path / "deep/er/out.csv").read_text(encoding="utf-8") == SHEET.csv()
-    with pytest.raises(ConfigError, match=r"none of \.md, \.csv, \.html, \.tex"):
+    with pytest.raises(ConfigError, match=r"must end with one of \.md, \.csv, \.html, \.tex"):
         write_sheet(tmp_path / "out.docx", SHEET)
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):

@@ -145,7 +145,7 @@ def test_sizes_are_bounded(place, opened, raw, monkeypatch):
     monkeypatch.setattr(module, "LARGEST_REQUEST", 2)
 
     assert [answer["error"].partition(",")[0] for answer in answers] == ["It is larger than 0 MiB"] * 5
-    with pytest.raises(ConfigError, match="3 images in one request; at most 2 are taken"):
+    with pytest.raises(ConfigError, match="3 images in one request; at most 2 are accepted"):
         small.answer([raw] * 3)
 
 

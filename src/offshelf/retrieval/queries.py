@@ -12,6 +12,9 @@ import numpy as np
 from offshelf.retrieval.arrays import Arrays, OnCpu
 from offshelf.retrieval.frame import Frame
 
+UNBOUNDED = 1e37
+"""Largest bound. Products of infinite ones raise a floating-point warning on processors that pad vectors with zeros."""
+
 WIDEST = 1024
 """Vectors of queries in a product on the CPU."""
 
@@ -103,7 +106,7 @@ class Queries:
 
     def _mean(self, squares: Any) -> Any:
         """Average distances, or for `cosine` their squares, over a query's vectors: [n, q]."""
-        squares = squares.clip(0)
+        squares = squares.clip(0, UNBOUNDED)
         if self.frame.distance == "l2":
             squares = squares**0.5
         grouped = squares.reshape(len(squares), -1, self.width)

@@ -28,7 +28,9 @@ def rows_of(shape):
         values *= 10.0 ** np.arange(-3, 3)
     elif shape == "far":
         values += 30
-    return values, np.stack([2 * targets - 1, np.where(values[:, 0] > 1, 1, -1)], 1).astype(np.int8)
+    return values, np.stack([2 * targets - 1, np.where(values[:, -1] > np.median(values[:, -1]), 1, -1)], 1).astype(
+        np.int8
+    )
 
 
 def problems_of(signs, loss, bias, folds=0):
