@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from offshelf import __version__
-from offshelf.commands.registry import COMMANDS, TASKS, help_text
+from offshelf.commands.command_table import COMMANDS, TASKS, help_text
 from offshelf.commands.result import CommandResult
 from offshelf.commands.standard_output import only_json
 from offshelf.errors import ConfigError, OffshelfError, SweepError

@@ -9,7 +9,7 @@ import yaml
 from offshelf.commands import export as serving
 from offshelf.commands import predict, rerun
 from offshelf.commands import store as maintenance
-from offshelf.commands.registry import TASKS as COMMANDS
+from offshelf.commands.command_table import TASKS as COMMANDS
 from offshelf.config import components, conf_dir, run_recorded
 from offshelf.config.trust import EVERYTHING, Trust
 from offshelf.errors import ConfigError

@@ -20,7 +20,7 @@ import warm
 import yaml
 
 from offshelf import cli
-from offshelf.commands.registry import COMMANDS
+from offshelf.commands.command_table import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 NAV = [page for entry in yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"] for page in entry.values()]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from offshelf.commands.registry import COMMANDS, TASKS, VERBS, help_text
+from offshelf.commands.command_table import COMMANDS, TASKS, VERBS, help_text
 from offshelf.config.folder import root_targets
 
 ROOT = Path(__file__).parents[2]
