@@ -104,6 +104,16 @@ def test_another_store(runs, home, tmp_path):
     assert "elsewhere" not in names()
 
 
+def test_narrow_terminal(runs, capsys, monkeypatch):
+    """Columns are left out, and named, instead of folded letter by letter."""
+    monkeypatch.setenv("COLUMNS", "60")
+    main(["name=high"])
+    lines = capsys.readouterr().out.splitlines()
+
+    assert len([line for line in lines if "0.8000" in line and "high" in line]) == 1
+    assert "Too wide for this terminal: status, task, when" in lines[-1]
+
+
 def test_no_runs(home):
     """The way out; where runs wait to be sent, how many."""
     with pytest.raises(TrackingError, match="Make some with: offshelf classify"):

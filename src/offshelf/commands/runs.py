@@ -19,6 +19,8 @@ from offshelf.tracking.outbox.outbox import Outbox
 
 COLUMNS = ("id", "when", "task", "name", "dataset", "backbone", "layer", "metric", "value", "status")
 
+LEAST_TELLING = ("status", "task", "when", "metric", "backbone", "dataset", "layer")
+"""Columns that are left out of a narrow terminal, the first one first."""
 NARROW = ("id", "when", "task", "value", "status")
 """Columns that are not folded."""
 
@@ -44,7 +46,9 @@ def main(arguments: Sequence[str]) -> CommandResult:
     found = _listed(settings, text, sort, limit, bool(waiting))
     rows = [describe(run) for run in found]
     if rows:
-        terminal().print(_table(rows))
+        columns, left_out = _fitting(rows, terminal().width)
+        terminal().print(_table(rows, columns))
+        say(f"Too wide for this terminal: {', '.join(left_out)}; --json has all columns." if left_out else "")
     else:
         say("No run matches." if text else "There are no runs.")
     if limit and len(rows) == limit:
@@ -139,14 +143,25 @@ def _to_data(run: TrackedRun, row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "id": run.id, "when": started, "parent": parent, "params": run.params, "metrics": run.metrics}
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> Table:
+def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE, pad_edge=False)
-    shown = [name for name in COLUMNS if any(row[name] not in ("", None) for row in rows)]
-    for name in shown:
+    for name in columns:
         table.add_column(name, justify="right" if name == "value" else "left", overflow="fold", no_wrap=name in NARROW)
     for row in rows:
-        table.add_row(*(_cell(row[name]) for name in shown))
+        table.add_row(*(_cell(row[name]) for name in columns))
     return table
+
+
+def _fitting(rows: Sequence[dict[str, Any]], width: int) -> tuple[list[str], list[str]]:
+    """Return the columns that a terminal has room for, and those that are left out; empty ones are neither."""
+    shown = [name for name in COLUMNS if any(row[name] not in ("", None) for row in rows)]
+    widths = {name: max(len(name), *(len(_cell(row[name])) for row in rows)) + 3 for name in shown}
+    left_out = []
+    for name in LEAST_TELLING:
+        if name in shown and sum(widths[one] for one in shown) > width:
+            shown.remove(name)
+            left_out.append(name)
+    return shown, left_out
 
 
 def _cell(value: Any) -> str:
