@@ -276,7 +276,7 @@ def test_no_curve(runs, home, tmp_path):
     for pair, difference in ((("p", "q"), "C, folds"), (("p", "r"), "k")):
         with pytest.raises(ConfigError, match=f"differ in {difference}. A figure takes"):
             main([*pair, "--out", file])
-    with pytest.raises(ConfigError, match=r"none of \.md.*of tables, and \.png, \.svg, of figures"):
+    with pytest.raises(ConfigError, match=r"must end with one of \.md.*\(tables\) or \.png, \.svg \(figures\)"):
         main(["p", "q", "--out", str(tmp_path / "curve.jpeg")])
 
 
