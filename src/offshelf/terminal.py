@@ -22,9 +22,9 @@ _is_quiet = ContextVar("is_quiet", default=False)
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Print nothing in this context, progress bars included."""
-    token = _is_quiet.set(True)
+def quiet(is_quiet: bool = True) -> Iterator[None]:
+    """Print nothing in this context, progress bars included; with False, as outside of it."""
+    token = _is_quiet.set(is_quiet or _is_quiet.get())
     try:
         yield
     finally:

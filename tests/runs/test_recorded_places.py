@@ -6,6 +6,7 @@ import pytest
 import yaml
 from noise import write_noise
 
+import offshelf
 from offshelf.commands import predict, rerun
 from offshelf.config import build, load, plain
 
@@ -67,6 +68,28 @@ def test_a_record_does_not_choose_where_features_go(command, way, place, capsys)
     assert not files(elsewhere)
     assert files(home / "store")
     assert said.count("the home's own store is used instead") == 1
+
+
+@pytest.mark.parametrize("way", ["predict", "rerun"])
+def test_nor_does_it_in_python(way, place, capsys):
+    """The same holds of a run that a program has loaded."""
+    elsewhere, home = place / "elsewhere", place / "home"
+    elsewhere.mkdir()
+    recorded(place, store={"root": str(elsewhere / "store")})
+    shutil.rmtree(home / "store")
+    loaded = offshelf.load("out", home=str(home))
+    loaded.predict(str(place / "images")) if way == "predict" else loaded.rerun()
+
+    assert not files(elsewhere)
+    assert files(home / "store")
+    assert capsys.readouterr().err.count("the home's own store is used instead") == 1
+
+
+def test_a_record_chooses_no_server_in_python(place):
+    """It gets a run only if the program names it."""
+    recorded(place, tracking={"_target_": "offshelf.tracking.MLflow", "uri": "http://127.0.0.1:1"})
+    with pytest.raises(offshelf.ConfigError, match=r"tracked in http://127\.0\.0\.1:1"):
+        offshelf.load("out", home=str(place / "home")).rerun(tracking=True)
 
 
 @pytest.mark.parametrize("command", [predict, rerun])

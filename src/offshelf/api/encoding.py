@@ -1,7 +1,6 @@
 """Features of images in memory, by the same extraction as on the command line."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +65,7 @@ class Encoding:
         """
         listed = image_list(images)
         wanted, every = self._request(layers), self._request([*dict.fromkeys((*layers, *also))])
-        with nullcontext() if progress else quiet():
+        with quiet(not progress):
             try:
                 if also and self._lacks(listed, wanted):
                     extract_missing(self.store, self.extractor, listed.images, every, self.networks)

@@ -1,7 +1,6 @@
 """`load`: a run that was recorded earlier."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from tempfile import mkdtemp
@@ -9,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from offshelf.api.prediction import Classes, predict
 from offshelf.api.results import Recommended
-from offshelf.api.run import Done
+from offshelf.api.run import Done, writing
 from offshelf.api.verbs import classification, retrieval_result
-from offshelf.commands.rerun import require_secrets
 from offshelf.config import components, run_recorded
+from offshelf.config.recorded_config import recorded_tracker, require_secrets
 from offshelf.config.trust import Trust
-from offshelf.runs.output_folder import writing_into
 from offshelf.runs.recorded import RecordedRun
 from offshelf.serving.predictor import Predictor, require_made
 from offshelf.tasks.results import ClassificationResult, RetrievalResult
-from offshelf.terminal import discard, quiet
-from offshelf.tracking import NoTracking, RecordingTracker
+from offshelf.terminal import discard
+from offshelf.tracking import NoTracking, RecordingTracker, Tracker
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -31,9 +29,17 @@ GROUPS = ("augmentation", "backbone", "extractor", "store")
 class LoadedRun:
     """A run that was recorded earlier: its numbers, its config, and its model."""
 
-    def __init__(self, past: RecordedRun, trust: Trust, folder: Path) -> None:
-        """Wrap a record; `folder` is what it was found in, where it was an output folder."""
-        self._past, self._trust, self.folder = past, trust, folder
+    def __init__(self, past: RecordedRun, trust: Trust, folder: Path, *, home: str = "", uri: str = "") -> None:
+        """Wrap a record.
+
+        Args:
+            past: The record.
+            trust: What it may name.
+            folder: What it was found in, where it was an output folder.
+            home: The home that it was looked for in.
+            uri: The server that the user has named.
+        """
+        self._past, self._trust, self.folder, self._home, self._uri = past, trust, folder, home, uri
 
     @property
     def name(self) -> str:
@@ -69,7 +75,8 @@ class LoadedRun:
         """Run the same config again, and return the result, as `offshelf rerun` does.
 
         Args:
-            tracking: Whether the new run is tracked where the old one was, with its id as the tag `rerun_of`.
+            tracking: Whether the new run is tracked where the old one was, with its id as the tag `rerun_of`. A server
+                or database gets it only if it was named by `load(…, uri=…)`.
             output_dir: A folder for the results; without, a temporary one that goes with the result.
             progress: Whether to show progress bars.
 
@@ -77,16 +84,19 @@ class LoadedRun:
             A `Classification`, `Retrieval` or `Recommended`.
 
         Raises:
-            ConfigError: the config does not fit this release, had secrets, or names code that is not trusted.
+            ConfigError: the config does not fit this release, had secrets, names code that is not trusted, or a server
+                that was not named.
             OffshelfError: the run fails.
         """
         require_secrets(self.config)
-        tracker = components(self.config, ("tracking",), self._trust)["tracking"] if tracking else NoTracking()
+        tracker: Tracker = NoTracking()
+        if tracking:
+            tracker = recorded_tracker(self.config, self._home, self._uri, self._trust)
         followed = RecordingTracker(tracker, {"rerun_of": self.run_id or self.name})
         scratch = None if output_dir else Path(mkdtemp(prefix="offshelf-"))
         folder = Path(output_dir).expanduser().absolute() if output_dir else scratch
         assert folder
-        with nullcontext() if progress else quiet(), writing_into(folder):
+        with writing(folder, scratch, progress):
             result = run_recorded(self.config, folder, followed, self._trust, discard)
         parts = {**components(self.config, GROUPS, self._trust), "pooling": self.config.get("pooling", "auto")}
         done = Done(result, dict(self.config), parts, scratch)
@@ -121,4 +131,5 @@ def load(
         ConfigError: its record cannot be read.
     """
     trusted = trust if isinstance(trust, str) else ",".join(trust)
-    return LoadedRun(RecordedRun.find(str(run), home, uri, experiment), Trust.of(trusted), Path(run).expanduser())
+    past = RecordedRun.find(str(run), home, uri, experiment).storing(home, "")
+    return LoadedRun(past, Trust.of(trusted), Path(run).expanduser(), home=home, uri=uri)

@@ -1,6 +1,5 @@
 """Classes of images by the model of a run."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ def predict(classes: Classes, images: Any, probabilities: bool | None = None, pr
     if likely:
         model.probabilities(np.empty((0, len(model.classes))))  # refuses before any work
     listed = image_list(images, Reader(predictor.background, model.value_range, predictor.max_pixels))
-    with nullcontext() if progress else quiet():
+    with quiet(not progress):
         try:
             scores_NK = np.concatenate(list(predictor.scores(listed.images, classes.store)))
         except BadImagesError as bad:

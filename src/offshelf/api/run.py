@@ -2,8 +2,8 @@
 
 import shutil
 import weakref
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from offshelf.api.settings import Settings
 from offshelf.api.to_config import described
 from offshelf.config import build, load, plain
+from offshelf.config.keys import SWEEP_KEYS
 from offshelf.config.parameters import parameters
 from offshelf.errors import ConfigError
 from offshelf.runs.output_folder import writing_into
@@ -20,9 +21,6 @@ from offshelf.secret import masked
 from offshelf.store import MemoryStore
 from offshelf.terminal import quiet
 from offshelf.tracking import NoTracking
-
-UNRECORDED = ("sweep", "launcher")
-"""Keys that say how a sweep is run, and nothing of what is computed."""
 
 R = TypeVar("R")
 
@@ -68,20 +66,33 @@ def run(settings: Settings, output_dir: "str | Path | None" = None, progress: bo
     if settings.is_in_memory:
         objects["store"] = _memory(objects.get("store"), settings.overrides)
     nodes = {key: described(value) for key, value in objects.items()}
-    recorded = masked({key: value for key, value in {**values, **nodes}.items() if key not in UNRECORDED})
+    recorded = masked({key: value for key, value in {**values, **nodes}.items() if key not in SWEEP_KEYS})
     parts = {**task.keywords, **objects}
     folder, scratch = _folder(output_dir, settings.task, parts.get("tracking"), Path(values["home"]))
     given: dict[str, Any] = {"output_dir": str(folder), "config": recorded}
     if "arguments" in parameters(values["_target_"]) and not settings.objects:
         given["arguments"] = masked(settings.overrides)
+    with writing(folder, scratch, progress):
+        result = task(**objects, **given)
+    return Done(result, recorded, parts, scratch)
+
+
+@contextmanager
+def writing(folder: Path, scratch: Path | None, progress: bool) -> Iterator[None]:
+    """Run a task in this context: it writes into a folder and prints nothing; if it fails, a temporary one is removed.
+
+    Args:
+        folder: The output folder.
+        scratch: The same if it is temporary.
+        progress: Whether progress bars are shown.
+    """
     try:
-        with nullcontext() if progress else quiet(), writing_into(folder):
-            result = task(**objects, **given)
+        with quiet(not progress), writing_into(folder):
+            yield
     except BaseException:
         if scratch:
             shutil.rmtree(scratch, ignore_errors=True)
         raise
-    return Done(result, recorded, parts, scratch)
 
 
 def _memory(given: Any, overrides: list[str]) -> MemoryStore:

@@ -13,13 +13,11 @@ from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.result import CommandResult
-from offshelf.config import components, run_recorded
+from offshelf.config import run_recorded
+from offshelf.config.recorded_config import recorded_tracker, require_secrets
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
-from offshelf.home import home_dir
-from offshelf.report import flat
 from offshelf.runs.recorded import RecordedRun
-from offshelf.secret import is_masked, masked
 from offshelf.terminal import discard, say, show, terminal
 from offshelf.tracking import NoTracking, RecordingTracker, Tracker, allowed_name, provenance
 from offshelf.tracking.mlflow.reading import SETTINGS
@@ -47,7 +45,7 @@ def main(arguments: Sequence[str]) -> CommandResult:
         raise ConfigError(f"One run at a time; got {len(words)}. See: offshelf rerun --help")
     past = RecordedRun.find(words[0], **where)
     past = past if options.cold else past.storing(where["home"], root)
-    tracker = NoTracking() if options.check else _tracker(past.config, where["home"], where["uri"], trust)
+    tracker = NoTracking() if options.check else recorded_tracker(past.config, where["home"], where["uri"], trust)
     versions = changed(_versions(past.tags), _versions(provenance())) if past.tags else {}
     _show("Differs today", versions)
     if not past.tags:
@@ -89,41 +87,6 @@ def rerun(
         if is_kept:
             show(*result.closing())
     return followed
-
-
-def require_secrets(config: Mapping[str, Any]) -> None:
-    """Refuse a config with masked secrets; the store's address may be completed from the environment later."""
-    keys = [key for key, value in flat(config).items() if is_masked(value) and key != "tracking.uri"]
-    if keys:
-        raise ConfigError(
-            f"The run had a secret in {', '.join(keys)}, which is on no record. Run it again as it was typed, with its "
-            "task and overrides."
-        )
-
-
-def _tracker(config: Mapping[str, Any], home: str, uri: str, trust: Trust) -> Tracker:
-    """Return the recorded tracker, in the home that the run was looked for in.
-
-    A server or database gets a run only if the user names it, not because a record does.
-
-    Raises:
-        ConfigError: the record names another.
-    """
-    tracking = config.get("tracking") or {"_target_": "offshelf.tracking.NoTracking"}
-    recorded = masked(str(tracking.get("uri") or ""))
-    if recorded and recorded != masked(uri):
-        address = (
-            "its whole address as uri=…; the password is on no record" if is_masked(recorded) else f"uri={recorded}"
-        )
-        raise ConfigError(
-            f"By its record the run was tracked in {recorded}. To leave nothing behind, add --check; to send this one "
-            f"there too, add {address}."
-        )
-    named = {"tracking": tracking | ({"uri": uri} if recorded else {})}
-    if str(tracking.get("_target_")).startswith("offshelf.") and "home" in tracking:
-        named["tracking"] |= {"home": str(home_dir(home))}
-    tracker: Tracker = components(named, ("tracking",), trust)["tracking"]
-    return tracker
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The features that a recorded config needs: which are missing, and their extraction again."""
+"""What is made from a recorded config: its features, extracted again where they are missing, and its tracker."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from offshelf.config.instantiation import components
 from offshelf.config.trust import EVERYTHING, Trust
 from offshelf.errors import ConfigError
+from offshelf.home import home_dir
+from offshelf.secret import is_masked, masked
 
 if TYPE_CHECKING:
     from offshelf.tasks.features import FeatureSpec
+    from offshelf.tracking import Tracker
 
 VALUES = ("layer", "pooling", "on_error")
 """Fields of a FeatureSpec that are plain values; all others are components."""
@@ -69,6 +72,43 @@ def feature_spec(config: Mapping[str, Any], trust: Trust, store: Any = None) -> 
     found = components(config, [name for name in names if name not in VALUES], trust)
     found |= {name: config[name] for name in names if name in VALUES}
     return FeatureSpec(**found) if store is None else FeatureSpec(**found, store=store)
+
+
+def require_secrets(config: Mapping[str, Any]) -> None:
+    """Refuse a config with masked secrets; the store's address may be completed from the environment later."""
+    from offshelf.report import flat
+
+    keys = [key for key, value in flat(config).items() if is_masked(value) and key != "tracking.uri"]
+    if keys:
+        raise ConfigError(
+            f"The run had a secret in {', '.join(keys)}, which is on no record. Run it again as it was typed, with its "
+            "task and overrides."
+        )
+
+
+def recorded_tracker(config: Mapping[str, Any], home: str, uri: str, trust: Trust) -> "Tracker":
+    """Return the recorded tracker, in the home that the run was looked for in.
+
+    A server or database gets a run only if the user names it, not because a record does.
+
+    Raises:
+        ConfigError: the record names another.
+    """
+    tracking = config.get("tracking") or {"_target_": "offshelf.tracking.NoTracking"}
+    recorded = masked(str(tracking.get("uri") or ""))
+    if recorded and recorded != masked(uri):
+        address = (
+            "its whole address as uri=…; the password is on no record" if is_masked(recorded) else f"uri={recorded}"
+        )
+        raise ConfigError(
+            f"By its record the run was tracked in {recorded}. To leave nothing behind, add --check; to send this one "
+            f"there too, add {address}."
+        )
+    named = {"tracking": tracking | ({"uri": uri} if recorded else {})}
+    if str(tracking.get("_target_")).startswith("offshelf.") and "home" in tracking:
+        named["tracking"] |= {"home": str(home_dir(home))}
+    tracker: Tracker = components(named, ("tracking",), trust)["tracking"]
+    return tracker
 
 
 def feature_identity(config: Mapping[str, Any], without: Sequence[str] = ()) -> str:
