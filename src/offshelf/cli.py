@@ -171,6 +171,7 @@ def _open(argument: str) -> str:
 def _list_datasets() -> CommandResult:
     from offshelf.config.folder import options
 
-    for name, about in options("dataset").items():
+    listed = options("dataset")
+    for name, about in listed.items():
         print(f"{name:16} {about}")
-    return CommandResult(options("dataset"))
+    return CommandResult(listed)

@@ -13,6 +13,12 @@ BOUNDARY = 0.995
 """Share of the way to the boundary that a step takes."""
 
 
+def weighted_loss(margins: np.ndarray, caps: np.ndarray, is_squared: bool) -> float:
+    """Return Σ U ℓ(1 − m), where ℓ is the hinge or the squared hinge."""
+    lack = np.maximum(1 - margins, 0)
+    return float(caps @ (lack * lack if is_squared else lack))
+
+
 class CentralPath:
     """The central path of one working set; under the squared hinge ξ is not a variable but α / 2U."""
 
@@ -52,8 +58,7 @@ class CentralPath:
     def _begin(self, w: np.ndarray, margins_F: np.ndarray) -> None:
         """Take the point of the central path that has these margins, at a μ that suits the objective."""
         caps, over = self.caps, margins_F - 1
-        lack = np.maximum(-over, 0)
-        objective = 0.5 * self.ridge @ (w * w) + caps @ (lack * lack if self.is_squared else lack)
+        objective = 0.5 * self.ridge @ (w * w) + weighted_loss(margins_F, caps, self.is_squared)
         mu = max(1.5 * objective / len(caps), 1e-300)
         self.w = w
         if self.is_squared:
@@ -67,8 +72,7 @@ class CentralPath:
 
     def _gap(self, margins: np.ndarray, pull: np.ndarray) -> float:
         """Return the relative gap; an imbalance under a free bias counts as what a shift of it by 1 may cost."""
-        lack = np.maximum(1 - margins, 0)
-        loss = self.caps @ (lack * lack if self.is_squared else lack)
+        loss = weighted_loss(margins, self.caps, self.is_squared)
         primal = 0.5 * self.ridge @ (self.w * self.w) + loss + self.held - self.g @ self.w
         dual = self.alpha.sum() + self.held - 0.5 * self.ridge @ (pull * pull) - (1 - self.ridge) @ np.abs(pull)
         if self.is_squared:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offshelf.svm.solver.central_path import CentralPath
+from offshelf.svm.solver.central_path import CentralPath, weighted_loss
 from offshelf.svm.solver.problem import OneVsOneSigns, Problems, RegularizationPath, Solution, balance, relative_gap
 from offshelf.svm.solver.threads import run_parallel
 
@@ -75,18 +75,17 @@ class _Tasks:
 
     def solve(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Solve one task in all variants at all C: w [C, V, D] of the scaled rows, and gaps [C, V]."""
-        problems = self.problems
-        sign_R = problems.signs_RK[:, number]
-        weight_R = problems.weights_RK[:, 0 if problems.weights_RK.shape[1] == 1 else number]
-        chosen = np.flatnonzero(sign_R) if isinstance(problems.signs_RK, OneVsOneSigns) else slice(None)
+        problems = self.problems.tasks(slice(number, number + 1))
+        sign_R = problems.signs_RK[:, 0]
+        chosen = np.flatnonzero(sign_R) if isinstance(self.problems.signs_RK, OneVsOneSigns) else slice(None)
         rows_ND, sign_N = self.rows_ND[chosen], sign_R[chosen].astype(float)
-        share_NV = (weight_R[:, None] * problems.members_RV)[chosen] * (sign_N != 0)[:, None]
-        variants = share_NV.shape[1]
+        share_VN = problems.case_weights()[0][:, chosen]
+        variants = len(share_VN)
         w_CVD, gap_CV = np.zeros((len(self.Cs), variants, rows_ND.shape[1])), np.zeros((len(self.Cs), variants))
         start: np.ndarray | None = None
         for at, C in enumerate(self.Cs * self.scale**2):
             for variant in reversed(range(variants)):  # the whole is the last, and the folds start from it
-                problem = _Binary(rows_ND, sign_N, share_NV[:, variant], problems.bias, problems.loss)
+                problem = _Binary(rows_ND, sign_N, share_VN[variant], problems.bias, problems.loss)
                 w_CVD[at, variant], gap_CV[at, variant] = problem.solve(C, self.tol, start)
                 start = w_CVD[at, -1]
         return w_CVD, gap_CV
@@ -183,9 +182,7 @@ class _Binary:
         beta = alpha_N * self.sign_N
         if self.is_free:
             balance(beta[None], axis=1)
-        lack = np.maximum(1 - margins_N, 0)
-        loss = C * self.share_N @ (lack * lack if self.is_squared else lack)
-        primal = 0.5 * self.ridge_D @ (w_D * w_D) + loss
+        primal = 0.5 * self.ridge_D @ (w_D * w_D) + weighted_loss(margins_N, C * self.share_N, self.is_squared)
         combined = (beta @ self.rows_ND) * self.ridge_D
         dual = np.abs(beta).sum() - 0.5 * combined @ combined
         if self.is_squared:
