@@ -60,16 +60,20 @@ FIELDS = tuple(field.name for field in fields(Row))
 class Cheap:
     """Meanwhile networks draw no weights: what takes most of the time of building them."""
 
-    RANDOM = ("normal_", "uniform_", "trunc_normal_", "erfinv_", "exponential_")
+    RANDOM = ("normal_", "uniform_", "erfinv_", "exponential_")
+    INITIALISERS = ("kaiming_uniform_", "normal_", "trunc_normal_", "uniform_")
+    """Those that hand themselves to a mode, which is off within them."""
 
     def __enter__(self):
         from torch.overrides import TorchFunctionMode
 
-        skipped = {getattr(torch.Tensor, name) for name in self.RANDOM if hasattr(torch.Tensor, name)}
+        skipped = {getattr(torch.Tensor, name) for name in self.RANDOM}
+        skipped |= {getattr(torch.nn.init, name) for name in self.INITIALISERS}
 
         class Skip(TorchFunctionMode):
             def __torch_function__(self, func, types, args=(), kwargs=None):
-                return args[0] if func in skipped else func(*args, **(kwargs or {}))
+                kwargs = kwargs or {}
+                return (args[0] if args else kwargs["tensor"]) if func in skipped else func(*args, **kwargs)
 
         self.mode = Skip()
         self.mode.__enter__()
@@ -128,13 +132,12 @@ def compare(library, architecture, img_size=None, most=math.inf):
     with Cheap():
         names = spec.layer_names()
         network, row.parameters_M = _network(spec, names, most)
-    images = _images(sees.size)
+    beside = _timm if is_timm else _torchvision
     for scale in (1, 0.3, 0.1):  # deep sums of branches overflow
         fill(network.module, scale)
-        with torch.no_grad():
-            if network.module(images)[0].isfinite().all():
-                break
-    return (_timm if is_timm else _torchvision)(spec, row, names, network), network
+        if beside(spec, row, names, network):
+            break
+    return row, network
 
 
 def _network(spec, names, most):
@@ -163,6 +166,7 @@ def _images(size, count=1):
 
 
 def _timm(spec, row, names, network):
+    """Fill the row in. Returns whether the reference is finite."""
     module, images = network.module, _images(spec.preprocessing().size)
     with torch.no_grad():
         trunk = module.forward_features(images)
@@ -170,17 +174,19 @@ def _timm(spec, row, names, network):
             expected = module.forward_head(trunk, pre_logits=True)
         except NotImplementedError:
             expected, row.reason = trunk, "no head: forward_features, averaged"
+        if not expected.isfinite().all():
+            return False
         reference, what = _intermediates(module, images)
     expected = averaged(expected, getattr(module, "output_fmt", "NCHW"))
     stages = dict(zip(what, reference, strict=True))
     asked = [name for name in stages if name in names]
-    last = network.features(images, [names[-1]], "auto")[names[-1]]
+    last = network.features(images, [*asked, names[-1]], "auto")[names[-1]]
     found = network.features(images, asked, "avg") if asked else {}
     row.last, row.width, row.layers = difference(last, expected), last.shape[1], len(asked)
     row.layer_error = max((difference(found[name], stages[name]) for name in asked), default="")
     if not row.reason and len(asked) < len(stages):
         row.reason = f"{len(stages) - len(asked)} stages are no layers of one module"
-    return row
+    return True
 
 
 def _intermediates(module, images):
@@ -204,6 +210,7 @@ def _intermediates(module, images):
 
 
 def _torchvision(spec, row, names, network):
+    """Fill the row in. Returns whether the reference is finite."""
     from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
     module, images = network.module, _images(spec.preprocessing().size)
@@ -221,7 +228,7 @@ def _torchvision(spec, row, names, network):
     row.layer_error = max(difference(found[name], means[name]) for name in names[:-1])
     if spec.arch.startswith("densenet"):
         row.reason = NORM5
-    return row
+    return bool(means[names[-1]].isfinite().all())
 
 
 def _mean(values, arch):

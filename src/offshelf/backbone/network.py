@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -34,7 +34,7 @@ class TappedNetwork(nn.Module):
         self.layers = dict(layers)
         self.name = name
         self.build = build
-        self._courses: dict[tuple[str, ...], _Course] = {}
+        self._layouts: dict[str, Layout] = {}
         for part in module.modules():
             if isinstance(getattr(part, "inplace", None), bool):
                 part.inplace = False  # type: ignore[assignment]
@@ -49,14 +49,17 @@ class TappedNetwork(nn.Module):
                 image; or the pooling does not fit.
         """
         wanted = self._places(layers)
-        course = self._course(wanted, images[:1])
+        unknown = {layer: place for layer, place in wanted.items() if layer not in self._layouts}
+        if unknown:
+            self._layouts.update(self._find_layouts(unknown, images[:1]))
         found: dict[str, torch.Tensor] = {}
 
         def tap(layer: str, output: torch.Tensor) -> None:
-            tensor = output.movedim(course.layouts[layer].images, 0)
+            layout = self._layouts[layer]
+            tensor = output.movedim(layout.images, 0)
             if tensor.shape[0] != images.shape[0]:  # a symbol if a graph is recorded for any number of images
                 raise _no_rows(layer, self.name, tuple(output.shape), len(images))
-            found[layer] = pool(tensor, pooling, course.layouts[layer])
+            found[layer] = pool(tensor, pooling, layout)
             if len(found) == len(wanted) and not whole:
                 raise _Seen
 
@@ -64,29 +67,26 @@ class TappedNetwork(nn.Module):
             self.module(images)
         return {layer: found[layer] for layer in layers}
 
-    def _course(self, wanted: Mapping[str, Place], image: torch.Tensor) -> "_Course":
+    def _find_layouts(self, wanted: Mapping[str, Place], image: torch.Tensor) -> dict[str, Layout]:
         """Find the axes of the wanted outputs in a pass of one image."""
-        key = tuple(wanted)
-        if key not in self._courses:
-            shapes: dict[str, Shape] = {}
+        shapes: dict[str, Shape] = {}
 
-            def note(layer: str, output: torch.Tensor) -> None:
-                shapes[layer] = tuple(output.shape)
+        def note(layer: str, output: torch.Tensor) -> None:
+            shapes[layer] = tuple(output.shape)
 
-            with torch.no_grad(), Taps(self.module, wanted, note) as taps:
-                self.module(image.clone())  # a network may write into its input
-            rows: dict[str, Shape] = {}
-            axes: dict[str, int] = {}
-            for layer in wanted:
-                shape = self._only(layer, wanted[layer], shapes, taps)
-                row = row_of(shape, 1)
-                if row is None:
-                    raise _no_rows(layer, self.name, shape, 1)
-                rows[layer], axes[layer] = row, int(shape[0] != 1)
-            size = (int(image.shape[2]), int(image.shape[3]))
-            found = layouts(self.module, wanted, rows, size, self.build)
-            self._courses[key] = _Course({layer: replace(found[layer], images=axes[layer]) for layer in wanted})
-        return self._courses[key]
+        with torch.no_grad(), Taps(self.module, wanted, note) as taps:
+            self.module(image.clone())  # a network may write into its input
+        rows: dict[str, Shape] = {}
+        axes: dict[str, int] = {}
+        for layer in wanted:
+            shape = self._only(layer, wanted[layer], shapes, taps)
+            row = row_of(shape, 1)
+            if row is None:
+                raise _no_rows(layer, self.name, shape, 1)
+            rows[layer], axes[layer] = row, int(shape[0] != 1)
+        size = (int(image.shape[2]), int(image.shape[3]))
+        found = layouts(self.module, wanted, rows, size, self.build)
+        return {layer: replace(found[layer], images=axes[layer]) for layer in wanted}
 
     def _only(self, layer: str, place: Place, shapes: Mapping[str, Shape], taps: Taps) -> Shape:
         """Return the shape of a layer's only tensor."""
@@ -128,13 +128,6 @@ class TappedNetwork(nn.Module):
                 raise unknown_layer(layer, list(self.layers), self.name, list(known))
             wanted[layer] = place
         return wanted
-
-
-@dataclass(frozen=True)
-class _Course:
-    """The axes of the wanted layers' outputs."""
-
-    layouts: Mapping[str, Layout]
 
 
 class _Seen(Exception):  # noqa: N818 - a signal, not an error
