@@ -59,7 +59,7 @@ SAMPLE = {
     "mixer_s32_224": 64,
     "resmlp_12_224": 64,
     "gmixer_12_224": 64,
-    "sequencer2d_s": None,
+    "gmlp_s16_224": 64,
     "vit_tiny_patch16_224": 64,
     "deit_tiny_distilled_patch16_224": 64,
     "eva02_tiny_patch14_224": 56,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 
 import numpy as np
@@ -20,11 +21,19 @@ from offshelf.terminal import show
 SETTINGS = ["backbone=tiny", "layer=all"]
 
 
-@pytest.fixture
-def store(home):
-    """A store with digits through two small backbones."""
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A home with digits through two small backbones in its store."""
+    home = tmp_path_factory.mktemp("filled")
     for seed in (0, 1):
         fill(home, seed)
+    return home
+
+
+@pytest.fixture
+def store(home, filled):
+    """A copy of that store, in a home of the test's own."""
+    shutil.copytree(filled, home)
     return DiskStore(home / "store")
 
 

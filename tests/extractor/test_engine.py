@@ -36,6 +36,9 @@ SHIPPED = {
     "pixels": [],
 }
 
+LARGE = ("resnet50", "vgg16", "convnext_tiny", "vit_b_16", "overfeat")
+"""Of the kinds of layers that the others have too: too long for every run."""
+
 
 def backbone(name, *overrides):
     """A shipped option, with random weights where the published ones would have to be fetched."""
@@ -51,7 +54,9 @@ def photographs(size, count=2):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.soak) if name in LARGE else name for name in SHIPPED]
+)
 def test_openvino_is_within_the_tolerance_on_every_shipped_backbone(name):
     """All layers, float32: a relative distance of at most 1e-4."""
     shipped = backbone(name, *SHIPPED[name])
