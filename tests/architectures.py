@@ -4,11 +4,16 @@ Random weights, noise at the architecture's own size. The reference of `layer=la
 `forward_head(forward_features(x), pre_logits=True)`, that of the other layers `forward_intermediates`; torchvision's is
 `create_feature_extractor`. Each architecture runs in a process of its own and adds a row; those that have one are left
 out, so that a run can be stopped and goes on. `--again REASON` forgets the rows whose reason contains a text,
-`--most N` leaves architectures of more than N million parameters for later.
+`--most N` leaves architectures of more than N million parameters for later. `--shallow` builds them with two blocks in
+each stage, all else, widths and sizes among them, as published: the blocks of a stage are alike, and a whole network of
+a thousand million parameters takes minutes. Its rows say so.
 """
 
 import argparse
+import contextlib
 import csv
+import functools
+import inspect
 import math
 import multiprocessing
 from dataclasses import asdict, dataclass, fields
@@ -55,6 +60,33 @@ class Row:
 
 
 FIELDS = tuple(field.name for field in fields(Row))
+
+
+SHALLOW = "two blocks a stage"
+
+
+@contextlib.contextmanager
+def shallow(architecture):
+    """Meanwhile timm builds the architecture with two blocks in each stage.
+
+    Raises:
+        LookupError: it has no parameter for that.
+    """
+    import timm
+
+    create = timm.create_model
+    with torch.device("meta"):
+        parameters = inspect.signature(type(create(architecture)).__init__).parameters
+    name = next((name for name in ("depth", "depths", "num_blocks", "stages") if name in parameters), None)
+    if name is None:
+        raise LookupError(architecture)
+    default = parameters[name].default
+    depth = 2 if isinstance(default, int) else (2,) * len(default)
+    timm.create_model = functools.partial(create, **{name: depth})
+    try:
+        yield
+    finally:
+        timm.create_model = create
 
 
 class Cheap:
@@ -191,8 +223,6 @@ def _timm(spec, row, names, network):
 
 def _intermediates(module, images):
     """Means of what timm gives for each stage, and the names of the stages; nothing where it does not."""
-    import inspect
-
     info = getattr(module, "feature_info", None)
     entries = info if isinstance(info, list) else getattr(info, "info", []) or []
     if not hasattr(module, "forward_intermediates") or not entries:
@@ -263,6 +293,7 @@ def main():
     parser.add_argument("--again", help="forget rows whose reason contains this text")
     parser.add_argument("--names", nargs="*", help="forget these architectures, and run them alone")
     parser.add_argument("--most", type=float, default=math.inf, help="million parameters")
+    parser.add_argument("--shallow", action="store_true", help="with two blocks in each stage")
     parser.add_argument("--seconds", type=float, default=600, help="for one architecture")
     arguments = parser.parse_args()
     rows = _read(arguments.table)
@@ -284,7 +315,7 @@ def _apart(library, name, arguments):
     """Its row, made by a process of its own: a fork, which has torch and timm already."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=lambda: theirs.send(_guarded(library, name, arguments.most)))
+    process = context.Process(target=lambda: theirs.send(_guarded(library, name, arguments)))
     process.start()
     theirs.close()
     try:
@@ -298,10 +329,15 @@ def _apart(library, name, arguments):
     return None if row.reason == "later" else list(asdict(row).values())
 
 
-def _guarded(library, name, most):
+def _guarded(library, name, arguments):
     try:
-        return compare(library, name, most=most)[0]
-    except OverflowError:
+        if not arguments.shallow:
+            return compare(library, name, most=arguments.most)[0]
+        with shallow(name):
+            row = compare(library, name, most=arguments.most)[0]
+        row.reason = f"{SHALLOW}; {row.reason}".removesuffix("; ")
+        return row
+    except (OverflowError, LookupError):
         return Row(library, name, reason="later")
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split()).replace('"', "'")
