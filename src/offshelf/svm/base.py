@@ -11,6 +11,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from offshelf.svm.encoding import Encoding, encode
+from offshelf.svm.fit_progress import shown
+from offshelf.svm.monitor import Monitor
 from offshelf.svm.solver import Problems, solve
 from offshelf.svm.solver.problem import RegularizationPath
 
@@ -40,6 +42,7 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     class_weight: Any
     tol: float
     device: str
+    progress: bool
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:
         """Return w·x + b: [R] for two classes, [R, K], or [R, P] for pairs with `decision_function_shape=ovo`."""
@@ -111,14 +114,17 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         problems = Problems(
             encoding.signs(y), members_RV, weights_RP, self.loss, self.bias, float(self.intercept_scaling)
         )
-        short, count, worst = 0, 0, 0.0
-        for chosen, solution in solve(X, problems, Cs, self.tol, self.device):
-            gap_KV = np.nan_to_num(solution.gap_KV, nan=np.inf)
-            short += int((gap_KV > self.tol).sum())
-            count += gap_KV.size
-            worst = max(worst, float(gap_KV.max()))
-            yield chosen, solution
+        short, count, worst, monitor = 0, 0, 0.0, Monitor()
+        with shown(monitor, self.progress):
+            for chosen, solution in solve(X, problems, Cs, self.tol, self.device, monitor):
+                gap_KV = np.nan_to_num(solution.gap_KV, nan=np.inf)
+                short += int((gap_KV > self.tol).sum())
+                count += gap_KV.size
+                worst = max(worst, float(gap_KV.max()))
+                yield chosen, solution
         self.n_problems_ = count
+        self.method_, self.n_fallback_tasks_ = monitor.method, monitor.fallback_tasks
+        self.fallback_method_ = monitor.fallback if monitor.fallback_tasks else None
         if short:
             warnings.warn(
                 f"{short} of {count} SVM problems did not converge: the largest relative duality gap is {worst:.1e}, "

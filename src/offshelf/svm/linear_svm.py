@@ -27,6 +27,7 @@ class LinearSVM(LinearSVMBase):
         class_weight: None, `balanced` or weights by class; see `Encoding.weights`.
         tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
         device: `auto` (a GPU, if there is one, for more rows than a Gram matrix can hold), `cpu` or `cuda`.
+        progress: Whether to show the problems solved and the time left, on stderr, if the fit takes over some seconds.
 
     Attributes:
         classes_: [K]; for several labels their numbers.
@@ -34,6 +35,10 @@ class LinearSVM(LinearSVMBase):
         intercept_: float64 [P].
         dual_gap_: float64 [P], the certificate: the gap of each problem on all rows.
         n_problems_: Number of binary problems.
+        method_: Name of the method that solved the problems: `ovo`, `dual`, `dual_partial`, `coordinate_descent`,
+            `interior` or `primal`; docs/svm.md says when which is chosen.
+        fallback_method_: Name of the method that solved again what `method_` did not bring to `tol`, or None.
+        n_fallback_tasks_: Number of classes (or pairs of classes) that it solved again.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class LinearSVM(LinearSVMBase):
         class_weight: Any = None,
         tol: float = 1e-4,
         device: Literal["auto", "cpu", "cuda"] = "auto",
+        progress: bool = False,
     ) -> None:
         self.C = C
         self.loss = loss
@@ -60,6 +66,7 @@ class LinearSVM(LinearSVMBase):
         self.class_weight = class_weight
         self.tol = tol
         self.device = device
+        self.progress = progress
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> "LinearSVM":
         """Fit the model.

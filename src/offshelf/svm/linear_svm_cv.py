@@ -46,6 +46,7 @@ class LinearSVMCV(LinearSVMBase):
             folds use the same weights.
         tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
         device: `auto` (a GPU, if there is one, for more rows than a Gram matrix can hold), `cpu` or `cuda`.
+        progress: Whether to show the problems solved and the time left, on stderr, if the fit takes over some seconds.
 
     Attributes:
         C_: The chosen C; [P] with `select=per_class`.
@@ -54,6 +55,7 @@ class LinearSVMCV(LinearSVMBase):
         held_out_score_: Score of the chosen C on the held-out rows of each fold: float64 [folds].
         classes_, coef_, intercept_, dual_gap_: As of LinearSVM, fitted to all rows with the chosen C.
         n_problems_: Number of binary problems, including those of the folds.
+        method_, fallback_method_, n_fallback_tasks_: As of LinearSVM.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class LinearSVMCV(LinearSVMBase):
         class_weight: Any = None,
         tol: float = 1e-4,
         device: Literal["auto", "cpu", "cuda"] = "auto",
+        progress: bool = False,
     ) -> None:
         self.Cs = Cs
         self.cv = cv
@@ -94,6 +97,7 @@ class LinearSVMCV(LinearSVMBase):
         self.class_weight = class_weight
         self.tol = tol
         self.device = device
+        self.progress = progress
 
     def fit(
         self,
