@@ -25,7 +25,9 @@ class LinearSVM(LinearSVMBase):
         bias: `penalised` (liblinear's: b²/2s² is added, s = intercept_scaling), `free` (libsvm's) or `none`.
         intercept_scaling: s above.
         class_weight: None, `balanced` or weights by class; see `Encoding.weights`.
-        tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
+        tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error. It is
+            relative to the objective at the solution, not to that at w = 0: if classes are separable and C is large,
+            the objective is little more than ½|w|², and a gap of 1e-4 means losses below 1e-4 of that.
         device: `auto` (a GPU, if there is one, for more rows than a Gram matrix can hold), `cpu` or `cuda`.
         progress: Whether to show the problems solved and the time left, on stderr, if the fit takes over some seconds.
 

@@ -25,7 +25,7 @@ from offshelf.svm.solver.threads import one_blas_thread
 if TYPE_CHECKING:
     from offshelf.svm.solver.rows import Rows
 
-__all__ = ["Bias", "Loss", "OneVsOneSigns", "Problems", "Solution", "solve"]
+__all__ = ["Bias", "Loss", "OneVsOneSigns", "Problems", "Solution", "shape_of", "solve"]
 
 
 def solve(  # noqa: PLR0913 - what a fit is, and who watches it
@@ -84,11 +84,14 @@ def _solve(rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: fl
     def in_dual(problems: Problems, Cs: Sequence[float]) -> RegularizationPath:
         return path_dual.solve_path(_gram(rows_RD, problems), problems, Cs, tol)
 
+    def in_interior(problems: Problems, Cs: Sequence[float]) -> RegularizationPath:
+        return path_interior.solve_path(rows_RD, problems, Cs, tol)
+
     if on_gpu or not is_compiled():
         monitor.method = "primal"
         yield from in_primal(problems, Cs)
         return
-    shape = _shape(rows_RD, problems, len(Cs))
+    shape = shape_of(rows_RD, problems, len(Cs))
     method = dispatch.choose_method(shape)
     partial = _partial_gram(rows_RD, problems) if method in ("dual_partial", "coordinate_descent") else None
     if method == "coordinate_descent" and partial and partial.has_free_bias:  # a penalty too small to matter
@@ -97,14 +100,15 @@ def _solve(rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: fl
     if method == "ovo":
         path = ovo.solve_path(_gram(rows_RD, problems, np.float64), problems, Cs, tol)
     elif method == "interior":
-        path = path_interior.solve_path(rows_RD, problems, Cs, tol)
+        path = in_interior(problems, Cs)
     elif method == "primal":
         path = in_primal(problems, Cs)
     else:
         path = path_dual.solve_path(partial or _gram(rows_RD, problems), problems, Cs, tol, dropped_K)
-    fallback = dispatch.choose_fallback(method, len(rows_RD))
+    fallback = dispatch.choose_fallback(method, shape)
     if fallback:
-        solve_again = regrouped(in_primal if fallback == "primal" else in_dual, problems)
+        again = {"primal": in_primal, "dual": in_dual, "interior": in_interior}
+        solve_again = regrouped(again[fallback], problems)
         monitor.fallback = fallback
         path = with_fallback(path, solve_again, Cs, tol, dropped_K)
     yield from path
@@ -123,7 +127,8 @@ def is_compiled() -> bool:
     return reason is None
 
 
-def _shape(rows_RD: np.ndarray, problems: Problems, values: int) -> dispatch.Shape:
+def shape_of(rows_RD: np.ndarray, problems: Problems, values: int) -> dispatch.Shape:
+    """Return what the choice of a method depends on, for a number of values of C."""
     (rows, dims), (_, tasks, variants) = rows_RD.shape, problems.shape
     is_ovo, count = isinstance(problems.signs_RK, OneVsOneSigns), tasks * variants * values
     classes = (1 + math.isqrt(1 + 8 * tasks)) // 2
