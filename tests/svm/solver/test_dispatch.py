@@ -66,7 +66,7 @@ def test_methods(shape, method):
 
 
 def test_fallbacks():
-    """In few dimensions interior points, else the primal after all other methods, and the dual after it, of few rows."""
+    """In few dimensions interior points, else the primal after other methods, and the dual after it, of few rows."""
     for method in ("ovo", "dual", "dual_partial", "coordinate_descent", "primal"):
         assert choose_fallback(method, Shape(1000, 128, MANY)) == "interior"
         assert choose_fallback(method, Shape(1000, 128, MANY, is_ovo=True, rows_per_pair=3)) == "interior"
