@@ -48,6 +48,16 @@ WITHOUT_RESULT = (*HELP, "help", "--hydra-help", "--cfg", "-c", "--info", "-i", 
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 a mistake or a failed job, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM."""
+    try:
+        _main()
+    except SystemExit as leaving:
+        background = sys.modules.get("offshelf.svm.solver.background")
+        if background:
+            background.leave(leaving.code)
+        raise
+
+
+def _main() -> NoReturn:
     on_signals()
     for stream in (sys.stdout, sys.stderr):  # names may be of bytes that are not UTF-8, or terminals of few letters
         if isinstance(stream, io.TextIOWrapper):

@@ -1,6 +1,7 @@
 """Problems of three pairs of classes, and their regularisation paths by each method."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,10 +12,13 @@ from offshelf.svm.solver import OneVsOneSigns, Problems, ovo
 from offshelf.svm.solver import path_dual as in_dual
 from offshelf.svm.solver import path_interior as in_interior
 from offshelf.svm.solver import path_primal as in_primal
+from offshelf.svm.solver.dispatch import Method
 from offshelf.svm.solver.gram import Gram
 from offshelf.svm.solver.partial_gram import PartialGram
 from offshelf.svm.solver.rows import Rows
 
+METHODS = get_args(Method)
+"""All methods of the solver: a new one needs a branch in `path_by`."""
 CS = [0.001, 0.02, 0.3]
 TOL = 1e-5
 
@@ -35,25 +39,33 @@ def made(rows, dims, loss, bias, folds=0, seed=0):
 
 def solved_by(method, values, problems, Cs=CS, tol=TOL):
     """All tasks' solutions, at each C, with the model taken when all is done."""
-    intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
-    if method == "primal":
-        path = in_primal.solve_path(Rows(values, intercept, "cpu"), problems, Cs, tol)
-    elif method == "interior":
-        path = in_interior.solve_path(values, problems, Cs, tol)
-    elif method == "partial":
-        if problems.bias == "free":
-            pytest.skip("coordinate descent cannot hold the constraint of a free bias")
-        path = in_dual.solve_path(PartialGram(values, problems.bias, problems.intercept_scaling), problems, Cs, tol)
-    else:
-        dtype = np.float32 if method == "dual" else np.float64
-        if method == "ovo":
-            problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
-            values = values[problems.signs_RK.order_R]
-        gram = Gram(values, problems.bias, problems.intercept_scaling, dtype)
-        path = (in_dual if method == "dual" else ovo).solve_path(gram, problems, Cs, tol)
-    solutions = [solution for chosen, solution in path]
+    solutions = [solution for chosen, solution in path_by(method, values, problems, Cs, tol)]
     assert [solution.C for solution in solutions] == list(Cs)
     return [(solution, *solution.model()) for solution in solutions]
+
+
+def applies(method, bias):
+    """Whether a method can solve problems with this bias: coordinate descent cannot hold Σ β = 0."""
+    return bias != "free" or method not in ("dual_partial", "coordinate_descent")
+
+
+def path_by(method, values, problems, Cs=CS, tol=TOL):
+    """The regularisation path by one method, without another one's help."""
+    if not applies(method, problems.bias):
+        pytest.skip(f"{method} is not for a free bias")
+    intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
+    kernel = problems.bias, problems.intercept_scaling
+    if method == "primal":
+        return in_primal.solve_path(Rows(values, intercept, "cpu"), problems, Cs, tol)
+    if method == "interior":
+        return in_interior.solve_path(values, problems, Cs, tol)
+    if method in ("dual_partial", "coordinate_descent"):
+        return in_dual.solve_path(PartialGram(values, *kernel), problems, Cs, tol)
+    if method == "dual":
+        return in_dual.solve_path(Gram(values, *kernel), problems, Cs, tol)
+    assert method == "ovo", f"path_by does not know {method}"
+    problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
+    return ovo.solve_path(Gram(values[problems.signs_RK.order_R], *kernel, np.float64), problems, Cs, tol)
 
 
 def pairs_of(signs):

@@ -121,8 +121,8 @@ class Tuned(Classifier):
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = None if gaps is None else float(np.max(gaps))
         calibration = self._calibration(value, values_NVD, targets) if self.calibrate else None
-        unconverged = convergence.count
-        return FitResult(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration, unconverged)
+        certificate = gap, problems, scorer, calibration, convergence.count, _svm_method(fitted)
+        return FitResult(self.parameter, value, curve, score, held_out, *certificate)
 
     def _given(self, value: float) -> "Tuned":
         """Return the same classifier with one value of the hyperparameter, without calibration and validation."""
@@ -253,6 +253,16 @@ class _Scoring:
         if self.metric.by_class and getattr(self.estimator, "select", "joint") == "per_class":
             return self.metric.measure(outcome, outcome.once)[0]
         return self.metric(outcome)[0]
+
+
+def _svm_method(fitted: Any) -> str | None:
+    """Return which method solved a fitted SVM of offshelf's, in words; None for other estimators."""
+    method: str | None = getattr(fitted, "method_", None)
+    if method is None or not hasattr(fitted, "n_fallback_tasks_"):
+        return None
+    if not fitted.n_fallback_tasks_:
+        return method
+    return f"{method}, {fitted.fallback_method_} for {fitted.n_fallback_tasks_} of {len(fitted.coef_)} tasks"
 
 
 def _key(estimator: Any, parameter: str) -> str:

@@ -24,7 +24,7 @@ LEAST_TELLING = ("status", "task", "when", "metric", "backbone", "dataset", "lay
 NARROW = ("id", "when", "task", "value", "status")
 """Columns that are not folded."""
 
-PLAIN_KEYS = {"name": "attributes.run_name", "status": "attributes.status"}
+PLAIN_KEYS = {"name": "attributes.run_name", "status": "attributes.status", "svm_method": "tags.svm_method"}
 """Words of a filter that are not parameters, and what MLflow calls them."""
 
 _WORD = re.compile(r"(?P<key>[\w./@-]+)\s*(?P<operator>!=|>=|<=|=|>|<)\s*(?P<value>.*)", re.DOTALL)
@@ -140,7 +140,8 @@ def _task(run: TrackedRun) -> str:
 def _to_data(run: TrackedRun, row: dict[str, Any]) -> dict[str, Any]:
     started = datetime.fromtimestamp(run.started).astimezone().isoformat(timespec="seconds")
     parent = run.tags.get("mlflow.parentRunId")
-    return {**row, "id": run.id, "when": started, "parent": parent, "params": run.params, "metrics": run.metrics}
+    known = {"parent": parent, "svm_method": run.tags.get("svm_method"), "params": run.params, "metrics": run.metrics}
+    return {**row, "id": run.id, "when": started, **known}
 
 
 def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> Table:

@@ -15,6 +15,7 @@ from offshelf.errors import DatasetError
 from offshelf.memo import once
 from offshelf.metric import METRICS, Bootstrap, Outcome, by_class, mean_of_known, metrics_of
 from offshelf.postprocess import Transformer
+from offshelf.svm.fit_progress import showing
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +77,11 @@ class Score:
     def gap(self) -> float | None:
         """Largest relative duality gap of the fits; None without a certificate."""
         return max((fit.gap for fit in self.fits if fit.gap is not None), default=None)
+
+    @property
+    def svm_method(self) -> str | None:
+        """Different `FitResult.svm_method` of the folds, joined by semicolons; None for other classifiers than SVMs."""
+        return "; ".join(dict.fromkeys(fit.svm_method for fit in self.fits if fit.svm_method)) or None
 
     @cached_property
     def metrics(self) -> Mapping[str, float]:
@@ -154,7 +160,8 @@ class Probe:
         for number, fold in enumerate(images.folds):
             fitted, train, test = self._transformed(name, values_NVD, fold, features)
             transformers.append(fitted)
-            with fitting(f"{name}, fold {number + 1} of {len(images.folds)}" if len(images.folds) > 1 else name):
+            place = f"{name}, fold {number + 1} of {len(images.folds)}" if len(images.folds) > 1 else name
+            with fitting(place), showing(place):
                 fits.append(self.classifier.fit(train, images.targets[fold.train], images.metric))
             outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test)))
             if np.isnan(METRICS[images.metric](outcomes[-1])[0]):

@@ -36,7 +36,7 @@ KINDS = {
     "LinearSVM": Kind(
         "offshelf.svm",
         ("multiclass", "ovo_decision", "decision_function_shape"),
-        ("classes_", "coef_", "intercept_", "kind_"),
+        ("classes_", "coef_", "intercept_", "kind_", "method_", "fallback_method_", "n_fallback_tasks_"),
     ),
 }
 ALIASES = {"LinearSVMCV": "LinearSVM"}

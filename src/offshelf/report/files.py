@@ -64,6 +64,14 @@ def metric_columns(scores: Sequence[Scored]) -> dict[str, list[Any]]:
     return columns | {name: [score.metrics.get(name) for score in scores] for name in scores[0].metrics}
 
 
+def layer_columns(scores: Sequence[Score]) -> dict[str, list[Any]]:
+    """Return columns: layer, dims, every metric and, of SVMs, the method that solved them."""
+    metrics = metric_columns(scores)
+    methods = [score.svm_method for score in scores]
+    columns = {"layer": metrics.pop("layer"), "dims": [score.dims for score in scores], **metrics}
+    return {**columns, "svm_method": methods} if any(methods) else columns
+
+
 def with_error_bar(metrics: Mapping[str, float], name: str) -> str:
     """Return a test metric of a run, ± half of its interval if it has one."""
     interval = Interval.logged(metrics, name)

@@ -18,8 +18,8 @@ from offshelf.report import (
     csv_text,
     curve_figure,
     curve_table,
+    layer_columns,
     layer_figure,
-    metric_columns,
     per_class,
     predictions,
     write_bytes,
@@ -55,7 +55,7 @@ class ClassificationRecorder(RunRecorder):
         """Log one of several layers as a run of its own, under this one."""
         params = self.params(score.name) | {"backbone": backbone, "dims": score.dims}
         with self.run.child(score.name) as child:
-            child.log(params, score.metrics, {"feature_digest": feature_digest})
+            child.log(params, score.metrics, {"feature_digest": feature_digest, **_svm_method(score)})
             self.log_data(child)
             self._log_tables(child, score)
 
@@ -64,7 +64,8 @@ class ClassificationRecorder(RunRecorder):
     ) -> dict[str, float]:
         """Log and write the results, with several layers also a plot over them. Returns all metrics."""
         metrics = self._summary(scores, baselines, chosen, features)
-        self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
+        tags = {"feature_digest": features.digest, "extraction": features.cost.how, **_svm_method(chosen)}
+        self.run.log(metrics=metrics, tags=tags)
         predicted = self._log_tables(self.run, chosen)
         write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.yaml())
         write_text(self.folder / "predictions.csv", predicted)
@@ -72,7 +73,7 @@ class ClassificationRecorder(RunRecorder):
             self._curves(scores, baselines)
         if len(scores) > 1:
             self.figure(layer_figure(scores, baselines, self.plot_title()), "layers.png")
-            self.run.log_table(metric_columns([*scores, *baselines]), "layers.json")
+            self.run.log_table(layer_columns([*scores, *baselines]), "layers.json")
         return metrics
 
     def keep(self, model: Model | None, limit_mb: float) -> str:
@@ -118,6 +119,11 @@ class ClassificationRecorder(RunRecorder):
             official = f"test/{self.images.metric}"
             metrics |= {f"{official}/{score.name}": score.metrics[official] for score in [*scores, *baselines]}
         return metrics
+
+
+def _svm_method(score: Score) -> dict[str, str]:
+    """Return the tag of the method that solved a layer's SVM; none for other classifiers."""
+    return {"svm_method": score.svm_method} if score.svm_method else {}
 
 
 def _as_data(model: Model | None, limit_mb: float) -> bytes:

@@ -11,7 +11,10 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from offshelf.svm.encoding import Encoding, encode
-from offshelf.svm.solver import Problems, solve
+from offshelf.svm.fit_progress import shown
+from offshelf.svm.monitor import Monitor
+from offshelf.svm.solver import OneVsOneSigns, Problems, shape_of, solve
+from offshelf.svm.solver.dispatch import choose_method
 from offshelf.svm.solver.problem import RegularizationPath
 
 _CHOICES = {
@@ -40,6 +43,7 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     class_weight: Any
     tol: float
     device: str
+    progress: bool
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:
         """Return w·x + b: [R] for two classes, [R, K], or [R, P] for pairs with `decision_function_shape=ovo`."""
@@ -69,6 +73,27 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def labels_of(self, decisions: np.ndarray) -> np.ndarray:
         """Return classes from decision values, [R] for two classes, else [R, P]; they may be fused ones."""
         return self._encoding().labels(decisions, self.ovo_decision == "votes")
+
+    def expected_method(self, rows: int, dims: int, classes: int) -> str:
+        """Return the method that `fit` would choose for classes of equal size in memory, on a CPU, as in `method_`.
+
+        Without a C compiler, and on a GPU, it is `primal` in any case.
+        """
+        numbers_R, is_ovo = np.arange(rows) % classes, self.multiclass == "ovo" and classes > 2
+        tasks = classes if classes > 2 else 1
+        signs_RK = (
+            OneVsOneSigns(numbers_R, *np.triu_indices(classes, 1))
+            if is_ovo
+            else np.broadcast_to(np.int8(1), (rows, tasks))
+        )
+        folds, values = self._size()
+        members_RV = np.broadcast_to(np.True_, (rows, folds + 1))
+        problems = Problems(signs_RK, members_RV, np.ones((1, 1)), self.loss, self.bias, float(self.intercept_scaling))
+        return choose_method(shape_of(np.broadcast_to(np.float32(0), (rows, dims)), problems, values))
+
+    def _size(self) -> tuple[int, int]:
+        """Return the numbers of folds and of values of C."""
+        return 0, 1
 
     def _encoding(self) -> Encoding:
         return Encoding(self.classes_, self.kind_)
@@ -111,14 +136,17 @@ class LinearSVMBase(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         problems = Problems(
             encoding.signs(y), members_RV, weights_RP, self.loss, self.bias, float(self.intercept_scaling)
         )
-        short, count, worst = 0, 0, 0.0
-        for chosen, solution in solve(X, problems, Cs, self.tol, self.device):
-            gap_KV = np.nan_to_num(solution.gap_KV, nan=np.inf)
-            short += int((gap_KV > self.tol).sum())
-            count += gap_KV.size
-            worst = max(worst, float(gap_KV.max()))
-            yield chosen, solution
+        short, count, worst, monitor = 0, 0, 0.0, Monitor()
+        with shown(monitor, self.progress):
+            for chosen, solution in solve(X, problems, Cs, self.tol, self.device, monitor):
+                gap_KV = np.nan_to_num(solution.gap_KV, nan=np.inf)
+                short += int((gap_KV > self.tol).sum())
+                count += gap_KV.size
+                worst = max(worst, float(gap_KV.max()))
+                yield chosen, solution
         self.n_problems_ = count
+        self.method_, self.n_fallback_tasks_ = monitor.method, monitor.fallback_tasks
+        self.fallback_method_ = monitor.fallback if monitor.fallback_tasks else None
         if short:
             warnings.warn(
                 f"{short} of {count} SVM problems did not converge: the largest relative duality gap is {worst:.1e}, "

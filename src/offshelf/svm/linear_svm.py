@@ -25,8 +25,11 @@ class LinearSVM(LinearSVMBase):
         bias: `penalised` (liblinear's: b²/2s² is added, s = intercept_scaling), `free` (libsvm's) or `none`.
         intercept_scaling: s above.
         class_weight: None, `balanced` or weights by class; see `Encoding.weights`.
-        tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
+        tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error. It is
+            relative to the objective at the solution, not to that at w = 0: if classes are separable and C is large,
+            the objective is little more than ½|w|², and a gap of 1e-4 means losses below 1e-4 of that.
         device: `auto` (a GPU, if there is one, for more rows than a Gram matrix can hold), `cpu` or `cuda`.
+        progress: Whether to show the problems solved and the time left, on stderr, if the fit takes over some seconds.
 
     Attributes:
         classes_: [K]; for several labels their numbers.
@@ -34,6 +37,10 @@ class LinearSVM(LinearSVMBase):
         intercept_: float64 [P].
         dual_gap_: float64 [P], the certificate: the gap of each problem on all rows.
         n_problems_: Number of binary problems.
+        method_: Name of the method that solved the problems: `ovo`, `dual`, `dual_partial`, `coordinate_descent`,
+            `interior` or `primal`; docs/svm.md says when which is chosen.
+        fallback_method_: Name of the method that solved again what `method_` did not bring to `tol`, or None.
+        n_fallback_tasks_: Number of classes (or pairs of classes) that it solved again.
     """
 
     def __init__(
@@ -49,6 +56,7 @@ class LinearSVM(LinearSVMBase):
         class_weight: Any = None,
         tol: float = 1e-4,
         device: Literal["auto", "cpu", "cuda"] = "auto",
+        progress: bool = False,
     ) -> None:
         self.C = C
         self.loss = loss
@@ -60,6 +68,7 @@ class LinearSVM(LinearSVMBase):
         self.class_weight = class_weight
         self.tol = tol
         self.device = device
+        self.progress = progress
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> "LinearSVM":
         """Fit the model.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.svm.base import LinearSVMBase
 from offshelf.svm.encoding import Multiclass
@@ -44,8 +45,9 @@ class LinearSVMCV(LinearSVMBase):
         intercept_scaling: s above.
         class_weight: None, `balanced` or weights by class; see `Encoding.weights`. `balanced` balances all rows; the
             folds use the same weights.
-        tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
+        tol: Largest relative duality gap; see LinearSVM. Up to 400 rows are solved to rounding error.
         device: `auto` (a GPU, if there is one, for more rows than a Gram matrix can hold), `cpu` or `cuda`.
+        progress: Whether to show the problems solved and the time left, on stderr, if the fit takes over some seconds.
 
     Attributes:
         C_: The chosen C; [P] with `select=per_class`.
@@ -54,6 +56,7 @@ class LinearSVMCV(LinearSVMBase):
         held_out_score_: Score of the chosen C on the held-out rows of each fold: float64 [folds].
         classes_, coef_, intercept_, dual_gap_: As of LinearSVM, fitted to all rows with the chosen C.
         n_problems_: Number of binary problems, including those of the folds.
+        method_, fallback_method_, n_fallback_tasks_: As of LinearSVM.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class LinearSVMCV(LinearSVMBase):
         class_weight: Any = None,
         tol: float = 1e-4,
         device: Literal["auto", "cpu", "cuda"] = "auto",
+        progress: bool = False,
     ) -> None:
         self.Cs = Cs
         self.cv = cv
@@ -94,6 +98,7 @@ class LinearSVMCV(LinearSVMBase):
         self.class_weight = class_weight
         self.tol = tol
         self.device = device
+        self.progress = progress
 
     def fit(
         self,
@@ -144,6 +149,12 @@ class LinearSVMCV(LinearSVMBase):
         self.C_ = np.array(Cs)[best] if self.select == "per_class" else Cs[best[0]]
         self._set_models([_pick([found[C][number] for C in Cs], best) for number in range(len(found[Cs[0]]))])
         return self
+
+    @override
+    def _size(self) -> tuple[int, int]:
+        values = len({float(C) for C in self.Cs})
+        folds = self.cv if isinstance(self.cv, int) else len(list(self.cv))
+        return (folds if values > 1 else 0), values
 
     def _check_search(self) -> None:
         if self.select not in ("joint", "per_class"):

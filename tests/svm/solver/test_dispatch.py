@@ -66,11 +66,16 @@ def test_methods(shape, method):
 
 
 def test_fallbacks():
-    """The primal finishes all other methods, and the dual the primal, of few rows."""
+    """In few dimensions interior points, else the primal after other methods, and the dual after it, of few rows."""
+    for method in ("ovo", "dual", "dual_partial", "coordinate_descent", "primal"):
+        assert choose_fallback(method, Shape(1000, 128, MANY)) == "interior"
+        assert choose_fallback(method, Shape(1000, 128, MANY, is_ovo=True, rows_per_pair=3)) == "interior"
     for method in ("ovo", "dual", "dual_partial", "coordinate_descent"):
-        assert choose_fallback(method, 10**6) == "primal"
-    assert choose_fallback("primal", 2000) == "dual"
-    assert choose_fallback("primal", 2001) is None
+        assert choose_fallback(method, Shape(10**6, 129, MANY)) == "primal"
+    assert choose_fallback("interior", Shape(1000, 128, MANY)) == "primal"
+    assert choose_fallback("primal", Shape(1000, 128, MANY, is_mapped=True)) == "dual"
+    assert choose_fallback("primal", Shape(2000, 129, MANY)) == "dual"
+    assert choose_fallback("primal", Shape(2001, 129, MANY)) is None
 
 
 def test_gpu():

@@ -66,7 +66,7 @@ def test_solve_among_rows_that_depend_on_each_other(version):
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
-@pytest.mark.parametrize("method", ["dual", "partial", "ovo"])
+@pytest.mark.parametrize("method", ["dual", "dual_partial", "ovo"])
 def test_every_version_solves(method, loss, version):
     """To the same optimum as the primal solver, which is not compiled."""
     values, problems = made(500, 40, loss, "penalised", folds=2)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from offshelf.svm.monitor import check_stop, current
+
 VERSIONS = ("any", "avx2", "avx512")
 """Instruction sets that libraries are built for, each a superset of the one before; as in `setup.py`."""
 PRIMAL_SCALES = (1.0, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4, 1 + 3e-4, 1 + 1e-3)
@@ -73,6 +75,7 @@ class _Field(ctypes.Structure):
 _KINDS = {_INT: b"i", _DOUBLE: b"d", ctypes.c_void_p: b"p"}
 _CD_ARGUMENTS = (*_KERNEL, *_CD_BOUNDS, *_STATE, _FLAGS, _INT, _INTS, _DOUBLES, *2 * (_OUT_DOUBLES,))
 _DECLARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "watch": (None, (ctypes.c_void_p,)),
     "gather_submatrix": (None, (_INT, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
     "multiply_sparse": (None, (_INT, _SINGLES, _SINGLES, _OUT_SINGLES)),
     "smo_solve": (_INT, (_INT, _SINGLES, _DOUBLE, *_BOUNDS, _OUT_DOUBLES, _OUT_SINGLES, _DOUBLE, _INT)),
@@ -137,6 +140,18 @@ def _library() -> ctypes.CDLL:
     return declared(ctypes.CDLL(str(_path(versions()[-1]))))
 
 
+def _watched() -> ctypes.CDLL:
+    """Return the library for a call that may take long: it reports to this thread's monitor, and ends if that says so.
+
+    Raises:
+        StoppedError: the fit is to stop.
+    """
+    check_stop()
+    library, monitor = _library(), current()
+    library.watch(monitor.control_2.ctypes.data if monitor else None)
+    return library
+
+
 def declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """Declare the types of a library's functions, and return it.
 
@@ -185,7 +200,7 @@ def smo_solve(
     Raises:
         MemoryError: three floats per row cannot be allocated.
     """
-    steps: int = _library().smo_solve(len(K_MM), K_MM, kappa, *bounds, *state, *stop)
+    steps: int = _watched().smo_solve(len(K_MM), K_MM, kappa, *bounds, *state, *stop)
     if steps < 0:
         raise MemoryError
     return steps
@@ -207,7 +222,7 @@ def newton_solve(K_MM: np.ndarray, kappa: float, e_M: np.ndarray, rows_F: np.nda
     Raises:
         MemoryError: half the matrix cannot be allocated.
     """
-    solved: int = _library().newton_solve(len(K_MM), K_MM, kappa, e_M, len(rows_F), rows_F, b_F)
+    solved: int = _watched().newton_solve(len(K_MM), K_MM, kappa, e_M, len(rows_F), rows_F, b_F)
     if solved < 0:
         raise MemoryError
     return bool(solved)
@@ -229,7 +244,7 @@ def coordinate_descent_pass(
     """Update each active row once; `solver.coordinate_descent` describes the arguments."""
     active_RP, order, threshold_P = visits
     dims, problems = kernel[0].shape[1], len(threshold_P)
-    _library().coordinate_descent_pass(
+    _watched().coordinate_descent_pass(
         dims, problems, *kernel, *bounds, *state, active_RP, len(order), order, threshold_P, *found
     )
 
@@ -240,5 +255,5 @@ def ovo_solve(batch: OvoBatch, start: int, stop: int) -> None:
     Raises:
         MemoryError: the products of the rows of a pair cannot be allocated.
     """
-    if not _library().ovo_solve(ctypes.byref(batch), start, stop):
+    if not _watched().ovo_solve(ctypes.byref(batch), start, stop):
         raise MemoryError

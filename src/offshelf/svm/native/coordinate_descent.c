@@ -24,7 +24,7 @@ void coordinate_descent_pass(int64_t dims, int64_t problems, const float *rows, 
                              const double *diagonal, const double *signs, const double *upper, const double *e,
                              double *beta, float *weights, double *totals, uint8_t *active, int64_t visits,
                              const int64_t *order, const double *threshold, double *gap, double *max_violation) {
-    for (int64_t visit = 0; visit < visits; visit++) {
+    for (int64_t visit = 0; visit < visits && !is_stopped(); visit++) {
         int64_t i = order[visit];
         const float *row = rows + i * dims;
         for (int64_t p = 0; p < problems; p++) {

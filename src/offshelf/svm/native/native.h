@@ -17,6 +17,23 @@ enum { VECTOR = 16 };
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* What a fit reports, and whether it is to stop; `svm/monitor.py` has the same two numbers. */
+typedef struct {
+    int64_t is_stopped, solved;
+} Control;
+
+/* The control of the fit that this thread works for; set by `watch`, NULL if nobody waits. */
+extern _Thread_local Control *watched __attribute__((visibility("hidden")));
+
+/* Whether to return at once, in every loop that may take over some tenths of a second. The results are discarded. Functions
+that ask are called through `_watched()` of `native/__init__.py`, since `watched` may be out of date otherwise. */
+INLINE int is_stopped(void) { return watched && __atomic_load_n(&watched->is_stopped, __ATOMIC_RELAXED); }
+
+/* Report a solved problem. */
+INLINE void count_solved(void) {
+    if (watched) __atomic_fetch_add(&watched->solved, 1, __ATOMIC_RELAXED);
+}
+
 INLINE double larger(double a, double b) { return a > b ? a : b; }
 INLINE double smaller(double a, double b) { return a < b ? a : b; }
 

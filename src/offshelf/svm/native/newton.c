@@ -59,6 +59,7 @@ INLINE int factorise_block(int64_t before, const float *above, float *own, float
 /* Compute L in place, and 1/L_mm. STRIPS strips use each block while its strip is in the cache. */
 INLINE int factorise(int64_t strips, float *triangle, float *inverse) {
     for (int64_t first = 0; first < strips; first += STRIPS) {
+        if (is_stopped()) return 0;
         int64_t end = first + STRIPS < strips ? first + STRIPS : strips;
         for (int64_t block = 0; block < end; block++)
             for (int64_t number = block > first ? block : first; number < end; number++) {

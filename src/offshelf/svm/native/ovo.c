@@ -145,7 +145,7 @@ INLINE Certificate solve_at(const PairQP *pair, const OvoBatch *batch, double mu
     double offset_of_best = *offset;
     int is_solved = 0, stuck = 0;
     multiply(pair, pair->beta, pair->margins);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS && !is_stopped(); round++) {
         Certificate found = certify(pair, *offset, batch->tol);
         stuck += found.gap <= batch->tol && found.gap > best.gap / 2;
         if (!round || found.gap < best.gap) {
@@ -233,6 +233,7 @@ INLINE void solve_pair_path(const OvoBatch *batch, int64_t number, PairQP *pair,
             for (int64_t i = 0; i < size; i++) betas[i] = found.factor * pair->beta[i];
             batch->offsets[out * batch->pairs + number] = found.factor * offset;
             batch->gaps[out * batch->pairs + number] = found.gap;
+            count_solved();
         }
     }
 }

@@ -250,7 +250,7 @@ INLINE int64_t smo_iterate(BoxQP qp, double *beta, float *gradient, double targe
     update_gradient(rows, state, &none, k, violators);
     while (step < most) {
         if (step >= next_check) {
-            if (duality_gap_of(qp, beta, gradient) <= target) return step;
+            if (is_stopped() || duality_gap_of(qp, beta, gradient) <= target) return step;
             next_check = step + check;
         }
         PendingUpdate pending = none;

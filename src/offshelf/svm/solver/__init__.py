@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
@@ -12,7 +12,9 @@ import numpy as np
 
 from offshelf.memo import once
 from offshelf.svm import native
+from offshelf.svm.monitor import Monitor, current, monitored
 from offshelf.svm.solver import dispatch, ovo, path_dual, path_interior
+from offshelf.svm.solver.background import in_background
 from offshelf.svm.solver.fallback import regrouped, with_fallback
 from offshelf.svm.solver.gram import Gram
 from offshelf.svm.solver.mapped import is_mapped
@@ -23,18 +25,24 @@ from offshelf.svm.solver.threads import one_blas_thread
 if TYPE_CHECKING:
     from offshelf.svm.solver.rows import Rows
 
-__all__ = ["Bias", "Loss", "OneVsOneSigns", "Problems", "Solution", "solve"]
+__all__ = ["Bias", "Loss", "OneVsOneSigns", "Problems", "Solution", "shape_of", "solve"]
 
 
-def solve(
-    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str = "auto"
+def solve(  # noqa: PLR0913 - what a fit is, and who watches it
+    rows_RD: np.ndarray,
+    problems: Problems,
+    Cs: Sequence[float],
+    tol: float,
+    device: str = "auto",
+    monitor: Monitor | None = None,
 ) -> RegularizationPath:
     """Solve all problems at each C, in ascending order, to a relative duality gap of `tol`.
 
     `dispatch.choose_method` chooses the method on a CPU; on a GPU, and without the compiled parts, all is solved in the
     primal. Tasks that a method does not bring to the tolerance are solved again by another one (`fallback`). Jobs that
     share (`offshelf.memo`) compute the Gram matrix, or the eigenvectors of the primal solver, once for the same rows;
-    the method and its starting points, and so all digits, are those of a single call.
+    the method and its starting points, and so all digits, are those of a single call. The work is done in a thread of
+    its own, while this one can be interrupted (`background`).
 
     Args:
         rows_RD: float32 or float64; float16 too if memory-mapped.
@@ -42,6 +50,7 @@ def solve(
         Cs: Positive; in any order.
         tol: Largest relative duality gap.
         device: `auto`, `cpu` or `cuda`.
+        monitor: Receives the method and the problems solved.
 
     Yields:
         Which tasks, and their solution at one C.
@@ -49,11 +58,21 @@ def solve(
     Raises:
         ValueError: `device` is `cuda`, and there is no CUDA device.
     """
-    with one_blas_thread() if len(rows_RD) <= dispatch.SINGLE_THREAD_ROWS else nullcontext():
-        yield from _solve(rows_RD, problems, sorted(Cs), tol, device)
+    monitor = monitor or Monitor()
+    monitor.expect(problems.shape[1] * problems.shape[2] * len(Cs))
+
+    def work() -> Generator[tuple[slice, Solution], None, None]:
+        one_thread = one_blas_thread() if len(rows_RD) <= dispatch.SINGLE_THREAD_ROWS else nullcontext()
+        with monitored(monitor), one_thread:
+            for chosen, solution in _solve(rows_RD, problems, sorted(Cs), tol, device):
+                monitor.settle(solution.gap_KV.size)
+                yield chosen, solution
+
+    yield from in_background(work, monitor)
 
 
 def _solve(rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, device: str) -> RegularizationPath:
+    monitor = current() or Monitor()
     on_gpu, dropped_K = _is_gpu(device, len(rows_RD)), np.zeros(problems.shape[1], bool)
     rows = cache(lambda: _rows(rows_RD, problems, "cuda" if on_gpu else "cpu"))
 
@@ -65,25 +84,32 @@ def _solve(rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: fl
     def in_dual(problems: Problems, Cs: Sequence[float]) -> RegularizationPath:
         return path_dual.solve_path(_gram(rows_RD, problems), problems, Cs, tol)
 
+    def in_interior(problems: Problems, Cs: Sequence[float]) -> RegularizationPath:
+        return path_interior.solve_path(rows_RD, problems, Cs, tol)
+
     if on_gpu or not is_compiled():
+        monitor.method = "primal"
         yield from in_primal(problems, Cs)
         return
-    shape = _shape(rows_RD, problems, len(Cs))
+    shape = shape_of(rows_RD, problems, len(Cs))
     method = dispatch.choose_method(shape)
     partial = _partial_gram(rows_RD, problems) if method in ("dual_partial", "coordinate_descent") else None
     if method == "coordinate_descent" and partial and partial.has_free_bias:  # a penalty too small to matter
         method = dispatch.choose_method(replace(shape, bias="free"))
+    monitor.method = method
     if method == "ovo":
         path = ovo.solve_path(_gram(rows_RD, problems, np.float64), problems, Cs, tol)
     elif method == "interior":
-        path = path_interior.solve_path(rows_RD, problems, Cs, tol)
+        path = in_interior(problems, Cs)
     elif method == "primal":
         path = in_primal(problems, Cs)
     else:
         path = path_dual.solve_path(partial or _gram(rows_RD, problems), problems, Cs, tol, dropped_K)
-    fallback = dispatch.choose_fallback(method, len(rows_RD))
+    fallback = dispatch.choose_fallback(method, shape)
     if fallback:
-        solve_again = regrouped(in_primal if fallback == "primal" else in_dual, problems)
+        again = {"primal": in_primal, "dual": in_dual, "interior": in_interior}
+        solve_again = regrouped(again[fallback], problems)
+        monitor.fallback = fallback
         path = with_fallback(path, solve_again, Cs, tol, dropped_K)
     yield from path
 
@@ -101,7 +127,8 @@ def is_compiled() -> bool:
     return reason is None
 
 
-def _shape(rows_RD: np.ndarray, problems: Problems, values: int) -> dispatch.Shape:
+def shape_of(rows_RD: np.ndarray, problems: Problems, values: int) -> dispatch.Shape:
+    """Return what the choice of a method depends on, for a number of values of C."""
     (rows, dims), (_, tasks, variants) = rows_RD.shape, problems.shape
     is_ovo, count = isinstance(problems.signs_RK, OneVsOneSigns), tasks * variants * values
     classes = (1 + math.isqrt(1 + 8 * tasks)) // 2

@@ -7,6 +7,8 @@ dimensions, the last of which is the bias.
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from offshelf.svm.monitor import check_stop
+
 STEPS = 80
 """Most steps on one working set."""
 BOUNDARY = 0.995
@@ -47,6 +49,7 @@ class CentralPath:
         self._begin(w, margins_F)
         best, least = (self.w, self.alpha), np.inf
         for _ in range(STEPS):
+            check_stop()
             margins, pull = self.rows @ self.w, self.alpha @ self.rows + self.g
             gap = self._gap(margins, pull)
             if gap < least:

@@ -1,7 +1,10 @@
 """The linear kernel of centred training rows."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from offshelf.svm.monitor import check_stop
 from offshelf.svm.solver.problem import Bias
 
 ROUNDING = 1e-13
@@ -96,6 +99,12 @@ class CentredKernel:
         return weights_PD.T, self.bias_share * total_P
 
 
-def strips(rows: int) -> list[slice]:
-    """Divide a number of rows into parts that stay in the cache."""
-    return [slice(start, min(start + STRIP_ROWS, rows)) for start in range(0, rows, STRIP_ROWS)]
+def strips(rows: int) -> Iterator[slice]:
+    """Divide a number of rows into parts that stay in the cache.
+
+    Raises:
+        StoppedError: between two parts, if the fit is to stop.
+    """
+    for start in range(0, rows, STRIP_ROWS):
+        check_stop()
+        yield slice(start, min(start + STRIP_ROWS, rows))

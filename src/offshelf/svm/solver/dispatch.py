@@ -3,7 +3,7 @@
 All limits were measured: they are where one method becomes faster than another, or where memory ends.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from offshelf.svm.solver.problem import EXACT_ROWS, Bias, Loss
@@ -71,11 +71,16 @@ def choose_method(shape: Shape) -> Method:
     return "interior" if _is_interior(shape) and rows >= INTERIOR_ROWS else "primal"
 
 
-def choose_fallback(method: Method, rows: int) -> Literal["dual", "primal"] | None:
-    """Return the method for the tasks that the first method does not bring to the tolerance, if there is one."""
+def choose_fallback(method: Method, shape: Shape) -> Literal["dual", "interior", "primal"] | None:
+    """Return the method for the tasks that the first method does not bring to the tolerance, if there is one.
+
+    In few dimensions that is `interior`, whose steps hardly grow in number with C.
+    """
+    if method != "interior" and _is_interior(replace(shape, is_ovo=False)):
+        return "interior"
     if method != "primal":
         return "primal"
-    return "dual" if rows <= DUAL_FALLBACK_ROWS else None
+    return "dual" if shape.rows <= DUAL_FALLBACK_ROWS else None
 
 
 def prefers_gpu(device: str, rows: int) -> bool:

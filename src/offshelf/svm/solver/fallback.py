@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from offshelf.svm.monitor import hand_over, settle
 from offshelf.svm.solver.path_dual import GROUP_VALUES
 from offshelf.svm.solver.problem import Problems, RegularizationPath, Solution
 
@@ -45,8 +46,11 @@ def with_fallback(
         if len(short):
             dropped_K[chosen.start + short] = True
             repeated += solve_again(chosen.start + short, Cs[number:])
+            hand_over(len(short), len(short) * solution.gap_KV.shape[1] * len(Cs[number:]))
         for tasks, solutions in repeated:
-            solution = _replaced(solution, tasks - chosen.start, next(solutions))
+            other = next(solutions)
+            settle(other.gap_KV.size)
+            solution = _replaced(solution, tasks - chosen.start, other)
         yield chosen, solution
         number += 1
         if number == len(Cs):

@@ -9,6 +9,7 @@ from offshelf.svm.solver.box_qp import submatrix
 from offshelf.svm.solver.centred_kernel import CentredKernel
 from offshelf.svm.solver.dual_kernel import DualKernel, SearchPolicy
 from offshelf.svm.solver.problem import Bias
+from offshelf.svm.solver.product import product, symmetric_product
 
 SMO_ROUNDS = 16
 """Most rounds of SMO: problems that need more are so ill-conditioned that they need far more."""
@@ -39,8 +40,7 @@ class Gram(CentredKernel, DualKernel):
     def products_RR(self) -> np.ndarray:  # noqa: N802 - a matrix
         """Z, or after `add_bias_terms` all of K except κ."""
         rows = self.centred_RD.astype(self.dtype, copy=False)
-        products: np.ndarray = rows @ rows.T
-        return products
+        return symmetric_product(rows)
 
     @override
     def add_bias_terms(self) -> None:
@@ -69,6 +69,6 @@ class Gram(CentredKernel, DualKernel):
 
     @override
     def decision_values(self, beta_PR: np.ndarray) -> np.ndarray:
-        decisions = (beta_PR.astype(self.products_RR.dtype) @ self.products_RR).astype(np.float64)
+        decisions = product(beta_PR.astype(self.products_RR.dtype), self.products_RR).astype(np.float64)
         decisions += self.kappa * beta_PR.sum(axis=1, keepdims=True)
         return decisions

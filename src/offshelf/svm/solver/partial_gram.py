@@ -8,6 +8,7 @@ from offshelf.svm.solver.centred_kernel import CentredKernel, strips
 from offshelf.svm.solver.coordinate_descent import Kernel
 from offshelf.svm.solver.dual_kernel import DualKernel, SearchPolicy
 from offshelf.svm.solver.problem import Bias
+from offshelf.svm.solver.product import product, symmetric_product
 
 SMALL_SMO_ROUNDS, SMO_ROUNDS, SMALL_ROWS = 200, 16, 3000
 """Most rounds of SMO for at most so many rows, where a round is cheap, and for more."""
@@ -82,8 +83,8 @@ class PartialGram(CentredKernel, DualKernel):
         fresh, shift = self.centred_RD[new], self.shift_R.astype(np.float32)
         products = np.empty((len(rows), len(rows)), np.float32)
         products[:before, :before] = held
-        products[before:, before:] = fresh @ fresh.T  # NumPy computes half of a symmetric product
-        products[before:, :before] = fresh @ self.centred_RD[known].T
+        products[before:, before:] = symmetric_product(fresh)
+        products[before:, :before] = product(fresh, self.centred_RD[known].T)
         products[before:] += shift[rows]
         products[before:] += shift[new, None]
         products[:before, before:] = products[before:, :before].T

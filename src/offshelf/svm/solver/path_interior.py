@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offshelf.svm.monitor import advance
 from offshelf.svm.solver.central_path import CentralPath, weighted_loss
 from offshelf.svm.solver.problem import OneVsOneSigns, Problems, RegularizationPath, Solution, balance, relative_gap
 from offshelf.svm.solver.threads import run_parallel
@@ -88,6 +89,7 @@ class _Tasks:
                 problem = _Binary(rows_ND, sign_N, share_VN[variant], problems.bias, problems.loss)
                 w_CVD[at, variant], gap_CV[at, variant] = problem.solve(C, self.tol, start)
                 start = w_CVD[at, -1]
+                advance(1)
         return w_CVD, gap_CV
 
     def solution(self, C: float, w_VDK: np.ndarray, gap_KV: np.ndarray) -> Solution:

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from offshelf.memo import once
+from offshelf.svm.monitor import Finished, check_stop
 from offshelf.svm.solver.problem import EXACT_ROWS, Problems, RegularizationPath, Solution, balance, relative_gap
 from offshelf.svm.solver.rows import Rows
 
@@ -106,6 +107,7 @@ class PrimalPath:
         C, asked = C * self.rows.scale**2, C
         self.alpha *= C / self.C if self.C else 1.0
         self.C, tol = C, self.tol / 2
+        self.finished = Finished()
         for _ in range(3):
             self._minimise(tol)
             if self.rows.count <= EXACT_ROWS:
@@ -131,6 +133,7 @@ class PrimalPath:
             smoothed = _SmoothedProblems(self, todo, width)
             a, gradient, primal, dual = smoothed.evaluate(self.w[:, todo], f)
             is_open = primal - dual > tol * primal
+            self.finished.at(self.w.shape[1] - int(is_open.sum()))
             self.alpha[:, todo] = torch.where(is_open, self.alpha[:, todo], a)
             if not is_open.any():
                 break
@@ -180,6 +183,7 @@ def _best_bias(signs: np.ndarray, caps: np.ndarray, decisions: np.ndarray, is_sq
     for flat in (-ROUNDING * caps.sum(axis=0), ROUNDING * caps.sum(axis=0)):
         low, high = corners.min(axis=0), corners.max(axis=0)
         for _ in range(60):
+            check_stop()
             middle = (low + high) / 2
             slack = 1 - signs * (decisions + middle)
             pull = (signs * caps * (2 * np.maximum(slack, 0) if is_squared else slack > 0)).sum(axis=0)

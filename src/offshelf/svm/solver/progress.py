@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from offshelf.svm.monitor import Finished, check_stop
+
 EXACT_GAP = 1e-15
 """Gap that is aimed at where problems are solved to rounding error."""
 IMPROVEMENT = 0.9
@@ -36,6 +38,7 @@ class Progress:
         self.aimed_tol = EXACT_GAP if is_exact else tol
         self.exact = np.full(shape, is_exact)
         """Problems whose decision values come from exact products."""
+        self._finished = Finished()
         self._best, self._stalled = np.full(shape, np.inf), np.zeros(shape, int)
 
     def aim(self, half_norm: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -44,11 +47,18 @@ class Progress:
         return self.aimed_tol * np.clip((SMALL_NORM * share) ** 3, 1 / FINEST, 1)
 
     def unfinished(self, gap: np.ndarray, aim: np.ndarray) -> np.ndarray:
-        """Take the gaps of a round; return which problems need another one."""
+        """Take the gaps of a round; return which problems need another one.
+
+        Raises:
+            StoppedError: nobody waits for the problems.
+        """
+        check_stop()
         self._stalled = np.where(gap < IMPROVEMENT * self._best, 0, self._stalled + 1)
         self._best = np.minimum(self._best, gap)
         patience = np.where(gap <= self.tol, POLISHING_ROUNDS, self.patience)
-        return (gap > aim) & ((self._stalled <= patience) | ~self.exact)
+        is_open: np.ndarray = (gap > aim) & ((self._stalled <= patience) | ~self.exact)
+        self._finished.at(int((~is_open).sum()))
+        return is_open
 
     def is_finished(self, todo: np.ndarray) -> bool:
         """Return whether the rounds end: nothing is unfinished, and certificates that must be exact are."""

@@ -6,12 +6,15 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from offshelf.svm.monitor import check_stop
 from offshelf.svm.solver.mapped import is_mapped
 
 BLOCK_ROWS = 1 << 13
 """Rows converted at a time."""
 STRIP_ROWS = {"cpu": 1 << 8, "cuda": BLOCK_ROWS}
 """Rows multiplied at a time: on a CPU, so few that they stay in the cache for the second of two products."""
+COVARIANCE_ROWS = 1 << 10
+"""Rows of a product for X'X on a CPU, between which a fit can be stopped."""
 RESIDENT_SHARE = 0.4
 """Most of a GPU's free memory that the rows may take; more rows are sent block by block."""
 FLOAT64_VALUES = 1 << 24
@@ -43,10 +46,11 @@ class Rows:
             yield part, self.blocks[number] if self.blocks else self._block(part)
 
     def strips(self) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Yield the same in smaller parts."""
+        """Yield the same in smaller parts; raises StoppedError between them, if the fit is to stop."""
         step = STRIP_ROWS[self.device.type]
         for whole, block in self:
             for start in range(0, len(block), step):
+                check_stop()
                 strip = block[start : start + step]
                 yield slice(whole.start + start, whole.start + start + len(strip)), strip
 
@@ -79,8 +83,10 @@ class Rows:
         out = torch.zeros(self.dims, self.dims, dtype=self.dtype, device=self.device)
         for _, block in self:
             if self.device.type == "cpu":
-                values = block.numpy()
-                out += torch.from_numpy(values.T @ values)  # NumPy computes half of a symmetric product
+                for strip in block.split(COVARIANCE_ROWS):
+                    check_stop()
+                    values = strip.numpy()
+                    out += torch.from_numpy(values.T @ values)  # NumPy computes half of a symmetric product
             else:
                 out.addmm_(block.T, block)
         return out

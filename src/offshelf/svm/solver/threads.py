@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from offshelf.process.cores import usable_cores
+from offshelf.svm.monitor import adopt, check_stop, current
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -16,14 +17,19 @@ Result = TypeVar("Result")
 def run_parallel(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
     """Run jobs in parallel, one thread per core with single-threaded BLAS; return the results in order.
 
-    A single job runs in this thread, and keeps BLAS's own threads.
+    A single job runs in this thread, and keeps BLAS's own threads. All threads work for the same fit as this one.
     """
     jobs = list(jobs)
     threads = min(len(usable_cores()), len(jobs))
+
+    def checked(job: Job) -> Result:
+        check_stop()
+        return work(job)
+
     if threads <= 1:
-        return [work(job) for job in jobs]
-    with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, jobs))
+        return [checked(job) for job in jobs]
+    with one_blas_thread(), ThreadPoolExecutor(threads, initializer=adopt, initargs=(current(),)) as pool:
+        return list(pool.map(checked, jobs))
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from offshelf.dataset import ImageSet
 from offshelf.evaluation.classification import Score
 from offshelf.model import Model
 from offshelf.report import (
+    layer_columns,
     left_out_line,
-    metric_columns,
     open_grids,
     predictions,
     repeats_line,
@@ -75,10 +75,8 @@ class ClassificationResult(RunResult):
 
     @override
     def columns(self) -> dict[str, list[Any]]:
-        """A row per layer, then the baseline's: layer, dims and every metric."""
-        found = [*self.scores, *self.baselines]
-        columns = metric_columns(found)
-        return {"layer": columns.pop("layer"), "dims": [score.dims for score in found], **columns}
+        """A row per layer, then the baseline's: layer, dims, every metric and, of SVMs, the method that solved them."""
+        return layer_columns([*self.scores, *self.baselines])
 
     @override
     def to_dict(self) -> dict[str, Any]:
