@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from copy import deepcopy
 from functools import lru_cache
 from typing import Any
-from unittest.mock import patch
 
 import hydra._internal.hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
@@ -72,8 +71,12 @@ def independent(candidates: Sequence[Override], overrides: Sequence[Override]) -
 @contextmanager
 def sharing_composition() -> Iterator[None]:
     """Have Hydra load configs with a SharingLoader in this block."""
-    with patch.object(hydra._internal.hydra, "ConfigLoaderImpl", SharingLoader):
+    module: Any = hydra._internal.hydra
+    module.ConfigLoaderImpl = SharingLoader
+    try:
         yield
+    finally:
+        module.ConfigLoaderImpl = ConfigLoaderImpl
 
 
 @lru_cache(maxsize=20_000)
