@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 C_CODE := $(wildcard src/offshelf/svm/native/*.[ch])
 
 PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --durations=40 --durations-min=2
@@ -55,9 +56,13 @@ COMPILED := setup.py $(C_CODE)
 
 $(VENV)/installed: pyproject.toml constraints.txt $(COMPILED)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(PIP) --editable .
+	@for extra in openvino simplejpeg; do \
+		$(PIP) --only-binary $$extra "offshelf[$$extra]" 2> $(VENV)/$$extra.log || \
+		echo "$$extra cannot be installed here: offshelf works without it, but slower. Why: $(VENV)/$$extra.log"; \
+	done
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	touch $@

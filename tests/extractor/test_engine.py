@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from offshelf.augmentation import center, mirror
-from offshelf.backbone import Tiny
+from offshelf.backbone import Pixels, Tiny
 from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.config import build_group, load
 from offshelf.dataset import Digits, ImageArray
@@ -192,6 +192,15 @@ def test_what_cannot_be_recorded_runs_eagerly(monkeypatch, caplog):
 def test_what_auto_stands_for(settings, images, expected):
     """On a machine without a GPU."""
     assert Extractor(device="cpu", **settings).plan(images).engine == expected
+
+
+def test_no_engine_for_pixels():
+    """There is nothing to compile; in bfloat16 the engine belongs to the identity, and what is asked for is done."""
+    engines = [
+        Extractor(device="cpu", **settings).plan(5000, Pixels()).engine
+        for settings in ({}, {"engine": "openvino"}, {"precision": "bfloat16"})
+    ]
+    assert engines == ["eager", "openvino", "openvino"]
 
 
 def test_without_openvino(monkeypatch):

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -25,8 +26,9 @@ from offshelf.model import Model, identify
 from offshelf.store import DiskStore, MemoryStore
 from offshelf.svm import LinearSVMCV
 from offshelf.tasks.classify import choose, classify
-from offshelf.tracking import MLflow, NoTracking
+from offshelf.tracking import MLflow, NoTracking, Offline
 from offshelf.tracking.mlflow.client import default_uri
+from offshelf.tracking.outbox.outbox import Outbox
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
@@ -97,6 +99,17 @@ def test_separable_classes_are_separated(tmp_path):
     assert metrics["test/accuracy/pixels"] == 1.0
     assert metrics["cost/images_extracted"] == 60
     assert (tmp_path / "out/layers.png").stat().st_size > 5000
+
+
+def test_few_events(tmp_path, home):
+    """What belongs together is logged together: each event is a request to a server."""
+    run(tmp_path, layer="last", tracking=Offline(), classifier=Tuned(SVC(kernel="linear"), C=2.0), keep_model_mb=200)
+    (journal,) = Outbox(home).waiting()
+    events = journal.read().events
+    kinds = Counter(type(event).__name__ for event in events)
+
+    assert kinds == {"LogEvent": 4, "FileEvent": 5, "DatasetEvent": 1, "EndEvent": 1}
+    assert {"data_digest", "metric"} <= journal.read().tags.keys()
 
 
 def test_layers_are_children_of_their_run(tmp_path):

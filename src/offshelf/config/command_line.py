@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from offshelf.config.check import require_valid
-from offshelf.config.compose import composed
+from offshelf.config.compose import all_composed, composed
 from offshelf.config.folder import conf_dir, root_targets
 from offshelf.config.override import (
     beyond_ascii,
@@ -114,15 +114,15 @@ def _compose(
     """
     parsed = parse(overrides)
     first, *others = choices(parsed)
-    made = [composed(name, first, folder)]
-    if _tries_all(made[0][1]):
+    config, settings = composed(name, first, folder)
+    if _tries_all(settings):
         require_few(job_count(parsed))
-    made += [composed(name, choice, folder) for choice in others]
+    configs = [config, *all_composed(name, others, folder)] if others else [config]
     if any(map(looks_otherwise, parsed)):
-        lines = with_texts(parsed, [config for config, _ in made])
+        lines = with_texts(parsed, configs)
         if lines != _lines(parsed):
             return _compose(name, lines, folder)
-    return parsed, [config for config, _ in made], made[0][1]
+    return parsed, configs, settings
 
 
 def _lines(overrides: Sequence[Override]) -> list[str]:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from offshelf.config.check import require_valid
 from offshelf.config.folder import conf_dir
 from offshelf.config.hydra_errors import explain
+from offshelf.config.loader import sharing_composition
 from offshelf.home import home_dir
 
 OmegaConf.register_new_resolver("home_dir", lambda: str(home_dir()), replace=True)
@@ -46,12 +47,29 @@ def composed(task: str, overrides: Sequence[str], folder: Path | None = None) ->
     """
     try:
         with _search_path(task, folder):
-            config = compose(task, list(overrides), return_hydra_config=True)
-            settings = config.hydra
-            with open_dict(config):
-                del config["hydra"]
+            return _composed(task, overrides)
     except Exception as error:
         raise explain(error) from error
+
+
+def all_composed(task: str, choices: Sequence[Sequence[str]], folder: Path | None = None) -> list[DictConfig]:
+    """Return the root configs that several lists of overrides make up, unchecked. See `composed`.
+
+    Raises:
+        ConfigError: a key or option that does not exist.
+    """
+    try:
+        with sharing_composition(), _search_path(task, folder):
+            return [_composed(task, overrides)[0] for overrides in choices]
+    except Exception as error:
+        raise explain(error) from error
+
+
+def _composed(task: str, overrides: Sequence[str]) -> tuple[DictConfig, DictConfig]:
+    config = compose(task, list(overrides), return_hydra_config=True)
+    settings = config.hydra
+    with open_dict(config):
+        del config["hydra"]
     return config, settings
 
 

@@ -24,7 +24,7 @@ SLOW_PACKAGES = ("sklearn", "torch", "torchvision", "timm", "hydra", "numpy")
 HYDRA_TEXT_KEYS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name")
 
 MOST_JOBS = 10_000
-"""Jobs of a sweep, at most: composing the config of each takes about half a second."""
+"""Jobs of a sweep, at most: the config of each is held in memory."""
 
 VALUE_FUNCTIONS = ("choice", "shuffle", "sort", "tag")
 """Of Hydra's grammar, those whose arguments are values."""

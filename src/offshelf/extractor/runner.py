@@ -122,7 +122,7 @@ def _predict(
     """Do one process's share. Return what cannot be extracted, by row number, and how the rest was."""
     keys = request.keys(extractor)
     queue = ChunkQueue(store, list(keys.values()), digests(images), extractor.chunk)
-    plan = extractor.plan(queue.total)
+    plan = extractor.plan(queue.total, request.backbone)
     if plan.device == "cpu":
         keep_freed_memory()
     if plan.device == "cpu" and extractor.processes > 1:

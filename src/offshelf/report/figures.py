@@ -32,14 +32,24 @@ def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) 
     )
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if len(classes) <= 40:
-        axes.set_xticks(range(len(classes)), _short(classes), rotation=90)
-        axes.set_yticks(range(len(classes)), _short(classes))
+        _name_cells(axes, _short(classes), 72 * margin * side)
     if len(classes) <= 20:
         for row, column in np.argwhere(confusion):
             colour = "white" if shares[row, column] > 0.5 else "black"
             count = str(confusion[row, column])
             axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
     return figure
+
+
+def _name_cells(axes: "Axes", names: Sequence[str], margin: float) -> None:
+    """Write the names of rows and columns into a margin, in points: as texts, which take less time than ticks."""
+    axes.set(xticks=[], yticks=[])
+    below, beside = axes.get_xaxis_transform(), axes.get_yaxis_transform()
+    for place, name in enumerate(names):
+        axes.text(place, -0.02, name, rotation=90, ha="center", va="top", transform=below)
+        axes.text(-0.02, place, name, ha="right", va="center", transform=beside)
+    longest = min(14 + 6.5 * max(map(len, names)), margin - 16)
+    axes.xaxis.labelpad = axes.yaxis.labelpad = longest
 
 
 def layer_figure(scores: Sequence[Scored], beside: Sequence[Scored], title: str) -> "Figure":

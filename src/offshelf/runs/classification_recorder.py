@@ -55,8 +55,9 @@ class ClassificationRecorder(RunRecorder):
         """Log one of several layers as a run of its own, under this one."""
         params = self.params(score.name) | {"backbone": backbone, "dims": score.dims}
         with self.run.child(score.name) as child:
-            child.log(params, score.metrics, {"feature_digest": feature_digest, **_svm_method(score)})
-            self.log_data(child)
+            tags = {"feature_digest": feature_digest, **self.data_tags(), **_svm_method(score)}
+            child.log(params, score.metrics, tags)
+            self.log_dataset(child)
             self._log_tables(child, score)
 
     def end(

@@ -19,6 +19,9 @@ from offshelf.tracking import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""PyYAML's dumper of plain values, in C where it has that."""
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -70,8 +73,8 @@ class RunRecorder(ABC):
 
     def data(self) -> None:
         """Log the images that are used, those left out and why, and those that occur more than once."""
-        self.log_data(self.run)
-        self.run.log(metrics=self.data_counts())
+        self.run.log(metrics=self.data_counts(), tags=self.data_tags())
+        self.log_dataset(self.run)
         self._table("left_out", left_out_table([*self.images.not_taken, *self.left_out]))
         self._table("same_bytes", self.images.repeats.table)
         known = {
@@ -87,9 +90,12 @@ class RunRecorder(ABC):
         if self.images.notes or self.images.not_taken:  # all else is in the tracker already
             self.run.log_text(text, "data.json")
 
-    def log_data(self, run: Run) -> None:
+    def data_tags(self) -> dict[str, str]:
+        """Return the tags of a run on these images, this one or one below it."""
+        return {"data_digest": self.images.digest, "metric": self.images.metric}
+
+    def log_dataset(self, run: Run) -> None:
         """Log which images are used, in this run or in one below it."""
-        run.log(tags={"data_digest": self.images.digest, "metric": self.images.metric})
         run.log_dataset(self.images.name, self.images.digest, "all", self.profile())
 
     def _table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -127,7 +133,8 @@ class RunRecorder(ABC):
 
     def yaml(self) -> str:
         """Return the resolved config as YAML."""
-        return yaml.safe_dump(dict(self.config), sort_keys=False, allow_unicode=True)
+        text: str = yaml.dump(dict(self.config), Dumper=DUMPER, sort_keys=False, allow_unicode=True)
+        return text
 
     def summary(self, title: str, metrics: Mapping[str, float]) -> RunSummary:
         """Return what remains of the run, once it has ended."""

@@ -52,8 +52,8 @@ class RetrievalRecorder(RunRecorder):
         """Log one of several layers as a run of its own, under this one."""
         with self.run.child(score.name) as child:
             params = self.params(score.name) | {"dims": score.dims}
-            child.log(params, score.metrics, {"feature_digest": feature_digest})
-            self.log_data(child)
+            child.log(params, score.metrics, {"feature_digest": feature_digest, **self.data_tags()})
+            self.log_dataset(child)
             child.log_text(self._queries(score), "queries.csv")
             child.log_figure(self._curve(score), CURVE)
 

@@ -56,9 +56,9 @@ class RecommendationRecorder(RunRecorder):
             child.log(
                 params,
                 _metrics(contender) | {"rank": float(rank)},
-                {"dropped": contender.status} if contender.status else {},
+                self.data_tags() | ({"dropped": contender.status} if contender.status else {}),
             )
-            self.log_data(child)
+            self.log_dataset(child)
 
 
 def leaderboard(ranking: Sequence[Contender]) -> list[LeaderboardRow]:
