@@ -19,6 +19,7 @@ have no output folder, are in `<home>/offline/runs`; `<home>/offline` lists the 
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,9 @@ from offshelf.tracking.process import is_dead, this_process
 FILE = "journal.jsonl"
 """Name of a journal in the folder of its run."""
 
+SENDER = "sender"
+"""Name of a file beside a journal with the name of the process that is sending it."""
+
 
 @dataclass(frozen=True)
 class JournaledRun:
@@ -48,6 +52,8 @@ class JournaledRun:
     start: StartEvent
     events: tuple[LaterEvent, ...]
     """All events after the start."""
+    sender: str = ""
+    """Process that is sending the journal, or was; empty if there was none."""
 
     @property
     def id(self) -> str:
@@ -172,7 +178,30 @@ class Journal:
             raise TrackingError(f"{self.folder / FILE} is not the journal of a run: {error}") from error
         later = tuple(event for event in events if not isinstance(event, StartEvent))
         assert isinstance(start, StartEvent)  # from_json accepts nothing else as the first line, and it only there
-        return JournaledRun(self.folder, start, later)
+        return JournaledRun(self.folder, start, later, self._sender())
+
+    def note_sender(self, process: str) -> None:
+        """Note which process sends the journal, so that no other one does at the same time.
+
+        Raises:
+            TrackingError: The folder cannot be written to.
+        """
+        try:
+            (self.folder / SENDER).write_text(process, encoding="utf-8")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def remove(self) -> None:
+        """Remove the journal of a run that was sent, and the folder around it if that is empty."""
+        with suppress(OSError):
+            shutil.rmtree(self.folder)
+            self.folder.parent.rmdir()
+
+    def _sender(self) -> str:
+        try:
+            return (self.folder / SENDER).read_text(encoding="utf-8")
+        except OSError:
+            return ""
 
     def _unwritable(self, error: OSError) -> TrackingError:
         return TrackingError(f"The run cannot be stored in {self.folder}: {error.strerror or error}.")

@@ -11,6 +11,7 @@ from offshelf.errors import TrackingError
 from offshelf.secret import masked
 from offshelf.tracking.outbox.journal import FILE, Journal, JournaledRun
 from offshelf.tracking.outbox.outbox import Outbox, noted_journal
+from offshelf.tracking.process import is_dead
 
 
 class Target(Protocol):
@@ -193,6 +194,8 @@ class Sync:
                     f"Skipped: {run.label} has not ended; its process is {' '.join(run.process.split()[:2])}. Sync "
                     "again when it has; if that process is gone, with --ended."
                 )
+            elif run.sender and not is_dead(run.sender) and not self.assume_ended:
+                skipped[run.id] = f"Skipped: {run.label} is being sent; if that process is gone, sync with --ended."
             elif run.start.parent in skipped:
                 skipped[run.id] = f"Skipped: {run.label} belongs to a run that has not ended."
         return skipped
