@@ -123,9 +123,11 @@ def _dispatch(arguments: list[str]) -> CommandResult:
     if command == "dataset" and not rest:
         return _list_datasets()
     if command in TRACKED:
+        from offshelf.light_sklearn import import_sklearn
         from offshelf.tracking.mlflow.sender import prepared
 
         with prepared(rest):
+            import_sklearn()
             return CommandResult(run_task(command, rest))
     return CommandResult(run_task(command, named_dataset(rest) if command == "dataset" else rest))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -40,7 +41,8 @@ def run_once(asked: "Asked") -> Any:
         except BaseException as error:
             errors.append(error)  # raised when Hydra is through, which would announce it in its own words
 
-    _run(asked, job)
+    with _single():
+        _run(asked, job)
     if errors:
         raise errors[0]
     return results[0] if results else None
@@ -81,6 +83,17 @@ def _run(asked: "Asked", job: Callable[[DictConfig], Any], *more: str) -> None:
         if raised:
             raise
         raise explain(error) from error
+
+
+@contextmanager
+def _single() -> Iterator[None]:
+    """Spare Hydra composing a config only to find out that it is not a sweep, which `command_line.read` has checked."""
+    get_mode = Hydra.get_mode
+    Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = get_mode  # type: ignore[method-assign]
 
 
 @contextmanager
