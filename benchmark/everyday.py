@@ -4,8 +4,9 @@
 
 REFERENCE is another checkout, whose C code is compiled. Both classify the digits with the features of a store that is
 filled before, or copied from --store, and record the run in MLflow's SQLite file of a home of their own. Measured from
-the start of the process: when the last line of the table is on the terminal, when the process ends, and the CPU time of
-all its processes.
+the start of the process: when the last line of the table is on the terminal, and when the process ends. Also CPU time:
+of the process until the table, of the process until its last line, and of all processes. On busy cores only CPU times
+mean something; those of the process are then the best estimate of wall time on idle cores.
 """
 
 import argparse
@@ -40,24 +41,34 @@ class Build:
         """Home with store and MLflow's file."""
         return self.folder / "home"
 
-    def run(self) -> tuple[float, float, float]:
-        """Run once on a terminal. Returns seconds until the table, until the end, and of CPU."""
+    def run(self) -> tuple[float, ...]:
+        """Run once on a terminal. Returns a value per column of `COLUMNS`."""
         own, terminal = pty.openpty()
         environment = {**os.environ, "PYTHONPATH": str(self.checkout / "src"), "OFFSHELF_HOME": str(self.home)}
-        begin, seen, shown = time.perf_counter(), b"", 0.0
+        begin, seen, shown, used = time.perf_counter(), b"", 0.0, 0.0
         command = [sys.executable, "-m", "offshelf", "classify"]
         process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=terminal, stderr=terminal)
         os.close(terminal)
         while text := _read(own):
             seen += text
+            used = cpu_seconds(process.pid)
             if not shown and TABLE_ENDS in seen:
-                shown = time.perf_counter() - begin
-        _, status, used = os.wait4(process.pid, 0)
+                shown, used_then = time.perf_counter() - begin, used
+        _, status, total = os.wait4(process.pid, 0)
         end = time.perf_counter() - begin
         os.close(own)
         if status or not shown:
             sys.exit(f"{self.checkout} failed:\n{seen.decode()}")
-        return shown, end, used.ru_utime + used.ru_stime
+        return shown, end, used_then, used, total.ru_utime + total.ru_stime
+
+
+COLUMNS = ["table on screen", "end", "CPU until the table", "CPU of the process", "CPU of all processes"]
+
+
+def cpu_seconds(process: int) -> float:
+    """Return the CPU time of a process, without its children: fields 14 and 15 of /proc/PID/stat, see proc(5)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _read(terminal: int) -> bytes:
@@ -80,10 +91,11 @@ def main() -> None:
             "this": Build(HERE, Path(folder) / "this"),
         }
         prepare(builds["this"], builds["reference"], given.store)
-        measured: dict[str, list[tuple[float, float, float]]] = {name: [] for name in builds}
+        measured: dict[str, list[tuple[float, ...]]] = {name: [] for name in builds}
         for _ in range(given.rounds):
             for name, build in builds.items():
                 measured[name].append(build.run())
+                print(name, *(f"{value:.2f}" for value in measured[name][-1]), file=sys.stderr)
     report(measured)
 
 
@@ -98,7 +110,7 @@ def prepare(one: Build, other: Build, store: Path | None) -> None:
     other.run()
 
 
-def report(measured: dict[str, list[tuple[float, float, float]]]) -> None:
+def report(measured: dict[str, list[tuple[float, ...]]]) -> None:
     """Print medians and minima of the seconds, and of the ratios of runs that followed each other."""
     print(f"{machine()}\n")
     rows = []
@@ -107,7 +119,7 @@ def report(measured: dict[str, list[tuple[float, float, float]]]) -> None:
     pairs = list(zip(*measured.values(), strict=True))
     ratios = [[this / reference for reference, this in zip(*pair, strict=True)] for pair in pairs]
     rows.append(["this / reference", *(_summary(list(column), "") for column in zip(*ratios, strict=True))])
-    table(["build", "table on screen", "end", "CPU"], rows)
+    table(["build", *COLUMNS], rows)
     print(f"Median (minimum) of {len(pairs)} runs each, in turn.")
 
 

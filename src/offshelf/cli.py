@@ -123,7 +123,7 @@ def _dispatch(arguments: list[str]) -> CommandResult:
     if command == "dataset" and not rest:
         return _list_datasets()
     if command in TRACKED:
-        from offshelf.light_sklearn import import_sklearn
+        from offshelf.light_imports import import_sklearn
         from offshelf.tracking.mlflow.sender import prepared
 
         with prepared(rest):

@@ -1,6 +1,7 @@
 """Runs that another process sends: real processes, killed at the worst moments; the record is complete nevertheless."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 
 import pytest
 from mlflow.tracking import MlflowClient
+from processes import Record, finish
 from record import on_record
 
 from offshelf.commands.track import main as track
@@ -174,7 +176,7 @@ def test_sender_dies(store, expected, tmp_path, kills_run):
         os.killpg(process.pid, signal.SIGKILL)
         wait_for_end(store)
     code, output, errors = end(process, sender)
-    track([f"home={store}"])
+    track(["sync", f"home={store}"])
 
     assert code == (-9 if kills_run else 0)
     assert kills_run or "has died. The run is kept in" in errors
@@ -204,7 +206,7 @@ def test_server_is_away(store, tmp_path):
 def test_is_being_sent(store, tmp_path, capsys):
     """A sync leaves a run alone that a sender sends."""
     process, sender = start(store, tmp_path, "table", pause=0.5)
-    track([f"home={store}"])
+    track(["sync", f"home={store}"])
     assert "Skipped: run" in capsys.readouterr().out
     assert end(process, sender)[0] == 0
 
@@ -220,3 +222,33 @@ def test_not_needed(monkeypatch):
     for arguments in (["-m"], ["tracking=none"], ["--cfg", "job"]):
         with prepared(arguments):
             assert take_sender() is None
+
+
+def test_a_closed_terminal(home, tmp_path):
+    """A warm `offshelf classify`: the numbers and figures of a run whose terminal is closed once the table is there."""
+    command = ["classify", "backbone=tiny", "classifier=knn", "layer=last"]
+    first, _, errors = finish(*command, cwd=tmp_path)
+    assert first == 0, errors
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(tmp_path)
+        os.execv(sys.executable, [sys.executable, "-m", "offshelf", *command])
+    seen = b""
+    while b"test \xc2\xb1:" not in seen:
+        seen += os.read(terminal, 65536)
+    os.close(terminal)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    deadline = time.monotonic() + 120
+    while waiting(home) or "RUNNING" in Record(home).statuses(Record(home).runs):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    client = MlflowClient(default_uri(home))
+    alone, closed = Record(home).runs
+
+    assert code == 129
+    assert closed.info.status == "FINISHED"
+    assert {item.path for item in client.list_artifacts(alone.info.run_id)} == {
+        item.path for item in client.list_artifacts(closed.info.run_id)
+    }
+    assert "confusion.png" in {item.path for item in client.list_artifacts(closed.info.run_id)}
+    assert alone.data.metrics.keys() == closed.data.metrics.keys()

@@ -8,9 +8,10 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 from offshelf.errors import TrackingError
+from offshelf.light_imports import import_mlflow
 from offshelf.tracking.events import PARENT_TAG, EndEvent, FileEvent, LaterEvent, StartEvent, from_json
 from offshelf.tracking.mlflow.client import quiet_mlflow
 from offshelf.tracking.mlflow.connection import Connection
@@ -28,18 +29,13 @@ def main() -> NoReturn:
     gc.disable()
     reports = os.dup(1)
     os.dup2(2, 1)  # what MLflow prints is no report
-    _import_mlflow()
+    sys.stdout = sys.stderr = cast("TextIO", _Tolerant(sys.stderr))
+    quiet_mlflow()
+    import_mlflow()
     line = sys.stdin.readline()
     if line:
         _report(reports, **_send(json.loads(line), reports))
-    sys.stderr.flush()
     os._exit(0)
-
-
-def _import_mlflow() -> None:
-    quiet_mlflow()
-    import mlflow.store.tracking.sqlalchemy_store
-    import mlflow.tracking  # noqa: F401
 
 
 def _report(reports: int, **values: Any) -> None:
@@ -77,6 +73,22 @@ def _remove(journal: Journal, outbox: Outbox) -> None:
     """Remove the journal of a run that MLflow has in full."""
     outbox.remove(journal.folder.name)
     journal.remove()
+
+
+@dataclass(frozen=True)
+class _Tolerant:
+    """A stream that may be gone, as that of a closed terminal is."""
+
+    stream: TextIO
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self.stream.write(text)
+            self.stream.flush()
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 @dataclass

@@ -94,7 +94,7 @@ class MLflow(Tracker):
 
     def _hand_over(self, sender: Sender, folder: Path, start: StartEvent, location: RunLocation) -> Sink:
         """Open a run that a sender sends."""
-        sender.begin(self._home.absolute(), self.uri, self.experiment, folder)
+        sender.begin(self._home.absolute(), self.uri, self.experiment, folder.absolute())
         return SentJournalSink.open(sender, start, location)
 
     def connect(self, location: RunLocation, closes_dead: bool = True) -> Connection:

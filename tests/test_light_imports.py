@@ -8,7 +8,7 @@ CODE = """
 import json, sys
 import numpy as np
 if sys.argv[1] == "light":
-    from offshelf.light_sklearn import import_sklearn
+    from offshelf.light_imports import import_sklearn
     import_sklearn()
     assert not {"scipy.stats", "scipy.optimize", "pandas"} & set(sys.modules), "imported"
 from sklearn.linear_model import LogisticRegression
