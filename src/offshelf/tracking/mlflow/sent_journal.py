@@ -13,6 +13,7 @@ from offshelf.tracking.events import EndEvent, LaterEvent, StartEvent, now
 from offshelf.tracking.mlflow.sender import Sender
 from offshelf.tracking.outbox.outbox import Outbox
 from offshelf.tracking.outbox.sink import JournalSink, RunLocation
+from offshelf.tracking.process import process_name
 from offshelf.tracking.run import Content, Sink
 
 
@@ -69,7 +70,9 @@ class SentJournalSink(Sink):
             self._tell()
 
         self._last_work = Survivor.start(to_the_end)
-        if not self._last_work:
+        if self._last_work:
+            self.journal.journal.note_busy(process_name(self._last_work.process))
+        else:
             work()
 
     @property
@@ -81,7 +84,7 @@ class SentJournalSink(Sink):
         return self.journal.journal.folder
 
     def _begun(self) -> "SentJournalSink":
-        self.journal.journal.note_sender(self.sender.name)
+        self.journal.journal.note_busy(self.sender.name)
         self._tell()
         return self
 

@@ -40,8 +40,8 @@ from offshelf.tracking.process import is_dead, this_process
 FILE = "journal.jsonl"
 """Name of a journal in the folder of its run."""
 
-SENDER = "sender"
-"""Name of a file beside a journal with the name of the process that is sending it."""
+BUSY = "busy"
+"""Name of a file beside a journal with the names of processes, other than the run's own, that work with it."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class JournaledRun:
     start: StartEvent
     events: tuple[LaterEvent, ...]
     """All events after the start."""
-    sender: str = ""
-    """Process that is sending the journal, or was; empty if there was none."""
+    busy: tuple[str, ...] = ()
+    """Processes that send the journal or do the last work of the run, or did."""
 
     @property
     def id(self) -> str:
@@ -178,16 +178,17 @@ class Journal:
             raise TrackingError(f"{self.folder / FILE} is not the journal of a run: {error}") from error
         later = tuple(event for event in events if not isinstance(event, StartEvent))
         assert isinstance(start, StartEvent)  # from_json accepts nothing else as the first line, and it only there
-        return JournaledRun(self.folder, start, later, self._sender())
+        return JournaledRun(self.folder, start, later, self._busy())
 
-    def note_sender(self, process: str) -> None:
-        """Note which process sends the journal, so that no other one does at the same time.
+    def note_busy(self, process: str) -> None:
+        """Note that another process works with the journal, so that no sync sends it meanwhile.
 
         Raises:
             TrackingError: The folder cannot be written to.
         """
         try:
-            (self.folder / SENDER).write_text(process, encoding="utf-8")
+            with (self.folder / BUSY).open("a", encoding="utf-8") as file:
+                file.write(f"{process}\n")
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -197,11 +198,11 @@ class Journal:
             shutil.rmtree(self.folder)
             self.folder.parent.rmdir()
 
-    def _sender(self) -> str:
+    def _busy(self) -> tuple[str, ...]:
         try:
-            return (self.folder / SENDER).read_text(encoding="utf-8")
-        except OSError:
-            return ""
+            return tuple((self.folder / BUSY).read_text(encoding="utf-8").splitlines())
+        except (OSError, ValueError):
+            return ()
 
     def _unwritable(self, error: OSError) -> TrackingError:
         return TrackingError(f"The run cannot be stored in {self.folder}: {error.strerror or error}.")

@@ -194,8 +194,10 @@ class Sync:
                     f"Skipped: {run.label} has not ended; its process is {' '.join(run.process.split()[:2])}. Sync "
                     "again when it has; if that process is gone, with --ended."
                 )
-            elif run.sender and not is_dead(run.sender) and not self.assume_ended:
-                skipped[run.id] = f"Skipped: {run.label} is being sent; if that process is gone, sync with --ended."
+            elif not all(map(is_dead, run.busy)) and not self.assume_ended:
+                skipped[run.id] = (
+                    f"Skipped: {run.label} is being sent. Sync again later, or with --ended if nothing sends it."
+                )
             elif run.start.parent in skipped:
                 skipped[run.id] = f"Skipped: {run.label} belongs to a run that has not ended."
         return skipped
