@@ -41,6 +41,9 @@ SYSTEM_ERRORS = (
 JSON = "--json"
 """The option of every command that prints its result as data."""
 
+TRACKED = ("classify", "retrieve", "recommend")
+"""Tasks whose runs are sent to MLflow."""
+
 HELP = ("-h", "--help")
 WITHOUT_RESULT = (*HELP, "help", "--hydra-help", "--cfg", "-c", "--info", "-i", "-sc", "--shell-completion")
 """Options that show something instead of running a command."""
@@ -129,6 +132,13 @@ def _dispatch(arguments: list[str]) -> CommandResult:
         return result
     if command == "dataset" and not rest:
         return _list_datasets()
+    if command in TRACKED:
+        from offshelf.light_imports import import_sklearn
+        from offshelf.tracking.mlflow.sender import prepared
+
+        with prepared(rest):
+            import_sklearn()
+            return CommandResult(run_task(command, rest))
     return CommandResult(run_task(command, named_dataset(rest) if command == "dataset" else rest))
 
 

@@ -36,7 +36,13 @@ SWEPT = {"table5_uiuc": ("a_pascal", "a_yahoo", "both")}
 """Test sets that each of a study's run files is run for."""
 
 TRIED = {
-    "table7_retrieval": {"cnn_oxford5k", "cnn_ss_paris6k", "cnnaug_ss_sculptures6k", "cnn_ss_holidays", "cnnaug_ss_ukbench"},
+    "table7_retrieval": {
+        "cnn_oxford5k",
+        "cnn_ss_paris6k",
+        "cnnaug_ss_sculptures6k",
+        "cnn_ss_holidays",
+        "cnnaug_ss_ukbench",
+    },
     "roxford_rparis": {"dinov2_roxford5k", "resnet50_gem_rparis6k"},
 }
 """Run files that are run on miniatures: every method and every data set of a study."""

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from offshelf.config.check import require_valid
-from offshelf.config.compose import all_composed, composed
+from offshelf.config.compose import all_composed, composed, with_settings
 from offshelf.config.folder import conf_dir, root_targets
 from offshelf.config.override import (
     beyond_ascii,
@@ -51,6 +51,8 @@ class Asked:
     """Texts among their values in quotes."""
     first: dict[str, Any] | None = None
     """The resolved config of a sweep's first job; None where it is not a sweep."""
+    composed: DictConfig | None = None
+    """Config of a single run with Hydra's settings, as Hydra composes it."""
     chooses: bool = False
     """Whether a sweeper chooses the jobs by their results."""
 
@@ -86,12 +88,12 @@ def read(task: str, arguments: Sequence[str]) -> Asked:
     is_sweep = given.multirun or settings.mode == RunMode.MULTIRUN
     if not is_sweep:
         _require_single(overrides, configs[0])
-        return Asked(task, flags, _lines(overrides))
+        return Asked(task, flags, _lines(overrides), composed=with_settings(configs[0], settings))
     if given.cfg:
         raise ConfigError("--cfg shows the config of one run: leave out -m, or list the jobs with sweep.dry_run=true")
     chooses = _chooses(task, settings)
     validated = _validating(overrides, configs[0]) if chooses else []
-    return Asked(task, flags, [*_lines(overrides), *validated], plain(configs[0]), chooses)
+    return Asked(task, flags, [*_lines(overrides), *validated], plain(configs[0]), chooses=chooses)
 
 
 def _parser() -> argparse.ArgumentParser:

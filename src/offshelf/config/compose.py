@@ -73,6 +73,13 @@ def _composed(task: str, overrides: Sequence[str]) -> tuple[DictConfig, DictConf
     return config, settings
 
 
+def with_settings(config: DictConfig, settings: DictConfig) -> DictConfig:
+    """Return what `composed` has taken apart: a root config with Hydra's own settings."""
+    with open_dict(config):
+        config["hydra"] = settings
+    return config
+
+
 @contextmanager
 def _search_path(task: str, folder: Path | None) -> Iterator[None]:
     """Have Hydra look for configs where its command line would: in the user's folder, then in the shipped ones."""

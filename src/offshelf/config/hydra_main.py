@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import hydra
 import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import OmegaConfDumper
 from omegaconf.errors import OmegaConfBaseException
@@ -43,7 +46,8 @@ def run_once(asked: "Asked") -> Any:
         except BaseException as error:
             errors.append(error)  # raised when Hydra is through, which would announce it in its own words
 
-    _run(asked, job)
+    with _composed_before(asked):
+        _run(asked, job)
     if errors:
         raise errors[0]
     return results[0] if results else None
@@ -92,6 +96,25 @@ class _Dumper(getattr(yaml, "CDumper", yaml.Dumper)):  # type: ignore[misc]
 
 
 _Dumper.add_representer(str, OmegaConfDumper.str_representer)
+
+
+@contextmanager
+def _composed_before(asked: "Asked") -> Iterator[None]:
+    """Have Hydra use the config that was composed to check it, instead of composing it twice again."""
+    get_mode, load = Hydra.get_mode, ConfigLoaderImpl.load_configuration
+
+    def reuse(self: ConfigLoaderImpl, config_name: str, overrides: list[str], **more: Any) -> DictConfig:
+        if asked.composed is not None and overrides == list(asked.overrides):
+            return asked.composed
+        return load(self, config_name=config_name, overrides=overrides, **more)
+
+    Hydra.get_mode = lambda *_, **__: RunMode.RUN  # type: ignore[method-assign]
+    ConfigLoaderImpl.load_configuration = reuse  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = get_mode  # type: ignore[method-assign]
+        ConfigLoaderImpl.load_configuration = load  # type: ignore[method-assign]
 
 
 @contextmanager

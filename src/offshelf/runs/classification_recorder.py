@@ -59,11 +59,12 @@ class ClassificationRecorder(RunRecorder):
             child.log(params, score.metrics, tags)
             self.log_dataset(child)
             self._log_tables(child, score)
+            self._log_confusion(child, score)
 
     def end(
         self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score, features: Features
     ) -> dict[str, float]:
-        """Log and write the results, with several layers also a plot over them. Returns all metrics."""
+        """Log and write the results, except the figures. Returns all metrics."""
         metrics = self._summary(scores, baselines, chosen, features)
         tags = {"feature_digest": features.digest, "extraction": features.cost.how, **_svm_method(chosen)}
         self.run.log(metrics=metrics, tags=tags)
@@ -71,42 +72,50 @@ class ClassificationRecorder(RunRecorder):
         write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.yaml())
         write_text(self.folder / "predictions.csv", predicted)
         if chosen.curve:
-            self._curves(scores, baselines)
+            columns = curve_table([*scores, *baselines])
+            write_table(self.folder / f"{_curve_file(chosen)}.csv", columns)
+            self.run.log_table(columns, f"{_curve_file(chosen)}.json")
         if len(scores) > 1:
-            self.figure(layer_figure(scores, baselines, self.plot_title()), "layers.png")
             self.run.log_table(layer_columns([*scores, *baselines]), "layers.json")
         return metrics
 
+    def draw(self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score) -> None:
+        """Draw the chosen layer's confusion matrix, how hyperparameters were chosen, and a plot over several layers."""
+        self._log_confusion(self.run, chosen)
+        if chosen.curve:
+            self.figure(curve_figure(scores, baselines, self.plot_title()), f"{_curve_file(chosen)}.png")
+        if len(scores) > 1:
+            self.figure(layer_figure(scores, baselines, self.plot_title()), "layers.png")
+
     def keep(self, model: Model | None, limit_mb: float) -> str:
-        """Write the model into the folder and to the tracker. Returns a sentence: that it is kept, or why not."""
+        """Write the model into the folder and to the tracker. Returns why it is not kept; empty if it is."""
         try:
             data = _as_data(model, limit_mb)
         except ModelError as error:
             return f"The model was not kept, so that offshelf predict cannot use this run: {error}"
         write_bytes(self.folder / FILE, data)
         self.run.log_file(self.folder / FILE)
+        return ""
+
+    def how_to_predict(self) -> str:
+        """Return a sentence that says how to use the model, once it is kept and the run has ended."""
+        size = (self.folder / FILE).stat().st_size
         fold = f", of the first of {len(self.images.folds)} folds" if len(self.images.folds) > 1 else ""
         where = self.run.id[:8] if self.run.is_sent else shlex.quote(str(self.folder))
         with_it = f"offshelf predict {where} IMAGES{self.settings()}"
-        return f"The model is kept ({decimal(len(data))}{fold}). Predict with: {with_it}"
-
-    def _curves(self, scores: Sequence[Score], baselines: Sequence[Score]) -> None:
-        """Write how the hyperparameter was chosen for each layer: `c_curve.png`, `.csv` and `.json` if it is C."""
-        name = f"{scores[0].parameter.lower()}_curve"
-        columns = curve_table([*scores, *baselines])
-        write_table(self.folder / f"{name}.csv", columns)
-        self.run.log_table(columns, f"{name}.json")
-        self.figure(curve_figure(scores, baselines, self.plot_title()), f"{name}.png")
+        return f"The model is kept ({decimal(size)}{fold}). Predict with: {with_it}"
 
     def _log_tables(self, run: Run, score: Score) -> str:
-        """Log tables and figures of a layer. Returns the predictions for the test images as CSV."""
+        """Log tables of a layer. Returns the predictions for the test images as CSV."""
         predicted = csv_text(predictions(score, self.images))
         run.log_table(per_class(score, self.images.classes), "per_class.json")
         run.log_text(predicted, "predictions.csv")
+        return predicted
+
+    def _log_confusion(self, run: Run, score: Score) -> None:
         if score.confusion is not None:
             title = f"{self.images.name}, {score.name}"
             run.log_figure(confusion_figure(score.confusion, self.images.classes, title), "confusion.png")
-        return predicted
 
     def _summary(
         self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score, features: Features
@@ -125,6 +134,11 @@ class ClassificationRecorder(RunRecorder):
 def _svm_method(score: Score) -> dict[str, str]:
     """Return the tag of the method that solved a layer's SVM; none for other classifiers."""
     return {"svm_method": score.svm_method} if score.svm_method else {}
+
+
+def _curve_file(score: Score) -> str:
+    """Return the name, without suffix, of the files that say how the hyperparameter was chosen: `c_curve` of C."""
+    return f"{score.parameter.lower()}_curve"
 
 
 def _as_data(model: Model | None, limit_mb: float) -> bytes:

@@ -60,7 +60,7 @@ class RetrievalRecorder(RunRecorder):
     def end(
         self, scores: Sequence[RetrievalScore], chosen: RetrievalScore, feature_digest: str, costs: Sequence[Cost]
     ) -> dict[str, float]:
-        """Log and write the results, with several layers also a plot over them. Returns all metrics."""
+        """Log and write the results, except the figures. Returns all metrics."""
         metrics = self._summary(scores, chosen, costs)
         how = next((cost.how for cost in costs if cost.extracted), costs[0].how)
         self.run.log(metrics=metrics, tags={"feature_digest": feature_digest, "extraction": how})
@@ -70,11 +70,15 @@ class RetrievalRecorder(RunRecorder):
             self.run.log_file(self.folder / file)
         write_text(self.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
         write_text(self.folder / "config.yaml", self.yaml())
+        if len(scores) > 1:
+            self.run.log_table(metric_columns(scores), "layers.json")
+        return metrics
+
+    def draw(self, scores: Sequence[RetrievalScore], chosen: RetrievalScore) -> None:
+        """Draw the chosen layer's precision by recall, with several layers also a plot over them."""
         self.figure(self._curve(chosen), CURVE)
         if len(scores) > 1:
             self.figure(layer_figure(scores, [], self.plot_title()), "layers.png")
-            self.run.log_table(metric_columns(scores), "layers.json")
-        return metrics
 
     def _curve(self, score: RetrievalScore) -> "Figure":
         return precision_recall_figure(score, self._title(score))

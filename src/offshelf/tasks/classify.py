@@ -29,6 +29,7 @@ from offshelf.store import FeatureKey, FeatureStore
 from offshelf.tasks.features import FeatureSpec
 from offshelf.tasks.on_error import OnError, check_readable
 from offshelf.tasks.results import ClassificationResult
+from offshelf.tasks.results.classification import score_lines
 from offshelf.terminal import Notify, discard
 from offshelf.tracking import Tracker
 
@@ -116,17 +117,21 @@ def classify(
     with tracking.start(title, Path(output_dir)) as run:
         recorder = ClassificationRecorder(run, images, backbone.name, config, Path(output_dir))
         recorder.begin(layers)
+        if not spec.is_stored(images):
+            run.confirm()
         images, more, found = spec.extract_all(images)
         recorder = replace(recorder, images=images, left_out=[*left_out, *more])
         recorder.data()
-        spec.note_use(title, run.id, config)
         names = [request.backbone.name for request in spec.requests]
         scores, *others = _score(found, names, probe, recorder, len(layers) > 1)
         baselines = [score for each in others for score in each]
         chosen = choose(scores)
         metrics = recorder.end(scores, baselines, chosen, found[0])
         model = _model(chosen, images, spec.keys)
-        note = recorder.keep(model, keep_model_mb) if keep_model_mb else ""
+        not_kept = recorder.keep(model, keep_model_mb) if keep_model_mb else ""
+        run.finish(lambda: recorder.draw(scores, baselines, chosen))
+        notify(*score_lines(scores, baselines, chosen, title, images, recorder.left_out))
+    spec.note_use(title, run.id, config)
     return ClassificationResult(
         run=recorder.summary(title, metrics),
         images=images,
@@ -134,7 +139,7 @@ def classify(
         baselines=tuple(baselines),
         chosen=chosen,
         model=model,
-        model_note=note,
+        model_note=not_kept or (recorder.how_to_predict() if keep_model_mb else ""),
     )
 
 

@@ -22,7 +22,7 @@ from offshelf.dataset import (
     load_unsplit,
     require_labels,
 )
-from offshelf.errors import BadImagesError
+from offshelf.errors import BadImagesError, ImageError
 from offshelf.extractor import (
     Comparison,
     Cost,
@@ -235,6 +235,15 @@ class FeatureSpec:
         return [
             recheck(self.store, self.extractor, images.pictures, request, count) for images, request in self.passes()
         ]
+
+    def is_stored(self, images: ImageSet | RetrievalSet) -> bool:
+        """Return whether the store has all features of the images that a run reads first."""
+        try:
+            names = digests(images.pictures)
+        except ImageError:  # the extraction says which ones
+            return False
+        keys = [list(request.keys(self.extractor).values()) for request in self.requests]
+        return not any(len(self.store.missing(each, names)) for each in keys)
 
     def missing(self, planned: set[tuple[str, Any]]) -> list[str]:
         """Describe what the run would have to extract, in one line per pass over the images.

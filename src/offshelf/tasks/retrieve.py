@@ -29,6 +29,7 @@ from offshelf.store import FeatureStore
 from offshelf.tasks.features import FeatureSpec
 from offshelf.tasks.on_error import OnError, check_readable, skip_unreadable
 from offshelf.tasks.results import RetrievalResult
+from offshelf.tasks.results.retrieval import retrieval_lines
 from offshelf.terminal import Notify, discard
 from offshelf.tracking import Tracker
 
@@ -118,10 +119,11 @@ def retrieve(
     with tracking.start(title, Path(output_dir)) as run:
         recorder = RetrievalRecorder(run, images, backbone.name, config, Path(output_dir))
         recorder.begin(layers)
+        if not spec.is_stored(images):
+            run.confirm()
         images, more, parts = spec.extract_retrieval(images)
         recorder = replace(recorder, images=images, left_out=[*left_out, *more])
         recorder.data()
-        spec.note_use(title, run.id, config)
         if learns(postprocess):
             tags = _fitted_on(fit_images)
             run.log(tags=tags)
@@ -129,6 +131,9 @@ def retrieve(
         found = [*parts, *([_fit_features(spec, fit_images)] if fit_images else [])]
         scores, identity = _score(found, layers, probe, recorder)
         metrics = recorder.end(scores, scores[-1], identity, [features.cost for features in found])
+        run.finish(lambda: recorder.draw(scores, scores[-1]))
+        notify(*retrieval_lines(scores, title, images, recorder.left_out))
+    spec.note_use(title, run.id, config)
     return RetrievalResult(run=recorder.summary(title, metrics), images=images, scores=tuple(scores))
 
 

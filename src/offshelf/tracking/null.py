@@ -1,6 +1,6 @@
 """A tracker that records nothing: results are written to the output folder alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,14 @@ class NullRun(Run):
     @contextmanager
     def child(self, name: str) -> Iterator[Run]:
         yield NullRun()
+
+    @override
+    def confirm(self) -> None:
+        pass
+
+    @override
+    def finish(self, work: Callable[[], None]) -> None:
+        work()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 def this_process() -> str:
     """Return host, process id and start time in clock ticks; the start time tells reused process ids apart."""
-    return f"{socket.gethostname()} {os.getpid()} {_start_time(os.getpid()) or 0}"
+    return process_name(os.getpid())
+
+
+def process_name(process: int) -> str:
+    """Return the name of a process of this host, as `this_process` does."""
+    return f"{socket.gethostname()} {process} {_start_time(process) or 0}"
 
 
 def is_dead(process: str) -> bool:

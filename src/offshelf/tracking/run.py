@@ -57,6 +57,14 @@ class Sink(Protocol):
     def child(self, name: str) -> "Sink":
         """Open a new run nested under this one."""
 
+    def confirm(self) -> None:
+        """Wait until the store has taken the run; see `Run.confirm`."""
+        return
+
+    def finish(self, work: Callable[[], None]) -> None:
+        """Do the last work of the run; see `Run.finish`."""
+        work()
+
 
 @dataclass(frozen=True)
 class LoggedRun(Run):
@@ -129,6 +137,14 @@ class LoggedRun(Run):
     def child(self, name: str) -> Iterator[Run]:
         with open_run(partial(self.sink.child, _encodable(name))) as run:
             yield run
+
+    @override
+    def confirm(self) -> None:
+        self.sink.confirm()
+
+    @override
+    def finish(self, work: Callable[[], None]) -> None:
+        self.sink.finish(work)
 
     def _put_file(self, name: str, content: bytes | Path) -> None:
         self.sink.put(FileEvent(now(), _encodable(name)), content)

@@ -1,6 +1,6 @@
 """The seam between tasks and experiment tracking: tasks use these protocols, and never MLflow itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,20 @@ class Run(Protocol):
 
     def child(self, name: str) -> "AbstractContextManager[Run]":
         """Open a run nested under this one; it ends as FINISHED, or as FAILED if the block raises."""
+
+    def confirm(self) -> None:
+        """Wait until the store has taken the run, before long work.
+
+        Raises:
+            TrackingError: The store cannot be used.
+        """
+
+    def finish(self, work: Callable[[], None]) -> None:
+        """Do the last work of the run, such as its figures; everything else was logged before.
+
+        The work may be done by another process, also if this one is killed, and its end is the end of the run. What it
+        changes in memory is not seen afterwards.
+        """
 
 
 @dataclass(frozen=True)

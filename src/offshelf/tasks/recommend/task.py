@@ -120,6 +120,7 @@ def recommend(
     with without_downloads(), tracking.start(title, Path(output_dir)) as run:
         recorder = RecommendationRecorder(run, images, f"{len(here)} backbones", config, Path(output_dir))
         recorder.begin([str(layer)])
+        run.confirm()
         images, left_out, held = skip_unreadable(
             images, on_error, lambda usable: hold_race(entrants, usable, probe, race, clock, notify)
         )

@@ -1,5 +1,6 @@
 """Result of the task `classify`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from typing_extensions import override
 
-from offshelf.dataset import ImageSet
+from offshelf.dataset import ImageSet, LeftOut
 from offshelf.evaluation.classification import Score
 from offshelf.model import Model
 from offshelf.report import (
@@ -102,12 +103,24 @@ class ClassificationResult(RunResult):
         return pandas.DataFrame(predictions(self.chosen, self.images))
 
     @override
+    def lines(self) -> list[Line]:
+        title, left_out = self.run.title, self.run.left_out
+        table = score_lines(self.scores, self.baselines, self.chosen, title, self.images, left_out)
+        return [*table, *self.closing()]
+
+    @override
     def closing(self) -> list[Line]:
-        return [
-            score_table(self.scores, self.baselines, self.chosen, self.run.title),
-            repeats_line(self.images),
-            left_out_line(self.run.left_out),
-            open_grids(self.scores),
-            self.model_note,
-            self.run.whereabouts,
-        ]
+        return [self.model_note, self.run.whereabouts]
+
+
+def score_lines(
+    scores: Sequence[Score],
+    baselines: Sequence[Score],
+    chosen: Score,
+    title: str,
+    images: ImageSet,
+    left_out: Sequence[LeftOut],
+) -> list[Line]:
+    """Return the table of scores, and what is to be known about it."""
+    table = score_table(scores, baselines, chosen, title)
+    return [table, repeats_line(images), left_out_line(left_out), open_grids(scores)]

@@ -1,12 +1,13 @@
 """Result of the task `retrieve`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from offshelf.dataset import RetrievalSet
+from offshelf.dataset import LeftOut, RetrievalSet
 from offshelf.evaluation.retrieval import RetrievalScore
 from offshelf.report import (
     layer_scores,
@@ -66,11 +67,17 @@ class RetrievalResult(RunResult):
         return pandas.DataFrame(query_table(self.chosen, [query.id for query in self.images.queries]))
 
     @override
+    def lines(self) -> list[Line]:
+        return [*retrieval_lines(self.scores, self.run.title, self.images, self.run.left_out), *self.closing()]
+
+    @override
     def closing(self) -> list[Line]:
-        return [
-            layer_scores(self.scores, self.chosen, self.run.title),
-            protocol_scores(self.chosen),
-            repeats_line(self.images),
-            left_out_line(self.run.left_out),
-            self.run.whereabouts,
-        ]
+        return [self.run.whereabouts]
+
+
+def retrieval_lines(
+    scores: Sequence[RetrievalScore], title: str, images: RetrievalSet, left_out: Sequence[LeftOut]
+) -> list[Line]:
+    """Return the tables of scores, and what is to be known about them."""
+    tables: list[Line] = [layer_scores(scores, scores[-1], title), protocol_scores(scores[-1])]
+    return [*tables, repeats_line(images), left_out_line(left_out)]

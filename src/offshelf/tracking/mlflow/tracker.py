@@ -20,6 +20,8 @@ from offshelf.tracking.mlflow.dead_runs import close_dead
 from offshelf.tracking.mlflow.participants import Participants
 from offshelf.tracking.mlflow.reachability import require_reachable, with_password
 from offshelf.tracking.mlflow.schema import database_of
+from offshelf.tracking.mlflow.sender import Sender, take_sender
+from offshelf.tracking.mlflow.sent_journal import SentJournalSink
 from offshelf.tracking.mlflow.sinks import open_sink
 from offshelf.tracking.mlflow.sweep import MLflowSweep, ParentOpening, ParentRuns, finished_jobs
 from offshelf.tracking.outbox.sink import JournalSink, RunLocation
@@ -49,13 +51,16 @@ class MLflow(Tracker):
     @contextmanager
     def start(self, name: str, folder: Path | None = None) -> Iterator[Run]:
         start = new_start(name, self.experiment, self.uri, parent_tags())
-        with open_run(partial(self._open, start, RunLocation(self._home, folder))) as run:
+        location = RunLocation(self._home, folder)
+        sender = take_sender() if folder and not is_job() else None
+        make = partial(self._hand_over, sender, folder) if sender and folder else self._open
+        with open_run(partial(make, start, location)) as run:
             yield run
 
     @override
     @contextmanager
     def sweep(self, name: str, digest: str = "", resume: bool = False, shared: bool = False) -> Iterator[MLflowSweep]:
-        connection = self._connect(RunLocation(self._home, None))
+        connection = self.connect(RunLocation(self._home, None))
         start = new_start(name, self.experiment, self.uri, {SWEEP_TAG: digest})
         participants = Participants(self._home, digest)
         opening = ParentOpening(connection, start, participants, resume, shared, is_server=bool(self.uri))
@@ -66,7 +71,7 @@ class MLflow(Tracker):
     def finished(self, digest: str) -> Mapping[str, FinishedJob]:
         if not self.uri and not (self._home / "mlflow.db").exists():
             return {}
-        connection = self._connect(RunLocation(self._home, None))
+        connection = self.connect(RunLocation(self._home, None))
         with explain_errors(connection.target):
             runs = ParentRuns(connection.client, connection.experiment, digest)
             earlier = runs.unfinished(Participants(self._home, digest).parent, include_open=bool(self.uri))
@@ -79,15 +84,20 @@ class MLflow(Tracker):
     def _open(self, start: StartEvent, location: RunLocation) -> Sink:
         """Open a run; a job of a sweep continues in a journal if the store cannot be reached."""
         if not is_job():
-            return open_sink(self._connect(location), start)
+            return open_sink(self.connect(location), start)
         try:
-            return open_sink(self._connect(location, closes_dead=False), start)
+            return open_sink(self.connect(location, closes_dead=False), start)
         except TrackingError as error:
             kept = f"The run is kept in {location.folder}. Send the sweep later with: {location.sync_command()}"
             say(str(error), kept, stderr=True)
             return JournalSink.open(start, location)
 
-    def _connect(self, location: RunLocation, closes_dead: bool = True) -> Connection:
+    def _hand_over(self, sender: Sender, folder: Path, start: StartEvent, location: RunLocation) -> Sink:
+        """Open a run that a sender sends."""
+        sender.begin(self._home.absolute(), self.uri, self.experiment, folder.absolute())
+        return SentJournalSink.open(sender, start, location)
+
+    def connect(self, location: RunLocation, closes_dead: bool = True) -> Connection:
         """Connect, and close the runs of dead processes, which jobs of a sweep leave to the sweep."""
         client, experiment = connect(self._home, self.uri, self.experiment)
         target = masked(self.uri) if self.uri else str(self._home / "mlflow.db")

@@ -19,6 +19,7 @@ have no output folder, are in `<home>/offline/runs`; `<home>/offline` lists the 
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,9 @@ from offshelf.tracking.process import is_dead, this_process
 FILE = "journal.jsonl"
 """Name of a journal in the folder of its run."""
 
+BUSY = "busy"
+"""Name of a file beside a journal with the names of processes, other than the run's own, that work with it."""
+
 
 @dataclass(frozen=True)
 class JournaledRun:
@@ -48,6 +52,8 @@ class JournaledRun:
     start: StartEvent
     events: tuple[LaterEvent, ...]
     """All events after the start."""
+    busy: tuple[str, ...] = ()
+    """Processes that send the journal or do the last work of the run, or did."""
 
     @property
     def id(self) -> str:
@@ -172,7 +178,31 @@ class Journal:
             raise TrackingError(f"{self.folder / FILE} is not the journal of a run: {error}") from error
         later = tuple(event for event in events if not isinstance(event, StartEvent))
         assert isinstance(start, StartEvent)  # from_json accepts nothing else as the first line, and it only there
-        return JournaledRun(self.folder, start, later)
+        return JournaledRun(self.folder, start, later, self._busy())
+
+    def note_busy(self, process: str) -> None:
+        """Note that another process works with the journal, so that no sync sends it meanwhile.
+
+        Raises:
+            TrackingError: The folder cannot be written to.
+        """
+        try:
+            with (self.folder / BUSY).open("a", encoding="utf-8") as file:
+                file.write(f"{process}\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def remove(self) -> None:
+        """Remove the journal of a run that was sent, and the folder around it if that is empty."""
+        with suppress(OSError):
+            shutil.rmtree(self.folder)
+            self.folder.parent.rmdir()
+
+    def _busy(self) -> tuple[str, ...]:
+        try:
+            return tuple((self.folder / BUSY).read_text(encoding="utf-8").splitlines())
+        except (OSError, ValueError):
+            return ()
 
     def _unwritable(self, error: OSError) -> TrackingError:
         return TrackingError(f"The run cannot be stored in {self.folder}: {error.strerror or error}.")

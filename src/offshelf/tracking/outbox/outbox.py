@@ -43,6 +43,10 @@ class Outbox:
             sent.parent.mkdir(exist_ok=True)
             note.replace(sent)
 
+    def remove(self, run: str) -> None:
+        """Forget a run whose journal is removed."""
+        self._note(run).unlink(missing_ok=True)
+
     def notes(self) -> list[Path]:
         """Return the notes of the runs that wait to be sent."""
         return sorted((self.home / "offline").glob("*.json"))

@@ -11,6 +11,7 @@ from offshelf.errors import TrackingError
 from offshelf.secret import masked
 from offshelf.tracking.outbox.journal import FILE, Journal, JournaledRun
 from offshelf.tracking.outbox.outbox import Outbox, noted_journal
+from offshelf.tracking.process import is_dead
 
 
 class Target(Protocol):
@@ -192,6 +193,10 @@ class Sync:
                 skipped[run.id] = (
                     f"Skipped: {run.label} has not ended; its process is {' '.join(run.process.split()[:2])}. Sync "
                     "again when it has; if that process is gone, with --ended."
+                )
+            elif not all(map(is_dead, run.busy)) and not self.assume_ended:
+                skipped[run.id] = (
+                    f"Skipped: {run.label} is being sent. Sync again later, or with --ended if nothing sends it."
                 )
             elif run.start.parent in skipped:
                 skipped[run.id] = f"Skipped: {run.label} belongs to a run that has not ended."
