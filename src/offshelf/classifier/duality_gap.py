@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from offshelf.classifier.label import EachLabel
+from offshelf.logistic.solver.problem import Bias
 
 
 def duality_gap(fitted: Any, X: np.ndarray, y: np.ndarray) -> float | None:
@@ -47,7 +48,7 @@ def _gap(fitted: Any, X: np.ndarray, y: np.ndarray) -> float:
     from offshelf.logistic.solver import Problems, relative_gap
 
     classes, is_liblinear = fitted.classes_, fitted.solver == "liblinear"
-    bias = "none" if not fitted.fit_intercept else "penalised" if is_liblinear else "free"
+    bias: Bias = "none" if not fitted.fit_intercept else "penalised" if is_liblinear else "free"
     members = np.ones((len(X), 1), bool)
     weights = compute_sample_weight(fitted.class_weight, y)[:, None]
     numbers = np.searchsorted(classes, y)

@@ -63,6 +63,7 @@ class Tuned(Classifier):
             fusion: Fusion of an image's views: the `sum`, `mean` or `max` of their responses, with each view a training
                 sample; or with `features` the mean of their features, in training and in testing.
             calibrate: Whether to learn probabilities of classes too, from scores of images held out in these folds.
+                Without it a multinomial logistic probe, and one of two classes or of several labels, has its own.
             validate: Whether to cross-validate a single given value too, so that runs can be compared without their
                 test images.
             grid: One parameter of the estimator, or of an estimator in it: a positive value, or a list to choose from.
@@ -121,7 +122,10 @@ class Tuned(Classifier):
 
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = convergence.gap if gaps is None else float(np.max(gaps))
-        calibration = self._calibration(value, values_NVD, targets) if self.calibrate else None
+        if self.calibrate:
+            calibration: Calibration | None = self._calibration(value, values_NVD, targets)
+        else:
+            calibration = Calibration.own(fitted, 1 / seen.shape[1] if self.fusion == "sum" else 1.0)
         unconverged = convergence.count
         return FitResult(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration, unconverged)
 

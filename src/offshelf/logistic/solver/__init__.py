@@ -22,7 +22,8 @@ FLOAT32_TOL = 1e-7
 GROUP_VALUES = 1 << 26
 """Most scores (rows x columns x variants) held at a time, except for a single task."""
 SECANT_VALUES = 1 << 27
-"""Most scores for which a copy is kept, to start a larger C from where two smaller ones point."""
+"""Most scores of which copies are kept, to start a larger C from where two smaller ones point, and folds from the
+full fit."""
 TIGHTER, ROUNDS = 4.0, 3
 """Divisor of the tolerance where a certificate in float64 is larger than that in float32, and most attempts."""
 
@@ -86,19 +87,18 @@ class _Path:
 
     def solutions(self, Cs: Sequence[float]) -> Iterator[Solution]:
         """Yield the solution at each C, in ascending order."""
-        moved: Start | None = None
-        keeps = self.batch.z.size <= SECANT_VALUES
-        for number, C in enumerate(Cs):
+        batch, keeps = self.batch, self.batch.z.size <= SECANT_VALUES
+        last: Start | None = None
+        for C in Cs:
             scaled = C * self.rows.scale**2
-            before = (self.batch.W[self.full], self.batch.z[self.full]) if keeps and len(Cs) > number else None
-            if moved:
-                self.batch.move(self.full, *moved, scaled)
+            batch.passes[:] = 0
+            before = (batch.W.copy(), batch.z.copy()) if keeps else None
+            if last:
+                batch.move(self.full, last[0][self.full], last[1][self.full], scaled)
             certified = self._solve_full(C, scaled)
+            self._solve_folds(scaled, before, last)
             if before:
-                moved = (self.batch.W[self.full] - before[0], self.batch.z[self.full] - before[1])
-                self._solve_folds(scaled, moved)
-            else:
-                self._solve_folds(scaled, None)
+                last = (batch.W - before[0], batch.z - before[1])
             yield self._solution(C, certified)
 
     def _solve_full(self, C: float, scaled: float) -> Certified:
@@ -117,21 +117,28 @@ class _Path:
         vectors[short] = self._continue_exactly(self.full[short], scaled)
         return self._certify(vectors, C)
 
-    def _solve_folds(self, scaled: float, moved: Start | None) -> None:
+    def _solve_folds(self, scaled: float, before: Start | None, last: Start | None) -> None:
+        """Solve the folds, from where the full fits have moved to since `before`, if that is known."""
         if not len(self.folds):
             return
-        self.batch.tol = self.aim
-        if moved:
-            tasks = self.folds // self.variants
-            for fold in range(self.variants - 1):
-                mine = self.folds[fold :: self.variants - 1]
-                chosen = tasks[fold :: self.variants - 1]
-                free = ~self.batch.is_constant[mine]
-                self.batch.move(mine[free], moved[0][chosen[free]], moved[1][chosen[free]], scaled)
-        self.batch.minimise(self.folds, scaled)
-        short = self.folds[self.batch.gap[self.folds] > self.tol]
-        if len(short) and self.exact is not self.batch:
+        batch = self.batch
+        batch.tol = self.aim
+        if before:
+            self._follow(scaled, before, last)
+        batch.minimise(self.folds, scaled)
+        short = self.folds[batch.gap[self.folds] > self.tol]
+        if len(short) and self.exact is not batch:
             self._continue_exactly(short, scaled)
+
+    def _follow(self, scaled: float, before: Start, last: Start | None) -> None:
+        """Move the folds as their full fits have moved, and on by how much they differed in this the last time."""
+        batch = self.batch
+        for fold in range(self.variants - 1):
+            free = ~batch.is_constant[self.folds[fold :: self.variants - 1]]
+            mine, full = self.folds[fold :: self.variants - 1][free], self.full[free]
+            batch.move(mine, batch.W[full] - before[0][full], batch.z[full] - before[1][full], scaled)
+            if last:
+                batch.move(mine, last[0][mine] - last[0][full], last[1][mine] - last[1][full], scaled)
 
     def _continue_exactly(self, short: np.ndarray, scaled: float) -> np.ndarray:
         """Continue some problems in float64, and return their weights in it."""
@@ -141,7 +148,9 @@ class _Path:
         exact = self.exact
         exact.W[short] = self.batch.W[short]
         exact.z[short] = exact.rows.times(exact.W[short])
+        exact.passes[:] = 0
         exact.minimise(short, scaled)
+        self.batch.passes += exact.passes
         self.batch.W[short], self.batch.z[short] = exact.W[short], exact.z[short]
         self.batch.gap[short] = exact.gap[short]
         return exact.W[short]
@@ -167,4 +176,5 @@ class _Path:
         def model() -> tuple[np.ndarray, np.ndarray]:
             return certified.weights.reshape(-1, certified.weights.shape[2]).T, certified.biases.ravel()
 
-        return Solution(C, decisions, gaps, model, self.rows.passes)
+        passes = self.batch.passes.reshape(-1, self.variants).copy()
+        return Solution(C, decisions, gaps, model, passes)

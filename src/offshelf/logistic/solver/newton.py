@@ -43,7 +43,7 @@ class Batch:
         self.likelihood = likelihood_of(problems, weights_BR.astype(rows.dtype))
         self.W = np.zeros((len(weights_BR), problems.classes, rows.dims), rows.dtype)
         self.penalty = np.ones(rows.dims, rows.dtype)
-        self.gap = np.zeros(len(weights_BR))
+        self.gap, self.passes = np.zeros(len(weights_BR)), np.zeros(len(weights_BR))
         self.is_constant = np.zeros(len(weights_BR), bool)
         """Binary problems of one label with a free bias, which have no optimum: the log odds are their bias."""
         if problems.bias == "free":
@@ -86,7 +86,7 @@ class Batch:
             self._move(todo, direction, along, C, slope)
 
     def move(self, problems: np.ndarray, direction: np.ndarray, along: np.ndarray, C: float) -> None:
-        """Move some problems along a direction [B, G, D + 1] whose scores are known, as far as this is of use."""
+        """Move some problems along a direction [b, G, D + 1] as far as it is of use; its scores are overwritten."""
         self._move(problems[~self.is_constant[problems]], direction, along, C, None)
 
     def evaluate(self, todo: np.ndarray, C: float) -> tuple[np.ndarray, ...]:
@@ -104,7 +104,7 @@ class Batch:
             return _times(residuals, block), total, (size - squares).sum(axis=2, dtype=np.float64)
 
         combined, losses, curvatures = self.rows.sums(work)
-        self.rows.passes += len(todo) / 2
+        self.passes[todo] += 0.5
         W, curvatures = self.W[todo], C * curvatures
         gradient = self.penalty * W - self.rows.dtype(C) * combined
         gap = _squares(self.penalty * gradient) / 2
@@ -163,7 +163,7 @@ class Batch:
             return (_times(curved, block),)
 
         (combined,) = self.rows.sums(work)
-        self.rows.passes += len(todo)
+        self.passes[todo] += 1
         return self.penalty * vectors + self.rows.dtype(C) * combined, scores
 
     def _move(
@@ -182,8 +182,8 @@ class Batch:
         steps = line_search(slope_at, start).astype(W.dtype)
         self.W[todo] = W + steps[:, None, None] * direction
         for problem, step, each in zip(todo, steps, along, strict=True):
-            if step:
-                self.z[problem] += step * each
+            each *= step
+            self.z[problem] += each
 
     def _falls(self, todo: np.ndarray, along: np.ndarray, step: np.ndarray) -> np.ndarray:
         """Return how fast the sums of losses fall along a direction, a step from here: [b]."""

@@ -40,8 +40,8 @@ class Preconditioner:
             count: The number of rows.
         """
         mean = curvatures[..., None] / count
-        is_whole = self.basis_DM.shape[0] == self.basis_DM.shape[1]  # nothing but rounding errors is left
-        rest = 0.0 if is_whole else 1 / (1 + mean * self.rest)
+        is_whole = self.basis_DM.shape[0] == self.basis_DM.shape[1]
+        rest = np.zeros_like(mean) if is_whole else 1 / (1 + mean * self.rest)
         each = 1 / (1 + mean * self.values_M) - rest
         vectors = residuals[..., :-1] if self.is_free else residuals
         shape = vectors.shape
@@ -50,7 +50,7 @@ class Preconditioner:
         out = np.empty_like(residuals)
         body = out[..., :-1] if self.is_free else out
         body[:] = (coordinates.reshape(-1, len(self.values_M)) @ self.basis_DM.T).reshape(shape)
-        if not is_whole:
+        if not is_whole:  # else nothing but rounding errors is left
             body += vectors * rest.astype(residuals.dtype)
         if self.is_free:
             least = FLAT * curvatures.max(axis=1, keepdims=True) + np.finfo(residuals.dtype).tiny

@@ -13,8 +13,9 @@ For any distributions q_i over the classes, with A_ik = C c_i ([y(i) = k] − q_
     −½|A'X|² − ½s²|Σ_i A_i|² + C Σ_i c_i H(q_i)
 
 is a lower bound of the minimum if, with a free bias, Σ_i A_i = 0 (Yu, Huang, Lin, "Dual coordinate descent methods for
-logistic regression and maximum entropy models", Machine Learning 2011). With q = softmax(z) the difference to the objective is half of the squared norm
-of the objective's gradient, W − A'X: the duality gap. It is no less than the distance of the objective from its minimum.
+logistic regression and maximum entropy models", Machine Learning 2011). With q = softmax(z) the difference to the
+objective, the duality gap, is half of the squared norm of the objective's gradient, W − A'X. It is no less than the
+distance of the objective from its minimum.
 """
 
 from collections.abc import Callable, Iterator
@@ -80,8 +81,8 @@ class Solution:
     of folds may come from float32 products."""
     model: Callable[[], tuple[np.ndarray, np.ndarray]]
     """Function that returns the weights [D, P] and biases [P] of the full fit: float64."""
-    passes: float = 0.0
-    """Products with the rows and with their transpose so far, a pair for one problem being one pass."""
+    passes_KV: np.ndarray
+    """Passes that each problem took at this C: products with the rows and with their transpose, a pair being one."""
 
 
 RegularizationPath = Iterator[tuple[slice, Solution]]

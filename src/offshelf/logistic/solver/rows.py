@@ -41,8 +41,6 @@ class Rows:
         self.span = None if is_mapped(rows_RD) or not 2 * self.count <= dims else self._span()
         self.dims = (self.span[0].shape[1] if self.span else dims) + 1
         self.lanes = _lanes(self.count)
-        self.passes = 0.0
-        """Products with X or its transpose, for one problem, divided by two."""
         self.held = None if is_mapped(rows_RD) else self._prepared(slice(0, self.count))
 
     def block(self, part: slice) -> np.ndarray:
@@ -67,7 +65,6 @@ class Rows:
             return ()
 
         self.sums(work)
-        self.passes += len(vectors) / 2
         return out
 
     def to_features(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
