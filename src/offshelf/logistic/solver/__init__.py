@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from offshelf.logistic.solver.certificate import Certified, certify, relative_gap
+from offshelf.logistic.solver.certificate import Certified, Certifier, relative_gap
 from offshelf.logistic.solver.newton import Batch
 from offshelf.logistic.solver.preconditioner import Preconditioner
 from offshelf.logistic.solver.problem import ABSENT, Bias, Problems, RegularizationPath, Solution
@@ -13,7 +13,7 @@ from offshelf.svm.solver.threads import one_blas_thread
 
 __all__ = ["Bias", "Problems", "RegularizationPath", "Solution", "relative_gap", "solve"]
 
-EXACT_ROWS, EXACT_TOL = 400, 1e-22
+EXACT_ROWS, EXACT_TOL = 400, 1e-19
 """Most rows for which problems are solved to rounding error, and the gap that is then aimed at."""
 FLOAT64_VALUES = 1 << 18
 """Most values for which all arithmetic is float64."""
@@ -68,6 +68,7 @@ class _Path:
         self.rows, self.problems, self.tol = rows, problems, tol
         self.aim = min(tol, EXACT_TOL) if rows.count <= EXACT_ROWS else tol
         self.batch = Batch(rows, preconditioner, problems, tol)
+        self.certifier = Certifier(rows.source, problems)
         self.exact: Batch | None = self.batch if rows.dtype is np.float64 else None
         self.variants = problems.members_RV.shape[1]
         every = np.arange(len(self.batch.gap))
@@ -157,7 +158,7 @@ class _Path:
 
     def _certify(self, vectors: np.ndarray, C: float) -> Certified:
         weights, biases = self.rows.to_features(vectors)
-        certified = certify(self.rows.source, self.problems, (weights, biases), C, self.tol)
+        certified = self.certifier.certify((weights, biases), C, self.tol)
         constant = self.batch.is_constant[self.full]
         biases = np.where(constant[:, None], biases, certified.biases)
         if self.rows.is_free and self.problems.classes > 1:  # a shift of all classes changes nothing

@@ -10,6 +10,9 @@ import numpy as np
 
 from offshelf.logistic.solver.problem import Problems
 
+FLAT = 1e-12
+"""Curvature of a direction, relative to the largest, that is a rounding error: that of a shift of all classes."""
+
 
 class Likelihood(Protocol):
     """The loss of a kind of problems."""
@@ -21,6 +24,9 @@ class Likelihood(Protocol):
 
     def curvature(self, z: np.ndarray, u: np.ndarray, problems: np.ndarray, part: slice) -> np.ndarray:
         """Return the second derivative of the losses times u: [B, G, r]."""
+
+    def shift_curvature(self, z: np.ndarray, problems: np.ndarray, part: slice) -> np.ndarray:
+        """Return the second derivatives of the sums of losses with respect to a shift of each column: [B, G, G]."""
 
 
 class Multinomial:
@@ -56,6 +62,13 @@ class Multinomial:
         relative *= (weights / total)[:, None]
         return relative
 
+    def shift_curvature(self, z: np.ndarray, problems: np.ndarray, part: slice) -> np.ndarray:
+        """See Likelihood."""
+        shares = np.exp(z - z.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        weighted = shares * self.weights_BR[problems, part][:, None]
+        return weighted.sum(axis=2)[..., None] * np.eye(z.shape[1], dtype=z.dtype) - weighted @ shares.swapaxes(1, 2)
+
 
 class Binary:
     """Sigmoid and log loss, G = 1; each task has its own labels."""
@@ -76,6 +89,16 @@ class Binary:
         """See Likelihood."""
         small = np.exp(-np.abs(z))
         return u * (small / np.square(1 + small) * self.weights_BR[problems, part][:, None])
+
+    def shift_curvature(self, z: np.ndarray, problems: np.ndarray, part: slice) -> np.ndarray:
+        """See Likelihood."""
+        return self.curvature(z, np.ones_like(z), problems, part).sum(axis=2, keepdims=True)
+
+
+def shift_steps(curvature: np.ndarray, falls: np.ndarray) -> np.ndarray:
+    """Return Newton steps [B, G] of at most 1, from second derivatives [B, G, G] and negative first ones [B, G]."""
+    parts = [np.linalg.pinv(each, FLAT, hermitian=True) @ fall for each, fall in zip(curvature, falls, strict=True)]
+    return np.stack(parts).clip(-1, 1)
 
 
 def _log1p(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from offshelf.logistic.solver.likelihood import likelihood_of
+from offshelf.logistic.solver.likelihood import likelihood_of, shift_steps
 from offshelf.logistic.solver.preconditioner import Preconditioner
 from offshelf.logistic.solver.problem import ABSENT, Problems
 from offshelf.logistic.solver.rows import Rows, Totals
@@ -27,10 +27,13 @@ NORM_SHARE = 10.0
 of the objective, the tolerance is one of 10 times ½|W|² instead: so W, and the order of scores, are right, too."""
 GOOD_SLOPE, SEARCHES = 0.1, 12
 """Share of the first slope at which a line search ends, and its most evaluations."""
+BIAS_STEPS = 2
+"""Newton steps on free biases after all others."""
 ROUNDING = 1e-12
 """Least curvature of a direction, relative to its length, that is not taken for a rounding error."""
-STALLED, LEAST_DECREASE = 4, 0.9
-"""Steps without progress after which a problem is left as it is; progress is a gap smaller by this factor."""
+STALLED, POLISHING, LEAST_DECREASE = 4, 2, 0.9
+"""Steps without progress after which a problem is left as it is, and the same if its gap is within the tolerance;
+progress is a gap smaller by this factor, or a smaller objective."""
 
 
 class Batch:
@@ -66,24 +69,38 @@ class Batch:
 
     def minimise(self, problems: np.ndarray, C: float) -> None:
         """Take Newton steps on some problems until their gaps are as small as is aimed at, or stay as they are."""
-        todo, stalled = problems[~self.is_constant[problems]], np.zeros(len(self.gap), int)
-        best, least = np.full(len(self.gap), np.inf), np.full(len(self.gap), np.inf)
-        smallest_decrease = np.sqrt(np.finfo(self.rows.dtype).eps) * 1e-2
+        todo = problems[~self.is_constant[problems]]
+        progress = _Progress(len(self.gap), 1e-2 * np.sqrt(np.finfo(self.rows.dtype).eps))
         for _ in range(NEWTON_STEPS):
             gradient, objective, gap, curvatures = self.evaluate(todo, C)
-            half = _squares(self.penalty * self.W[todo]) / 2
             self.gap[todo] = np.divide(gap, objective, out=np.zeros_like(gap), where=objective > 0)
+            half = _squares(self.penalty * self.W[todo]) / 2
             aim = AIM * self.tol * np.minimum(objective, NORM_SHARE * half)
-            has_moved = (gap < LEAST_DECREASE * best[todo]) | (objective < least[todo] * (1 - smallest_decrease))
-            stalled[todo] = np.where(has_moved, 0, stalled[todo] + 1)
-            best[todo], least[todo] = np.minimum(best[todo], gap), np.minimum(least[todo], objective)
-            open_ = (gap > aim) & (stalled[todo] < np.where(gap > AIM * self.tol * objective, STALLED, 2))
-            todo, gradient, curvatures, aim = todo[open_], gradient[open_], curvatures[open_], aim[open_]
+            patience = np.where(gap > AIM * self.tol * objective, STALLED, POLISHING)
+            is_open = (gap > aim) & progress.goes_on(todo, gap, objective, patience)
+            todo, gradient, curvatures, aim = todo[is_open], gradient[is_open], curvatures[is_open], aim[is_open]
             if not len(todo):
-                return
+                break
             direction, along = self._direction(todo, gradient, curvatures, C, np.sqrt(aim))
-            slope = _dot(gradient, direction)
-            self._move(todo, direction, along, C, slope)
+            self._move(todo, direction, along, C, _dot(gradient, direction))
+        if not self.penalty[-1]:
+            self._improve_biases(problems[~self.is_constant[problems]])
+
+    def _improve_biases(self, problems: np.ndarray) -> None:
+        """Take Newton steps on free biases alone, which needs no pass: the certificate depends on them most."""
+
+        def work(part: slice) -> Totals:
+            z = self.z[problems, :, part]
+            residuals = self.likelihood.residuals(z, problems, part)[0]
+            curvature = self.likelihood.shift_curvature(z, problems, part)
+            return residuals.sum(axis=2, dtype=np.float64), curvature.astype(np.float64)
+
+        for _ in range(BIAS_STEPS if len(problems) else 0):
+            falls, curvature = self.rows.score_sums(work)
+            steps = shift_steps(curvature, falls).astype(self.rows.dtype)
+            self.W[problems, :, -1] += steps
+            for problem, step in zip(problems, steps, strict=True):
+                self.z[problem] += step[:, None]
 
     def move(self, problems: np.ndarray, direction: np.ndarray, along: np.ndarray, C: float) -> None:
         """Move some problems along a direction [b, G, D + 1] as far as it is of use; its scores are overwritten."""
@@ -194,6 +211,24 @@ class Batch:
             return (_dot(residuals, u),)
 
         return self.rows.score_sums(work)[0]
+
+
+class _Progress:
+    """The smallest gaps and objectives so far, and the steps since they have become smaller."""
+
+    def __init__(self, count: int, least_decrease: float) -> None:
+        """`least_decrease` is that of an objective, relative, which is more than its rounding error."""
+        self.least_decrease, self.stalled = least_decrease, np.zeros(count, int)
+        self.gap, self.objective = np.full(count, np.inf), np.full(count, np.inf)
+
+    def goes_on(self, todo: np.ndarray, gap: np.ndarray, objective: np.ndarray, patience: np.ndarray) -> np.ndarray:
+        """Take the results of a step; return which problems have not stalled."""
+        is_less = objective < self.objective[todo] * (1 - self.least_decrease)
+        has_moved = is_less | (gap < LEAST_DECREASE * self.gap[todo])
+        self.stalled[todo] = np.where(has_moved, 0, self.stalled[todo] + 1)
+        self.gap[todo] = np.minimum(self.gap[todo], gap)
+        self.objective[todo] = np.minimum(self.objective[todo], objective)
+        return self.stalled[todo] < patience
 
 
 def line_search(slope_at: Callable[[np.ndarray, np.ndarray], np.ndarray], start: np.ndarray) -> np.ndarray:
