@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SweepError,
         TrackingError,
     )
+    from offshelf.logistic import LogisticProbe, LogisticProbeCV
     from offshelf.svm import LinearSVM, LinearSVMCV
 
 __version__ = "0.1.0"
@@ -40,6 +41,8 @@ __all__ = [
     "ImageError",
     "LinearSVM",
     "LinearSVMCV",
+    "LogisticProbe",
+    "LogisticProbeCV",
     "MissingFeatureError",
     "ModelError",
     "OffshelfError",
@@ -65,6 +68,8 @@ _MODULES = {
     "Features": "offshelf.api.features",
     "LinearSVM": "offshelf.svm",
     "LinearSVMCV": "offshelf.svm",
+    "LogisticProbe": "offshelf.logistic",
+    "LogisticProbeCV": "offshelf.logistic",
 }
 """Where public names are defined; all others are in `offshelf.errors`."""
 

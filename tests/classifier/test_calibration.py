@@ -10,6 +10,7 @@ from sklearn.svm import LinearSVC
 
 from offshelf.classifier import Calibration, Tuned
 from offshelf.errors import ConfigError
+from offshelf.logistic import LogisticProbe, LogisticProbeCV
 from offshelf.svm import LinearSVMCV
 
 
@@ -115,3 +116,31 @@ def test_what_cannot_be_calibrated():
         Tuned(LinearSVC(), C=1.0, calibrate=True).fit(values, np.array([0, 0, 0, 0, 1]))
     with pytest.raises(ConfigError, match="calibrate must be true or false; got 'platt'"):
         Tuned(LinearSVC(), C=1.0, calibrate="platt")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_probe_has_its_own(classes):
+    """Those of its `predict_proba`; of several views, those of their mean decision values."""
+    random = np.random.default_rng(0)
+    values, targets = random.normal(size=(60, 2, 5)), np.arange(60) % classes
+    one = Tuned(LogisticProbeCV(), C=1.0).fit(values[:, :1], targets)
+    probe = LogisticProbe(1.0).fit(values[:, 0], targets)
+    np.testing.assert_allclose(one.calibration(one.score(values[:, :1])), probe.predict_proba(values[:, 0]), rtol=1e-6)
+
+    for fusion in ("sum", "mean"):
+        both = Tuned(LogisticProbeCV(), C=1.0, fusion=fusion).fit(values, targets)
+        fitted = LogisticProbe(1.0).fit(values.reshape(-1, 5), np.repeat(targets, 2))
+        mean = fitted.decision_function(values.reshape(-1, 5)).reshape(60, 2, -1).mean(axis=1)
+        expected = fitted.probabilities_of(mean)
+        np.testing.assert_allclose(both.calibration(both.score(values)), expected, rtol=1e-6)
+
+
+def test_a_probe_of_several_labels_has_its_own():
+    """A sigmoid for each; one-vs-rest, whose probabilities are divided by their sum, has no such map."""
+    values = np.random.default_rng(0).normal(size=(60, 1, 5))
+    signs = np.sign(values[:, 0, :2]).astype(np.int8)
+    fit = Tuned(LogisticProbeCV(), C=1.0).fit(values, signs, "mAP_11pt")
+    expected = LogisticProbe(1.0).fit(values[:, 0], (signs > 0).astype(int)).predict_proba(values[:, 0])
+    np.testing.assert_allclose(fit.calibration(fit.score(values)), expected, rtol=1e-6)
+
+    assert Tuned(LogisticProbeCV(multiclass="ovr"), C=1.0).fit(values, np.arange(60) % 3).calibration is None

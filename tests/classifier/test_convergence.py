@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.multiclass import OneVsOneClassifier
@@ -63,6 +64,22 @@ def test_converged_fits_say_nothing(caplog):
     ):
         fit, said = lines(caplog, classifier)
         assert (fit.unconverged, said) == (0, [])
+
+
+def test_a_gap_is_found_where_scikit_learn_says_nothing(caplog):
+    """Few iterations, no warning of its own, and far from the optimum: the gap, and the way out."""
+    values, targets = load_digits(return_X_y=True)
+    with caplog.at_level(logging.WARNING):
+        fit = Tuned(LogisticRegression(max_iter=5000), C=1e4).fit(values[:400, None] / 16, targets[:400])
+    said = [record.message for record in caplog.records]
+
+    assert fit.gap > 1e-3
+    assert fit.unconverged == 1
+    assert said[0].startswith(
+        "1 fit(s) are approximate: LogisticRegression stopped short of the optimum at C=10000 (all"
+    )
+    assert "Use classifier=logistic or logistic_ovr" in said[0]
+    assert "classifier.estimator.tol" in said[0]
 
 
 def test_ours_says_its_gap(caplog):

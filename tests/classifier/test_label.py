@@ -8,7 +8,8 @@ from test_tuned import option
 from offshelf.classifier import Tuned
 from offshelf.metric import METRICS, Outcome
 
-NAMES = ["linear_svm", "linear_svm_ovr", "sklearn_svc", "sklearn_linear_svc", "logistic", "logistic_ovr", "knn"]
+SKLEARN = ["sklearn_svc", "sklearn_linear_svc", "sklearn_logistic"]
+NAMES = ["linear_svm", "linear_svm_ovr", "logistic", "logistic_ovr", *SKLEARN, "knn"]
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,9 @@ from offshelf.svm import LinearSVM, LinearSVMCV
 ESTIMATORS = {
     "sklearn_svc": SVC(kernel="linear"),
     "sklearn_linear_svc": LinearSVC(random_state=0, max_iter=5000),
-    "logistic": LogisticRegression(max_iter=1000),
-    "logistic_ovr": OneVsRestClassifier(LogisticRegression(max_iter=1000)),
+    "logistic": LogisticRegression(tol=1e-8, max_iter=10_000),
+    "logistic_ovr": OneVsRestClassifier(LogisticRegression(tol=1e-8, max_iter=10_000)),
+    "sklearn_logistic": LogisticRegression(max_iter=1000),
     "knn": KNeighborsClassifier(metric="cosine"),
 }
 PLACES = {"logistic_ovr": "estimator__C", "knn": "n_neighbors"}
@@ -133,7 +134,7 @@ def shifted(digits):
 
 
 @pytest.mark.parametrize(
-    "name", ["linear_svm", "linear_svm_ovr", "sklearn_svc", "sklearn_linear_svc", "logistic", "knn"]
+    "name", ["linear_svm", "linear_svm_ovr", "sklearn_svc", "sklearn_linear_svc", "logistic", "sklearn_logistic", "knn"]
 )
 def test_features_are_averaged_in_training_and_in_testing(shifted, name):
     """As one view that is the mean of all: the same scores, and the same curve."""

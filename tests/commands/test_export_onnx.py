@@ -136,7 +136,7 @@ def test_scores_of_image_files(name, classify, images):
         np.testing.assert_allclose(found["probabilities"], expected["probabilities"], atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("classifier", ["linear_svm_ovr", "logistic"])
+@pytest.mark.parametrize("classifier", ["linear_svm_ovr", "logistic", "sklearn_logistic"])
 def test_several_labels(classifier, classify, tmp_path):
     """Those above 0 are given, each with its probability."""
     write("voc2007", tmp_path / "voc2007")

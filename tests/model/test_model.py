@@ -79,7 +79,7 @@ def test_every_postprocess_transforms_the_same(name, tmp_path):
     assert again(model, tmp_path).score(values) == pytest.approx(scores, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["linear_svm", "logistic"])
+@pytest.mark.parametrize("name", ["linear_svm", "logistic", "sklearn_logistic"])
 def test_several_labels(name, tmp_path):
     """Each label's own classifier comes back."""
     values, first = images(2)

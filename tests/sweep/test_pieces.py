@@ -124,5 +124,5 @@ def test_equal_in_all_but_one_c(lines, expected, launcher, tmp_path):
 @pytest.mark.parametrize(("launcher", "together"), [(Basic(), True), (Joblib(2), False), (Slurm("local"), False)])
 def test_other_estimators_gain_more_by_running_at_once(launcher, together, tmp_path):
     """Where they can."""
-    found = jobs([("classifier.C=1",), ("classifier.C=2",)], tmp_path, "classifier=logistic")
+    found = jobs([("classifier.C=1",), ("classifier.C=2",)], tmp_path, "classifier=sklearn_logistic")
     assert len(pieces(found, launcher)) == (1 if together else 2)

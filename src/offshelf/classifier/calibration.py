@@ -1,6 +1,7 @@
 """Calibration: probabilities of classes from scores, learnt on images that the classifier was not fitted to."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,22 @@ class Calibration:
             return Calibration(np.full(len(offsets_K), slope), offsets_K, False)
         lines_K2 = np.array([_sigmoid(*column) for column in zip(scores_NK.T, targets.T, strict=True)])
         return Calibration(lines_K2[:, 0], lines_K2[:, 1], True)
+
+    @staticmethod
+    def own(fitted: Any, factor: float) -> "Calibration | None":
+        """Return the map of a logistic probe, whose scores are log odds, if its probabilities are such a map.
+
+        Args:
+            fitted: Fitted estimator; any other than a logistic probe has none.
+            factor: From fused decision values to those of a mean view.
+        """
+        if not hasattr(fitted, "probabilities_of"):
+            return None
+        slope = {"multinomial": 1.0, "multilabel": 1.0, "binary": 0.5}.get(fitted.kind_)  # of two classes: -z and z
+        classes = len(fitted.classes_)
+        if slope is None:
+            return None
+        return Calibration(np.full(classes, slope * factor), np.zeros(classes), fitted.kind_ == "multilabel")
 
     def __call__(self, scores_NK: np.ndarray) -> np.ndarray:
         """Return probabilities, float64 [N, K]; for single labels each row sums to 1."""

@@ -86,7 +86,7 @@ class FitResult:
     scorer: Scorer | None = None
     """The `score` in a form that a run can keep; None if the classifier has none."""
     calibration: Calibration | None = None
-    """Map from scores to probabilities; None if it was not requested."""
+    """Map from scores to probabilities: learnt, if that was requested, or a logistic probe's own; None without one."""
     unconverged: int = 0
     """Number of fits, including those of cross-validation, whose solver stopped short of the optimum."""
     svm_method: str | None = None

@@ -2,13 +2,16 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+LARGE_GAP = 1e-3
+"""Relative duality gap of a fit that is reported."""
 
 log = logging.getLogger(__name__)
 
@@ -34,31 +37,50 @@ class Convergence:
     """The hyperparameter's value and the data of each fit that reached its limit of iterations."""
     said: list[str] = field(default_factory=list)
     """Warnings of the solvers."""
+    loose: list[tuple[float, str]] = field(default_factory=list)
+    """The hyperparameter's value and the data of each fit with a large duality gap."""
+    largest_gap: float = 0.0
+    gap: float | None = None
+    """Gap of the fit to all training images; None without one."""
 
-    def look(self, fitted: Any, value: float, data: str) -> None:
-        """Note an estimator that reached its limit, also in a joblib worker, whose warnings are lost."""
+    def look(self, fitted: Any, value: float, data: str, gap: float | None = None) -> None:
+        """Note an estimator that reached its limit, also in a joblib worker, whose warnings are lost; or a gap."""
         if reached_limit(fitted):
             self.short.append((value, data))
+        if gap is not None and gap > LARGE_GAP:
+            self.loose.append((value, data))
+            self.largest_gap = max(self.largest_gap, gap)
 
     @property
     def count(self) -> int:
         """Return the number of fits that stopped short."""
-        return max(len(self.short), len(self.said))
+        return max(len(self.short), len(self.said), len(self.loose))
 
     def tell(self, estimator: Any) -> None:
         """Log one line, if there is something to report."""
         if not self.count:
             return
-        what = self._limits(estimator) if self.short else self.said[0]
+        limit = [self._limits(estimator)] if self.short else self.said[:1]
+        what = " ".join([*limit, *([self._gaps(estimator)] if self.loose else [])])
         place = _place.get()
         log.warning("%s%d fit(s) are approximate: %s", f"{place}: " if place else "", self.count, what)
 
-    def _limits(self, estimator: Any) -> str:
+    def _listed(self, fits: Sequence[tuple[float, str]]) -> str:
         at: dict[float, list[str]] = {}
-        for value, data in self.short:
+        for value, data in fits:
             at.setdefault(value, []).append(data)
-        listed = "; ".join(f"{self.parameter}={value:g} ({', '.join(data)})" for value, data in sorted(at.items()))
-        settings = estimator.get_params()
+        return "; ".join(f"{self.parameter}={value:g} ({', '.join(data)})" for value, data in sorted(at.items()))
+
+    def _gaps(self, estimator: Any) -> str:
+        key = next((key for key in estimator.get_params() if key.rpartition("__")[2] == "tol"), "tol")
+        return (
+            f"{type(estimator).__name__} stopped short of the optimum at {self._listed(self.loose)}: the largest "
+            f"relative duality gap is {self.largest_gap:.1g}. Use classifier=logistic or logistic_ovr, whose gaps are "
+            f"certified, or set classifier.estimator.{key.replace('__', '.')} to a smaller number."
+        )
+
+    def _limits(self, estimator: Any) -> str:
+        listed, settings = self._listed(self.short), estimator.get_params()
         key = next((key for key in settings if key.rpartition("__")[2] == "max_iter"), "max_iter")
         return (
             f"{type(estimator).__name__} reached max_iter={settings.get(key)} at {listed}. Raise "

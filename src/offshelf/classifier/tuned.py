@@ -11,6 +11,7 @@ from typing_extensions import override
 from offshelf.classifier.calibration import Calibration
 from offshelf.classifier.classifier import Classifier, Curve, FitResult
 from offshelf.classifier.convergence import Convergence, watched
+from offshelf.classifier.duality_gap import duality_gap
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
 from offshelf.classifier.view import class_scores, of_classes, rows
@@ -62,6 +63,7 @@ class Tuned(Classifier):
             fusion: Fusion of an image's views: the `sum`, `mean` or `max` of their responses, with each view a training
                 sample; or with `features` the mean of their features, in training and in testing.
             calibrate: Whether to learn probabilities of classes too, from scores of images held out in these folds.
+                Without it a multinomial logistic probe, and one of two classes or of several labels, has its own.
             validate: Whether to cross-validate a single given value too, so that runs can be compared without their
                 test images.
             grid: One parameter of the estimator, or of an estimator in it: a positive value, or a list to choose from.
@@ -119,8 +121,11 @@ class Tuned(Classifier):
                 return scorer(values_MVD)
 
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
-        gap = None if gaps is None else float(np.max(gaps))
-        calibration = self._calibration(value, values_NVD, targets) if self.calibrate else None
+        gap = convergence.gap if gaps is None else float(np.max(gaps))
+        if self.calibrate:
+            calibration: Calibration | None = self._calibration(value, values_NVD, targets)
+        else:
+            calibration = Calibration.own(fitted, 1 / seen.shape[1] if self.fusion == "sum" else 1.0)
         certificate = gap, problems, scorer, calibration, convergence.count, _svm_method(fitted)
         return FitResult(self.parameter, value, curve, score, held_out, *certificate)
 
@@ -167,19 +172,26 @@ class Tuned(Classifier):
 
             candidates = [EachLabel(candidate) for candidate in candidates]
 
+        views = values_NVD.shape[1]
+
+        def gap(fitted: Any, images: np.ndarray | slice) -> float | None:
+            return duality_gap(fitted, rows(values_NVD[images]), np.repeat(targets[images], views, axis=0))
+
         def whole(row: int) -> Any:
             fitted = fit(candidates[row], values_NVD, targets)
-            convergence.look(fitted, self.values[row], "all training images")
+            convergence.gap = gap(fitted, slice(None))
+            convergence.look(fitted, self.values[row], "all training images", convergence.gap)
             return fitted
 
         if len(candidates) == 1:
             return whole(0), self.values[0], None, None
 
         def measure(fitted: Any, values_MVD: np.ndarray, truth: np.ndarray, place: tuple[int, int]) -> float:
-            convergence.look(fitted, self.values[place[0]], f"fold {place[1] + 1}")
+            found = gap(fitted, splits[place[1]][0])
+            convergence.look(fitted, self.values[place[0]], f"fold {place[1] + 1}", found)
             return float(METRICS[metric](Outcome(truth, class_scores(fitted, values_MVD, self.fusion)))[0])
 
-        splits = make_folds(targets, folds, self.seed)
+        splits = list(make_folds(targets, folds, self.seed))
         scores = cross_validate(candidates, values_NVD, targets, measure, splits)
         curve = Curve(self.parameter, self.values, scores)
         value = curve.simplest if self.one_standard_error else curve.best

@@ -14,8 +14,8 @@ from typing import Any
 from offshelf.errors import ConfigError
 
 COMPONENT_PACKAGES = (
-    *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "metric", "postprocess"),
-    *("retrieval", "store", "svm", "sweep", "tasks.recommend", "tracking"),
+    *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "logistic", "metric"),
+    *("postprocess", "retrieval", "store", "svm", "sweep", "tasks.recommend", "tracking"),
 )
 """Those of offshelf whose public classes are components."""
 

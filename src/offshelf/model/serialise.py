@@ -38,8 +38,9 @@ KINDS = {
         ("multiclass", "ovo_decision", "decision_function_shape"),
         ("classes_", "coef_", "intercept_", "kind_", "method_", "fallback_method_", "n_fallback_tasks_"),
     ),
+    "LogisticProbe": Kind("offshelf.logistic", ("multiclass",), ("classes_", "coef_", "intercept_", "kind_")),
 }
-ALIASES = {"LinearSVMCV": "LinearSVM"}
+ALIASES = {"LinearSVMCV": "LinearSVM", "LogisticProbeCV": "LogisticProbe"}
 """Classes by which others are replaced: the choice of C does not matter for prediction."""
 
 TRUSTED = frozenset({"offshelf.classifier.label.EachLabel", "offshelf.classifier.kernel.gram"})

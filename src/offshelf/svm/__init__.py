@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from offshelf.svm.grid_search import GridEdgeWarning
     from offshelf.svm.linear_svm import LinearSVM
-    from offshelf.svm.linear_svm_cv import GridEdgeWarning, LinearSVMCV
+    from offshelf.svm.linear_svm_cv import LinearSVMCV
 
 __all__ = ["GridEdgeWarning", "LinearSVM", "LinearSVMCV"]
 
@@ -15,8 +16,12 @@ def __getattr__(name: str) -> Any:
         from offshelf.svm.linear_svm import LinearSVM
 
         return LinearSVM
-    if name in ("GridEdgeWarning", "LinearSVMCV"):
-        from offshelf.svm import linear_svm_cv
+    if name == "LinearSVMCV":
+        from offshelf.svm.linear_svm_cv import LinearSVMCV
 
-        return getattr(linear_svm_cv, name)
+        return LinearSVMCV
+    if name == "GridEdgeWarning":
+        from offshelf.svm.grid_search import GridEdgeWarning
+
+        return GridEdgeWarning
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

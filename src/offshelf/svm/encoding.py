@@ -13,7 +13,7 @@ from offshelf.svm.solver.problem import OneVsOneSigns
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Multiclass = Literal["ovr", "ovo"]
+Multiclass = Literal["ovr", "ovo", "multinomial"]
 TIE_BREAK_STEPS = 1024
 """The score of the class chosen by votes exceeds its ties by this part of the distance to a third of a vote."""
 
@@ -23,24 +23,25 @@ class Encoding:
     """The binary problems of a set of classes."""
 
     classes_K: np.ndarray
-    kind: Literal["binary", "ovr", "ovo", "multilabel"]
+    kind: Literal["binary", "ovr", "ovo", "multinomial", "multilabel"]
+    """`multinomial`: one problem of all classes, whose columns are as those of one-vs-rest."""
 
     def signs(self, y: np.ndarray) -> np.ndarray | OneVsOneSigns:
         """Return 1, -1, or 0 for rows of other pairs: int8 [R, P]. The first class of a pair is 1, as in libsvm."""
         if self.kind == "multilabel":
             return np.where(y > 0, 1, -1).astype(np.int8)
-        numbers = self._numbers(y)[:, None]
+        numbers = self.numbers(y)[:, None]
         if self.kind == "binary":
             return np.where(numbers == 1, 1, -1).astype(np.int8)
-        if self.kind == "ovr":
+        if self.kind in ("ovr", "multinomial"):
             return np.where(numbers == np.arange(len(self.classes_K)), 1, -1).astype(np.int8)
         return OneVsOneSigns(numbers[:, 0], *self.pairs)
 
     def weights(self, y: np.ndarray, sample_weight: np.ndarray, class_weight: Any) -> np.ndarray:
         """Return the factors of C: float64 [R, P], or [R, 1] if all problems share them.
 
-        Class weights are those of liblinear and libsvm: one-vs-rest weights the positive rows, one-vs-one and two
-        classes weight both.
+        Class weights are those of liblinear and libsvm: one-vs-rest weights the positive rows, all others weight the
+        rows of every class.
 
         Args:
             y: Labels [R], or an indicator matrix [R, K].
@@ -56,7 +57,7 @@ class Encoding:
             return weights
         if self.kind == "multilabel":
             return weights * _label_weights(y > 0, weights, class_weight, self.classes_K)
-        numbers = self._numbers(y)
+        numbers = self.numbers(y)
         if isinstance(class_weight, str):
             totals = np.bincount(numbers, weights[:, 0], minlength=len(self.classes_K))
             by_class = totals.sum() / (len(totals) * totals)
@@ -66,7 +67,7 @@ class Encoding:
             return weights * np.where(numbers[:, None] == np.arange(len(self.classes_K)), by_class, 1.0)
         return weights * by_class[numbers][:, None]
 
-    def _numbers(self, y: np.ndarray) -> np.ndarray:
+    def numbers(self, y: np.ndarray) -> np.ndarray:
         """Return class numbers [R]. Rows of classes whose weights are all 0 get any number: they are ignored."""
         return np.searchsorted(self.classes_K, y).clip(max=len(self.classes_K) - 1)
 
@@ -134,7 +135,7 @@ def encode(y: np.ndarray, sample_weight: np.ndarray, multiclass: Multiclass) -> 
         return Encoding(np.arange(y.shape[1]), "multilabel")
     classes = np.unique(y[sample_weight > 0])
     if len(classes) < 2:
-        raise ValueError(f"A linear SVM needs samples of at least 2 classes; there is 1 class: {classes[0]!r}.")
+        raise ValueError(f"A linear classifier needs samples of at least 2 classes; there is 1 class: {classes[0]!r}.")
     return Encoding(classes, "binary" if len(classes) == 2 else multiclass)
 
 

@@ -11,6 +11,7 @@ from sklearn.svm import SVC, LinearSVC
 from offshelf.classifier import Scorer
 from offshelf.classifier.label import EachLabel
 from offshelf.errors import ModelError
+from offshelf.logistic import LogisticProbe
 from offshelf.serving.onnx.scorer import as_module
 from offshelf.svm import LinearSVM
 
@@ -22,8 +23,10 @@ ESTIMATORS = {
     "ovr": LinearSVM(multiclass="ovr"),
     "liblinear": LinearSVC(),
     "liblinear_ovo": OneVsOneClassifier(LinearSVC(fit_intercept=False)),
-    "logistic": LogisticRegression(),
-    "logistic_ovr": OneVsRestClassifier(LogisticRegression()),
+    "logistic": LogisticProbe(),
+    "logistic_ovr": LogisticProbe(multiclass="ovr"),
+    "sklearn_logistic": LogisticRegression(),
+    "sklearn_logistic_ovr": OneVsRestClassifier(LogisticRegression()),
 }
 
 
@@ -60,9 +63,10 @@ def test_each_of_several_labels(estimator):
     agree(Scorer(EachLabel(estimator).fit(ROWS, signs), "max", averages_features=False))
 
 
-def test_several_labels_of_the_own_svm():
+@pytest.mark.parametrize("estimator", [LinearSVM(), LogisticProbe()])
+def test_several_labels_of_the_own_estimators(estimator):
     """Each response is a label's, and has one side."""
-    agree(Scorer(LinearSVM().fit(ROWS, (ROWS[:, :3] > 0).astype(int)), "max", averages_features=False))
+    agree(Scorer(estimator.fit(ROWS, (ROWS[:, :3] > 0).astype(int)), "max", averages_features=False))
 
 
 @pytest.mark.parametrize(

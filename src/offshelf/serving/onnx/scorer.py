@@ -48,8 +48,8 @@ def _linear(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
     if not hasattr(estimator, "coef_") or hasattr(estimator, "dual_coef_"):
         raise ModelError(
             f"{type(estimator).__name__} cannot be exported to ONNX: only linear classifiers can (linear_svm, "
-            "linear_svm_ovr, liblinear_ovo, logistic, logistic_ovr, sklearn_linear_svc). `offshelf export RUN DIR` "
-            "supports any."
+            "linear_svm_ovr, liblinear_ovo, logistic, logistic_ovr, sklearn_logistic, sklearn_linear_svc). "
+            "`offshelf export RUN DIR` supports any."
         )
     weights_PD = np.atleast_2d(estimator.coef_)
     return weights_PD, np.broadcast_to(np.ravel(estimator.intercept_), len(weights_PD))
