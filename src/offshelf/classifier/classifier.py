@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -89,6 +89,8 @@ class FitResult:
     """Map from scores to probabilities; None if it was not requested."""
     unconverged: int = 0
     """Number of fits, including those of cross-validation, whose solver stopped short of the optimum."""
+    is_unchosen: bool = False
+    """Whether the value was to be chosen, but a class has too few images; see `Few.for_few`."""
 
 
 class Classifier(Protocol):
@@ -102,4 +104,20 @@ class Classifier(Protocol):
             targets: Classes 0..K-1, all present, int64 [N]; or for several labels 1, -1 and 0 (not counted), int8 [N,
                 K].
             metric: Metric for the choice of the hyperparameter, a name in `offshelf.metric`.
+        """
+
+
+@runtime_checkable
+class Few(Protocol):
+    """A classifier that can be fitted to few images of each class."""
+
+    def for_few(self, targets: np.ndarray, calibrate: bool) -> Classifier:
+        """Return the classifier for training images that were drawn on purpose, however few.
+
+        Cross-validation takes fewer folds if a class has fewer images. With one image of a class the hyperparameter
+        cannot be cross-validated: it is the value nearest 1 by ratio, which for C is scikit-learn's default.
+
+        Args:
+            targets: As for `Classifier.fit`.
+            calibrate: Whether to calibrate, if the classifier does.
         """

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, Literal
 
 import numpy as np
 from typing_extensions import override
 
 from offshelf.classifier.calibration import Calibration
-from offshelf.classifier.classifier import Classifier, Curve, FitResult
+from offshelf.classifier.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
@@ -25,7 +26,7 @@ Choice = tuple[Any, float, Curve | None, np.ndarray | None]
 """Fitted estimator, the hyperparameter's value, its curve, and the metric on the held-out images, [folds]."""
 
 
-class Tuned(Classifier):
+class Tuned(Classifier, Few):
     """A scikit-learn classifier and the grid of one of its parameters.
 
     `Tuned(SVC(kernel="linear"), C=[0.2, 2, 20])` chooses C by stratified cross-validation over the training images,
@@ -95,6 +96,19 @@ class Tuned(Classifier):
         self._key = f"{self.parameter}s" if self.chooses_itself else _key(estimator, self.parameter)
         kind = int if isinstance(settings[self._key], int) else float
         self.values = tuple(sorted(_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
+        self.is_unchosen = False
+
+    @override
+    def for_few(self, targets: np.ndarray, calibrate: bool) -> "Tuned":
+        fewest = len(targets) if targets.ndim == 2 else int(np.bincount(targets).min())
+        made = copy(self)
+        made.calibrate = self.calibrate and calibrate
+        if fewest >= 2:
+            made.folds = min(self.folds, fewest)
+        elif len(self.values) > 1 or self.validate:
+            made.is_unchosen = len(self.values) > 1
+            made.values, made.validate = (min(self.values, key=lambda one: abs(np.log(one))),), False
+        return made
 
     @override
     def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str = "accuracy") -> FitResult:
@@ -122,7 +136,19 @@ class Tuned(Classifier):
         gap = None if gaps is None else float(np.max(gaps))
         calibration = self._calibration(value, values_NVD, targets) if self.calibrate else None
         unconverged = convergence.count
-        return FitResult(self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration, unconverged)
+        return FitResult(
+            self.parameter,
+            value,
+            curve,
+            score,
+            held_out,
+            gap,
+            problems,
+            scorer,
+            calibration,
+            unconverged,
+            self.is_unchosen,
+        )
 
     def _given(self, value: float) -> "Tuned":
         """Return the same classifier with one value of the hyperparameter, without calibration and validation."""

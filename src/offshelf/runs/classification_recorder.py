@@ -1,8 +1,8 @@
 """Recording a classification: what goes to the tracker and into the output folder, and when."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.filesize import decimal
@@ -11,6 +11,7 @@ from typing_extensions import override
 from offshelf.dataset import ImageSet, value_range
 from offshelf.errors import ModelError
 from offshelf.evaluation.classification import Score, fit_cost
+from offshelf.evaluation.learning_curve import CurvePoint, curves
 from offshelf.extractor import Features
 from offshelf.model import FILE, Model
 from offshelf.report import (
@@ -19,6 +20,8 @@ from offshelf.report import (
     curve_figure,
     curve_table,
     layer_figure,
+    learning_curve_columns,
+    learning_curve_figure,
     metric_columns,
     per_class,
     predictions,
@@ -49,21 +52,67 @@ class ClassificationRecorder(RunRecorder):
             "folds": [[len(fold.train), len(fold.test)] for fold in images.folds],
         }
         values = value_range(images.pictures)
-        return profile | ({"value_range": values} if values else {})
+        sizes = {size.name: [size.draws, round(size.images)] for size in images.sizes}
+        return profile | ({"value_range": values} if values else {}) | ({"sizes": sizes} if sizes else {})
 
-    def layer(self, score: Score, backbone: str, feature_digest: str) -> None:
-        """Log one of several layers as a run of its own, under this one."""
+    def layer(self, curve: Sequence[Score], backbone: str, feature_digest: str) -> None:
+        """Log one of several layers as a run of its own, under this one, with a run below it for each training size."""
+        score = curve[-1]
         params = self.params(score.name) | {"backbone": backbone, "dims": score.dims}
         with self.run.child(score.name) as child:
             child.log(params, score.metrics, {"feature_digest": feature_digest})
             self.log_data(child)
             self._log_tables(child, score)
+            if len(curve) > 1:
+                self.training_sizes(child, curve, backbone, feature_digest)
+
+    def training_sizes(self, run: Run, curve: Sequence[Score], backbone: str, feature_digest: str) -> None:
+        """Log the scores of a layer, from the smallest training size to the largest, as runs under `run`."""
+        for score, size in zip(curve, self.images.sizes, strict=True):
+            own = replace(self, images=self.images.at(size))
+            params = self.params(score.name) | {"backbone": backbone, "dims": score.dims}
+            with run.child(size.name) as child:
+                child.log(
+                    params | {f"dataset.{size.unit}": size.value}, score.metrics, {"feature_digest": feature_digest}
+                )
+                own.log_data(child)
+                own.log_predictions(child, score)
+
+    def _learning_curves(
+        self, points: Sequence[CurvePoint], beside: Sequence[CurvePoint], layer: str
+    ) -> Mapping[str, float]:
+        """Log and write `learning_curve.csv`, `.json` and `.png`. Returns the metrics of the reported layer's curve."""
+        found, others = curves(points), curves(beside)
+        chosen = next(curve for curve in found if curve.name == layer)
+        columns = learning_curve_columns([*found, *others], chosen)
+        write_table(self.folder / "learning_curve.csv", columns)
+        self.run.log_table(columns, "learning_curve.json")
+        self.figure(learning_curve_figure(found, others, chosen, self.plot_title()), "learning_curve.png")
+        return chosen.metrics
 
     def end(
-        self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score, features: Features
+        self,
+        scores: Sequence[Score],
+        baselines: Sequence[Score],
+        chosen: Score,
+        features: Features,
+        points: tuple[Sequence[CurvePoint], Sequence[CurvePoint]] = ((), ()),
     ) -> dict[str, float]:
-        """Log and write the results, with several layers also a plot over them. Returns all metrics."""
+        """Log and write the results, with several layers or training sizes also plots over them.
+
+        Args:
+            scores: Scores of the layers.
+            baselines: Scores of the baseline.
+            chosen: The reported one.
+            features: Their features, for their cost.
+            points: Numbers at all training sizes, of the layers and of the baseline.
+
+        Returns:
+            All metrics.
+        """
         metrics = self._summary(scores, baselines, chosen, features)
+        if len(self.images.sizes) > 1:
+            metrics |= self._learning_curves(*points, chosen.name)
         self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
         predicted = self._log_tables(self.run, chosen)
         write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.yaml())
@@ -98,12 +147,17 @@ class ClassificationRecorder(RunRecorder):
 
     def _log_tables(self, run: Run, score: Score) -> str:
         """Log tables and figures of a layer. Returns the predictions for the test images as CSV."""
-        predicted = csv_text(predictions(score, self.images))
-        run.log_table(per_class(score, self.images.classes), "per_class.json")
-        run.log_text(predicted, "predictions.csv")
+        predicted = self.log_predictions(run, score)
         if score.confusion is not None:
             title = f"{self.images.name}, {score.name}"
             run.log_figure(confusion_figure(score.confusion, self.images.classes, title), "confusion.png")
+        return predicted
+
+    def log_predictions(self, run: Run, score: Score) -> str:
+        """Log the tables by class and by test image. Returns the latter as CSV."""
+        predicted = csv_text(predictions(score, self.images))
+        run.log_table(per_class(score, self.images.classes), "per_class.json")
+        run.log_text(predicted, "predictions.csv")
         return predicted
 
     def _summary(

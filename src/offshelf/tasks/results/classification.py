@@ -9,8 +9,10 @@ from typing_extensions import override
 
 from offshelf.dataset import ImageSet
 from offshelf.evaluation.classification import Score
+from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, choose, unchosen_line
 from offshelf.model import Model
 from offshelf.report import (
+    learning_curve_table,
     left_out_line,
     metric_columns,
     open_grids,
@@ -58,6 +60,10 @@ class ClassificationResult(RunResult):
     """Scores of the baseline; empty with a single layer."""
     chosen: Score = field(repr=False)
     """Score of the reported layer, which cross-validation on the training images chose."""
+    points: tuple[CurvePoint, ...] = field(default=(), repr=False)
+    """Numbers of each layer at each training size, layer after layer; empty if the training images are not drawn."""
+    baseline_points: tuple[CurvePoint, ...] = field(default=(), repr=False)
+    """Those of the baseline."""
     model: Model | None = field(repr=False)
     """Model of the reported layer, fitted on the first fold; None for a classifier that cannot be stored as data."""
     model_note: str = field(repr=False)
@@ -73,12 +79,22 @@ class ClassificationResult(RunResult):
     def objective(self) -> float:
         return self.chosen.metrics[f"test/{self.images.metric}"]
 
+    @cached_property
+    def learning_curve(self) -> LearningCurve | None:
+        """The scores of the reported layer by training size, and their extrapolation; None without several sizes."""
+        found = [point for point in self.points if point.name == self.layer]
+        return LearningCurve(tuple(found)) if len(found) > 1 else None
+
     @override
     def columns(self) -> dict[str, list[Any]]:
-        """A row per layer, then the baseline's: layer, dims and every metric."""
+        """A row per layer (and training size), then the baseline's: layer, dims (shots or fractions), every metric."""
         found = [*self.scores, *self.baselines]
-        columns = metric_columns(found)
-        return {"layer": columns.pop("layer"), "dims": [score.dims for score in found], **columns}
+        dims = {score.name: score.dims for score in found}
+        points = [*self.points, *self.baseline_points]
+        columns = metric_columns(points or found)
+        names = columns.pop("layer")
+        sizes = {point.size.unit: [one.size.value for one in points] for point in points[:1]}
+        return {"layer": names, "dims": [dims[name] for name in names], **sizes, **columns}
 
     @override
     def to_dict(self) -> dict[str, Any]:
@@ -107,9 +123,19 @@ class ClassificationResult(RunResult):
     def closing(self) -> list[Line]:
         return [
             score_table(self.scores, self.baselines, self.chosen, self.run.title),
+            *self._learning_curve_lines(),
             repeats_line(self.images),
             left_out_line(self.run.left_out),
             open_grids(self.scores),
             self.model_note,
             self.run.whereabouts,
         ]
+
+    def _learning_curve_lines(self) -> list[Line]:
+        """Return the scores by training size, and remarks on them."""
+        unchosen = unchosen_line(self.points)
+        if not self.learning_curve:
+            return [unchosen]
+        chosen = [choose([one for one in self.points if one.size is size]) for size in self.images.sizes]
+        title = f"{self.layer}, by the number of training images"
+        return [learning_curve_table(self.learning_curve, chosen, title), self.learning_curve.refusal, unchosen]
