@@ -189,7 +189,8 @@ class ImageSet:
             return tuple(Fold(*(place[rows][place[rows] >= 0] for rows in (one.train, one.test))) for one in folds)
 
         sizes = tuple(replace(size, folds=kept(size.folds)) for size in self.sizes)
-        return replace(self, samples=self.take(rows_M), folds=kept(self.folds), sizes=sizes)
+        folds = sizes[-1].folds if sizes else kept(self.folds)
+        return replace(self, samples=self.take(rows_M), folds=folds, sizes=sizes)
 
     def require_training(self) -> None:
         """Raise DatasetError if a class has no training image in some fold."""

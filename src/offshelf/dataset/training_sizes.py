@@ -82,7 +82,7 @@ class TrainingSizes:
         ]
         return only_used(with_sizes(images, unit, values, self.draws, parts))
 
-    def _require_shots(self, images: ImageSet, fold: Fold, shots: int) -> None:
+    def _require_shots(self, images: ImageSet, fold: Fold, shots: float) -> None:
         """Raise DatasetError for classes with fewer training images than shots, unless they are taken whole."""
         counts = images.counts(fold.train)
         few = [f"{name} ({count})" for name, count in zip(images.classes, counts, strict=True) if count < shots]
@@ -113,7 +113,7 @@ class Draw:
         elif several:
             is_first = _rounds(targets > 0, 1) == 0  # an image of each label
             order = np.concatenate([order[is_first], order[~is_first]])
-            counts = [max(int(is_first.sum()), round_half_up(share * len(order))) for share in values]
+            counts = [max(int(is_first.sum()), int(round_half_up(share * len(order)))) for share in values]
             chosen = [np.arange(len(order)) < count for count in counts]
         else:
             counts_N, ranks = np.bincount(targets)[targets], _ranks(targets)
@@ -165,7 +165,8 @@ def unique_parts(parts: Iterable[np.ndarray]) -> list[bytes]:
 
 def round_half_up(numbers: np.ndarray | float) -> np.ndarray:
     """Return the nearest whole numbers; halves are rounded up."""
-    return np.floor(np.asarray(numbers) + 0.5 + 1e-9).astype(np.int64)
+    found: np.ndarray = np.floor(np.asarray(numbers) + 0.5 + 1e-9).astype(np.int64)
+    return found
 
 
 def _ranks(targets_N: np.ndarray) -> np.ndarray:
