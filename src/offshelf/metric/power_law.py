@@ -36,11 +36,12 @@ class PowerLaw:
     def fit(sizes_S: np.ndarray, values_SR: np.ndarray, seed: int = 0) -> "PowerLaw":
         """Fit to a metric at S sizes in R draws of the training images.
 
-        0 <= a <= 1, b >= 0, 0 <= c <= 3. A size counts by the inverse variance of its mean over the draws plus, since
-        no law holds exactly, the mean of these variances over the sizes. The band is the bootstrap over draws, whose
-        subsets of all sizes are resampled together, with normal deviations from the law of the latter variance.
-        Deviations of the bootstrap are enlarged by sqrt(R / (R - 1)): it is too narrow by that factor for a mean of R
-        numbers. The band does not cover a change of the curve's shape beyond the largest size.
+        0 <= a <= 1, b >= 0, 0 <= c <= 3. The weight of a size is n / (v + m): v is the variance of its mean over the
+        draws, and m the mean of v over the sizes, since no law holds exactly. With n, larger sizes count for more, as
+        in Figueroa et al.: the law is to hold beyond them. The band is the bootstrap over draws, whose subsets of all
+        sizes are resampled together, with normal deviations of variance m. Deviations of the bootstrap are enlarged by
+        sqrt(R / (R - 1)): for a mean of R numbers it is too narrow by that factor. The band does not cover a change of
+        the curve's shape beyond the largest size.
 
         Args:
             sizes_S: Numbers of training images, positive.
@@ -55,7 +56,7 @@ class PowerLaw:
             raise ValueError(f"{FEWEST_SIZES} sizes and {FEWEST_DRAWS} draws are needed.")
         means_S = values_SR.mean(axis=1)
         variances_S = values_SR.var(axis=1, ddof=1) / count
-        errors_S = np.sqrt(variances_S + variances_S.mean() + 1e-12)
+        errors_S = np.sqrt((variances_S + variances_S.mean() + 1e-12) / sizes_S * sizes_S.max())
         parameters = _fit(sizes_S, means_S, errors_S)
         random = np.random.default_rng(seed)
         drawn_SB = values_SR[:, random.integers(0, count, (REPLICATES, count))].mean(axis=2) - means_S[:, None]
