@@ -1,6 +1,7 @@
 """Any scikit-learn classifier as a run's classifier, with one hyperparameter that is given or cross-validated."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -105,6 +106,9 @@ class Tuned(Classifier, Few):
         made.calibrate = self.calibrate and calibrate
         if fewest >= 2:
             made.folds = min(self.folds, fewest)
+            rows = len(targets) - math.ceil(len(targets) / made.folds)  # of the smallest training part
+            if self.parameter == "n_neighbors":
+                made.values = tuple(one for one in self.values if one <= rows) or (min(self.values),)
         elif len(self.values) > 1 or self.validate:
             made.is_unchosen = len(self.values) > 1
             made.values, made.validate = (min(self.values, key=lambda one: abs(np.log(one))),), False
