@@ -139,20 +139,8 @@ class Tuned(Classifier, Few):
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = None if gaps is None else float(np.max(gaps))
         calibration = self._calibration(value, values_NVD, targets) if self.calibrate else None
-        unconverged = convergence.count
-        return FitResult(
-            self.parameter,
-            value,
-            curve,
-            score,
-            held_out,
-            gap,
-            problems,
-            scorer,
-            calibration,
-            unconverged,
-            self.is_unchosen,
-        )
+        known = (self.parameter, value, curve, score, held_out, gap, problems, scorer, calibration)
+        return FitResult(*known, convergence.count, self.is_unchosen)
 
     def _given(self, value: float) -> "Tuned":
         """Return the same classifier with one value of the hyperparameter, without calibration and validation."""

@@ -113,6 +113,7 @@ class ClassificationRecorder(RunRecorder):
         metrics = self._summary(scores, baselines, chosen, features)
         if len(self.images.sizes) > 1:
             metrics |= self._learning_curves(*points, chosen.name)
+            metrics["cost/fit_seconds"] = sum(one.metrics["cost/fit_seconds"] for each in points for one in each)
         self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
         predicted = self._log_tables(self.run, chosen)
         write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.yaml())
