@@ -99,7 +99,7 @@ def test_deviation_is_over_draws_not_folds():
     assert score.tests == (0, 1) * 3
 
 
-def test_run(tmp_path, monkeypatch):
+def test_run(tmp_path, home):
     """The run's numbers are those of the largest size; a child for each; the curve as table, plot and metrics."""
     result = offshelf.classify(
         backbone="pixels",
@@ -129,8 +129,9 @@ def test_run(tmp_path, monkeypatch):
     text = "\n".join(str(line) for line in result.closing())
     assert "With 1 shot a class has one training image, so that C cannot be cross-validated: it is 0.2" in text
 
-    client = MlflowClient(default_uri())
-    children = client.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{result.run_id}'")
+    client = MlflowClient(default_uri(home))
+    experiment = client.get_run(result.run_id).info.experiment_id
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{result.run_id}'")
     found = {run.data.params["dataset.shots"]: run for run in children}
     assert {run.info.run_name for run in children} == {"1 shot", "2 shots", "4 shots", "8 shots"}
     for point in result.points:
