@@ -1,5 +1,7 @@
 """Learning curves in columns, table and figure: draws, one draw of everything, and what is extrapolated."""
 
+import io
+
 import numpy as np
 import pytest
 from rich.console import Console
@@ -43,9 +45,9 @@ def test_columns():
 def test_table():
     """What is extrapolated is marked; layers that other sizes would have chosen are named with their scores."""
     first, other = curve("conv1", 0.8), curve("conv2", 0.9)
-    console = Console(width=100, record=True, quiet=True)
+    console = Console(width=100, file=io.StringIO())
     console.print(learning_curve_table(other, [first.points[0], *other.points[1:]], "conv2"))
-    text = console.export_text()
+    text = console.file.getvalue()
     cells = [line.split() for line in text.splitlines()]
 
     assert any(line[:4] == ["10", "%", "40", "3"] and line[-2:] == ["0.7209", "conv1"] for line in cells)
