@@ -164,3 +164,16 @@ def test_no_intervals_of_classes():
     first, second = Bootstrap(100).class_intervals("mean_class_accuracy", [outcome])
     assert first is not None
     assert second is None
+
+
+def test_folds_that_test_the_same_images():
+    """They are resampled together: four equal classifiers on the same images are as uncertain as one."""
+    random = np.random.default_rng(0)
+    fold, other = coins(random.random(200) < 0.7), coins(random.random(200) < 0.6)
+    bootstrap = Bootstrap(500)
+
+    assert bootstrap.interval("accuracy", [fold] * 4, [0] * 4) == bootstrap.interval("accuracy", [fold])
+    assert bootstrap.interval("accuracy", [fold] * 4).half < 0.7 * bootstrap.interval("accuracy", [fold]).half
+    together = bootstrap.difference("accuracy", [fold] * 3, [other] * 3, [0] * 3)
+    alone = bootstrap.difference("accuracy", [fold], [other])
+    assert [together.interval.low, together.p_value] == pytest.approx([alone.interval.low, alone.p_value])

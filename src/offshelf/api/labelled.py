@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from offshelf.api.images import image_list
-from offshelf.dataset import Fold, ImageSet, Sample
+from offshelf.dataset import Fold, ImageSet, Sample, TrainingSizes
 from offshelf.dataset.partition import partition
 from offshelf.errors import DatasetError
 
@@ -16,7 +16,7 @@ NAME = "images"
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class Labelled(TrainingSizes):
     """Images and their labels; a part is tested on, or other images are."""
 
     images: Any = field(repr=False)
@@ -27,7 +27,6 @@ class Labelled:
     """Images to test on; None: a stratified part of the images."""
     test_fraction: float = 0.25
     """Of the images, where there is no `test`."""
-    seed: int = 0
     classes: Sequence[str] | None = None
     """Names of the classes by number, where labels are numbers from 0."""
 
@@ -77,10 +76,11 @@ class Labelled:
             ]
         targets, named = np.array([sample.target for sample in samples]), tuple(number)
         if self.test is None:
-            return ImageSet(NAME, named, samples, partition(targets, named, self.test_fraction, None, self.seed))
+            folds = partition(targets, named, self.test_fraction, None, self.seed)
+            return self.drawn(ImageSet(NAME, named, samples, folds))
         rows = np.arange(len(samples))
         fold = Fold(rows[: len(labels[0])], rows[len(labels[0]) :])
-        return ImageSet(NAME, named, samples, (fold,))
+        return self.drawn(ImageSet(NAME, named, samples, (fold,)))
 
     def _names(self) -> list[str]:
         """Return the class name of each image."""

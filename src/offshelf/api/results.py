@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from offshelf.api.prediction import Classes, predict
 from offshelf.errors import ConfigError, ModelError
+from offshelf.evaluation.learning_curve import curves
+from offshelf.report import learning_curve_figure
 from offshelf.report.figures import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.tasks.results import ClassificationResult, Recommendation, RetrievalResult
 
@@ -57,26 +59,33 @@ class Classification(ClassificationResult):
         names = pd.Index(self.images.classes, name="true")
         return pd.DataFrame(self.chosen.confusion, names, names.rename("predicted"))
 
-    def plot(self, kind: Literal["layers", "curve", "confusion"] | None = None) -> "Figure":
+    def plot(self, kind: Literal["learning_curve", "layers", "curve", "confusion"] | None = None) -> "Figure":
         """Return a Matplotlib figure, which a notebook shows.
 
         Args:
-            kind: `"layers"`, the metric by layer; `"curve"`, the cross-validated metric by the hyperparameter; or
-                `"confusion"`. None: the layers if there are several, otherwise the curve if the hyperparameter was
-                chosen, otherwise the confusion matrix.
+            kind: `"learning_curve"`, the metric by training size; `"layers"`, by layer; `"curve"`, the cross-validated
+                metric by the hyperparameter; or `"confusion"`. None: the first of these that there is.
 
         Raises:
             ConfigError: there is no such plot of this result.
         """
         if kind is None:
             kind = "layers" if len(self.scores) > 1 else "curve" if self.chosen.curve else "confusion"
+            kind = "learning_curve" if self.learning_curve else kind
+        if kind == "learning_curve" and self.learning_curve:
+            layers = curves(self.points)
+            chosen = next(one for one in layers if one.name == self.layer)
+            return learning_curve_figure(layers, curves(self.baseline_points), chosen, self.run.title)
         if kind == "layers":
             return layer_figure(self.scores, self.baselines, self.run.title)
         if kind == "curve" and self.chosen.curve:
             return curve_figure(self.scores, self.baselines, self.run.title)
         if kind == "confusion":
             return confusion_figure(self.confusion().to_numpy(), self.images.classes, self.run.title)
-        raise ConfigError(f"plot is layers, curve (of a hyperparameter that was chosen) or confusion; got '{kind}'.")
+        raise ConfigError(
+            "plot is learning_curve (of several shots or fractions), layers, curve (of a hyperparameter that was "
+            f"chosen) or confusion; got '{kind}'."
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

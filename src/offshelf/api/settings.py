@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,23 @@ class Settings:
                 settings.overrides.append(override(key, value))
         if inner:
             tree = _tree(load(task, settings.overrides, complete=False))
-            settings.overrides += [override(_placed(key, tree), value) for key, value in inner.items()]
+            for key, value in inner.items():
+                settings._inner(_placed(key, tree), value)
         return settings
+
+    def _inner(self, key: str, value: Any) -> None:
+        """Take a key inside a group; of a component that was given as an object it is one of its fields."""
+        group, _, name = key.replace("__", ".").partition(".")
+        if group not in self.objects:
+            self.overrides.append(override(key, value))
+            return
+        thing = self.objects[group]
+        names = [one.name for one in fields(thing) if one.init] if is_dataclass(thing) else []
+        if name not in names:
+            raise ConfigError(
+                f"{group} was given as a {type(thing).__name__}, which has no key '{name}'{did_you_mean(name, names)}"
+            )
+        self.objects[group] = replace(thing, **{name: value})
 
     def _group(self, key: str, value: Any) -> None:
         """Take a component: an option's name, a mapping of keys, None, or an object."""

@@ -21,6 +21,8 @@ def classify(
     layer: str | Sequence[str] = "last",
     classifier: Any = "linear_svm",
     test: Any = None,
+    shots: int | Sequence[int] | None = None,
+    draws: int | str | None = None,
     store: Any = "home",
     tracking: Any = False,
     output_dir: str | Path | None = None,
@@ -41,6 +43,9 @@ def classify(
         classifier: The name of an option of `conf/classifier`, or a classifier of `offshelf.classifier`.
         test: Of images in memory the part that is tested on: (images, labels) or pairs; or a fraction. Without, a
             stratified quarter.
+        shots: Numbers of training images per class, such as [1, 2, 4, 8, 16], drawn by seed: `table` has a row for
+            each, and `learning_curve` its extrapolation. None: all images. `fractions=[0.01, 0.1, 1]` draws fractions.
+        draws: Number of draws, or a folder of published ones; None: the data set's number, usually 5.
         store: `"home"`, the store of the command line; a folder; or None, memory.
         tracking: Whether the run is tracked in MLflow; or the name of an option of `conf/tracking`.
         output_dir: A folder for predictions, tables and plots. Without, a tracked run has one below the home, and any
@@ -60,7 +65,8 @@ def classify(
         ['block1', 'block2', 'block3', 'pixels']
     """
     given = {"backbone": backbone, "layer": layer, "classifier": classifier, "store": store, "tracking": tracking}
-    settings = Settings.of("classify", {**dataset_setting(dataset, test), **given, **overrides})
+    sizes = {key: value for key, value in (("shots", shots), ("draws", draws)) if value is not None}
+    settings = Settings.of("classify", {**dataset_setting(dataset, test), **given, **sizes, **overrides})
     return classification(run(settings, output_dir, progress))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,8 +24,11 @@ class Curve:
 
     @staticmethod
     def joined(curves: Sequence["Curve"]) -> "Curve":
-        """Join the folds of several curves with the same values."""
-        return Curve(curves[0].parameter, curves[0].values, np.concatenate([curve.scores for curve in curves], axis=1))
+        """Join the folds of several curves, at the values that all of them have."""
+        values = tuple(value for value in curves[0].values if all(value in curve.values for curve in curves))
+        rows = [[curve.values.index(value) for value in values] for curve in curves]
+        scores = [curve.scores[chosen] for curve, chosen in zip(curves, rows, strict=True)]
+        return Curve(curves[0].parameter, values, np.concatenate(scores, axis=1))
 
     @cached_property
     def mean(self) -> np.ndarray:
@@ -57,7 +60,7 @@ class Curve:
     def edge(self) -> Literal["smallest", "largest", None]:
         """The end of the values that beats all others, so that values beyond it may be better still; or None."""
         top = int(self.mean.argmax())
-        is_flat = top == 0 and self.mean[0] == self.mean[1]
+        is_flat = len(self.values) < 2 or (top == 0 and self.mean[0] == self.mean[1])
         ends_here = isinstance(self.best, int) and self.best == 1  # there is no smaller positive integer
         if is_flat or ends_here or 0 < top < len(self.values) - 1:
             return None
@@ -91,6 +94,8 @@ class FitResult:
     """Number of fits, including those of cross-validation, whose solver stopped short of the optimum."""
     svm_method: str | None = None
     """Method of the SVM solver, such as `dual`, or `dual, primal for 3 of 45 tasks`; None for other classifiers."""
+    is_unchosen: bool = False
+    """Whether the value was to be chosen, but a class has too few images; see `Few.for_few`."""
 
 
 class Classifier(Protocol):
@@ -104,4 +109,21 @@ class Classifier(Protocol):
             targets: Classes 0..K-1, all present, int64 [N]; or for several labels 1, -1 and 0 (not counted), int8 [N,
                 K].
             metric: Metric for the choice of the hyperparameter, a name in `offshelf.metric`.
+        """
+
+
+@runtime_checkable
+class Few(Protocol):
+    """A classifier that can be fitted to few images of each class."""
+
+    def for_few(self, targets: np.ndarray, calibrate: bool) -> Classifier:
+        """Return the classifier for training images that were drawn on purpose, however few.
+
+        Cross-validation takes fewer folds if a class has fewer images, and no more neighbours than its training parts
+        have images. With one image of a class the hyperparameter cannot be cross-validated: it is the value nearest 1
+        by ratio, which for C is scikit-learn's default.
+
+        Args:
+            targets: As for `Classifier.fit`.
+            calibrate: Whether to calibrate, if the classifier does.
         """

@@ -1,15 +1,17 @@
 """Any scikit-learn classifier as a run's classifier, with one hyperparameter that is given or cross-validated."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, Literal
 
 import numpy as np
 from typing_extensions import override
 
 from offshelf.classifier.calibration import Calibration
-from offshelf.classifier.classifier import Classifier, Curve, FitResult
+from offshelf.classifier.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.duality_gap import duality_gap
 from offshelf.classifier.scorer import Scorer, samples
@@ -26,7 +28,7 @@ Choice = tuple[Any, float, Curve | None, np.ndarray | None]
 """Fitted estimator, the hyperparameter's value, its curve, and the metric on the held-out images, [folds]."""
 
 
-class Tuned(Classifier):
+class Tuned(Classifier, Few):
     """A scikit-learn classifier and the grid of one of its parameters.
 
     `Tuned(SVC(kernel="linear"), C=[0.2, 2, 20])` chooses C by stratified cross-validation over the training images,
@@ -97,6 +99,22 @@ class Tuned(Classifier):
         self._key = f"{self.parameter}s" if self.chooses_itself else _key(estimator, self.parameter)
         kind = int if isinstance(settings[self._key], int) else float
         self.values = tuple(sorted(_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
+        self.is_unchosen = False
+
+    @override
+    def for_few(self, targets: np.ndarray, calibrate: bool) -> "Tuned":
+        fewest = len(targets) if targets.ndim == 2 else int(np.bincount(targets).min())
+        made = copy(self)
+        made.calibrate = self.calibrate and calibrate
+        if fewest >= 2:
+            made.folds = min(self.folds, fewest)
+            rows = len(targets) - math.ceil(len(targets) / made.folds)  # of the smallest training part
+            if self.parameter == "n_neighbors":
+                made.values = tuple(one for one in self.values if one <= rows) or (min(self.values),)
+        elif len(self.values) > 1 or self.validate:
+            made.is_unchosen = len(self.values) > 1
+            made.values, made.validate = (min(self.values, key=lambda one: abs(np.log(one))),), False
+        return made
 
     @override
     def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str = "accuracy") -> FitResult:
@@ -126,7 +144,7 @@ class Tuned(Classifier):
             calibration: Calibration | None = self._calibration(value, values_NVD, targets)
         else:
             calibration = Calibration.own(fitted, 1 / seen.shape[1] if self.fusion == "sum" else 1.0)
-        certificate = gap, problems, scorer, calibration, convergence.count, _svm_method(fitted)
+        certificate = gap, problems, scorer, calibration, convergence.count, _svm_method(fitted), self.is_unchosen
         return FitResult(self.parameter, value, curve, score, held_out, *certificate)
 
     def _given(self, value: float) -> "Tuned":

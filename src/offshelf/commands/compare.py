@@ -109,7 +109,7 @@ class _Judge:
     def _by_images(self, run: TrackedRun) -> Difference | None:
         first, second = self._predictions, _predictions(run)
         pair = paired(first, second) if first and second else None
-        return self.bootstrap.difference(self.metric, *pair) if pair else None
+        return self.bootstrap.difference(self.metric, *pair, first.tests) if first and pair else None
 
     def _by_queries(self, run: TrackedRun) -> Difference | None:
         first, second = self._queries, run.text("queries.csv")

@@ -4,7 +4,7 @@ from offshelf.dataset.csv_dataset import Csv
 from offshelf.dataset.digits import Digits
 from offshelf.dataset.folder import Folder, image_files
 from offshelf.dataset.image import Image, ImageArray, ImageBytes, ImageFile, parse_colour
-from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
+from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample, TrainingSize
 from offshelf.dataset.published.caltech101 import Caltech101
 from offshelf.dataset.published.cifar10 import Cifar10
 from offshelf.dataset.published.cub200 import Cub200
@@ -34,10 +34,12 @@ from offshelf.dataset.retrieval_set import (
     Truth,
     Unsplit,
     as_retrieval,
+    load_searched,
     load_unsplit,
     require_labels,
     require_retrieval,
 )
+from offshelf.dataset.training_sizes import TrainingSizes
 
 __all__ = [
     "About",
@@ -75,6 +77,8 @@ __all__ = [
     "Sculptures6k",
     "StanfordCars",
     "Sun397",
+    "TrainingSize",
+    "TrainingSizes",
     "Truth",
     "UiucAttributes",
     "UkBench",
@@ -84,6 +88,7 @@ __all__ = [
     "check_images",
     "digests",
     "image_files",
+    "load_searched",
     "load_unsplit",
     "parse_colour",
     "require_labels",

@@ -17,6 +17,7 @@ from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.split_names import ALIKE, as_read, part_of, told_apart
 from offshelf.dataset.table import BOX, TYPED, Line, Table, at, read_table, require_columns
+from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.dataset.walk import NO_SAMPLE
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed
@@ -28,7 +29,7 @@ PROBED = 20
 
 
 @dataclass(frozen=True)
-class Csv(Dataset):
+class Csv(Dataset, TrainingSizes):
     """Images of a table with columns `path,label[,split,x1,y1,x2,y2]`; split is train, val or test (see `split_names`).
 
     Box coordinates start at 0, x2 and y2 are exclusive; an empty box is the whole image.
@@ -43,7 +44,6 @@ class Csv(Dataset):
     value_range: str | Sequence[float] | None = "auto"
     """Range of values, as for Folder."""
     max_pixels: int = MAX_PIXELS
-    seed: int = 0
     columns: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     """The table's names of the columns, by the names above; None: the column is not read."""
     separator: str | None = None
@@ -58,6 +58,7 @@ class Csv(Dataset):
     """Encoding of the text; None: UTF-8, or UTF-16 if it declares it."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_columns(self.columns)
         require_pixels(self.max_pixels)
         require_units(self.boxes)
@@ -72,7 +73,9 @@ class Csv(Dataset):
 
     @override
     def load(self) -> ImageSet:
-        images = self.unsplit()
+        return self.drawn(self._split(self.unsplit()))
+
+    def _split(self, images: ImageSet) -> ImageSet:
         if images.folds:
             return images
         return replace(

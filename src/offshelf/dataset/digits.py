@@ -8,17 +8,17 @@ from typing_extensions import override
 from offshelf.dataset.image import ImageArray
 from offshelf.dataset.imageset import Dataset, ImageSet, Sample
 from offshelf.dataset.partition import partition
+from offshelf.dataset.training_sizes import TrainingSizes
 
 
 @dataclass(frozen=True)
-class Digits(Dataset):
+class Digits(Dataset, TrainingSizes):
     """Handwritten digits of 8 x 8 pixels, 17 greys and ten classes.
 
     They are the test part of UCI's Optical Recognition of Handwritten Digits.
     """
 
     test_fraction: float = 0.5
-    seed: int = 0
 
     @override
     def load(self) -> ImageSet:
@@ -33,6 +33,5 @@ class Digits(Dataset):
             for row, (image, target) in enumerate(zip(pixels, digits.target, strict=True))
         ]
         classes = tuple("0123456789")
-        return ImageSet(
-            "digits", classes, samples, partition(digits.target, classes, self.test_fraction, None, self.seed)
-        )
+        folds = partition(digits.target, classes, self.test_fraction, None, self.seed)
+        return self.drawn(ImageSet("digits", classes, samples, folds))

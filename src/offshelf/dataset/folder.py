@@ -19,6 +19,7 @@ from offshelf.dataset.layout import Layout, Split, find_layout, require_split
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.split_names import ALIKE, as_read, folded, told_apart
+from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.dataset.walk import SYSTEM, Walk, peek
 from offshelf.errors import DatasetError
 from offshelf.names import listed, readable
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Folder(Dataset):
+class Folder(Dataset, TrainingSizes):
     """Images in class folders. If it contains `train/` and `test/`, or similar names, these are the split."""
 
     root: str
@@ -41,7 +42,6 @@ class Folder(Dataset):
     """Range of images of more than 8 bits per value: [black, white]; `auto`, see value_range.py; None rejects them."""
     max_pixels: int = MAX_PIXELS
     """Largest accepted number of pixels of an image."""
-    seed: int = 0
     split: Split = field(default="auto", hash=False)
     """`auto`: by folder names; `none`: every folder is a class; or `{train: FOLDER, test: FOLDER}`, or lists."""
     val: str | None = None
@@ -50,13 +50,16 @@ class Folder(Dataset):
     """Patterns of names, or of paths below the root, to leave out: `masks`, `train/*.png`."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_split(self.split, self.val)
         require_pixels(self.max_pixels)
 
     @override
     def load(self) -> ImageSet:
         """Load the images; classes are the sorted folder names, those of `train/` if there is one."""
-        images = self.unsplit()
+        return self.drawn(self._split(self.unsplit()))
+
+    def _split(self, images: ImageSet) -> ImageSet:
         if images.folds:
             return images
         return replace(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from typing_extensions import override
@@ -56,6 +56,36 @@ class Fold:
     test: np.ndarray
 
 
+Unit = Literal["shots", "fractions"]
+"""What a training size counts: images per class, or a fraction of the training images."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSize:
+    """Training subsets of one size, drawn once or several times."""
+
+    value: float
+    unit: Unit
+    draws: int
+    folds: tuple[Fold, ...]
+    """The folds of the set for each draw, draw after draw; their test images are those of the set."""
+
+    @property
+    def name(self) -> str:
+        """The size in words: `4 shots`, `10 %`."""
+        return size_name(self.value, self.unit)
+
+    @property
+    def images(self) -> float:
+        """Mean number of training images of a fold."""
+        return float(np.mean([len(fold.train) for fold in self.folds]))
+
+
+def size_name(value: float, unit: Unit) -> str:
+    """Return a training size in words: `1 shot`, `4 shots`, `10 %`."""
+    return f"{100 * value:g} %" if unit == "fractions" else f"{value:g} shot{'s' if value != 1 else ''}"
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """A sample that could not be used, or a file that is not a sample."""
@@ -81,6 +111,8 @@ class ImageSet:
     """Remarks on how the data was read, one sentence each."""
     not_taken: Sequence[LeftOut] = ()
     """Files that were found but are not samples."""
+    sizes: tuple[TrainingSize, ...] = ()
+    """Training subsets, from the smallest size to the largest, whose folds are `folds`; empty if none are drawn."""
 
     @cached_property
     def targets(self) -> np.ndarray:
@@ -105,19 +137,19 @@ class ImageSet:
     @cached_property
     def digest(self) -> str:
         """Identity of pixels, labels and folds, independent of paths."""
-        return digest(
-            {
-                "classes": list(self.classes),
-                "images": digests(self.pictures),
-                "targets": self.targets.tolist(),
-                "folds": [[fold.train.tolist(), fold.test.tolist()] for fold in self.folds],
-            }
-        )
+        content = {
+            "classes": list(self.classes),
+            "images": digests(self.pictures),
+            "targets": self.targets.tolist(),
+            "folds": _rows(self.folds),
+        }
+        smaller = [[size.value, size.unit, size.draws, _rows(size.folds)] for size in self.sizes[:-1]]
+        return digest(content | ({"sizes": smaller} if smaller else {}))
 
     @cached_property
     def repeats(self) -> Repeats:
         """Images that occur more than once. Raises ImageError."""
-        folds = [(fold.train, fold.test) for fold in self.folds]
+        folds = [(fold.train, fold.test) for fold in self._every_fold()]
         return among_samples(self.pictures, self.samples, self.targets, folds, self._label)
 
     def take(self, rows_M: np.ndarray) -> Sequence[Sample]:
@@ -126,10 +158,44 @@ class ImageSet:
             return self.samples.take(rows_M)
         return [self.samples[row] for row in rows_M]
 
+    @cached_property
+    def tests(self) -> tuple[int, ...]:
+        """Number of the test images of each fold, from 0: folds that test the same images have the same number."""
+        numbers: dict[bytes, int] = {}
+        return tuple(numbers.setdefault(np.asarray(fold.test).tobytes(), len(numbers)) for fold in self.folds)
+
+    @property
+    def draws(self) -> int:
+        """Number of draws of the training images; 1 if they are not drawn."""
+        return self.sizes[-1].draws if self.sizes else 1
+
+    def at(self, size: TrainingSize) -> "ImageSet":
+        """Return the set with the training subsets of one size alone."""
+        return replace(self, folds=size.folds, sizes=(size,))
+
+    def counts(self, rows: np.ndarray) -> np.ndarray:
+        """Return the number of images of each class (with each label) among some rows: int64 [K]."""
+        targets = self.targets[rows]
+        if targets.ndim == 2:
+            return (targets > 0).sum(axis=0)
+        return np.bincount(targets, minlength=len(self.classes))
+
+    def keeping(self, rows_M: np.ndarray) -> "ImageSet":
+        """Return the set with some of its samples, given by ascending row numbers; folds keep those of their rows."""
+        place = np.full(len(self.samples), -1, np.int64)
+        place[rows_M] = np.arange(len(rows_M))
+
+        def kept(folds: Sequence[Fold]) -> tuple[Fold, ...]:
+            return tuple(Fold(*(place[rows][place[rows] >= 0] for rows in (one.train, one.test))) for one in folds)
+
+        sizes = tuple(replace(size, folds=kept(size.folds)) for size in self.sizes)
+        folds = sizes[-1].folds if sizes else kept(self.folds)
+        return replace(self, samples=self.take(rows_M), folds=folds, sizes=sizes)
+
     def require_training(self) -> None:
         """Raise DatasetError if a class has no training image in some fold."""
         wanted = set(range(len(self.classes)))
-        for fold in self.folds:
+        for fold in self._every_fold():
             lacking = [] if self.is_multilabel else sorted(wanted - _present(self.targets[fold.train]))
             if lacking:
                 names = ", ".join(self.classes[number] for number in lacking[:10])
@@ -143,16 +209,17 @@ class ImageSet:
         """
         left_out = [LeftOut(self.samples[row].id, self._role(row), faults[row]) for row in sorted(faults)]
         kept = np.setdiff1d(np.arange(len(self.samples)), list(faults))
-        place = np.full(len(self.samples), -1, np.int64)
-        place[kept] = np.arange(len(kept))
-        folds = tuple(Fold(*(place[rows][place[rows] >= 0] for rows in (f.train, f.test))) for f in self.folds)
-        rest = replace(self, samples=self.take(kept), folds=folds)
-        for before, after in zip(self.folds, folds, strict=True):
+        rest = self.keeping(kept)
+        for before, after in zip(self._every_fold(), rest._every_fold(), strict=True):
             lost = _present(self.targets[before.train]) - _present(rest.targets[after.train])
             if lost or not len(after.test):
                 what = f"the class {self.classes[min(lost)]}" if lost else "testing"
                 raise DatasetError(f"Without the unreadable images none is left for {what} in {self.name}.")
         return rest, left_out
+
+    def _every_fold(self) -> Sequence[Fold]:
+        """Return the folds of all sizes."""
+        return [fold for size in self.sizes for fold in size.folds] or self.folds
 
     def _label(self, row: int) -> str:
         target = self.targets[row]
@@ -160,8 +227,12 @@ class ImageSet:
         return ", ".join(self.classes[number] for number in numbers)
 
     def _role(self, row: int) -> str:
-        roles = [name for name in ("train", "test") if any(row in getattr(fold, name) for fold in self.folds)]
+        roles = [name for name in ("train", "test") if any(row in getattr(fold, name) for fold in self._every_fold())]
         return " and ".join(roles) or "unused"
+
+
+def _rows(folds: Sequence[Fold]) -> list[list[list[int]]]:
+    return [[fold.train.tolist(), fold.test.tolist()] for fold in folds]
 
 
 def _present(targets: np.ndarray) -> set[int]:

@@ -13,6 +13,7 @@ from offshelf.dataset.consistency import require_sound
 from offshelf.dataset.image import Image
 from offshelf.dataset.imageset import Dataset, ImageSet, LeftOut
 from offshelf.dataset.repeats import Repeats, among_references
+from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
 from offshelf.lazy import Lazy
@@ -153,7 +154,22 @@ def as_retrieval(images: ImageSet) -> RetrievalSet:
 
 def load_unsplit(dataset: Dataset | RetrievalDataset) -> ImageSet | RetrievalSet:
     """Load a data set without drawing folds: with two images per object, none could be held out."""
-    return dataset.unsplit() if isinstance(dataset, Unsplit) else dataset.load()
+    if isinstance(dataset, Unsplit) and not (isinstance(dataset, TrainingSizes) and dataset.has_sizes):
+        return dataset.unsplit()
+    return dataset.load()
+
+
+def load_searched(dataset: Dataset | RetrievalDataset) -> ImageSet | RetrievalSet:
+    """Load a data set for retrieval, without drawing folds.
+
+    Raises:
+        DatasetError: it is not available, or draws training images, of which retrieval has none.
+    """
+    if isinstance(dataset, TrainingSizes) and dataset.leaves_out:
+        raise DatasetError(
+            "dataset.shots, fractions and draws choose training images, and retrieval has none: set them to null."
+        )
+    return load_unsplit(dataset)
 
 
 def require_retrieval(images: ImageSet | RetrievalSet) -> RetrievalSet:

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from offshelf import postprocess
-from offshelf.classifier import Classifier, Curve, FitResult
+from offshelf.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import fitting
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
@@ -35,6 +35,10 @@ class Score:
     bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(0))
     transformers: tuple[Transformer, ...] = ()
     """Transforms fitted to the training features of each fold."""
+    draws: int = 1
+    """Number of draws of the training images; the folds are those of one draw after the other."""
+    tests: tuple[int, ...] | None = None
+    """Number of the test images of each fold, see `Bootstrap`; None if they are all different."""
 
     @cached_property
     def confusion(self) -> np.ndarray | None:
@@ -61,6 +65,12 @@ class Score:
             np.concatenate([getattr(one, name) for one in self.outcomes]) for name in ("targets", "scores")
         )
         return means | {"accuracy": by_class(Outcome(targets, scores))["accuracy"]}
+
+    @cached_property
+    def by_draw(self) -> np.ndarray:
+        """The official metric of each draw of the training images, the mean over its folds: float64 [draws]."""
+        by_fold = np.array([METRICS[self.metric](outcome)[0] for outcome in self.outcomes])
+        return by_fold.reshape(self.draws, -1).mean(axis=1)
 
     @property
     def parameter(self) -> str:
@@ -95,11 +105,12 @@ class Score:
     def _test(self) -> dict[str, float]:
         numbers: dict[str, float] = {}
         for name, metric in metrics_of(self.is_multilabel).items():
-            by_fold = [metric(outcome)[0] for outcome in self.outcomes]
+            by_fold = np.array([metric(outcome)[0] for outcome in self.outcomes])
             numbers[f"test/{name}"] = float(np.mean(by_fold))
             if len(by_fold) > 1:
-                numbers[f"test/{name}_std"] = float(np.std(by_fold))
-            interval = self.bootstrap.interval(name, self.outcomes)
+                by_draw = by_fold.reshape(self.draws, -1).mean(axis=1)
+                numbers[f"test/{name}_std"] = float(np.std(by_draw if self.draws > 1 else by_fold))
+            interval = self.bootstrap.interval(name, self.outcomes, self.tests)
             if interval:
                 numbers |= {f"test/{name}_low": interval.low, f"test/{name}_high": interval.high}
         return numbers
@@ -145,12 +156,43 @@ class Probe:
     postprocess: Transformer
     classifier: Classifier
     bootstrap: Bootstrap
+    transformed: Transformer | None = None
+    """The fitted transform, if the features are transformed already."""
 
-    def score(self, name: str, values_NVD: np.ndarray, images: ImageSet, features: str | None = None) -> Score:
+    def curve(
+        self, name: str, values_NVD: np.ndarray, images: ImageSet, features: str | None = None
+    ) -> tuple[Score, ...]:
+        """Score one layer's features, as `score` does, with each training size; without sizes there is one score."""
+        if not images.sizes:
+            return (self.score(name, values_NVD, images, features),)
+        last, probe = images.sizes[-1], self
+        if not postprocess.learns(self.postprocess):  # all draws and sizes share the transformed features
+            fitted = postprocess.fit(self.postprocess, values_NVD[:1])
+            values_NVD = postprocess.transform(fitted, values_NVD)
+            probe = replace(self, transformed=fitted)
+        return tuple(
+            probe.score(name, values_NVD, images.at(size), features, calibrate=size is last) for size in images.sizes
+        )
+
+    def score(
+        self,
+        name: str,
+        values_NVD: np.ndarray,
+        images: ImageSet,
+        features: str | None = None,
+        calibrate: bool = True,
+    ) -> Score:
         """Score one layer's features, [N, V, D] in the order of the samples, by the data set's folds.
 
         The hyperparameter is chosen and transforms are fitted on training images only; the test images are read once.
         Jobs that share work (`offshelf.memo`) transform features of the same digest, `features`, once.
+
+        Args:
+            name: Name of the layer.
+            values_NVD: Its features.
+            images: The data set.
+            features: Digest of the features, or None.
+            calibrate: Whether the classifier of drawn training images is calibrated, if it is to be.
 
         Raises:
             DatasetError: the official metric is not defined on the test images.
@@ -160,9 +202,9 @@ class Probe:
         for number, fold in enumerate(images.folds):
             fitted, train, test = self._transformed(name, values_NVD, fold, features)
             transformers.append(fitted)
-            place = f"{name}, fold {number + 1} of {len(images.folds)}" if len(images.folds) > 1 else name
+            place = f"{name}, {_place(images, number)}" if len(images.folds) > 1 or images.sizes else name
             with fitting(place), showing(place):
-                fits.append(self.classifier.fit(train, images.targets[fold.train], images.metric))
+                fits.append(self._fit(train, images, fold, calibrate))
             outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test)))
             if np.isnan(METRICS[images.metric](outcomes[-1])[0]):
                 raise DatasetError(
@@ -171,12 +213,20 @@ class Probe:
         seconds = time.perf_counter() - start
         dims = values_NVD.shape[-1]
         found = (tuple(fits), tuple(outcomes), seconds, self.bootstrap, tuple(transformers))
-        return Score(name, dims, images.metric, *found)
+        return Score(name, dims, images.metric, *found, images.draws, images.tests)
+
+    def _fit(self, train_NVD: np.ndarray, images: ImageSet, fold: Fold, calibrate: bool) -> FitResult:
+        classifier, targets = self.classifier, images.targets[fold.train]
+        if images.sizes and isinstance(classifier, Few):
+            classifier = classifier.for_few(targets, calibrate)
+        return classifier.fit(train_NVD, targets, images.metric)
 
     def _transformed(
         self, name: str, values_NVD: np.ndarray, fold: Fold, features: str | None
     ) -> tuple[Transformer, np.ndarray, np.ndarray]:
         """Return the transform fitted on a fold's training features, and the transformed training and test features."""
+        if self.transformed is not None:
+            return self.transformed, values_NVD[fold.train], values_NVD[fold.test]
 
         def make() -> tuple[Transformer, np.ndarray, np.ndarray]:
             fitted = postprocess.fit(self.postprocess, values_NVD[fold.train])
@@ -186,3 +236,10 @@ class Probe:
         if features is None:
             return make()
         return once(make, "transformed", features, name, self.postprocess, fold.train, fold.test)
+
+
+def _place(images: ImageSet, number: int) -> str:
+    """Return in words which fold is fitted."""
+    count = len(images.folds)
+    size = f"{images.sizes[-1].name}, " if images.sizes else ""
+    return f"{size}fold {number + 1} of {count}"

@@ -48,7 +48,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """A seeded bootstrap over test images; with several folds over the images of each, and the mean over folds."""
+    """A seeded bootstrap over test images; with several folds over the images of each, and the mean over folds.
+
+    Where folds test the same images, as draws of training images do, `tests` says so: int [folds], equal numbers for
+    the same images in the same order. They are resampled together. By default all folds test different images.
+    """
 
     replicates: int = 1000
     """Number of draws; 0 for no error bars."""
@@ -62,29 +66,38 @@ class Bootstrap:
         if not 0 < self.level < 1:
             raise ConfigError(f"bootstrap.level must be above 0 and below 1; got {self.level}.")
 
-    def interval(self, metric: str, outcomes: Sequence[Outcome]) -> Interval | None:
+    def interval(self, metric: str, outcomes: Sequence[Outcome], tests: Sequence[int] | None = None) -> Interval | None:
         """Return the interval of a metric's mean over folds; None without draws, or if the metric is undefined."""
         if not self.replicates:
             return None
-        return self._percentiles(self._draws(metric, outcomes))
+        return self._percentiles(self._draws(metric, outcomes, tests))
 
-    def class_intervals(self, metric: str, outcomes: Sequence[Outcome]) -> list[Interval | None]:
+    def class_intervals(
+        self, metric: str, outcomes: Sequence[Outcome], tests: Sequence[int] | None = None
+    ) -> list[Interval | None]:
         """Return K intervals for the classes of a metric that is a mean over classes, on the draws of `interval`.
 
         With several folds they are for the means over those in which the class is defined. None as for `interval`.
         """
         if not self.replicates:
             return [None] * outcomes[0].classes
-        by_fold_FBK = np.array([METRICS[metric].measure(*drawn) for drawn in self._drawn(outcomes)])
+        by_fold_FBK = np.array([METRICS[metric].measure(*drawn) for drawn in self._drawn(outcomes, tests)])
         return [self._percentiles(draws) for draws in mean_of_known(by_fold_FBK, axis=0).T]
 
-    def difference(self, metric: str, first: Sequence[Outcome], second: Sequence[Outcome]) -> Difference | None:
+    def difference(
+        self,
+        metric: str,
+        first: Sequence[Outcome],
+        second: Sequence[Outcome],
+        tests: Sequence[int] | None = None,
+    ) -> Difference | None:
         """Return the second metric minus the first, on the same draws of the same test images, fold by fold.
 
         Draws in which one of them is undefined are left out; the result is None if none is left.
         """
         values = [np.mean([METRICS[metric](one)[0] for one in outcomes]) for outcomes in (first, second)]
-        return self._judged(float(values[1] - values[0]), self._draws(metric, second) - self._draws(metric, first))
+        draws = self._draws(metric, second, tests) - self._draws(metric, first, tests)
+        return self._judged(float(values[1] - values[0]), draws)
 
     def mean_intervals(self, values_MK: np.ndarray) -> list[Interval | None]:
         """Return intervals of K means over M items (queries, say), without NaN; None without draws, or if all are NaN.
@@ -119,15 +132,15 @@ class Bootstrap:
         tail = min(float(np.mean(draws <= 0)), float(np.mean(draws >= 0)))
         return Difference(value, interval, min(1.0, max(2 * tail, 1 / len(draws))), float(draws.std()))
 
-    def _draws(self, metric: str, outcomes: Sequence[Outcome]) -> np.ndarray:
+    def _draws(self, metric: str, outcomes: Sequence[Outcome], tests: Sequence[int] | None) -> np.ndarray:
         """Return the metric on every draw: float64 [replicates]."""
-        mean: np.ndarray = np.mean([METRICS[metric](*drawn) for drawn in self._drawn(outcomes)], axis=0)
+        mean: np.ndarray = np.mean([METRICS[metric](*drawn) for drawn in self._drawn(outcomes, tests)], axis=0)
         return mean
 
-    def _drawn(self, outcomes: Sequence[Outcome]) -> Iterator[tuple[Outcome, np.ndarray]]:
+    def _drawn(self, outcomes: Sequence[Outcome], tests: Sequence[int] | None) -> Iterator[tuple[Outcome, np.ndarray]]:
         """Yield each fold's outcome with the weights of its images in the draws."""
-        for fold, outcome in enumerate(outcomes):
-            yield outcome, _weights(len(outcome.targets), self.replicates, self.seed + fold)
+        for test, outcome in zip(range(len(outcomes)) if tests is None else tests, outcomes, strict=True):
+            yield outcome, _weights(len(outcome.targets), self.replicates, self.seed + test)
 
     def _percentiles(self, draws: np.ndarray) -> Interval | None:
         known = draws[~np.isnan(draws)]

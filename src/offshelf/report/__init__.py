@@ -5,6 +5,7 @@ from offshelf.report.contact_sheet_page import contact_sheet
 from offshelf.report.dataset import about_table, retrieval_table, size_table
 from offshelf.report.figures import confusion_figure, curve_figure, layer_figure, precision_recall_figure
 from offshelf.report.files import (
+    Scored,
     csv_text,
     curve_table,
     flat,
@@ -18,6 +19,7 @@ from offshelf.report.files import (
     write_text,
 )
 from offshelf.report.findings import found_line, left_out_table, repeats_line
+from offshelf.report.learning_curve import learning_curve_columns, learning_curve_figure, learning_curve_table
 from offshelf.report.prediction_table import Predictions, paired, predictions, read_predictions
 from offshelf.report.recommendation import LeaderboardRow, leaderboard_columns, leaderboard_table, skipped_lines
 from offshelf.report.retrieval_tables import layer_scores, paired_queries, protocol_scores, query_table, query_values
@@ -33,6 +35,7 @@ __all__ = [
     "LeaderboardRow",
     "Point",
     "Predictions",
+    "Scored",
     "Sheet",
     "about_table",
     "comparison_figure",
@@ -53,6 +56,9 @@ __all__ = [
     "layer_scores",
     "leaderboard_columns",
     "leaderboard_table",
+    "learning_curve_columns",
+    "learning_curve_figure",
+    "learning_curve_table",
     "left_out_line",
     "left_out_table",
     "metric_columns",

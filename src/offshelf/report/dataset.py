@@ -28,9 +28,10 @@ def size_table(images: ImageSet) -> Table:
     """Return parts, classes, labels and the official metric."""
     table = _table(None)
     folds = f", in each of {len(images.folds)} folds" if len(images.folds) > 1 else ""
+    every = [fold for size in images.sizes for fold in size.folds] or images.folds
     table.add_row("samples", f"{len(images.samples):,}")
     for part in ("train", "test"):
-        table.add_row(part, f"{_span([len(getattr(fold, part)) for fold in images.folds])}{folds}")
+        table.add_row(part, f"{_span([len(getattr(fold, part)) for fold in every])}{folds}")
     named = ", ".join(images.classes[:NAMED]) + (", …" if len(images.classes) > NAMED else "")
     table.add_row("classes", f"{len(images.classes)}: {named}")
     for name, value in _label_rows(images):

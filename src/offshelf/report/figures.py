@@ -129,8 +129,9 @@ def _draw_curve(axes: "Axes", name: str, curve: Curve, chosen: Sequence[float], 
     colour = style["color"]
     axes.plot(curve.values, curve.mean, marker=".", label=literal(name), **style)
     axes.fill_between(curve.values, curve.mean - curve.std, curve.mean + curve.std, alpha=0.08, color=colour)
-    heights = [curve.mean[curve.values.index(value)] for value in chosen]
-    axes.plot(chosen, heights, "*", markersize=11, color=colour, markeredgecolor="black")
+    known = [value for value in chosen if value in curve.values]
+    heights = [curve.mean[curve.values.index(value)] for value in known]
+    axes.plot(known, heights, "*", markersize=11, color=colour, markeredgecolor="black")
 
 
 def _short(names: Sequence[str]) -> list[str]:

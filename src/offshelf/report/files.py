@@ -59,9 +59,12 @@ def curve_table(scores: Sequence[Score]) -> dict[str, list[Any]]:
 
 
 def metric_columns(scores: Sequence[Scored]) -> dict[str, list[Any]]:
-    """Return columns: layer, and every metric of the first score."""
+    """Return columns: layer, and every metric that a score has, None where another has it not."""
     columns: dict[str, list[Any]] = {"layer": [score.name for score in scores]}
-    return columns | {name: [score.metrics.get(name) for score in scores] for name in scores[0].metrics}
+    names = dict.fromkeys(
+        name for score in reversed(scores) for name in score.metrics
+    )  # with few images some are missing
+    return columns | {name: [score.metrics.get(name) for score in scores] for name in names}
 
 
 def layer_columns(scores: Sequence[Score]) -> dict[str, list[Any]]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from offshelf.dataset import ImageSet, LeftOut, RetrievalSet
 from offshelf.names import listed, readable
 
@@ -60,9 +62,25 @@ def _taken(images: ImageSet | RetrievalSet) -> str:
     what = (
         f"{len(images.samples):,} images of {len(images.classes):,} {'labels' if images.is_multilabel else 'classes'}"
     )
+    if images.sizes:
+        return what + _drawn(images)
     if len(images.folds) > 1:
         return f"{what} in {len(images.folds)} folds"
     return what + "".join(f", {len(fold.train):,} to train on, {len(fold.test):,} to test on" for fold in images.folds)
+
+
+def _drawn(images: ImageSet) -> str:
+    """Describe the training sizes, their draws and the test images."""
+    names = [size.name for size in images.sizes]
+    shown = ", ".join(names) if len(names) < 2 or images.sizes[0].unit == "fractions" else _shots(images)
+    draws = max(size.draws for size in images.sizes)
+    tested = len(np.unique(np.concatenate([fold.test for fold in images.folds])))
+    return f", trained on {shown} in {draws} draw{'s' if draws > 1 else ''}, {tested:,} to test on"
+
+
+def _shots(images: ImageSet) -> str:
+    *most, last = [f"{size.value:g}" for size in images.sizes]
+    return f"{', '.join(most)} and {last} shots"
 
 
 def _reasons(not_taken: Iterable[LeftOut]) -> str:

@@ -54,6 +54,12 @@ class Predictions:
         """Whether an image can have several labels, or none."""
         return self.outcomes[0].is_multilabel
 
+    @property
+    def tests(self) -> tuple[int, ...]:
+        """Number of the test images of each fold, from 0: folds that test the same images have the same number."""
+        numbers: dict[tuple[str, ...], int] = {}
+        return tuple(numbers.setdefault(ids, len(numbers)) for ids in self.ids)
+
     def among(self, classes: Sequence[str]) -> "Predictions":
         """Return the same single labels, numbered by `classes`, which may have more."""
         number = np.array([classes.index(name) for name in self.classes])

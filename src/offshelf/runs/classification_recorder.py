@@ -1,8 +1,8 @@
 """Recording a classification: what goes to the tracker and into the output folder, and when."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.filesize import decimal
@@ -11,6 +11,7 @@ from typing_extensions import override
 from offshelf.dataset import ImageSet, value_range
 from offshelf.errors import ModelError
 from offshelf.evaluation.classification import Score, fit_cost
+from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, curves
 from offshelf.extractor import Features
 from offshelf.model import FILE, Model
 from offshelf.report import (
@@ -20,6 +21,8 @@ from offshelf.report import (
     curve_table,
     layer_columns,
     layer_figure,
+    learning_curve_columns,
+    learning_curve_figure,
     per_class,
     predictions,
     write_bytes,
@@ -49,26 +52,70 @@ class ClassificationRecorder(RunRecorder):
             "folds": [[len(fold.train), len(fold.test)] for fold in images.folds],
         }
         values = value_range(images.pictures)
-        return profile | ({"value_range": values} if values else {})
+        sizes = {size.name: [size.draws, round(size.images)] for size in images.sizes}
+        return profile | ({"value_range": values} if values else {}) | ({"sizes": sizes} if sizes else {})
 
-    def layer(self, score: Score, backbone: str, feature_digest: str) -> None:
-        """Log one of several layers as a run of its own, under this one."""
+    def layer(self, curve: Sequence[Score], backbone: str, feature_digest: str) -> None:
+        """Log one of several layers as a run of its own, under this one, with a run below it for each training size."""
+        score = curve[-1]
         params = self.params(score.name) | {"backbone": backbone, "dims": score.dims}
         with self.run.child(score.name) as child:
             tags = {"feature_digest": feature_digest, **self.data_tags(), **_svm_method(score)}
             child.log(params, score.metrics, tags)
             self.log_dataset(child)
-            self._log_tables(child, score)
+            self._log_predictions(child, score)
             self._log_confusion(child, score)
+            if len(curve) > 1:
+                self.training_sizes(child, curve, backbone, feature_digest)
+
+    def training_sizes(self, run: Run, curve: Sequence[Score], backbone: str, feature_digest: str) -> None:
+        """Log the scores of a layer, from the smallest training size to the largest, as runs under `run`."""
+        for score, size in zip(curve, self.images.sizes, strict=True):
+            own = replace(self, images=self.images.at(size))
+            params = self.params(score.name) | {"backbone": backbone, "dims": score.dims}
+            with run.child(size.name) as child:
+                tags = {"feature_digest": feature_digest, **own.data_tags(), **_svm_method(score)}
+                child.log(params | {f"dataset.{size.unit}": size.value}, score.metrics, tags)
+                own.log_dataset(child)
+                own._log_predictions(child, score)
+
+    def _learning_curves(
+        self, points: Sequence[CurvePoint], beside: Sequence[CurvePoint], layer: str
+    ) -> Mapping[str, float]:
+        """Log and write `learning_curve.csv` and `.json`. Returns the metrics of the reported layer's curve."""
+        found, others, chosen = _learning_curves_of(points, beside, layer)
+        columns = learning_curve_columns([*found, *others], chosen)
+        write_table(self.folder / "learning_curve.csv", columns)
+        self.run.log_table(columns, "learning_curve.json")
+        return chosen.metrics
 
     def end(
-        self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score, features: Features
+        self,
+        scores: Sequence[Score],
+        baselines: Sequence[Score],
+        chosen: Score,
+        features: Features,
+        points: tuple[Sequence[CurvePoint], Sequence[CurvePoint]] = ((), ()),
     ) -> dict[str, float]:
-        """Log and write the results, except the figures. Returns all metrics."""
+        """Log and write the results, except the figures.
+
+        Args:
+            scores: Scores of the layers.
+            baselines: Scores of the baseline.
+            chosen: The reported one.
+            features: Their features, for their cost.
+            points: Numbers at all training sizes, of the layers and of the baseline.
+
+        Returns:
+            All metrics.
+        """
         metrics = self._summary(scores, baselines, chosen, features)
+        if len(self.images.sizes) > 1:
+            metrics |= self._learning_curves(*points, chosen.name)
+            metrics["cost/fit_seconds"] = sum(one.metrics["cost/fit_seconds"] for each in points for one in each)
         tags = {"feature_digest": features.digest, "extraction": features.cost.how, **_svm_method(chosen)}
         self.run.log(metrics=metrics, tags=tags)
-        predicted = self._log_tables(self.run, chosen)
+        predicted = self._log_predictions(self.run, chosen)
         write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.yaml())
         write_text(self.folder / "predictions.csv", predicted)
         if chosen.curve:
@@ -79,13 +126,22 @@ class ClassificationRecorder(RunRecorder):
             self.run.log_table(layer_columns([*scores, *baselines]), "layers.json")
         return metrics
 
-    def draw(self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score) -> None:
-        """Draw the chosen layer's confusion matrix, how hyperparameters were chosen, and a plot over several layers."""
+    def draw(
+        self,
+        scores: Sequence[Score],
+        baselines: Sequence[Score],
+        chosen: Score,
+        points: tuple[Sequence[CurvePoint], Sequence[CurvePoint]] = ((), ()),
+    ) -> None:
+        """Draw what `end` has logged: confusions, the choice of hyperparameters, layers and training sizes."""
         self._log_confusion(self.run, chosen)
         if chosen.curve:
             self.figure(curve_figure(scores, baselines, self.plot_title()), f"{_curve_file(chosen)}.png")
         if len(scores) > 1:
             self.figure(layer_figure(scores, baselines, self.plot_title()), "layers.png")
+        if len(self.images.sizes) > 1:
+            of_layers = _learning_curves_of(*points, chosen.name)
+            self.figure(learning_curve_figure(*of_layers, self.plot_title()), "learning_curve.png")
 
     def keep(self, model: Model | None, limit_mb: float) -> str:
         """Write the model into the folder and to the tracker. Returns why it is not kept; empty if it is."""
@@ -105,17 +161,17 @@ class ClassificationRecorder(RunRecorder):
         with_it = f"offshelf predict {where} IMAGES{self.settings()}"
         return f"The model is kept ({decimal(size)}{fold}). Predict with: {with_it}"
 
-    def _log_tables(self, run: Run, score: Score) -> str:
-        """Log tables of a layer. Returns the predictions for the test images as CSV."""
-        predicted = csv_text(predictions(score, self.images))
-        run.log_table(per_class(score, self.images.classes), "per_class.json")
-        run.log_text(predicted, "predictions.csv")
-        return predicted
-
     def _log_confusion(self, run: Run, score: Score) -> None:
         if score.confusion is not None:
             title = f"{self.images.name}, {score.name}"
             run.log_figure(confusion_figure(score.confusion, self.images.classes, title), "confusion.png")
+
+    def _log_predictions(self, run: Run, score: Score) -> str:
+        """Log the tables by class and by test image. Returns the latter as CSV."""
+        predicted = csv_text(predictions(score, self.images))
+        run.log_table(per_class(score, self.images.classes), "per_class.json")
+        run.log_text(predicted, "predictions.csv")
+        return predicted
 
     def _summary(
         self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score, features: Features
@@ -134,6 +190,14 @@ class ClassificationRecorder(RunRecorder):
 def _svm_method(score: Score) -> dict[str, str]:
     """Return the tag of the method that solved a layer's SVM; none for other classifiers."""
     return {"svm_method": score.svm_method} if score.svm_method else {}
+
+
+def _learning_curves_of(
+    points: Sequence[CurvePoint], beside: Sequence[CurvePoint], layer: str
+) -> tuple[list[LearningCurve], list[LearningCurve], LearningCurve]:
+    """Return the learning curves of the layers, of the baseline, and of the reported layer."""
+    found = curves(points)
+    return found, curves(beside), next(curve for curve in found if curve.name == layer)
 
 
 def _curve_file(score: Score) -> str:

@@ -76,13 +76,13 @@ class Reading:
     def _resample(self, metric: str) -> Number:
         outcomes = self.predictions.outcomes
         value = float(np.mean([METRICS[metric](outcome)[0] for outcome in outcomes]))
-        return self._number(value, self.bootstrap.interval(metric, outcomes))
+        return self._number(value, self.bootstrap.interval(metric, outcomes, self.predictions.tests))
 
     def _resample_classes(self, metric: str) -> Mapping[str, Number]:
         outcomes = self.predictions.outcomes
         by_fold_FK = np.array([METRICS[metric].measure(outcome, outcome.once)[0] for outcome in outcomes])
         values_K = mean_of_known(by_fold_FK, axis=0)
-        intervals = self.bootstrap.class_intervals(metric, outcomes)
+        intervals = self.bootstrap.class_intervals(metric, outcomes, self.predictions.tests)
         numbers = [self._number(value, interval) for value, interval in zip(values_K, intervals, strict=True)]
         return dict(zip(self.predictions.classes, numbers, strict=True))
 

@@ -18,6 +18,7 @@ from offshelf.dataset import (
 )
 from offshelf.errors import ConfigError
 from offshelf.evaluation.classification import Probe, Score
+from offshelf.evaluation.learning_curve import CurvePoint, choose
 from offshelf.extractor import Extractor, Features
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
@@ -59,7 +60,8 @@ def classify(
 
     Features are extracted, the hyperparameter is chosen on the training images, the classifier is fitted, and the test
     images are read once, in this order. With several layers there is a run for each under one parent, and the reported
-    layer is the one that cross-validation on the training images prefers.
+    layer is the one that cross-validation on the training images prefers. With several training sizes there is a run
+    for each too, and the reported numbers are those of the largest.
 
     Args:
         dataset: Images with labels, and the folds to train and test on.
@@ -123,14 +125,15 @@ def classify(
         recorder = replace(recorder, images=images, left_out=[*left_out, *more])
         recorder.data()
         names = [request.backbone.name for request in spec.requests]
-        scores, *others = _score(found, names, probe, recorder, len(layers) > 1)
-        baselines = [score for each in others for score in each]
+        (scores, points), *others = _score(found, names, probe, recorder, len(layers) > 1)
+        baselines = [score for each, _ in others for score in each]
+        beside = [point for _, each in others for point in each]
         chosen = choose(scores)
-        metrics = recorder.end(scores, baselines, chosen, found[0])
+        metrics = recorder.end(scores, baselines, chosen, found[0], (points, beside))
         model = _model(chosen, images, spec.keys)
         not_kept = recorder.keep(model, keep_model_mb) if keep_model_mb else ""
-        run.finish(lambda: recorder.draw(scores, baselines, chosen))
-        notify(*score_lines(scores, baselines, chosen, title, images, recorder.left_out))
+        run.finish(lambda: recorder.draw(scores, baselines, chosen, (points, beside)))
+        notify(*score_lines(scores, baselines, chosen, title, images, recorder.left_out, points))
     spec.note_use(title, run.id, config)
     return ClassificationResult(
         run=recorder.summary(title, metrics),
@@ -138,6 +141,8 @@ def classify(
         scores=tuple(scores),
         baselines=tuple(baselines),
         chosen=chosen,
+        points=tuple(points),
+        baseline_points=tuple(beside),
         model=model,
         model_note=not_kept or (recorder.how_to_predict() if keep_model_mb else ""),
     )
@@ -145,30 +150,28 @@ def classify(
 
 def _score(
     found: Sequence[Features], names: Sequence[str], probe: Probe, recorder: ClassificationRecorder, has_runs: bool
-) -> list[list[Score]]:
-    """Score all layers of some backbones; where each layer has a run, it is logged while the next one is fitted."""
-    scores: list[list[Score]] = [[] for _ in found]
+) -> list[tuple[list[Score], list[CurvePoint]]]:
+    """Score all layers of some backbones; what has a run of its own is logged while the next layer is fitted.
+
+    Returns:
+        For each backbone the scores of its layers with the largest training size, and the numbers of all sizes.
+    """
+    results: list[tuple[list[Score], list[CurvePoint]]] = [([], []) for _ in found]
     logged: list[Future[None]] = []
+    images = recorder.images
     with ThreadPoolExecutor(1, "recorder") as thread:
-        for features, name, mine in zip(found, names, scores, strict=True):
+        for features, name, (scores, points) in zip(found, names, results, strict=True):
             for layer, values in features.values.items():
-                mine.append(probe.score(layer, values, recorder.images, features.digest))
+                curve = probe.curve(layer, values, images, features.digest)
+                scores.append(curve[-1])
+                points += [CurvePoint.of(score, size) for score, size in zip(curve, images.sizes, strict=False)]
                 if has_runs:
-                    logged.append(thread.submit(recorder.layer, mine[-1], name, features.digest))
+                    logged.append(thread.submit(recorder.layer, curve, name, features.digest))
+                elif len(curve) > 1:
+                    logged.append(thread.submit(recorder.training_sizes, recorder.run, curve, name, features.digest))
     for layer_run in logged:
         layer_run.result()
-    return scores
-
-
-def choose(scores: Sequence[Score]) -> Score:
-    """Return the layer with the best cross-validated metric on training images; without cross-validation, the last one.
-
-    Test metrics are never used: the test images are for reporting.
-    """
-    by = f"cv/{scores[0].metric}"
-    if all(by in score.metrics for score in scores):
-        return max(scores, key=lambda score: score.metrics[by])
-    return scores[-1]
+    return results
 
 
 def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], FeatureKey]) -> Model | None:

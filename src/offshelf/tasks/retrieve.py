@@ -12,7 +12,7 @@ from offshelf.dataset import (
     ImageSet,
     RetrievalDataset,
     RetrievalSet,
-    load_unsplit,
+    load_searched,
     require_retrieval,
 )
 from offshelf.errors import ConfigError
@@ -111,8 +111,8 @@ def retrieve(
         on_error=on_error,
     )
     layers, probe = spec.layers, RetrievalProbe(postprocess, retrieval, bootstrap)
-    images, left_out = check_readable(require_retrieval(load_unsplit(dataset)), on_error)
-    fit_images = check_readable(load_unsplit(postprocess_dataset), on_error)[0] if postprocess_dataset else None
+    images, left_out = check_readable(require_retrieval(load_searched(dataset)), on_error)
+    fit_images = check_readable(load_searched(postprocess_dataset), on_error)[0] if postprocess_dataset else None
     spec.require_layers(images.pictures)
     notify(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, layers)

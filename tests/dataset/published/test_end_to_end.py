@@ -21,7 +21,7 @@ SETS = {
     "flowers102": ([], "mean_class_accuracy"),
     "h3d": ([], "mAP_area"),
     "uiuc_attributes": (["dataset.test=both"], "mean_auc"),
-    "caltech101": (["dataset.train_per_class=3", "dataset.repeats=2"], "mean_class_accuracy"),
+    "caltech101": (["dataset.shots=3", "dataset.draws=2"], "mean_class_accuracy"),
     "sun397": (["dataset.partition=all"], "accuracy"),
     "stanford_cars": (["dataset.box=true"], "accuracy"),
     "eurosat": ([], "accuracy"),

@@ -118,7 +118,7 @@ def test_sun397_lists_beside_the_images(place, tmp_path):
 
 def test_caltech101(place):
     """Without replacement, the same every time; the background is no class."""
-    settings = {**place("caltech101"), "train_per_class": 3}
+    settings = {**place("caltech101"), "shots": 3}
     images = Caltech101(**settings).load()
     (fold,) = images.folds
 
@@ -132,7 +132,7 @@ def test_caltech101(place):
 
 def test_caltech101_capped_and_repeated(place):
     """At most so many tested; each repeat is drawn anew; images of no fold are left out."""
-    images = Caltech101(**place("caltech101"), train_per_class=2, test_per_class=2, repeats=4).load()
+    images = Caltech101(**place("caltech101"), shots=2, test_per_class=2, draws=4).load()
 
     assert len(images.folds) == 4
     for fold in images.folds:
@@ -143,13 +143,25 @@ def test_caltech101_capped_and_repeated(place):
     assert set(np.concatenate([[*fold.train, *fold.test] for fold in images.folds])) == set(range(len(images.samples)))
 
 
+def test_caltech101_sizes(place):
+    """Nested; what is tested does not depend on the size. Fractions are of the largest number of shots."""
+    settings = place("caltech101")
+    images = Caltech101(**settings, shots=[1, 3], draws=2).load()
+    for small, large in zip(images.sizes[0].folds, images.folds, strict=True):
+        assert set(small.train) < set(large.train)
+        assert small.test.tolist() == large.test.tolist()
+        assert np.bincount(images.targets[small.train]).tolist() == [1, 1, 1]
+    shares = Caltech101(**settings, shots=3, fractions=[0.3, 1], draws=2).load()
+    assert [len(fold.train) for size in shares.sizes for fold in size.folds] == [3, 3, 9, 9]
+
+
 def test_caltech101_mistakes(place, tmp_path):
     """Settings that leave nothing to test on, or are no numbers of images; an incomplete copy."""
     settings = place("caltech101")
-    with pytest.raises(DatasetError, match=r"Faces has 8 images; dataset\.train_per_class=30 leaves none"):
+    with pytest.raises(DatasetError, match=r"Faces has 8 images; dataset\.shots=30 leaves none"):
         Caltech101(**settings).load()
-    with pytest.raises(ConfigError, match=r"dataset\.repeats must be at least 1; got 0"):
-        Caltech101(**settings, repeats=0)
+    with pytest.raises(ConfigError, match=r"dataset\.draws must be at least 1; got 0"):
+        Caltech101(**settings, draws=0)
     for file in (tmp_path / "data/caltech101").glob("caltech-101.zip*"):
         file.unlink()
     with pytest.raises(DatasetError, match="has 17 images where 8,677 are official"):

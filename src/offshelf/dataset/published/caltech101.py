@@ -1,16 +1,17 @@
 """Caltech-101: objects of 101 kinds, with no official split."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset.image import ImageFile
-from offshelf.dataset.imageset import Fold, ImageSet, Sample
+from offshelf.dataset.imageset import Fold, ImageSet, Sample, Unit
 from offshelf.dataset.published.download import Remote
 from offshelf.dataset.published.official import About, Official
+from offshelf.dataset.training_sizes import Draw, in_random_order, only_used, sizes_of, with_sizes
 from offshelf.errors import ConfigError, DatasetError
 
 TREES = ("101_ObjectCategories", "caltech-101/101_ObjectCategories")
@@ -30,21 +31,25 @@ ARCHIVE = Remote(
 class Caltech101(Official):
     """A random split: images of each class are drawn for training, the others are tested on.
 
-    This is the usual protocol. Images are drawn without replacement; the background is not a class.
+    This is the usual protocol. Images are drawn without replacement; the background is not a class. Test images of a
+    draw are those outside its largest subset. Fractions are of the largest number of shots.
     """
 
-    train_per_class: int = 30
+    shots: int | Sequence[int] = field(default=30, hash=False)
     test_per_class: int | None = None
     """Largest number of test images per class; None: all others. 50 is usual too."""
-    repeats: int = 1
-    """Number of folds, each drawn independently."""
-    seed: int = 0
+    draws: int | str = 1
 
     def __post_init__(self) -> None:
-        for name in ("train_per_class", "test_per_class", "repeats"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"dataset.{name} must be at least 1; got {value}.")
+        super().__post_init__()
+        if self.shots is None:
+            raise ConfigError("dataset.shots of caltech101 is a number or a list: the set has no split of its own.")
+        if self.test_per_class is not None and self.test_per_class < 1:
+            raise ConfigError(f"dataset.test_per_class must be at least 1; got {self.test_per_class}.")
+
+    @override
+    def _require_one_unit(self) -> None:
+        """Allow fractions of the shots."""
 
     @property
     @override
@@ -77,30 +82,33 @@ class Caltech101(Official):
         samples = [
             Sample(name, ImageFile(tree / name), number) for number, listed in enumerate(names) for name in listed
         ]
-        return self._drawn(ImageSet("caltech101", classes, samples, (), "mean_class_accuracy"))
+        return ImageSet("caltech101", classes, samples, (), "mean_class_accuracy")
 
-    def _drawn(self, images: ImageSet) -> ImageSet:
-        """Return the set with its folds, without images that are in none of them."""
-        folds = [self._draw(images, np.random.default_rng([self.seed, repeat])) for repeat in range(self.repeats)]
-        used = np.unique(np.concatenate([rows for fold in folds for rows in fold]))
-        return ImageSet(
-            images.name,
-            images.classes,
-            images.take(used),
-            tuple(Fold(np.searchsorted(used, train), np.searchsorted(used, test)) for train, test in folds),
-            images.metric,
-        )
+    @property
+    @override
+    def leaves_out(self) -> bool:
+        return isinstance(self.draws, str)
 
-    def _draw(self, images: ImageSet, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows to train and test on."""
+    @override
+    def drawn(self, images: ImageSet) -> ImageSet:
+        if isinstance(self.draws, str):
+            return super().drawn(images)
+        keys = [f"{self.seed} {draw}" for draw in range(self.draws)]
+        most = max(sizes_of(self.shots))
+        unit: Unit = "shots" if self.fractions is None else "fractions"
+        values = sorted(sizes_of(self.shots if self.fractions is None else self.fractions))
+        parts = [Draw(images, self._split(images, key, most), key).subsets(unit, values) for key in keys]
+        return only_used(with_sizes(images, unit, values, self.draws, parts))
+
+    def _split(self, images: ImageSet, key: str, shots: float) -> Fold:
+        """Return the images to draw from, `shots` per class, and those to test on."""
         train, test = [], []
         for number, name in enumerate(images.classes):
-            rows = random.permutation(np.flatnonzero(images.targets == number))
-            if len(rows) <= self.train_per_class:
+            rows = in_random_order(images, np.flatnonzero(images.targets == number), key)
+            if len(rows) <= shots:
                 raise DatasetError(
-                    f"The class {name} has {len(rows)} images; dataset.train_per_class={self.train_per_class} leaves "
-                    "none to test on."
+                    f"The class {name} has {len(rows)} images; dataset.shots={shots} leaves none to test on."
                 )
-            train.append(rows[: self.train_per_class])
-            test.append(rows[self.train_per_class :][: self.test_per_class])
-        return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
+            train.append(rows[: int(shots)])
+            test.append(rows[int(shots) :][: self.test_per_class])
+        return Fold(np.concatenate(train), np.sort(np.concatenate(test)))

@@ -34,6 +34,7 @@ class Cub200(Official):
     """Factor by which the box grows before cropping. The paper's "150 %" may also mean 2.5."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_context(self.context)
 
     @property

@@ -43,6 +43,7 @@ class H3d(Official):
     """Treatment of the 23 training images without a valid box: use the whole image, or drop it."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_context(self.context)
         if self.no_box not in ("whole", "drop"):
             raise ConfigError(f"dataset.no_box must be whole or drop; got '{self.no_box}'.")

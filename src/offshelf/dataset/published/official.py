@@ -10,6 +10,7 @@ from offshelf.dataset.imageset import ImageSet
 from offshelf.dataset.published.archive import unpack
 from offshelf.dataset.published.download import Remote, check_file, fetch
 from offshelf.dataset.retrieval_set import RetrievalSet
+from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.errors import DatasetError
 
 
@@ -164,7 +165,7 @@ class Published(ABC):
             )
 
 
-class Official(Published):
+class Official(Published, TrainingSizes):
     """A published set of labelled images."""
 
     @abstractmethod
@@ -181,7 +182,7 @@ class Official(Published):
         images = self.read(self.folder)
         for fold in images.folds:
             self._require_count((len(fold.train), len(fold.test)), self.sizes(), "samples to train and test on")
-        return images
+        return self.drawn(images)
 
 
 class OfficialRetrieval(Published):

@@ -31,6 +31,7 @@ class WithValidation(Official):
     """Parts to train on: with or without the validation part."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.train not in ("trainval", "train"):
             raise ConfigError(f"dataset.train must be trainval or train; got '{self.train}'.")
 

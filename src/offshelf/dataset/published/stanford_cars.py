@@ -54,6 +54,7 @@ class StanfordCars(Official):
     """Factor by which the box grows before cropping."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_context(self.context)
 
     @property

@@ -38,6 +38,7 @@ class Sun397(Official):
     """Number of the split, or `all`: ten folds."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_partition(self.partition)
 
     @property

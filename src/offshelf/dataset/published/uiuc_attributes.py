@@ -53,6 +53,7 @@ class UiucAttributes(Official):
     """Factor by which the object's box grows before cropping."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_context(self.context)
         if self.test not in TESTED:
             raise ConfigError(f"dataset.test must be a_pascal, a_yahoo or both; got '{self.test}'.")

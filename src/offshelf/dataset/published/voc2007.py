@@ -51,6 +51,7 @@ class Voc2007(Official):
     """
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.difficult not in ("ignore", "negative"):
             raise ConfigError(f"dataset.difficult must be ignore or negative; got '{self.difficult}'.")
 

@@ -23,7 +23,7 @@ def training_images(images: ImageSet) -> ImageSet:
         DatasetError: there are too few for cross-validation.
     """
     rows = images.folds[0].train
-    chosen = replace(images, samples=images.take(rows), folds=())
+    chosen = replace(images, samples=images.take(rows), folds=(), sizes=())
     if chosen.is_multilabel:
         if len(rows) < 2 * FEWEST:
             raise DatasetError(f"{images.name} has {len(rows)} training image(s); {2 * FEWEST} are needed.")

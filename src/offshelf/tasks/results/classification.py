@@ -10,10 +10,13 @@ from typing_extensions import override
 
 from offshelf.dataset import ImageSet, LeftOut
 from offshelf.evaluation.classification import Score
+from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, choose, unchosen_line
 from offshelf.model import Model
 from offshelf.report import (
     layer_columns,
+    learning_curve_table,
     left_out_line,
+    metric_columns,
     open_grids,
     predictions,
     repeats_line,
@@ -59,6 +62,10 @@ class ClassificationResult(RunResult):
     """Scores of the baseline; empty with a single layer."""
     chosen: Score = field(repr=False)
     """Score of the reported layer, which cross-validation on the training images chose."""
+    points: tuple[CurvePoint, ...] = field(default=(), repr=False)
+    """Numbers of each layer at each training size, layer after layer; empty if the training images are not drawn."""
+    baseline_points: tuple[CurvePoint, ...] = field(default=(), repr=False)
+    """Those of the baseline."""
     model: Model | None = field(repr=False)
     """Model of the reported layer, fitted on the first fold; None for a classifier that cannot be stored as data."""
     model_note: str = field(repr=False)
@@ -74,10 +81,23 @@ class ClassificationResult(RunResult):
     def objective(self) -> float:
         return self.chosen.metrics[f"test/{self.images.metric}"]
 
+    @cached_property
+    def learning_curve(self) -> LearningCurve | None:
+        """The scores of the reported layer by training size, and their extrapolation; None without several sizes."""
+        return _learning_curve_of(self.points, self.layer)
+
     @override
     def columns(self) -> dict[str, list[Any]]:
-        """A row per layer, then the baseline's: layer, dims, every metric and, of SVMs, the method that solved them."""
-        return layer_columns([*self.scores, *self.baselines])
+        """A row per layer (and training size), then the baseline's: layer, dims (shots or fractions), every metric."""
+        if not self.points:
+            return layer_columns([*self.scores, *self.baselines])
+        found = [*self.scores, *self.baselines]
+        dims = {score.name: score.dims for score in found}
+        points = [*self.points, *self.baseline_points]
+        columns = metric_columns(points)
+        names = columns.pop("layer")
+        sizes = {point.size.unit: [one.size.value for one in points] for point in points[:1]}
+        return {"layer": names, "dims": [dims[name] for name in names], **sizes, **columns}
 
     @override
     def to_dict(self) -> dict[str, Any]:
@@ -105,7 +125,7 @@ class ClassificationResult(RunResult):
     @override
     def lines(self) -> list[Line]:
         title, left_out = self.run.title, self.run.left_out
-        table = score_lines(self.scores, self.baselines, self.chosen, title, self.images, left_out)
+        table = score_lines(self.scores, self.baselines, self.chosen, title, self.images, left_out, self.points)
         return [*table, *self.closing()]
 
     @override
@@ -120,7 +140,28 @@ def score_lines(
     title: str,
     images: ImageSet,
     left_out: Sequence[LeftOut],
+    points: Sequence[CurvePoint] = (),
 ) -> list[Line]:
     """Return the table of scores, and what is to be known about it."""
-    table = score_table(scores, baselines, chosen, title)
-    return [table, repeats_line(images), left_out_line(left_out), open_grids(scores)]
+    return [
+        score_table(scores, baselines, chosen, title),
+        *_learning_curve_lines(points, chosen.name, images),
+        repeats_line(images),
+        left_out_line(left_out),
+        open_grids(scores),
+    ]
+
+
+def _learning_curve_of(points: Sequence[CurvePoint], layer: str) -> LearningCurve | None:
+    found = [point for point in points if point.name == layer]
+    return LearningCurve(tuple(found)) if len(found) > 1 else None
+
+
+def _learning_curve_lines(points: Sequence[CurvePoint], layer: str, images: ImageSet) -> list[Line]:
+    """Return the scores by training size, and remarks on them."""
+    curve, unchosen = _learning_curve_of(points, layer), unchosen_line(points)
+    if not curve:
+        return [unchosen]
+    chosen = [choose([one for one in points if one.size is size]) for size in images.sizes]
+    title = f"{layer}, by the number of training images"
+    return [learning_curve_table(curve, chosen, title), curve.refusal, unchosen]

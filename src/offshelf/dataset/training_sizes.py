@@ -1,0 +1,212 @@
+"""Training subsets of several sizes: a number of images per class (shots), or a fraction of the training images."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from offshelf.dataset.imageset import Fold, ImageSet, TrainingSize, Unit
+from offshelf.dataset.published_draws import read_draws
+from offshelf.errors import ConfigError, DatasetError
+from offshelf.names import listed
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSizes:
+    """Settings of a data set that draws its training images, for few-shot curves and curves over label fractions.
+
+    Draws are nested: a larger subset of a draw contains the smaller ones. A draw depends on the seed and the ids of the
+    images, not on their order. Test images are those of the data set, all of them.
+    """
+
+    shots: int | Sequence[int] | None = field(default=None, hash=False)
+    """Numbers of training images per class; with several labels per image, each label has at least so many."""
+    fractions: float | Sequence[float] | None = field(default=None, hash=False)
+    """Fractions of the training images, stratified by class, with at least one image of each class."""
+    draws: int | str = 5
+    """Number of draws; or a folder of published draws, see `published_draws`."""
+    small_classes: Literal["stop", "whole"] = "stop"
+    """Treatment of classes with fewer images than shots: an error, or all of their images are taken."""
+    seed: int = 0
+    """Seed of the draws, and of a split where there is none."""
+
+    def __post_init__(self) -> None:
+        self._require_one_unit()
+        if isinstance(self.draws, int) and self.draws < 1:
+            raise ConfigError(f"dataset.draws must be at least 1; got {self.draws}.")
+        if isinstance(self.draws, str) and self.fractions is not None:
+            raise ConfigError(f"dataset.draws={self.draws} is a folder of shots; dataset.fractions needs a number.")
+        if self.small_classes not in ("stop", "whole"):
+            raise ConfigError(f"dataset.small_classes must be stop or whole; got '{self.small_classes}'.")
+        if self.shots is not None:
+            _require_numbers("shots", sizes_of(self.shots), int, math.inf)
+        if self.fractions is not None:
+            _require_numbers("fractions", sizes_of(self.fractions), float, 1)
+
+    def _require_one_unit(self) -> None:
+        if self.shots is not None and self.fractions is not None:
+            raise ConfigError("dataset.shots and dataset.fractions cannot be combined; set one of them to null.")
+
+    @property
+    def has_sizes(self) -> bool:
+        """Whether the training images are drawn."""
+        return self.shots is not None or self.fractions is not None or isinstance(self.draws, str)
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether training images are left out, because no subset has them."""
+        return self.has_sizes
+
+    def drawn(self, images: ImageSet) -> ImageSet:
+        """Return a set with its training subsets, without other training images; unchanged if there is nothing to draw.
+
+        Raises:
+            DatasetError: A class has fewer images than shots, or published draws do not fit.
+        """
+        if isinstance(self.draws, str):
+            return only_used(read_draws(images, self.draws, sizes_of(self.shots)))
+        if not self.has_sizes:
+            return images
+        unit: Unit = "fractions" if self.shots is None else "shots"
+        values = sorted(sizes_of(self.shots if self.fractions is None else self.fractions))
+        if unit == "shots":
+            for fold in images.folds:
+                self._require_shots(images, fold, max(values))
+        parts = [
+            Draw(images, fold, f"{self.seed} {draw}").subsets(unit, values)
+            for draw in range(self.draws)
+            for fold in images.folds
+        ]
+        return only_used(with_sizes(images, unit, values, self.draws, parts))
+
+    def _require_shots(self, images: ImageSet, fold: Fold, shots: float) -> None:
+        """Raise DatasetError for classes with fewer training images than shots, unless they are taken whole."""
+        counts = images.counts(fold.train)
+        few = [f"{name} ({count})" for name, count in zip(images.classes, counts, strict=True) if count < shots]
+        if few and self.small_classes == "stop":
+            raise DatasetError(
+                f"{images.name} has fewer than {shots} training images of {len(few)} "
+                f"{'label(s)' if images.is_multilabel else 'class(es)'}: {listed(few)}. Set smaller dataset.shots, or "
+                "take all images of these: dataset.small_classes=whole"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """A random order of the training images of a fold, whose beginnings are the subsets."""
+
+    images: ImageSet
+    fold: Fold
+    key: str
+
+    def subsets(self, unit: Unit, values: Sequence[float]) -> list[Fold]:
+        """Return the fold with the training images of each size."""
+        order = in_random_order(self.images, self.fold.train, self.key)
+        targets = self.images.targets[order]
+        several = targets.ndim == 2
+        if unit == "shots":
+            ranks = _rounds(targets > 0, int(max(values))) if several else _ranks(targets)
+            chosen = [ranks < shots for shots in values]
+        elif several:
+            is_first = _rounds(targets > 0, 1) == 0  # an image of each label
+            order = np.concatenate([order[is_first], order[~is_first]])
+            counts = [max(int(is_first.sum()), int(round_half_up(share * len(order)))) for share in values]
+            chosen = [np.arange(len(order)) < count for count in counts]
+        else:
+            counts_N, ranks = np.bincount(targets)[targets], _ranks(targets)
+            chosen = [ranks < np.maximum(1, round_half_up(share * counts_N)) for share in values]
+        return [Fold(order[is_chosen], self.fold.test) for is_chosen in chosen]
+
+
+def with_sizes(
+    images: ImageSet, unit: Unit, values: Sequence[float], draws: int, parts: Sequence[Sequence[Fold]]
+) -> ImageSet:
+    """Return a set with training sizes; its folds are those of the largest one.
+
+    Args:
+        images: The set.
+        unit: What `values` are.
+        values: Sizes, ascending.
+        draws: Number of draws.
+        parts: For each fold, draw after draw, the subsets of all sizes.
+    """
+    per_draw = len(parts) // draws
+    sizes = []
+    for row, value in enumerate(values):
+        folds = tuple(part[row] for part in parts)
+        is_whole = unit == "fractions" and value == 1 and len(unique_parts([fold.test for fold in folds])) == per_draw
+        several = 1 if is_whole else draws  # all draws of everything are the same
+        sizes.append(TrainingSize(value, unit, several, folds[: several * per_draw]))
+    return replace(images, folds=sizes[-1].folds, sizes=tuple(sizes))
+
+
+def only_used(images: ImageSet) -> ImageSet:
+    """Return a set without the samples that no fold uses."""
+    every = [fold for size in images.sizes for fold in size.folds] or images.folds
+    used = np.unique(np.concatenate([rows for fold in every for rows in (fold.train, fold.test)]))
+    return images.keeping(used)
+
+
+def in_random_order(images: ImageSet, rows: np.ndarray, key: str) -> np.ndarray:
+    """Return rows in an order that depends on the key and the ids of the samples alone."""
+    hashes = [
+        hashlib.sha256(f"{key} {images.samples[row].id}".encode("utf-8", "surrogatepass")).digest() for row in rows
+    ]
+    return np.asarray(rows)[sorted(range(len(rows)), key=hashes.__getitem__)]
+
+
+def unique_parts(parts: Iterable[np.ndarray]) -> list[bytes]:
+    """Return the different ones among sets of rows, each as bytes."""
+    return list(dict.fromkeys(np.asarray(part, np.int64).tobytes() for part in parts))
+
+
+def round_half_up(numbers: np.ndarray | float) -> np.ndarray:
+    """Return the nearest whole numbers; halves are rounded up."""
+    found: np.ndarray = np.floor(np.asarray(numbers) + 0.5 + 1e-9).astype(np.int64)
+    return found
+
+
+def _ranks(targets_N: np.ndarray) -> np.ndarray:
+    """Return the place of each image among those of its class, int64 [N]."""
+    order = np.argsort(targets_N, kind="stable")
+    starts = np.searchsorted(targets_N[order], targets_N[order])
+    ranks = np.empty(len(targets_N), np.int64)
+    ranks[order] = np.arange(len(targets_N)) - starts
+    return ranks
+
+
+def _rounds(has_NK: np.ndarray, count: int) -> np.ndarray:
+    """Return the round in which each image is taken, int64 [N]; `count` if in none.
+
+    In round r each label, the rarest first, gets its next image if fewer than r + 1 of the images taken have it.
+    """
+    rounds = np.full(len(has_NK), count)
+    taken_K = np.zeros(has_NK.shape[1], np.int64)
+    waiting = [iter(np.flatnonzero(column)) for column in has_NK.T]
+    for number in range(count):
+        for label in np.argsort(has_NK.sum(axis=0), kind="stable"):
+            if taken_K[label] > number:
+                continue
+            row = next((row for row in waiting[label] if rounds[row] == count), None)
+            if row is not None:
+                rounds[row] = number
+                taken_K += has_NK[row]
+    return rounds
+
+
+def sizes_of(given: float | Sequence[float] | None) -> list[float]:
+    """Return the different numbers of a setting: one, several or none."""
+    if given is None:
+        return []
+    return list(dict.fromkeys([given] if isinstance(given, int | float) else given))
+
+
+def _require_numbers(name: str, values: Sequence[float], kind: type[int] | type[float], most: float) -> None:
+    """Raise ConfigError for an empty list, and for numbers out of range."""
+    wrong = [one for one in values if isinstance(one, bool) or not isinstance(one, int | kind) or not 0 < one <= most]
+    if wrong or not values:
+        what = "whole numbers of images, 1 or more" if kind is int else "above 0 and at most 1"
+        raise ConfigError(f"dataset.{name} must be {what}; got {wrong[0] if wrong else 'an empty list'}.")
