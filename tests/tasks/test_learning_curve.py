@@ -126,7 +126,7 @@ def test_run(tmp_path, home):
     draws = [[float(row[f"draw {number}"]) for number in (1, 2, 3)] for row in rows[:4]]
     assert [float(row["accuracy"]) for row in rows[:4]] == pytest.approx(np.mean(draws, axis=1))
     assert (tmp_path / "out/learning_curve.png").stat().st_size > 5000
-    text = "\n".join(str(line) for line in result.closing())
+    text = "\n".join(str(line) for line in result.lines())
     assert "With 1 shot a class has one training image, so that C cannot be cross-validated: it is 0.2" in text
 
     client = MlflowClient(default_uri(home))
@@ -163,7 +163,7 @@ def test_layers_are_chosen_with_each_size():
     assert [("cv/accuracy" in point.metrics) for point in result.points] == [False, True, True] * 3
     assert len(result.points) == 3 * 3
     assert list(result.table["fractions"]) == [0.05, 0.5, 1] * 4
-    assert "Not extrapolated: this needs 4 training sizes" in "\n".join(str(line) for line in result.closing())
+    assert "Not extrapolated: this needs 4 training sizes" in "\n".join(str(line) for line in result.lines())
     assert {"test/accuracy/5_percent", "test/accuracy/100_percent"} <= set(result.metrics)
 
 
