@@ -57,6 +57,15 @@ def test_table():
     assert unchosen_line(other.points).startswith("With 10 % a class has one training image, so that C cannot be")
 
 
+def test_labels_needed():
+    """For 0.88 the law 0.9 - 0.5 n^-0.5 needs 625 of 400 images; for 0.895 10,000, which is too far."""
+    found = curve("conv1", 0.9)
+
+    assert found.needed(0.88) == pytest.approx(625 / 400, rel=0.1)
+    assert found.needed(0.895) is found.needed(0.95) is None
+    assert LearningCurve(found.points[:3]).needed(0.88) is None
+
+
 def test_figure():
     """A line for each layer, the baseline, and the dotted continuation to four times the images."""
     first, other = curve("conv1", 0.8), curve("conv2", 0.9)

@@ -118,6 +118,15 @@ class LearningCurve:
             for factor in FACTORS
         )
 
+    def needed(self, value: float) -> float | None:
+        """Return the size (shots, or a fraction) at which the fitted curve reaches a value of the metric.
+
+        None without a law, and where it is beyond four times the largest size: that far the curve says nothing.
+        """
+        last = self.points[-1].size
+        times = self.law.size_for(value) / last.images if self.law else float("inf")
+        return times * last.value if times <= FACTORS[-1] else None
+
     @property
     def metrics(self) -> Mapping[str, float]:
         """The metric at each size, and the extrapolated ones, under names for MLflow and metrics.json."""

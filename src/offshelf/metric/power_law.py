@@ -68,6 +68,12 @@ class PowerLaw:
         """Return the metric at a training size."""
         return float(_law(np.array([size]), *self.parameters)[0])
 
+    def size_for(self, value: float) -> float:
+        """Return the training size at which the law reaches a value of the metric; infinity if it never does."""
+        a, b, c = self.parameters
+        with np.errstate(divide="ignore", over="ignore"):
+            return float((b / (a - value)) ** (1 / c)) if value < a and c > 0 else float("inf")
+
     def interval(self, size: float) -> Interval:
         """Return the error band at a training size."""
         a_B, b_B, c_B = self.replicates_B3.T
