@@ -55,17 +55,17 @@ class ClassificationRecorder(RunRecorder):
         """Log one of several layers as a run of its own, under this one."""
         params = self.params(score.name) | {"backbone": backbone, "dims": score.dims}
         with self.run.child(score.name) as child:
-            child.log(params, score.metrics, {"feature_digest": feature_digest, **self.data_tags()})
             self.log_dataset(child)
             self._log_tables(child, score)
+            child.log(params, score.metrics, {"feature_digest": feature_digest, **self.data_tags()})
 
     def end(
         self, scores: Sequence[Score], baselines: Sequence[Score], chosen: Score, features: Features
     ) -> dict[str, float]:
         """Log and write the results, with several layers also a plot over them. Returns all metrics."""
         metrics = self._summary(scores, baselines, chosen, features)
-        self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
         predicted = self._log_tables(self.run, chosen)
+        self.run.log(metrics=metrics, tags={"feature_digest": features.digest, "extraction": features.cost.how})
         write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.yaml())
         write_text(self.folder / "predictions.csv", predicted)
         if chosen.curve:
