@@ -55,10 +55,10 @@ class ClassificationRecorder(RunRecorder):
         """Log one of several layers as a run of its own, under this one."""
         params = self.params(score.name) | {"backbone": backbone, "dims": score.dims}
         with self.run.child(score.name) as child:
-            tags = {"feature_digest": feature_digest, **self.data_tags(), **_svm_method(score)}
-            child.log(params, score.metrics, tags)
             self.log_dataset(child)
             self._log_tables(child, score)
+            tags = {"feature_digest": feature_digest, **self.data_tags(), **_svm_method(score)}
+            child.log(params, score.metrics, tags)
             self._log_confusion(child, score)
 
     def end(
@@ -66,9 +66,9 @@ class ClassificationRecorder(RunRecorder):
     ) -> dict[str, float]:
         """Log and write the results, except the figures. Returns all metrics."""
         metrics = self._summary(scores, baselines, chosen, features)
+        predicted = self._log_tables(self.run, chosen)
         tags = {"feature_digest": features.digest, "extraction": features.cost.how, **_svm_method(chosen)}
         self.run.log(metrics=metrics, tags=tags)
-        predicted = self._log_tables(self.run, chosen)
         write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.yaml())
         write_text(self.folder / "predictions.csv", predicted)
         if chosen.curve:
