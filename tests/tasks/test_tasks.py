@@ -108,7 +108,7 @@ def test_few_events(tmp_path, home):
     events = journal.read().events
     kinds = Counter(type(event).__name__ for event in events)
 
-    assert kinds == {"LogEvent": 4, "FileEvent": 5, "DatasetEvent": 1, "EndEvent": 1}
+    assert kinds == {"LogEvent": 3, "FileEvent": 5, "DatasetEvent": 1, "EndEvent": 1}
     assert {"data_digest", "metric"} <= journal.read().tags.keys()
 
 

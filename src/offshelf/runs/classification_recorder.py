@@ -60,10 +60,10 @@ class ClassificationRecorder(RunRecorder):
         score = curve[-1]
         params = self.params(score.name) | {"backbone": backbone, "dims": score.dims}
         with self.run.child(score.name) as child:
-            tags = {"feature_digest": feature_digest, **self.data_tags(), **_svm_method(score)}
-            child.log(params, score.metrics, tags)
             self.log_dataset(child)
             self._log_predictions(child, score)
+            tags = {"feature_digest": feature_digest, **self.data_tags(), **_svm_method(score)}
+            child.log(params, score.metrics, tags)
             self._log_confusion(child, score)
             if len(curve) > 1:
                 self.training_sizes(child, curve, backbone, feature_digest)
@@ -113,9 +113,9 @@ class ClassificationRecorder(RunRecorder):
         if len(self.images.sizes) > 1:
             metrics |= self._learning_curves(*points, chosen.name)
             metrics["cost/fit_seconds"] = sum(one.metrics["cost/fit_seconds"] for each in points for one in each)
+        predicted = self._log_predictions(self.run, chosen)
         tags = {"feature_digest": features.digest, "extraction": features.cost.how, **_svm_method(chosen)}
         self.run.log(metrics=metrics, tags=tags)
-        predicted = self._log_predictions(self.run, chosen)
         write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.yaml())
         write_text(self.folder / "predictions.csv", predicted)
         if chosen.curve:

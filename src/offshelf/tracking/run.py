@@ -73,6 +73,8 @@ class LoggedRun(Run):
     sink: Sink
     tables: list[str] = field(default_factory=list)
     """Names of the table artifacts that were logged so far."""
+    waiting_tags: dict[str, str] = field(default_factory=dict)
+    """Tags that go with what is logged next, or with the end of the run."""
 
     @property
     @override
@@ -98,7 +100,8 @@ class LoggedRun(Run):
     ) -> None:
         texts = {name: str(value) for name, value in (params or {}).items()}
         numbers = {name: float(value) for name, value in (metrics or {}).items()}
-        texts, labels = masked(texts), masked(dict(tags or {}))
+        texts, labels = masked(texts), masked({**self.waiting_tags, **(tags or {})})
+        self.waiting_tags.clear()
         self.sink.put(LogEvent(now(), _encodable(texts), _encodable(numbers), _encodable(labels)))
 
     @override
@@ -109,7 +112,7 @@ class LoggedRun(Run):
         if file not in self.tables:
             self.tables.append(file)
         named = json.dumps([{"path": table, "type": "table"} for table in self.tables])
-        self.log(tags={"mlflow.loggedArtifacts": named})  # tells the UI which tables it can compare
+        self.waiting_tags["mlflow.loggedArtifacts"] = named  # tells the UI which tables it can compare
 
     @override
     def log_figure(self, figure: "Figure", file: str) -> None:
@@ -153,17 +156,19 @@ class LoggedRun(Run):
 @contextmanager
 def open_run(make: Callable[[], Sink]) -> Iterator[LoggedRun]:
     """Open a run and end it however the block ends; signals are deferred while it is opened and ended."""
-    sink: Sink | None = None
+    run: LoggedRun | None = None
 
     def end(status: str) -> None:
-        if sink:
+        if run:
             with undisturbed():
-                sink.put(EndEvent(now(), status))
+                if run.waiting_tags:
+                    run.log()
+                run.sink.put(EndEvent(now(), status))
 
     try:
         with undisturbed():
-            sink = make()
-        yield LoggedRun(sink)
+            run = LoggedRun(make())
+        yield run
     except BaseException as error:
         end("KILLED" if is_asked(error) else "FAILED")
         raise
