@@ -1,5 +1,6 @@
 """Runs in a real SQLite store: found, nested, closed whatever happens."""
 
+import json
 import os
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def test_everything_logged_is_found(tmp_path):
     assert len(found.data.metrics) == 252
     assert found.data.tags["feature_digest"] == "abc"
     assert found.data.tags["version.torch"]
+    assert json.loads(found.data.tags["mlflow.loggedArtifacts"]) == [{"path": "per_class.json", "type": "table"}]
     assert artifacts == {"per_class.json", "confusion.png", "curve.csv", "config.yaml"}
     assert found.inputs.dataset_inputs[0].dataset.name == "digits"
     assert (tmp_path / "artifacts/offshelf" / found.info.run_id / "artifacts/config.yaml").is_file()
