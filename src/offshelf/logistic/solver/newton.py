@@ -18,9 +18,9 @@ from offshelf.logistic.solver.problem import ABSENT, Problems
 from offshelf.logistic.solver.rows import Rows, Totals
 
 NEWTON_STEPS, CG_STEPS = 200, 250
-FORCING = 0.1
+FORCING = 0.2
 """Factor by which conjugate gradients reduce the residual."""
-AIM = 0.5
+AIM = 0.8
 """The gap that is aimed at, as a share of the tolerance: some is left to the rounding errors of float32."""
 NORM_SHARE = 10.0
 """W is no further from the optimum than the root of twice the gap. Where C is so small that ½|W|² is less than a tenth
