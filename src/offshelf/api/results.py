@@ -83,8 +83,8 @@ class Classification(ClassificationResult):
         if kind == "confusion":
             return confusion_figure(self.confusion().to_numpy(), self.images.classes, self.run.title)
         raise ConfigError(
-            "plot is learning_curve (of several shots or fractions), layers, curve (of a hyperparameter that was "
-            f"chosen) or confusion; got '{kind}'."
+            "plot is layers, curve (of a hyperparameter that was chosen), learning_curve (of several shots or "
+            f"fractions) or confusion; got '{kind}'."
         )
 
 

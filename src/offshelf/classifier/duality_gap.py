@@ -1,11 +1,12 @@
 """The relative duality gap of scikit-learn's logistic regressions, which stop by other rules."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offshelf.classifier.label import EachLabel
-from offshelf.logistic.solver.problem import Bias
+
+if TYPE_CHECKING:
+    from offshelf.logistic.solver.problem import Bias
 
 
 def duality_gap(fitted: Any, X: np.ndarray, y: np.ndarray) -> float | None:
@@ -18,6 +19,8 @@ def duality_gap(fitted: Any, X: np.ndarray, y: np.ndarray) -> float | None:
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.multiclass import OneVsRestClassifier
+
+    from offshelf.classifier.label import EachLabel
 
     if isinstance(fitted, EachLabel):
         found = [
@@ -48,7 +51,7 @@ def _gap(fitted: Any, X: np.ndarray, y: np.ndarray) -> float:
     from offshelf.logistic.solver import Problems, relative_gap
 
     classes, is_liblinear = fitted.classes_, fitted.solver == "liblinear"
-    bias: Bias = "none" if not fitted.fit_intercept else "penalised" if is_liblinear else "free"
+    bias: "Bias" = "none" if not fitted.fit_intercept else "penalised" if is_liblinear else "free"
     members = np.ones((len(X), 1), bool)
     weights = compute_sample_weight(fitted.class_weight, y)[:, None]
     numbers = np.searchsorted(classes, y)
