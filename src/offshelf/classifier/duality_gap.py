@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-
 if TYPE_CHECKING:
     from offshelf.logistic.solver.problem import Bias
 
@@ -51,7 +50,7 @@ def _gap(fitted: Any, X: np.ndarray, y: np.ndarray) -> float:
     from offshelf.logistic.solver import Problems, relative_gap
 
     classes, is_liblinear = fitted.classes_, fitted.solver == "liblinear"
-    bias: "Bias" = "none" if not fitted.fit_intercept else "penalised" if is_liblinear else "free"
+    bias: Bias = "none" if not fitted.fit_intercept else "penalised" if is_liblinear else "free"
     members = np.ones((len(X), 1), bool)
     weights = compute_sample_weight(fitted.class_weight, y)[:, None]
     numbers = np.searchsorted(classes, y)
