@@ -14,9 +14,10 @@ from offshelf.classifier.calibration import Calibration
 from offshelf.classifier.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.duality_gap import duality_gap
+from offshelf.classifier.grid import Scoring, key_of, positive_numbers
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
-from offshelf.classifier.view import class_scores, of_classes, rows
+from offshelf.classifier.view import class_scores, rows
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, Outcome
 from offshelf.suggest import did_you_mean
@@ -96,9 +97,9 @@ class Tuned(Classifier, Few):
             # Views are fused pair by pair, before the pairs vote.
             self.estimator = clone(estimator).set_params(decision_function_shape="ovo")
         self.chooses_itself = f"{self.parameter}s" in settings
-        self._key = f"{self.parameter}s" if self.chooses_itself else _key(estimator, self.parameter)
+        self._key = f"{self.parameter}s" if self.chooses_itself else key_of(estimator, self.parameter)
         kind = int if isinstance(settings[self._key], int) else float
-        self.values = tuple(sorted(_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
+        self.values = tuple(sorted(positive_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
         self.is_unchosen = False
 
     @override
@@ -222,7 +223,7 @@ class Tuned(Classifier, Few):
 
         chooser = clone(self.estimator)
         search = {"cv": folds, "one_standard_error": self.one_standard_error, "random_state": self.seed}
-        ours: dict[str, Any] = {"fusion": self.fusion, "scoring": _Scoring(metric, chooser)}
+        ours: dict[str, Any] = {"fusion": self.fusion, "scoring": Scoring(metric, chooser)}
         if "warn_at_edge" in chooser.get_params():
             ours["warn_at_edge"] = False  # reported by the run
         chooser.set_params(**{self._key: self.values}, **search, **ours)
@@ -269,22 +270,6 @@ class Tuned(Classifier, Few):
             raise ConfigError(f"{name} cannot be used with these settings: {' '.join(str(error).split())}") from error
 
 
-class _Scoring:
-    """A metric of held-out images, as LinearSVMCV's `scoring`: a number, or with `select=per_class` one per class."""
-
-    def __init__(self, metric: str, estimator: Any) -> None:
-        """Take a metric's name, and the estimator being fitted, whose decision values are scored."""
-        self.metric, self.estimator = METRICS[metric], estimator
-
-    def __call__(self, labels: np.ndarray, decisions: np.ndarray, weights: np.ndarray) -> Any:
-        """Score labels [N] or an indicator [N, K], decision values [N, P], and weights [N] or [N, K], 0 if ignored."""
-        targets = np.where(weights > 0, np.where(labels > 0, 1, -1), 0) if labels.ndim == 2 else labels
-        outcome = Outcome(targets, of_classes(self.estimator, decisions))
-        if self.metric.by_class and getattr(self.estimator, "select", "joint") == "per_class":
-            return self.metric.measure(outcome, outcome.once)[0]
-        return self.metric(outcome)[0]
-
-
 def _svm_method(fitted: Any) -> str | None:
     """Return which method solved a fitted SVM of offshelf's, in words; None for other estimators."""
     method: str | None = getattr(fitted, "method_", None)
@@ -293,21 +278,3 @@ def _svm_method(fitted: Any) -> str | None:
     if not fitted.n_fallback_tasks_:
         return method
     return f"{method}, {fitted.fallback_method_} for {fitted.n_fallback_tasks_} of {len(fitted.coef_)} tasks"
-
-
-def _key(estimator: Any, parameter: str) -> str:
-    """Return the estimator's parameter of a name, its own or that of an estimator in it (`estimator__C`)."""
-    keys = [key for key in estimator.get_params() if key.rpartition("__")[2] == parameter]
-    if len(keys) != 1:
-        raise ConfigError(f"{type(estimator).__name__} has {len(keys) or 'no'} parameters '{parameter}'; it needs one.")
-    return keys[0]
-
-
-def _numbers(values: Any, kind: type[int] | type[float], parameter: str) -> set[float]:
-    """Return distinct positive numbers of a kind."""
-    listed = list(values) if isinstance(values, Sequence) and not isinstance(values, str) else [values]
-    fit = [isinstance(one, int | float) and 0 < one < np.inf and one == kind(one) for one in listed]
-    if not listed or not all(fit):
-        wanted = "whole number" if kind is int else "number"
-        raise ConfigError(f"classifier.{parameter} must be a positive {wanted} or a list of them; got {values}.")
-    return {kind(one) for one in listed}
