@@ -48,7 +48,7 @@ def refused(config, path, value):
     return ""
 
 
-EVERY = [False, pytest.param(True, marks=pytest.mark.slow)]
+EVERY = [False, pytest.param(True, marks=pytest.mark.soak)]
 
 
 @pytest.mark.parametrize("every", EVERY)
