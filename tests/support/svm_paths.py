@@ -3,16 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from oracle import scaling_of
 from sklearn.datasets import make_classification
 
 from offshelf.svm.solver import OneVsOneSigns, Problems, ovo
+from offshelf.svm.solver import path_binary as in_binary
 from offshelf.svm.solver import path_dual as in_dual
-from offshelf.svm.solver import path_interior as in_interior
 from offshelf.svm.solver import path_primal as in_primal
 from offshelf.svm.solver.gram import Gram
-from offshelf.svm.solver.partial_gram import PartialGram
 from offshelf.svm.solver.rows import Rows
 
 CS = [0.001, 0.02, 0.3]
@@ -38,12 +36,8 @@ def solved_by(method, values, problems, Cs=CS, tol=TOL):
     intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
     if method == "primal":
         path = in_primal.solve_path(Rows(values, intercept, "cpu"), problems, Cs, tol)
-    elif method == "interior":
-        path = in_interior.solve_path(values, problems, Cs, tol)
-    elif method == "partial":
-        if problems.bias == "free":
-            pytest.skip("coordinate descent cannot hold the constraint of a free bias")
-        path = in_dual.solve_path(PartialGram(values, problems.bias, problems.intercept_scaling), problems, Cs, tol)
+    elif method == "binary":
+        path = in_binary.solve_path(values, problems, Cs, tol)
     else:
         dtype = np.float32 if method == "dual" else np.float64
         if method == "ovo":
