@@ -1,11 +1,11 @@
-"""Interior points on a working set: the optimum of all rows, from hard starts, and on both sides of the choice."""
+"""One problem at a time: the optimum from hard starts, by either of its methods, and on both sides of the choice."""
 
 import numpy as np
 import pytest
 from oracle import best, primal
 from svm_paths import problem_of
 
-from offshelf.svm.solver import Problems, path_interior, solve
+from offshelf.svm.solver import Problems, path_binary, solve
 
 ROWS, DIMS, TOL = 5500, 6, 1e-4
 CS = [1e-3, 1.0, 1e2]
@@ -47,7 +47,7 @@ def test_certificate_is_true(shape, loss, bias):
     """At every C the gap is small; at the least one the optimum of libsvm or liblinear is where the gap says."""
     values, signs = rows_of(shape)
     problems = problems_of(signs, loss, bias)
-    for (_, one), C in zip(path_interior.solve_path(values, problems, CS, TOL), CS, strict=True):
+    for (_, one), C in zip(path_binary.solve_path(values, problems, CS, TOL), CS, strict=True):
         weights, biases = one.model()
         for task in range(2):
             problem = problem_of(values, problems, task, C)
@@ -62,7 +62,7 @@ def test_optimum_is_liblinears(loss):
     """On overlapping rows, where its tolerance is reached."""
     values, signs = rows_of("overlapping")
     problems = problems_of(signs, loss, "penalised")
-    for _, one in path_interior.solve_path(values, problems, [0.1], 1e-6):
+    for _, one in path_binary.solve_path(values, problems, [0.1], 1e-6):
         weights, biases = one.model()
         for task in range(2):
             problem = problem_of(values, problems, task, 0.1)
@@ -75,10 +75,10 @@ def test_folds_are_fits_of_their_rows(loss, bias):
     values, signs = rows_of("overlapping")
     problems = problems_of(signs, loss, bias, folds=2)
     problems.members_RV[:, 0] = signs[:, 0] > 0
-    ((_, one),) = path_interior.solve_path(values, problems, [1.0], 1e-7)
+    ((_, one),) = path_binary.solve_path(values, problems, [1.0], 1e-7)
     kept = problems.members_RV[:, 1]
     alone = Problems(signs[kept], np.ones((kept.sum(), 1), bool), problems.weights_RK[kept], loss, bias, 1.5)
-    ((_, other),) = path_interior.solve_path(values[kept], alone, [1.0], 1e-7)
+    ((_, other),) = path_binary.solve_path(values[kept], alone, [1.0], 1e-7)
     weights, biases = other.model()
 
     assert (one.gap_KV <= 1e-7).all()
@@ -92,7 +92,7 @@ def test_both_sides_of_the_choice(loss, monkeypatch):
     values, signs = rows_of("overlapping")
     problems = problems_of(signs, loss, "penalised")
     ((_, one),) = solve(values, problems, [1.0], 1e-6)
-    monkeypatch.setattr("offshelf.svm.solver.dispatch.INTERIOR_DIMS", DIMS - 1)
+    monkeypatch.setattr("offshelf.svm.solver.dispatch.choose_method", lambda _: "primal")
     ((_, other),) = solve(values, problems, [1.0], 1e-6)
     rows = np.arange(ROWS)
 
