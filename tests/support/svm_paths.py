@@ -8,6 +8,7 @@ from oracle import scaling_of
 from sklearn.datasets import make_classification
 
 from offshelf.svm.solver import OneVsOneSigns, Problems, ovo
+from offshelf.svm.solver import path_binary as in_binary
 from offshelf.svm.solver import path_dual as in_dual
 from offshelf.svm.solver import path_interior as in_interior
 from offshelf.svm.solver import path_primal as in_primal
@@ -38,6 +39,8 @@ def solved_by(method, values, problems, Cs=CS, tol=TOL):
     intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
     if method == "primal":
         path = in_primal.solve_path(Rows(values, intercept, "cpu"), problems, Cs, tol)
+    elif method == "binary":
+        path = in_binary.solve_path(values, problems, Cs, tol)
     elif method == "interior":
         path = in_interior.solve_path(values, problems, Cs, tol)
     elif method == "partial":

@@ -2,14 +2,14 @@
 
 Without them `solve` uses the primal solver, in PyTorch, for every problem: the same certificates, but slower. Each
 function takes NumPy arrays of the type that its declaration names, in C's order, and runs without the interpreter lock.
-`smo.h`, `newton.c`, `ovo.c` and `coordinate_descent.c` describe the algorithms.
+`smo.h`, `newton.c`, `ovo.c`, `coordinate_descent.c` and `binary.c` describe the algorithms.
 """
 
 import ctypes
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,6 +64,28 @@ class OvoBatch(ctypes.Structure):
         super().__init__(**{**values, **addresses})
 
 
+class BinaryRows(NamedTuple):
+    """The training rows of `binary_solve_path`, in units of the root mean squared length σ of a centred row."""
+
+    source_RD: np.ndarray
+    """As given: float32 or float64."""
+    inverse_scale: float
+    """1 / σ."""
+    bias: float
+    """The value of the column for the bias; 0 without one."""
+    centred_RD: np.ndarray
+    """float32."""
+    shift_R: np.ndarray
+    """u of `centred_kernel`; 0 with a free bias."""
+    diagonal_R: np.ndarray
+    """K's."""
+    kappa: float
+    """That of K; with a free bias the penalty parameter of the method of multipliers."""
+    has_free_bias: bool
+    is_squared: bool
+    """Whether the loss is the squared hinge."""
+
+
 class _Field(ctypes.Structure):
     """A field of a C structure: `Field` in `ovo.c`."""
 
@@ -79,6 +101,13 @@ _DECLARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "duality_gap": (_DOUBLE, (_INT, *_BOUNDS, _DOUBLES, _SINGLES)),
     "newton_solve": (_INT, (_INT, _SINGLES, _DOUBLE, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
     "coordinate_descent_pass": (None, (_INT, _INT, *_CD_ARGUMENTS)),
+    "binary_solve_path": (
+        _INT,
+        (
+            *(_INT, ctypes.c_void_p, _INT, _DOUBLE, _DOUBLE, _SINGLES, _DOUBLES, _DOUBLES, _DOUBLE, _INT, _INT),
+            *(_INT, _INTS, _DOUBLES, _INT, _DOUBLES, _INT, _DOUBLES, _DOUBLE, _OUT_DOUBLES, _OUT_DOUBLES),
+        ),
+    ),
     "ovo_solve": (_INT, (ctypes.POINTER(OvoBatch), _INT, _INT)),
     "ovo_batch_layout": (_INT, (_INT, ctypes.POINTER(_Field))),
     "ovo_primal_scales": (_INT, (_INT, _OUT_DOUBLES)),
@@ -242,3 +271,39 @@ def ovo_solve(batch: OvoBatch, start: int, stop: int) -> None:
     """
     if not _library().ovo_solve(ctypes.byref(batch), start, stop):
         raise MemoryError
+
+
+def binary_solve_path(
+    rows: BinaryRows,
+    numbers_N: np.ndarray,
+    sign_N: np.ndarray,
+    share_VN: np.ndarray,
+    Cs: np.ndarray,
+    tol: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve one binary problem in all variants, the whole last, at all values of C, in ascending order.
+
+    Args:
+        rows: All training rows.
+        numbers_N: Those of the problem: int64.
+        sign_N: float64.
+        share_VN: What C is multiplied with: float64.
+        Cs: float64, in units of 1 / σ².
+        tol: Largest relative duality gap.
+
+    Returns:
+        Weights [C, V, D + 1], the last of them for the bias's column, and gaps [C, V].
+
+    Raises:
+        MemoryError: some floats per row cannot be allocated.
+    """
+    source, dims = rows.source_RD, rows.source_RD.shape[1]
+    weights, gaps = np.zeros((len(Cs), len(share_VN), dims + 1)), np.zeros((len(Cs), len(share_VN)))
+    solved = _library().binary_solve_path(
+        *(dims, source.ctypes.data, source.dtype == np.float64, rows.inverse_scale, rows.bias, rows.centred_RD),
+        *(rows.shift_R, rows.diagonal_R, rows.kappa, rows.has_free_bias, rows.is_squared),
+        *(len(numbers_N), numbers_N, sign_N, len(share_VN), share_VN, len(Cs), Cs, tol, weights, gaps),
+    )
+    if not solved:
+        raise MemoryError
+    return weights, gaps

@@ -12,7 +12,7 @@ import numpy as np
 
 from offshelf.memo import once
 from offshelf.svm import native
-from offshelf.svm.solver import dispatch, ovo, path_dual, path_interior
+from offshelf.svm.solver import dispatch, ovo, path_binary, path_dual, path_interior
 from offshelf.svm.solver.fallback import regrouped, with_fallback
 from offshelf.svm.solver.gram import Gram
 from offshelf.svm.solver.mapped import is_mapped
@@ -75,6 +75,8 @@ def _solve(rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: fl
         method = dispatch.choose_method(replace(shape, bias="free"))
     if method == "ovo":
         path = ovo.solve_path(_gram(rows_RD, problems, np.float64), problems, Cs, tol)
+    elif method == "binary":
+        path = path_binary.solve_path(rows_RD, problems, Cs, tol)
     elif method == "interior":
         path = path_interior.solve_path(rows_RD, problems, Cs, tol)
     elif method == "primal":
