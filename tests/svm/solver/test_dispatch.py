@@ -43,20 +43,20 @@ MANY = 20 * 6
         (Shape(1500, 300, 4, bias="free"), "dual"),
         (Shape(1500, 300, 1, "squared_hinge", "none"), "dual_partial"),
         (Shape(1500, 90, 1), "primal"),
-        (Shape(89, 1, MANY, is_ovo=True), "ovo"),
-        (Shape(20_000, 1, 1, "squared_hinge", "free", is_ovo=True), "ovo"),
-        (Shape(20_001, 20_001, MANY, is_ovo=True), "coordinate_descent"),
-        (Shape(20_001, 300, MANY, is_ovo=True), "primal"),
+        (Shape(400, 1, MANY, is_ovo=True, rows_per_pair=400), "ovo"),
+        (Shape(401, 1, MANY, "squared_hinge", "free", is_ovo=True, rows_per_pair=300), "ovo"),
+        (Shape(401, 1, MANY, is_ovo=True, rows_per_pair=301), "binary"),
+        (Shape(5000, 4096, MANY, is_ovo=True, rows_per_pair=300), "ovo"),
+        (Shape(5001, 4096, MANY, is_ovo=True, rows_per_pair=100), "binary"),
+        (Shape(60_000, 32, MANY, is_ovo=True, rows_per_pair=12_000), "binary"),
+        (Shape(20_000, 300, MANY, is_ovo=True, is_mapped=True, rows_per_pair=4000), "ovo"),
+        (Shape(20_001, 300, MANY, is_ovo=True, is_mapped=True, rows_per_pair=4000), "primal"),
         (Shape(4999, 100, MANY), "primal"),
         (Shape(5000, 100, MANY), "interior"),
         (Shape(20_001, 128, MANY, "squared_hinge", "free"), "interior"),
         (Shape(20_001, 129, MANY, "squared_hinge", "free"), "primal"),
         (Shape(20_001, 128, MANY, is_mapped=True), "primal"),
         (Shape(1_048_577, 127, MANY), "primal"),
-        (Shape(9000, 32, MANY, is_ovo=True, rows_per_pair=512), "interior"),
-        (Shape(9000, 32, MANY, is_ovo=True, rows_per_pair=511), "ovo"),
-        (Shape(9000, 10, MANY, is_ovo=True, rows_per_pair=499), "ovo"),
-        (Shape(60_000, 32, MANY, is_ovo=True, rows_per_pair=12_000), "interior"),
     ],
     ids=str,
 )
@@ -67,7 +67,7 @@ def test_methods(shape, method):
 
 def test_fallbacks():
     """The primal finishes all other methods, and the dual the primal, of few rows."""
-    for method in ("ovo", "dual", "dual_partial", "coordinate_descent"):
+    for method in ("ovo", "binary", "dual", "dual_partial", "coordinate_descent"):
         assert choose_fallback(method, 10**6) == "primal"
     assert choose_fallback("primal", 2000) == "dual"
     assert choose_fallback("primal", 2001) is None

@@ -128,7 +128,7 @@ INLINE void begin_descent(const Binary *problem, Descent *state, double bias) {
 /* Improve α in place until the relative gap is at most `target`, or more than `budget` values have been multiplied, or
 gradients are rounding errors. Returns the gap. */
 INLINE double descend(const Binary *problem, Descent *state, double target, double budget, double bias) {
-    double work = 0, gap = 1, each = (double)problem->rows->dims + 16, all = each * (double)problem->count;
+    double work = 0, gap = 1, before = DBL_MAX, each = (double)problem->rows->dims + 16, all = each * (double)problem->count;
     int is_exact;
     begin_descent(problem, state, bias);
     do {
@@ -140,7 +140,8 @@ INLINE double descend(const Binary *problem, Descent *state, double target, doub
         } while (inner < 2 * all && range > share * first);
         gap = descent_gap(problem, state);
         work += inner + all;
-        is_exact = range < ROUNDING;
+        is_exact = range < ROUNDING && gap > before / 2;
+        before = gap;
     } while (gap > target && work < budget && !is_exact);
     return gap;
 }

@@ -8,8 +8,9 @@ from typing import Literal
 
 from offshelf.svm.solver.problem import EXACT_ROWS, Bias, Loss
 
-Method = Literal["ovo", "dual", "dual_partial", "coordinate_descent", "interior", "primal"]
-"""`ovo`: paths of pairs of classes in compiled code (`ovo`). `dual`: in the Gram matrix of all rows (`path_dual`).
+Method = Literal["ovo", "binary", "dual", "dual_partial", "coordinate_descent", "interior", "primal"]
+"""`ovo`: paths of pairs of classes in compiled code, in the Gram matrix of all rows (`ovo`). `binary`: the same without
+one, by coordinate descent and interior points (`path_binary`). `dual`: in the Gram matrix of all rows (`path_dual`).
 `dual_partial`: in Gram matrices of the rows that matter. `coordinate_descent`: the same, for more rows than a Gram
 matrix can hold or is worth. `interior`: interior points on rows near the margin, in few dimensions
 (`path_interior`). `primal`: Newton's method in PyTorch (`path_primal`)."""
@@ -27,8 +28,8 @@ INTERIOR_DIMS, INTERIOR_BYTES = 128, 1 << 30
 """Most dimensions in which interior points pay, a step costing their square; and most bytes of the rows in float64."""
 INTERIOR_ROWS = 5_000
 """Fewest rows for which they are used in place of the primal solver."""
-INTERIOR_OVO_ROWS, INTERIOR_OVO_ROWS_PER_DIM = 500, 16
-"""Least rows of a pair of classes, and least rows per dimension, from which they are faster than `ovo`."""
+OVO_ROWS, OVO_PAIR_ROWS = 5000, 300
+"""One-vs-one: most rows for which a Gram matrix pays (0.2 GB in float64), and most rows of a pair of classes."""
 FEW_PROBLEMS, FEW_PROBLEMS_ROWS = 4, 1500
 """So few problems on at least so many rows do not pay for a Gram matrix of all rows."""
 DUAL_FALLBACK_ROWS = 2000
@@ -58,10 +59,10 @@ class Shape:
 def choose_method(shape: Shape) -> Method:
     """Return the fastest method on a CPU, where the compiled parts are available."""
     rows, dims = shape.rows, shape.dims
-    if shape.is_ovo and _is_interior(shape):
-        return "interior"
-    if shape.is_ovo and rows <= GRAM_ROWS:
+    if shape.is_ovo and rows <= GRAM_ROWS and (shape.is_mapped or _is_small_ovo(shape)):
         return "ovo"
+    if shape.is_ovo and not shape.is_mapped:
+        return "binary"
     if rows <= GRAM_ROWS and rows <= _gram_rows_per_dim(shape) * dims:
         is_partial = shape.bias != "free" and rows >= FEW_PROBLEMS_ROWS and shape.problems <= FEW_PROBLEMS
         return "dual_partial" if is_partial else "dual"
@@ -83,11 +84,15 @@ def prefers_gpu(device: str, rows: int) -> bool:
     return device == "cuda" or (device == "auto" and rows > GRAM_ROWS)
 
 
+def _is_small_ovo(shape: Shape) -> bool:
+    """Return whether a Gram matrix pays for pairs of classes."""
+    return shape.rows <= EXACT_ROWS or (shape.rows <= OVO_ROWS and shape.rows_per_pair <= OVO_PAIR_ROWS)
+
+
 def _is_interior(shape: Shape) -> bool:
-    """Return whether interior points can be used, and for pairs of classes also whether they pay."""
+    """Return whether interior points can be used."""
     is_light = shape.dims <= INTERIOR_DIMS and shape.rows * (shape.dims + 1) * 8 <= INTERIOR_BYTES
-    least = max(INTERIOR_OVO_ROWS, INTERIOR_OVO_ROWS_PER_DIM * shape.dims) if shape.is_ovo else 0
-    return is_light and not shape.is_mapped and shape.rows_per_pair >= least
+    return is_light and not shape.is_mapped
 
 
 def _gram_rows_per_dim(shape: Shape) -> int:
