@@ -52,10 +52,8 @@ class Shape:
 
 def choose_method(shape: Shape) -> Method:
     """Return the fastest method on a CPU, where the compiled parts are available."""
-    if shape.is_ovo and shape.rows <= GRAM_ROWS:
-        return "binary" if _is_binary_ovo(shape) else "ovo"
-    if not shape.is_ovo and _has_gram(shape):
-        return "dual"
+    if _has_gram(shape):
+        return "ovo" if shape.is_ovo else "dual"
     return "primal" if shape.is_mapped else "binary"
 
 
@@ -76,14 +74,14 @@ def prefers_gpu(device: str, rows: int) -> bool:
     return device == "cuda" or (device == "auto" and rows > GRAM_ROWS)
 
 
-def _is_binary_ovo(shape: Shape) -> bool:
-    least = max(BINARY_OVO_ROWS, BINARY_OVO_ROWS_PER_DIM * shape.dims)
-    return shape.dims <= BINARY_OVO_DIMS and not shape.is_mapped and shape.rows_per_pair >= least
-
-
 def _has_gram(shape: Shape) -> bool:
     """Return whether a Gram matrix of all rows fits and pays."""
-    if shape.rows > GRAM_ROWS or shape.rows > _gram_rows_per_dim(shape) * shape.dims:
+    if shape.rows > GRAM_ROWS:
+        return False
+    if shape.is_ovo:
+        many = max(BINARY_OVO_ROWS, BINARY_OVO_ROWS_PER_DIM * shape.dims)
+        return shape.is_mapped or shape.dims > BINARY_OVO_DIMS or shape.rows_per_pair < many
+    if shape.rows > _gram_rows_per_dim(shape) * shape.dims:
         return False
     return shape.is_mapped or shape.rows <= max(EXACT_ROWS, GRAM_ROWS_PER_PROBLEM * shape.problems)
 

@@ -25,6 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from offshelf.svm.native import binary_solve_path
+from offshelf.svm.solver.centred_kernel import strips
 from offshelf.svm.solver.problem import EXACT_ROWS, Problems, RegularizationPath, Solution
 from offshelf.svm.solver.threads import run_parallel
 
@@ -73,7 +74,8 @@ class _Tasks:
         diagonal_R, shift_R, mean_square, kappa = square_R / scale**2 + self.bias**2, np.zeros(len(rows_RD)), 0.0, 0.0
         if self.is_free:
             mean_D = rows_RD.mean(axis=0, dtype=np.float64) / scale
-            shift_R, mean_square = (rows_RD @ (mean_D / scale)).astype(np.float64), float(mean_D @ mean_D)
+            shift_R = np.concatenate([rows_RD[strip] @ mean_D for strip in strips(len(rows_RD))]) / scale
+            mean_square = float(mean_D @ mean_D)
             distance_R = np.maximum(square_R / scale**2 - 2 * shift_R + mean_square, 0)
             kappa = float(distance_R.mean()) or 1.0
             diagonal_R = distance_R + kappa
@@ -81,12 +83,8 @@ class _Tasks:
 
     def solve(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Solve one task in all variants at all C: w [C, V, D + 1] of the scaled rows, and gaps [C, V]."""
-        problems = self.problems.tasks(slice(number, number + 1))
-        sign_R = problems.signs_RK[:, 0]
-        rows_N = np.flatnonzero(sign_R)
-        problem = rows_N, sign_R[rows_N].astype(float), np.ascontiguousarray(problems.case_weights()[0][:, rows_N])
-        kind = self.is_free, problems.loss == "squared_hinge"
-        return binary_solve_path(self.rows, self.kernel, kind, problem, (self.Cs, self.tol))
+        kind = self.is_free, self.problems.loss == "squared_hinge"
+        return binary_solve_path(self.rows, self.kernel, kind, self.problems.task(number), (self.Cs, self.tol))
 
     def solution(self, C: float, w_VDK: np.ndarray, gap_KV: np.ndarray) -> Solution:
         """Return what is asked of the tasks of a group at one C."""

@@ -52,6 +52,12 @@ class OneVsOneSigns:
         """Row numbers in the order of their classes."""
         return np.argsort(self.numbers_R, kind="stable")
 
+    @cached_property
+    def rows_by_class(self) -> list[np.ndarray]:
+        """Row numbers of each class."""
+        counts = np.bincount(self.numbers_R, minlength=1 + int(self.second_P.max(initial=0)))
+        return np.split(self.order_R, np.cumsum(counts)[:-1])
+
     def __getitem__(self, at: tuple[Any, Any]) -> np.ndarray:
         """Return the signs of some rows in some pairs: int8, indexed as an array."""
         numbers, first, second = self.numbers_R[at[0]], self.first_P[at[1]], self.second_P[at[1]]
@@ -90,6 +96,18 @@ class Problems:
         return Problems(
             self.signs_RK[:, chosen], self.members_RV, weights, self.loss, self.bias, self.intercept_scaling
         )
+
+    def task(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the rows of a task, their signs, and their factors of C: int64 [N], float64 [N] and [V, N]."""
+        signs = self.signs_RK
+        if isinstance(signs, OneVsOneSigns):
+            first, second = (signs.rows_by_class[chosen[number]] for chosen in (signs.first_P, signs.second_P))
+            rows_N, sign_N = np.concatenate([first, second]), np.repeat([1.0, -1.0], [len(first), len(second)])
+        else:
+            rows_N = np.flatnonzero(signs[:, number])
+            sign_N = signs[rows_N, number].astype(np.float64)
+        weights_N = self.weights_RK[rows_N, 0 if self.weights_RK.shape[1] == 1 else number]
+        return rows_N, sign_N, np.ascontiguousarray(self.members_RV[rows_N].T * weights_N)
 
     def case_weights(self) -> np.ndarray:
         """Return the factors of C: float64 [K, V, R], 0 for rows not fitted to; [1, V, R] if tasks share them."""
