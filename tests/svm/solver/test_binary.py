@@ -1,4 +1,4 @@
-"""Problems one after the other: certificates from hard starts, folds, and the same model on both sides of the choice."""
+"""Problems one after the other: certificates on hard rows, folds, and the same model on both sides of the choice."""
 
 import numpy as np
 import pytest

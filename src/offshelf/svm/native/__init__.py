@@ -274,20 +274,14 @@ def ovo_solve(batch: OvoBatch, start: int, stop: int) -> None:
 
 
 def binary_solve_path(
-    rows: BinaryRows,
-    numbers_N: np.ndarray,
-    sign_N: np.ndarray,
-    share_VN: np.ndarray,
-    Cs: np.ndarray,
-    tol: float,
+    rows: BinaryRows, problem: tuple[np.ndarray, np.ndarray, np.ndarray], Cs: np.ndarray, tol: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Solve one binary problem in all variants, the whole last, at all values of C, in ascending order.
 
     Args:
         rows: All training rows.
-        numbers_N: Those of the problem: int64.
-        sign_N: float64.
-        share_VN: What C is multiplied with: float64.
+        problem: The numbers of its rows, int64 [N], their signs, float64 [N], and what C is multiplied with, float64
+            [V, N].
         Cs: float64, in units of 1 / σ².
         tol: Largest relative duality gap.
 
@@ -297,7 +291,7 @@ def binary_solve_path(
     Raises:
         MemoryError: some floats per row cannot be allocated.
     """
-    source, dims = rows.source_RD, rows.source_RD.shape[1]
+    source, dims, (numbers_N, sign_N, share_VN) = rows.source_RD, rows.source_RD.shape[1], problem
     weights, gaps = np.zeros((len(Cs), len(share_VN), dims + 1)), np.zeros((len(Cs), len(share_VN)))
     solved = _library().binary_solve_path(
         *(dims, source.ctypes.data, source.dtype == np.float64, rows.inverse_scale, rows.bias, rows.centred_RD),

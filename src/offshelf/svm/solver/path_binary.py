@@ -1,9 +1,9 @@
 """One binary problem after the other in compiled code: pairs of classes, of more rows than a Gram matrix pays for.
 
-Dual coordinate descent (`native/descent.h`) finds the rows that matter. It solves most problems, too; those on which it is
+Dual coordinate descent (`native/descent.h`) finds the rows that matter, and solves most problems. Those on which it is
 slow, mostly in few dimensions at large C, are finished by interior points on the rows near the margin
-(`native/interior.h`; `path_interior` describes the method). The first values of C starts from 0, the following ones and
-the folds from the weights of the problem before them. Each gap is computed on all rows, in float64.
+(`native/interior.h`; `path_interior` describes the method). The first value of C starts from 0, the others and the folds
+from the solution of the whole before them. Each gap is computed on all rows, in float64.
 
 Axes: N rows of a problem, D dimensions, the last of which is the bias.
 """
@@ -72,15 +72,17 @@ class _Tasks:
         weights_RK = self.problems.weights_RK
         weights_N = weights_RK[rows_N, 0 if weights_RK.shape[1] == 1 else number]
         share_VN = np.ascontiguousarray(self.problems.members_RV[rows_N].T * weights_N)
-        return native.binary_solve_path(self.rows, rows_N, sign_N, share_VN, self.Cs * self.scale**2, self.tol)
+        problem = rows_N, sign_N, share_VN
+        return native.binary_solve_path(self.rows, problem, self.Cs * self.scale**2, self.tol)
 
     def solution(self, C: float, w_VDK: np.ndarray, gap_KV: np.ndarray) -> Solution:
         """Return what is asked of the tasks of a group at one C."""
         weights_VDK, bias_VK = w_VDK[:, :-1] / self.scale, w_VDK[:, -1] * self.bias
         return Solution(
             C,
-            lambda rows, variant: self.source_RD[rows] @ weights_VDK[variant].astype(self.source_RD.dtype)
-            + bias_VK[variant],
+            lambda rows, variant: (
+                self.source_RD[rows] @ weights_VDK[variant].astype(self.source_RD.dtype) + bias_VK[variant]
+            ),
             gap_KV,
             lambda: (weights_VDK[-1].copy(), bias_VK[-1].copy()),
         )
