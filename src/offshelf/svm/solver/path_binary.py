@@ -2,8 +2,8 @@
 
 Dual coordinate descent (`native/descent.h`) finds the rows that matter, and solves most problems. Those on which it is
 slow, mostly in few dimensions at large C, are finished by interior points on the rows near the margin
-(`native/interior.h`; `path_interior` describes the method). The first value of C starts from 0, the others and the folds
-from the solution of the whole before them. Each gap is computed on all rows, in float64.
+(`native/interior.h`; `path_interior` describes the method). The first value of C starts from 0, the others and the
+folds from the solution of the whole before them. Each gap is computed on all rows, in float64.
 
 Axes: N rows of a problem, D dimensions, the last of which is the bias.
 """
