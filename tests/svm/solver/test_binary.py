@@ -76,7 +76,7 @@ def test_folds_are_fits_of_their_rows(loss, bias, dims):
 def test_both_sides_of_the_choice(bias, monkeypatch):
     """Pairs in a Gram matrix, and without one: the same model within the gaps."""
     values, signs = rows_of("overlapping")
-    numbers = np.where(signs[:, 0] > 0, 0, 1 + np.arange(len(signs)) % 2)
+    numbers = np.where(signs[:, 0] > 0, 0, 1 + np.arange(len(signs)) // 2 % 2)
     problems = problems_of(OneVsOneSigns(numbers, *np.triu_indices(3, 1)), "hinge", bias)
     found = []
     for rows in (0, 10_000):
