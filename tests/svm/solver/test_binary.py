@@ -35,9 +35,9 @@ def rows_of(shape):
 
 def problems_of(signs, loss, bias, folds=0):
     """With folds before the whole."""
-    members = np.ones((len(signs), folds + 1), bool)
-    members[:, :-1] = np.arange(len(signs))[:, None] % 3 != np.arange(folds)
-    return Problems(signs, members, np.ones((len(signs), 1)), loss, bias, 1.5)
+    members = np.ones((signs.shape[0], folds + 1), bool)
+    members[:, :-1] = np.arange(signs.shape[0])[:, None] % 3 != np.arange(folds)
+    return Problems(signs, members, np.ones((signs.shape[0], 1)), loss, bias, 1.5)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
