@@ -25,7 +25,8 @@ class LinearSVM(LinearSVMBase):
         bias: `penalised` (liblinear's: b²/2s² is added, s = intercept_scaling), `free` (libsvm's) or `none`.
         intercept_scaling: s above.
         class_weight: None, `balanced` or weights by class; see `Encoding.weights`.
-        tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
+        tol: Largest relative duality gap, (primal - dual) / primal; see `relative_gap` for what it says about w. Up to
+            400 rows are solved to rounding error.
         device: `auto` (a GPU, if there is one, for more rows than a Gram matrix can hold), `cpu` or `cuda`.
 
     Attributes:

@@ -44,7 +44,8 @@ class LinearSVMCV(LinearSVMBase):
         intercept_scaling: s above.
         class_weight: None, `balanced` or weights by class; see `Encoding.weights`. `balanced` balances all rows; the
             folds use the same weights.
-        tol: Largest relative duality gap, (primal - dual) / primal. Up to 400 rows are solved to rounding error.
+        tol: Largest relative duality gap, (primal - dual) / primal; see `relative_gap` for what it says about w. Up to
+            400 rows are solved to rounding error.
         device: `auto` (a GPU, if there is one, for more rows than a Gram matrix can hold), `cpu` or `cuda`.
 
     Attributes:

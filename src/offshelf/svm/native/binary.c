@@ -8,9 +8,12 @@ enum { ROUNDS = 30 };            /* working sets at one C, at most */
 enum { LEAST = 300, PER_DIMENSION = 4, PART = 40 }; /* rows of a working set: at least so many, so many per dimension, and one
 in so many of all */
 static const double AIM = 0.3;   /* the gap that a working set is solved to, in units of the tolerance */
-static const double STEPS[] = {30, 12}; /* of interior points from a poor start: under the hinge and the squared hinge */
-static const double WARM_STEPS = 10, WARM_PASSES = 4; /* of interior points and of coordinate descent, from a good start */
+static const double STEPS[] = {60, 20}; /* of interior points from a poor start: under the hinge and the squared hinge */
+static const double WARM_STEPS = 10, WARM_PASSES = 20; /* of interior points and of coordinate descent, from a good start */
 static const double MOST_PASSES = 1000; /* of coordinate descent, where interior points take too much memory */
+static const double SLOW = 0.5, LOST = 4; /* the share of the gap before, and the gap, after which working sets grow; after the
+latter the next one is chosen anew, since the objective of this one had no minimum above 0 */
+enum { GROWTH = 4 };                       /* by so much */
 enum { ALL = 3000, POOR_PART = 8 }; /* without a good start: all rows up to so many, and one in so many of more */
 static const double POOR = 0.1, SAMPLE_GAP = 0.01; /* the gap of a poor start, and that to which a sample is solved */
 static const int64_t MOST_VALUES = (int64_t)1 << 26; /* of a working set: 512 MB */
@@ -24,7 +27,7 @@ typedef struct {
     void *memory, *set_memory;
     uint8_t *is_in, *is_upper;
     int64_t *positions;            /* of the problem's rows among those of the task */
-    double *full_alpha, *full_w, *best_w;
+    double *full_alpha, *full_w, *best_w, *start_w;
 } Path;
 
 static int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -42,7 +45,7 @@ static int64_t width_of(int64_t dims) {
 
 static int allocate(Path *path, int64_t count) {
     Binary *problem = &path->problem;
-    int64_t dims = problem->dims, bytes = 8 * (9 * count + 6 * width_of(dims)) + 4 * count + 2 * count;
+    int64_t dims = problem->dims, bytes = 8 * (9 * count + 7 * width_of(dims)) + 4 * count + 2 * count;
     double *next = path->memory = calloc(1, bytes + 64);
     if (!next) return 0;
     problem->y = taken(&next, count), problem->caps = taken(&next, count), problem->alpha = taken(&next, count);
@@ -51,6 +54,7 @@ static int allocate(Path *path, int64_t count) {
     problem->numbers = (int64_t *)taken(&next, count), path->positions = (int64_t *)taken(&next, count);
     problem->w = taken(&next, width_of(dims)), problem->pull = taken(&next, width_of(dims));
     path->full_w = taken(&next, width_of(dims)), path->best_w = taken(&next, width_of(dims));
+    path->start_w = taken(&next, width_of(dims));
     path->descent.active = (int32_t *)next;
     path->is_in = (uint8_t *)(path->descent.active + count), path->is_upper = path->is_in + count;
     return 1;
@@ -78,10 +82,10 @@ static int allocate_set(Path *path, int64_t count) {
     return 1;
 }
 
-/* The cost of some steps of interior points, in multiplications. */
+/* The cost of some steps of interior points, in multiplications of coordinate descent, which take twice as long. */
 static double cost_of_interior(int64_t rows, int64_t dims, double steps) {
     double d = (double)dims;
-    return steps * ((double)rows * (d * d / 2 + 6 * d + 30) + d * d * d / 4);
+    return steps * ((double)rows * (d * d / 4 + 3 * d + 15) + d * d * d / 8);
 }
 
 static int64_t size_of_set(const Binary *problem) {
@@ -106,9 +110,10 @@ static double nearest(const Binary *problem, const uint8_t *flags, int64_t size)
     return weighted_quantile(count, problem->values, problem->shares, (double)size, &next);
 }
 
-/* Choose the first working set: the rows with margins nearest to 1. */
+/* Choose a working set: the rows with margins nearest to 1, or all if they are not many more. */
 static void choose_rows(Path *path, int64_t size) {
     const Binary *problem = &path->problem;
+    if (problem->count <= 3 * size / 2) size = problem->count;
     memset(path->is_in, 1, problem->count);
     double most = nearest(problem, path->is_in, size);
     for (int64_t i = 0; i < problem->count; i++) {
@@ -117,27 +122,20 @@ static void choose_rows(Path *path, int64_t size) {
     }
 }
 
-/* Choose the next one: rows that contradict their bound, and half of the rows of the last one; or, if the last one was poor,
-also all its rows and the worst of the others. With `all`, all rows. Returns 0 if it was all already. */
-static int choose_again(Path *path, int all) {
+/* Choose the next one: also the rows that contradict their bound. Returns 0 if it was all rows already. */
+static int choose_again(Path *path, int64_t size) {
     const Binary *problem = &path->problem;
-    int64_t size = 0, wrong = 0, count = problem->count;
     uint8_t *is_wrong = (uint8_t *)path->descent.active;
-    for (int64_t i = 0; i < count; i++) {
+    int64_t held = 0;
+    for (int64_t i = 0; i < problem->count; i++) {
         double margin = problem->margins[i];
         is_wrong[i] = !path->is_in[i] && (path->is_upper[i] ? margin > 1 : margin < 1);
-        size += path->is_in[i], wrong += is_wrong[i];
+        held += !path->is_in[i];
     }
-    if (size == count) return 0;
-    double near = wrong <= size ? nearest(problem, path->is_in, size / 2) : DBL_MAX, far = 0;
-    if (wrong > size) far = nearest(problem, is_wrong, wrong - size);
-    for (int64_t i = 0; i < count; i++) {
-        double margin = problem->margins[i], distance = fabs(margin - 1);
-        int was_in = path->is_in[i], is_in = all || (was_in ? distance <= near : is_wrong[i] && distance >= far);
-        path->is_upper[i] = !is_in && (was_in ? margin < 1 : path->is_upper[i]);
-        path->is_in[i] = (uint8_t)is_in;
-    }
-    return 1;
+    choose_rows(path, size);
+    for (int64_t i = 0; i < problem->count; i++)
+        if (is_wrong[i]) path->is_in[i] = 1, path->is_upper[i] = 0;
+    return held > 0;
 }
 
 /* Gather the rows of the working set; under the squared hinge, without an upper bound, all rows below the margin are among
@@ -206,23 +204,31 @@ static int guess(Path *path, int64_t size) {
 /* Finish by interior points. w and the margins are those to start from, `gap` is theirs; returns the gap of the best w. */
 static double finish(Path *path, double tol, double gap) {
     const Binary *problem = &path->problem;
-    int64_t size = size_of_set(problem);
+    int64_t size = size_of_set(problem), bytes = problem->dims * sizeof(double);
     double best = gap, before = DBL_MAX;
-    memcpy(path->best_w, problem->w, problem->dims * sizeof(double));
+    memcpy(path->best_w, problem->w, bytes);
     if (gap > POOR && gap < DBL_MAX) {
         size = size_of_poor_set(problem);
         if (problem->count > ALL && !guess(path, problem->count < 2 * size ? problem->count : size)) return best;
     }
-    choose_rows(path, problem->count <= 3 * size / 2 ? problem->count : size);
+    memcpy(path->start_w, problem->w, bytes);
+    choose_rows(path, size);
     for (int round = 0; round < ROUNDS; round++) {
         if (!solve_set(path, tol)) break;
         gap = certify(problem, tol);
-        if (gap < best) best = gap, memcpy(path->best_w, problem->w, problem->dims * sizeof(double));
+        if (gap < best) best = gap, memcpy(path->best_w, problem->w, bytes);
         if (best <= tol) break;
-        if (!choose_again(path, round > 3 && gap > 0.5 * before)) break;
+        if (gap > SLOW * before || gap > LOST) size *= GROWTH;
+        if (gap > LOST && size < GROWTH * problem->count) {
+            memcpy(problem->w, path->start_w, bytes);
+            compute_margins(problem);
+            choose_rows(path, size);
+        } else if (!choose_again(path, size)) {
+            break;
+        }
         before = gap;
     }
-    memcpy(problem->w, path->best_w, problem->dims * sizeof(double));
+    memcpy(problem->w, path->best_w, bytes);
     return best;
 }
 
@@ -267,11 +273,14 @@ static double solve(Path *path, double tol, int is_warm) {
         problem->alpha[i] = is_warm ? path->full_alpha[path->positions[i]] * problem->caps[i] : 0;
     if (!is_warm || cost_of_interior(size_of_set(problem), problem->dims, WARM_STEPS) > passes) {
         gap = approach(path, tol);
-    } else {
+        if (gap <= tol) return gap;
+    }
+    if (is_warm && gap > POOR) {
+        gap = DBL_MAX;
         memcpy(problem->w, path->full_w, problem->dims * sizeof(double));
         compute_margins(problem);
     }
-    return gap <= tol ? gap : finish(path, tol, gap);
+    return finish(path, tol, gap);
 }
 
 /* Keep α of the whole, as shares of the caps. */

@@ -38,8 +38,8 @@ MARGIN_BAND, ALL_ROWS_SHARE = 0.05, 0.5
 """Rows at a bound whose margin is this close to 1, in standard deviations of the decision values, are taken in; and the
 share of the rows from which on all of them are."""
 MAX_ROUNDS, PATIENCE = 60, 4
-"""Most working sets at one C; and rounds without a smaller gap before float32 products are replaced by float64 ones, or a
-problem is given up."""
+"""Most working sets at one C; and rounds without a smaller gap before float32 products are replaced by float64 ones, or
+a problem is given up."""
 SMO_ROUNDS = 16
 """Most rounds of SMO: problems that need more are so ill-conditioned that they need far more."""
 GROUP_VALUES = 1 << 23
