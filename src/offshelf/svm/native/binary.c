@@ -14,7 +14,8 @@ static const double MOST_PASSES = 1000; /* of coordinate descent, where interior
 static const double SLOW = 0.5, LOST = 4; /* the share of the gap before, and the gap, after which working sets grow; after the
 latter the next one is chosen anew, since the objective of this one had no minimum above 0 */
 enum { GROWTH = 4 };                       /* by so much */
-enum { ALL = 3000, POOR_PART = 8 }; /* without a good start: all rows up to so many, and one in so many of more */
+static const int64_t ALL[] = {3000, 1000}; /* without a good start: all rows up to so many, under either loss, */
+enum { POOR_PART = 8 };                    /* and one in so many of more */
 static const double POOR = 0.1, SAMPLE_GAP = 0.01; /* the gap of a poor start, and that to which a sample is solved */
 static const int64_t MOST_VALUES = (int64_t)1 << 26; /* of a working set: 512 MB */
 
@@ -96,8 +97,9 @@ static int64_t size_of_set(const Binary *problem) {
 
 /* The same without a good start: all rows, if they are few. */
 static int64_t size_of_poor_set(const Binary *problem) {
-    int64_t size = larger_of(size_of_set(problem), larger_of(problem->count / POOR_PART, ALL / 2));
-    return problem->count <= ALL || problem->count < size ? problem->count : size;
+    int64_t all = ALL[problem->rows->is_squared];
+    int64_t size = larger_of(size_of_set(problem), larger_of(problem->count / POOR_PART, all / 2));
+    return problem->count <= all || problem->count < size ? problem->count : size;
 }
 
 /* Return the distance of margins from 1 within which there are `size` rows among the flagged ones. */
@@ -209,7 +211,8 @@ static double finish(Path *path, double tol, double gap) {
     memcpy(path->best_w, problem->w, bytes);
     if (gap > POOR && gap < DBL_MAX) {
         size = size_of_poor_set(problem);
-        if (problem->count > ALL && !guess(path, problem->count < 2 * size ? problem->count : size)) return best;
+        int is_sampled = problem->count > ALL[problem->rows->is_squared];
+        if (is_sampled && !guess(path, problem->count < 2 * size ? problem->count : size)) return best;
     }
     memcpy(path->start_w, problem->w, bytes);
     choose_rows(path, size);

@@ -124,8 +124,8 @@ def relative_gap(primal: np.ndarray, dual: np.ndarray) -> np.ndarray:
     It does not depend on the scale of the features. Where the classes are separable and C is large, hardly anything but
     ½|w|² is left of the objective, however small it is in absolute terms, and ε says most: w is right to √ε of its
     length, 1 % at 1e-4, and so are the margins in relation to the widest one. A gap in relation to anything larger,
-    such as the objective at w = 0, which is C Σ c, would allow any w there. Where losses dominate, at small C or with much
-    overlap, the same ε says that they are right to ε, and less about w.
+    such as the objective at w = 0, which is C Σ c, would allow any w there. Where losses dominate, at small C or with
+    much overlap, the same ε says that they are right to ε, and less about w.
     """
     difference = np.maximum(primal - dual, 0)
     gap = np.divide(difference, primal, out=np.zeros_like(difference), where=primal > 0)
