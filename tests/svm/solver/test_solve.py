@@ -61,14 +61,14 @@ def test_oracle():
 @pytest.mark.parametrize(("loss", "bias"), KINDS)
 @pytest.mark.parametrize("method", METHODS)
 def test_path_is_each_C_alone(method, loss, bias, shape):
-    """Warm starts change nothing beyond the gap."""
+    """Warm starts change nothing beyond the gap, also where a start without them does not reach the tolerance."""
     values, problems = made(*shape, loss, bias)
     for (_, weights, biases), C in zip(solved_by(method, values, problems), CS, strict=True):
-        ((_, alone, lone_biases),) = solved_by(method, values, problems, [C])
-        for task in range(3):
+        ((one, alone, lone_biases),) = solved_by(method, values, problems, [C])
+        for task, gap in enumerate(one.gap_KV[:, -1]):
             problem = problem_of(values, problems, task, C)
             expected = primal(problem, alone[:, task], lone_biases[task])
-            assert primal(problem, weights[:, task], biases[task]) == pytest.approx(expected, rel=TOL)
+            assert primal(problem, weights[:, task], biases[task]) == pytest.approx(expected, rel=max(TOL, gap))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -8,7 +8,7 @@
 #include "active_set.h"
 #include "binary.h"
 
-enum { MOST_STEPS = 80, PANEL = 32, TILE = 4 };
+enum { MOST_STEPS = 80, LEAST_STEPS = 15, PANEL = 32, TILE = 4 };
 static const double BOUNDARY = 0.995; /* share of the way to the boundary that a step takes */
 static const double START = 15;       /* μ at the start, in units of the objective per row */
 
@@ -255,7 +255,7 @@ INLINE int follow_path(Interior *set, double tol) {
             memcpy(set->best_w, set->w, set->width * sizeof(double));
             memcpy(set->best_alpha, set->alpha, set->count * sizeof(double));
         }
-        if (gap <= tol || !take_step_inside(set)) break;
+        if (gap <= tol || (gap == DBL_MAX && step >= LEAST_STEPS) || !take_step_inside(set)) break;
     }
     memcpy(set->w, set->best_w, set->width * sizeof(double));
     memcpy(set->alpha, set->best_alpha, set->count * sizeof(double));

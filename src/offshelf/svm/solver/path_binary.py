@@ -1,11 +1,11 @@
-"""One binary problem at a time, in compiled code: coordinate descent, then interior points on the rows near the margin.
+"""One binary problem at a time, in compiled code: coordinate descent, then interior points on rows near the margin.
 
-Dual coordinate descent (`native/descent.h`) reads each row once a pass and solves most problems in ten to twenty. Where it
-is slow, in few dimensions at a large C, it ends early: the gaps so far tell how many passes it still needs. A primal-dual
-method with Mehrotra's predictor and corrector (`native/interior.h`; Ferris and Munson, SIAM J. Optim. 2002; Woodsend and
-Gondzio, JMLR 2009) takes some tens of steps, whatever C is. A step costs X' diag(θ) X, n D² / 2 multiplications, and a
-factorisation of D + 1. With margins m_i = y_i (w·x_i + b), slacks ξ, s ≥ 0 and multipliers α, v = U − α ≥ 0, it follows
-the central path
+Dual coordinate descent (`native/descent.h`) reads each row once a pass and solves most problems in ten to twenty.
+Where it is slow, in few dimensions at a large C, it ends early: the gaps so far tell how many passes it still needs. A
+primal-dual method with Mehrotra's predictor and corrector (`native/interior.h`; Ferris and Munson, SIAM J. Optim.
+2002; Woodsend and Gondzio, JMLR 2009) takes some tens of steps, whatever C is. A step costs X' diag(θ) X, n D² / 2
+multiplications, and a factorisation of D + 1. With margins m_i = y_i (w·x_i + b), slacks ξ, s ≥ 0 and multipliers α,
+v = U − α ≥ 0, it follows the central path
 
     R w − g = Σ α_i y_i x_i,    m − 1 + ξ = s,    s α = μ,    ξ v = μ
 
@@ -13,9 +13,9 @@ to μ = 0, where R is 1, or 0 for a free bias. Under the squared hinge ξ = α /
 variables but w gives the matrix R + X' diag(θ) X, where θ = 1 / (s/α + ξ/v), under the squared hinge 1 / (s/α + 1/2U).
 
 Most rows need not take part in it: rows with a margin clearly above 1 have α = 0; under the hinge, rows with a margin
-clearly below 1 have α = U, whose sum is the constant g. The rows near 1 are first guessed from the margins of coordinate
-descent, of a sample, or of another C, and then corrected by the margins of all rows, as in decomposition methods
-(Joachims 1999), but with a large working set. The gap of each solution is computed on all rows, in float64.
+clearly below 1 have α = U, whose sum is the constant g. The rows near 1 are first guessed from the margins of
+coordinate descent, of a sample, or of another C, and then corrected by the margins of all rows, as in decomposition
+methods (Joachims 1999), but with a large working set. The gap of each solution is computed on all rows, in float64.
 
 Axes: N rows of a problem; the last of the D + 1 weights is the bias's.
 """

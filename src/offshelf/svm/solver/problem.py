@@ -138,9 +138,12 @@ RegularizationPath = Iterator[tuple[slice, Solution]]
 def relative_gap(primal: np.ndarray, dual: np.ndarray) -> np.ndarray:
     """Return (primal − dual) / primal: 0 where the primal is 0 (no rows), infinite where either is not finite.
 
-    Since the primal objective is strongly convex, ½|w − w*|² is at most primal − dual. Near an objective of 0, that is
-    for separable classes at a large C or for rows far apart, the gap asks for the same relative accuracy of w as
-    elsewhere: |w − w*| ≤ √gap · |w| where losses are negligible. For small C it says less about w: see `progress`.
+    The objective is ½|w|² and more, so that a gap of ε bounds the distance from the optimum w*: ½|w − w*|² ≤ ε primal.
+    It does not depend on the scale of the features. Where the classes are separable and C is large, hardly anything but
+    ½|w|² is left of the objective, however small it is in absolute terms, and ε says most: w is right to √ε of its
+    length, 1 % at 1e-4, and so are the margins in relation to the widest one. A gap in relation to anything larger,
+    such as the objective at w = 0, which is C Σ c, would allow any w there. Where losses dominate, at small C or with
+    much overlap, the same ε says that they are right to ε, and less about w.
     """
     difference = np.maximum(primal - dual, 0)
     gap = np.divide(difference, primal, out=np.zeros_like(difference), where=primal > 0)
