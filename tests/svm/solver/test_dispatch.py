@@ -12,7 +12,7 @@ MANY = 20 * 6
     ("shape", "method"),
     [
         (Shape(60, 30, MANY), "dual"),
-        (Shape(61, 30, MANY), "primal"),
+        (Shape(61, 30, MANY), "binary"),
         (Shape(400, 200, MANY), "dual"),
         (Shape(400, 199, MANY), "binary"),
         (Shape(401, 30, MANY), "dual"),
