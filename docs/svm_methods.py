@@ -32,10 +32,8 @@ SETTINGS: dict[str, Any] = {
 WHY: dict[Method, str] = {
     "ovo": "few rows per pair of classes: thousands of small problems in one Gram matrix, in compiled code",
     "dual": "the Gram matrix of all rows fits into memory, and pays for itself over all classes, folds and values of C",
-    "dual_partial": "few problems: only the products of the rows that matter are computed",
-    "coordinate_descent": "too many rows for a Gram matrix, many dimensions: steps of one row, then as `dual_partial`",
-    "interior": "few dimensions, many rows: the cost grows with rows x dimensions², and hardly with C or the overlap",
-    "primal": "what is left: more rows than a Gram matrix holds, rows on disk, a GPU, or no compiled code",
+    "binary": "many rows, or few problems: one after the other without a Gram matrix, in compiled code",
+    "primal": "what is left: rows on disk of which a Gram matrix does not fit or pay, a GPU, or no compiled code",
 }
 
 

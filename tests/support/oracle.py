@@ -52,7 +52,9 @@ def recovered_dual(problem, weights, bias):
         rows = np.column_stack([rows, column])
         goal = np.append(goal, bias / scaling)
     if near.any():
-        alpha[near] = lsq_linear(rows[near].T, goal - rows.T @ alpha, (0, caps[near]), tol=1e-14).x
+        unit = caps.max()  # so that the tolerance suits the values
+        missing = (goal - rows.T @ alpha) / unit
+        alpha[near] = unit * lsq_linear(rows[near].T, missing, (0, caps[near] / unit), tol=1e-14).x
     return dual(problem, alpha)
 
 

@@ -14,7 +14,6 @@ EXCUSED = [
     "only the superuser can act as several users",
     "the superuser may not give up rights here",
     "the superuser may write anywhere",
-    "coordinate descent cannot hold the constraint of a free bias",
 ]
 """Reasons to skip that are no want of a package, as regular expressions."""
 

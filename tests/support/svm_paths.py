@@ -4,17 +4,15 @@ from dataclasses import replace
 from typing import get_args
 
 import numpy as np
-import pytest
 from oracle import scaling_of
 from sklearn.datasets import make_classification
 
 from offshelf.svm.solver import OneVsOneSigns, Problems, ovo
+from offshelf.svm.solver import path_binary as in_binary
 from offshelf.svm.solver import path_dual as in_dual
-from offshelf.svm.solver import path_interior as in_interior
 from offshelf.svm.solver import path_primal as in_primal
 from offshelf.svm.solver.dispatch import Method
 from offshelf.svm.solver.gram import Gram
-from offshelf.svm.solver.partial_gram import PartialGram
 from offshelf.svm.solver.rows import Rows
 
 METHODS = get_args(Method)
@@ -44,23 +42,14 @@ def solved_by(method, values, problems, Cs=CS, tol=TOL):
     return [(solution, *solution.model()) for solution in solutions]
 
 
-def applies(method, bias):
-    """Whether a method can solve problems with this bias: coordinate descent cannot hold Σ β = 0."""
-    return bias != "free" or method not in ("dual_partial", "coordinate_descent")
-
-
 def path_by(method, values, problems, Cs=CS, tol=TOL):
     """The regularisation path by one method, without another one's help."""
-    if not applies(method, problems.bias):
-        pytest.skip(f"{method} is not for a free bias")
     intercept = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling}[problems.bias]
     kernel = problems.bias, problems.intercept_scaling
     if method == "primal":
         return in_primal.solve_path(Rows(values, intercept, "cpu"), problems, Cs, tol)
-    if method == "interior":
-        return in_interior.solve_path(values, problems, Cs, tol)
-    if method in ("dual_partial", "coordinate_descent"):
-        return in_dual.solve_path(PartialGram(values, *kernel), problems, Cs, tol)
+    if method == "binary":
+        return in_binary.solve_path(values, problems, Cs, tol)
     if method == "dual":
         return in_dual.solve_path(Gram(values, *kernel), problems, Cs, tol)
     assert method == "ovo", f"path_by does not know {method}"

@@ -69,9 +69,8 @@ def exercise(path: str) -> None:
     import numpy as np
 
     from offshelf.svm import native
-    from offshelf.svm.solver import OneVsOneSigns, Problems, ovo, path_dual
+    from offshelf.svm.solver import OneVsOneSigns, Problems, ovo, path_binary, path_dual
     from offshelf.svm.solver.gram import Gram
-    from offshelf.svm.solver.partial_gram import PartialGram
 
     library = native.declared(ctypes.CDLL(path))
     assert native.difference(library) is None
@@ -93,8 +92,10 @@ def exercise(path: str) -> None:
                 for _ in ovo.solve_path(pairs, problems, Cs, 1e-4):
                     pass
                 arrays = problems.tasks(slice(None))
-                for gram in (Gram(values, bias), PartialGram(values, bias)):
-                    for _ in path_dual.solve_path(gram, arrays, Cs, 1e-4):
+                for _ in path_dual.solve_path(Gram(values, bias), arrays, Cs, 1e-4):
+                    pass
+                for dtype in (np.float32, np.float64):
+                    for _ in path_binary.solve_path(values.astype(dtype), arrays, [*Cs, 1e4], 1e-4):
                         pass
     for size in (1, 15, 16, 17, 70):
         half, free = random.normal(size=(80, 90)).astype(np.float32), np.sort(random.permutation(80)[:size])

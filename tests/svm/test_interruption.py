@@ -19,9 +19,7 @@ pytestmark = [
 SHAPES = {
     "ovo": (2400, 20, 3),
     "dual": (5000, 300, 4),
-    "dual_partial": (20_000, 300, 1),
-    "coordinate_descent": (40_000, 300, 10),
-    "interior": (60_000, 60, 30),
+    "binary": (60_000, 60, 30),
     "primal": (20_000, 400, 20),
 }
 """Rows, dimensions and classes of fits that take more than ten seconds on an idle core."""

@@ -37,8 +37,8 @@ class LinearSVM(LinearSVMBase):
         intercept_: float64 [P].
         dual_gap_: float64 [P], the certificate: the gap of each problem on all rows.
         n_problems_: Number of binary problems.
-        method_: Name of the method that solved the problems: `ovo`, `dual`, `dual_partial`, `coordinate_descent`,
-            `interior` or `primal`; docs/svm.md says when which is chosen.
+        method_: Name of the method that solved the problems: `ovo`, `dual`, `binary` or `primal`;
+            docs/svm.md says when which is chosen.
         fallback_method_: Name of the method that solved again what `method_` did not bring to `tol`, or None.
         n_fallback_tasks_: Number of classes (or pairs of classes) that it solved again.
     """

@@ -12,51 +12,49 @@ MANY = 20 * 6
     ("shape", "method"),
     [
         (Shape(60, 30, MANY), "dual"),
-        (Shape(61, 30, MANY), "primal"),
+        (Shape(61, 30, MANY), "binary"),
         (Shape(400, 200, MANY), "dual"),
-        (Shape(400, 199, MANY), "primal"),
+        (Shape(400, 199, MANY), "binary"),
         (Shape(401, 30, MANY), "dual"),
-        (Shape(401, 25, MANY), "primal"),
+        (Shape(401, 25, MANY), "binary"),
         (Shape(5011, 4096, MANY), "dual"),
         (Shape(5011, 314, MANY), "dual"),
-        (Shape(5011, 313, MANY), "primal"),
+        (Shape(5011, 313, MANY), "binary"),
         (Shape(5011, 314, MANY, "squared_hinge"), "dual"),
         (Shape(10_000, 1000, MANY, "squared_hinge"), "dual"),
-        (Shape(10_001, 1000, MANY, "squared_hinge"), "primal"),
+        (Shape(10_001, 1000, MANY, "squared_hinge"), "binary"),
         (Shape(10_001, 2501, MANY, "squared_hinge"), "dual"),
         (Shape(14_368, 3072, MANY), "dual"),
-        (Shape(14_368, 3072, MANY, "squared_hinge"), "coordinate_descent"),
-        (Shape(14_368, 3072, MANY, "squared_hinge", "free"), "primal"),
-        (Shape(14_368, 1280, MANY, "squared_hinge"), "coordinate_descent"),
+        (Shape(14_368, 3072, MANY, "squared_hinge"), "binary"),
+        (Shape(14_368, 3072, MANY, "squared_hinge", "free"), "binary"),
+        (Shape(14_368, 1280, MANY, "squared_hinge"), "binary"),
         (Shape(14_368, 1280, MANY), "dual"),
         (Shape(20_000, 4096, MANY), "dual"),
-        (Shape(20_001, 4096, MANY), "coordinate_descent"),
-        (Shape(20_001, 4096, MANY, bias="none"), "coordinate_descent"),
-        (Shape(20_001, 4096, MANY, bias="free"), "primal"),
+        (Shape(20_001, 4096, MANY), "binary"),
+        (Shape(20_001, 4096, MANY, bias="none"), "binary"),
+        (Shape(20_001, 4096, MANY, bias="free"), "binary"),
         (Shape(20_001, 4096, MANY, is_mapped=True), "primal"),
         (Shape(20_000, 4096, MANY, is_mapped=True), "dual"),
-        (Shape(80_176, 4096, MANY), "coordinate_descent"),
-        (Shape(80_176, 2000, MANY), "primal"),
-        (Shape(1500, 300, 4), "dual_partial"),
-        (Shape(1499, 300, 4), "dual"),
-        (Shape(1500, 300, 5), "dual"),
-        (Shape(1500, 300, 4, bias="free"), "dual"),
-        (Shape(1500, 300, 1, "squared_hinge", "none"), "dual_partial"),
-        (Shape(1500, 90, 1), "primal"),
+        (Shape(80_176, 4096, MANY), "binary"),
+        (Shape(80_176, 2000, MANY), "binary"),
+        (Shape(1600, 300, 4), "dual"),
+        (Shape(1601, 300, 4), "binary"),
+        (Shape(1601, 300, 4, is_mapped=True), "dual"),
+        (Shape(401, 300, 1, "squared_hinge", "free"), "binary"),
+        (Shape(400, 300, 1, "squared_hinge", "free"), "dual"),
         (Shape(89, 1, MANY, is_ovo=True), "ovo"),
         (Shape(20_000, 1, 1, "squared_hinge", "free", is_ovo=True), "ovo"),
-        (Shape(20_001, 20_001, MANY, is_ovo=True), "coordinate_descent"),
-        (Shape(20_001, 300, MANY, is_ovo=True), "primal"),
-        (Shape(4999, 100, MANY), "primal"),
-        (Shape(5000, 100, MANY), "interior"),
-        (Shape(20_001, 128, MANY, "squared_hinge", "free"), "interior"),
-        (Shape(20_001, 129, MANY, "squared_hinge", "free"), "primal"),
-        (Shape(20_001, 128, MANY, is_mapped=True), "primal"),
-        (Shape(1_048_577, 127, MANY), "primal"),
-        (Shape(9000, 32, MANY, is_ovo=True, rows_per_pair=512), "interior"),
+        (Shape(20_001, 300, MANY, is_ovo=True), "binary"),
+        (Shape(9000, 32, MANY, is_ovo=True, rows_per_pair=512), "binary"),
         (Shape(9000, 32, MANY, is_ovo=True, rows_per_pair=511), "ovo"),
         (Shape(9000, 10, MANY, is_ovo=True, rows_per_pair=499), "ovo"),
-        (Shape(60_000, 32, MANY, is_ovo=True, rows_per_pair=12_000), "interior"),
+        (Shape(20_000, 128, MANY, is_ovo=True, rows_per_pair=9000), "binary"),
+        (Shape(20_000, 129, MANY, is_ovo=True, rows_per_pair=9000), "ovo"),
+        (Shape(60_000, 32, MANY, is_ovo=True, rows_per_pair=12_000), "binary"),
+        (Shape(20_000, 300, MANY, is_ovo=True, is_mapped=True, rows_per_pair=4000), "ovo"),
+        (Shape(20_001, 300, MANY, is_ovo=True, is_mapped=True, rows_per_pair=4000), "primal"),
+        (Shape(20_001, 128, MANY, "squared_hinge", "free"), "binary"),
+        (Shape(1_048_577, 127, MANY), "binary"),
     ],
     ids=str,
 )
@@ -66,13 +64,13 @@ def test_methods(shape, method):
 
 
 def test_fallbacks():
-    """In few dimensions interior points, else the primal after other methods, and the dual after it, of few rows."""
-    for method in ("ovo", "dual", "dual_partial", "coordinate_descent", "primal"):
-        assert choose_fallback(method, Shape(1000, 128, MANY)) == "interior"
-        assert choose_fallback(method, Shape(1000, 128, MANY, is_ovo=True, rows_per_pair=3)) == "interior"
-    for method in ("ovo", "dual", "dual_partial", "coordinate_descent"):
+    """In few dimensions `binary`, else the primal after other methods, and the dual after it, of few rows."""
+    for method in ("ovo", "dual", "primal"):
+        assert choose_fallback(method, Shape(1000, 128, MANY)) == "binary"
+        assert choose_fallback(method, Shape(1000, 128, MANY, is_ovo=True, rows_per_pair=3)) == "binary"
+    for method in ("ovo", "dual", "binary"):
         assert choose_fallback(method, Shape(10**6, 129, MANY)) == "primal"
-    assert choose_fallback("interior", Shape(1000, 128, MANY)) == "primal"
+    assert choose_fallback("binary", Shape(1000, 128, MANY)) == "primal"
     assert choose_fallback("primal", Shape(1000, 128, MANY, is_mapped=True)) == "dual"
     assert choose_fallback("primal", Shape(2000, 129, MANY)) == "dual"
     assert choose_fallback("primal", Shape(2001, 129, MANY)) is None

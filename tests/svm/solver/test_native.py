@@ -66,7 +66,7 @@ def test_solve_among_rows_that_depend_on_each_other(version):
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
-@pytest.mark.parametrize("method", ["dual", "dual_partial", "ovo"])
+@pytest.mark.parametrize("method", ["dual", "binary", "ovo"])
 def test_every_version_solves(method, loss, version):
     """To the same optimum as the primal solver, which is not compiled."""
     values, problems = made(500, 40, loss, "penalised", folds=2)
@@ -111,6 +111,9 @@ def test_arrays_of_another_type():
     ):
         with pytest.raises(ctypes.ArgumentError):
             native.gather_submatrix(*given)
+    for rows_RD in (matrix.astype(int), np.asfortranarray(matrix)):
+        with pytest.raises(TypeError, match="rows are float32 or float64 in C's order"):
+            native.binary_solve_path(rows_RD, (), (), (rows, rows, rows), (rows, 1e-4))
     with pytest.raises(TypeError, match="products is float64 in C's order; got float32"):
         native.OvoBatch(products=matrix.astype(np.float32))
     with pytest.raises(TypeError, match="products is float64 in C's order"):

@@ -8,7 +8,7 @@ import pytest
 import svm_paths
 import torch
 from oracle import best, dual, primal, recovered_dual
-from svm_paths import CS, TOL, applies, made, pairs_of, problem_of, solved_by
+from svm_paths import CS, TOL, made, pairs_of, problem_of, solved_by
 from threadpoolctl import threadpool_limits
 
 from offshelf.svm.solver import Problems, ovo, solve
@@ -16,8 +16,7 @@ from offshelf.svm.solver import path_dual as in_dual
 from offshelf.svm.solver import path_primal as in_primal
 from offshelf.svm.solver.rows import Rows
 
-METHODS = [method for method in svm_paths.METHODS if method != "coordinate_descent"]
-"""`coordinate_descent` is the path of `dual_partial`, chosen for other shapes."""
+METHODS = svm_paths.METHODS
 SHAPES = [(90, 40), (450, 60)]
 """Rows and dimensions: solved to rounding error, and to the tolerance."""
 KINDS = [(loss, bias) for loss in ("hinge", "squared_hinge") for bias in ("penalised", "free", "none")]
@@ -42,7 +41,7 @@ def test_certificate(method, loss, bias, shape):
             assert objective * (1 - claimed) <= upper * (1 + 1e-9)
             assert lower <= objective * (1 + 1e-9)
             assert lower <= upper * (1 + 1e-9)
-            if shape == SHAPES[0] and method != "interior":  # which is for more rows
+            if shape == SHAPES[0]:
                 assert (objective - lower) / objective < 1e-6
 
 
@@ -62,14 +61,14 @@ def test_oracle():
 @pytest.mark.parametrize(("loss", "bias"), KINDS)
 @pytest.mark.parametrize("method", METHODS)
 def test_path_is_each_C_alone(method, loss, bias, shape):
-    """Warm starts change nothing beyond the gap."""
+    """Warm starts change nothing beyond the gap, also where a start without them does not reach the tolerance."""
     values, problems = made(*shape, loss, bias)
     for (_, weights, biases), C in zip(solved_by(method, values, problems), CS, strict=True):
-        ((_, alone, lone_biases),) = solved_by(method, values, problems, [C])
-        for task in range(3):
+        ((one, alone, lone_biases),) = solved_by(method, values, problems, [C])
+        for task, gap in enumerate(one.gap_KV[:, -1]):
             problem = problem_of(values, problems, task, C)
             expected = primal(problem, alone[:, task], lone_biases[task])
-            assert primal(problem, weights[:, task], biases[task]) == pytest.approx(expected, rel=TOL)
+            assert primal(problem, weights[:, task], biases[task]) == pytest.approx(expected, rel=max(TOL, gap))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -91,14 +90,13 @@ def test_folds_are_separate_fits(method, loss, bias, shape):
 
 @pytest.mark.parametrize(("loss", "bias"), KINDS)
 def test_methods_agree(loss, bias):
-    """Dual, whole and in part, pairs and primal: the same decision values, and the models give them."""
+    """Dual, pairs, one at a time and primal: the same decision values, and the models give them."""
     values, problems = made(90, 40, loss, bias, folds=1)
-    methods = [method for method in METHODS if applies(method, bias)]
-    found = {method: solved_by(method, values, problems, tol=1e-9) for method in methods}
+    found = {method: solved_by(method, values, problems, tol=1e-9) for method in METHODS}
     rows = np.arange(90)
     for at in range(len(CS)):
         by_dual = [found["dual"][at][0].decisions(rows, variant) for variant in range(2)]
-        for solution, weights, biases in (found[method][at] for method in methods):
+        for solution, weights, biases in (found[method][at] for method in METHODS):
             for variant in range(2):
                 assert solution.decisions(rows, variant) == pytest.approx(by_dual[variant], abs=1e-4)
             assert values @ weights + biases == pytest.approx(by_dual[-1], abs=1e-4)

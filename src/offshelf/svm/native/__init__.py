@@ -2,7 +2,7 @@
 
 Without them `solve` uses the primal solver, in PyTorch, for every problem: the same certificates, but slower. Each
 function takes NumPy arrays of the type that its declaration names, in C's order, and runs without the interpreter lock.
-`smo.h`, `newton.c`, `ovo.c` and `coordinate_descent.c` describe the algorithms.
+`smo.h`, `newton.c`, `ovo.c`, `descent.h` and `interior.h` describe the algorithms.
 """
 
 import ctypes
@@ -33,10 +33,7 @@ def _changed(dtype: Any) -> Any:
 _INT, _DOUBLE = ctypes.c_int64, ctypes.c_double
 _INTS, _SINGLES, _DOUBLES = _given(np.int64), _given(np.float32), _given(np.float64)
 _OUT_SINGLES, _OUT_DOUBLES = _changed(np.float32), _changed(np.float64)
-_FLAGS = _changed(np.bool_)
 _BOUNDS = (_SINGLES, _DOUBLES, _SINGLES)
-_KERNEL, _CD_BOUNDS = (_SINGLES, _DOUBLES, _DOUBLE, _DOUBLES), (_DOUBLES, _DOUBLES, _DOUBLES)
-_STATE = (_OUT_DOUBLES, _OUT_SINGLES, _OUT_DOUBLES)
 
 
 class OvoBatch(ctypes.Structure):
@@ -73,7 +70,6 @@ class _Field(ctypes.Structure):
 
 
 _KINDS = {_INT: b"i", _DOUBLE: b"d", ctypes.c_void_p: b"p"}
-_CD_ARGUMENTS = (*_KERNEL, *_CD_BOUNDS, *_STATE, _FLAGS, _INT, _INTS, _DOUBLES, *2 * (_OUT_DOUBLES,))
 _DECLARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "watch": (None, (ctypes.c_void_p,)),
     "gather_submatrix": (None, (_INT, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
@@ -81,7 +77,13 @@ _DECLARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "smo_solve": (_INT, (_INT, _SINGLES, _DOUBLE, *_BOUNDS, _OUT_DOUBLES, _OUT_SINGLES, _DOUBLE, _INT)),
     "duality_gap": (_DOUBLE, (_INT, *_BOUNDS, _DOUBLES, _SINGLES)),
     "newton_solve": (_INT, (_INT, _SINGLES, _DOUBLE, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
-    "coordinate_descent_pass": (None, (_INT, _INT, *_CD_ARGUMENTS)),
+    "binary_solve_path": (
+        _INT,
+        (
+            *(_INT, ctypes.c_void_p, _INT, _DOUBLE, _DOUBLE, _DOUBLES, _DOUBLES, _DOUBLE, _DOUBLE, _INT, _INT),
+            *(_INT, _INTS, _DOUBLES, _INT, _DOUBLES, _INT, _DOUBLES, _DOUBLE, _OUT_DOUBLES, _OUT_DOUBLES),
+        ),
+    ),
     "ovo_solve": (_INT, (ctypes.POINTER(OvoBatch), _INT, _INT)),
     "ovo_batch_layout": (_INT, (_INT, ctypes.POINTER(_Field))),
     "ovo_primal_scales": (_INT, (_INT, _OUT_DOUBLES)),
@@ -234,19 +236,37 @@ def duality_gap(bounds: tuple[np.ndarray, ...], state: tuple[np.ndarray, np.ndar
     return gap
 
 
-def coordinate_descent_pass(
-    kernel: tuple[np.ndarray, np.ndarray, float, np.ndarray],
-    bounds: tuple[np.ndarray, ...],
-    state: tuple[np.ndarray, ...],
-    visits: tuple[np.ndarray, np.ndarray, np.ndarray],
-    found: tuple[np.ndarray, np.ndarray],
-) -> None:
-    """Update each active row once; `solver.coordinate_descent` describes the arguments."""
-    active_RP, order, threshold_P = visits
-    dims, problems = kernel[0].shape[1], len(threshold_P)
-    _watched().coordinate_descent_pass(
-        dims, problems, *kernel, *bounds, *state, active_RP, len(order), order, threshold_P, *found
-    )
+def binary_solve_path(
+    rows_RD: np.ndarray,
+    kernel: tuple[float, float, np.ndarray, np.ndarray, float, float],
+    kind: tuple[bool, bool],
+    problem: tuple[np.ndarray, np.ndarray, np.ndarray],
+    path: tuple[np.ndarray, float],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve one binary problem in all its variants at all values of C; `binary.h` describes the arguments.
+
+    Args:
+        rows_RD: float32 or float64 in C's order.
+        kernel: 1 / σ, the bias column, the diagonal [R], x·mean [R], |mean|² and κ.
+        kind: Whether the bias is free, and whether the hinge is squared.
+        problem: Row numbers [N], signs [N], and factors of C [V, N], of which those of the whole are the last.
+        path: Values of C, ascending, and the largest relative gap.
+
+    Returns:
+        w of the scaled rows [C, V, D + 1], and gaps [C, V].
+
+    Raises:
+        MemoryError: some arrays of length N cannot be allocated.
+    """
+    dims, (rows_N, sign_N, share_VN), (Cs, tol) = rows_RD.shape[1], problem, path
+    if rows_RD.dtype not in (np.float32, np.float64) or not rows_RD.flags.c_contiguous:
+        raise TypeError(f"rows are float32 or float64 in C's order; got {rows_RD.dtype}, strides {rows_RD.strides}.")
+    w_CVD, gap_CV = np.zeros((len(Cs), len(share_VN), dims + 1)), np.zeros((len(Cs), len(share_VN)))
+    given = dims, rows_RD.ctypes.data, rows_RD.dtype == np.float64, *kernel, *kind
+    counts = len(rows_N), rows_N, sign_N, len(share_VN), share_VN, len(Cs), Cs, tol
+    if not _watched().binary_solve_path(*given, *counts, w_CVD, gap_CV):
+        raise MemoryError
+    return w_CVD, gap_CV
 
 
 def ovo_solve(batch: OvoBatch, start: int, stop: int) -> None:

@@ -8,12 +8,11 @@ predicted wrongly. Once there are none, the solution is exact. Pairs of classes 
 
 #include <string.h>
 
-#include "native.h"
+#include "doubles.h"
 
-enum { LANES = VECTOR / sizeof(double), SIDES = 2, MAX_ACTIVE_SET_ROUNDS = 12, MAX_FREE_ROWS = 256 };
+enum { SIDES = 2, MAX_ACTIVE_SET_ROUNDS = 12, MAX_FREE_ROWS = 256 };
 static const double SINGULAR = 1e-9; /* a pivot below this share of the diagonal is rounding error */
 static const double NEGLIGIBLE = 1e-12;
-typedef double Lanes __attribute__((vector_size(VECTOR), aligned(sizeof(double)), may_alias));
 typedef double Sides __attribute__((vector_size(SIDES * sizeof(double)), aligned(sizeof(double)), may_alias));
 
 /* The problem of a pair of classes at one C, in one variant: BoxQP in float64 with the weights of its certificate, and
@@ -69,13 +68,15 @@ INLINE void eliminate(int64_t block, int64_t padded, double *columns, double *sc
 
 /* Factorise a symmetric matrix as L D L', column by column, its lower half in place: L times D, with 1/D on the diagonal.
 Right-hand sides, stored as rows below the matrix up to `padded`, are multiplied by L⁻¹: the forward substitution. Memory
-for whole blocks of columns is needed. Returns 0 if the matrix is singular. */
-INLINE int factorise(int64_t size, int64_t padded, double *columns, const double *diagonal, double *scaled) {
+for whole blocks of columns is needed. Returns 0 if a pivot is below the share `least` of its diagonal: the matrix is singular. */
+INLINE int factorise(int64_t size, int64_t padded, double *columns, const double *diagonal, double *scaled,
+                     double least) {
     for (int64_t block = 0; block < size; block += LANES) {
+        if (is_stopped()) return 0;
         eliminate(block, padded, columns, scaled);
         for (int64_t j = block; j < block + LANES && j < size; j++) {
             double *column = columns + j * padded;
-            if (!(column[j] > SINGULAR * diagonal[j])) return 0;
+            if (!(column[j] > least * diagonal[j])) return 0;
             double inverse = 1 / column[j];
             for (int64_t start = block; start < padded; start += LANES) {
                 Lanes own = *(const Lanes *)(column + start) * inverse;
@@ -146,7 +147,7 @@ INLINE int solve_free_rows(const PairQP *pair, double *offset) {
         column[size] = pair->y[row] - pair->product[row];
         column[size + 1] = 1;
     }
-    if (!factorise(size, padded, pair->columns, diagonal, pair->scaled)) return 0;
+    if (!factorise(size, padded, pair->columns, diagonal, pair->scaled, SINGULAR)) return 0;
     substitute(size, padded, pair->columns, pair->solved);
     *offset = 0;
     if (pair->has_free_bias) {

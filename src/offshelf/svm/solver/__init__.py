@@ -1,10 +1,11 @@
 """Linear SVMs to a certified duality gap: many problems at once, by the method that suits their shape."""
 
 import math
+import os
+import sys
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,11 @@ import numpy as np
 from offshelf.memo import once
 from offshelf.svm import native
 from offshelf.svm.monitor import Monitor, current, monitored
-from offshelf.svm.solver import dispatch, ovo, path_dual, path_interior
+from offshelf.svm.solver import dispatch, ovo, path_binary, path_dual
 from offshelf.svm.solver.background import in_background
 from offshelf.svm.solver.fallback import regrouped, with_fallback
 from offshelf.svm.solver.gram import Gram
 from offshelf.svm.solver.mapped import is_mapped
-from offshelf.svm.solver.partial_gram import PartialGram
 from offshelf.svm.solver.problem import Bias, Loss, OneVsOneSigns, Problems, RegularizationPath, Solution
 from offshelf.svm.solver.threads import one_blas_thread
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from offshelf.svm.solver.rows import Rows
 
 __all__ = ["Bias", "Loss", "OneVsOneSigns", "Problems", "Solution", "shape_of", "solve"]
+
+GPU_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""Linux shows a GPU of NVIDIA, or of Windows' subsystem, or of AMD as one of these."""
 
 
 def solve(  # noqa: PLR0913 - what a fit is, and who watches it
@@ -84,30 +87,26 @@ def _solve(rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: fl
     def in_dual(problems: Problems, Cs: Sequence[float]) -> RegularizationPath:
         return path_dual.solve_path(_gram(rows_RD, problems), problems, Cs, tol)
 
-    def in_interior(problems: Problems, Cs: Sequence[float]) -> RegularizationPath:
-        return path_interior.solve_path(rows_RD, problems, Cs, tol)
+    def in_binary(problems: Problems, Cs: Sequence[float]) -> RegularizationPath:
+        return path_binary.solve_path(rows_RD, problems, Cs, tol)
 
     if on_gpu or not is_compiled():
         monitor.method = "primal"
         yield from in_primal(problems, Cs)
         return
     shape = shape_of(rows_RD, problems, len(Cs))
-    method = dispatch.choose_method(shape)
-    partial = _partial_gram(rows_RD, problems) if method in ("dual_partial", "coordinate_descent") else None
-    if method == "coordinate_descent" and partial and partial.has_free_bias:  # a penalty too small to matter
-        method = dispatch.choose_method(replace(shape, bias="free"))
-    monitor.method = method
+    method = monitor.method = dispatch.choose_method(shape)
     if method == "ovo":
         path = ovo.solve_path(_gram(rows_RD, problems, np.float64), problems, Cs, tol)
-    elif method == "interior":
-        path = in_interior(problems, Cs)
+    elif method == "binary":
+        path = in_binary(problems, Cs)
     elif method == "primal":
         path = in_primal(problems, Cs)
     else:
-        path = path_dual.solve_path(partial or _gram(rows_RD, problems), problems, Cs, tol, dropped_K)
+        path = path_dual.solve_path(_gram(rows_RD, problems), problems, Cs, tol, dropped_K)
     fallback = dispatch.choose_fallback(method, shape)
     if fallback:
-        again = {"primal": in_primal, "dual": in_dual, "interior": in_interior}
+        again = {"primal": in_primal, "dual": in_dual, "binary": in_binary}
         solve_again = regrouped(again[fallback], problems)
         monitor.fallback = fallback
         path = with_fallback(path, solve_again, Cs, tol, dropped_K)
@@ -136,10 +135,6 @@ def shape_of(rows_RD: np.ndarray, problems: Problems, values: int) -> dispatch.S
     return dispatch.Shape(rows, dims, count, problems.loss, problems.bias, is_ovo, is_mapped(rows_RD), per_pair)
 
 
-def _partial_gram(rows_RD: np.ndarray, problems: Problems) -> PartialGram:
-    return PartialGram(rows_RD, problems.bias, problems.intercept_scaling)
-
-
 def _rows(rows_RD: np.ndarray, problems: Problems, device: str) -> "Rows":
     from offshelf.svm.solver.rows import Rows
 
@@ -155,8 +150,13 @@ def _gram(rows_RD: np.ndarray, problems: Problems, dtype: type[np.floating] = np
     )
 
 
+def _may_have_gpu() -> bool:
+    """Return False where there is surely no GPU, without PyTorch, whose import takes longer than most fits."""
+    return sys.platform != "linux" or any(map(os.path.exists, GPU_FILES))
+
+
 def _is_gpu(device: str, rows: int) -> bool:
-    if not dispatch.prefers_gpu(device, rows):
+    if not dispatch.prefers_gpu(device, rows) or (device == "auto" and not _may_have_gpu()):
         return False
     import torch
 

@@ -3,25 +3,15 @@
 from functools import cached_property
 
 import numpy as np
-from typing_extensions import override
 
 from offshelf.svm.solver.box_qp import submatrix
 from offshelf.svm.solver.centred_kernel import CentredKernel
-from offshelf.svm.solver.dual_kernel import DualKernel, SearchPolicy
 from offshelf.svm.solver.problem import Bias
 from offshelf.svm.solver.product import product, symmetric_product
 
-SMO_ROUNDS = 16
-"""Most rounds of SMO: problems that need more are so ill-conditioned that they need far more."""
 
-
-class Gram(CentredKernel, DualKernel):
+class Gram(CentredKernel):
     """The matrix K, computed on first use."""
-
-    policy = SearchPolicy(
-        margin_band=0.05, all_rows_share=0.5, max_rows=1 << 62, max_rounds=60, patience=4, max_tasks=1000
-    )
-    descent_kernel = None
 
     def __init__(
         self, rows_RD: np.ndarray, bias: Bias, intercept_scaling: float = 1.0, dtype: type[np.floating] = np.float32
@@ -42,8 +32,8 @@ class Gram(CentredKernel, DualKernel):
         rows = self.centred_RD.astype(self.dtype, copy=False)
         return symmetric_product(rows)
 
-    @override
     def add_bias_terms(self) -> None:
+        """Add u_i + u_j to the products."""
         # In place: a little less exact than to add them to decision values, but done once.
         if not self.has_bias_terms:
             shift = self.shift_R.astype(self.products_RR.dtype)
@@ -51,24 +41,12 @@ class Gram(CentredKernel, DualKernel):
             self.products_RR += shift[:, None]
             self.has_bias_terms = True
 
-    @override
-    def ensure_rows(self, task: int, rows_M: np.ndarray) -> None:
-        pass
-
-    @override
-    def smo_rounds(self, rows: int) -> int:
-        return SMO_ROUNDS
-
-    @override
-    def evict(self) -> None:
-        pass
-
-    @override
-    def submatrix(self, task: int, rows_M: np.ndarray) -> np.ndarray:
+    def submatrix(self, rows_M: np.ndarray) -> np.ndarray:
+        """Return the products of some rows, with bias terms: float32 [M, M], read-only."""
         return submatrix(self.products_RR, rows_M)
 
-    @override
     def decision_values(self, beta_PR: np.ndarray) -> np.ndarray:
+        """Return K β from float32 products: float64 [P, R]."""
         decisions = product(beta_PR.astype(self.products_RR.dtype), self.products_RR).astype(np.float64)
         decisions += self.kappa * beta_PR.sum(axis=1, keepdims=True)
         return decisions

@@ -1,10 +1,9 @@
-"""The regularisation path in the dual: in one Gram matrix, or parts of it, for all tasks and folds together.
+"""The regularisation path in the dual: in one Gram matrix, for all tasks and folds together.
 
 At each C, from the last β rescaled, a working set is chosen per task: the rows that may matter in any of its folds, as
 in the decomposition methods of Joachims (1999) and libsvm. The problem is solved in the Gram matrix of the working set
 (`box_qp`), the full fit first, so that the folds can start from its step; products with all rows, for all problems at
-once, then show which rows were missed, and the duality gaps. Where there is no matrix of all rows (`PartialGram`), dual
-coordinate descent comes first, until few rows are active.
+once, then show which rows were missed, and the duality gaps.
 
 A free bias is found by the method of multipliers: f = Kβ + b + κΣβ, and after each solution b grows by κΣβ (Bertsekas,
 Constrained Optimization and Lagrange Multiplier Methods, 1982); then β is scaled to Σβ = 0, so that the gap is that of
@@ -17,8 +16,7 @@ import numpy as np
 
 from offshelf.svm.native import PRIMAL_SCALES
 from offshelf.svm.solver.box_qp import BoxQP
-from offshelf.svm.solver.coordinate_descent import Kernel, descend
-from offshelf.svm.solver.dual_kernel import DualKernel
+from offshelf.svm.solver.gram import Gram
 from offshelf.svm.solver.problem import (
     EXACT_ROWS,
     PENALTY,
@@ -36,8 +34,14 @@ FIRST_TARGET, TARGET = 300, 0.5
 ROUNDING_MARGIN = 4
 """A gap below the tolerance by this factor is so in spite of the rounding errors of float32 products; for larger gaps
 the best factor of w is searched."""
-ACTIVE_SHARE = 0.8
-"""Share of a working set that the active rows of coordinate descent may fill."""
+MARGIN_BAND, ALL_ROWS_SHARE = 0.05, 0.5
+"""Rows at a bound whose margin is this close to 1, in standard deviations of the decision values, are taken in; and the
+share of the rows from which on all of them are."""
+MAX_ROUNDS, PATIENCE = 60, 4
+"""Most working sets at one C; and rounds without a smaller gap before float32 products are replaced by float64 ones, or
+a problem is given up."""
+SMO_ROUNDS = 16
+"""Most rounds of SMO: problems that need more are so ill-conditioned that they need far more."""
 GROUP_VALUES = 1 << 23
 """Most decision values (rows x problems) held at a time."""
 FULL, FOLDS = slice(-1, None), slice(0, -1)
@@ -45,7 +49,7 @@ FULL, FOLDS = slice(-1, None), slice(0, -1)
 
 
 def solve_path(
-    gram: DualKernel, problems: Problems, Cs: Sequence[float], tol: float, dropped_K: np.ndarray | None = None
+    gram: Gram, problems: Problems, Cs: Sequence[float], tol: float, dropped_K: np.ndarray | None = None
 ) -> RegularizationPath:
     """Solve all problems at each C, tasks in groups that fit into memory.
 
@@ -72,7 +76,7 @@ class DualPath:
     The rows of a problem are contiguous, since nearly all loops run along them.
     """
 
-    def __init__(self, gram: DualKernel, problems: Problems, tol: float, dropped_K: np.ndarray) -> None:
+    def __init__(self, gram: Gram, problems: Problems, tol: float, dropped_K: np.ndarray) -> None:
         gram.add_bias_terms()
         self.gram, self.problems, self.tol, self.dropped_K1 = gram, problems, tol, dropped_K[:, None]
         self.is_squared = problems.loss == "squared_hinge"
@@ -119,8 +123,8 @@ class DualPath:
     def _converge(self, variants: slice, *, is_full: bool) -> tuple[np.ndarray, np.ndarray]:
         """Improve some variants round by round. Returns their gaps and the best factors of w."""
         shape = self.offset_KV[:, variants].shape
-        progress = Progress(shape, self.tol, self.gram.policy.patience, is_exact=self.is_exact, is_full=is_full)
-        for number in range(self.gram.policy.max_rounds):
+        progress = Progress(shape, self.tol, PATIENCE, is_exact=self.is_exact, is_full=is_full)
+        for number in range(MAX_ROUNDS):
             primal, dual, half_norm, primal_scale = self._objectives(variants)
             gap = relative_gap(primal, dual)
             scale = np.maximum(dual, primal / 4)
@@ -130,7 +134,7 @@ class DualPath:
                 break
             if todo.any():
                 target = aim * scale * (FIRST_TARGET if number == 0 and is_full else TARGET)
-                self._improve(variants, todo, aim, np.stack([target, scale], axis=-1), number)
+                self._improve(variants, todo, np.stack([target, scale], axis=-1))
             newly_exact = progress.switch_to_exact(todo)
             self._update_decisions(variants, todo | newly_exact, progress.exact)
         return gap, primal_scale
@@ -208,7 +212,7 @@ class DualPath:
             if chosen.any():
                 decisions[chosen] = decision_values(beta[chosen]) + offset[chosen][:, None]
 
-    def _improve(self, variants: slice, todo: np.ndarray, aim: np.ndarray, targets: np.ndarray, number: int) -> None:
+    def _improve(self, variants: slice, todo: np.ndarray, targets: np.ndarray) -> None:
         """Improve the unfinished problems: one round, tasks in parallel."""
         variant_numbers, tasks = np.arange(self.beta.shape[1])[variants], np.flatnonzero(todo.any(axis=1)).tolist()
 
@@ -219,27 +223,7 @@ class DualPath:
             task, rows = job
             self._improve_task(task, rows, variant_numbers[todo[task]], targets[task, todo[task]])
 
-        rows_of = dict(zip(tasks, run_parallel(working_set, tasks), strict=True))
-        kernel, policy = self.gram.descent_kernel, self.gram.policy
-        if kernel is not None:
-            is_many = np.array([len(rows_of.get(task, ())) >= policy.max_rows for task in range(len(todo))])
-            descended = todo & ((number == 0) | (is_many[:, None] & (number % 2 == 0)))
-            self._descend(kernel, variants, descended, aim)
-            rows_of = {task: rows for task, rows in rows_of.items() if not descended[task].any()}
-        jobs = list(rows_of.items())
-        for start in range(0, len(jobs), policy.max_tasks):
-            run_parallel(work, jobs[start : start + policy.max_tasks])
-            self.gram.evict()
-
-    def _descend(self, kernel: Kernel, variants: slice, which: np.ndarray, aim: np.ndarray) -> None:
-        """Improve some problems by coordinate descent over all rows."""
-        if which.any():
-            upper_PR, e_PR = self.upper[:, variants][which], self.e[:, variants][which]
-            signs_PR = np.broadcast_to(self.signs_KR[:, None], (*which.shape, self.signs_KR.shape[1]))[which]
-            beta_PR = self.beta[:, variants][which]
-            max_active = int(ACTIVE_SHARE * self.gram.policy.max_rows)
-            descend(kernel, (signs_PR.T, upper_PR.T, e_PR.T), beta_PR.T, aim[which], max_active)
-            self.beta[:, variants][which] = beta_PR
+        run_parallel(work, list(zip(tasks, run_parallel(working_set, tasks), strict=True)))
 
     def _working_set(self, task: int, variants: np.ndarray) -> np.ndarray:
         """Return the rows that may matter in one of some variants of a task: free, or near to a KKT violation."""
@@ -251,24 +235,19 @@ class DualPath:
         slack_VR = 1 - signs_R * decisions_VR - e_VR * alpha_VR
         violation_VR = np.where(alpha_VR <= 0, slack_VR, np.where(alpha_VR >= upper_VR, -slack_VR, np.inf))
         violation_R = np.where(upper_VR > 0, violation_VR, -np.inf).max(axis=0)
-        policy = self.gram.policy
-        rows = np.flatnonzero(violation_R >= -policy.margin_band * decisions_VR.std())
-        if len(rows) > policy.max_rows:
-            steep_R = np.where(upper_VR > 0, np.minimum(violation_VR, np.abs(slack_VR)), -np.inf).max(axis=0)
-            rows = np.sort(np.argpartition(-steep_R, policy.max_rows)[: policy.max_rows])
-        return rows if len(rows) < policy.all_rows_share * len(violation_R) else np.arange(len(violation_R))
+        rows = np.flatnonzero(violation_R >= -MARGIN_BAND * decisions_VR.std())
+        return rows if len(rows) < ALL_ROWS_SHARE * len(violation_R) else np.arange(len(violation_R))
 
     def _improve_task(self, task: int, rows: np.ndarray, variants: np.ndarray, targets: np.ndarray) -> None:
         """Solve some variants of a task on a working set."""
         signs_M = self.signs_KR[task, rows]
-        self.gram.ensure_rows(task, rows)
-        K_MM = self.gram.submatrix(task, rows)
+        K_MM = self.gram.submatrix(rows)
         kappa = PENALTY * max(1.0, 1 / self.C) if self.gram.has_free_bias else self.gram.kappa
-        y_M, max_rounds = signs_M.astype(np.float32), self.gram.smo_rounds(len(rows))
+        y_M = signs_M.astype(np.float32)
         for variant, target in zip(variants, targets, strict=True):
             upper_M, e_M, start = (part[task, variant, rows] for part in (self.upper, self.e, self.beta))
             beta, gradient = start.copy(), self.decisions[task, variant, rows] - signs_M + e_M * start
-            qp = BoxQP(K_MM, kappa, e_M.astype(np.float32), upper_M, y_M, max_rounds)
+            qp = BoxQP(K_MM, kappa, e_M.astype(np.float32), upper_M, y_M, SMO_ROUNDS)
             qp.solve(beta, gradient.astype(np.float32), *target)
             self.beta[task, variant, rows] = y_M * np.clip(y_M * beta, 0, upper_M)
             if self.gram.has_free_bias:

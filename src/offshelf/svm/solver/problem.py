@@ -52,6 +52,12 @@ class OneVsOneSigns:
         """Row numbers in the order of their classes."""
         return np.argsort(self.numbers_R, kind="stable")
 
+    @cached_property
+    def rows_by_class(self) -> list[np.ndarray]:
+        """Row numbers of each class."""
+        counts = np.bincount(self.numbers_R, minlength=1 + int(self.second_P.max(initial=0)))
+        return np.split(self.order_R, np.cumsum(counts)[:-1])
+
     def __getitem__(self, at: tuple[Any, Any]) -> np.ndarray:
         """Return the signs of some rows in some pairs: int8, indexed as an array."""
         numbers, first, second = self.numbers_R[at[0]], self.first_P[at[1]], self.second_P[at[1]]
@@ -91,6 +97,18 @@ class Problems:
             self.signs_RK[:, chosen], self.members_RV, weights, self.loss, self.bias, self.intercept_scaling
         )
 
+    def task(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the rows of a task, their signs, and their factors of C: int64 [N], float64 [N] and [V, N]."""
+        signs = self.signs_RK
+        if isinstance(signs, OneVsOneSigns):
+            first, second = (signs.rows_by_class[chosen[number]] for chosen in (signs.first_P, signs.second_P))
+            rows_N, sign_N = np.concatenate([first, second]), np.repeat([1.0, -1.0], [len(first), len(second)])
+        else:
+            rows_N = np.flatnonzero(signs[:, number])
+            sign_N = signs[rows_N, number].astype(np.float64)
+        weights_N = self.weights_RK[rows_N, 0 if self.weights_RK.shape[1] == 1 else number]
+        return rows_N, sign_N, np.ascontiguousarray(self.members_RV[rows_N].T * weights_N)
+
     def case_weights(self) -> np.ndarray:
         """Return the factors of C: float64 [K, V, R], 0 for rows not fitted to; [1, V, R] if tasks share them."""
         is_member_KR = self.signs_RK[:, :].T != 0
@@ -120,9 +138,12 @@ RegularizationPath = Iterator[tuple[slice, Solution]]
 def relative_gap(primal: np.ndarray, dual: np.ndarray) -> np.ndarray:
     """Return (primal − dual) / primal: 0 where the primal is 0 (no rows), infinite where either is not finite.
 
-    Since the primal objective is strongly convex, ½|w − w*|² is at most primal − dual. Near an objective of 0, that is
-    for separable classes at a large C or for rows far apart, the gap asks for the same relative accuracy of w as
-    elsewhere: |w − w*| ≤ √gap · |w| where losses are negligible. For small C it says less about w: see `progress`.
+    The objective is ½|w|² and more, so that a gap of ε bounds the distance from the optimum w*: ½|w − w*|² ≤ ε primal.
+    It does not depend on the scale of the features. Where the classes are separable and C is large, hardly anything but
+    ½|w|² is left of the objective, however small it is in absolute terms, and ε says most: w is right to √ε of its
+    length, 1 % at 1e-4, and so are the margins in relation to the widest one. A gap in relation to anything larger,
+    such as the objective at w = 0, which is C Σ c, would allow any w there. Where losses dominate, at small C or with
+    much overlap, the same ε says that they are right to ε, and less about w.
     """
     difference = np.maximum(primal - dual, 0)
     gap = np.divide(difference, primal, out=np.zeros_like(difference), where=primal > 0)
