@@ -99,6 +99,8 @@ def test_signals():
             assert 0 <= int(solved) < int(total)
 
     for (method, number), (left, spent, code) in found.items():
-        expected = ("KeyboardInterrupt", -number) if number == signal.SIGINT else ("SystemExit", 143)
-        assert (left, code) == expected, method
+        # Python forgets the signal, and exits with 1, if a worker that it waits for calls `exec` meanwhile.
+        left_by, codes = ("KeyboardInterrupt", (-number, 1)) if number == signal.SIGINT else ("SystemExit", (143,))
+        assert left == left_by, method
+        assert code in codes, method
         assert spent < 2, f"{method} went on for {spent} s"
