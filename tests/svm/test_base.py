@@ -51,7 +51,8 @@ def test_bad_data():
 
 
 def test_stopping_short_is_said(monkeypatch):
-    """Too few steps, of more rows than the dual would take up: a warning, with the gap."""
+    """Too few steps, and no other method: a warning, with the gap."""
+    monkeypatch.setattr("offshelf.svm.solver.is_compiled", lambda: False)
     monkeypatch.setattr(path_primal.PrimalPath._minimise, "__defaults__", (3,))
     monkeypatch.setattr(path_primal, "POLISHING_STEPS", 0)
     values, targets = data(2100, 2)

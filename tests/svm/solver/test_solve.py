@@ -11,9 +11,8 @@ from oracle import best, dual, primal, recovered_dual
 from svm_paths import CS, TOL, made, pairs_of, problem_of, solved_by
 from threadpoolctl import threadpool_limits
 
-from offshelf.svm.solver import Problems, ovo, solve
+from offshelf.svm.solver import Problems, ovo, path_binary, solve
 from offshelf.svm.solver import path_dual as in_dual
-from offshelf.svm.solver import path_primal as in_primal
 from offshelf.svm.solver.rows import Rows
 
 METHODS = svm_paths.METHODS
@@ -152,7 +151,7 @@ def test_streamed_rows(tmp_path, monkeypatch, loss):
         assert (ours[0].gap_KV == theirs[0].gap_KV).all()
 
 
-@pytest.mark.parametrize(("rows", "method"), [(89, ovo), (90, in_dual), (91, in_primal)])
+@pytest.mark.parametrize(("rows", "method"), [(89, ovo), (90, in_dual), (91, path_binary)])
 def test_choice_of_method(rows, method, monkeypatch):
     """Pairs; at most twice as many rows as dimensions; more."""
     values, problems = made(rows, 45, "hinge", "penalised")
