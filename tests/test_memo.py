@@ -89,8 +89,9 @@ def test_gram_matrix_is_shared(loss, multiclass, labels, bias, made):
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
-def test_factors_of_the_primal_are_shared(loss, made):
-    """Where there are many more rows than dimensions."""
+def test_factors_of_the_primal_are_shared(loss, made, monkeypatch):
+    """Where there are many more rows than dimensions, and no compiled code."""
+    monkeypatch.setattr("offshelf.svm.solver.is_compiled", lambda: False)
     data = problem(408, 20)
     alone = scores(data, loss=loss)
     assert made == {"gram": 0, "covariance": len(CS) * FOLDS, "transform": len(CS) * FOLDS}
