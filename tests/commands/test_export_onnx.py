@@ -123,7 +123,7 @@ def predicted(run, folder, *words):
 def test_scores_of_image_files(name, classify, images):
     """And classes and probabilities, whatever comes between pixels and scores."""
     run = classify(*RUNS[name], *C)
-    is_calibrated = "classifier.calibrate=true" in RUNS[name]
+    is_calibrated = bool({"classifier.calibrate=true", "classifier=logistic"} & set(RUNS[name]))
     session, about = exported(run)
     records, expected = predicted(run, images / "test", *["probabilities=true"] * is_calibrated)
     found = asked(session, about, [record["image"] for record in records])

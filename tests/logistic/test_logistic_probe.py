@@ -27,6 +27,7 @@ def blobs(rows, classes, dims=20, seed=0):
     return values + 1, targets
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"multiclass": "ovr", "bias": "penalised"}])
 def test_is_a_scikit_learn_estimator(settings):

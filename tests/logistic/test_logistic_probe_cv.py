@@ -22,6 +22,7 @@ def blobs(rows, classes, dims=20, seed=0):
     )
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.slow
 @EDGE
 def test_is_a_scikit_learn_estimator():
