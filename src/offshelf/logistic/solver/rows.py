@@ -15,8 +15,6 @@ from offshelf.svm.solver.threads import run_parallel
 
 BLOCK_ROWS = 1 << 10
 LANES = 8
-REDUCED_ROWS = 1 << 11
-"""Most rows that are replaced by coordinates in their own span, which takes an eigendecomposition."""
 RANK = 1e-13
 """Eigenvalues of the Gram matrix below this share of the largest are rounding errors."""
 
