@@ -16,6 +16,11 @@ def home_path(override: str | None = None) -> Path:
     return Path(chosen).expanduser().absolute()
 
 
+def is_within(path: str | Path, folder: Path) -> bool:
+    """Return whether a path is `folder` or below it, links followed."""
+    return Path(path).expanduser().resolve().is_relative_to(folder.expanduser().resolve())
+
+
 def home_dir(override: str | None = None) -> Path:
     """Return the home, and create it if it is missing.
 

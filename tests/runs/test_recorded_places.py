@@ -1,6 +1,8 @@
 """Where a run that is made again writes: not where its record says, which may be anybody's."""
 
+import http.server
 import shutil
+import threading
 
 import pytest
 import yaml
@@ -9,6 +11,7 @@ from noise import write_noise
 import offshelf
 from offshelf.commands import predict, rerun
 from offshelf.config import build, load, plain
+from offshelf.config.trust import without_foreign_downloads
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
@@ -83,6 +86,52 @@ def test_nor_does_it_in_python(way, place, capsys):
     assert not files(elsewhere)
     assert files(home / "store")
     assert capsys.readouterr().err.count("the home's own store is used instead") == 1
+
+
+@pytest.fixture
+def asked():
+    """Paths that a web server was asked for, and its address."""
+    paths = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            paths.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield paths, f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("way", ["rerun", "python"])
+@pytest.mark.parametrize("root", ["elsewhere", "home"])
+def test_a_record_chooses_no_place_and_no_mirror_for_downloads(root, way, place, asked):
+    """A published set that is missing is not downloaded there; nobody is asked for it."""
+    home, (paths, mirror) = place / "home", asked
+    published = {"_target_": "offshelf.dataset.Dtd", "root": str(place / root / "sets"), "mirrors": [mirror]}
+    recorded(place, dataset={})
+    config = yaml.safe_load((place / "out/config.yaml").read_text())
+    (place / "out/config.yaml").write_text(yaml.safe_dump(config | {"dataset": published}))
+    with pytest.raises(offshelf.DatasetError, match=r"is missing, and dataset\.download=false"):
+        rerun.main(["out", f"home={home}"]) if way == "rerun" else offshelf.load("out", home=str(home)).rerun()
+
+    assert paths == []
+    assert not (place / root / "sets").exists()
+
+
+def test_a_record_may_download_into_its_home():
+    """From published addresses, verified: so a run is reproduced on another machine."""
+    dataset = {"_target_": "offshelf.dataset.Dtd", "root": "/home/sets", "mirrors": [], "download": True}
+    assert without_foreign_downloads({"home": "/home", "dataset": dataset}) == {"home": "/home", "dataset": dataset}
+    for changed in ({"verify": False}, {"allow_unverified": True}, {"root": "/home/../sets"}, {"root": ""}):
+        bounded = without_foreign_downloads({"home": "/home", "dataset": dataset | changed})
+        assert bounded["dataset"]["download"] is False
 
 
 def test_a_record_chooses_no_server_in_python(place):

@@ -11,7 +11,7 @@ from offshelf.config.check import require_known, require_valid
 from offshelf.config.hydra_errors import causes
 from offshelf.config.keys import INJECTED_PARAMETERS, ROOT_ONLY_KEYS, SWEEP_KEYS
 from offshelf.config.parameters import parameters
-from offshelf.config.trust import Trust, is_task
+from offshelf.config.trust import Trust, is_task, without_foreign_downloads
 from offshelf.config.values import Config, literal, node, plain
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.process.signals import staying
@@ -88,7 +88,8 @@ def components(config: Mapping[str, Any], groups: Sequence[str], trust: Trust) -
     wanted = {group: config.get(group) for group in groups}
     require_current_names(wanted)
     trust.require(wanted)
-    return {group: _make(node) for group, node in wanted.items()}
+    bounded = config if trust.everything else without_foreign_downloads(config)
+    return {group: _make(bounded.get(group)) for group in groups}
 
 
 def run_recorded(
@@ -107,7 +108,9 @@ def run_recorded(
         )
     trust.require({key: value for key, value in config.items() if key not in ROOT_ONLY_KEYS})
     require_known(node(config))
-    return build(config)(output_dir=str(folder), config=masked(dict(config)), tracking=tracking, notify=notify)
+    return build(without_foreign_downloads(config))(
+        output_dir=str(folder), config=masked(dict(config)), tracking=tracking, notify=notify
+    )
 
 
 def _make(values: Any, **options: Any) -> Any:

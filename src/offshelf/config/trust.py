@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from offshelf.errors import ConfigError
+from offshelf.home import home_path, is_within
 
 COMPONENT_PACKAGES = (
     *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "logistic", "metric"),
@@ -99,9 +101,37 @@ EVERYTHING = Trust(everything=True)
 """For configs that the user has composed."""
 
 
+def without_foreign_downloads(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recorded config whose data sets download only into its home, from published addresses, verified.
+
+    A record may name any folder and any mirror. A set that is already in such a folder is read; nothing is written.
+    """
+    given = config.get("home")
+    home = home_path(given if isinstance(given, str) else None)
+    return {str(key): _bounded(value, home) for key, value in config.items()}
+
+
 def is_task(config: Mapping[str, Any]) -> bool:
     """Return whether a config is that of a task that leaves records."""
     return str(config.get(TARGET)) in RECORDED_TASKS
+
+
+def _bounded(node: Any, home: Path) -> Any:
+    if isinstance(node, list | tuple):
+        return [_bounded(value, home) for value in node]
+    if not isinstance(node, Mapping):
+        return node
+    bounded = {key: _bounded(value, home) for key, value in node.items()}
+    if "download" not in node and not _downloads(str(node.get(TARGET))):
+        return bounded
+    official = node.get("verify", True) and not node.get("mirrors") and not node.get("allow_unverified")
+    is_ours = official and not node.get("_args_") and is_within(str(node.get("root") or "/"), home)
+    return bounded if is_ours else {**bounded, "download": False}
+
+
+def _downloads(target: str) -> bool:
+    found = _found(target) if target.startswith("offshelf.dataset.") else None
+    return isinstance(found, type) and "download" in signature(found).parameters
 
 
 def _named(node: Any) -> Iterator[tuple[str, str]]:

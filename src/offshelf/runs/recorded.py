@@ -11,7 +11,7 @@ import yaml
 from typing_extensions import override
 
 from offshelf.errors import ConfigError, ModelError, TrackingError
-from offshelf.home import home_dir
+from offshelf.home import home_dir, is_within
 from offshelf.model import FILE, Model
 from offshelf.runs.earlier import require_current_names
 from offshelf.terminal import say
@@ -66,7 +66,7 @@ class RecordedRun:
             return self
         by_place = store.get("_args_") or ()
         own, recorded = home_dir(home), str(store.get("root") or "".join(map(str, by_place)))
-        if not recorded or (not by_place and _is_within(Path(recorded), own)):
+        if not recorded or (not by_place and is_within(recorded, own)):
             return self
         say(
             f"By its record the run kept features in {recorded}, outside of the home {own}: the home's own store is "
@@ -97,11 +97,6 @@ def _is_offshelfs(component: Mapping[str, Any], name: str) -> bool:
     """Whether a component is the class of this name, by whichever path; of other packages `trust` has decided."""
     target = str(component.get("_target_"))
     return target.startswith("offshelf.") and target.rpartition(".")[2] == name
-
-
-def _is_within(path: Path, folder: Path) -> bool:
-    """Whether it is below a folder, links followed."""
-    return path.expanduser().resolve().is_relative_to(folder.resolve())
 
 
 def _of_folder(folder: Path, home: str) -> RecordedRun:

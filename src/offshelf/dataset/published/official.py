@@ -105,6 +105,9 @@ class Published(ABC):
         from filelock import FileLock
 
         missing = [remote for remote in self.remotes() if not self._is_ready(remote)]
+        absent = [remote for remote in missing if not (self.folder / remote.name).is_file()]
+        if absent and not self.download:
+            raise self._missing(absent[0], ", and dataset.download=false")
         if missing:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -133,8 +136,6 @@ class Published(ABC):
 
     def _obtain_one(self, remote: Remote) -> None:
         folder = self.folder
-        if not (folder / remote.name).is_file() and not self.download:
-            raise self._missing(remote, ", and dataset.download=false")
         try:
             file = fetch(remote, folder, self.mirrors, self.verify, self.allow_unverified)
         except DatasetError as error:
