@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 C_CODE := $(wildcard src/offshelf/svm/native/*.[ch])
 
 PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --durations=40 --durations-min=2
+TIMEOUT := --timeout=600 --timeout-method=thread # of one test; the longest takes a minute
 
 .PHONY: help demo test quick soak coverage lint style types architecture fix sanitize clean
 
@@ -17,16 +18,16 @@ demo: $(VENV)/installed ## install, and run the main job offline on embedded dat
 
 test: $(VENV)/installed-dev ## install, and run all checks and tests, except the soak tests
 	$(MAKE) --no-print-directory --jobs=2 --output-sync lint
-	$(PYTEST) -m "not soak"
+	$(PYTEST) $(TIMEOUT) -m "not soak"
 
 quick: $(VENV)/installed-dev ## tests without servers, browsers, builds and engines: some minutes
-	$(PYTEST) -m "not slow and not soak" --cpu-limit=10
+	$(PYTEST) $(TIMEOUT) -m "not slow and not soak" --cpu-limit=10
 
 soak: $(VENV)/installed-dev ## tests too long for every run: thousands of images, kills by the dozen
 	$(PYTEST) -m soak
 
 coverage: $(VENV)/installed-dev ## the tests of `make test`, with branch coverage
-	$(PYTEST) -m "not soak" --cov=offshelf --cov-branch --cov-report=term:skip-covered
+	$(PYTEST) $(TIMEOUT) -m "not soak" --cov=offshelf --cov-branch --cov-report=term:skip-covered
 
 lint: style types architecture ## all checks without tests
 

@@ -90,7 +90,11 @@ def shallow(architecture):
 
 
 class Cheap:
-    """Meanwhile networks draw no weights: what takes most of the time of building them."""
+    """Meanwhile networks draw no weights, which takes most of the time of building them.
+
+    Where numbers would be drawn, their mean or lower bound stands: torch (2.13) draws a truncated normal number until it
+    is within the bounds, which what happens to be in memory may never be.
+    """
 
     RANDOM = ("normal_", "uniform_", "erfinv_", "exponential_")
     INITIALISERS = ("kaiming_uniform_", "normal_", "trunc_normal_", "uniform_")
@@ -105,7 +109,12 @@ class Cheap:
         class Skip(TorchFunctionMode):
             def __torch_function__(self, func, types, args=(), kwargs=None):
                 kwargs = kwargs or {}
-                return (args[0] if args else kwargs["tensor"]) if func in skipped else func(*args, **kwargs)
+                if func not in skipped:
+                    return func(*args, **kwargs)
+                tensor, *given = args if args else (kwargs["tensor"],)
+                center = kwargs.get("mean", kwargs.get("from", given[0] if given else 0.0))
+                with torch.no_grad():
+                    return tensor.fill_(center if isinstance(center, int | float) else 0.0)
 
         self.mode = Skip()
         self.mode.__enter__()
