@@ -3,8 +3,8 @@
 The contestants are LinearSVC (both of its algorithms for the squared hinge), OneVsOneClassifier(LinearSVC) and SVC with
 a linear kernel. One counts for a cell if it solves the same problem, or is as accurate on test rows to within 0.2
 points. It runs at the largest of four tolerances whose relative duality gap is at most 1e-3, computed here in float64
-for the problem that it solves; at its default if there is none. Each fit has a process of its own, and both sides take
-turns.
+for the problem that it solves; at its default if there is none. Each fit has a process of its own, forked from one
+that has imported all contestants, and they take turns.
 
 Results are appended to a TSV file; the same command goes on where it was stopped. --label before --path SRC times
 another build of offshelf against the same fits of scikit-learn. --table prints what is in the file.
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from svm_map_cells import Cell, drawn_cells, fixed_cells, grid_fits, subset
-from svm_map_fit import PEERS, is_same, problem_of
+from svm_map_fit import PEERS, is_same, measure, prepare, problem_of
 from svm_map_table import table
 
 FIELDS = (
@@ -148,27 +148,45 @@ class Runner:
     def _run(self, one: Fit) -> dict[str, Any]:
         asked = {"side": one.side if one.side in PEERS else "ours", "cell": one.problem.to_dict(), "tol": one.tol}
         asked |= {"grid": one.is_grid, "bounds": str(self._bounds(one.problem)), "limit": self.options.limit}
-        is_timed, limit = one.side == self.options.label, self.options.limit
-        python = self.options.python if is_timed else sys.executable
-        command = [python, str(Path(__file__).with_name("svm_map_fit.py")), json.dumps(asked)]
-        settings: dict[str, Any] = {"capture_output": True, "text": True, "env": self._environment(is_timed)}
-        done = subprocess.run(command, check=False, **settings)
-        if done.returncode == -signal.SIGALRM:
-            return {"status": "limit", "wall": limit, "cpu": limit}
-        if done.returncode:
-            return {"status": f"error: {(done.stderr.strip().splitlines() or ['?'])[-1][:200]}"}
-        return {"status": "ok", **json.loads(done.stdout.strip().splitlines()[-1])}
+        is_another = one.side == self.options.label and (self.options.path or self.options.python != sys.executable)
+        status, text = self._in_another(asked) if is_another else _forked(asked)
+        if status == -signal.SIGALRM:
+            return {"status": "limit", "wall": self.options.limit, "cpu": self.options.limit}
+        if status:
+            return {"status": f"error: {(text.strip().splitlines() or ['?'])[-1][:200]}"}
+        return {"status": "ok", **json.loads(text.strip().splitlines()[-1])}
+
+    def _in_another(self, asked: dict[str, Any]) -> tuple[int, str]:
+        command = [self.options.python, str(Path(__file__).with_name("svm_map_fit.py")), json.dumps(asked)]
+        path = {"PYTHONPATH": self.options.path} if self.options.path else {}
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **path})
+        return done.returncode, done.stderr if done.returncode > 0 else done.stdout
 
     def _bounds(self, problem: Cell) -> Path:
         folder = self.records.path.with_suffix(".bounds")
         folder.mkdir(exist_ok=True)
         return folder / f"{problem.name.replace(' ', '_')}.npy"
 
-    def _environment(self, is_timed: bool) -> dict[str, str]:
-        threads = {f"{library}_NUM_THREADS": str(self.options.threads) for library in ("OMP", "OPENBLAS", "MKL")}
-        kept = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
-        path = {"PYTHONPATH": self.options.path} if is_timed and self.options.path else {}
-        return kept | threads | path
+
+def _forked(asked: dict[str, Any]) -> tuple[int, str]:
+    """Fit in a copy of this process, which has imported everything. Returns its exit status and what it found."""
+    prepare(Cell(**asked["cell"]))
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            os.close(reading)
+            text = json.dumps(measure(asked))
+            status = 0
+        except BaseException as error:
+            text = f"{type(error).__name__}: {error}"
+        os.write(writing, text.encode())
+        os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        text = file.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text
 
 
 def _text(value: Any) -> str:
@@ -186,9 +204,13 @@ def chosen_cells(options: argparse.Namespace) -> list[Cell]:
 
 
 def _confine(threads: int) -> None:
-    """Give all fits, which inherit it, so many cores."""
+    """Give all fits, which inherit it, so many threads and cores; threads by a new start of this program."""
+    wanted = {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+    if wanted.items() - os.environ.items() or "OPENBLAS_CORETYPE" in os.environ:
+        kept = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+        os.execve(sys.executable, [sys.executable, *sys.argv], kept | wanted)
 
 
 def main() -> None:

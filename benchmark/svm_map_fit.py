@@ -1,4 +1,4 @@
-"""One fit of `svm_map.py`, in a process of its own: seconds, memory, gap and accuracy, as JSON."""
+"""One fit of `svm_map.py`: seconds, memory, gap and accuracy. As a program, of another build: the same as JSON."""
 
 import json
 import resource
@@ -8,6 +8,8 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +137,28 @@ def relative_gap(primal: np.ndarray, dual: np.ndarray) -> float:
     return float(np.max(np.maximum(primal - dual, 0) / np.maximum(primal, 1e-300)))
 
 
-def main() -> None:
-    """Fit once, after a small fit that imports what is needed, and print what it took."""
-    asked = json.loads(sys.argv[1])
+@lru_cache(maxsize=1)
+def rows_of(problem: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the data of a problem, which its settings do not change; the last ones are kept."""
+    return data(problem)
+
+
+def prepare(problem: Cell) -> None:
+    """Make the data of a problem and import all contestants, so that forked processes have both."""
+    rows_of(neutral(problem))
+    for side in ("ours", *PEERS):
+        estimator(side, neutral(problem), None, False)
+
+
+def neutral(problem: Cell) -> Cell:
+    """Return the problem of the same data whose settings are always the same."""
+    return replace(problem, C=1.0, multiclass="ovr", loss="squared_hinge", bias="penalised")
+
+
+def measure(asked: dict[str, Any]) -> dict[str, Any]:
+    """Fit once, after a small fit that warms up what is needed, and return what it took."""
     side, cell, tol, grid = asked["side"], Cell(**asked["cell"]), asked["tol"], asked["grid"]
-    X, y, test_X, test_y = data(cell)
+    X, y, test_X, test_y = rows_of(neutral(cell))
     given = X if side == "ours" else X.astype(np.float64)  # what scikit-learn would convert it to, given for free
     warnings.simplefilter("ignore")
     made = estimator(side, cell, tol, grid)
@@ -158,7 +177,7 @@ def main() -> None:
         found["method"] = made.method_
     if not grid:
         found["gap"] = _gap(side, cell, made, (X.astype(np.float64), y), Path(asked["bounds"]))
-    print(json.dumps(found))
+    return found
 
 
 def _gap(side: str, cell: Cell, made: Any, rows: tuple[np.ndarray, np.ndarray], bounds: Path) -> float:
@@ -190,4 +209,4 @@ def _reset_peak() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(measure(json.loads(sys.argv[1]))))
