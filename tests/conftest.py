@@ -27,7 +27,8 @@ def home(tmp_path, monkeypatch):
     folder = tmp_path / "home"
     monkeypatch.setenv("OFFSHELF_HOME", str(folder))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.delenv("OFFSHELF_PARENT_RUN", raising=False)
+    for name in ("OFFSHELF_PARENT_RUN", "MLFLOW_TRACKING_URI"):  # MLflow sets the latter itself, for good
+        monkeypatch.delenv(name, raising=False)
     return folder
 
 

@@ -1,9 +1,10 @@
 """Threads of BLAS, and of the solver itself."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -58,7 +59,7 @@ class _Limit:
     def enter(self) -> None:
         with self.lock:
             if not self.inside:
-                self.limits = _controller().limit(limits=1, user_api="blas")
+                self.limits = _controller(len(sys.modules)).limit(limits=1, user_api="blas")
             self.inside += 1
 
     def leave(self) -> None:
@@ -71,9 +72,9 @@ class _Limit:
 _limit = _Limit()
 
 
-@cache
-def _controller() -> Any:
-    """Search for BLAS libraries once: that takes milliseconds, as long as a small fit."""
+@lru_cache(maxsize=1)
+def _controller(modules: int) -> Any:
+    """Search for BLAS libraries again only after an import, which may bring one: it takes as long as a small fit."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
