@@ -31,6 +31,7 @@ class Survivor:
             os.close(error)
             _work(work, of_copy)
         os.close(of_copy)
+        os.read(error, 1)  # until then a signal to the group ends the copy too
         return Survivor(process, error)
 
     def wait(self) -> None:
@@ -53,6 +54,7 @@ def _work(work: Callable[[], None], error: int) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        os.write(error, b" ")
         work()
         os._exit(0)
     except OffshelfError as failure:
