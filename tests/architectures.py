@@ -92,8 +92,8 @@ def shallow(architecture):
 class Cheap:
     """Meanwhile networks draw no weights, which takes most of the time of building them.
 
-    Where numbers would be drawn, their mean or lower bound stands: torch (2.13) draws a truncated normal number until it
-    is within the bounds, which what happens to be in memory may never be.
+    Where numbers would be drawn, their mean or lower bound stands: torch (2.13) draws a truncated normal number until
+    it is within the bounds, which what happens to be in memory may never be.
     """
 
     RANDOM = ("normal_", "uniform_", "erfinv_", "exponential_")

@@ -14,7 +14,8 @@ static const double ROUNDING = 1e-12; /* gradients below this are rounding error
 static const double STRONGEST = 0.01,
                     WEAKEST = 0.1;      /* factors by which the largest gradient decreases before the gap is checked */
 enum { SAMPLE = 8, LEAST_SAMPLE = 50 }; /* at first one row in so many is visited, if they are not too few */
-enum { PATIENCE = 2 };                  /* checks of the gap that may show too slow a decrease */
+enum { PATIENCE = 2 };                  /* checks of the gap that may show too slow a decrease, */
+static const double EARLY = 0.1;        /* after this share of the most work: at first the gap may even rise */
 
 typedef struct {
     double total, along_mean, bias; /* Σ β, m·w, b */
@@ -139,7 +140,8 @@ INLINE double descend(const Binary *problem, Descent *state, double target, doub
         } while (inner < 2 * all && range > share * first);
         gap = descent_gap(problem, state);
         work += inner + all;
-        slow += before < DBL_MAX && !(log(gap / target) * (inner + all) < most * log(before / gap));
+        slow +=
+            before < DBL_MAX && work > EARLY * most && !(log(gap / target) * (inner + all) < most * log(before / gap));
         is_exact = range < ROUNDING;
     }
     return gap;
