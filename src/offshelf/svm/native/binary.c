@@ -1,6 +1,6 @@
 /* The regularisation path of one binary problem in all its variants; `path_binary.py` describes the method. */
 
-#include "working_set.h"
+#include "finish.h"
 
 /* Steps of interior points from a poor start, under the hinge and the squared hinge, and from a good one. */
 static const double STEPS[] = {60, 20}, WARM_STEPS = 10;

@@ -36,6 +36,9 @@ typedef struct {
     double *values, *shares; /* workspace: [count] */
 } Binary;
 
+INLINE int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
+INLINE int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
+
 typedef float Halves __attribute__((vector_size(VECTOR / 2), aligned(sizeof(float)), may_alias));
 
 /* Some values of a row. */

@@ -14,13 +14,17 @@ static const double ROUNDING = 1e-12; /* gradients below this are rounding error
 static const double STRONGEST = 0.01,
                     WEAKEST = 0.1;      /* factors by which the largest gradient decreases before the gap is checked */
 enum { SAMPLE = 8, LEAST_SAMPLE = 50 }; /* at first one row in so many is visited, if they are not too few */
-enum { PATIENCE = 2 };                  /* checks of the gap that may show too slow a decrease, */
-static const double EARLY = 0.1;        /* after this share of the most work: at first the gap may even rise */
+enum { GRAM_MOST = 1024, GRAM_ROWS = 200 }; /* rows of a matrix of products, at most and usually */
+static const double GRAM_STEPS = 30;        /* the cost of solving in it, in units of its size */
+enum { PATIENCE = 2 };                      /* checks of the gap that may show too slow a decrease, */
+/* after these shares of the most work, before interior points and products: at first the gap may even rise */
+static const double EARLY[] = {0.1, 0.3};
 
 typedef struct {
     double total, along_mean, bias; /* Σ β, m·w, b */
     int32_t *active;
     int64_t count;       /* of active rows */
+    int64_t losing;      /* rows below the margin */
     double above, below; /* shrinking thresholds, the largest and the least projected gradient of the pass before */
     uint32_t random;
 } Descent;
@@ -96,13 +100,13 @@ imbalance under a free bias counts as what a shift of the bias by 1 may cost. */
 INLINE double descent_gap(const Binary *problem, Descent *state) {
     const Rows *rows = problem->rows;
     double gap = 0, losses = 0, norm = 0, bias = rows->is_free ? state->bias : 0;
-    state->count = 0;
+    state->count = state->losing = 0;
     for (int64_t i = 0; i < problem->count && !is_stopped(); i++) {
         double y = problem->y[i], alpha = problem->alpha[i], cap = problem->caps[i];
         double value = y * decision_of(problem, problem->numbers[i], state), slack = larger(1 - value - y * bias, 0);
         double loss = rows->is_squared ? cap * slack * slack : cap * slack, e = rows->is_squared ? 0.5 / cap : 0;
         double gradient = value + y * bias - 1 + e * alpha;
-        losses += loss, norm += alpha * value;
+        losses += loss, norm += alpha * value, state->losing += slack > 0;
         gap += alpha * (value - 1) + loss + e * alpha * alpha / 2;
         int is_firm =
             (alpha <= 0 && gradient > state->above) || (!rows->is_squared && alpha >= cap && gradient < state->below);
@@ -125,10 +129,18 @@ INLINE void begin_descent(const Binary *problem, Descent *state) {
     for (int64_t i = 0; i < problem->count; i += step) state->active[state->count++] = (int32_t)i;
 }
 
+/* Return the cost of solving for the rows in question in the matrix of their products, if they are few, or `most`. */
+INLINE double cost_of_rest(const Binary *problem, const Descent *state, double most) {
+    if (state->count > GRAM_MOST || state->losing > smaller_of(problem->dims, GRAM_ROWS)) return most;
+    double rows = (double)larger_of(state->count, GRAM_ROWS), dims = (double)problem->dims;
+    return smaller(most, rows * rows * (dims / 4 + GRAM_STEPS));
+}
+
 /* Improve α, and the pull, in place until the relative gap is at most `target`, gradients are rounding errors, or it would take
 more than `most` multiplications at the present pace. Returns the gap. */
 INLINE double descend(const Binary *problem, Descent *state, double target, double most) {
     double work = 0, gap = DBL_MAX, each = (double)problem->rows->dims + 16, all = each * (double)problem->count;
+    double rest, rest_before = most;
     int slow = 0, is_exact = 0;
     begin_descent(problem, state);
     while (gap > target && work < 3 * most && slow < PATIENCE && !is_exact && !is_stopped()) {
@@ -139,9 +151,11 @@ INLINE double descend(const Binary *problem, Descent *state, double target, doub
             first = first > 0 ? first : range;
         } while (inner < 2 * all && range > share * first);
         gap = descent_gap(problem, state);
+        rest = cost_of_rest(problem, state, most);
+        slow = rest == rest_before ? slow : 0, rest_before = rest;
         work += inner + all;
-        slow +=
-            before < DBL_MAX && work > EARLY * most && !(log(gap / target) * (inner + all) < most * log(before / gap));
+        int is_slow = !(log(gap / target) * (inner + all) < rest * log(before / gap));
+        slow += before < DBL_MAX && work > EARLY[rest < most] * rest && is_slow;
         is_exact = range < ROUNDING;
     }
     return gap;

@@ -11,6 +11,9 @@
 enum { MOST_STEPS = 80, LEAST_STEPS = 15, PANEL = 32, TILE = 4 };
 static const double BOUNDARY = 0.995; /* share of the way to the boundary that a step takes */
 static const double START = 15;       /* μ at the start, in units of the objective per row */
+/* After a corrected step that is shorter than this, a step towards this share of μ is taken instead: where a predictor meets the
+boundary at once, its second-order terms are worthless. */
+static const double SHORT = 0.3, CENTRING = 0.3;
 
 /* A working set of `count` rows, and workspace. Rows have `width` values: y x, the bias, and zeros. */
 typedef struct {
@@ -213,13 +216,13 @@ INLINE double mean_product(const Interior *set, double length) {
     return total / (double)set->count;
 }
 
-/* Compute the right-hand side of the corrector. */
-INLINE void correct(Interior *set, double target) {
+/* Compute the right-hand side of a step towards products of `target`. */
+INLINE void aim_at(Interior *set, double target, int is_corrector) {
     memset(set->right, 0, set->width * sizeof(double));
     for (int64_t i = 0; i < set->count; i++) {
         double s = set->s[i], alpha = set->alpha[i], xi = set->xi[i], v = set->is_squared ? 1 : set->v[i];
-        double rs = target - s * alpha - set->ds[i] * set->dalpha[i],
-               rx = target - xi * v + set->dxi[i] * set->dalpha[i];
+        double rs = target - s * alpha, rx = target - xi * v;
+        if (is_corrector) rs -= set->ds[i] * set->dalpha[i], rx += set->dxi[i] * set->dalpha[i];
         double lack = rs / alpha - (set->margins[i] - 1 + xi - s) - (set->is_squared ? 0 : rx / v);
         add(set->width, set->theta[i] * lack, set->X + i * set->width, set->right);
     }
@@ -231,8 +234,12 @@ INLINE int take_step_inside(Interior *set) {
     if (!factorise_system(set)) return 0;
     double length = smaller(1, take_direction(set, 0, 0));
     double mu = mean_product(set, 0), after = mean_product(set, length) / mu, target = after * after * after * mu;
-    correct(set, target);
+    aim_at(set, target, 1);
     length = smaller(1, BOUNDARY * take_direction(set, target, 1));
+    if (length < SHORT) {
+        aim_at(set, CENTRING * mu, 0);
+        length = smaller(1, BOUNDARY * take_direction(set, CENTRING * mu, 0));
+    }
     if (!(length > 1e-10)) return 0;
     for (int64_t d = 0; d < set->dims; d++) set->w[d] += length * set->right[d];
     for (int64_t i = 0; i < set->count; i++) {

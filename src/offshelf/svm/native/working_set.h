@@ -34,8 +34,6 @@ typedef struct {
     double *full_alpha, *full_w, *best_w, *start_w;
 } Path;
 
-INLINE int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
-
 INLINE double *taken(double **next, int64_t count) {
     double *start = *next;
     *next += count;
@@ -205,38 +203,6 @@ INLINE int guess(Path *path, int64_t size) {
     memcpy(problem->w, set->w, problem->dims * sizeof(double));
     compute_margins(problem);
     return 1;
-}
-
-/* Finish by interior points. w and the margins are those to start from, `gap` is theirs; returns the gap of the best w. */
-INLINE double finish(Path *path, double tol, double gap) {
-    const Binary *problem = &path->problem;
-    int64_t size = size_of_set(problem), bytes = problem->dims * sizeof(double);
-    double best = gap, before = DBL_MAX;
-    memcpy(path->best_w, problem->w, bytes);
-    if (gap > POOR && gap < DBL_MAX) {
-        size = size_of_poor_set(problem);
-        int is_sampled = problem->count > ALL[problem->rows->is_squared];
-        if (is_sampled && !guess(path, problem->count < 2 * size ? problem->count : size)) return best;
-    }
-    memcpy(path->start_w, problem->w, bytes);
-    choose_rows(path, size);
-    for (int round = 0; round < ROUNDS && !is_stopped(); round++) {
-        if (!solve_set(path, tol)) break;
-        gap = certify(problem, tol);
-        if (gap < best) best = gap, memcpy(path->best_w, problem->w, bytes);
-        if (best <= tol) break;
-        if (gap > SLOW * before || gap > LOST) size *= GROWTH;
-        if (gap > LOST && size < GROWTH * problem->count) {
-            memcpy(problem->w, path->start_w, bytes);
-            compute_margins(problem);
-            choose_rows(path, size);
-        } else if (!choose_again(path, size)) {
-            break;
-        }
-        before = gap;
-    }
-    memcpy(problem->w, path->best_w, bytes);
-    return best;
 }
 
 #endif

@@ -132,7 +132,8 @@ def shape_of(rows_RD: np.ndarray, problems: Problems, values: int) -> dispatch.S
     is_ovo, count = isinstance(problems.signs_RK, OneVsOneSigns), tasks * variants * values
     classes = (1 + math.isqrt(1 + 8 * tasks)) // 2
     per_pair = 2 * rows // classes if is_ovo else 0
-    return dispatch.Shape(rows, dims, count, problems.loss, problems.bias, is_ovo, is_mapped(rows_RD), per_pair)
+    settings = problems.loss, problems.bias, is_ovo, is_mapped(rows_RD)
+    return dispatch.Shape(rows, dims, count, *settings, per_pair, variants * values)
 
 
 def _rows(rows_RD: np.ndarray, problems: Problems, device: str) -> "Rows":

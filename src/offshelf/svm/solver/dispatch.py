@@ -19,11 +19,13 @@ GRAM_ROWS_PER_DIM, EXACT_GRAM_ROWS_PER_DIM = 16, 2
 """Most rows per dimension for which a Gram matrix pays; the second where problems are solved to rounding error."""
 SQUARED_HINGE_ROWS, SQUARED_HINGE_ROWS_PER_DIM = 10_000, 4
 """From so many rows on, the squared hinge has another limit: far more of its rows are support vectors."""
-GRAM_ROWS_PER_PROBLEM = 400
-"""Most rows per problem for which a Gram matrix pays: it takes as long as so many problems without one."""
-BINARY_OVO_DIMS, BINARY_OVO_ROWS, BINARY_OVO_ROWS_PER_DIM = 128, 500, 16
-"""Most dimensions, least rows of a pair of classes, and least rows per dimension, for which `binary` is faster than
-`ovo`."""
+GRAM_ROWS_PER_PROBLEM, GRAM_ROWS_PER_PROBLEM_AND_DIM = (60, 400), 0.5
+"""Most rows per problem for which a Gram matrix pays, in proportion to the dimensions within these limits: it takes as
+long as so many problems without one, and less where its product is large enough for BLAS."""
+BINARY_PAIR_ROWS = 400
+"""Rows of a pair of classes from which on `binary` is faster than `ovo`, unless products of the rows are used many times."""
+GRAM_FITS = 5
+"""Fits of a pair from which on its products pay, if it has fewer rows than dimensions."""
 BINARY_FALLBACK_DIMS = 128
 """Most dimensions for which `binary` solves what other methods do not bring to the tolerance."""
 DUAL_FALLBACK_ROWS = 2000
@@ -48,6 +50,8 @@ class Shape:
     """Whether the rows are memory-mapped."""
     rows_per_pair: int = 0
     """Mean number of rows of a pair of classes."""
+    fits: int = 1
+    """Fits of each task: variants x values of C."""
 
 
 def choose_method(shape: Shape) -> Method:
@@ -79,11 +83,13 @@ def _has_gram(shape: Shape) -> bool:
     if shape.rows > GRAM_ROWS:
         return False
     if shape.is_ovo:
-        many = max(BINARY_OVO_ROWS, BINARY_OVO_ROWS_PER_DIM * shape.dims)
-        return shape.is_mapped or shape.dims > BINARY_OVO_DIMS or shape.rows_per_pair < many
+        is_wide = shape.rows_per_pair < shape.dims and shape.fits >= GRAM_FITS
+        return shape.is_mapped or shape.rows_per_pair < BINARY_PAIR_ROWS or is_wide
     if shape.rows > _gram_rows_per_dim(shape) * shape.dims:
         return False
-    return shape.is_mapped or shape.rows <= max(EXACT_ROWS, GRAM_ROWS_PER_PROBLEM * shape.problems)
+    least, most = GRAM_ROWS_PER_PROBLEM
+    per_problem = min(max(GRAM_ROWS_PER_PROBLEM_AND_DIM * shape.dims, least), most)
+    return shape.is_mapped or shape.rows <= max(EXACT_ROWS, per_problem * shape.problems)
 
 
 def _gram_rows_per_dim(shape: Shape) -> int:
