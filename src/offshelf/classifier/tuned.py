@@ -38,8 +38,8 @@ class Tuned(Classifier, Few):
 
     An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV) chooses by itself, by the metric
     that it gets as `scoring`; its `cv_results_` has the values (`C`) in the order of their scores. Several labels per
-    image are as many binary problems. A regressor, such as RidgeProbeCV, predicts numbers: its folds are not stratified,
-    and the predictions for an image's views are averaged.
+    image are as many binary problems. A regressor, such as RidgeProbeCV, predicts numbers: its folds are not
+    stratified, and the predictions for an image's views are averaged.
     """
 
     def __init__(
