@@ -82,7 +82,7 @@ def test_sets_of_the_users_own():
     assert rest.targets.tolist() == [0, 0.5, 1, 1.5, 2] and [one.id for one in left_out] == ["5"]
     for changes, message in (
         ({"classes": ("a", "b")}, "one name, what the numbers are"),
-        ({"metric": "accuracy"}, r"no metric 'accuracy' of its labels \(kind: number\); choose one of r2"),
+        ({"metric": "accuracy"}, "the metric 'accuracy' does not exist; choose one of r2"),
         ({"samples": [*samples[:5], Sample("5", samples[5].image, float("nan"))]}, "must be finite"),
     ):
         fields = {"classes": good.classes, "samples": samples, "folds": good.folds, "metric": "r2", **changes}

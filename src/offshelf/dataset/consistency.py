@@ -19,8 +19,7 @@ def require_sound(images: ImageSet) -> None:
     metrics = metrics_of(images.kind)
     if images.metric not in metrics:
         raise DatasetError(
-            f"{images.name}: there is no metric '{images.metric}' of its labels (kind: {images.kind}); choose one of "
-            f"{', '.join(metrics)}."
+            f"{images.name}: the metric '{images.metric}' does not exist; choose one of {', '.join(metrics)}."
         )
     if isinstance(images.samples, FileSamples):  # named by their paths
         return
