@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         TrackingError,
     )
     from offshelf.logistic import LogisticProbe, LogisticProbeCV
+    from offshelf.ridge import RidgeProbe, RidgeProbeCV
     from offshelf.svm import LinearSVM, LinearSVMCV
 
 __version__ = "0.1.0"
@@ -46,6 +47,8 @@ __all__ = [
     "MissingFeatureError",
     "ModelError",
     "OffshelfError",
+    "RidgeProbe",
+    "RidgeProbeCV",
     "StoreError",
     "SweepError",
     "TrackingError",
@@ -70,6 +73,8 @@ _MODULES = {
     "LinearSVMCV": "offshelf.svm",
     "LogisticProbe": "offshelf.logistic",
     "LogisticProbeCV": "offshelf.logistic",
+    "RidgeProbe": "offshelf.ridge",
+    "RidgeProbeCV": "offshelf.ridge",
 }
 """Where public names are defined; all others are in `offshelf.errors`."""
 

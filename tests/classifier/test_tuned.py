@@ -193,7 +193,8 @@ class Chooser(ClassifierMixin, BaseEstimator):
         self.classes_, self.groups_ = np.unique(y), groups
         self.means_ = np.stack([X[y == label].mean(axis=0) for label in self.classes_])
         self.C_, self.dual_gap_, self.n_problems_ = max(self.Cs), np.array([1e-6, 3e-5]), 77
-        self.cv_results_ = {f"split{fold}_test_score": np.full(len(self.Cs), fold / 4) for fold in range(self.cv)}
+        scores = {f"split{fold}_test_score": np.full(len(self.Cs), fold / 4) for fold in range(self.cv)}
+        self.cv_results_ = {"C": np.sort(self.Cs), **scores}
         self.held_out_score_ = np.arange(self.cv) / 4
         return self
 

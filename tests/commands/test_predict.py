@@ -113,7 +113,7 @@ def test_json(place):
 
 def test_several_labels(place):
     """All labels above 0, or none."""
-    model = type("Model", (), {"classes": ("sky", "sea", "sand"), "is_multilabel": True})
+    model = type("Model", (), {"classes": ("sky", "sea", "sand"), "kind": "labels", "is_multilabel": True})
     scores = np.array([[0.5, 2.0, -1.0], [-1.0, -2.0, 0.0]])
 
     assert columns(model, ["a", "b"], scores)["labels"] == ["sky;sea", ""]

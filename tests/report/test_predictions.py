@@ -8,6 +8,7 @@ from offshelf.metric import METRICS
 from offshelf.report import csv_text, paired, read_predictions
 
 SINGLE = "fold,id,true,predicted,score\n0,a,cat,dog,1\n0,b,dog,dog,2\n1,c,cow,cow,1\n"
+NUMBERS = "fold,id,true,predicted\n0,a,1,1.5\n0,b,3.25,-2e-3\n1,c,7,7\n"
 SEVERAL = "fold,id,true x,score x,true y,score y\n0,a,1,0.5,0,3\n0,b,-1,-1e-3,1,2.25\n"
 
 
@@ -27,6 +28,18 @@ def test_several_labels():
 
     assert outcome.targets.tolist() == [[1, 0], [-1, 1]]
     assert outcome.scores.tolist() == [[0.5, 3], [-1e-3, 2.25]]
+
+
+def test_numbers():
+    """A table without scores; it pairs with another of the same numbers alone."""
+    found = read_predictions(NUMBERS)
+
+    assert [outcome.kind for outcome in found.outcomes] == ["number", "number"]
+    assert METRICS["mean_absolute_error"](found.outcomes[0])[0] == pytest.approx((0.5 + 3.252) / 2)
+    other = read_predictions("fold,id,true,predicted\n0,b,3.25,3\n0,a,1,2\n1,c,7,8\n")
+    assert [outcome.predictions.tolist() for outcome in paired(found, other)[1]] == [[2, 3], [8]]
+    assert paired(found, read_predictions(NUMBERS.replace("3.25", "3.5"))) is None
+    assert paired(found, read_predictions(SINGLE)) is None
 
 
 def test_every_digit_comes_back():

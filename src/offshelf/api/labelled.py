@@ -8,6 +8,7 @@ import numpy as np
 
 from offshelf.api.images import image_list
 from offshelf.dataset import Fold, ImageSet, Sample, TrainingSizes
+from offshelf.dataset.numbers import number_in, require_different, require_target
 from offshelf.dataset.partition import partition
 from offshelf.errors import DatasetError
 
@@ -22,13 +23,19 @@ class Labelled(TrainingSizes):
     images: Any = field(repr=False)
     """See `Backbone.encode`."""
     labels: Sequence[Any] = field(repr=False)
-    """The class of each image: a text or a number."""
+    """The class of each image: a text or a number; or, by `target`, the number to predict."""
     test: "Labelled | None" = None
     """Images to test on; None: a stratified part of the images."""
     test_fraction: float = 0.25
     """Of the images, where there is no `test`."""
     classes: Sequence[str] | None = None
     """Names of the classes by number, where labels are numbers from 0."""
+    target: str = "class"
+    """What labels are: `class`, also where they are numbers, or `number`, which is predicted, such as an age."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_target(self.target)
 
     @staticmethod
     def of(given: Any, **settings: Any) -> "Labelled":
@@ -55,41 +62,71 @@ class Labelled(TrainingSizes):
                 a class has too few images for a split.
         """
         parts = [self] if self.test is None else [self, self.test]
+        named, targets = self._targets(parts)
+        samples: list[Sample] = []
+        for part, of_part, prefix in zip(parts, targets, ("", "test "), strict=False):
+            listed = image_list(part.images)
+            if len(listed.images) != len(of_part):
+                raise DatasetError(
+                    f"There are {len(listed.images)} images and {len(of_part)} labels; each image has one."
+                )
+            ids = list(map(str, listed.ids))
+            ids = ids if len(set(ids)) == len(ids) else list(map(str, range(len(ids))))
+            samples += [
+                Sample(f"{prefix}{name}", image, target)
+                for name, image, target in zip(ids, listed.images, of_part, strict=True)
+            ]
+        rows, first = np.arange(len(samples)), len(targets[0])
+        folds: tuple[Fold, ...] = (Fold(rows[:first], rows[first:]),)
+        if self.test is None:
+            folds = partition(np.array(targets[0]), named, self.test_fraction, None, self.seed)
+        return self.drawn(ImageSet(NAME, named, samples, folds, "r2" if self.target == "number" else "accuracy"))
+
+    def _targets(self, parts: Sequence["Labelled"]) -> tuple[tuple[str, ...], Sequence[Sequence[float]]]:
+        return self._numbers(parts) if self.target == "number" else self._classes(parts)
+
+    def _classes(self, parts: Sequence["Labelled"]) -> tuple[tuple[str, ...], list[list[int]]]:
+        """Return the names of the classes, and the class numbers of each part."""
         labels = [part._names() for part in parts]
         classes = _sorted(self.labels) if self.classes is None else list(self.classes)
         number = {name: row for row, name in enumerate(map(str, classes))}
         unknown = sorted(set(labels[-1]) - set(labels[0]))
         if unknown:
             raise DatasetError(f"Classes are tested on that have no training images: {', '.join(unknown[:10])}.")
-        samples: list[Sample] = []
-        for part, names, prefix in zip(parts, labels, ("", "test "), strict=False):
-            listed = image_list(part.images)
-            if len(listed.images) != len(names):
-                raise DatasetError(
-                    f"There are {len(listed.images)} images and {len(names)} labels; each image has one."
-                )
-            ids = list(map(str, listed.ids))
-            ids = ids if len(set(ids)) == len(ids) else list(map(str, range(len(ids))))
-            samples += [
-                Sample(f"{prefix}{name}", image, number[label])
-                for name, image, label in zip(ids, listed.images, names, strict=True)
-            ]
-        targets, named = np.array([sample.target for sample in samples]), tuple(number)
-        if self.test is None:
-            folds = partition(targets, named, self.test_fraction, None, self.seed)
-            return self.drawn(ImageSet(NAME, named, samples, folds))
-        rows = np.arange(len(samples))
-        fold = Fold(rows[: len(labels[0])], rows[len(labels[0]) :])
-        return self.drawn(ImageSet(NAME, named, samples, (fold,)))
+        return tuple(number), [[number[label] for label in names] for names in labels]
 
-    def _names(self) -> list[str]:
-        """Return the class name of each image."""
+    @staticmethod
+    def _numbers(parts: Sequence["Labelled"]) -> tuple[tuple[str, ...], list[list[float]]]:
+        """Return what the labels are, and the numbers of each part."""
+        found = [[number_in(label) for label in part._flat().tolist()] for part in parts]
+        odd = [
+            (part, row)
+            for part, numbers in zip(parts, found, strict=True)
+            for row, one in enumerate(numbers)
+            if one is None
+        ]
+        if odd:
+            part, row = odd[0]
+            raise DatasetError(
+                f"With target='number' labels are numbers; label {row} is {part._flat().tolist()[row]!r}."
+            )
+        numbers = [[one for one in of_part if one is not None] for of_part in found]
+        require_different(numbers[0], "The labels of images to train on")
+        return ("number",), numbers
+
+    def _flat(self) -> np.ndarray:
+        """Return the labels in one dimension."""
         labels = np.asarray(self.labels)
         if labels.ndim != 1:
             raise DatasetError(
                 f"Labels are one text or number per image; got an array of shape {list(labels.shape)}. Images with "
                 "several labels are listed in a CSV file: dataset='csv', path='FILE'."
             )
+        return labels
+
+    def _names(self) -> list[str]:
+        """Return the class name of each image."""
+        labels = self._flat()
         if self.classes is None:
             return [str(label) for label in labels.tolist()]
         return [str(self.classes[int(label)]) for label in labels.tolist()]

@@ -8,12 +8,21 @@ from offshelf.api.prediction import Classes, predict
 from offshelf.errors import ConfigError, ModelError
 from offshelf.evaluation.learning_curve import curves
 from offshelf.report import learning_curve_figure
-from offshelf.report.figures import confusion_figure, curve_figure, layer_figure, precision_recall_figure
+from offshelf.report.figures import (
+    confusion_figure,
+    curve_figure,
+    layer_figure,
+    precision_recall_figure,
+    scatter_figure,
+)
 from offshelf.tasks.results import ClassificationResult, Recommendation, RetrievalResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+
+SEVERAL = "Images with several labels have no confusion matrix"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,7 +37,7 @@ class Classification(ClassificationResult):
     """The way from images to classes; None if the classifier has no form that could be kept."""
 
     def predict(self, images: Any, *, probabilities: bool | None = None, progress: bool = False) -> "DataFrame":
-        """Return the classes of other images by the reported layer's model, a row per image.
+        """Return the classes, or numbers, of other images by the reported layer's model, a row per image.
 
         Args:
             images: See `Backbone.encode`.
@@ -36,7 +45,8 @@ class Classification(ClassificationResult):
             progress: Whether to show a progress bar.
 
         Returns:
-            Columns `class` and `score`, or with several labels `labels` and a score of each; the index is the image.
+            Columns `class` and `score`, with several labels `labels` and a score of each, or `number`; the index is the
+            image.
 
         Raises:
             BadImagesError: images that cannot be used.
@@ -50,27 +60,32 @@ class Classification(ClassificationResult):
         """Return the counts of test images by true class (rows) and predicted class (columns), of the reported layer.
 
         Raises:
-            ConfigError: images have several labels.
+            ConfigError: images have several labels, or numbers.
         """
         import pandas as pd
 
         if self.chosen.confusion is None:
-            raise ConfigError("Images with several labels have no confusion matrix; see table.")
+            what = "Numbers have no confusion matrix" if self.chosen.kind == "number" else SEVERAL
+            raise ConfigError(f"{what}; see table.")
         names = pd.Index(self.images.classes, name="true")
         return pd.DataFrame(self.chosen.confusion, names, names.rename("predicted"))
 
-    def plot(self, kind: Literal["learning_curve", "layers", "curve", "confusion"] | None = None) -> "Figure":
+    def plot(
+        self, kind: Literal["learning_curve", "layers", "curve", "confusion", "scatter"] | None = None
+    ) -> "Figure":
         """Return a Matplotlib figure, which a notebook shows.
 
         Args:
             kind: `"learning_curve"`, the metric by training size; `"layers"`, by layer; `"curve"`, the cross-validated
-                metric by the hyperparameter; or `"confusion"`. None: the first of these that there is.
+                metric by the hyperparameter; `"confusion"`; or `"scatter"`, predicted against true numbers. None: the
+                first of these that there is.
 
         Raises:
             ConfigError: there is no such plot of this result.
         """
         if kind is None:
-            kind = "layers" if len(self.scores) > 1 else "curve" if self.chosen.curve else "confusion"
+            last: Literal["scatter", "confusion"] = "scatter" if self.chosen.kind == "number" else "confusion"
+            kind = "layers" if len(self.scores) > 1 else "curve" if self.chosen.curve else last
             kind = "learning_curve" if self.learning_curve else kind
         if kind == "learning_curve" and self.learning_curve:
             layers = curves(self.points)
@@ -82,9 +97,11 @@ class Classification(ClassificationResult):
             return curve_figure(self.scores, self.baselines, self.run.title)
         if kind == "confusion":
             return confusion_figure(self.confusion().to_numpy(), self.images.classes, self.run.title)
+        if kind == "scatter" and self.chosen.kind == "number":
+            return scatter_figure(self.chosen.outcomes, self.images.classes[0], self.run.title)
         raise ConfigError(
             "plot is layers, curve (of a hyperparameter that was chosen), learning_curve (of several shots or "
-            f"fractions) or confusion; got '{kind}'."
+            f"fractions), confusion, or scatter (of numbers); got '{kind}'."
         )
 
 

@@ -20,6 +20,7 @@ def classify(
     backbone: Any = "efficientnet_lite0",
     layer: str | Sequence[str] = "last",
     classifier: Any = "linear_svm",
+    target: str | None = None,
     test: Any = None,
     shots: int | Sequence[int] | None = None,
     draws: int | str | None = None,
@@ -41,6 +42,8 @@ def classify(
         layer: A layer's name, `"last"`, `"all"`, a pattern, or a list of these. Of several the reported one is chosen
             by cross-validation on the training images.
         classifier: The name of an option of `conf/classifier`, or a classifier of `offshelf.classifier`.
+        target: What the labels of a table, or of images in memory, are: `"class"`, also where they look like numbers;
+            or, with `classifier="ridge"`, `"number"`: an age, a count, a score. None: as the data set has it.
         test: Of images in memory the part that is tested on: (images, labels) or pairs; or a fraction. Without, a
             stratified quarter.
         shots: Numbers of training images per class, such as [1, 2, 4, 8, 16], drawn by seed: `table` has a row for
@@ -66,6 +69,7 @@ def classify(
     """
     given = {"backbone": backbone, "layer": layer, "classifier": classifier, "store": store, "tracking": tracking}
     sizes = {key: value for key, value in (("shots", shots), ("draws", draws)) if value is not None}
+    sizes |= {} if target is None else {"dataset__target": target}
     settings = Settings.of("classify", {**dataset_setting(dataset, test), **given, **sizes, **overrides})
     return classification(run(settings, output_dir, progress))
 
@@ -109,6 +113,8 @@ def recommend(
     budget: str = "10min",
     candidates: Sequence[str] | None = None,
     layer: str | Sequence[str] = "all",
+    classifier: Any = "linear_svm",
+    target: str | None = None,
     store: Any = "home",
     tracking: Any = False,
     output_dir: str | Path | None = None,
@@ -124,6 +130,8 @@ def recommend(
         budget: A time: `"90s"`, `"10min"`, `"1h"`.
         candidates: Names of `conf/backbone`, `"timm/ARCH"` or `"torchvision/ARCH"`; None: all whose weights are here.
         layer: Layers of each backbone that take part.
+        classifier: See `classify`.
+        target: See `classify`.
         store: See `classify`.
         tracking: See `classify`.
         output_dir: See `classify`.
@@ -134,7 +142,10 @@ def recommend(
         OffshelfError: in one sentence, as on the command line.
     """
     given = {"budget": budget, "candidates": candidates, "layer": layer, "store": store, "tracking": tracking}
-    settings = Settings.of("recommend", {**dataset_setting(dataset, None), **given, **overrides})
+    labels = {} if target is None else {"dataset__target": target}
+    settings = Settings.of(
+        "recommend", {**dataset_setting(dataset, None), **given, "classifier": classifier, **labels, **overrides}
+    )
     return run(settings, output_dir, progress).as_a(Recommended)
 
 

@@ -78,8 +78,8 @@ class FitResult:
     curve: Curve | None
     """The cross-validation that chose it; None if it was given."""
     score: Callable[[np.ndarray], np.ndarray]
-    """Function to scores of classes, float64 [M, K], as in `Outcome`, from features float [M, V, D]; an image's views
-    are fused."""
+    """Function to scores of classes, float64 [M, K], or to numbers, [M, 1], as in `Outcome`, from features float
+    [M, V, D]; an image's views are fused."""
     held_out: np.ndarray | None = None
     """The metric of the chosen value on each fold's held-out images, float64 [folds]; None if it was given."""
     gap: float | None = None
@@ -106,10 +106,19 @@ class Classifier(Protocol):
 
         Args:
             values_NVD: Features, float [N, V, D].
-            targets: Classes 0..K-1, all present, int64 [N]; or for several labels 1, -1 and 0 (not counted), int8 [N,
-                K].
+            targets: Classes 0..K-1, all present, int64 [N]; for several labels 1, -1 and 0 (not counted), int8 [N, K];
+                or numbers float64 [N].
             metric: Metric for the choice of the hyperparameter, a name in `offshelf.metric`.
         """
+
+
+@runtime_checkable
+class Predictive(Protocol):
+    """A classifier that says what it predicts; others predict classes."""
+
+    @property
+    def predicts_numbers(self) -> bool:
+        """Whether its targets are numbers, not classes."""
 
 
 @runtime_checkable

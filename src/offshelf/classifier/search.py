@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from offshelf.classifier.view import rows
+from offshelf.metric import kind_of
 from offshelf.process.cores import usable_cores
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -41,10 +42,10 @@ def cross_validate(
 
 
 def make_folds(targets: np.ndarray, folds: int, seed: int) -> Iterator[Split]:
-    """Yield shuffled folds of images, stratified if each has one label: numbers of training and held-out images."""
+    """Yield shuffled folds of images, stratified if each has a class: numbers of training and held-out images."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    kind = StratifiedKFold if targets.ndim == 1 else KFold
+    kind = StratifiedKFold if kind_of(targets) == "class" else KFold
     return kind(folds, shuffle=True, random_state=seed).split(targets, targets)
 
 

@@ -1,4 +1,4 @@
-"""Any scikit-learn classifier as a run's classifier, with one hyperparameter that is given or cross-validated."""
+"""Any scikit-learn classifier or regressor as a run's classifier, with one hyperparameter, given or cross-validated."""
 
 import logging
 import math
@@ -17,9 +17,9 @@ from offshelf.classifier.duality_gap import duality_gap
 from offshelf.classifier.grid import Scoring, key_of, positive_numbers
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
-from offshelf.classifier.view import class_scores, rows
+from offshelf.classifier.view import class_scores, predicts_numbers, rows
 from offshelf.errors import ConfigError
-from offshelf.metric import METRICS, Outcome
+from offshelf.metric import METRICS, Outcome, kind_of
 from offshelf.suggest import did_you_mean
 from offshelf.svm.fusion import FUSIONS, Fusion
 
@@ -37,7 +37,9 @@ class Tuned(Classifier, Few):
     fold's C is not rescaled by its size.
 
     An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV) chooses by itself, by the metric
-    that it gets as `scoring`. Several labels per image are as many binary problems.
+    that it gets as `scoring`; its `cv_results_` has the values (`C`) in the order of their scores. Several labels per
+    image are as many binary problems. A regressor, such as RidgeProbeCV, predicts numbers: its folds are not
+    stratified, and the predictions for an image's views are averaged.
     """
 
     def __init__(
@@ -63,8 +65,9 @@ class Tuned(Classifier, Few):
             seed: Seed of the folds.
             simplest: The end of the grid where models are most regularised; among equally good values that one is
                 chosen.
-            fusion: Fusion of an image's views: the `sum`, `mean` or `max` of their responses, with each view a training
-                sample; or with `features` the mean of their features, in training and in testing.
+            fusion: Fusion of an image's views: the `sum`, `mean` or `max` of their responses (of numbers the `mean`),
+                with each view a training sample; or with `features` the mean of their features, in training and in
+                testing.
             calibrate: Whether to learn probabilities of classes too, from scores of images held out in these folds.
                 Without it a multinomial logistic probe, and one of two classes or of several labels, has its own.
             validate: Whether to cross-validate a single given value too, so that runs can be compared without their
@@ -85,6 +88,7 @@ class Tuned(Classifier, Few):
                 raise ConfigError(f"classifier.{name} must be true or false; got '{value}'.")
         if fusion not in (*FUSIONS, "features"):
             raise ConfigError(f"classifier.fusion cannot be '{fusion}'{did_you_mean(fusion, (*FUSIONS, 'features'))}")
+        self._require_for_numbers(estimator, fusion, calibrate)
         ((self.parameter, values),) = grid.items()
         self.calibrate, self.validate = calibrate, validate
         self.averages_features = fusion == "features"
@@ -102,9 +106,27 @@ class Tuned(Classifier, Few):
         self.values = tuple(sorted(positive_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
         self.is_unchosen = False
 
+    @property
+    def predicts_numbers(self) -> bool:
+        """Whether its targets are numbers, not classes."""
+        return predicts_numbers(self.estimator)
+
+    @staticmethod
+    def _require_for_numbers(estimator: Any, fusion: str, calibrate: bool) -> None:
+        """Raise ConfigError for settings of classes, if the estimator predicts numbers."""
+        if not predicts_numbers(estimator):
+            return
+        name = type(estimator).__name__
+        if fusion not in ("mean", "features"):
+            raise ConfigError(
+                f"classifier.fusion is mean or features for {name}, which predicts numbers; got '{fusion}'."
+            )
+        if calibrate:
+            raise ConfigError(f"{name} predicts numbers, which have no probabilities: classifier.calibrate=false")
+
     @override
     def for_few(self, targets: np.ndarray, calibrate: bool) -> "Tuned":
-        fewest = len(targets) if targets.ndim == 2 else int(np.bincount(targets).min())
+        fewest = int(np.bincount(targets).min()) if kind_of(targets) == "class" else len(targets)
         made = copy(self)
         made.calibrate = self.calibrate and calibrate
         if fewest >= 2:
@@ -122,8 +144,10 @@ class Tuned(Classifier, Few):
         """Fit to features of N images with V views, as `Classifier.fit` does.
 
         Raises:
-            ConfigError: A class has too few images for cross-validation, or the estimator rejects its settings.
+            ConfigError: A class has too few images for cross-validation, the estimator rejects its settings, or it is
+                not for these targets.
         """
+        self._require_kind(targets)
         folds = self._possible_folds(targets) if len(self.values) > 1 or self.validate else self.folds
         seen = samples(values_NVD, self.averages_features)
         with self._refusals(), watched(self.estimator, self.parameter) as convergence:
@@ -147,6 +171,11 @@ class Tuned(Classifier, Few):
             calibration = Calibration.own(fitted, 1 / seen.shape[1] if self.fusion == "sum" else 1.0)
         certificate = gap, problems, scorer, calibration, convergence.count, _svm_method(fitted), self.is_unchosen
         return FitResult(self.parameter, value, curve, score, held_out, *certificate)
+
+    def _require_kind(self, targets: np.ndarray) -> None:
+        if self.predicts_numbers != (kind_of(targets) == "number"):
+            mine, theirs = ("numbers", "classes") if self.predicts_numbers else ("classes", "numbers")
+            raise ConfigError(f"{type(self.estimator).__name__} predicts {mine}, and the targets are {theirs}.")
 
     def _given(self, value: float) -> "Tuned":
         """Return the same classifier with one value of the hyperparameter, without calibration and validation."""
@@ -223,10 +252,9 @@ class Tuned(Classifier, Few):
 
         chooser = clone(self.estimator)
         search = {"cv": folds, "one_standard_error": self.one_standard_error, "random_state": self.seed}
-        ours: dict[str, Any] = {"fusion": self.fusion, "scoring": Scoring(metric, chooser)}
-        if "warn_at_edge" in chooser.get_params():
-            ours["warn_at_edge"] = False  # reported by the run
-        chooser.set_params(**{self._key: self.values}, **search, **ours)
+        ours: dict[str, Any] = {"fusion": self.fusion, "warn_at_edge": False}  # the edge is reported by the run
+        known = {name: value for name, value in ours.items() if name in chooser.get_params()}
+        chooser.set_params(**{self._key: self.values}, scoring=Scoring(metric, chooser), **search, **known)
         views = values_NVD.shape[1]
         images = np.repeat(np.arange(len(targets)), views)
         labels = np.repeat(targets, views, axis=0)
@@ -237,11 +265,12 @@ class Tuned(Classifier, Few):
         value = min(self.values, key=lambda one: abs(np.log(one / value)))
         if len(self.values) == 1:
             return chooser, value, None, None
-        scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"] for fold in range(folds)], axis=1)
+        order = [list(chooser.cv_results_[self.parameter]).index(value) for value in self.values]
+        scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"][order] for fold in range(folds)], axis=1)
         return chooser, value, Curve(self.parameter, self.values, scores), chooser.held_out_score_
 
     def _possible_folds(self, targets: np.ndarray) -> int:
-        if targets.ndim == 2:
+        if kind_of(targets) != "class":
             return min(self.folds, len(targets))
         counts = np.bincount(targets)
         fewest = int(counts.min())

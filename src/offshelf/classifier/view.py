@@ -4,6 +4,7 @@ Axes: N images, V views, D features, K classes, P responses per image (classes, 
 classes).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def rows(values_NVD: np.ndarray) -> np.ndarray:
 def class_scores(fitted: Any, values_NVD: np.ndarray, fusion: Fusion = "sum") -> np.ndarray:
     """Return scores of classes, [N, K], of a fitted scikit-learn classifier; responses to an image's views are fused.
 
-    Responses are decision values, or probabilities if an estimator has no decision values.
+    Responses are decision values, or probabilities if an estimator has no decision values; of a regressor numbers.
     """
     block = max(1, ROWS // values_NVD.shape[1])
     blocks = [values_NVD[start : start + block] for start in range(0, len(values_NVD), block)]
@@ -31,10 +32,24 @@ def class_scores(fitted: Any, values_NVD: np.ndarray, fusion: Fusion = "sum") ->
 
 
 def _class_scores(fitted: Any, values_NVD: np.ndarray, fusion: Fusion) -> np.ndarray:
-    respond = getattr(fitted, "decision_function", None) or fitted.predict_proba
+    respond = _responses(fitted)
     by_row = respond(rows(values_NVD))
     images = np.repeat(np.arange(len(values_NVD)), values_NVD.shape[1])
     return of_classes(fitted, fuse(by_row, images, fusion, _is_two_sided(fitted, by_row)))
+
+
+def predicts_numbers(estimator: Any) -> bool:
+    """Return whether an estimator is one of scikit-learn's regressors."""
+    from sklearn.base import is_regressor
+
+    return hasattr(estimator, "__sklearn_tags__") and bool(is_regressor(estimator))
+
+
+def _responses(fitted: Any) -> Callable[[np.ndarray], np.ndarray]:
+    if predicts_numbers(fitted):
+        return lambda rows_RD: np.reshape(fitted.predict(rows_RD), (len(rows_RD), 1))
+    respond: Callable[[np.ndarray], np.ndarray] = getattr(fitted, "decision_function", None) or fitted.predict_proba
+    return respond
 
 
 def of_classes(fitted: Any, responses_NP: np.ndarray) -> np.ndarray:
@@ -42,6 +57,8 @@ def of_classes(fitted: Any, responses_NP: np.ndarray) -> np.ndarray:
 
     The class with the largest score, the first of equals, is the one that the estimator predicts.
     """
+    if predicts_numbers(fitted):
+        return responses_NP.reshape(len(responses_NP), 1)
     own_rule = getattr(fitted, "class_scores", None)
     if own_rule:
         return np.asarray(own_rule(responses_NP), np.float64)

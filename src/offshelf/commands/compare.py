@@ -85,7 +85,8 @@ def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> li
     without = [run.name for run in runs if f"test/{metric}" not in run.metrics]
     if without:
         raise ConfigError(f"Without test/{metric}: {', '.join(without)}. Another metric: --metric NAME")
-    best, *others = sorted(runs, key=lambda run: -run.metrics[f"test/{metric}"])
+    sign = 1 if metric in METRICS and METRICS[metric].is_error else -1
+    best, *others = sorted(runs, key=lambda run: sign * run.metrics[f"test/{metric}"])
     judge = _Judge(best, metric, bootstrap)
     rows = [Row(best, best.metrics[f"test/{metric}"], None)]
     rows += [Row(run, run.metrics[f"test/{metric}"], judge.difference(run)) for run in others]

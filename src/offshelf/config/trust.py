@@ -17,7 +17,7 @@ from offshelf.home import home_path, is_within
 
 COMPONENT_PACKAGES = (
     *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "logistic", "metric"),
-    *("postprocess", "retrieval", "store", "svm", "sweep", "tasks.recommend", "tracking"),
+    *("postprocess", "retrieval", "ridge", "store", "svm", "sweep", "tasks.recommend", "tracking"),
 )
 """Those of offshelf whose public classes are components."""
 

@@ -16,7 +16,7 @@ def require_sound(images: ImageSet) -> None:
     _require_targets(images)
     for number, fold in enumerate(images.folds):
         _require_fold(images, number, fold)
-    metrics = metrics_of(images.is_multilabel)
+    metrics = metrics_of(images.kind)
     if images.metric not in metrics:
         raise DatasetError(
             f"{images.name}: the metric '{images.metric}' does not exist; choose one of {', '.join(metrics)}."
@@ -38,10 +38,20 @@ def _require_targets(images: ImageSet) -> None:
         raise DatasetError(
             f"{images.name}: its targets are not all numbers, or not all tuples of one length."
         ) from error
+    if images.kind == "number":
+        _require_numbers(images)
+        return
     if targets.ndim == 2 and (targets.shape[1] != count or not np.isin(targets, (-1, 0, 1)).all()):
         raise DatasetError(f"{images.name}: targets of several labels must be 1, -1 or 0 for each of {count} classes.")
     if targets.ndim == 1 and not ((targets >= 0) & (targets < count)).all():
         raise DatasetError(f"{images.name}: targets must be class numbers, 0 to {count - 1} for its {count} classes.")
+
+
+def _require_numbers(images: ImageSet) -> None:
+    if not np.isfinite(images.targets).all():
+        raise DatasetError(f"{images.name}: targets that are numbers must be finite.")
+    if len(images.classes) != 1:
+        raise DatasetError(f"{images.name}: classes must hold one name, what the numbers are; got {images.classes}.")
 
 
 def _require_fold(images: ImageSet, number: int, fold: Fold) -> None:

@@ -13,6 +13,7 @@ from offshelf.dataset.boxes import read_boxes, require_units
 from offshelf.dataset.image import ImageFile, PixelBox, parse_colour
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.intensity_range import parse_range
+from offshelf.dataset.numbers import read_numbers, require_target
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.split_names import ALIKE, as_read, part_of, told_apart
@@ -23,6 +24,8 @@ from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed
 
 log = logging.getLogger(__name__)
+
+Target = int | tuple[int, ...] | float
 
 PROBED = 20
 """Number of files whose existence is checked before all are read."""
@@ -46,6 +49,9 @@ class Csv(Dataset, TrainingSizes):
     max_pixels: int = MAX_PIXELS
     columns: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     """The table's names of the columns, by the names above; None: the column is not read."""
+    target: str = "class"
+    """What labels are: the names of classes (`class`), also where they look like numbers, or a number to predict
+    (`number`): an age, a count, a score."""
     separator: str | None = None
     """Separator of several labels in a cell; None: each image has one label."""
     boxes: str = "auto"
@@ -66,6 +72,7 @@ class Csv(Dataset, TrainingSizes):
             raise ConfigError(f"dataset.val must be train, test, ignore, or null; got '{self.val}'.")
         if self.delimiter is not None and len(self.delimiter) != 1 and self.delimiter != "tab":
             raise ConfigError(f"dataset.delimiter must be one character, such as ';', or tab; got '{self.delimiter}'.")
+        require_target(self.target, self.separator)
         if self.separator == "":
             raise ConfigError(
                 "dataset.separator must be a string such as ';', or null for one label per cell; got an empty one."
@@ -97,14 +104,16 @@ class Csv(Dataset, TrainingSizes):
             classes,
             samples,
             (),
-            "mAP_sklearn" if self.separator else "accuracy",
+            "r2" if self.target == "number" else "mAP_sklearn" if self.separator else "accuracy",
             notes=(*table.notes, *notes, *_class_notes(classes), *more),
             not_taken=[LeftOut(f"line {number}", NO_SAMPLE, "split val (dataset.val)") for number in unused],
         )
         return replace(images, folds=self._folds(table, parts, images), notes=(*images.notes, *_in_both(table, parts)))
 
-    def _targets(self, table: Table) -> tuple[tuple[str, ...], list[int | tuple[int, ...]]]:
+    def _targets(self, table: Table) -> tuple[tuple[str, ...], Sequence[Target]]:
         """Return the sorted class names, and the target of each line. Raises DatasetError."""
+        if self.target == "number":
+            return (self.columns.get("label") or "number",), read_numbers(table)
         if not self.separator:
             empty = [number for number, line in table.lines if not line["label"]]
             if empty:
@@ -123,7 +132,7 @@ class Csv(Dataset, TrainingSizes):
             return classes, [number[label] for (label,) in cells]
         return classes, [tuple(1 if name in labels else -1 for name in classes) for labels in cells]
 
-    def _samples(self, table: Table, targets: Sequence[int | tuple[int, ...]]) -> tuple[list[Sample], list[str]]:
+    def _samples(self, table: Table, targets: Sequence[Target]) -> tuple[list[Sample], list[str]]:
         root = Path(self.root).expanduser().absolute() if self.root else table.file.parent
         table = replace(table, lines=[_with_spaces(line, root) for line in table.lines])
         paths = [root / line["path"] for _, line in table.lines]
@@ -150,8 +159,8 @@ class Csv(Dataset, TrainingSizes):
             )
         is_tested = np.array([part == "test" for part in parts])
         train, test = np.flatnonzero(~is_tested), np.flatnonzero(is_tested)
-        has = images.targets > 0 if images.is_multilabel else np.eye(len(images.classes), dtype=bool)[images.targets]
-        untrained = np.flatnonzero(has[test].any(axis=0) & ~has[train].any(axis=0))
+        untrained = np.flatnonzero((images.counts(test) > 0) & (images.counts(train) == 0))
+        untrained = untrained[:0] if images.kind == "number" else untrained
         if len(untrained) or not len(train) or not len(test):
             what = (
                 f"label {listed(images.classes[number] for number in untrained)} is tested but not trained on"
@@ -218,7 +227,7 @@ def _warn_of_none(paths: Sequence[Path], table: Table) -> None:
 
 
 def _question_repeats(
-    table: Table, boxes: Sequence[PixelBox | None], targets: Sequence[int | tuple[int, ...]], separator: str | None
+    table: Table, boxes: Sequence[PixelBox | None], targets: Sequence[Target], separator: str | None
 ) -> list[str]:
     """Return remarks on files that are listed more than once. Raises DatasetError if their labels differ."""
     first: dict[tuple[str, PixelBox | None], int] = {}

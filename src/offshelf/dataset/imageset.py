@@ -15,6 +15,7 @@ from offshelf.dataset.repeats import Repeats, among_samples
 from offshelf.errors import DatasetError
 from offshelf.identity import digest
 from offshelf.lazy import Lazy
+from offshelf.metric import LabelKind, kind_of
 from offshelf.names import readable
 
 
@@ -24,9 +25,9 @@ class Sample:
 
     id: str
     image: Image
-    target: int | tuple[int, ...]
+    target: int | tuple[int, ...] | float
     """Class number; or, if an image may have several labels, for each 1 (present), -1 (absent) or 0 (not counted,
-    such as VOC's difficult objects and unspecified attributes)."""
+    such as VOC's difficult objects and unspecified attributes); or a float, the number to predict."""
 
 
 class FileSamples(Lazy[Sample]):
@@ -103,6 +104,7 @@ class ImageSet:
 
     name: str
     classes: tuple[str, ...]
+    """Names of the classes or labels; of a set whose labels are numbers one name, what the number is (`age`)."""
     samples: Sequence[Sample]
     folds: tuple[Fold, ...]
     metric: str = "accuracy"
@@ -116,16 +118,22 @@ class ImageSet:
 
     @cached_property
     def targets(self) -> np.ndarray:
-        """Class numbers of all samples, int64 [N]; or for several labels 1, -1 and 0, int8 [N, K] (see Sample)."""
+        """Class numbers of all samples, int64 [N]; of several labels int8 [N, K], see Sample; numbers, float64 [N]."""
         if isinstance(self.samples, FileSamples):
             return self.samples.targets_N.astype(np.int64)
-        several = bool(self.samples) and isinstance(self.samples[0].target, tuple)
-        return np.array([sample.target for sample in self.samples], dtype=np.int8 if several else np.int64)
+        first = self.samples[0].target if self.samples else 0
+        dtype = np.int8 if isinstance(first, tuple) else np.float64 if isinstance(first, float) else np.int64
+        return np.array([sample.target for sample in self.samples], dtype)
+
+    @property
+    def kind(self) -> LabelKind:
+        """What the images are labelled with: a class, several labels, or a number."""
+        return kind_of(self.targets)
 
     @property
     def is_multilabel(self) -> bool:
         """Whether an image can have several labels, or none."""
-        return self.targets.ndim == 2
+        return self.kind == "labels"
 
     @cached_property
     def pictures(self) -> Sequence[Image]:
@@ -174,8 +182,10 @@ class ImageSet:
         return replace(self, folds=size.folds, sizes=(size,))
 
     def counts(self, rows: np.ndarray) -> np.ndarray:
-        """Return the number of images of each class (with each label) among some rows: int64 [K]."""
+        """Return the number of images of each class (with each label, with a number) among some rows: int64 [K]."""
         targets = self.targets[rows]
+        if self.kind == "number":
+            return np.array([len(targets)])
         if targets.ndim == 2:
             return (targets > 0).sum(axis=0)
         return np.bincount(targets, minlength=len(self.classes))
@@ -196,7 +206,7 @@ class ImageSet:
         """Raise DatasetError if a class has no training image in some fold."""
         wanted = set(range(len(self.classes)))
         for fold in self._every_fold():
-            lacking = [] if self.is_multilabel else sorted(wanted - _present(self.targets[fold.train]))
+            lacking = sorted(wanted - _present(self.targets[fold.train])) if self.kind == "class" else []
             if lacking:
                 names = ", ".join(self.classes[number] for number in lacking[:10])
                 raise DatasetError(f"{self.name} has no training images of {len(lacking)} class(es): {names}.")
@@ -212,8 +222,8 @@ class ImageSet:
         rest = self.keeping(kept)
         for before, after in zip(self._every_fold(), rest._every_fold(), strict=True):
             lost = _present(self.targets[before.train]) - _present(rest.targets[after.train])
-            if lost or not len(after.test):
-                what = f"the class {self.classes[min(lost)]}" if lost else "testing"
+            if lost or not len(after.test) or not len(after.train):
+                what = f"the class {self.classes[min(lost)]}" if lost else "training" if len(after.test) else "testing"
                 raise DatasetError(f"Without the unreadable images none is left for {what} in {self.name}.")
         return rest, left_out
 
@@ -223,6 +233,8 @@ class ImageSet:
 
     def _label(self, row: int) -> str:
         target = self.targets[row]
+        if self.kind == "number":
+            return f"{target:g}"
         numbers = np.flatnonzero(target > 0) if self.is_multilabel else [target]
         return ", ".join(self.classes[number] for number in numbers)
 
@@ -236,7 +248,9 @@ def _rows(folds: Sequence[Fold]) -> list[list[list[int]]]:
 
 
 def _present(targets: np.ndarray) -> set[int]:
-    """Return the numbers of the classes that occur."""
+    """Return the numbers of the classes that occur; none where images are labelled with numbers."""
+    if kind_of(targets) == "number":
+        return set()
     return set(np.flatnonzero((targets > 0).any(axis=0)) if targets.ndim == 2 else targets)
 
 

@@ -1,4 +1,4 @@
-"""Seeded, stratified splits for sets without a split."""
+"""Seeded splits for sets without a split, stratified by class."""
 
 import math
 import warnings
@@ -8,6 +8,7 @@ import numpy as np
 
 from offshelf.dataset.imageset import Fold
 from offshelf.errors import DatasetError
+from offshelf.metric import kind_of
 
 
 def partition(
@@ -15,7 +16,7 @@ def partition(
 ) -> tuple[Fold, ...]:
     """Draw one stratified train/test split, or `folds` stratified folds, each of which is tested once.
 
-    Images with several labels are stratified by their rarest label.
+    Images with several labels are stratified by their rarest label, those with numbers are not.
 
     Raises:
         DatasetError: A class has too few images, or a setting is out of range.
@@ -26,6 +27,8 @@ def partition(
         raise DatasetError(f"dataset.test_fraction must be above 0 and below 1; got {test_fraction}.")
     if folds is not None and folds < 2:
         raise DatasetError(f"dataset.folds must be at least 2, or null for one split; got {folds}.")
+    if kind_of(targets) == "number":
+        return _of_numbers(len(targets), test_fraction, folds, seed)
     counts = (targets > 0).sum(axis=0) if targets.ndim == 2 else np.bincount(targets, minlength=len(classes))
     few = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True) if count < (folds or 2)]
     if few:
@@ -44,6 +47,21 @@ def partition(
         warnings.simplefilter("ignore")
         pairs = list(splitter.split(strata, strata))
     return tuple(Fold(np.sort(train), np.sort(test)) for train, test in pairs)
+
+
+def _of_numbers(images: int, test_fraction: float, folds: int | None, seed: int) -> tuple[Fold, ...]:
+    from sklearn.model_selection import KFold, ShuffleSplit
+
+    if images < 2 * (folds or 2):
+        raise DatasetError(f"{images} images with numbers are too few to be split; {2 * (folds or 2)} are needed.")
+    least = 2 / images  # of one number nothing could be said
+    fraction = min(max(test_fraction, least), 1 - least)
+    splitter = (
+        KFold(folds, shuffle=True, random_state=seed)
+        if folds
+        else ShuffleSplit(1, test_size=fraction, random_state=seed)
+    )
+    return tuple(Fold(np.sort(train), np.sort(test)) for train, test in splitter.split(np.zeros(images)))
 
 
 def _require_room(images: int, classes: int, test_fraction: float) -> None:

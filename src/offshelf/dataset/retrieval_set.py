@@ -132,8 +132,13 @@ def as_retrieval(images: ImageSet) -> RetrievalSet:
     it is removed from the ranking (Holidays); the only image of a class then has nothing to find.
 
     Raises:
-        DatasetError: Images have several labels, or each is alone in its class.
+        DatasetError: Images have several labels, or numbers, or each is alone in its class.
     """
+    if images.kind == "number":
+        raise DatasetError(
+            f"The labels of {images.name} are numbers, which do not say which images show the same; retrieval takes "
+            "classes: dataset.target=class"
+        )
     if images.is_multilabel:
         raise DatasetError(
             f"{images.name} has several labels per image, so that it does not say which images show the same; "

@@ -25,7 +25,7 @@ class TrainingSizes:
     shots: int | Sequence[int] | None = field(default=None, hash=False)
     """Numbers of training images per class; with several labels per image, each label has at least so many."""
     fractions: float | Sequence[float] | None = field(default=None, hash=False)
-    """Fractions of the training images, stratified by class, with at least one image of each class."""
+    """Fractions of the training images, stratified by class, with at least one image of each class; of numbers two."""
     draws: int | str = 5
     """Number of draws; or a folder of published draws, see `published_draws`."""
     small_classes: Literal["stop", "whole"] = "stop"
@@ -66,6 +66,11 @@ class TrainingSizes:
         Raises:
             DatasetError: A class has fewer images than shots, or published draws do not fit.
         """
+        if images.kind == "number" and (self.shots is not None or isinstance(self.draws, str)):
+            raise DatasetError(
+                f"dataset.shots counts images per class, and the labels of {images.name} are numbers. Draw fractions "
+                "of the training images: dataset.fractions=[0.1,0.25,1]"
+            )
         if isinstance(self.draws, str):
             return only_used(read_draws(images, self.draws, sizes_of(self.shots)))
         if not self.has_sizes:
@@ -114,6 +119,9 @@ class Draw:
             is_first = _rounds(targets > 0, 1) == 0  # an image of each label
             order = np.concatenate([order[is_first], order[~is_first]])
             counts = [max(int(is_first.sum()), int(round_half_up(share * len(order)))) for share in values]
+            chosen = [np.arange(len(order)) < count for count in counts]
+        elif self.images.kind == "number":
+            counts = [max(2, int(round_half_up(share * len(order)))) for share in values]
             chosen = [np.arange(len(order)) < count for count in counts]
         else:
             counts_N, ranks = np.bincount(targets)[targets], _ranks(targets)

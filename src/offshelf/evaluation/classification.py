@@ -13,7 +13,7 @@ from offshelf.classifier.convergence import fitting
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
 from offshelf.memo import once
-from offshelf.metric import METRICS, Bootstrap, Outcome, by_class, mean_of_known, metrics_of
+from offshelf.metric import METRICS, Bootstrap, LabelKind, Outcome, by_class, mean_of_known, metrics_of
 from offshelf.postprocess import Transformer
 from offshelf.svm.fit_progress import showing
 
@@ -42,23 +42,30 @@ class Score:
 
     @cached_property
     def confusion(self) -> np.ndarray | None:
-        """Confusion matrix over the test images of all folds, int64 [K, K]; None with several labels per image."""
-        if self.is_multilabel:
+        """Confusion matrix over the test images of all folds, int64 [K, K]; None with several labels, or numbers."""
+        if self.kind != "class":
             return None
         return np.sum([outcome.confusion() for outcome in self.outcomes], axis=0)
 
     @property
+    def kind(self) -> LabelKind:
+        """What the images are labelled with."""
+        return self.outcomes[0].kind
+
+    @property
     def is_multilabel(self) -> bool:
         """Whether an image can have several labels, or none."""
-        return self.outcomes[0].is_multilabel
+        return self.kind == "labels"
 
     @cached_property
     def by_class(self) -> dict[str, np.ndarray]:
-        """Metrics per class, float64 [K] each, NaN without test images.
+        """Metrics per class, float64 [K] each, NaN without test images; empty for numbers.
 
         Accuracy is taken over the test images of all folds together. Average precision and the area under the ROC
         curve rank the scores of one fold, so they are averaged over folds.
         """
+        if self.kind == "number":
+            return {}
         folds = [by_class(outcome) for outcome in self.outcomes]
         means = {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}
         targets, scores = (
@@ -104,7 +111,7 @@ class Score:
 
     def _test(self) -> dict[str, float]:
         numbers: dict[str, float] = {}
-        for name, metric in metrics_of(self.is_multilabel).items():
+        for name, metric in metrics_of(self.kind).items():
             by_fold = np.array([metric(outcome)[0] for outcome in self.outcomes])
             numbers[f"test/{name}"] = float(np.mean(by_fold))
             if len(by_fold) > 1:
@@ -207,9 +214,8 @@ class Probe:
                 fits.append(self._fit(train, images, fold, calibrate))
             outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test)))
             if np.isnan(METRICS[images.metric](outcomes[-1])[0]):
-                raise DatasetError(
-                    f"{images.metric} is not defined on the test images of {images.name}: none has a label."
-                )
+                why = "all have one number" if images.kind == "number" else "none has a label"
+                raise DatasetError(f"{images.metric} is not defined on the test images of {images.name}: {why}.")
         seconds = time.perf_counter() - start
         dims = values_NVD.shape[-1]
         found = (tuple(fits), tuple(outcomes), seconds, self.bootstrap, tuple(transformers))

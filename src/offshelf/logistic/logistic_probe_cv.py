@@ -8,8 +8,9 @@ from typing_extensions import override
 
 from offshelf.logistic.base import LogisticProbeBase
 from offshelf.logistic.solver import Bias
+from offshelf.svm.cross_validation import Split
 from offshelf.svm.fusion import Fusion
-from offshelf.svm.grid_search import GridSearch, Scoring, Split
+from offshelf.svm.grid_search import GridSearch, Scoring
 
 
 class LogisticProbeCV(LogisticProbeBase, GridSearch):

@@ -2,7 +2,7 @@
 
 from offshelf.metric.bootstrap import Bootstrap, Difference, Interval
 from offshelf.metric.metric import METRICS, Metric, by_class, mean_of_known, metrics_of
-from offshelf.metric.outcome import Outcome
+from offshelf.metric.outcome import LabelKind, Outcome, kind_of
 from offshelf.metric.retrieval import RETRIEVAL_METRICS, Ranks, Truth, positions
 
 __all__ = [
@@ -11,11 +11,13 @@ __all__ = [
     "Bootstrap",
     "Difference",
     "Interval",
+    "LabelKind",
     "Metric",
     "Outcome",
     "Ranks",
     "Truth",
     "by_class",
+    "kind_of",
     "mean_of_known",
     "metrics_of",
     "positions",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offshelf.metric import accuracy, average_precision
-from offshelf.metric.outcome import Outcome
+from offshelf.metric import accuracy, average_precision, number
+from offshelf.metric.outcome import LabelKind, Outcome
 
 Measure = Callable[[Outcome, np.ndarray], np.ndarray]
 """Function from an outcome and weights uint8 [M, B] of its images to a number per weighting, [B], or class, [B, K]."""
@@ -17,9 +17,12 @@ class Metric:
     """A variant of a metric: one number for all test images, or the mean of a number per class."""
 
     measure: Measure
-    multilabel: bool
+    kind: LabelKind
+    """What the images are labelled with."""
     by_class: str | None = None
     """Name of the number of one class; None if there is none."""
+    is_error: bool = False
+    """Whether less is better."""
 
     def __call__(self, outcome: Outcome, weights_MB: np.ndarray | None = None) -> np.ndarray:
         """Return float64 [B], or [1] with every image counted once, without the classes that have no test images.
@@ -39,22 +42,25 @@ def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 METRICS: Mapping[str, Metric] = {
-    "accuracy": Metric(accuracy.accuracy, multilabel=False),
-    "mean_class_accuracy": Metric(accuracy.class_accuracies, multilabel=False, by_class="accuracy"),
-    "mAP_11pt": Metric(average_precision.average_precisions_11pt, multilabel=True, by_class="AP_11pt"),
-    "mAP_area": Metric(average_precision.average_precisions_area, multilabel=True, by_class="AP_area"),
-    "mAP_sklearn": Metric(average_precision.average_precisions_sklearn, multilabel=True, by_class="AP_sklearn"),
-    "mean_auc": Metric(average_precision.areas_under_roc, multilabel=True, by_class="auc"),
-    "mean_label_accuracy": Metric(accuracy.label_accuracies, multilabel=True, by_class="accuracy"),
+    "accuracy": Metric(accuracy.accuracy, kind="class"),
+    "mean_class_accuracy": Metric(accuracy.class_accuracies, kind="class", by_class="accuracy"),
+    "mAP_11pt": Metric(average_precision.average_precisions_11pt, kind="labels", by_class="AP_11pt"),
+    "mAP_area": Metric(average_precision.average_precisions_area, kind="labels", by_class="AP_area"),
+    "mAP_sklearn": Metric(average_precision.average_precisions_sklearn, kind="labels", by_class="AP_sklearn"),
+    "mean_auc": Metric(average_precision.areas_under_roc, kind="labels", by_class="auc"),
+    "mean_label_accuracy": Metric(accuracy.label_accuracies, kind="labels", by_class="accuracy"),
+    "r2": Metric(number.r2, kind="number"),
+    "mean_absolute_error": Metric(number.mean_absolute_error, kind="number", is_error=True),
+    "spearman": Metric(number.spearman, kind="number"),
 }
 
 
-def metrics_of(is_multilabel: bool) -> Mapping[str, Metric]:
-    """Return the metrics that are defined for single labels, or for several."""
-    return {name: metric for name, metric in METRICS.items() if metric.multilabel == is_multilabel}
+def metrics_of(kind: LabelKind) -> Mapping[str, Metric]:
+    """Return the metrics that are defined for a kind of labels."""
+    return {name: metric for name, metric in METRICS.items() if metric.kind == kind}
 
 
 def by_class(outcome: Outcome) -> dict[str, np.ndarray]:
     """Return the value for each class, float64 [K], of every metric that is a mean over classes, by name."""
-    means = [metric for metric in metrics_of(outcome.is_multilabel).values() if metric.by_class]
+    means = [metric for metric in metrics_of(outcome.kind).values() if metric.by_class]
     return {str(metric.by_class): metric.measure(outcome, outcome.once)[0] for metric in means}

@@ -2,8 +2,19 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
+
+LabelKind = Literal["class", "labels", "number"]
+"""What an image is labelled with: one class, any of several labels, or a number (an age, a count, a score)."""
+
+
+def kind_of(targets: np.ndarray) -> LabelKind:
+    """Return the kind of labels: class numbers int64 [N], several labels int8 [N, K], or numbers float64 [N]."""
+    if targets.ndim == 2:
+        return "labels"
+    return "number" if targets.dtype.kind == "f" else "class"
 
 
 @dataclass(frozen=True, eq=False)
@@ -11,14 +22,20 @@ class Outcome:
     """The test images of one fold with their targets and scores."""
 
     targets: np.ndarray
-    """Class numbers int64 [M]; or for several labels 1, -1 and 0 (not counted), int8 [M, K]."""
+    """Class numbers int64 [M]; for several labels 1, -1 and 0 (not counted), int8 [M, K]; or numbers float64 [M]."""
     scores: np.ndarray
-    """float64 [M, K]: the class with the largest is predicted, the first of equals; of several labels all above 0."""
+    """float64 [M, K]: the class with the largest is predicted, the first of equals; of several labels all above 0. For
+    numbers the predictions, [M, 1]."""
+
+    @property
+    def kind(self) -> LabelKind:
+        """What the images are labelled with."""
+        return kind_of(self.targets)
 
     @property
     def is_multilabel(self) -> bool:
         """Whether an image can have several labels, or none."""
-        return self.targets.ndim == 2
+        return self.kind == "labels"
 
     @property
     def classes(self) -> int:
@@ -27,7 +44,9 @@ class Outcome:
 
     @cached_property
     def predictions(self) -> np.ndarray:
-        """Class numbers int64 [M]; or for several labels 1 and -1, int8 [M, K]."""
+        """Class numbers int64 [M]; for several labels 1 and -1, int8 [M, K]; or numbers float64 [M]."""
+        if self.kind == "number":
+            return self.scores[:, 0]
         if self.is_multilabel:
             return np.where(self.scores > 0, 1, -1).astype(np.int8)
         return self.scores.argmax(axis=1)

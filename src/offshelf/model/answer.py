@@ -11,7 +11,7 @@ from offshelf.model.model import Model
 def columns(
     model: Model, names: Sequence[str], scores_NK: np.ndarray, probabilities: bool = False
 ) -> dict[str, list[Any]]:
-    """Return columns image, class, score; or, for several labels, image, labels (joined by `;`), and score of each.
+    """Return columns image, class, score; or image, labels (joined by `;`), score of each label; or image, number.
 
     Labels are those with a score above 0. Scores are those of `predictions.csv`. With `probabilities` there is also
     that of the class, or of each label.
@@ -26,6 +26,8 @@ def columns(
         if likely_NK is not None:
             each |= {f"probability {name}": likely_NK[:, column].tolist() for column, name in enumerate(model.classes)}
         return {"image": list(names), "labels": labels, **each}
+    if model.kind == "number":
+        return {"image": list(names), "number": scores_NK[:, 0].tolist()}
     best = scores_NK.argmax(axis=1)
     found = {
         "image": list(names),
@@ -40,11 +42,13 @@ def columns(
 def records(
     model: Model, names: Sequence[str], scores_NK: np.ndarray, probabilities: bool = False
 ) -> list[dict[str, Any]]:
-    """Return each image's class and score, or its labels, and the scores of all; with `probabilities` these too.
+    """Return each image's class and score, or labels, with the scores (and `probabilities`) of all; or its number.
 
     Raises:
         ModelError: The model has no probabilities.
     """
+    if model.kind == "number":
+        return [{"image": name, "number": float(one)} for name, (one,) in zip(names, scores_NK, strict=True)]
     made: list[dict[str, Any]] = []
     for name, scores in zip(names, scores_NK, strict=True):
         by_class = dict(zip(model.classes, scores.tolist(), strict=True))

@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from offshelf.classifier import Calibration, Scorer
 from offshelf.errors import ModelError
 from offshelf.identity import digest
+from offshelf.metric import LabelKind
 from offshelf.model.serialise import Arrays, pack, size, unpack
 from offshelf.postprocess import Transformer, transform
 from offshelf.store import FeatureKey
@@ -28,13 +29,14 @@ _ENTRY = "offshelf"
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A function from the features of one layer to scores of classes."""
+    """A function from the features of one layer to scores of classes, or a number."""
 
     layer: str
     features: str
     """Identity of the features that it was fitted to: the digest of their keys, see `identify`."""
     classes: tuple[str, ...]
-    is_multilabel: bool
+    """Names of the classes or labels; or one name, what the number is."""
+    kind: LabelKind
     transformer: Transformer
     """Transformer, fitted to the training features."""
     scorer: Scorer
@@ -43,10 +45,16 @@ class Model:
     value_range: tuple[float, float] | None = None
     """Black and white of images of more than 8 bits; None if it was not fitted to such images."""
 
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether an image can have several labels, or none."""
+        return self.kind == "labels"
+
     def score(self, values_NVD: np.ndarray) -> np.ndarray:
         """Return scores of classes, float64 [N, K], for features float32 [N, V, D].
 
-        The class with the largest score is predicted; for several labels all with a score above 0.
+        The class with the largest score is predicted; for several labels all with a score above 0. A number is the
+        score itself, [N, 1].
         """
         return self.scorer(transform(self.transformer, values_NVD))
 
@@ -57,6 +65,8 @@ class Model:
             ModelError: The run has not learnt them.
         """
         if not self.calibration:
+            if self.kind == "number":
+                raise ModelError("The run predicts numbers, which have no probabilities.")
             raise ModelError(
                 "The run has not learnt probabilities. Run it again with classifier.calibrate=true, or predict without "
                 "probabilities=true"
@@ -82,7 +92,7 @@ class Model:
             "layer": self.layer,
             "features": self.features,
             "classes": list(self.classes),
-            "is_multilabel": self.is_multilabel,
+            "kind": self.kind,
             "fusion": self.scorer.fusion,
             "averages_features": self.scorer.averages_features,
             "transformer": pack(self.transformer, "transformer", arrays),
@@ -111,7 +121,7 @@ class Model:
                 described["layer"],
                 described["features"],
                 tuple(described["classes"]),
-                described["is_multilabel"],
+                _kind(described),
                 unpack(described["transformer"], "transformer", arrays),
                 Scorer(estimator, described["fusion"], described["averages_features"]),
                 _calibration(described, arrays),
@@ -136,7 +146,7 @@ def _require_sound(described: dict[str, Any]) -> None:
     is_right = {
         "layer": isinstance(described["layer"], str),
         "classes": isinstance(classes, list) and all(isinstance(name, str) for name in classes),
-        "is_multilabel": isinstance(described["is_multilabel"], bool),
+        "kind": _kind(described) in get_args(LabelKind),
         "fusion": described["fusion"] in FUSIONS,
         "averages_features": isinstance(described["averages_features"], bool),
         "value_range": limits is None or float(limits[0]) < float(limits[1]),
@@ -150,7 +160,13 @@ def _calibration(described: dict[str, Any], arrays: Arrays) -> Calibration | Non
     if not described.get("is_calibrated"):  # missing in models of earlier releases
         return None
     slopes, offsets = (arrays[f"calibration.{name}"] for name in CALIBRATION)
-    return Calibration(slopes, offsets, described["is_multilabel"])
+    return Calibration(slopes, offsets, _kind(described) == "labels")
+
+
+def _kind(described: dict[str, Any]) -> LabelKind:
+    # Earlier releases know no numbers.
+    kind: LabelKind = described.get("kind") or ("labels" if described["is_multilabel"] else "class")
+    return kind
 
 
 def _value_range(described: dict[str, Any]) -> tuple[float, float] | None:

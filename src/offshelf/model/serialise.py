@@ -39,9 +39,10 @@ KINDS = {
         ("classes_", "coef_", "intercept_", "kind_", "method_", "fallback_method_", "n_fallback_tasks_"),
     ),
     "LogisticProbe": Kind("offshelf.logistic", ("multiclass",), ("classes_", "coef_", "intercept_", "kind_")),
+    "RidgeProbe": Kind("offshelf.ridge", (), ("coef_", "intercept_")),
 }
-ALIASES = {"LinearSVMCV": "LinearSVM", "LogisticProbeCV": "LogisticProbe"}
-"""Classes by which others are replaced: the choice of C does not matter for prediction."""
+ALIASES = {"LinearSVMCV": "LinearSVM", "LogisticProbeCV": "LogisticProbe", "RidgeProbeCV": "RidgeProbe"}
+"""Classes by which others are replaced: the choice of a hyperparameter does not matter for prediction."""
 
 TRUSTED = frozenset({"offshelf.classifier.label.EachLabel", "offshelf.classifier.kernel.gram"})
 """Names of offshelf that may be in a skops file."""

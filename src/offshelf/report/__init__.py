@@ -3,7 +3,13 @@
 from offshelf.report.comparison import FIGURES, Point, comparison_figure, write_figure
 from offshelf.report.contact_sheet_page import contact_sheet
 from offshelf.report.dataset import about_table, retrieval_table, size_table
-from offshelf.report.figures import confusion_figure, curve_figure, layer_figure, precision_recall_figure
+from offshelf.report.figures import (
+    confusion_figure,
+    curve_figure,
+    layer_figure,
+    precision_recall_figure,
+    scatter_figure,
+)
 from offshelf.report.files import (
     Scored,
     csv_text,
@@ -26,7 +32,7 @@ from offshelf.report.retrieval_tables import layer_scores, paired_queries, proto
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
 from offshelf.report.sheet_view import show_runs
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
-from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
+from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, other_numbers, score_table
 
 __all__ = [
     "FIGURES",
@@ -63,6 +69,7 @@ __all__ = [
     "left_out_table",
     "metric_columns",
     "open_grids",
+    "other_numbers",
     "paired",
     "paired_queries",
     "per_class",
@@ -74,6 +81,7 @@ __all__ = [
     "read_predictions",
     "repeats_line",
     "retrieval_table",
+    "scatter_figure",
     "score_table",
     "show_runs",
     "size_table",

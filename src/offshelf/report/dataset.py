@@ -25,15 +25,16 @@ def about_table(about: About, folder: Path) -> Table:
 
 
 def size_table(images: ImageSet) -> Table:
-    """Return parts, classes, labels and the official metric."""
+    """Return parts, classes, labels or numbers, and the official metric."""
     table = _table(None)
     folds = f", in each of {len(images.folds)} folds" if len(images.folds) > 1 else ""
     every = [fold for size in images.sizes for fold in size.folds] or images.folds
     table.add_row("samples", f"{len(images.samples):,}")
     for part in ("train", "test"):
         table.add_row(part, f"{_span([len(getattr(fold, part)) for fold in every])}{folds}")
-    named = ", ".join(images.classes[:NAMED]) + (", …" if len(images.classes) > NAMED else "")
-    table.add_row("classes", f"{len(images.classes)}: {named}")
+    if images.kind != "number":
+        named = ", ".join(images.classes[:NAMED]) + (", …" if len(images.classes) > NAMED else "")
+        table.add_row("classes", f"{len(images.classes)}: {named}")
     for name, value in _label_rows(images):
         table.add_row(name, value)
     table.add_row("metric", images.metric)
@@ -65,6 +66,9 @@ def _truth_rows(truths: Sequence[Truth]) -> list[tuple[str, str]]:
 def _label_rows(images: ImageSet) -> list[tuple[str, str]]:
     train = np.unique(np.concatenate([fold.train for fold in images.folds]))
     targets = images.targets
+    if images.kind == "number":
+        spread = f"{targets.min():g} to {targets.max():g}, mean {targets.mean():.4g}, deviation {targets.std():.4g}"
+        return [(images.classes[0], spread)]
     if not images.is_multilabel:
         test = np.unique(np.concatenate([fold.test for fold in images.folds]))
         counts = {

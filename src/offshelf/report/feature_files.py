@@ -15,9 +15,10 @@ from offshelf.report import write_table
 def export(folder: Path, images: ImageSet, features: Features, parquet: bool = False) -> None:
     """Write a data set's features to a folder.
 
-    `samples.csv` has a row per sample: id, class (several labels as `1;-1;0`, in the order of the classes), role in the
-    first fold (train or test) and image digest. `<layer>.npy`, float32 [N, V, D], holds each layer's rows in the same
-    order. With `parquet`, `features.parquet` holds all of it, with a column of N lists of V * D values for each layer.
+    `samples.csv` has a row per sample: id, class (several labels as `1;-1;0`, in the order of the classes) or number,
+    role in the first fold (train or test) and image digest. `<layer>.npy`, float32 [N, V, D], holds the rows of a layer
+    in this order. With `parquet`, `features.parquet` holds all of it, with a column of N lists of V * D values for each
+    layer.
 
     Raises:
         StoreError: The folder cannot be written.
@@ -55,13 +56,15 @@ def _samples(images: ImageSet) -> dict[str, list[str]]:
     roles[fold.train], roles[fold.test] = "train", "test"
     return {
         "id": [sample.id for sample in images.samples],
-        "class": [_label(sample, images.classes) for sample in images.samples],
+        "number" if images.kind == "number" else "class": [_label(sample, images.classes) for sample in images.samples],
         "role": roles.tolist(),
         "image": list(digests(images.pictures)),
     }
 
 
 def _label(sample: Sample, classes: Sequence[str]) -> str:
+    if isinstance(sample.target, float):
+        return repr(float(sample.target))
     return ";".join(map(str, sample.target)) if isinstance(sample.target, tuple) else classes[sample.target]
 
 

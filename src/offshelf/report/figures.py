@@ -8,6 +8,7 @@ import numpy as np
 from offshelf.classifier import Curve
 from offshelf.evaluation.classification import Score
 from offshelf.evaluation.retrieval import RetrievalScore
+from offshelf.metric import Outcome
 from offshelf.metric.retrieval_curve import precision_recall
 from offshelf.report.files import Scored
 from offshelf.report.literal import literal
@@ -38,6 +39,22 @@ def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) 
             colour = "white" if shares[row, column] > 0.5 else "black"
             count = str(confusion[row, column])
             axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
+    return figure
+
+
+def scatter_figure(outcomes: Sequence[Outcome], name: str, title: str) -> "Figure":
+    """Draw predicted against true numbers of the test images of all folds; on the diagonal they are equal."""
+    from matplotlib.figure import Figure
+
+    true, predicted = (np.concatenate([getattr(one, what) for one in outcomes]) for what in ("targets", "predictions"))
+    figure = Figure(figsize=(5.5, 5.5), layout="tight")
+    axes = figure.add_subplot(title=literal(title), xlabel=literal(f"true {name}"), ylabel=literal(f"predicted {name}"))
+    many = len(true) > 500
+    axes.plot(true, predicted, ".", markersize=3 if many else 6, alpha=0.4 if many else 0.7, rasterized=True)
+    ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+    axes.plot(ends, ends, color="grey", linestyle="--", linewidth=1)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.grid(alpha=0.3)
     return figure
 
 

@@ -35,6 +35,8 @@ def per_class(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
     With folds `images` is their sum, and accuracy the share of all of them; see Score.by_class. Undefined numbers, as
     without test images, are None.
     """
+    if score.kind == "number":
+        return {}
     counts = np.sum([outcome.counts() for outcome in score.outcomes], axis=0)
     numbers = {
         name: [None if np.isnan(value) else float(value) for value in values] for name, values in score.by_class.items()
@@ -100,17 +102,19 @@ def csv_text(columns: Mapping[str, Sequence[Any]]) -> str:
 def write_run(
     folder: Path, metrics: Mapping[str, float], scores: Sequence[Score], classes: Sequence[str], config: str
 ) -> None:
-    """Write metrics.json, per_class.csv (a row per layer and class) and config.yaml.
+    """Write metrics.json, config.yaml and, except for numbers, per_class.csv (a row per layer and class).
 
     Raises:
         StoreError: The folder cannot be written.
     """
-    tables = [(score.name, per_class(score, classes)) for score in scores]
+    write_text(folder / "metrics.json", json.dumps(dict(metrics), indent=2) + "\n")
+    write_text(folder / "config.yaml", config)
+    tables = [(score.name, table) for score in scores if (table := per_class(score, classes))]
+    if not tables:
+        return
     by_layer = {"layer": [name for name, table in tables for _ in table["class"]]}
     by_layer |= {column: [cell for _, table in tables for cell in table[column]] for column in tables[0][1]}
-    write_text(folder / "metrics.json", json.dumps(dict(metrics), indent=2) + "\n")
     write_text(folder / "per_class.csv", csv_text(by_layer))
-    write_text(folder / "config.yaml", config)
 
 
 def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:

@@ -59,14 +59,19 @@ def _more(count: int, named: Sequence[object]) -> str:
 def _taken(images: ImageSet | RetrievalSet) -> str:
     if isinstance(images, RetrievalSet):
         return f"{len(images.references):,} references, {len(images.queries):,} queries"
-    what = (
-        f"{len(images.samples):,} images of {len(images.classes):,} {'labels' if images.is_multilabel else 'classes'}"
-    )
+    what = f"{len(images.samples):,} images {_labelled(images)}"
     if images.sizes:
         return what + _drawn(images)
     if len(images.folds) > 1:
         return f"{what} in {len(images.folds)} folds"
     return what + "".join(f", {len(fold.train):,} to train on, {len(fold.test):,} to test on" for fold in images.folds)
+
+
+def _labelled(images: ImageSet) -> str:
+    """Return what the labels are: `of 10 classes`, `with numbers from 18 to 93`."""
+    if images.kind == "number":
+        return f"with numbers from {images.targets.min():g} to {images.targets.max():g}"
+    return f"of {len(images.classes):,} {'labels' if images.is_multilabel else 'classes'}"
 
 
 def _drawn(images: ImageSet) -> str:

@@ -9,15 +9,15 @@ import numpy as np
 from offshelf.dataset import ImageSet
 from offshelf.errors import DatasetError
 from offshelf.evaluation.classification import Score
-from offshelf.metric import Outcome
+from offshelf.metric import LabelKind, Outcome
 from offshelf.report.cell import read_csv
 
 
 def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
-    """Return the true and predicted class of every test image, to compare runs and to look for mistakes.
+    """Return the true and predicted class, or number, of every test image, to compare runs and to look for mistakes.
 
-    Columns are fold, id, then true and predicted class and the score of the latter; or, for several labels, the true
-    value (1, -1, 0) and the score of each.
+    Columns are fold, id, then true and predicted class and the score of the latter; for several labels, the true value
+    (1, -1, 0) and the score of each; or true and predicted number.
     """
     rows = [row for fold in images.folds for row in fold.test]
     columns: dict[str, list[Any]] = {
@@ -30,6 +30,8 @@ def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
         for number, name in enumerate(images.classes):
             columns |= {f"true {name}": targets[:, number].tolist(), f"score {name}": scores[:, number].tolist()}
         return columns
+    if score.kind == "number":
+        return columns | {"true": targets.tolist(), "predicted": scores[:, 0].tolist()}
     predicted = scores.argmax(axis=1)
     return columns | {
         "true": [images.classes[number] for number in targets],
@@ -43,16 +45,17 @@ class Predictions:
     """A table of predictions, as read."""
 
     classes: tuple[str, ...]
-    """For single labels the classes that occur, sorted; for several labels all, in the order of the table."""
+    """For single labels the classes that occur, sorted; for several labels all, in the order of the table; for numbers
+    one name."""
     ids: tuple[tuple[str, ...], ...]
     """Ids of the test images of each fold."""
     outcomes: tuple[Outcome, ...]
     """Outcomes; for single labels only the predicted class has a score, 1."""
 
     @property
-    def is_multilabel(self) -> bool:
-        """Whether an image can have several labels, or none."""
-        return self.outcomes[0].is_multilabel
+    def kind(self) -> LabelKind:
+        """What the images are labelled with."""
+        return self.outcomes[0].kind
 
     @property
     def tests(self) -> tuple[int, ...]:
@@ -78,8 +81,7 @@ def read_predictions(text: str) -> Predictions:
     columns = dict(zip(header, zip(*lines, strict=False), strict=False))
     try:
         labels = tuple(name.removeprefix("true ") for name in header if name.startswith("true "))
-        names = labels or tuple(sorted({*columns["true"], *columns["predicted"]}))
-        outcome = (_several if labels else _single)(columns, names)
+        names, outcome = _outcome(columns, labels)
         folds = np.array(columns["fold"], int)
         rows = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
         ids = tuple(tuple(columns["id"][row] for row in fold) for fold in rows)
@@ -90,6 +92,16 @@ def read_predictions(text: str) -> Predictions:
 
 
 _Columns = Mapping[str, Sequence[str]]
+
+
+def _outcome(columns: _Columns, labels: tuple[str, ...]) -> tuple[tuple[str, ...], Outcome]:
+    if labels:
+        return labels, _several(columns, labels)
+    if "score" not in columns:
+        true, predicted = (np.array(columns[key], np.float64) for key in ("true", "predicted"))
+        return ("number",), Outcome(true, predicted[:, None])
+    classes = tuple(sorted({*columns["true"], *columns["predicted"]}))
+    return classes, _single(columns, classes)
 
 
 def _single(columns: _Columns, classes: Sequence[str]) -> Outcome:
@@ -105,9 +117,9 @@ def _several(columns: _Columns, labels: Sequence[str]) -> Outcome:
 
 def paired(one: Predictions, other: Predictions) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]] | None:
     """Return outcomes for the same test images in the order of the first; None if the images or labels differ."""
-    if one.is_multilabel != other.is_multilabel:
+    if one.kind != other.kind:
         return None
-    if not one.is_multilabel and one.classes != other.classes:
+    if one.kind == "class" and one.classes != other.classes:
         together = sorted({*one.classes, *other.classes})
         one, other = one.among(together), other.among(together)
     if one.classes != other.classes or len(one.ids) != len(other.ids):

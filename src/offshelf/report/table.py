@@ -11,6 +11,7 @@ from offshelf.backbone.backbone import LayerInfo
 from offshelf.dataset import LeftOut
 from offshelf.evaluation.classification import Score
 from offshelf.extractor import Forecast
+from offshelf.metric import metrics_of
 from offshelf.report.files import with_error_bar
 
 
@@ -29,6 +30,15 @@ def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score,
         last = score is scores[-1]
         table.add_row(*_cells(score), style="bold" if score is chosen else None, end_section=last)
     return table
+
+
+def other_numbers(score: Score) -> str:
+    """Return the other metrics of predicted numbers, in a line, with half of their intervals; empty for classes."""
+    others = [name for name in metrics_of("number") if name != score.metric and f"test/{name}" in score.metrics]
+    if score.kind != "number" or not others:
+        return ""
+    listed = ", ".join(f"{name.replace('_', ' ')} {with_error_bar(score.metrics, name)}" for name in others)
+    return f"{score.name}, test: {listed}"
 
 
 def open_grids(scores: Sequence[Score]) -> str:

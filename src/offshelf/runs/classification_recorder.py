@@ -25,6 +25,7 @@ from offshelf.report import (
     learning_curve_figure,
     per_class,
     predictions,
+    scatter_figure,
     write_bytes,
     write_run,
     write_table,
@@ -47,7 +48,7 @@ class ClassificationRecorder(RunRecorder):
         images = self.images
         profile = {
             "images": len(images.samples),
-            "classes": len(images.classes),
+            **({} if images.kind == "number" else {"classes": len(images.classes)}),
             "metric": images.metric,
             "folds": [[len(fold.train), len(fold.test)] for fold in images.folds],
         }
@@ -64,7 +65,7 @@ class ClassificationRecorder(RunRecorder):
             self._log_predictions(child, score)
             tags = {"feature_digest": feature_digest, **self.data_tags(), **_svm_method(score)}
             child.log(params, score.metrics, tags)
-            self._log_confusion(child, score)
+            self._log_mistakes(child, score)
             if len(curve) > 1:
                 self.training_sizes(child, curve, backbone, feature_digest)
 
@@ -133,8 +134,8 @@ class ClassificationRecorder(RunRecorder):
         chosen: Score,
         points: tuple[Sequence[CurvePoint], Sequence[CurvePoint]] = ((), ()),
     ) -> None:
-        """Draw what `end` has logged: confusions, the choice of hyperparameters, layers and training sizes."""
-        self._log_confusion(self.run, chosen)
+        """Draw what `end` has logged: confusions or scatter plots, choices of hyperparameters, layers and sizes."""
+        self._log_mistakes(self.run, chosen)
         if chosen.curve:
             self.figure(curve_figure(scores, baselines, self.plot_title()), f"{_curve_file(chosen)}.png")
         if len(scores) > 1:
@@ -161,15 +162,19 @@ class ClassificationRecorder(RunRecorder):
         with_it = f"offshelf predict {where} IMAGES{self.settings()}"
         return f"The model is kept ({decimal(size)}{fold}). Predict with: {with_it}"
 
-    def _log_confusion(self, run: Run, score: Score) -> None:
+    def _log_mistakes(self, run: Run, score: Score) -> None:
+        """Log the confusion matrix, or of numbers the predicted against the true ones."""
+        title = f"{self.images.name}, {score.name}"
         if score.confusion is not None:
-            title = f"{self.images.name}, {score.name}"
             run.log_figure(confusion_figure(score.confusion, self.images.classes, title), "confusion.png")
+        if score.kind == "number":
+            run.log_figure(scatter_figure(score.outcomes, self.images.classes[0], title), "scatter.png")
 
     def _log_predictions(self, run: Run, score: Score) -> str:
         """Log the tables by class and by test image. Returns the latter as CSV."""
         predicted = csv_text(predictions(score, self.images))
-        run.log_table(per_class(score, self.images.classes), "per_class.json")
+        if table := per_class(score, self.images.classes):
+            run.log_table(table, "per_class.json")
         run.log_text(predicted, "predictions.csv")
         return predicted
 

@@ -89,8 +89,8 @@ class Service:
         model = self.predictor.model
         names = list(map(_name, given))
         good = records(model, [names[row] or "" for row in images], scores, probabilities)
-        empty: dict[str, Any] = dict.fromkeys(["labels"] if model.is_multilabel else ["class", "score"])
-        empty |= dict.fromkeys(["scores", *(["probabilities"] if probabilities else [])])
+        said = {"class": ["class", "score", "scores"], "labels": ["labels", "scores"], "number": ["number"]}
+        empty = dict.fromkeys([*said[model.kind], *(["probabilities"] if probabilities else [])])
         for row, name in enumerate(names):
             if row in faults:
                 yield {"image": name, **empty, "error": faults[row]}

@@ -68,8 +68,9 @@ def _confusion(row: StudyRow, runs: TrackedRuns, bootstrap: Bootstrap) -> Confus
         return None
     reading = Reading(run, bootstrap)
     outcomes = reading.predictions.outcomes
-    if outcomes[0].is_multilabel:
-        raise ConfigError(f"The run '{run.name}' has several labels per image, which have no confusion matrix.")
+    if outcomes[0].kind != "class":
+        what = "several labels per image" if outcomes[0].is_multilabel else "numbers"
+        raise ConfigError(f"The run '{run.name}' has {what}, which have no confusion matrix.")
     counts = np.sum([outcome.confusion() for outcome in outcomes], axis=0)
     return Confusion(row, reading.predictions.classes, counts, reading.number(DIAGONAL))
 

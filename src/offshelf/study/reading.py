@@ -55,8 +55,8 @@ class Reading:
         if column.of_queries:
             return self._of_queries(column)
         metric = METRICS[column.metric]
-        if metric.multilabel != self.predictions.outcomes[0].is_multilabel:
-            kind = "several labels" if metric.multilabel else "one label"
+        if metric.kind != self.predictions.kind:
+            kind = {"class": "one label", "labels": "several labels", "number": "a number"}[metric.kind]
             raise ConfigError(
                 f"Column '{column.name}': {column.metric} is for {kind} per image, unlike '{self.run.name}'."
             )

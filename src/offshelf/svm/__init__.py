@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offshelf.svm.grid_search import GridEdgeWarning
+    from offshelf.svm.cross_validation import GridEdgeWarning
     from offshelf.svm.linear_svm import LinearSVM
     from offshelf.svm.linear_svm_cv import LinearSVMCV
 
@@ -21,7 +21,7 @@ def __getattr__(name: str) -> Any:
 
         return LinearSVMCV
     if name == "GridEdgeWarning":
-        from offshelf.svm.grid_search import GridEdgeWarning
+        from offshelf.svm.cross_validation import GridEdgeWarning
 
         return GridEdgeWarning
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

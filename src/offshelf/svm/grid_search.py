@@ -1,20 +1,24 @@
 """The choice of C by cross-validation, for estimators that solve all folds and values of C in one call."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
+from offshelf.svm.cross_validation import (
+    Split,
+    choose_best,
+    first_rows,
+    group_samples,
+    make_splits,
+    memberships,
+    scores_by_value,
+    warn_at_edge,
+)
 from offshelf.svm.fusion import FUSIONS, Fusion, fuse
 from offshelf.svm.linear_classifier import Group, LinearClassifier
 
 Scoring = Literal["accuracy", "average_precision"] | Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
-Split = tuple[np.ndarray, np.ndarray]
-
-
-class GridEdgeWarning(UserWarning):
-    """Warning that the best C is the smallest or the largest of the grid."""
 
 
 class GridSearch(LinearClassifier):
@@ -42,12 +46,9 @@ class GridSearch(LinearClassifier):
         self._check_search()
         X, y, weights = self._check(X, y, sample_weight)
         Cs = sorted({float(C) for C in self.Cs})
-        samples = np.arange(len(X)) if groups is None else _samples(groups, y, weights)
-        splits = self._splits(y, samples) if len(Cs) > 1 else []
-        members = np.ones((len(X), len(splits) + 1), bool)
-        for fold, (train, _) in enumerate(splits):
-            members[:, fold] = False
-            members[train, fold] = True
+        samples = np.arange(len(X)) if groups is None else group_samples(groups, y, weights)
+        splits = make_splits(self.cv, y, samples, y.ndim == 1, self.random_state) if len(Cs) > 1 else []
+        members = memberships(len(X), splits)
         found: dict[float, list[Group]] = {C: [] for C in Cs}
         is_two_sided = self.kind_ in ("binary", "ovo")
         held_out: dict[float, list[list[np.ndarray]]] = {C: [[] for _ in splits] for C in Cs}
@@ -58,7 +59,9 @@ class GridSearch(LinearClassifier):
             found[solution.C].append((chosen, solution.gap_KV[:, -1], solution.model))
         best = np.zeros(1, int)
         if splits:
-            tests = [(_first(y[test], samples[test]), _first(weights[test], samples[test])) for _, test in splits]
+            tests = [
+                (first_rows(y[test], samples[test]), first_rows(weights[test], samples[test])) for _, test in splits
+            ]
             if not all(part.any() for _, part in tests):
                 raise ValueError("The held-out samples of a fold all have a weight of zero: use fewer folds.")
             scores = np.array(
@@ -75,24 +78,6 @@ class GridSearch(LinearClassifier):
             raise ValueError(f"fusion must be one of {', '.join(FUSIONS)}; got {self.fusion!r}.")
         if len(self.Cs) == 0:
             raise ValueError("Cs must hold one or more positive numbers; it is empty.")
-
-    def _splits(self, y: np.ndarray, samples: np.ndarray) -> list[Split]:
-        """Return the training and held-out rows of each fold."""
-        from sklearn.model_selection import KFold, StratifiedKFold
-
-        if not isinstance(self.cv, int):
-            splits = [(np.asarray(train), np.asarray(test)) for train, test in self.cv]
-            return splits
-        if self.cv < 2:
-            raise ValueError(f"cv must be at least 2; got {self.cv}.")
-        labels = _first(y, samples)
-        folds = (StratifiedKFold if y.ndim == 1 else KFold)(self.cv, shuffle=True, random_state=self.random_state)
-        of_samples = folds.split(labels, labels if y.ndim == 1 else None)
-
-        def rows(part: np.ndarray) -> np.ndarray:
-            return np.flatnonzero(np.isin(samples, part))
-
-        return [(rows(train), rows(test)) for train, test in of_samples]
 
     def _score(self, y: np.ndarray, weights: np.ndarray, decisions_RP: np.ndarray) -> Any:
         """Return a score, or one for each class."""
@@ -118,30 +103,17 @@ class GridSearch(LinearClassifier):
     def _choose(self, scores_CFK: np.ndarray, Cs: Sequence[float]) -> np.ndarray:
         """Return the numbers of the best values of C, one or one for each class, and set the curve."""
         by_fold = np.nanmean(scores_CFK, axis=2)
-        curve = {f"split{fold}_test_score": scores for fold, scores in enumerate(by_fold.T)}
-        self.cv_results_ = {
-            "C": np.array(Cs), "mean_test_score": by_fold.mean(axis=1), "std_test_score": by_fold.std(axis=1), **curve
-        }  # fmt: skip
+        self.cv_results_ = scores_by_value("C", Cs, by_fold)
         if self.select == "per_class" and scores_CFK.shape[2] != len(self.classes_):
             raise ValueError(
                 f"select=per_class needs a score for each class; scoring={self.scoring!r} gives one for all."
             )
         scores = scores_CFK if self.select == "per_class" else by_fold[:, :, None]
-        mean, std = np.nanmean(scores, axis=1), np.nanstd(scores, axis=1)
-        best = mean.argmax(axis=0)
-        if self.one_standard_error and scores.shape[1] > 1:
-            top = np.take_along_axis(mean - std / np.sqrt(scores.shape[1] - 1), best[None], 0)
-            best = (mean >= top).argmax(axis=0)
+        best = choose_best(scores, self.one_standard_error)
         self.held_out_score_ = np.nanmean(np.take_along_axis(scores, best[None, None], 0)[0], axis=1)
         if self.warn_at_edge:
-            self._warn(best, Cs)
+            warn_at_edge("C", Cs, best, stacklevel=4)
         return best
-
-    def _warn(self, best: np.ndarray, Cs: Sequence[float]) -> None:
-        at_edge = [Cs[number] for number in np.unique(best) if number in (0, len(Cs) - 1)]
-        if at_edge:
-            edges = " and ".join(f"{C:g}" for C in at_edge)
-            warnings.warn(f"The best C, {edges}, is at the edge of the grid.", GridEdgeWarning, stacklevel=5)
 
 
 def _pick(solutions: Sequence[Group], best: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -154,25 +126,3 @@ def _pick(solutions: Sequence[Group], best: np.ndarray) -> tuple[np.ndarray, np.
     columns = [tuple(part[..., column] for part in parts[number]) for column, number in enumerate(mine)]
     weights, biases, gaps = zip(*columns, strict=True)
     return np.stack(weights, axis=1), np.stack(biases), np.stack(gaps)
-
-
-def _samples(groups: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the number of each row's sample [R]. Raises ValueError if rows of a group differ in label or weight."""
-    if np.shape(groups) != (len(y),):
-        raise ValueError(f"groups must be {len(y)} group labels; got shape {np.shape(groups)}.")
-    names, first, samples = np.unique(groups, return_index=True, return_inverse=True)
-    for what, values in (("labels", y), ("weights", weights)):
-        differ = (values != values[first][samples]).reshape(len(y), -1).any(axis=1)
-        if differ.any():
-            raise ValueError(
-                "The rows of a group are observations of one sample, but those of group "
-                f"'{names[samples[differ][0]]}' have several {what}. To keep different samples in one fold, use "
-                "cv=list(GroupKFold(5).split(X, y, groups))."
-            )
-    return samples
-
-
-def _first(values: np.ndarray, samples: np.ndarray) -> np.ndarray:
-    """Return the values of the first row of each sample, in the order of samples."""
-    first: np.ndarray = values[np.unique(samples, return_index=True)[1]]
-    return first

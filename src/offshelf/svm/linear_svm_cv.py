@@ -7,9 +7,10 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.svm.base import LinearSVMBase
+from offshelf.svm.cross_validation import Split
 from offshelf.svm.encoding import Multiclass
 from offshelf.svm.fusion import Fusion
-from offshelf.svm.grid_search import GridSearch, Scoring, Split
+from offshelf.svm.grid_search import GridSearch, Scoring
 from offshelf.svm.solver import Bias, Loss
 
 

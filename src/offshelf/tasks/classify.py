@@ -28,6 +28,7 @@ from offshelf.runs.classification_recorder import ClassificationRecorder
 from offshelf.runs.recorder import run_title
 from offshelf.store import FeatureKey, FeatureStore
 from offshelf.tasks.features import FeatureSpec
+from offshelf.tasks.label_kind import require_kind
 from offshelf.tasks.on_error import OnError, check_readable
 from offshelf.tasks.results import ClassificationResult
 from offshelf.tasks.results.classification import score_lines
@@ -56,7 +57,7 @@ def classify(
     keep_model_mb: float = 200,
     notify: Notify = discard,
 ) -> ClassificationResult:
-    """Score frozen features of one or several layers with a linear classifier.
+    """Score frozen features of one or several layers with a linear classifier or, for numbers, a regression.
 
     Features are extracted, the hyperparameter is chosen on the training images, the classifier is fitted, and the test
     images are read once, in this order. With several layers there is a run for each under one parent, and the reported
@@ -88,7 +89,7 @@ def classify(
         are several.
 
     Raises:
-        ConfigError: `keep_model_mb` is below 0, or not finite.
+        ConfigError: `keep_model_mb` is below 0, or not finite; or the classifier is for other labels.
         BackboneError: the network, or one of the layers, is not available.
         DatasetError: the data set is not available, has no labels or too few images.
         BadImagesError: images cannot be read, and `on_error` is `stop`.
@@ -111,6 +112,7 @@ def classify(
     )
     layers, probe = spec.layers, Probe(postprocess, classifier, bootstrap)
     images = require_labels(dataset.load())
+    require_kind(classifier, images)
     images.require_training()
     images, left_out = check_readable(images, on_error)
     spec.require_layers(images.pictures)
@@ -185,7 +187,7 @@ def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], Featu
         chosen.name,
         features,
         images.classes,
-        images.is_multilabel,
+        images.kind,
         chosen.transformers[0],
         scorer,
         fit.calibration,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
@@ -12,6 +12,7 @@ from offshelf.classifier import Scorer
 from offshelf.classifier.label import EachLabel
 from offshelf.errors import ModelError
 from offshelf.logistic import LogisticProbe
+from offshelf.ridge import RidgeProbe
 from offshelf.serving.onnx.scorer import as_module
 from offshelf.svm import LinearSVM
 
@@ -52,6 +53,15 @@ def test_the_same_scores(name, classes):
     for fusion in ("sum", "mean", "max"):
         agree(Scorer(fitted, fusion, averages_features=False))
     agree(Scorer(fitted, "sum", averages_features=True))
+
+
+@pytest.mark.parametrize("estimator", [RidgeProbe(), Ridge()])
+def test_numbers(estimator):
+    """One for each image, the mean over its views."""
+    fitted = estimator.fit(ROWS, ROWS[:, 0] * 3 + 40)
+
+    agree(Scorer(fitted, "mean", averages_features=False))
+    agree(Scorer(fitted, "mean", averages_features=True))
 
 
 @pytest.mark.parametrize("estimator", [LinearSVC(), LogisticRegression()])

@@ -22,6 +22,24 @@ def images(targets, train=None):
     return ImageSet("set", classes, samples, (Fold(train, np.setdiff1d(np.arange(len(targets)), train)),), metric)
 
 
+def test_numbers():
+    """Shuffled samples, doubled, in folds of about one size; too few are a mistake."""
+    ages = np.random.default_rng(0).normal(40, 10, 70).tolist()
+    pictures = images([0] * 70).samples
+    samples = [Sample(one.id, one.image, age) for one, age in zip(pictures, ages, strict=True)]
+    ages_of = ImageSet("faces", ("age",), samples, (Fold(np.arange(60), np.arange(60, 70)),), "r2")
+    training = training_images(ages_of)
+    order = growing_order(training.targets, 0)
+
+    assert sizes(training.targets, order, 20) == [20, 40, 60]
+    first = sample(training, order, 20, Rules(first=20))
+    assert first.targets.tolist() == [ages[row] for row in sorted(order[:20])]
+    assert [len(fold.test) for fold in first.folds] == [4] * 5
+    few = ImageSet("faces", ("age",), samples[:5], (Fold(np.arange(5), np.arange(0)),), "r2")
+    with pytest.raises(DatasetError, match="6 are needed"):
+        training_images(few)
+
+
 def test_every_beginning_is_stratified():
     """Each class has its share of any sample, but for an image."""
     targets = np.repeat([0, 1, 2], [700, 200, 100])

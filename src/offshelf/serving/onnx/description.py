@@ -31,6 +31,7 @@ def describe(predictor: Predictor, run: str) -> dict[str, Any]:
         "offshelf": version("offshelf"),
         "run": run,
         "classes": list(model.classes),
+        "kind": model.kind,
         "is_multilabel": model.is_multilabel,
         "backbone": request.backbone.name,
         "layer": model.layer,

@@ -49,22 +49,22 @@ class Pipeline(nn.Module):
         self.mirrored = [view.mirror for view in views]
         self.transform, self.scores = transformer.as_module(model.transformer), scorer.as_module(model.scorer)
         self.calibration = _Probabilities(model.calibration) if model.calibration else None
-        self.is_multilabel, self.layer = model.is_multilabel, model.layer
+        self.kind, self.layer = model.kind, model.layer
         self.eager = Eager(predictor.request)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the answers for uint8 [N, 3, S, S], or [N, U, 3, S, S] if U > 1.
 
         Returns:
-            Scores float32 [N, K]; classes int64 [N], or labels bool [N, K]; and probabilities float32 [N, K], if the
-            run has learnt them.
+            Scores float32 [N, K]; classes int64 [N], labels bool [N, K], or numbers float32 [N]; and probabilities
+            float32 [N, K], if the run has learnt them.
         """
         originals = pixels if pixels.ndim == 5 else pixels[:, None]
         seen = [self._view(originals, number) for number in range(len(self.sources))]
         rows = torch.stack(seen, 1).flatten(0, 1)  # [N * V, 3, S, S]
         features = self.eager(rows.permute(0, 2, 3, 1), True)[self.layer]
         scores = self.scores(self.transform(features.unflatten(0, (-1, len(seen)))))
-        said = scores > 0 if self.is_multilabel else scores.argmax(1)
+        said = scores > 0 if self.kind == "labels" else scores[:, 0] if self.kind == "number" else scores.argmax(1)
         return (scores, said, self.calibration(scores)) if self.calibration else (scores, said)
 
     def _view(self, originals: torch.Tensor, number: int) -> torch.Tensor:

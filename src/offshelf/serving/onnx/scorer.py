@@ -13,6 +13,7 @@ from torch import nn
 
 from offshelf.classifier import Scorer
 from offshelf.classifier.label import EachLabel
+from offshelf.classifier.view import predicts_numbers
 from offshelf.errors import ModelError
 from offshelf.serving.onnx.transformer import Constants
 from offshelf.svm import LinearSVM
@@ -48,7 +49,7 @@ def _linear(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
     if not hasattr(estimator, "coef_") or hasattr(estimator, "dual_coef_"):
         raise ModelError(
             f"{type(estimator).__name__} cannot be exported to ONNX: only linear classifiers can (linear_svm, "
-            "linear_svm_ovr, liblinear_ovo, logistic, logistic_ovr, sklearn_logistic, sklearn_linear_svc). "
+            "linear_svm_ovr, liblinear_ovo, logistic, logistic_ovr, ridge, sklearn_logistic, sklearn_linear_svc). "
             "`offshelf export RUN DIR` supports any."
         )
     weights_PD = np.atleast_2d(estimator.coef_)
@@ -66,6 +67,8 @@ def _joined(parts: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
 def _rules(estimator: Any, problems: int) -> tuple[nn.Module, nn.Module, bool]:
     """Return the operations on decision values per view, then per image, and whether a response has two sides."""
     kind = getattr(estimator, "kind_", None) or ("multilabel" if isinstance(estimator, EachLabel) else "")
+    if predicts_numbers(estimator):
+        return nn.Identity(), nn.Identity(), False
     classes = len(estimator.classes_)
     if kind == "ovo":
         return nn.Identity(), _Votes(classes) if estimator.ovo_decision == "votes" else _Pairs(classes, False), True

@@ -121,7 +121,7 @@ def _inputs(predictor: Predictor, images: Sequence[np.ndarray]) -> torch.Tensor:
 
 def _recorded(pipeline: Pipeline, pixels: torch.Tensor, name: str) -> "ModelProto":
     """Record the pipeline as a graph, for any number of images."""
-    outputs = ["scores", "labels" if pipeline.is_multilabel else "class"]
+    outputs = ["scores", pipeline.kind]
     outputs += ["probabilities"] if pipeline.calibration else []
     try:
         with quiet(), torch.no_grad():

@@ -25,7 +25,9 @@ class RecommendationRecorder(RunRecorder):
 
     @override
     def profile(self) -> dict[str, Any]:
-        return {"images": len(self.images.samples), "classes": len(self.images.classes)}
+        images = self.images
+        classes = {} if images.kind == "number" else {"classes": len(images.classes)}
+        return {"images": len(images.samples), **classes}
 
     def end(self, ranking: Sequence[Contender], skipped: Sequence[Skipped], command: str) -> dict[str, float]:
         """Log and write the results; `command`, unless empty, runs the winner in full. Returns the winner's metrics."""

@@ -7,6 +7,7 @@ import numpy as np
 from offshelf.classifier.search import make_folds
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
+from offshelf.metric import kind_of
 from offshelf.tasks.recommend.rules import Rules
 
 FEWEST = 3
@@ -24,7 +25,7 @@ def training_images(images: ImageSet) -> ImageSet:
     """
     rows = images.folds[0].train
     chosen = replace(images, samples=images.take(rows), folds=(), sizes=())
-    if chosen.is_multilabel:
+    if chosen.kind != "class":
         if len(rows) < 2 * FEWEST:
             raise DatasetError(f"{images.name} has {len(rows)} training image(s); {2 * FEWEST} are needed.")
         return chosen
@@ -43,11 +44,11 @@ def training_images(images: ImageSet) -> ImageSet:
 def growing_order(targets: np.ndarray, seed: int) -> np.ndarray:
     """Return row numbers, int64 [N], whose first n are a stratified sample of n images, for any n.
 
-    Each class is shuffled; the i-th of its c images then comes at (i + 0.5) / c. Images with several labels are
-    shuffled.
+    Each class is shuffled; the i-th of its c images then comes at (i + 0.5) / c. Images with several labels,
+    or numbers, are shuffled.
     """
     shuffled = np.random.default_rng(seed).permutation(len(targets))
-    if targets.ndim == 2:
+    if kind_of(targets) != "class":
         return shuffled
     place = np.empty(len(targets))
     for name in np.unique(targets):
@@ -58,7 +59,7 @@ def growing_order(targets: np.ndarray, seed: int) -> np.ndarray:
 
 def sizes(targets: np.ndarray, order: np.ndarray, first: int) -> list[int]:
     """Return the sizes of the samples: `first`, or as many as contain LEAST of each class; then doubled; then all."""
-    if targets.ndim == 1:
+    if kind_of(targets) == "class":
         enough = [np.flatnonzero(targets[order] == name)[:LEAST][-1] + 1 for name in np.unique(targets)]
         first = max(first, int(max(enough)))
     rounds = [first]
@@ -72,5 +73,5 @@ def sample(images: ImageSet, order: np.ndarray, size: int, rules: Rules) -> Imag
     rows = np.sort(order[:size])
     chosen = replace(images, samples=images.take(rows))
     targets = chosen.targets
-    possible = min(rules.folds, len(rows) if chosen.is_multilabel else int(np.bincount(targets).min()))
+    possible = min(rules.folds, int(np.bincount(targets).min()) if chosen.kind == "class" else len(rows))
     return replace(chosen, folds=tuple(Fold(*split) for split in make_folds(targets, possible, rules.seed)))

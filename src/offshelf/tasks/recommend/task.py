@@ -18,6 +18,7 @@ from offshelf.postprocess import Transformer
 from offshelf.report import found_line
 from offshelf.store import FeatureStore, MemoryStore
 from offshelf.tasks.features import FeatureSpec
+from offshelf.tasks.label_kind import require_kind
 from offshelf.tasks.on_error import OnError, skip_unreadable
 from offshelf.tasks.recommend.budget import Budget, seconds
 from offshelf.tasks.recommend.candidate import Candidate, Skipped, at_hand
@@ -89,7 +90,7 @@ def recommend(
         The ranking. As a number it is the winner's cross-validated official metric.
 
     Raises:
-        ConfigError: no candidate is at hand, or `budget` is not a time.
+        ConfigError: no candidate is at hand, `budget` is not a time, or the classifier is for other labels.
         DatasetError: the data set is not available, or has too few training images.
         BadImagesError: images cannot be read, and `on_error` is `stop`.
         StoreError: the store or the output folder cannot be read or written.
@@ -99,7 +100,9 @@ def recommend(
     clock = Budget(seconds(budget))
     if not bootstrap.replicates:
         raise ConfigError("Error bars decide what is dropped; bootstrap.replicates cannot be 0.")
-    images = training_images(require_labels(dataset.load()))
+    labelled = require_labels(dataset.load())
+    require_kind(classifier, labelled)
+    images = training_images(labelled)
     notify(found_line(images))
     with without_downloads():
         here, skipped = at_hand(choose_candidates(backbones, candidates))

@@ -11,6 +11,7 @@ from typing_extensions import override
 from offshelf.dataset import ImageSet, LeftOut
 from offshelf.evaluation.classification import Score
 from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, choose, unchosen_line
+from offshelf.metric import Outcome
 from offshelf.model import Model
 from offshelf.report import (
     layer_columns,
@@ -18,6 +19,7 @@ from offshelf.report import (
     left_out_line,
     metric_columns,
     open_grids,
+    other_numbers,
     predictions,
     repeats_line,
     score_table,
@@ -34,20 +36,22 @@ class ImagePredictions:
     """Predictions for the test images, fold after fold. An image that several folds test occurs once per fold."""
 
     classes: tuple[str, ...]
-    """Names of the K classes, or labels."""
+    """Names of the K classes, or labels; or one name, what the numbers are."""
     ids: tuple[str, ...]
     """Ids of the N images."""
     folds: np.ndarray = field(repr=False)
     """Fold of each row: int64 [N]."""
     targets: np.ndarray = field(repr=False)
-    """True class numbers, int64 [N]; with several labels int8 [N, K] of 1 (yes), -1 (no) and 0 (not counted)."""
+    """True class numbers, int64 [N]; with several labels int8 [N, K] of 1 (yes), -1 (no) and 0 (not counted); or true
+    numbers, float64 [N]."""
     scores: np.ndarray = field(repr=False)
-    """Scores of the classes: float64 [N, K]."""
+    """Scores of the classes: float64 [N, K]; or predicted numbers, [N, 1]."""
 
     @property
     def predicted(self) -> np.ndarray | None:
-        """Class numbers with the highest score, int64 [N]; None with several labels, which are only ranked."""
-        return self.scores.argmax(axis=1) if self.targets.ndim == 1 else None
+        """Class numbers with the highest score, int64 [N], or numbers, float64 [N]; None with several labels."""
+        outcome = Outcome(self.targets, self.scores)
+        return None if outcome.is_multilabel else outcome.predictions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,7 +121,7 @@ class ClassificationResult(RunResult):
         )
 
     def predictions_table(self) -> "DataFrame":
-        """Return the columns of predictions.csv: fold, id, and true and predicted class, or scores of all labels."""
+        """Return the columns of predictions.csv: fold, id, true and predicted class or number, or scores of labels."""
         import pandas
 
         return pandas.DataFrame(predictions(self.chosen, self.images))
@@ -145,6 +149,7 @@ def score_lines(
     """Return the table of scores, and what is to be known about it."""
     return [
         score_table(scores, baselines, chosen, title),
+        other_numbers(chosen),
         *_learning_curve_lines(points, chosen.name, images),
         repeats_line(images),
         left_out_line(left_out),
