@@ -14,7 +14,7 @@ from offshelf.classifier.calibration import Calibration
 from offshelf.classifier.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.duality_gap import duality_gap
-from offshelf.classifier.grid import Scoring, key_of, positive_numbers
+from offshelf.classifier.grid import Scoring, grid_of, key_of, positive_numbers
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
 from offshelf.classifier.view import class_scores, rows
@@ -36,8 +36,9 @@ class Tuned(Classifier, Few):
     with all views of an image in one fold; `C=2` sets it. As in libsvm and liblinear C weighs the sum of losses, so a
     fold's C is not rescaled by its size.
 
-    An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV) chooses by itself, by the metric
-    that it gets as `scoring`. Several labels per image are as many binary problems.
+    An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV, or `n_neighbors` itself, as
+    KNNProbe) chooses by itself, by the metric that it gets as `scoring`. Several labels per image are as many binary
+    problems.
     """
 
     def __init__(
@@ -96,9 +97,10 @@ class Tuned(Classifier, Few):
 
             # Views are fused pair by pair, before the pairs vote.
             self.estimator = clone(estimator).set_params(decision_function_shape="ovo")
-        self.chooses_itself = f"{self.parameter}s" in settings
-        self._key = f"{self.parameter}s" if self.chooses_itself else key_of(estimator, self.parameter)
-        kind = int if isinstance(settings[self._key], int) else float
+        whole_grid = grid_of(settings, self.parameter)
+        self.chooses_itself = whole_grid is not None
+        self._key = whole_grid or key_of(estimator, self.parameter)
+        kind = int if isinstance(np.ravel(settings[self._key])[0].item(), int) else float
         self.values = tuple(sorted(positive_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
         self.is_unchosen = False
 
@@ -111,10 +113,12 @@ class Tuned(Classifier, Few):
             made.folds = min(self.folds, fewest)
             rows = len(targets) - math.ceil(len(targets) / made.folds)  # of the smallest training part
             if self.parameter == "n_neighbors":
-                made.values = tuple(one for one in self.values if one <= rows) or (min(self.values),)
+                made.values = tuple(one for one in self.values if one <= rows) or (min(*self.values, rows),)
         elif len(self.values) > 1 or self.validate:
             made.is_unchosen = len(self.values) > 1
             made.values, made.validate = (min(self.values, key=lambda one: abs(np.log(one))),), False
+            if self.parameter == "n_neighbors":
+                made.values = (min(*made.values, len(targets)),)
         return made
 
     @override
@@ -224,8 +228,8 @@ class Tuned(Classifier, Few):
         chooser = clone(self.estimator)
         search = {"cv": folds, "one_standard_error": self.one_standard_error, "random_state": self.seed}
         ours: dict[str, Any] = {"fusion": self.fusion, "scoring": Scoring(metric, chooser)}
-        if "warn_at_edge" in chooser.get_params():
-            ours["warn_at_edge"] = False  # reported by the run
+        known = {"warn_at_edge": False, "validate": self.validate}  # the run reports the edge
+        ours |= {name: value for name, value in known.items() if name in chooser.get_params()}
         chooser.set_params(**{self._key: self.values}, **search, **ours)
         views = values_NVD.shape[1]
         images = np.repeat(np.arange(len(targets)), views)
@@ -236,9 +240,16 @@ class Tuned(Classifier, Few):
         value = float(np.exp(np.mean(np.log(getattr(chooser, f"{self.parameter}_")))))
         value = min(self.values, key=lambda one: abs(np.log(one / value)))
         if len(self.values) == 1:
-            return chooser, value, None, None
+            return chooser, value, None, getattr(chooser, "held_out_score_", None)
         scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"] for fold in range(folds)], axis=1)
-        return chooser, value, Curve(self.parameter, self.values, scores), chooser.held_out_score_
+        tried = np.asarray(chooser.cv_results_.get(self.parameter, self.values)).tolist()
+        if len(tried) < len(self.values):
+            left_out = sorted(set(self.values) - set(tried))
+            log.warning(
+                "%s=%s left out: there are %d training images.",
+                *(self.parameter, ", ".join(f"{one:g}" for one in left_out), len(targets)),
+            )
+        return chooser, value, Curve(self.parameter, tuple(tried), scores), chooser.held_out_score_
 
     def _possible_folds(self, targets: np.ndarray) -> int:
         if targets.ndim == 2:
@@ -249,7 +260,7 @@ class Tuned(Classifier, Few):
             raise ConfigError(
                 f"{self.parameter} cannot be chosen by cross-validation: class number {int(counts.argmin())} has "
                 f"{fewest} training image(s) and needs 2. Add images, or give one value: "
-                f"classifier.{self.parameter}={sorted(self.values)[len(self.values) > 1]:g} classifier.validate=false"
+                f"classifier.{self.parameter}={self._suggested(len(targets)):g} classifier.validate=false"
             )
         if fewest < self.folds:
             log.warning(
@@ -257,6 +268,11 @@ class Tuned(Classifier, Few):
                 *(self.parameter, fewest, self.folds),
             )
         return min(fewest, self.folds)
+
+    def _suggested(self, images: int) -> float:
+        """Return a value to give where none can be chosen."""
+        second = sorted(self.values)[len(self.values) > 1]
+        return min(second, images) if self.parameter == "n_neighbors" else second
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

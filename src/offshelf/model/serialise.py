@@ -39,6 +39,11 @@ KINDS = {
         ("classes_", "coef_", "intercept_", "kind_", "method_", "fallback_method_", "n_fallback_tasks_"),
     ),
     "LogisticProbe": Kind("offshelf.logistic", ("multiclass",), ("classes_", "coef_", "intercept_", "kind_")),
+    "KNNProbe": Kind(
+        "offshelf.knn",
+        ("distance", "temperature"),
+        ("classes_", "references_", "labels_", "kind_", "n_neighbors_"),
+    ),
 }
 ALIASES = {"LinearSVMCV": "LinearSVM", "LogisticProbeCV": "LogisticProbe"}
 """Classes by which others are replaced: the choice of C does not matter for prediction."""

@@ -33,3 +33,25 @@ def fuse(decisions_RP: np.ndarray, samples_R: np.ndarray, fusion: Fusion, is_two
         return ordered
     sums = np.add.reduceat(ordered, starts, axis=0)
     return sums if fusion == "sum" else (sums.T / counts.astype(sums.dtype)).T
+
+
+def sample_numbers(groups: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the number of each row's sample [R]. Raises ValueError if rows of a group differ in label or weight."""
+    if np.shape(groups) != (len(y),):
+        raise ValueError(f"groups must be {len(y)} group labels; got shape {np.shape(groups)}.")
+    names, first, samples = np.unique(groups, return_index=True, return_inverse=True)
+    for what, values in (("labels", y), ("weights", weights)):
+        differ = (values != values[first][samples]).reshape(len(y), -1).any(axis=1)
+        if differ.any():
+            raise ValueError(
+                "The rows of a group are observations of one sample, but those of group "
+                f"'{names[samples[differ][0]]}' have several {what}. To keep different samples in one fold, use "
+                "cv=list(GroupKFold(5).split(X, y, groups))."
+            )
+    return samples
+
+
+def of_samples(values: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """Return the values of the first row of each sample, in the order of samples."""
+    first: np.ndarray = values[np.unique(samples, return_index=True)[1]]
+    return first

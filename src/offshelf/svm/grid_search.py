@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from offshelf.svm.fusion import FUSIONS, Fusion, fuse
+from offshelf.svm.fusion import FUSIONS, Fusion, fuse, of_samples, sample_numbers
 from offshelf.svm.linear_classifier import Group, LinearClassifier
 
 Scoring = Literal["accuracy", "average_precision"] | Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
@@ -42,7 +42,7 @@ class GridSearch(LinearClassifier):
         self._check_search()
         X, y, weights = self._check(X, y, sample_weight)
         Cs = sorted({float(C) for C in self.Cs})
-        samples = np.arange(len(X)) if groups is None else _samples(groups, y, weights)
+        samples = np.arange(len(X)) if groups is None else sample_numbers(groups, y, weights)
         splits = self._splits(y, samples) if len(Cs) > 1 else []
         members = np.ones((len(X), len(splits) + 1), bool)
         for fold, (train, _) in enumerate(splits):
@@ -58,7 +58,9 @@ class GridSearch(LinearClassifier):
             found[solution.C].append((chosen, solution.gap_KV[:, -1], solution.model))
         best = np.zeros(1, int)
         if splits:
-            tests = [(_first(y[test], samples[test]), _first(weights[test], samples[test])) for _, test in splits]
+            tests = [
+                (of_samples(y[test], samples[test]), of_samples(weights[test], samples[test])) for _, test in splits
+            ]
             if not all(part.any() for _, part in tests):
                 raise ValueError("The held-out samples of a fold all have a weight of zero: use fewer folds.")
             scores = np.array(
@@ -85,14 +87,14 @@ class GridSearch(LinearClassifier):
             return splits
         if self.cv < 2:
             raise ValueError(f"cv must be at least 2; got {self.cv}.")
-        labels = _first(y, samples)
+        labels = of_samples(y, samples)
         folds = (StratifiedKFold if y.ndim == 1 else KFold)(self.cv, shuffle=True, random_state=self.random_state)
-        of_samples = folds.split(labels, labels if y.ndim == 1 else None)
+        parts = folds.split(labels, labels if y.ndim == 1 else None)
 
         def rows(part: np.ndarray) -> np.ndarray:
             return np.flatnonzero(np.isin(samples, part))
 
-        return [(rows(train), rows(test)) for train, test in of_samples]
+        return [(rows(train), rows(test)) for train, test in parts]
 
     def _score(self, y: np.ndarray, weights: np.ndarray, decisions_RP: np.ndarray) -> Any:
         """Return a score, or one for each class."""
@@ -154,25 +156,3 @@ def _pick(solutions: Sequence[Group], best: np.ndarray) -> tuple[np.ndarray, np.
     columns = [tuple(part[..., column] for part in parts[number]) for column, number in enumerate(mine)]
     weights, biases, gaps = zip(*columns, strict=True)
     return np.stack(weights, axis=1), np.stack(biases), np.stack(gaps)
-
-
-def _samples(groups: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the number of each row's sample [R]. Raises ValueError if rows of a group differ in label or weight."""
-    if np.shape(groups) != (len(y),):
-        raise ValueError(f"groups must be {len(y)} group labels; got shape {np.shape(groups)}.")
-    names, first, samples = np.unique(groups, return_index=True, return_inverse=True)
-    for what, values in (("labels", y), ("weights", weights)):
-        differ = (values != values[first][samples]).reshape(len(y), -1).any(axis=1)
-        if differ.any():
-            raise ValueError(
-                "The rows of a group are observations of one sample, but those of group "
-                f"'{names[samples[differ][0]]}' have several {what}. To keep different samples in one fold, use "
-                "cv=list(GroupKFold(5).split(X, y, groups))."
-            )
-    return samples
-
-
-def _first(values: np.ndarray, samples: np.ndarray) -> np.ndarray:
-    """Return the values of the first row of each sample, in the order of samples."""
-    first: np.ndarray = values[np.unique(samples, return_index=True)[1]]
-    return first
