@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from typing_extensions import override
 
-from offshelf.classifier.calibration import Calibration
+from offshelf.classifier.calibration import Calibration, uncalibrated
 from offshelf.classifier.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.duality_gap import duality_gap
@@ -145,12 +145,13 @@ class Tuned(Classifier, Few):
 
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = convergence.gap if gaps is None else float(np.max(gaps))
+        factor, plain = 1 / seen.shape[1] if self.fusion == "sum" else 1.0, None
+        calibration = Calibration.own(fitted, factor)
         if self.calibrate:
-            calibration: Calibration | None = self._calibration(value, values_NVD, targets)
-        else:
-            calibration = Calibration.own(fitted, 1 / seen.shape[1] if self.fusion == "sum" else 1.0)
-        certificate = gap, problems, scorer, calibration, convergence.count, _svm_method(fitted), self.is_unchosen
-        return FitResult(self.parameter, value, curve, score, held_out, *certificate)
+            plain = uncalibrated(fitted, factor, targets.ndim == 2)
+            calibration = self._calibration(value, values_NVD, targets)
+        certificate = gap, problems, scorer, calibration, plain, convergence.count, _svm_method(fitted)
+        return FitResult(self.parameter, value, curve, score, held_out, *certificate, self.is_unchosen)
 
     def _given(self, value: float) -> "Tuned":
         """Return the same classifier with one value of the hyperparameter, without calibration and validation."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offshelf.metric import accuracy, average_precision
+from offshelf.metric import accuracy, average_precision, probability
 from offshelf.metric.outcome import Outcome
 
 Measure = Callable[[Outcome, np.ndarray], np.ndarray]
@@ -48,13 +48,37 @@ METRICS: Mapping[str, Metric] = {
     "mean_label_accuracy": Metric(accuracy.label_accuracies, multilabel=True, by_class="accuracy"),
 }
 
+PROBABILITY_METRICS: Mapping[str, Metric] = {
+    "ece": Metric(probability.calibration_errors, multilabel=False),
+    "brier_score": Metric(probability.brier_scores, multilabel=False),
+    "log_loss": Metric(probability.log_losses, multilabel=False),
+    "mean_label_ece": Metric(probability.label_calibration_errors, multilabel=True, by_class="ece"),
+    "mean_label_brier_score": Metric(probability.label_brier_scores, multilabel=True, by_class="brier_score"),
+    "mean_label_log_loss": Metric(probability.label_log_losses, multilabel=True, by_class="log_loss"),
+}
+"""Metrics of outcomes whose scores are probabilities; the smaller, the better."""
+
 
 def metrics_of(is_multilabel: bool) -> Mapping[str, Metric]:
     """Return the metrics that are defined for single labels, or for several."""
-    return {name: metric for name, metric in METRICS.items() if metric.multilabel == is_multilabel}
+    return _of_kind(METRICS, is_multilabel)
 
 
-def by_class(outcome: Outcome) -> dict[str, np.ndarray]:
+def probability_metrics_of(is_multilabel: bool) -> Mapping[str, Metric]:
+    """Return the metrics of probabilities that are defined for single labels, or for several."""
+    return _of_kind(PROBABILITY_METRICS, is_multilabel)
+
+
+def is_loss(name: str) -> bool:
+    """Return whether the smaller of two numbers of a test metric is the better one."""
+    return name.removesuffix("_uncalibrated") in PROBABILITY_METRICS
+
+
+def _of_kind(metrics: Mapping[str, Metric], is_multilabel: bool) -> Mapping[str, Metric]:
+    return {name: metric for name, metric in metrics.items() if metric.multilabel == is_multilabel}
+
+
+def by_class(outcome: Outcome, metrics: Mapping[str, Metric] = METRICS) -> dict[str, np.ndarray]:
     """Return the value for each class, float64 [K], of every metric that is a mean over classes, by name."""
-    means = [metric for metric in metrics_of(outcome.is_multilabel).values() if metric.by_class]
+    means = [metric for metric in _of_kind(metrics, outcome.is_multilabel).values() if metric.by_class]
     return {str(metric.by_class): metric.measure(outcome, outcome.once)[0] for metric in means}

@@ -19,6 +19,7 @@ from offshelf.report import (
     metric_columns,
     open_grids,
     predictions,
+    probability_line,
     repeats_line,
     score_table,
 )
@@ -146,6 +147,7 @@ def score_lines(
     return [
         score_table(scores, baselines, chosen, title),
         *_learning_curve_lines(points, chosen.name, images),
+        probability_line(chosen),
         repeats_line(images),
         left_out_line(left_out),
         open_grids(scores),
