@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SweepError,
         TrackingError,
     )
+    from offshelf.knn import KNNProbe
     from offshelf.logistic import LogisticProbe, LogisticProbeCV
     from offshelf.ridge import RidgeProbe, RidgeProbeCV
     from offshelf.svm import LinearSVM, LinearSVMCV
@@ -40,6 +41,7 @@ __all__ = [
     "DatasetError",
     "Features",
     "ImageError",
+    "KNNProbe",
     "LinearSVM",
     "LinearSVMCV",
     "LogisticProbe",
@@ -69,6 +71,7 @@ _MODULES = {
     "recommend": "offshelf.api.verbs",
     "retrieve": "offshelf.api.verbs",
     "Features": "offshelf.api.features",
+    "KNNProbe": "offshelf.knn",
     "LinearSVM": "offshelf.svm",
     "LinearSVMCV": "offshelf.svm",
     "LogisticProbe": "offshelf.logistic",

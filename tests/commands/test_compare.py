@@ -1,12 +1,13 @@
 """offshelf compare, as a user types it, on runs in a real store."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import offshelf.commands.compare
-from offshelf.commands.compare import main
+from offshelf.commands.compare import compare, main
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap
 from offshelf.report import csv_text, read_predictions
@@ -125,6 +126,14 @@ def test_another_home(home, tmp_path):
                 log(child, right, table(right))
 
     assert len(out(tmp_path, "sweep", f"home={tmp_path / 'there'}")) == 2
+
+
+@pytest.mark.parametrize(("metric", "expected"), [("accuracy", "b"), ("log_loss", "a"), ("ece_uncalibrated", "a")])
+def test_the_best_loss_is_the_smallest(metric, expected):
+    """Of probabilities; of all else it is the largest."""
+    found = [SimpleNamespace(name=name, metrics={f"test/{metric}": value}) for name, value in (("a", 0.1), ("b", 0.2))]
+
+    assert compare(found, metric, Bootstrap(0))[0].run.name == expected
 
 
 def test_mistakes(runs, tmp_path):

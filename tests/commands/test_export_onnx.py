@@ -185,7 +185,7 @@ def test_weights_beyond_two_gigabytes(classify, images, monkeypatch):
 
 
 REFUSED = {
-    "KNeighborsClassifier cannot be exported to ONNX: only linear": ["classifier=knn", "classifier.n_neighbors=1"],
+    "KNNProbe cannot be exported to ONNX: only linear": ["classifier=knn", "classifier.n_neighbors=1"],
     "SVC cannot be exported to ONNX: only linear": ["classifier=sklearn_svc", *C],
     "rotated and enclosing views cannot": ["augmentation=jitter8", *C],
     "Views at several scales cannot be exported": ["augmentation=multi_scale", *C],
@@ -253,4 +253,4 @@ def test_the_command_line(classify):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: KNeighborsClassifier cannot be exported") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("Error: KNNProbe cannot be exported") and done.stderr.count("\n") == 1

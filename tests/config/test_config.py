@@ -159,7 +159,7 @@ def test_estimators_are_looked_up_when_built():
 @pytest.mark.parametrize("option", sorted(path.stem for path in (conf_dir() / "classifier").glob("*.yaml")))
 def test_grids_are_overridden(option):
     """One value, a list, the folds: for each classifier, under its parameter's name."""
-    name = {"knn": "n_neighbors", "ridge": "alpha"}.get(option, "C")
+    name = {"knn": "n_neighbors", "nearest_neighbour": "n_neighbors", "ridge": "alpha"}.get(option, "C")
     one, several = f"classifier.{name}=2", [f"classifier.{name}=[2,7]", "classifier.folds=3"]
     made = [build(load("classify", [f"classifier={option}", *by])).keywords["classifier"] for by in ([one], several)]
 

@@ -115,11 +115,11 @@ def test_a_linear_model_is_as_large_as_its_weights():
 
 
 def test_size_counts_what_neighbours_keep():
-    """All training features, in float64."""
+    """All training features, in float32 as they come."""
     values, targets = images(2)
     model, _ = fitted(*option("classifier=knn"), values, targets)
 
-    assert 120 * 20 * 8 <= model.size < 2 * 120 * 20 * 8
+    assert 120 * 20 * 4 <= model.size < 2 * 120 * 20 * 4
 
 
 class Stranger(BaseEstimator):

@@ -117,7 +117,7 @@ def test_fields_that_do_not_fit(fields, sentence):
 
 def test_no_gpu(monkeypatch):
     """Asked for, and not there."""
-    monkeypatch.setattr("offshelf.extractor.plan.has_cuda", lambda: False)
+    monkeypatch.setattr("offshelf.retrieval.arrays.has_cuda", lambda: False)
 
     with pytest.raises(ConfigError, match=r"use retrieval\.device=auto"):
         SpatialSearch(device="cuda").similarities(REFERENCES, QUERIES)

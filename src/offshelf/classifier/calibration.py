@@ -1,5 +1,6 @@
 """Calibration: probabilities of classes from scores, learnt on images that the classifier was not fitted to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,39 @@ class Calibration:
         logits_NK = scores_NK * self.slopes_K + self.offsets_K
         probabilities_NK: np.ndarray = expit(logits_NK) if self.is_multilabel else softmax(logits_NK, axis=1)
         return probabilities_NK
+
+
+def uncalibrated(fitted: Any, factor: float, is_multilabel: bool) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the map from scores to probabilities to compare a learnt calibration with.
+
+    It is a logistic probe's own. Otherwise scores are taken for logits, as those of a network are (Guo et al., ICML
+    2017): softmax, or a sigmoid for each of several labels. Of classifiers with one label and without decision values,
+    such as nearest neighbours, whose scores are shares of votes, it is the scores divided by their sum.
+
+    Args:
+        fitted: Fitted estimator.
+        factor: As for `Calibration.own`.
+        is_multilabel: Whether scores are of several labels.
+    """
+    own = Calibration.own(fitted, factor)
+    if own:
+        return own
+    if not is_multilabel and not hasattr(fitted, "decision_function"):
+        return _shares
+    return _as_logits(is_multilabel)
+
+
+def _shares(scores_NK: np.ndarray) -> np.ndarray:
+    shares_NK: np.ndarray = scores_NK / scores_NK.sum(axis=1, keepdims=True)
+    return shares_NK
+
+
+def _as_logits(is_multilabel: bool) -> Callable[[np.ndarray], np.ndarray]:
+    def convert(scores_NK: np.ndarray) -> np.ndarray:
+        classes = scores_NK.shape[1]
+        return Calibration(np.ones(classes), np.zeros(classes), is_multilabel)(scores_NK)
+
+    return convert
 
 
 def _sigmoid(scores_N: np.ndarray, signs_N: np.ndarray) -> tuple[float, float]:

@@ -90,6 +90,8 @@ class FitResult:
     """The `score` in a form that a run can keep; None if the classifier has none."""
     calibration: Calibration | None = None
     """Map from scores to probabilities: learnt, if that was requested, or a logistic probe's own; None without one."""
+    uncalibrated: Callable[[np.ndarray], np.ndarray] | None = None
+    """Map from scores to the probabilities without the calibration that was learnt; None unless one was."""
     unconverged: int = 0
     """Number of fits, including those of cross-validation, whose solver stopped short of the optimum."""
     svm_method: str | None = None

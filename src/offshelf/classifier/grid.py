@@ -1,6 +1,6 @@
 """The grid of a hyperparameter: the estimator's parameter, its values, and how they are scored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,13 @@ class Scoring:
         if self.metric.by_class and getattr(self.estimator, "select", "joint") == "per_class":
             return self.metric.measure(outcome, outcome.once)[0]
         return self.metric(outcome)[0]
+
+
+def grid_of(settings: Mapping[str, Any], parameter: str) -> str | None:
+    """Return the estimator's parameter that takes all values of a parameter: `Cs`, or itself if it is a sequence."""
+    if f"{parameter}s" in settings:
+        return f"{parameter}s"
+    return parameter if isinstance(settings.get(parameter), tuple | list) else None
 
 
 def key_of(estimator: Any, parameter: str) -> str:

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from typing_extensions import override
 
-from offshelf.classifier.calibration import Calibration
+from offshelf.classifier.calibration import Calibration, uncalibrated
 from offshelf.classifier.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.duality_gap import duality_gap
-from offshelf.classifier.grid import Scoring, key_of, positive_numbers
+from offshelf.classifier.grid import Scoring, grid_of, key_of, positive_numbers
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
 from offshelf.classifier.view import class_scores, predicts_numbers, rows
@@ -36,10 +36,10 @@ class Tuned(Classifier, Few):
     with all views of an image in one fold; `C=2` sets it. As in libsvm and liblinear C weighs the sum of losses, so a
     fold's C is not rescaled by its size.
 
-    An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV) chooses by itself, by the metric
-    that it gets as `scoring`; its `cv_results_` has the values (`C`) in the order of their scores. Several labels per
-    image are as many binary problems. A regressor, such as RidgeProbeCV, predicts numbers: its folds are not
-    stratified, and the predictions for an image's views are averaged.
+    An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV, or `n_neighbors` itself, as
+    KNNProbe) chooses by itself, by the metric that it gets as `scoring`; its `cv_results_` has the values in the order
+    of their scores. Several labels per image are as many binary problems. A regressor, such as RidgeProbeCV, predicts
+    numbers: its folds are not stratified, and the predictions for an image's views are averaged.
     """
 
     def __init__(
@@ -100,9 +100,10 @@ class Tuned(Classifier, Few):
 
             # Views are fused pair by pair, before the pairs vote.
             self.estimator = clone(estimator).set_params(decision_function_shape="ovo")
-        self.chooses_itself = f"{self.parameter}s" in settings
-        self._key = f"{self.parameter}s" if self.chooses_itself else key_of(estimator, self.parameter)
-        kind = int if isinstance(settings[self._key], int) else float
+        whole_grid = grid_of(settings, self.parameter)
+        self.chooses_itself = whole_grid is not None
+        self._key = whole_grid or key_of(estimator, self.parameter)
+        kind = int if isinstance(np.ravel(settings[self._key])[0].item(), int) else float
         self.values = tuple(sorted(positive_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
         self.is_unchosen = False
 
@@ -133,10 +134,12 @@ class Tuned(Classifier, Few):
             made.folds = min(self.folds, fewest)
             rows = len(targets) - math.ceil(len(targets) / made.folds)  # of the smallest training part
             if self.parameter == "n_neighbors":
-                made.values = tuple(one for one in self.values if one <= rows) or (min(self.values),)
+                made.values = tuple(one for one in self.values if one <= rows) or (min(*self.values, rows),)
         elif len(self.values) > 1 or self.validate:
             made.is_unchosen = len(self.values) > 1
             made.values, made.validate = (min(self.values, key=lambda one: abs(np.log(one))),), False
+            if self.parameter == "n_neighbors":
+                made.values = (min(*made.values, len(targets)),)
         return made
 
     @override
@@ -165,12 +168,13 @@ class Tuned(Classifier, Few):
 
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = convergence.gap if gaps is None else float(np.max(gaps))
+        factor, plain = 1 / seen.shape[1] if self.fusion == "sum" else 1.0, None
+        calibration = Calibration.own(fitted, factor)
         if self.calibrate:
-            calibration: Calibration | None = self._calibration(value, values_NVD, targets)
-        else:
-            calibration = Calibration.own(fitted, 1 / seen.shape[1] if self.fusion == "sum" else 1.0)
-        certificate = gap, problems, scorer, calibration, convergence.count, _svm_method(fitted), self.is_unchosen
-        return FitResult(self.parameter, value, curve, score, held_out, *certificate)
+            plain = uncalibrated(fitted, factor, targets.ndim == 2)
+            calibration = self._calibration(value, values_NVD, targets)
+        certificate = gap, problems, scorer, calibration, plain, convergence.count, _svm_method(fitted)
+        return FitResult(self.parameter, value, curve, score, held_out, *certificate, self.is_unchosen)
 
     def _require_kind(self, targets: np.ndarray) -> None:
         if self.predicts_numbers != (kind_of(targets) == "number"):
@@ -252,7 +256,8 @@ class Tuned(Classifier, Few):
 
         chooser = clone(self.estimator)
         search = {"cv": folds, "one_standard_error": self.one_standard_error, "random_state": self.seed}
-        ours: dict[str, Any] = {"fusion": self.fusion, "warn_at_edge": False}  # the edge is reported by the run
+        ours: dict[str, Any] = {"fusion": self.fusion}
+        ours |= {"warn_at_edge": False, "validate": self.validate}  # the run reports the edge
         known = {name: value for name, value in ours.items() if name in chooser.get_params()}
         chooser.set_params(**{self._key: self.values}, scoring=Scoring(metric, chooser), **search, **known)
         views = values_NVD.shape[1]
@@ -264,10 +269,18 @@ class Tuned(Classifier, Few):
         value = float(np.exp(np.mean(np.log(getattr(chooser, f"{self.parameter}_")))))
         value = min(self.values, key=lambda one: abs(np.log(one / value)))
         if len(self.values) == 1:
-            return chooser, value, None, None
-        order = [list(chooser.cv_results_[self.parameter]).index(value) for value in self.values]
+            return chooser, value, None, getattr(chooser, "held_out_score_", None)
+        tried = np.asarray(chooser.cv_results_.get(self.parameter, self.values)).tolist()
+        values = tuple(value for value in self.values if value in tried)
+        order = [tried.index(value) for value in values]
         scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"][order] for fold in range(folds)], axis=1)
-        return chooser, value, Curve(self.parameter, self.values, scores), chooser.held_out_score_
+        if len(values) < len(self.values):
+            left_out = sorted(set(self.values) - set(tried))
+            log.warning(
+                "%s=%s left out: there are %d training images.",
+                *(self.parameter, ", ".join(f"{one:g}" for one in left_out), len(targets)),
+            )
+        return chooser, value, Curve(self.parameter, values, scores), chooser.held_out_score_
 
     def _possible_folds(self, targets: np.ndarray) -> int:
         if kind_of(targets) != "class":
@@ -278,7 +291,7 @@ class Tuned(Classifier, Few):
             raise ConfigError(
                 f"{self.parameter} cannot be chosen by cross-validation: class number {int(counts.argmin())} has "
                 f"{fewest} training image(s) and needs 2. Add images, or give one value: "
-                f"classifier.{self.parameter}={sorted(self.values)[len(self.values) > 1]:g} classifier.validate=false"
+                f"classifier.{self.parameter}={self._suggested(len(targets)):g} classifier.validate=false"
             )
         if fewest < self.folds:
             log.warning(
@@ -286,6 +299,11 @@ class Tuned(Classifier, Few):
                 *(self.parameter, fewest, self.folds),
             )
         return min(fewest, self.folds)
+
+    def _suggested(self, images: int) -> float:
+        """Return a value to give where none can be chosen."""
+        second = sorted(self.values)[len(self.values) > 1]
+        return min(second, images) if self.parameter == "n_neighbors" else second
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

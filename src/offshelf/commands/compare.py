@@ -13,7 +13,7 @@ from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.differing import independent, varied
 from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, TrackingError
-from offshelf.metric import METRICS, Bootstrap, Difference, Interval
+from offshelf.metric import METRICS, Bootstrap, Difference, Interval, is_loss
 from offshelf.report import (
     FIGURES,
     SHEETS,
@@ -85,8 +85,7 @@ def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> li
     without = [run.name for run in runs if f"test/{metric}" not in run.metrics]
     if without:
         raise ConfigError(f"Without test/{metric}: {', '.join(without)}. Another metric: --metric NAME")
-    sign = 1 if metric in METRICS and METRICS[metric].is_error else -1
-    best, *others = sorted(runs, key=lambda run: sign * run.metrics[f"test/{metric}"])
+    best, *others = sorted(runs, key=lambda run: run.metrics[f"test/{metric}"], reverse=not is_loss(metric))
     judge = _Judge(best, metric, bootstrap)
     rows = [Row(best, best.metrics[f"test/{metric}"], None)]
     rows += [Row(run, run.metrics[f"test/{metric}"], judge.difference(run)) for run in others]

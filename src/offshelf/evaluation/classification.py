@@ -12,8 +12,20 @@ from offshelf.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import fitting
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
+from offshelf.evaluation.probable import probable_outcomes
 from offshelf.memo import once
-from offshelf.metric import METRICS, Bootstrap, LabelKind, Outcome, by_class, mean_of_known, metrics_of
+from offshelf.metric import (
+    METRICS,
+    PROBABILITY_METRICS,
+    Bootstrap,
+    LabelKind,
+    Metric,
+    Outcome,
+    by_class,
+    mean_of_known,
+    metrics_of,
+    probability_metrics_of,
+)
 from offshelf.postprocess import Transformer
 from offshelf.svm.fit_progress import showing
 
@@ -62,12 +74,13 @@ class Score:
         """Metrics per class, float64 [K] each, NaN without test images; empty for numbers.
 
         Accuracy is taken over the test images of all folds together. Average precision and the area under the ROC
-        curve rank the scores of one fold, so they are averaged over folds.
+        curve rank the scores of one fold, so they are averaged over folds, as are metrics of labels' probabilities.
         """
         if self.kind == "number":
             return {}
-        folds = [by_class(outcome) for outcome in self.outcomes]
-        means = {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}
+        means = _mean_by_class(self.outcomes, METRICS)
+        if self.has_probabilities:
+            means |= _mean_by_class(self.probable["reported"], PROBABILITY_METRICS)
         targets, scores = (
             np.concatenate([getattr(one, name) for one in self.outcomes]) for name in ("targets", "scores")
         )
@@ -109,17 +122,38 @@ class Score:
         numbers = {**self._test(), **self._cv(), **fit_cost([self])}
         return {name: number for name, number in numbers.items() if not np.isnan(number)}
 
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the classifier gives probabilities."""
+        return all(fit.calibration for fit in self.fits)
+
+    @property
+    def probable(self) -> Mapping[str, tuple[Outcome, ...]]:
+        """Outcomes in probabilities of classes, `reported` and `uncalibrated`: see `probable_outcomes`."""
+        return probable_outcomes(self.fits, self.outcomes)
+
     def _test(self) -> dict[str, float]:
         numbers: dict[str, float] = {}
         for name, metric in metrics_of(self.kind).items():
-            by_fold = np.array([metric(outcome)[0] for outcome in self.outcomes])
-            numbers[f"test/{name}"] = float(np.mean(by_fold))
-            if len(by_fold) > 1:
-                by_draw = by_fold.reshape(self.draws, -1).mean(axis=1)
-                numbers[f"test/{name}_std"] = float(np.std(by_draw if self.draws > 1 else by_fold))
-            interval = self.bootstrap.interval(name, self.outcomes, self.tests)
-            if interval:
-                numbers |= {f"test/{name}_low": interval.low, f"test/{name}_high": interval.high}
+            numbers |= self._measured(name, metric, self.outcomes)
+        for kind, outcomes in self.probable.items():
+            for name, metric in probability_metrics_of(self.kind).items():
+                numbers |= self._measured(name, metric, outcomes, "" if kind == "reported" else f"_{kind}")
+        return numbers
+
+    def _measured(self, name: str, metric: Metric, outcomes: Sequence[Outcome], suffix: str = "") -> dict[str, float]:
+        """Return a test metric, its deviation over folds or draws, and its interval, which a calibration error lacks.
+
+        A resampled calibration error is larger than that of the images themselves, so that percentiles are no interval.
+        """
+        by_fold, key = np.array([metric(outcome)[0] for outcome in outcomes]), f"test/{name}{suffix}"
+        numbers = {key: float(np.mean(by_fold))}
+        if len(by_fold) > 1:
+            by_draw = by_fold.reshape(self.draws, -1).mean(axis=1)
+            numbers[f"{key}_std"] = float(np.std(by_draw if self.draws > 1 else by_fold))
+        interval = None if name.endswith("ece") else self.bootstrap.interval(name, outcomes, self.tests)
+        if interval:
+            numbers |= {f"{key}_low": interval.low, f"{key}_high": interval.high}
         return numbers
 
     def _cv(self) -> dict[str, float]:
@@ -134,6 +168,11 @@ class Score:
         return chosen | {
             f"cv/{self.metric}_{self.parameter}_{value:g}": float(mean) for value, mean in by_value.items()
         }
+
+
+def _mean_by_class(outcomes: Sequence[Outcome], metrics: Mapping[str, Metric]) -> dict[str, np.ndarray]:
+    folds = [by_class(outcome, metrics) for outcome in outcomes]
+    return {name: mean_of_known(np.array([fold[name] for fold in folds]), axis=0) for name in folds[0]}
 
 
 def fit_cost(scores: Sequence[Score]) -> dict[str, float]:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from offshelf.errors import ConfigError
+from offshelf.process.gpu import has_cuda
 
 ENGINES = ("eager", "compile", "openvino")
 
@@ -58,24 +59,6 @@ def choose(device: str, engine: str, precision: str, images: int | None) -> Plan
     if precision == "float32" and images is not None and images < WORTH_PREPARING:
         return Plan(where, precision, "eager", "no GPU; few images")
     return Plan(where, precision, "openvino", "no GPU")
-
-
-@lru_cache
-def has_cuda() -> bool:
-    """Return whether PyTorch has a CUDA device. PyTorch is imported only if a driver's device exists."""
-    import sys
-
-    if sys.platform == "linux" and not _cuda_driver():
-        return False
-    import torch
-
-    return torch.cuda.is_available()
-
-
-def _cuda_driver() -> bool:
-    from pathlib import Path
-
-    return any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd"))
 
 
 @lru_cache

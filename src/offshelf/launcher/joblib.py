@@ -125,7 +125,7 @@ def gpus() -> list[str]:
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         return [device.strip() for device in given.split(",") if device.strip()]
-    from offshelf.extractor.plan import has_cuda
+    from offshelf.process.gpu import has_cuda
 
     if not has_cuda():
         return []

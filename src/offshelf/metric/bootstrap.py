@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from offshelf.errors import ConfigError
-from offshelf.metric.metric import METRICS, mean_of_known
+from offshelf.metric.metric import METRICS, PROBABILITY_METRICS, mean_of_known
 from offshelf.metric.outcome import Outcome
 
 
@@ -134,7 +134,8 @@ class Bootstrap:
 
     def _draws(self, metric: str, outcomes: Sequence[Outcome], tests: Sequence[int] | None) -> np.ndarray:
         """Return the metric on every draw: float64 [replicates]."""
-        mean: np.ndarray = np.mean([METRICS[metric](*drawn) for drawn in self._drawn(outcomes, tests)], axis=0)
+        measure = {**METRICS, **PROBABILITY_METRICS}[metric]
+        mean: np.ndarray = np.mean([measure(*drawn) for drawn in self._drawn(outcomes, tests)], axis=0)
         return mean
 
     def _drawn(self, outcomes: Sequence[Outcome], tests: Sequence[int] | None) -> Iterator[tuple[Outcome, np.ndarray]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offshelf.metric import accuracy, average_precision, number
+from offshelf.metric import accuracy, average_precision, number, probability
 from offshelf.metric.outcome import LabelKind, Outcome
 
 Measure = Callable[[Outcome, np.ndarray], np.ndarray]
@@ -54,13 +54,38 @@ METRICS: Mapping[str, Metric] = {
     "spearman": Metric(number.spearman, kind="number"),
 }
 
+PROBABILITY_METRICS: Mapping[str, Metric] = {
+    "ece": Metric(probability.calibration_errors, kind="class", is_error=True),
+    "brier_score": Metric(probability.brier_scores, kind="class", is_error=True),
+    "log_loss": Metric(probability.log_losses, kind="class", is_error=True),
+    "mean_label_ece": Metric(probability.label_calibration_errors, kind="labels", is_error=True, by_class="ece"),
+    "mean_label_brier_score": Metric(probability.label_brier_scores, kind="labels", is_error=True, by_class="brier_score"),
+    "mean_label_log_loss": Metric(probability.label_log_losses, kind="labels", is_error=True, by_class="log_loss"),
+}
+"""Metrics of outcomes whose scores are probabilities; the smaller, the better."""
+
 
 def metrics_of(kind: LabelKind) -> Mapping[str, Metric]:
     """Return the metrics that are defined for a kind of labels."""
-    return {name: metric for name, metric in METRICS.items() if metric.kind == kind}
+    return _of_kind(METRICS, kind)
 
 
-def by_class(outcome: Outcome) -> dict[str, np.ndarray]:
+def probability_metrics_of(kind: LabelKind) -> Mapping[str, Metric]:
+    """Return the metrics of probabilities that are defined for a kind of labels."""
+    return _of_kind(PROBABILITY_METRICS, kind)
+
+
+def is_loss(name: str) -> bool:
+    """Return whether the smaller of two numbers of a test metric is the better one."""
+    metric = {**METRICS, **PROBABILITY_METRICS}.get(name.removesuffix("_uncalibrated"))
+    return metric is not None and metric.is_error
+
+
+def _of_kind(metrics: Mapping[str, Metric], kind: LabelKind) -> Mapping[str, Metric]:
+    return {name: metric for name, metric in metrics.items() if metric.kind == kind}
+
+
+def by_class(outcome: Outcome, metrics: Mapping[str, Metric] = METRICS) -> dict[str, np.ndarray]:
     """Return the value for each class, float64 [K], of every metric that is a mean over classes, by name."""
-    means = [metric for metric in metrics_of(outcome.kind).values() if metric.by_class]
+    means = [metric for metric in _of_kind(metrics, outcome.kind).values() if metric.by_class]
     return {str(metric.by_class): metric.measure(outcome, outcome.once)[0] for metric in means}

@@ -40,6 +40,11 @@ KINDS = {
     ),
     "LogisticProbe": Kind("offshelf.logistic", ("multiclass",), ("classes_", "coef_", "intercept_", "kind_")),
     "RidgeProbe": Kind("offshelf.ridge", (), ("coef_", "intercept_")),
+    "KNNProbe": Kind(
+        "offshelf.knn",
+        ("distance", "temperature"),
+        ("classes_", "references_", "labels_", "kind_", "n_neighbors_"),
+    ),
 }
 ALIASES = {"LinearSVMCV": "LinearSVM", "LogisticProbeCV": "LogisticProbe", "RidgeProbeCV": "RidgeProbe"}
 """Classes by which others are replaced: the choice of a hyperparameter does not matter for prediction."""

@@ -28,6 +28,7 @@ from offshelf.report.findings import found_line, left_out_table, repeats_line
 from offshelf.report.learning_curve import learning_curve_columns, learning_curve_figure, learning_curve_table
 from offshelf.report.prediction_table import Predictions, paired, predictions, read_predictions
 from offshelf.report.recommendation import LeaderboardRow, leaderboard_columns, leaderboard_table, skipped_lines
+from offshelf.report.reliability import probability_line, reliability_columns, reliability_figure
 from offshelf.report.retrieval_tables import layer_scores, paired_queries, protocol_scores, query_table, query_values
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
 from offshelf.report.sheet_view import show_runs
@@ -75,10 +76,13 @@ __all__ = [
     "per_class",
     "precision_recall_figure",
     "predictions",
+    "probability_line",
     "protocol_scores",
     "query_table",
     "query_values",
     "read_predictions",
+    "reliability_columns",
+    "reliability_figure",
     "repeats_line",
     "retrieval_table",
     "scatter_figure",

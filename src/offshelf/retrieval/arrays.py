@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from typing_extensions import override
 
 from offshelf.errors import ConfigError
+from offshelf.process.gpu import has_cuda
 
 if TYPE_CHECKING:
     import torch
@@ -131,15 +132,15 @@ class InTorch(Arrays):
         return values.kthvalue(count, dim=0).values
 
 
-def arrays_on(device: str) -> Arrays:
+def arrays_on(device: str, setting: str = "retrieval.device") -> Arrays:
     """Return NumPy for `cpu`, PyTorch for `cuda`, and for `auto` the GPU if there is one. Raises ConfigError.
+
+    The error names the `setting`.
 
     On two cores NumPy took a quarter of PyTorch's time (`benchmark/retrieval.py arrays`), without seconds of import.
     """
-    from offshelf.extractor.plan import has_cuda
-
     if device == "cpu" or not has_cuda():
         if device == "cuda":
-            raise ConfigError("retrieval.device=cuda, but no CUDA device is available; use retrieval.device=auto.")
+            raise ConfigError(f"{setting}=cuda, but no CUDA device is available; use {setting}=auto.")
         return OnCpu()
     return InTorch("cuda")

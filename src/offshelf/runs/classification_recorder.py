@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.filesize import decimal
 from typing_extensions import override
@@ -25,6 +25,8 @@ from offshelf.report import (
     learning_curve_figure,
     per_class,
     predictions,
+    reliability_columns,
+    reliability_figure,
     scatter_figure,
     write_bytes,
     write_run,
@@ -33,6 +35,9 @@ from offshelf.report import (
 )
 from offshelf.runs.recorder import RunRecorder, extraction_cost
 from offshelf.tracking import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class ClassificationRecorder(RunRecorder):
             tags = {"feature_digest": feature_digest, **self.data_tags(), **_svm_method(score)}
             child.log(params, score.metrics, tags)
             self._log_mistakes(child, score)
+            if score.has_probabilities:
+                child.log_figure(self._reliability(score), "reliability.png")
             if len(curve) > 1:
                 self.training_sizes(child, curve, backbone, feature_digest)
 
@@ -123,6 +130,8 @@ class ClassificationRecorder(RunRecorder):
             columns = curve_table([*scores, *baselines])
             write_table(self.folder / f"{_curve_file(chosen)}.csv", columns)
             self.run.log_table(columns, f"{_curve_file(chosen)}.json")
+        if chosen.has_probabilities:
+            write_table(self.folder / "reliability.csv", reliability_columns(chosen, self.images.classes))
         if len(scores) > 1:
             self.run.log_table(layer_columns([*scores, *baselines]), "layers.json")
         return metrics
@@ -134,8 +143,10 @@ class ClassificationRecorder(RunRecorder):
         chosen: Score,
         points: tuple[Sequence[CurvePoint], Sequence[CurvePoint]] = ((), ()),
     ) -> None:
-        """Draw what `end` has logged: confusions or scatter plots, choices of hyperparameters, layers and sizes."""
+        """Draw what `end` has logged: confusions or scatter plots, reliability, choices, layers and training sizes."""
         self._log_mistakes(self.run, chosen)
+        if chosen.has_probabilities:
+            self.figure(self._reliability(chosen), "reliability.png")
         if chosen.curve:
             self.figure(curve_figure(scores, baselines, self.plot_title()), f"{_curve_file(chosen)}.png")
         if len(scores) > 1:
@@ -170,12 +181,17 @@ class ClassificationRecorder(RunRecorder):
         if score.kind == "number":
             run.log_figure(scatter_figure(score.outcomes, self.images.classes[0], title), "scatter.png")
 
+    def _reliability(self, score: Score) -> "Figure":
+        return reliability_figure(score, f"{self.images.name}, {score.name}")
+
     def _log_predictions(self, run: Run, score: Score) -> str:
-        """Log the tables by class and by test image. Returns the latter as CSV."""
+        """Log the tables by class, by test image and by confidence. Returns that of the images as CSV."""
         predicted = csv_text(predictions(score, self.images))
         if table := per_class(score, self.images.classes):
             run.log_table(table, "per_class.json")
         run.log_text(predicted, "predictions.csv")
+        if score.has_probabilities:
+            run.log_table(reliability_columns(score, self.images.classes), "reliability.json")
         return predicted
 
     def _summary(

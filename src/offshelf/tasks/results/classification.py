@@ -21,6 +21,7 @@ from offshelf.report import (
     open_grids,
     other_numbers,
     predictions,
+    probability_line,
     repeats_line,
     score_table,
 )
@@ -151,6 +152,7 @@ def score_lines(
         score_table(scores, baselines, chosen, title),
         other_numbers(chosen),
         *_learning_curve_lines(points, chosen.name, images),
+        probability_line(chosen),
         repeats_line(images),
         left_out_line(left_out),
         open_grids(scores),
