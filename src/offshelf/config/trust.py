@@ -16,7 +16,17 @@ from offshelf.errors import ConfigError
 from offshelf.home import home_path, is_within
 
 COMPONENT_PACKAGES = (
-    *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "logistic", "metric"),
+    *(
+        "augmentation",
+        "backbone",
+        "classifier",
+        "dataset",
+        "extractor",
+        "launcher",
+        "layer_fusion",
+        "logistic",
+        "metric",
+    ),
     *("postprocess", "retrieval", "store", "svm", "sweep", "tasks.recommend", "tracking"),
 )
 """Those of offshelf whose public classes are components."""

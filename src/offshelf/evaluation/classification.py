@@ -12,6 +12,9 @@ from offshelf.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import fitting
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
+from offshelf.evaluation.fused import for_features
+from offshelf.extractor import Features
+from offshelf.layer_fusion import LayerFusion
 from offshelf.memo import once
 from offshelf.metric import METRICS, Bootstrap, Outcome, by_class, mean_of_known, metrics_of
 from offshelf.postprocess import Transformer
@@ -156,8 +159,14 @@ class Probe:
     postprocess: Transformer
     classifier: Classifier
     bootstrap: Bootstrap
+    layer_fusion: LayerFusion | None = None
+    """How `postprocess` is applied to features that several layers' are concatenated into."""
     transformed: Transformer | None = None
     """The fitted transform, if the features are transformed already."""
+
+    def on(self, features: Features) -> "Probe":
+        """Return the probe whose transform fits these features, fused or not."""
+        return replace(self, postprocess=for_features(self.postprocess, self.layer_fusion, features))
 
     def curve(
         self, name: str, values_NVD: np.ndarray, images: ImageSet, features: str | None = None

@@ -20,6 +20,7 @@ from offshelf.errors import ConfigError
 from offshelf.evaluation.classification import Probe, Score
 from offshelf.evaluation.learning_curve import CurvePoint, choose
 from offshelf.extractor import Extractor, Features
+from offshelf.layer_fusion import LayerFusion
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
@@ -53,6 +54,7 @@ def classify(
     config: dict[str, Any],
     on_error: OnError = "stop",
     name: str | None = None,
+    layer_fusion: LayerFusion | None = None,
     keep_model_mb: float = 200,
     notify: Notify = discard,
 ) -> ClassificationResult:
@@ -80,6 +82,7 @@ def classify(
         config: The resolved config, which is recorded.
         on_error: `stop` at images that cannot be read, or `skip` them.
         name: Name of the run in the tracker; by default its data set, backbone and layer.
+        layer_fusion: How the features of several layers become one; None: each layer is scored by itself.
         keep_model_mb: The reported layer's model is kept if it takes at most so many megabytes (10^6 bytes); 0: never.
         notify: Receives what is known before the work.
 
@@ -107,30 +110,31 @@ def classify(
         extractor=extractor,
         store=store,
         baseline=baseline,
+        layer_fusion=layer_fusion,
         on_error=on_error,
     )
-    layers, probe = spec.layers, Probe(postprocess, classifier, bootstrap)
+    names, probe = spec.names, Probe(postprocess, classifier, bootstrap, layer_fusion)
     images = require_labels(dataset.load())
     images.require_training()
     images, left_out = check_readable(images, on_error)
     spec.require_layers(images.pictures)
     notify(found_line(images), what_it_sees(backbone))
-    title = name or run_title(images.name, backbone.name, layers)
+    title = name or run_title(images.name, backbone.name, names)
     with tracking.start(title, Path(output_dir)) as run:
         recorder = ClassificationRecorder(run, images, backbone.name, config, Path(output_dir))
-        recorder.begin(layers)
+        recorder.begin(spec.listed)
         if not spec.is_stored(images):
             run.confirm()
         images, more, found = spec.extract_all(images)
         recorder = replace(recorder, images=images, left_out=[*left_out, *more])
         recorder.data()
-        names = [request.backbone.name for request in spec.requests]
-        (scores, points), *others = _score(found, names, probe, recorder, len(layers) > 1)
+        networks = [request.backbone.name for request in spec.requests]
+        (scores, points), *others = _score(found, networks, probe, recorder, len(names) > 1)
         baselines = [score for each, _ in others for score in each]
         beside = [point for _, each in others for point in each]
         chosen = choose(scores)
         metrics = recorder.end(scores, baselines, chosen, found[0], (points, beside))
-        model = _model(chosen, images, spec.keys)
+        model = _model(chosen, images, spec.layers_of(chosen.name), spec.keys)
         not_kept = recorder.keep(model, keep_model_mb) if keep_model_mb else ""
         run.finish(lambda: recorder.draw(scores, baselines, chosen, (points, beside)))
         notify(*score_lines(scores, baselines, chosen, title, images, recorder.left_out, points))
@@ -162,7 +166,7 @@ def _score(
     with ThreadPoolExecutor(1, "recorder") as thread:
         for features, name, (scores, points) in zip(found, names, results, strict=True):
             for layer, values in features.values.items():
-                curve = probe.curve(layer, values, images, features.digest)
+                curve = probe.on(features).curve(layer, values, images, features.digest)
                 scores.append(curve[-1])
                 points += [CurvePoint.of(score, size) for score, size in zip(curve, images.sizes, strict=False)]
                 if has_runs:
@@ -174,15 +178,17 @@ def _score(
     return results
 
 
-def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], FeatureKey]) -> Model | None:
+def _model(
+    chosen: Score, images: ImageSet, layers: tuple[str, ...], keys: Mapping[tuple[str, int], FeatureKey]
+) -> Model | None:
     """Return the model fitted on the first fold's training images; None for a classifier that cannot be stored."""
     fit = chosen.fits[0]
     scorer = fit.scorer
     if not scorer:
         return None
-    features = identify(key for (layer, _), key in keys.items() if layer == chosen.name)
+    features = identify(key for (layer, _), key in keys.items() if layer in layers)
     return Model(
-        chosen.name,
+        layers,
         features,
         images.classes,
         images.is_multilabel,
