@@ -8,7 +8,13 @@ from offshelf.api.prediction import Classes, predict
 from offshelf.errors import ConfigError, ModelError
 from offshelf.evaluation.learning_curve import curves
 from offshelf.report import learning_curve_figure
-from offshelf.report.figures import confusion_figure, curve_figure, layer_figure, precision_recall_figure
+from offshelf.report.figures import (
+    confusion_figure,
+    curve_figure,
+    layer_figure,
+    precision_recall_figure,
+    similarity_figure,
+)
 from offshelf.tasks.results import ClassificationResult, Recommendation, RetrievalResult
 
 if TYPE_CHECKING:
@@ -59,12 +65,13 @@ class Classification(ClassificationResult):
         names = pd.Index(self.images.classes, name="true")
         return pd.DataFrame(self.chosen.confusion, names, names.rename("predicted"))
 
-    def plot(self, kind: Literal["learning_curve", "layers", "curve", "confusion"] | None = None) -> "Figure":
+    def plot(self, kind: Literal["learning_curve", "layers", "curve", "confusion", "cka"] | None = None) -> "Figure":
         """Return a Matplotlib figure, which a notebook shows.
 
         Args:
             kind: `"learning_curve"`, the metric by training size; `"layers"`, by layer; `"curve"`, the cross-validated
-                metric by the hyperparameter; or `"confusion"`. None: the first of these that there is.
+                metric by the hyperparameter; `"confusion"`; or `"cka"`, the similarity of layers of a run with
+                `spectrum=True`. None: the first of these that there is.
 
         Raises:
             ConfigError: there is no such plot of this result.
@@ -82,9 +89,11 @@ class Classification(ClassificationResult):
             return curve_figure(self.scores, self.baselines, self.run.title)
         if kind == "confusion":
             return confusion_figure(self.confusion().to_numpy(), self.images.classes, self.run.title)
+        if kind == "cka" and self.spectra:
+            return similarity_figure(self.spectra, self.run.title)
         raise ConfigError(
-            "plot is layers, curve (of a hyperparameter that was chosen), learning_curve (of several shots or "
-            f"fractions) or confusion; got '{kind}'."
+            "plot is layers, curve (of a hyperparameter that was chosen), cka (with spectrum=True), learning_curve (of "
+            f"several shots or fractions) or confusion; got '{kind}'."
         )
 
 

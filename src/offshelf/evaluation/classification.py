@@ -13,6 +13,7 @@ from offshelf.classifier.convergence import fitting
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
 from offshelf.evaluation.fused import for_features
+from offshelf.evaluation.spectra import Spectrum
 from offshelf.extractor import Features
 from offshelf.layer_fusion import LayerFusion
 from offshelf.memo import once
@@ -42,6 +43,8 @@ class Score:
     """Number of draws of the training images; the folds are those of one draw after the other."""
     tests: tuple[int, ...] | None = None
     """Number of the test images of each fold, see `Bootstrap`; None if they are all different."""
+    spectrum: Spectrum | None = None
+    """Of the layer's training features, if it was asked for."""
 
     @cached_property
     def confusion(self) -> np.ndarray | None:
@@ -102,7 +105,8 @@ class Score:
 
         Undefined numbers, such as a mean over labels that no test image has, are left out.
         """
-        numbers = {**self._test(), **self._cv(), **fit_cost([self])}
+        spectrum = self.spectrum.metrics if self.spectrum else {}
+        numbers = {**self._test(), **self._cv(), **spectrum, **fit_cost([self])}
         return {name: number for name, number in numbers.items() if not np.isnan(number)}
 
     def _test(self) -> dict[str, float]:

@@ -50,6 +50,14 @@ class Features:
         one = layers[0] if len(layers) == 1 else np.concatenate(layers, axis=-1)
         return replace(self, values={name: one}, widths=widths)
 
+    def by_layer(self) -> dict[str, np.ndarray]:
+        """Return the features by layer, float32 [N, V, D_layer], also of layers that are joined, without copies."""
+        if not self.widths:
+            return self.values
+        (joined,) = self.values.values()
+        parts = np.split(joined, np.cumsum(list(self.widths.values()))[:-1], axis=-1)
+        return dict(zip(self.widths, parts, strict=True))
+
 
 def extract_missing(
     store: FeatureStore,

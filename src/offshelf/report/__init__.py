@@ -3,7 +3,13 @@
 from offshelf.report.comparison import FIGURES, Point, comparison_figure, write_figure
 from offshelf.report.contact_sheet_page import contact_sheet
 from offshelf.report.dataset import about_table, retrieval_table, size_table
-from offshelf.report.figures import confusion_figure, curve_figure, layer_figure, precision_recall_figure
+from offshelf.report.figures import (
+    confusion_figure,
+    curve_figure,
+    layer_figure,
+    precision_recall_figure,
+    similarity_figure,
+)
 from offshelf.report.files import (
     Scored,
     csv_text,
@@ -26,7 +32,14 @@ from offshelf.report.retrieval_tables import layer_scores, paired_queries, proto
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
 from offshelf.report.sheet_view import show_runs
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
-from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, score_table
+from offshelf.report.table import (
+    extraction_table,
+    layer_listing,
+    left_out_line,
+    open_grids,
+    score_table,
+    spectrum_table,
+)
 
 __all__ = [
     "FIGURES",
@@ -76,8 +89,10 @@ __all__ = [
     "retrieval_table",
     "score_table",
     "show_runs",
+    "similarity_figure",
     "size_table",
     "skipped_lines",
+    "spectrum_table",
     "sweep_figure",
     "with_error_bar",
     "write_bytes",

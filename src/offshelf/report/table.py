@@ -10,6 +10,7 @@ from rich.table import Table
 from offshelf.backbone.backbone import LayerInfo
 from offshelf.dataset import LeftOut
 from offshelf.evaluation.classification import Score
+from offshelf.evaluation.spectra import Spectra
 from offshelf.extractor import Forecast
 from offshelf.report.files import with_error_bar
 
@@ -28,6 +29,18 @@ def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score,
     for score in [*scores, *beside]:
         last = score is scores[-1]
         table.add_row(*_cells(score), style="bold" if score is chosen else None, end_section=last)
+    return table
+
+
+def spectrum_table(spectra: Spectra, beside: Sequence[Score]) -> Table:
+    """Return the spectra of the layers' training features, and that of the baseline; they rank nothing."""
+    table = Table(title="Training features", box=box.SIMPLE, title_justify="left", pad_edge=False)
+    table.add_column("layer")
+    for column in ("dims", "rows", "RankMe", "stable rank"):
+        table.add_column(column, justify="right")
+    for name, one in [*spectra.layers.items(), *((score.name, score.spectrum) for score in beside)]:
+        if one:
+            table.add_row(name, f"{one.dims:,}", f"{one.rows:,}", f"{one.rankme:.1f}", f"{one.stable_rank:.2f}")
     return table
 
 

@@ -19,12 +19,13 @@ from offshelf.dataset import (
 from offshelf.errors import ConfigError
 from offshelf.evaluation.classification import Probe, Score
 from offshelf.evaluation.learning_curve import CurvePoint, choose
+from offshelf.evaluation.spectra import Spectra, Spectrum
 from offshelf.extractor import Extractor, Features
 from offshelf.layer_fusion import LayerFusion
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
-from offshelf.report import found_line
+from offshelf.report import found_line, spectrum_table
 from offshelf.runs.classification_recorder import ClassificationRecorder
 from offshelf.runs.recorder import run_title
 from offshelf.store import FeatureKey, FeatureStore
@@ -55,6 +56,7 @@ def classify(
     on_error: OnError = "stop",
     name: str | None = None,
     layer_fusion: LayerFusion | None = None,
+    spectrum: bool = False,
     keep_model_mb: float = 200,
     notify: Notify = discard,
 ) -> ClassificationResult:
@@ -83,6 +85,8 @@ def classify(
         on_error: `stop` at images that cannot be read, or `skip` them.
         name: Name of the run in the tracker; by default its data set, backbone and layer.
         layer_fusion: How the features of several layers become one; None: each layer is scored by itself.
+        spectrum: Whether RankMe and stable rank of the layers' training features, and the similarity of the layers, are
+            computed too; see `Spectra`.
         keep_model_mb: The reported layer's model is kept if it takes at most so many megabytes (10^6 bytes); 0: never.
         notify: Receives what is known before the work.
 
@@ -129,6 +133,8 @@ def classify(
         recorder = replace(recorder, images=images, left_out=[*left_out, *more])
         recorder.data()
         networks = [request.backbone.name for request in spec.requests]
+        spectra = [Spectra.of(each, images.folds[0].train) for each in found] if spectrum else []
+        recorder = replace(recorder, spectra=spectra)
         (scores, points), *others = _score(found, networks, probe, recorder, len(names) > 1)
         baselines = [score for each, _ in others for score in each]
         beside = [point for _, each in others for point in each]
@@ -137,6 +143,8 @@ def classify(
         model = _model(chosen, images, spec.layers_of(chosen.name), spec.keys)
         not_kept = recorder.keep(model, keep_model_mb) if keep_model_mb else ""
         run.finish(lambda: recorder.draw(scores, baselines, chosen, (points, beside)))
+        if spectra:
+            notify(spectrum_table(spectra[0], baselines))
         notify(*score_lines(scores, baselines, chosen, title, images, recorder.left_out, points))
     spec.note_use(title, run.id, config)
     return ClassificationResult(
@@ -147,6 +155,7 @@ def classify(
         chosen=chosen,
         points=tuple(points),
         baseline_points=tuple(beside),
+        spectra=spectra[0] if spectra else None,
         model=model,
         model_note=not_kept or (recorder.how_to_predict() if keep_model_mb else ""),
     )
@@ -163,10 +172,12 @@ def _score(
     results: list[tuple[list[Score], list[CurvePoint]]] = [([], []) for _ in found]
     logged: list[Future[None]] = []
     images = recorder.images
+    by_backbone: Sequence[Mapping[str, Spectrum]] = [each.layers for each in recorder.spectra] or [{}] * len(found)
     with ThreadPoolExecutor(1, "recorder") as thread:
-        for features, name, (scores, points) in zip(found, names, results, strict=True):
+        for features, name, known, (scores, points) in zip(found, names, by_backbone, results, strict=True):
             for layer, values in features.values.items():
-                curve = probe.on(features).curve(layer, values, images, features.digest)
+                *smaller, last = probe.on(features).curve(layer, values, images, features.digest)
+                curve = (*smaller, replace(last, spectrum=known.get(layer)))
                 scores.append(curve[-1])
                 points += [CurvePoint.of(score, size) for score, size in zip(curve, images.sizes, strict=False)]
                 if has_runs:
