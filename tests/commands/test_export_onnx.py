@@ -54,6 +54,14 @@ RUNS = {
         "classifier=liblinear_ovo",
         "classifier.fusion=features",
     ],
+    "recipe": [
+        "backbone=timm",
+        "backbone.arch=test_vit",
+        "backbone.weights=null",
+        "layer_fusion=dinov2",
+        "layer_fusion.blocks=2",
+        "classifier=logistic",
+    ],
     "pretrained": [
         "backbone=efficientnet_lite0",
         "layer=blocks.4",

@@ -27,8 +27,8 @@ def test_all_options_are_seen():
     """The list above is not empty by mistake."""
     assert len(OPTIONS) >= 43
     assert [
-        *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "postprocess", "retrieval"),
-        *("store", "tracking"),
+        *("augmentation", "backbone", "classifier", "dataset", "extractor", "launcher", "layer_fusion"),
+        *("postprocess", "retrieval", "store", "tracking"),
     ] == GROUPS
 
 

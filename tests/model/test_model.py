@@ -47,7 +47,7 @@ def fitted(transformer, classifier, values, targets, metric="accuracy"):
     rows = ready.transform(values.reshape(-1, values.shape[-1])).reshape(*values.shape[:2], -1)
     found = classifier.fit(rows, targets, metric)
     names = tuple("abcd"[: targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1])
-    return Model("last", "digest", names, kind_of(targets), ready, found.scorer), found.score(rows)
+    return Model(("last",), "digest", names, kind_of(targets), ready, found.scorer), found.score(rows)
 
 
 def again(model, folder):
@@ -226,7 +226,7 @@ def test_descriptions_of_others_are_questioned(entry, value, tmp_path):
     sound = tmp_path / "model.safetensors"
     values = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     fitted = LogisticRegression().fit(values, np.arange(20) % 2)
-    model = Model("last", "f", ("a", "b"), "class", Normalizer().fit(values), Scorer(fitted, "sum", False))
+    model = Model(("last",), "f", ("a", "b"), "class", Normalizer().fit(values), Scorer(fitted, "sum", False))
     sound.write_bytes(model.to_bytes())
     data = sound.read_bytes()
     length = int.from_bytes(data[:8], "little")

@@ -51,6 +51,10 @@ def test_failure_stays_in_its_job(home, tmp_path):
         (["layer=block1", "layer=all"], [(["block1", "block2", "block3"], True)]),
         (["layer=block1", "layer=block2 augmentation=mirror"], [(["block1"], False), (["block2"], False)]),
         (["layer=block1", "layer=block2 backbone.seed=1"], [(["block1"], False), (["block2"], False)]),
+        (
+            ["layer=block3", "layer=[block1,block2@max] layer_fusion=concat"],
+            [(["block1", "block2@max", "block3"], False)],
+        ),
         (["layer=block1 store=memory", "layer=blokc*"], []),
     ],
 )

@@ -14,6 +14,7 @@ from offshelf.report.figures import (
     layer_figure,
     precision_recall_figure,
     scatter_figure,
+    similarity_figure,
 )
 from offshelf.tasks.results import ClassificationResult, Recommendation, RetrievalResult
 
@@ -71,14 +72,14 @@ class Classification(ClassificationResult):
         return pd.DataFrame(self.chosen.confusion, names, names.rename("predicted"))
 
     def plot(
-        self, kind: Literal["learning_curve", "layers", "curve", "confusion", "scatter"] | None = None
+        self, kind: Literal["learning_curve", "layers", "curve", "confusion", "scatter", "cka"] | None = None
     ) -> "Figure":
         """Return a Matplotlib figure, which a notebook shows.
 
         Args:
             kind: `"learning_curve"`, the metric by training size; `"layers"`, by layer; `"curve"`, the cross-validated
-                metric by the hyperparameter; `"confusion"`; or `"scatter"`, predicted against true numbers. None: the
-                first of these that there is.
+                metric by the hyperparameter; `"confusion"`; `"scatter"`, predicted against true numbers; or `"cka"`,
+                the similarity of layers of a run with `spectrum=True`. None: the first of these that there is.
 
         Raises:
             ConfigError: there is no such plot of this result.
@@ -99,9 +100,11 @@ class Classification(ClassificationResult):
             return confusion_figure(self.confusion().to_numpy(), self.images.classes, self.run.title)
         if kind == "scatter" and self.chosen.kind == "number":
             return scatter_figure(self.chosen.outcomes, self.images.classes[0], self.run.title)
+        if kind == "cka" and self.spectra:
+            return similarity_figure(self.spectra, self.run.title)
         raise ConfigError(
             "plot is layers, curve (of a hyperparameter that was chosen), learning_curve (of several shots or "
-            f"fractions), confusion, or scatter (of numbers); got '{kind}'."
+            f"fractions), confusion, scatter (of numbers), or cka (with spectrum=True); got '{kind}'."
         )
 
 

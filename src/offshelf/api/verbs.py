@@ -154,7 +154,7 @@ def classification(done: Done) -> Classification:
     parts, model = done.parts, done.result.model
     if model is None:
         return done.as_a(Classification, classes=None, backbone=parts["backbone"].name)
-    request = Request(parts["backbone"], (model.layer,), parts["pooling"], parts["augmentation"].views)
+    request = Request(parts["backbone"], model.layers, parts["pooling"], parts["augmentation"].views)
     dataset = done.config.get("dataset") or {}
     background = parse_colour(dataset.get("background", "white"))
     largest = dataset.get("max_pixels", MAX_PIXELS)

@@ -6,7 +6,7 @@ from offshelf.backbone.custom import Custom
 from offshelf.backbone.download import without_downloads
 from offshelf.backbone.efficientnet_lite0 import EfficientNetLite0
 from offshelf.backbone.hub import TorchHub
-from offshelf.backbone.layer import resolve_layers, select_layers
+from offshelf.backbone.layer import place_of, resolve_layers, select_layers
 from offshelf.backbone.listing import layer_dims, layer_table, what_it_sees
 from offshelf.backbone.overfeat import OverFeat
 from offshelf.backbone.pixels import Pixels
@@ -33,6 +33,7 @@ __all__ = [
     "cached",
     "layer_dims",
     "layer_table",
+    "place_of",
     "resolve_layers",
     "select_layers",
     "what_it_sees",

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from offshelf.backbone.backbone import LayerInfo
-from offshelf.backbone.layer import unknown_layer
+from offshelf.backbone.layer import resolved, split_pooling, unknown_layer
 from offshelf.backbone.layout import Layout
 from offshelf.backbone.outline import Size
 from offshelf.backbone.pooling import pool
@@ -44,6 +44,8 @@ class TappedNetwork(nn.Module):
     ) -> dict[str, torch.Tensor]:
         """Return pooled outputs by layer name, float32 [N, D_layer] each.
 
+        `pooling` is that of layers whose name has none.
+
         Raises:
             BackboneError: A layer does not exist, is not reached, has several outputs, or does not give one row per
                 image; or the pooling does not fit.
@@ -59,7 +61,7 @@ class TappedNetwork(nn.Module):
             tensor = output.movedim(layout.images, 0)
             if tensor.shape[0] != images.shape[0]:  # a symbol if a graph is recorded for any number of images
                 raise _no_rows(layer, self.name, tuple(output.shape), len(images))
-            found[layer] = pool(tensor, pooling, layout)
+            found[layer] = pool(tensor, split_pooling(layer, pooling)[1], layout)
             if len(found) == len(wanted) and not whole:
                 raise _Seen
 
@@ -123,9 +125,10 @@ class TappedNetwork(nn.Module):
         known = places(self.module)
         wanted = {}
         for layer in layers:
-            place = find_place(self.module, known, self.layers.get(layer, layer))
+            name = split_pooling(layer, "")[0]
+            place = find_place(self.module, known, resolved(name, lambda part: self.layers.get(part, part)))
             if place is None:
-                raise unknown_layer(layer, list(self.layers), self.name, list(known))
+                raise unknown_layer(name, list(self.layers), self.name, list(known))
             wanted[layer] = place
         return wanted
 

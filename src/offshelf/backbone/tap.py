@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from offshelf.backbone.layer import OF
+
 INPUT = "input of "
 """Prefix of a module path that stands for the module's input: `input of fc`."""
 HEAD = "forward_head(pre_logits=True)"
@@ -29,6 +31,8 @@ class Place:
     number: int | None = None
     """Number of the tensor among those that the module gives in a pass, from 1; None: the only one."""
     is_input: bool = False
+    through: str = ""
+    """Path of a module that the tensor is passed through; empty: none."""
 
     @property
     def is_method(self) -> bool:
@@ -57,9 +61,16 @@ def places(module: nn.Module) -> dict[str, Place]:
 
 
 def find_place(module: nn.Module, known: Mapping[str, Place], text: str) -> Place | None:
-    """Return the place that a text stands for, or None: `blocks.3`, `relu:2`, `input of fc`, HEAD or TRUNK."""
+    """Return the place that a text stands for, or None.
+
+    It is `blocks.3`, `relu:2`, `input of fc`, `norm of blocks.3`, HEAD or TRUNK.
+    """
     if text in (HEAD, TRUNK):
         return Place(text) if callable(getattr(module, text.partition("(")[0], None)) else None
+    outer, of, inner = text.partition(OF)
+    if of and not text.startswith(INPUT):
+        place = find_place(module, known, inner)
+        return replace(place, through=outer) if place and outer in known else None
     path, is_input = text.removeprefix(INPUT), text.startswith(INPUT)
     stem, _, number = path.rpartition(":")
     if path not in known and stem in known and number.isdecimal():
@@ -142,7 +153,15 @@ class Taps:
         for tensor in tensors(part, output):
             self.given[layer] += 1
             if number in (None, self.given[layer]):
-                self.tap(layer, tensor)
+                self.tap(layer, self._through(layer, tensor))
+
+    def _through(self, layer: str, tensor: torch.Tensor) -> torch.Tensor:
+        path = self.places[layer].through
+        if not path:
+            return tensor
+        with self._paused():
+            passed: torch.Tensor = self.module.get_submodule(path)(tensor)
+        return passed
 
     def _wrap(self, layer: str, path: str) -> None:
         """Replace a method of the network by one that also passes on its output; the result is unchanged."""

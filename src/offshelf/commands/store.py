@@ -4,6 +4,7 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from offshelf.store.maintenance import Damage, prunable, remove, remove_leftover
 from offshelf.suggest import did_you_mean
 from offshelf.terminal import say, terminal
 
-FEATURE_GROUPS = ("dataset", "augmentation", "backbone", "extractor", "store")
+FEATURE_GROUPS = ("dataset", "augmentation", "backbone", "layer_fusion", "extractor", "store")
 VERBS = ("ls", "du", "verify", "prune", "export")
 
 
@@ -178,6 +179,8 @@ def _export(options: argparse.Namespace) -> CommandResult:
     config = load("extract", options.overrides)
     groups = {name: build_group(config, name) for name in FEATURE_GROUPS}
     spec = FeatureSpec(**groups, layer=config.layer, pooling=config.pooling, on_error=config.on_error)
+    if groups["layer_fusion"]:  # their transforms are fitted by a run: here each layer is a file
+        spec = replace(spec, layer=spec.layers, layer_fusion=None)
     images, features = spec.load_features()
     export(Path(options.folder), images, features, options.format == "parquet")
     say(f"{len(images.samples):,} images, {', '.join(features.values)}: written to {options.folder}")

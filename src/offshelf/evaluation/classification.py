@@ -12,7 +12,11 @@ from offshelf.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import fitting
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
+from offshelf.evaluation.fused import for_features
 from offshelf.evaluation.probable import probable_outcomes
+from offshelf.evaluation.spectra import Spectrum
+from offshelf.extractor import Features
+from offshelf.layer_fusion import LayerFusion
 from offshelf.memo import once
 from offshelf.metric import (
     METRICS,
@@ -51,6 +55,8 @@ class Score:
     """Number of draws of the training images; the folds are those of one draw after the other."""
     tests: tuple[int, ...] | None = None
     """Number of the test images of each fold, see `Bootstrap`; None if they are all different."""
+    spectrum: Spectrum | None = None
+    """Of the layer's training features, if it was asked for."""
 
     @cached_property
     def confusion(self) -> np.ndarray | None:
@@ -119,7 +125,8 @@ class Score:
 
         Undefined numbers, such as a mean over labels that no test image has, are left out.
         """
-        numbers = {**self._test(), **self._cv(), **fit_cost([self])}
+        spectrum = self.spectrum.metrics if self.spectrum else {}
+        numbers = {**self._test(), **self._cv(), **spectrum, **fit_cost([self])}
         return {name: number for name, number in numbers.items() if not np.isnan(number)}
 
     @property
@@ -202,8 +209,14 @@ class Probe:
     postprocess: Transformer
     classifier: Classifier
     bootstrap: Bootstrap
+    layer_fusion: LayerFusion | None = None
+    """How `postprocess` is applied to features that several layers' are concatenated into."""
     transformed: Transformer | None = None
     """The fitted transform, if the features are transformed already."""
+
+    def on(self, features: Features) -> "Probe":
+        """Return the probe whose transform fits these features, fused or not."""
+        return replace(self, postprocess=for_features(self.postprocess, self.layer_fusion, features))
 
     def curve(
         self, name: str, values_NVD: np.ndarray, images: ImageSet, features: str | None = None

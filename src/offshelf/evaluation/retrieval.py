@@ -9,6 +9,9 @@ import numpy as np
 
 from offshelf.dataset.retrieval_set import RetrievalSet
 from offshelf.errors import DatasetError
+from offshelf.evaluation.fused import for_features
+from offshelf.extractor import Features
+from offshelf.layer_fusion import LayerFusion
 from offshelf.metric import Bootstrap
 from offshelf.metric.retrieval import RETRIEVAL_METRICS, Ranks, positions
 from offshelf.postprocess import Transformer, fit, transform
@@ -77,6 +80,12 @@ class RetrievalProbe:
     postprocess: Transformer
     retrieval: Retrieval
     bootstrap: Bootstrap
+    layer_fusion: LayerFusion | None = None
+    """How `postprocess` is applied to features that several layers' are concatenated into."""
+
+    def on(self, features: Features) -> "RetrievalProbe":
+        """Return the probe whose transform fits these features, fused or not."""
+        return replace(self, postprocess=for_features(self.postprocess, self.layer_fusion, features))
 
     def score(
         self,

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from offshelf.augmentation import View
-from offshelf.backbone.backbone import Backbone
-from offshelf.backbone.pixels import Pixels
+from offshelf.backbone import Backbone, Pixels, place_of
 from offshelf.errors import ConfigError
 from offshelf.extractor.plan import ENGINES, Plan, choose
 from offshelf.identity import digest
@@ -63,7 +62,7 @@ class Extractor:
             engine = self.plan().engine
             network["engine"] = "openvino, filters rounded by sums" if engine == "openvino" else engine
         name = f"{backbone.name} {self.precision}"
-        return FeatureKey(digest(network), backbone.module_of(layer), pooling, view, name)
+        return FeatureKey(digest(network), *place_of(backbone, layer, pooling), view, name)
 
     def plan(self, images: int | None = None, backbone: Backbone | None = None) -> Plan:
         """Return device and engine for a number of images (None: very many), and why. Raises ConfigError."""

@@ -1,8 +1,8 @@
 """Features from a store, and the extraction of missing ones."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -40,6 +40,23 @@ class Features:
     digest: str
     """Identity of the features: all keys and all images."""
     cost: Cost
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """Of a feature that several layers' are concatenated into: the dimensions of each layer, in their order."""
+
+    def joined(self, name: str) -> "Features":
+        """Return the features of all layers as one of the given name, concatenated in their order."""
+        layers = list(self.values.values())
+        widths = {layer: values.shape[-1] for layer, values in self.values.items()}
+        one = layers[0] if len(layers) == 1 else np.concatenate(layers, axis=-1)
+        return replace(self, values={name: one}, widths=widths)
+
+    def by_layer(self) -> dict[str, np.ndarray]:
+        """Return the features by layer, float32 [N, V, D_layer], also of layers that are joined, without copies."""
+        if not self.widths:
+            return self.values
+        (joined,) = self.values.values()
+        parts = np.split(joined, np.cumsum(list(self.widths.values()))[:-1], axis=-1)
+        return dict(zip(self.widths, parts, strict=True))
 
 
 def extract_missing(

@@ -59,7 +59,9 @@ PROBABILITY_METRICS: Mapping[str, Metric] = {
     "brier_score": Metric(probability.brier_scores, kind="class", is_error=True),
     "log_loss": Metric(probability.log_losses, kind="class", is_error=True),
     "mean_label_ece": Metric(probability.label_calibration_errors, kind="labels", is_error=True, by_class="ece"),
-    "mean_label_brier_score": Metric(probability.label_brier_scores, kind="labels", is_error=True, by_class="brier_score"),
+    "mean_label_brier_score": Metric(
+        probability.label_brier_scores, kind="labels", is_error=True, by_class="brier_score"
+    ),
     "mean_label_log_loss": Metric(probability.label_log_losses, kind="labels", is_error=True, by_class="log_loss"),
 }
 """Metrics of outcomes whose scores are probabilities; the smaller, the better."""

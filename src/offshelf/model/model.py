@@ -1,6 +1,6 @@
 """A run's model: everything that follows the features of its layer, in one file of data.
 
-The file is a safetensors file. Its header's entry `offshelf` is JSON: format, layer, classes, and the estimators as
+The file is a safetensors file. Its header's entry `offshelf` is JSON: format, layers, classes, and the estimators as
 `part.pack` describes them; its tensors are their arrays.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 from offshelf.classifier import Calibration, Scorer
 from offshelf.errors import ModelError
 from offshelf.identity import digest
+from offshelf.layer_fusion import fused_name
 from offshelf.metric import LabelKind
 from offshelf.model.serialise import Arrays, pack, size, unpack
 from offshelf.postprocess import Transformer, transform
@@ -29,9 +30,9 @@ _ENTRY = "offshelf"
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A function from the features of one layer to scores of classes, or a number."""
+    """A function from the features of one layer, or of several, concatenated, to scores of classes, or a number."""
 
-    layer: str
+    layers: tuple[str, ...]
     features: str
     """Identity of the features that it was fitted to: the digest of their keys, see `identify`."""
     classes: tuple[str, ...]
@@ -49,6 +50,11 @@ class Model:
     def is_multilabel(self) -> bool:
         """Whether an image can have several labels, or none."""
         return self.kind == "labels"
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer, or of the fused layers."""
+        return fused_name(self.layers)
 
     def score(self, values_NVD: np.ndarray) -> np.ndarray:
         """Return scores of classes, float64 [N, K], for features float32 [N, V, D].
@@ -89,7 +95,7 @@ class Model:
         arrays: Arrays = {}
         described = {
             "format": FORMAT,
-            "layer": self.layer,
+            "layers": list(self.layers),
             "features": self.features,
             "classes": list(self.classes),
             "kind": self.kind,
@@ -118,7 +124,7 @@ class Model:
         try:
             estimator = unpack(described["estimator"], "estimator", arrays)
             made = Model(
-                described["layer"],
+                _layers(described),
                 described["features"],
                 tuple(described["classes"]),
                 _kind(described),
@@ -144,7 +150,6 @@ def _require_sound(described: dict[str, Any]) -> None:
     """Raise ValueError for content that `to_bytes` does not write, since a file is untrusted."""
     classes, limits = described["classes"], described.get("value_range")
     is_right = {
-        "layer": isinstance(described["layer"], str),
         "classes": isinstance(classes, list) and all(isinstance(name, str) for name in classes),
         "kind": _kind(described) in get_args(LabelKind),
         "fusion": described["fusion"] in FUSIONS,
@@ -154,6 +159,13 @@ def _require_sound(described: dict[str, Any]) -> None:
     wrong = [name for name, is_so in is_right.items() if not is_so]
     if wrong:
         raise ValueError(f"invalid {', '.join(wrong)}")
+
+
+def _layers(described: dict[str, Any]) -> tuple[str, ...]:
+    layers = described["layers"] if "layers" in described else [described["layer"]]  # models of earlier releases
+    if not isinstance(layers, list) or not all(isinstance(name, str) for name in layers) or not layers:
+        raise ValueError("invalid layers")
+    return tuple(layers)
 
 
 def _calibration(described: dict[str, Any], arrays: Arrays) -> Calibration | None:

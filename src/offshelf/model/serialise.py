@@ -53,6 +53,7 @@ TRUSTED = frozenset({"offshelf.classifier.label.EachLabel", "offshelf.classifier
 """Names of offshelf that may be in a skops file."""
 
 PIPELINE = "Pipeline"
+BY_PART = "ByPart"
 SKOPS = "skops"
 
 
@@ -66,6 +67,9 @@ def pack(part: Any, name: str, arrays: Arrays) -> dict[str, Any]:
     if word == PIPELINE:
         steps = [step for _, step in part.steps if step != "passthrough"]
         return {"kind": PIPELINE, "steps": [pack(step, f"{name}.{row}", arrays) for row, step in enumerate(steps)]}
+    if word == BY_PART and type(part).__module__.startswith("offshelf."):
+        parts = [pack(one, f"{name}.{row}", arrays) for row, one in enumerate(part.transformers_)]
+        return {"kind": BY_PART, "parts": parts, "widths": list(map(int, part.widths))}
     is_known = word in KINDS and type(part).__module__.startswith(KINDS[word].module)
     if not is_known or getattr(part, "func", None) is not None:
         return _pack_foreign(part, name, arrays)
@@ -87,6 +91,8 @@ def unpack(described: Mapping[str, Any], name: str, arrays: Arrays) -> Any:
         from sklearn.pipeline import make_pipeline
 
         return make_pipeline(*(unpack(step, f"{name}.{row}", arrays) for row, step in enumerate(described["steps"])))
+    if word == BY_PART:
+        return _unpack_parts(described, name, arrays)
     if word == SKOPS:
         return _unpack_foreign(arrays[name].tobytes())
     if word not in KINDS:
@@ -96,6 +102,15 @@ def unpack(described: Mapping[str, Any], name: str, arrays: Arrays) -> Any:
     for key in (*KINDS[word].fitted, "n_features_in_"):
         if f"{name}.{key}" in arrays or key in described["fitted"]:
             setattr(made, key, arrays.get(f"{name}.{key}", described["fitted"].get(key)))
+    return made
+
+
+def _unpack_parts(described: Mapping[str, Any], name: str, arrays: Arrays) -> Any:
+    from offshelf.postprocess import ByPart
+
+    parts, widths = described["parts"], [int(width) for width in described["widths"]]
+    made = ByPart([unpack(part, f"{name}.{row}", arrays) for row, part in enumerate(parts)], widths)
+    made.transformers_, made.n_features_in_ = list(made.transformers), sum(widths)
     return made
 
 

@@ -3,17 +3,34 @@
 from typing import TYPE_CHECKING, Any
 
 from offshelf.postprocess.postprocess import Transformer, fit, fit_transform, learns, transform
-from offshelf.postprocess.steps import chain
+from offshelf.postprocess.steps import by_part, chain, sequence
 
 if TYPE_CHECKING:
+    from offshelf.postprocess.parts import ByPart
     from offshelf.postprocess.projection import Projection
     from offshelf.postprocess.signed_power import SignedPower
 
-__all__ = ["Projection", "SignedPower", "Transformer", "chain", "fit", "fit_transform", "learns", "transform"]
+__all__ = [
+    "ByPart",
+    "Projection",
+    "SignedPower",
+    "Transformer",
+    "by_part",
+    "chain",
+    "fit",
+    "fit_transform",
+    "learns",
+    "sequence",
+    "transform",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Return a scikit-learn transformer, imported on first access."""
+    if name == "ByPart":
+        from offshelf.postprocess.parts import ByPart
+
+        return ByPart
     if name == "Projection":
         from offshelf.postprocess.projection import Projection
 

@@ -1,6 +1,6 @@
 """Sequences of transforms by name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from offshelf.errors import ConfigError
@@ -8,6 +8,9 @@ from offshelf.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
+
+    from offshelf.postprocess.parts import ByPart
+    from offshelf.postprocess.postprocess import Transformer
 
 STEPS = {"l2": "", "standardize": "", "pca": "components", "pca_whiten": "components", "power": "power"}
 """Names of steps, and the setting of each, if any."""
@@ -28,17 +31,36 @@ def chain(steps: Sequence[Any], **settings: Any) -> "Pipeline":
     Raises:
         ConfigError: A step or setting does not exist, is missing or does not fit.
     """
-    from sklearn.pipeline import make_pipeline
-
-    if isinstance(steps, str) or not isinstance(steps, Sequence) or not steps:
+    if not steps or isinstance(steps, str) or not isinstance(steps, Sequence):
         raise ConfigError(f"postprocess.steps must be a list of at least one step; got {steps!r}.")
     for name in settings:
         if name not in SETTINGS:
             raise ConfigError(f"postprocess has no key '{name}'{did_you_mean(name, SETTINGS)}")
-    return make_pipeline(*(_transformer(step, settings) for step in steps))
+    return sequence(steps, settings, "postprocess")
 
 
-def _transformer(step: Any, settings: dict[str, Any]) -> Any:
+def sequence(steps: Sequence[Any], settings: Mapping[str, Any], group: str) -> "Pipeline":
+    """Combine transforms as `chain` does; without steps rows are unchanged. `group` is the config's, for messages.
+
+    Raises:
+        ConfigError: As `chain`.
+    """
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    if isinstance(steps, str) or not isinstance(steps, Sequence):
+        raise ConfigError(f"{group}.steps must be lists of steps; got {steps!r}.")
+    return make_pipeline(*([_transformer(step, settings, group) for step in steps] or [FunctionTransformer()]))
+
+
+def by_part(transformers: "Sequence[Transformer]", widths: Sequence[int]) -> "ByPart":
+    """Combine transforms of the parts of a row, see `ByPart`."""
+    from offshelf.postprocess.parts import ByPart
+
+    return ByPart(transformers, widths)
+
+
+def _transformer(step: Any, settings: Mapping[str, Any], group: str) -> Any:
     from sklearn.preprocessing import Normalizer, StandardScaler
 
     from offshelf.postprocess.projection import Projection, check_components
@@ -47,10 +69,10 @@ def _transformer(step: Any, settings: dict[str, Any]) -> Any:
     if hasattr(step, "fit") and hasattr(step, "transform"):
         return step
     if not isinstance(step, str) or step not in STEPS:
-        raise ConfigError(f"postprocess.steps has no step '{step}'{did_you_mean(str(step), list(STEPS))}")
+        raise ConfigError(f"{group}.steps has no step '{step}'{did_you_mean(str(step), list(STEPS))}")
     setting = STEPS[step]
     if setting and setting not in settings:
-        raise ConfigError(f"The step '{step}' needs postprocess.{setting}: add +postprocess.{setting}=…")
+        raise ConfigError(f"The step '{step}' needs {group}.{setting}: add +{group}.{setting}=…")
     if step in ("l2", "standardize"):
         return Normalizer() if step == "l2" else StandardScaler()
     if step == "power":

@@ -9,6 +9,7 @@ from offshelf.report.figures import (
     layer_figure,
     precision_recall_figure,
     scatter_figure,
+    similarity_figure,
 )
 from offshelf.report.files import (
     Scored,
@@ -33,7 +34,15 @@ from offshelf.report.retrieval_tables import layer_scores, paired_queries, proto
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
 from offshelf.report.sheet_view import show_runs
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
-from offshelf.report.table import extraction_table, layer_listing, left_out_line, open_grids, other_numbers, score_table
+from offshelf.report.table import (
+    extraction_table,
+    layer_listing,
+    left_out_line,
+    open_grids,
+    other_numbers,
+    score_table,
+    spectrum_table,
+)
 
 __all__ = [
     "FIGURES",
@@ -88,8 +97,10 @@ __all__ = [
     "scatter_figure",
     "score_table",
     "show_runs",
+    "similarity_figure",
     "size_table",
     "skipped_lines",
+    "spectrum_table",
     "sweep_figure",
     "with_error_bar",
     "write_bytes",

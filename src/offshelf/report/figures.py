@@ -8,6 +8,7 @@ import numpy as np
 from offshelf.classifier import Curve
 from offshelf.evaluation.classification import Score
 from offshelf.evaluation.retrieval import RetrievalScore
+from offshelf.evaluation.spectra import Spectra
 from offshelf.metric import Outcome
 from offshelf.metric.retrieval_curve import precision_recall
 from offshelf.report.files import Scored
@@ -90,6 +91,23 @@ def layer_figure(scores: Sequence[Scored], beside: Sequence[Scored], title: str)
     axes.set_xticks(depth, [literal(score.name) for score in scores], rotation=45, ha="right")
     axes.grid(alpha=0.3)
     axes.legend()
+    return figure
+
+
+def similarity_figure(spectra: Spectra, title: str) -> "Figure":
+    """Draw the linear CKA of all pairs of layers as a heat map; of up to 20 layers also the numbers."""
+    from matplotlib.figure import Figure
+
+    names = _short(list(spectra.layers))
+    side = min(14.0, 3.5 + 0.45 * len(names))
+    figure = Figure(figsize=(side + 1, side), layout="tight")
+    axes = figure.add_subplot(title=literal(f"{title}: linear CKA"))
+    figure.colorbar(axes.imshow(spectra.cka_LL, cmap="viridis", vmin=0, vmax=1), shrink=0.8)
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), names)
+    for (row, column), value in np.ndenumerate(spectra.cka_LL if len(names) <= 20 else np.empty((0, 0))):
+        colour = "black" if value > 0.6 else "white"
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=7)
     return figure
 
 

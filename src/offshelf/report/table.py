@@ -10,6 +10,7 @@ from rich.table import Table
 from offshelf.backbone.backbone import LayerInfo
 from offshelf.dataset import LeftOut
 from offshelf.evaluation.classification import Score
+from offshelf.evaluation.spectra import Spectra
 from offshelf.extractor import Forecast
 from offshelf.metric import metrics_of
 from offshelf.report.files import with_error_bar
@@ -39,6 +40,18 @@ def other_numbers(score: Score) -> str:
         return ""
     listed = ", ".join(f"{name.replace('_', ' ')} {with_error_bar(score.metrics, name)}" for name in others)
     return f"{score.name}, test: {listed}"
+
+
+def spectrum_table(spectra: Spectra, beside: Sequence[Score]) -> Table:
+    """Return the spectra of the layers' training features, and that of the baseline; they rank nothing."""
+    table = Table(title="Training features", box=box.SIMPLE, title_justify="left", pad_edge=False)
+    table.add_column("layer")
+    for column in ("dims", "rows", "RankMe", "stable rank"):
+        table.add_column(column, justify="right")
+    for name, one in [*spectra.layers.items(), *((score.name, score.spectrum) for score in beside)]:
+        if one:
+            table.add_row(name, f"{one.dims:,}", f"{one.rows:,}", f"{one.rankme:.1f}", f"{one.stable_rank:.2f}")
+    return table
 
 
 def open_grids(scores: Sequence[Score]) -> str:

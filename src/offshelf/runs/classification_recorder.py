@@ -12,6 +12,7 @@ from offshelf.dataset import ImageSet, value_range
 from offshelf.errors import ModelError
 from offshelf.evaluation.classification import Score, fit_cost
 from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, curves
+from offshelf.evaluation.spectra import Spectra
 from offshelf.extractor import Features
 from offshelf.model import FILE, Model
 from offshelf.report import (
@@ -28,6 +29,7 @@ from offshelf.report import (
     reliability_columns,
     reliability_figure,
     scatter_figure,
+    similarity_figure,
     write_bytes,
     write_run,
     write_table,
@@ -47,6 +49,8 @@ class ClassificationRecorder(RunRecorder):
     PARTS = ("train", "test")
 
     images: ImageSet
+    spectra: Sequence[Spectra] = ()
+    """Those of the layers and of the baseline, if they were asked for."""
 
     @override
     def profile(self) -> dict[str, Any]:
@@ -117,7 +121,7 @@ class ClassificationRecorder(RunRecorder):
         Returns:
             All metrics.
         """
-        metrics = self._summary(scores, baselines, chosen, features)
+        metrics = self._summary(scores, baselines, chosen, features) | self._spectra()
         if len(self.images.sizes) > 1:
             metrics |= self._learning_curves(*points, chosen.name)
             metrics["cost/fit_seconds"] = sum(one.metrics["cost/fit_seconds"] for each in points for one in each)
@@ -136,6 +140,21 @@ class ClassificationRecorder(RunRecorder):
             self.run.log_table(layer_columns([*scores, *baselines]), "layers.json")
         return metrics
 
+    def _spectra(self) -> dict[str, float]:
+        """Log and write the spectra of the layers and of the baseline, if there are any. Returns their cost."""
+        if not self.spectra:
+            return {}
+        layers = [each.columns() for each in self.spectra]
+        self._table("spectrum", {name: [cell for one in layers for cell in one[name]] for name in layers[0]})
+        if self._has_pairs:
+            self._table("cka", self.spectra[0].cka_columns())
+        return {"cost/spectrum_seconds": sum(each.seconds for each in self.spectra)}
+
+    @property
+    def _has_pairs(self) -> bool:
+        """Whether there are spectra of several layers, which can be compared."""
+        return len(self.spectra) > 0 and len(self.spectra[0].layers) > 1
+
     def draw(
         self,
         scores: Sequence[Score],
@@ -143,7 +162,7 @@ class ClassificationRecorder(RunRecorder):
         chosen: Score,
         points: tuple[Sequence[CurvePoint], Sequence[CurvePoint]] = ((), ()),
     ) -> None:
-        """Draw what `end` has logged: confusions or scatter plots, reliability, choices, layers and training sizes."""
+        """Draw what `end` has logged: mistakes, reliability, choices, layers, training sizes and similarities."""
         self._log_mistakes(self.run, chosen)
         if chosen.has_probabilities:
             self.figure(self._reliability(chosen), "reliability.png")
@@ -154,6 +173,8 @@ class ClassificationRecorder(RunRecorder):
         if len(self.images.sizes) > 1:
             of_layers = _learning_curves_of(*points, chosen.name)
             self.figure(learning_curve_figure(*of_layers, self.plot_title()), "learning_curve.png")
+        if self._has_pairs:
+            self.figure(similarity_figure(self.spectra[0], self.plot_title()), "cka.png")
 
     def keep(self, model: Model | None, limit_mb: float) -> str:
         """Write the model into the folder and to the tracker. Returns why it is not kept; empty if it is."""

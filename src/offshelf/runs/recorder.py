@@ -66,9 +66,9 @@ class RunRecorder(ABC):
     def profile(self) -> dict[str, Any]:
         """Return the sizes of the data set."""
 
-    def begin(self, layers: Sequence[str]) -> None:
+    def begin(self, layers: str) -> None:
         """Log what is about to be done."""
-        self.run.log(params=self.params(", ".join(layers)))
+        self.run.log(params=self.params(layers))
         self.run.log_text(self.yaml(), "config.yaml")
 
     def data(self) -> None:

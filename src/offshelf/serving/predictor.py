@@ -56,7 +56,7 @@ class Predictor:
             OffshelfError: The network is unavailable.
         """
         parts = require_made(components(config, ("augmentation", "backbone", "extractor"), trust))
-        request = Request(parts["backbone"], (model.layer,), config.get("pooling", "auto"), parts["augmentation"].views)
+        request = Request(parts["backbone"], model.layers, config.get("pooling", "auto"), parts["augmentation"].views)
         if identify(request.keys(parts["extractor"]).values()) != model.features:
             raise ModelError(
                 f"{parts['backbone'].name} is no longer the network that this model was fitted on: weights, "
@@ -90,7 +90,7 @@ class Predictor:
         extract_missing(store, self.extractor, images, self.request, self.networks)  # at once, with one progress bar
         for start in range(0, len(images), BLOCK):
             features = get_or_extract(store, self.extractor, images[start : start + BLOCK], self.request, self.networks)
-            yield self._score(features.values[self.model.layer])
+            yield self._score(features.joined(self.model.layer).values[self.model.layer])
 
     def _score(self, values_NVD: np.ndarray) -> np.ndarray:
         try:

@@ -33,21 +33,26 @@ def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
             values = job.values
             if "tracking" not in values or "store" not in values:
                 continue
-            name = feature_identity(values, without=("layer", "baseline"))  # whose layers one pass can take
+            name = feature_identity(values, without=("layer", "baseline", "layer_fusion"))  # one pass takes all layers
             if name not in known:  # to know its layers, a network of the user's own has to be built
                 parts = components(values, ("backbone", "store"), EVERYTHING)
                 known[name] = {**parts, "names": parts["backbone"].layer_names()}
             names, backbone = known[name]["names"], known[name]["backbone"].name
-            layers = select_layers(values["layer"], names, backbone)
+            fusion = build_group(values, "layer_fusion")
+            layers = (
+                fusion.layers(known[name]["backbone"], values["layer"])
+                if fusion
+                else select_layers(values["layer"], names, backbone)
+            )
         except BaseException as error:  # whatever it is, it stays in its job
             if is_asked(error):
                 raise
             continue
         if isinstance(known[name]["store"], MemoryStore):
             continue
-        shared = found.setdefault(name, {**values, "layer": [], "baseline": None})
+        shared = found.setdefault(name, {**values, "layer": [], "baseline": None, "layer_fusion": None})
         shared["layer"] = select_layers([*shared["layer"], *layers], names, backbone)
-        if len(layers) > 1:  # one layer alone is not compared with anything
+        if len(layers) > 1 and not fusion:  # one feature alone is not compared with anything
             shared["baseline"] = values.get("baseline")
     return [{**one, "layer": list(one["layer"])} for one in found.values()]
 
@@ -79,8 +84,9 @@ def require_possible(jobs: Sequence[Job], datasets: Datasets) -> None:
 def _require_possible(job: Job, datasets: Datasets) -> None:
     build(job.values)
     backbone, layer = build_group(job.values, "backbone"), job.values.get("layer")
+    fusion = build_group(job.values, "layer_fusion")
     if backbone and layer is not None:
-        resolve_layers(backbone, layer)
+        fusion.layers(backbone, layer) if fusion else resolve_layers(backbone, layer)
     with only_known():
         datasets.job_digest(job)
 

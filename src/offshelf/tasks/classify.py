@@ -19,11 +19,13 @@ from offshelf.dataset import (
 from offshelf.errors import ConfigError
 from offshelf.evaluation.classification import Probe, Score
 from offshelf.evaluation.learning_curve import CurvePoint, choose
+from offshelf.evaluation.spectra import Spectra, Spectrum
 from offshelf.extractor import Extractor, Features
+from offshelf.layer_fusion import LayerFusion
 from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
-from offshelf.report import found_line
+from offshelf.report import found_line, spectrum_table
 from offshelf.runs.classification_recorder import ClassificationRecorder
 from offshelf.runs.recorder import run_title
 from offshelf.store import FeatureKey, FeatureStore
@@ -54,6 +56,8 @@ def classify(
     config: dict[str, Any],
     on_error: OnError = "stop",
     name: str | None = None,
+    layer_fusion: LayerFusion | None = None,
+    spectrum: bool = False,
     keep_model_mb: float = 200,
     notify: Notify = discard,
 ) -> ClassificationResult:
@@ -81,6 +85,9 @@ def classify(
         config: The resolved config, which is recorded.
         on_error: `stop` at images that cannot be read, or `skip` them.
         name: Name of the run in the tracker; by default its data set, backbone and layer.
+        layer_fusion: How the features of several layers become one; None: each layer is scored by itself.
+        spectrum: Whether RankMe and stable rank of the layers' training features, and the similarity of the layers, are
+            computed too; see `Spectra`.
         keep_model_mb: The reported layer's model is kept if it takes at most so many megabytes (10^6 bytes); 0: never.
         notify: Receives what is known before the work.
 
@@ -108,33 +115,38 @@ def classify(
         extractor=extractor,
         store=store,
         baseline=baseline,
+        layer_fusion=layer_fusion,
         on_error=on_error,
     )
-    layers, probe = spec.layers, Probe(postprocess, classifier, bootstrap)
+    names, probe = spec.names, Probe(postprocess, classifier, bootstrap, layer_fusion)
     images = require_labels(dataset.load())
     require_kind(classifier, images)
     images.require_training()
     images, left_out = check_readable(images, on_error)
     spec.require_layers(images.pictures)
     notify(found_line(images), what_it_sees(backbone))
-    title = name or run_title(images.name, backbone.name, layers)
+    title = name or run_title(images.name, backbone.name, names)
     with tracking.start(title, Path(output_dir)) as run:
         recorder = ClassificationRecorder(run, images, backbone.name, config, Path(output_dir))
-        recorder.begin(layers)
+        recorder.begin(spec.listed)
         if not spec.is_stored(images):
             run.confirm()
         images, more, found = spec.extract_all(images)
         recorder = replace(recorder, images=images, left_out=[*left_out, *more])
         recorder.data()
-        names = [request.backbone.name for request in spec.requests]
-        (scores, points), *others = _score(found, names, probe, recorder, len(layers) > 1)
+        networks = [request.backbone.name for request in spec.requests]
+        spectra = [Spectra.of(each, images.folds[0].train) for each in found] if spectrum else []
+        recorder = replace(recorder, spectra=spectra)
+        (scores, points), *others = _score(found, networks, probe, recorder, len(names) > 1)
         baselines = [score for each, _ in others for score in each]
         beside = [point for _, each in others for point in each]
         chosen = choose(scores)
         metrics = recorder.end(scores, baselines, chosen, found[0], (points, beside))
-        model = _model(chosen, images, spec.keys)
+        model = _model(chosen, images, spec.layers_of(chosen.name), spec.keys)
         not_kept = recorder.keep(model, keep_model_mb) if keep_model_mb else ""
         run.finish(lambda: recorder.draw(scores, baselines, chosen, (points, beside)))
+        if spectra:
+            notify(spectrum_table(spectra[0], baselines))
         notify(*score_lines(scores, baselines, chosen, title, images, recorder.left_out, points))
     spec.note_use(title, run.id, config)
     return ClassificationResult(
@@ -145,6 +157,7 @@ def classify(
         chosen=chosen,
         points=tuple(points),
         baseline_points=tuple(beside),
+        spectra=spectra[0] if spectra else None,
         model=model,
         model_note=not_kept or (recorder.how_to_predict() if keep_model_mb else ""),
     )
@@ -161,10 +174,12 @@ def _score(
     results: list[tuple[list[Score], list[CurvePoint]]] = [([], []) for _ in found]
     logged: list[Future[None]] = []
     images = recorder.images
+    by_backbone: Sequence[Mapping[str, Spectrum]] = [each.layers for each in recorder.spectra] or [{}] * len(found)
     with ThreadPoolExecutor(1, "recorder") as thread:
-        for features, name, (scores, points) in zip(found, names, results, strict=True):
+        for features, name, known, (scores, points) in zip(found, names, by_backbone, results, strict=True):
             for layer, values in features.values.items():
-                curve = probe.curve(layer, values, images, features.digest)
+                *smaller, last = probe.on(features).curve(layer, values, images, features.digest)
+                curve = (*smaller, replace(last, spectrum=known.get(layer)))
                 scores.append(curve[-1])
                 points += [CurvePoint.of(score, size) for score, size in zip(curve, images.sizes, strict=False)]
                 if has_runs:
@@ -176,15 +191,17 @@ def _score(
     return results
 
 
-def _model(chosen: Score, images: ImageSet, keys: Mapping[tuple[str, int], FeatureKey]) -> Model | None:
+def _model(
+    chosen: Score, images: ImageSet, layers: tuple[str, ...], keys: Mapping[tuple[str, int], FeatureKey]
+) -> Model | None:
     """Return the model fitted on the first fold's training images; None for a classifier that cannot be stored."""
     fit = chosen.fits[0]
     scorer = fit.scorer
     if not scorer:
         return None
-    features = identify(key for (layer, _), key in keys.items() if layer == chosen.name)
+    features = identify(key for (layer, _), key in keys.items() if layer in layers)
     return Model(
-        chosen.name,
+        layers,
         features,
         images.classes,
         images.kind,

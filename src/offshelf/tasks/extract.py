@@ -12,6 +12,7 @@ from offshelf.dataset import (
     RetrievalSet,
 )
 from offshelf.extractor import Extractor
+from offshelf.layer_fusion import LayerFusion
 from offshelf.report import (
     extraction_table,
     found_line,
@@ -34,6 +35,7 @@ def extract(
     store: FeatureStore,
     dry_run: bool,
     config: dict[str, Any],
+    layer_fusion: LayerFusion | None = None,
     on_error: OnError = "stop",
     notify: Notify = discard,
 ) -> ExtractionResult:
@@ -55,6 +57,7 @@ def extract(
         pooling=pooling,
         extractor=extractor,
         store=store,
+        layer_fusion=layer_fusion,
         on_error=on_error,
     )
     layers, preprocessing = spec.layers, what_it_sees(backbone)

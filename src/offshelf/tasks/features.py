@@ -8,7 +8,7 @@ from typing import Any
 
 from offshelf.augmentation import Augmentation
 from offshelf.backbone import Backbone, layer_table, resolve_layers
-from offshelf.backbone.layer import unknown_layer
+from offshelf.backbone.layer import OF, is_there, split_pooling, unknown_layer
 from offshelf.dataset import (
     Dataset,
     Image,
@@ -36,6 +36,7 @@ from offshelf.extractor import (
     get_or_extract,
     recheck,
 )
+from offshelf.layer_fusion import LayerFusion, fused_name
 from offshelf.store import FeatureKey, FeatureStore, Use
 from offshelf.tasks.on_error import check_readable, skip_unreadable
 
@@ -58,13 +59,31 @@ class FeatureSpec:
     """Views of queries, if they are not those of the references."""
     postprocess_dataset: Dataset | RetrievalDataset | None = None
     """Images that postprocessing is fitted on, if they are not those of `dataset`."""
+    layer_fusion: LayerFusion | None = None
+    """How the features of the layers become one; None: each layer is a feature of its own."""
     on_error: str = "stop"
     """`stop` or `skip`: what happens to images that cannot be read."""
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers, curated ones from input to output. Raises BackboneError."""
+        if self.layer_fusion:
+            return self.layer_fusion.layers(self.backbone, self.layer)
         return resolve_layers(self.backbone, self.layer)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the run's features: those of the layers, or one of the fused layers. Raises BackboneError."""
+        return (fused_name(self.layers),) if self.layer_fusion else self.layers
+
+    @property
+    def listed(self) -> str:
+        """All layers in words, as a run records them."""
+        return (" + " if self.layer_fusion else ", ").join(self.layers)
+
+    def layers_of(self, name: str) -> tuple[str, ...]:
+        """Return the layers whose features one of `names` stands for."""
+        return self.layers if self.layer_fusion else (name,)
 
     @cached_property
     def request(self) -> Request:
@@ -80,7 +99,7 @@ class FeatureSpec:
     def requests(self) -> list[Request]:
         """One request per pass over the images of `dataset`; the run's own comes first."""
         requests = [self.request]
-        if self.baseline and len(self.layers) > 1:
+        if self.baseline and len(self.names) > 1:
             last = self.baseline.layer_names()[-1:]
             requests.append(replace(self.request, backbone=self.baseline, layers=last))
         if self.query_augmentation:
@@ -102,17 +121,18 @@ class FeatureSpec:
         """
         for request in (*self.requests, self.query_request):
             curated = request.backbone.layer_names()
-            others = [layer for layer in request.layers if layer not in curated]
+            others = [layer for layer in request.layers if split_pooling(layer, "")[0] not in curated]
             keys = [key for (layer, _), key in request.keys(self.extractor).items() if layer in others]
             if keys and len(self.store.missing(keys, digests(images))):
                 listed = layer_table(request.backbone)
                 modules = [info.module for info in listed]
-                for layer in others:
-                    if layer not in modules and all(info.name != layer for info in listed):
+                known = {*modules, *(info.name for info in listed)}
+                for layer in (split_pooling(other, "")[0] for other in others):
+                    if layer not in known and not (OF in layer and is_there(layer, [*known])):
                         raise unknown_layer(layer, curated, request.backbone.name, modules)
 
     def extract(self, images: Sequence[Image], request: Request | None = None) -> Features:
-        """Return features of images in their order; those that the store lacks are extracted.
+        """Return features of images in their order, fused if the run fuses layers; missing ones are extracted.
 
         Args:
             images: Any images.
@@ -123,7 +143,8 @@ class FeatureSpec:
             BackboneError: the network, or one of the layers, is not available.
             StoreError: the store cannot be read or written.
         """
-        return get_or_extract(self.store, self.extractor, images, request or self.request)
+        found = get_or_extract(self.store, self.extractor, images, request or self.request)
+        return found.joined(fused_name(tuple(found.values))) if self.layer_fusion else found
 
     def extract_all(self, images: ImageSet) -> tuple[ImageSet, list[LeftOut], list[Features]]:
         """Return the features of a data set, one `Features` per request.

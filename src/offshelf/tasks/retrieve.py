@@ -19,6 +19,7 @@ from offshelf.errors import ConfigError
 from offshelf.evaluation.retrieval import RetrievalProbe, RetrievalScore
 from offshelf.extractor import Extractor, Features
 from offshelf.identity import digest
+from offshelf.layer_fusion import LayerFusion
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer, learns
 from offshelf.report import found_line
@@ -54,6 +55,7 @@ def retrieve(
     config: dict[str, Any],
     query_augmentation: Augmentation | None = None,
     postprocess_dataset: Dataset | RetrievalDataset | None = None,
+    layer_fusion: LayerFusion | None = None,
     on_error: OnError = "stop",
     name: str | None = None,
     notify: Notify = discard,
@@ -80,6 +82,7 @@ def retrieve(
         config: The resolved config, which is recorded.
         query_augmentation: Views of queries; by default those of the references.
         postprocess_dataset: Images that postprocessing is fitted on; by default the references.
+        layer_fusion: How the features of several layers become one; None: each layer is scored by itself.
         on_error: `stop` at images that cannot be read, or `skip` them.
         name: Name of the run in the tracker; by default its data set, backbone and layer.
         notify: Receives what is known before the work.
@@ -108,17 +111,18 @@ def retrieve(
         store=store,
         query_augmentation=query_augmentation,
         postprocess_dataset=postprocess_dataset,
+        layer_fusion=layer_fusion,
         on_error=on_error,
     )
-    layers, probe = spec.layers, RetrievalProbe(postprocess, retrieval, bootstrap)
+    names, probe = spec.names, RetrievalProbe(postprocess, retrieval, bootstrap, layer_fusion)
     images, left_out = check_readable(require_retrieval(load_searched(dataset)), on_error)
     fit_images = check_readable(load_searched(postprocess_dataset), on_error)[0] if postprocess_dataset else None
     spec.require_layers(images.pictures)
     notify(found_line(images), what_it_sees(backbone))
-    title = name or run_title(images.name, backbone.name, layers)
+    title = name or run_title(images.name, backbone.name, names)
     with tracking.start(title, Path(output_dir)) as run:
         recorder = RetrievalRecorder(run, images, backbone.name, config, Path(output_dir))
-        recorder.begin(layers)
+        recorder.begin(spec.listed)
         if not spec.is_stored(images):
             run.confirm()
         images, more, parts = spec.extract_retrieval(images)
@@ -129,7 +133,7 @@ def retrieve(
             run.log(tags=tags)
             notify(f"Postprocessing learns from {tags[FITTED_ON]}.")
         found = [*parts, *([_fit_features(spec, fit_images)] if fit_images else [])]
-        scores, identity = _score(found, layers, probe, recorder)
+        scores, identity = _score(found, names, probe, recorder)
         metrics = recorder.end(scores, scores[-1], identity, [features.cost for features in found])
         run.finish(lambda: recorder.draw(scores, scores[-1]))
         notify(*retrieval_lines(scores, title, images, recorder.left_out))
@@ -154,7 +158,7 @@ def _score(
     scores = []
     for layer in layers:
         references, queries, *fit_features = (features.values[layer] for features in found)
-        scores.append(probe.score(layer, references, queries, recorder.images, *fit_features))
+        scores.append(probe.on(found[0]).score(layer, references, queries, recorder.images, *fit_features))
         if len(layers) > 1:
             recorder.layer(scores[-1], identity)
     return scores, identity

@@ -49,7 +49,7 @@ class Pipeline(nn.Module):
         self.mirrored = [view.mirror for view in views]
         self.transform, self.scores = transformer.as_module(model.transformer), scorer.as_module(model.scorer)
         self.calibration = _Probabilities(model.calibration) if model.calibration else None
-        self.kind, self.layer = model.kind, model.layer
+        self.kind, self.layers = model.kind, model.layers
         self.eager = Eager(predictor.request)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -62,10 +62,15 @@ class Pipeline(nn.Module):
         originals = pixels if pixels.ndim == 5 else pixels[:, None]
         seen = [self._view(originals, number) for number in range(len(self.sources))]
         rows = torch.stack(seen, 1).flatten(0, 1)  # [N * V, 3, S, S]
-        features = self.eager(rows.permute(0, 2, 3, 1), True)[self.layer]
+        features = self.features(rows.permute(0, 2, 3, 1), True)
         scores = self.scores(self.transform(features.unflatten(0, (-1, len(seen)))))
         said = scores > 0 if self.kind == "labels" else scores[:, 0] if self.kind == "number" else scores.argmax(1)
         return (scores, said, self.calibration(scores)) if self.calibration else (scores, said)
+
+    def features(self, pixels: torch.Tensor, whole: bool = False) -> torch.Tensor:
+        """Return the features, float32 [B, D], of pixels, uint8 [B, S, S, 3]; those of several layers concatenated."""
+        found = self.eager(pixels, whole)
+        return torch.cat([found[layer] for layer in self.layers], 1)
 
     def _view(self, originals: torch.Tensor, number: int) -> torch.Tensor:
         view = originals[:, self.sources[number]]

@@ -28,7 +28,7 @@ def tensor(values: Any) -> torch.Tensor:
 def _step(step: Any) -> nn.Module:
     from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
-    from offshelf.postprocess import Projection, SignedPower
+    from offshelf.postprocess import ByPart, Projection, SignedPower
 
     if isinstance(step, FunctionTransformer) and step.func is None:
         return nn.Identity()
@@ -40,6 +40,8 @@ def _step(step: Any) -> nn.Module:
         return _Project(mean=step.mean_, components=step.components_)
     if isinstance(step, SignedPower):
         return _SignedPower(step.power)
+    if isinstance(step, ByPart):
+        return _ByPart(step)
     raise ModelError(
         f"The transform {type(step).__name__} cannot be exported to ONNX; offshelf's own can: postprocess=none, l2, "
         "l2_power, pca, pca_whiten or standardize, with steps in any order. `offshelf export RUN DIR` supports any."
@@ -53,6 +55,19 @@ class Constants(nn.Module):
         super().__init__()
         for name, values in arrays.items():
             self.register_buffer(name, tensor(values))
+
+
+class _ByPart(nn.Module):
+    """The module of ByPart."""
+
+    def __init__(self, fitted: Any) -> None:
+        super().__init__()
+        self.widths = list(fitted.widths)
+        self.parts = nn.ModuleList(map(as_module, fitted.transformers_))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        pairs = zip(self.parts, values.split(self.widths, -1), strict=True)
+        return torch.cat([part(own) for part, own in pairs], -1)
 
 
 class _UnitNorm(nn.Module):

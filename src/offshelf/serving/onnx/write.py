@@ -189,7 +189,7 @@ def _reference(predictor: Predictor, pipeline: Pipeline, images: Sequence[np.nda
     """Return scores of images, [N, K], by PyTorch and the run's own classifier, as `offshelf predict` does."""
     seen = _seen(predictor, images, predictor.request.views)
     with torch.no_grad():
-        features = pipeline.eager(seen.flatten(0, 1))[predictor.model.layer]
+        features = pipeline.features(seen.flatten(0, 1))
     return predictor.model.score(features.unflatten(0, seen.shape[:2]).numpy())
 
 

@@ -23,7 +23,7 @@ GRAM_ROWS_PER_PROBLEM, GRAM_ROWS_PER_PROBLEM_AND_DIM = (60, 400), 0.5
 """Most rows per problem for which a Gram matrix pays, in proportion to the dimensions within these limits: it takes as
 long as so many problems without one, and less where its product is large enough for BLAS."""
 BINARY_PAIR_ROWS = 400
-"""Rows of a pair of classes from which on `binary` is faster than `ovo`, unless products of the rows are used many times."""
+"""Rows of a pair of classes from which on `binary` is faster than `ovo`, unless their products are used many times."""
 GRAM_FITS = 5
 """Fits of a pair from which on its products pay, if it has fewer rows than dimensions."""
 BINARY_FALLBACK_DIMS = 128

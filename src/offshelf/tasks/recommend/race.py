@@ -160,7 +160,7 @@ class Race:
             for contender in group:
                 values_NVD = features.values[contender.layer]
                 contender.update(features.cost, views=values_NVD.shape[1])
-                found.append((contender, self.probe.score(contender.layer, values_NVD, images)))
+                found.append((contender, self.probe.on(features).score(contender.layer, values_NVD, images)))
                 if number > 1 and not self.budget.holds():
                     return False
         self._fit_seconds = self.budget.spent - begin - extracting

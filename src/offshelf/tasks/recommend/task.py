@@ -13,6 +13,7 @@ from offshelf.dataset import Dataset, Image, ImageSet, check_images, require_lab
 from offshelf.errors import BackboneError, BadImagesError, ConfigError
 from offshelf.evaluation.classification import Probe
 from offshelf.extractor import Extractor, Features, Networks
+from offshelf.layer_fusion import LayerFusion
 from offshelf.metric import Bootstrap
 from offshelf.postprocess import Transformer
 from offshelf.report import found_line
@@ -54,6 +55,7 @@ def recommend(
     tracking: Tracker,
     output_dir: str,
     config: dict[str, Any],
+    layer_fusion: LayerFusion | None = None,
     on_error: OnError = "stop",
     name: str | None = None,
     arguments: Sequence[str] | None = None,
@@ -81,6 +83,7 @@ def recommend(
         tracking: Where the run is logged.
         output_dir: Folder for the results.
         config: The resolved config, which is recorded.
+        layer_fusion: How the layers of a backbone become one candidate; None: each layer is a candidate.
         on_error: `stop` at images that cannot be read, or `skip` them.
         arguments: Arguments that were typed, for the command that runs the winner in full.
         name: Name of the run in the tracker; by default `recommend` and the data set.
@@ -115,14 +118,15 @@ def recommend(
         pooling=pooling,
         extractor=extractor,
         store=store,
+        layer_fusion=layer_fusion,
         on_error=on_error,
     )
     entrants = [Entrant(candidate, spec(backbone=candidate.backbone)) for candidate in here]
-    probe = Probe(postprocess, classifier, bootstrap)
+    probe = Probe(postprocess, classifier, bootstrap, layer_fusion)
     title = name or f"recommend {images.name}"
     with without_downloads(), tracking.start(title, Path(output_dir)) as run:
         recorder = RecommendationRecorder(run, images, f"{len(here)} backbones", config, Path(output_dir))
-        recorder.begin([str(layer)])
+        recorder.begin(str(layer))
         run.confirm()
         images, left_out, held = skip_unreadable(
             images, on_error, lambda usable: hold_race(entrants, usable, probe, race, clock, notify)
@@ -132,7 +136,7 @@ def recommend(
         recorder = replace(recorder, images=images, left_out=[replace(one, role="train") for one in left_out])
         recorder.data()
         winner = held.ranking[0]
-        command = full_command(arguments or [], winner.candidate, winner.layer)
+        command = full_command(arguments or [], winner.candidate, None if layer_fusion else winner.layer)
         metrics = recorder.end(held.ranking, skipped, "" if arguments is None else command)
     return Recommendation(
         run=recorder.summary(title, metrics),
@@ -163,7 +167,7 @@ class Entrant:
         spec.fill([first], networks)
         begin = clock.spent
         extracted = spec.fill(others, networks).extracted
-        return Throughput(extracted / max(clock.spent - begin, 1e-9), spec.layers)
+        return Throughput(extracted / max(clock.spent - begin, 1e-9), spec.names)
 
 
 def hold_race(
@@ -180,8 +184,9 @@ def hold_race(
     rows = {one.id: row for row, one in enumerate(images.samples)}
     specs = {one.candidate.name: one.spec for one in entrants}
 
-    def extract(candidate: Candidate, layers: tuple[str, ...], chosen: ImageSet) -> Features:
+    def extract(candidate: Candidate, names: tuple[str, ...], chosen: ImageSet) -> Features:
         spec = specs[candidate.name]
+        layers = tuple(layer for name in names for layer in spec.layers_of(name))
         try:
             return spec.extract(chosen.pictures, replace(spec.request, layers=layers))
         except BadImagesError as bad:

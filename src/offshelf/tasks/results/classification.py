@@ -11,6 +11,7 @@ from typing_extensions import override
 from offshelf.dataset import ImageSet, LeftOut
 from offshelf.evaluation.classification import Score
 from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, choose, unchosen_line
+from offshelf.evaluation.spectra import Spectra
 from offshelf.metric import Outcome
 from offshelf.model import Model
 from offshelf.report import (
@@ -24,6 +25,7 @@ from offshelf.report import (
     probability_line,
     repeats_line,
     score_table,
+    spectrum_table,
 )
 from offshelf.tasks.results.result import RunResult
 from offshelf.terminal import Line
@@ -71,6 +73,8 @@ class ClassificationResult(RunResult):
     """Numbers of each layer at each training size, layer after layer; empty if the training images are not drawn."""
     baseline_points: tuple[CurvePoint, ...] = field(default=(), repr=False)
     """Those of the baseline."""
+    spectra: Spectra | None = field(default=None, repr=False)
+    """Spectra of the layers' training features, and the similarity of the layers; None without `spectrum`."""
     model: Model | None = field(repr=False)
     """Model of the reported layer, fitted on the first fold; None for a classifier that cannot be stored as data."""
     model_note: str = field(repr=False)
@@ -131,7 +135,8 @@ class ClassificationResult(RunResult):
     def lines(self) -> list[Line]:
         title, left_out = self.run.title, self.run.left_out
         table = score_lines(self.scores, self.baselines, self.chosen, title, self.images, left_out, self.points)
-        return [*table, *self.closing()]
+        ranks = [spectrum_table(self.spectra, self.baselines)] if self.spectra else []
+        return [*ranks, *table, *self.closing()]
 
     @override
     def closing(self) -> list[Line]:
