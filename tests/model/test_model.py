@@ -214,7 +214,7 @@ def test_a_scorer_is_what_a_fit_keeps():
     ("entry", "value"),
     [
         *(("classes", value) for value in ("abc", [1, 2], [["a"], "b"], None)),
-        *(("layer", value) for value in (["last"], 5, None)),
+        *(("layers", value) for value in ("last", [5], [], None)),
         *(("kind", value) for value in ("no", 0, None)),
         *(("fusion", value) for value in ("median", None)),
         ("averages_features", 1),

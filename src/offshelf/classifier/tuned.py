@@ -271,16 +271,14 @@ class Tuned(Classifier, Few):
         if len(self.values) == 1:
             return chooser, value, None, getattr(chooser, "held_out_score_", None)
         tried = np.asarray(chooser.cv_results_.get(self.parameter, self.values)).tolist()
-        values = tuple(value for value in self.values if value in tried)
-        order = [tried.index(value) for value in values]
-        scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"][order] for fold in range(folds)], axis=1)
-        if len(values) < len(self.values):
+        scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"] for fold in range(folds)], axis=1)
+        if len(tried) < len(self.values):
             left_out = sorted(set(self.values) - set(tried))
             log.warning(
                 "%s=%s left out: there are %d training images.",
                 *(self.parameter, ", ".join(f"{one:g}" for one in left_out), len(targets)),
             )
-        return chooser, value, Curve(self.parameter, values, scores), chooser.held_out_score_
+        return chooser, value, Curve(self.parameter, tuple(tried), scores), chooser.held_out_score_
 
     def _possible_folds(self, targets: np.ndarray) -> int:
         if kind_of(targets) != "class":
