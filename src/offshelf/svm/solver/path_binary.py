@@ -12,7 +12,10 @@ v = U − α ≥ 0, it follows the central path
 to μ = 0, where R is 1, or 0 for a free bias. Under the squared hinge ξ = α / 2U and there is no v. Eliminating all
 variables but w gives the matrix R + X' diag(θ) X, where θ = 1 / (s/α + ξ/v), under the squared hinge 1 / (s/α + 1/2U).
 
-Most rows need not take part in it: rows with a margin clearly above 1 have α = 0; under the hinge, rows with a margin
+Where few rows are below the margin, and interior points would start from hardly any information, the rows near it are
+solved in the matrix of their products (`native/gram_set.h`), as pairs of classes are: exactly, at any C.
+
+Most rows need not take part in either: rows with a margin clearly above 1 have α = 0; under the hinge, rows with a margin
 clearly below 1 have α = U, whose sum is the constant g. The rows near 1 are first guessed from the margins of
 coordinate descent, of a sample, or of another C, and then corrected by the margins of all rows, as in decomposition
 methods (Joachims 1999), but with a large working set. The gap of each solution is computed on all rows, in float64.
