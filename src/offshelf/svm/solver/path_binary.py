@@ -15,7 +15,7 @@ variables but w gives the matrix R + X' diag(θ) X, where θ = 1 / (s/α + ξ/v)
 Where few rows are below the margin, and interior points would start from hardly any information, the rows near it are
 solved in the matrix of their products (`native/gram_set.h`), as pairs of classes are: exactly, at any C.
 
-Most rows need not take part in either: rows with a margin clearly above 1 have α = 0; under the hinge, rows with a margin
+Most rows need not take part: rows with a margin clearly above 1 have α = 0; under the hinge, rows with a margin
 clearly below 1 have α = U, whose sum is the constant g. The rows near 1 are first guessed from the margins of
 coordinate descent, of a sample, or of another C, and then corrected by the margins of all rows, as in decomposition
 methods (Joachims 1999), but with a large working set. The gap of each solution is computed on all rows, in float64.
