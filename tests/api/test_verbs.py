@@ -189,7 +189,7 @@ def test_result(digits):
     assert (result.run_id, result.backbone, result.layer in ("block1", "block2", "block3")) == ("", "tiny", True)
     for kind in (None, "layers", "curve", "confusion"):
         assert result.plot(kind).axes
-    with pytest.raises(offshelf.ConfigError, match=r"plot is layers, curve .* or confusion; got 'pie'"):
+    with pytest.raises(offshelf.ConfigError, match=r"plot is layers, curve .* or cka .*; got 'pie'"):
         result.plot("pie")
     classes = result.predict(test[0])
     np.testing.assert_array_equal(classes["class"], np.array(result.images.classes)[result.predictions.predicted])
