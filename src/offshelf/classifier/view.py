@@ -42,7 +42,10 @@ def predicts_numbers(estimator: Any) -> bool:
     """Return whether an estimator is one of scikit-learn's regressors."""
     from sklearn.base import is_regressor
 
-    return hasattr(estimator, "__sklearn_tags__") and bool(is_regressor(estimator))
+    try:
+        return bool(is_regressor(estimator))
+    except AttributeError:  # it has no tags, or one within it has none
+        return False
 
 
 def _responses(fitted: Any) -> Callable[[np.ndarray], np.ndarray]:
