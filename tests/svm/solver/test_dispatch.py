@@ -70,16 +70,15 @@ def test_methods(shape, method):
 
 
 def test_fallbacks():
-    """In few dimensions `binary`, else the primal after other methods, and the dual after it, of few rows."""
+    """In memory `binary`, and the primal after it; on disk the primal, and after it the dual, of few rows."""
     for method in ("ovo", "dual", "primal"):
         assert choose_fallback(method, Shape(1000, 128, MANY)) == "binary"
-        assert choose_fallback(method, Shape(1000, 128, MANY, is_ovo=True, rows_per_pair=3)) == "binary"
+        assert choose_fallback(method, Shape(10**6, 3072, MANY)) == "binary"
     for method in ("ovo", "dual", "binary"):
-        assert choose_fallback(method, Shape(10**6, 129, MANY)) == "primal"
+        assert choose_fallback(method, Shape(1000, 128, MANY, is_mapped=True)) == "primal"
     assert choose_fallback("binary", Shape(1000, 128, MANY)) == "primal"
-    assert choose_fallback("primal", Shape(1000, 128, MANY, is_mapped=True)) == "dual"
-    assert choose_fallback("primal", Shape(2000, 129, MANY)) == "dual"
-    assert choose_fallback("primal", Shape(2001, 129, MANY)) is None
+    assert choose_fallback("primal", Shape(2000, 129, MANY, is_mapped=True)) == "dual"
+    assert choose_fallback("primal", Shape(2001, 129, MANY, is_mapped=True)) is None
 
 
 def test_gpu():

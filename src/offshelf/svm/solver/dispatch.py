@@ -26,8 +26,6 @@ BINARY_PAIR_ROWS = 400
 """Rows of a pair of classes from which on `binary` is faster than `ovo`, unless their products are used many times."""
 GRAM_FITS = 5
 """Fits of a pair from which on its products pay, if it has fewer rows than dimensions."""
-BINARY_FALLBACK_DIMS = 128
-"""Most dimensions for which `binary` solves what other methods do not bring to the tolerance."""
 DUAL_FALLBACK_ROWS = 2000
 """Most rows for which the dual solves what the primal solver does not bring to the tolerance."""
 SINGLE_THREAD_ROWS = 2000
@@ -64,9 +62,9 @@ def choose_method(shape: Shape) -> Method:
 def choose_fallback(method: Method, shape: Shape) -> Literal["binary", "dual", "primal"] | None:
     """Return the method for the tasks that the first method does not bring to the tolerance, if there is one.
 
-    In few dimensions that is `binary`, whose interior points hardly take more steps at larger C.
+    In memory that is `binary`: a large C, which stops the others, makes hardly any difference to it.
     """
-    if method != "binary" and shape.dims <= BINARY_FALLBACK_DIMS and not shape.is_mapped:
+    if method != "binary" and not shape.is_mapped:
         return "binary"
     if method != "primal":
         return "primal"
