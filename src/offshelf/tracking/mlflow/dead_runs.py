@@ -25,7 +25,13 @@ def close_dead(client: "MlflowClient", experiment: str, home: Path) -> None:
     for run in search_all(client, experiment, text):
         tags = run.data.tags
         if is_dead(tags["process"]) and not Participants(home, tags.get(SWEEP_TAG, "")).has_others():
-            client.set_terminated(run.info.run_id, "KILLED")
+            _close(client, run.info.run_id)
+
+
+def _close(client: "MlflowClient", run: str) -> None:
+    """Close a run of a dead process, unless the process closed it itself after the search, before it exited."""
+    if client.get_run(run).info.status == "RUNNING":
+        client.set_terminated(run, "KILLED")
 
 
 def try_close_dead(client: "MlflowClient", experiment: str, home: Path) -> None:
