@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 C_CODE := $(wildcard src/offshelf/svm/native/*.[ch])
 
 PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --durations=40 --durations-min=2
-TIMEOUT := --timeout=600 --timeout-method=thread # of one test; the longest takes a minute
+TIMEOUT := --timeout=600 --timeout-method=thread # of one test; the longest takes some 90 s
 
 .PHONY: help demo test quick soak coverage lint style types architecture fix sanitize clean
 

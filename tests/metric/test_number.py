@@ -53,4 +53,4 @@ def test_intervals_hold_the_number():
     for name, metric in metrics_of("number").items():
         interval = Bootstrap(200).interval(name, [one])
         assert interval.low < metric(one)[0] < interval.high
-    assert [name for name, metric in METRICS.items() if metric.is_error] == ["mean_absolute_error"]
+    assert [name for name, metric in METRICS.items() if metric.is_loss] == ["mean_absolute_error"]

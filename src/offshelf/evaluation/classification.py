@@ -134,7 +134,7 @@ class Score:
         """Whether the classifier gives probabilities."""
         return all(fit.calibration for fit in self.fits)
 
-    @property
+    @cached_property
     def probable(self) -> Mapping[str, tuple[Outcome, ...]]:
         """Outcomes in probabilities of classes, `reported` and `uncalibrated`: see `probable_outcomes`."""
         return probable_outcomes(self.fits, self.outcomes)

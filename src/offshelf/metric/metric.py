@@ -21,7 +21,7 @@ class Metric:
     """What the images are labelled with."""
     by_class: str | None = None
     """Name of the number of one class; None if there is none."""
-    is_error: bool = False
+    is_loss: bool = False
     """Whether less is better."""
 
     def __call__(self, outcome: Outcome, weights_MB: np.ndarray | None = None) -> np.ndarray:
@@ -50,19 +50,19 @@ METRICS: Mapping[str, Metric] = {
     "mean_auc": Metric(average_precision.areas_under_roc, kind="labels", by_class="auc"),
     "mean_label_accuracy": Metric(accuracy.label_accuracies, kind="labels", by_class="accuracy"),
     "r2": Metric(number.r2, kind="number"),
-    "mean_absolute_error": Metric(number.mean_absolute_error, kind="number", is_error=True),
+    "mean_absolute_error": Metric(number.mean_absolute_error, kind="number", is_loss=True),
     "spearman": Metric(number.spearman, kind="number"),
 }
 
 PROBABILITY_METRICS: Mapping[str, Metric] = {
-    "ece": Metric(probability.calibration_errors, kind="class", is_error=True),
-    "brier_score": Metric(probability.brier_scores, kind="class", is_error=True),
-    "log_loss": Metric(probability.log_losses, kind="class", is_error=True),
-    "mean_label_ece": Metric(probability.label_calibration_errors, kind="labels", is_error=True, by_class="ece"),
+    "ece": Metric(probability.calibration_errors, kind="class", is_loss=True),
+    "brier_score": Metric(probability.brier_scores, kind="class", is_loss=True),
+    "log_loss": Metric(probability.log_losses, kind="class", is_loss=True),
+    "mean_label_ece": Metric(probability.label_calibration_errors, kind="labels", is_loss=True, by_class="ece"),
     "mean_label_brier_score": Metric(
-        probability.label_brier_scores, kind="labels", is_error=True, by_class="brier_score"
+        probability.label_brier_scores, kind="labels", is_loss=True, by_class="brier_score"
     ),
-    "mean_label_log_loss": Metric(probability.label_log_losses, kind="labels", is_error=True, by_class="log_loss"),
+    "mean_label_log_loss": Metric(probability.label_log_losses, kind="labels", is_loss=True, by_class="log_loss"),
 }
 """Metrics of outcomes whose scores are probabilities; the smaller, the better."""
 
@@ -80,7 +80,7 @@ def probability_metrics_of(kind: LabelKind) -> Mapping[str, Metric]:
 def is_loss(name: str) -> bool:
     """Return whether the smaller of two numbers of a test metric is the better one."""
     metric = {**METRICS, **PROBABILITY_METRICS}.get(name.removesuffix("_uncalibrated"))
-    return metric is not None and metric.is_error
+    return metric is not None and metric.is_loss
 
 
 def _of_kind(metrics: Mapping[str, Metric], kind: LabelKind) -> Mapping[str, Metric]:
