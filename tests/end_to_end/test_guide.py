@@ -140,6 +140,7 @@ def test_pages_are_in_the_contents():
         "benchmarks.md",
         "guarantees.md",
         "limits.md",
+        "svm_map.md",
     }
 
 
