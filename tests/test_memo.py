@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from offshelf.classifier import Tuned
 from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
-from offshelf.evaluation.classification import Probe
+from offshelf.evaluation.probe import Probe
 from offshelf.memo import Memo, once, sharing
 from offshelf.metric import Bootstrap
 from offshelf.svm import LinearSVM, LinearSVMCV

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
-from offshelf.evaluation.classification import Score
+from offshelf.evaluation.score import Score
 from offshelf.metric import Outcome
 from offshelf.report import csv_text, predictions, read_predictions
 from offshelf.report.cell import csv_lines, mark, read_csv, unmark

@@ -12,7 +12,7 @@ from rich.console import Console
 from offshelf.classifier import Curve, FitResult
 from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
 from offshelf.errors import StoreError
-from offshelf.evaluation.classification import Score
+from offshelf.evaluation.score import Score
 from offshelf.metric import Bootstrap, Outcome
 from offshelf.report import (
     confusion_figure,

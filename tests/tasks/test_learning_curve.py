@@ -14,8 +14,8 @@ import offshelf
 from offshelf.classifier import Tuned
 from offshelf.dataset import Digits, Fold, ImageArray, ImageSet, Sample, TrainingSizes
 from offshelf.errors import ConfigError
-from offshelf.evaluation.classification import Probe
 from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve
+from offshelf.evaluation.probe import Probe
 from offshelf.metric import METRICS, Bootstrap
 from offshelf.svm import LinearSVMCV
 from offshelf.tracking.mlflow.client import default_uri

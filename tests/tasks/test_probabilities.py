@@ -14,7 +14,7 @@ from offshelf.backbone import Pixels
 from offshelf.classifier import Tuned
 from offshelf.dataset import Fold, ImageSet
 from offshelf.errors import DatasetError
-from offshelf.evaluation.classification import Probe
+from offshelf.evaluation.probe import Probe
 from offshelf.knn import KNNProbe
 from offshelf.logistic import LogisticProbeCV
 from offshelf.metric import Bootstrap

@@ -19,7 +19,7 @@ from offshelf.classifier import FitResult, Tuned
 from offshelf.dataset import Digits, Fold, ImageArray, ImageSet, Sample
 from offshelf.dataset.partition import partition
 from offshelf.errors import BackboneError, DatasetError
-from offshelf.evaluation.classification import Score
+from offshelf.evaluation.score import Score
 from offshelf.extractor import Extractor, Request
 from offshelf.metric import Bootstrap, Outcome
 from offshelf.model import Model, identify

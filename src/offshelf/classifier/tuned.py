@@ -17,11 +17,11 @@ from offshelf.classifier.duality_gap import duality_gap
 from offshelf.classifier.grid import Scoring, grid_of, key_of, positive_numbers
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit, make_folds
-from offshelf.classifier.view import class_scores, predicts_numbers, rows
+from offshelf.classifier.settings import require_settings
+from offshelf.classifier.view import class_scores, predicts_numbers, rows, svm_method
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, Outcome, kind_of
-from offshelf.suggest import did_you_mean
-from offshelf.svm.fusion import FUSIONS, Fusion
+from offshelf.svm.fusion import Fusion
 
 log = logging.getLogger(__name__)
 
@@ -79,16 +79,7 @@ class Tuned(Classifier, Few):
                 "classifier takes one hyperparameter besides calibrate, estimator, folds, fusion, one_standard_error, "
                 f"seed, simplest and validate; got {', '.join(sorted(grid)) or 'none'}."
             )
-        if folds < 2:
-            raise ConfigError(f"classifier.folds must be at least 2; got {folds}.")
-        if simplest not in ("smallest", "largest"):
-            raise ConfigError(f"classifier.simplest must be smallest or largest; got '{simplest}'.")
-        for name, value in (("calibrate", calibrate), ("validate", validate)):
-            if not isinstance(value, bool):
-                raise ConfigError(f"classifier.{name} must be true or false; got '{value}'.")
-        if fusion not in (*FUSIONS, "features"):
-            raise ConfigError(f"classifier.fusion cannot be '{fusion}'{did_you_mean(fusion, (*FUSIONS, 'features'))}")
-        self._require_for_numbers(estimator, fusion, calibrate)
+        require_settings(estimator, folds, simplest, fusion, {"calibrate": calibrate, "validate": validate})
         ((self.parameter, values),) = grid.items()
         self.calibrate, self.validate = calibrate, validate
         self.averages_features = fusion == "features"
@@ -111,19 +102,6 @@ class Tuned(Classifier, Few):
     def predicts_numbers(self) -> bool:
         """Whether its targets are numbers, not classes."""
         return predicts_numbers(self.estimator)
-
-    @staticmethod
-    def _require_for_numbers(estimator: Any, fusion: str, calibrate: bool) -> None:
-        """Raise ConfigError for settings of classes, if the estimator predicts numbers."""
-        if not predicts_numbers(estimator):
-            return
-        name = type(estimator).__name__
-        if fusion not in ("mean", "features"):
-            raise ConfigError(
-                f"classifier.fusion is mean or features for {name}, which predicts numbers; got '{fusion}'."
-            )
-        if calibrate:
-            raise ConfigError(f"{name} predicts numbers, which have no probabilities: classifier.calibrate=false")
 
     @override
     def for_few(self, targets: np.ndarray, calibrate: bool) -> "Tuned":
@@ -173,7 +151,7 @@ class Tuned(Classifier, Few):
         if self.calibrate:
             plain = uncalibrated(fitted, factor, targets.ndim == 2)
             calibration = self._calibration(value, values_NVD, targets)
-        certificate = gap, problems, scorer, calibration, plain, convergence.count, _svm_method(fitted)
+        certificate = gap, problems, scorer, calibration, plain, convergence.count, svm_method(fitted)
         return FitResult(self.parameter, value, curve, score, held_out, *certificate, self.is_unchosen)
 
     def _require_kind(self, targets: np.ndarray) -> None:
@@ -313,13 +291,3 @@ class Tuned(Classifier, Few):
         except ValueError as error:
             name = type(self.estimator).__name__
             raise ConfigError(f"{name} cannot be used with these settings: {' '.join(str(error).split())}") from error
-
-
-def _svm_method(fitted: Any) -> str | None:
-    """Return which method solved a fitted SVM of offshelf's, in words; None for other estimators."""
-    method: str | None = getattr(fitted, "method_", None)
-    if method is None or not hasattr(fitted, "n_fallback_tasks_"):
-        return None
-    if not fitted.n_fallback_tasks_:
-        return method
-    return f"{method}, {fitted.fallback_method_} for {fitted.n_fallback_tasks_} of {len(fitted.coef_)} tasks"

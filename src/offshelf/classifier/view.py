@@ -76,3 +76,13 @@ def _is_two_sided(fitted: Any, by_row: np.ndarray) -> bool:
     """Return whether responses are for two classes or pairs of classes, of scikit-learn's SVC or LinearSVM."""
     pairs = getattr(fitted, "decision_function_shape", "ovr") == "ovo" and getattr(fitted, "kind_", "ovo") == "ovo"
     return by_row.ndim == 1 or pairs
+
+
+def svm_method(fitted: Any) -> str | None:
+    """Return which method solved a fitted SVM of offshelf's, in words; None for other estimators."""
+    method: str | None = getattr(fitted, "method_", None)
+    if method is None or not hasattr(fitted, "n_fallback_tasks_"):
+        return None
+    if not fitted.n_fallback_tasks_:
+        return method
+    return f"{method}, {fitted.fallback_method_} for {fitted.n_fallback_tasks_} of {len(fitted.coef_)} tasks"

@@ -9,7 +9,7 @@ import numpy as np
 
 from offshelf.dataset import TrainingSize
 from offshelf.dataset.imageset import size_name
-from offshelf.evaluation.classification import Score
+from offshelf.evaluation.score import Score
 from offshelf.metric import Interval
 from offshelf.metric.power_law import FEWEST_DRAWS, FEWEST_SIZES, PowerLaw
 

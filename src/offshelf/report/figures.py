@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offshelf.classifier import Curve
-from offshelf.evaluation.classification import Score
 from offshelf.evaluation.retrieval import RetrievalScore
+from offshelf.evaluation.score import Score
 from offshelf.evaluation.spectra import Spectra
 from offshelf.metric import Outcome
 from offshelf.metric.retrieval_curve import precision_recall

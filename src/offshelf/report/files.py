@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from offshelf.errors import StoreError
-from offshelf.evaluation.classification import Score
+from offshelf.evaluation.score import Score
 from offshelf.metric import Interval
 from offshelf.report.cell import csv_lines
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from offshelf.dataset import ImageSet
 from offshelf.errors import DatasetError
-from offshelf.evaluation.classification import Score
+from offshelf.evaluation.score import Score
 from offshelf.metric import LabelKind, Outcome
 from offshelf.report.cell import read_csv
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offshelf.evaluation.classification import Score
+from offshelf.evaluation.score import Score
 from offshelf.metric import Outcome, probability_metrics_of, reliability
 from offshelf.metric.probability import BINS
 from offshelf.report.literal import literal

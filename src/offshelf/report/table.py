@@ -9,7 +9,7 @@ from rich.table import Table
 
 from offshelf.backbone.backbone import LayerInfo
 from offshelf.dataset import LeftOut
-from offshelf.evaluation.classification import Score
+from offshelf.evaluation.score import Score
 from offshelf.evaluation.spectra import Spectra
 from offshelf.extractor import Forecast
 from offshelf.metric import metrics_of

@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from offshelf.dataset import ImageSet, value_range
 from offshelf.errors import ModelError
-from offshelf.evaluation.classification import Score, fit_cost
 from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, curves
+from offshelf.evaluation.score import Score, fit_cost
 from offshelf.evaluation.spectra import Spectra
 from offshelf.extractor import Features
 from offshelf.model import FILE, Model

@@ -17,8 +17,9 @@ from offshelf.dataset import (
     value_range,
 )
 from offshelf.errors import ConfigError
-from offshelf.evaluation.classification import Probe, Score
 from offshelf.evaluation.learning_curve import CurvePoint, choose
+from offshelf.evaluation.probe import Probe
+from offshelf.evaluation.score import Score
 from offshelf.evaluation.spectra import Spectra, Spectrum
 from offshelf.extractor import Extractor, Features
 from offshelf.layer_fusion import LayerFusion

@@ -9,7 +9,7 @@ from test_sample import images
 from offshelf.backbone import Tiny
 from offshelf.classifier import Tuned
 from offshelf.errors import BackboneError
-from offshelf.evaluation.classification import Probe
+from offshelf.evaluation.probe import Probe
 from offshelf.extractor import Cost, Features
 from offshelf.metric import Bootstrap, Difference, Interval
 from offshelf.tasks.recommend import Rules

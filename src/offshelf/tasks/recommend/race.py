@@ -12,7 +12,8 @@ import numpy as np
 
 from offshelf.dataset import ImageSet
 from offshelf.errors import BackboneError
-from offshelf.evaluation.classification import Probe, Score
+from offshelf.evaluation.probe import Probe
+from offshelf.evaluation.score import Score
 from offshelf.extractor import Cost, Features
 from offshelf.metric import METRICS, Difference, Interval
 from offshelf.tasks.recommend.budget import Budget

@@ -11,7 +11,7 @@ from offshelf.backbone import Backbone, Pooling, without_downloads
 from offshelf.classifier import Classifier
 from offshelf.dataset import Dataset, Image, ImageSet, check_images, require_labels
 from offshelf.errors import BackboneError, BadImagesError, ConfigError
-from offshelf.evaluation.classification import Probe
+from offshelf.evaluation.probe import Probe
 from offshelf.extractor import Extractor, Features, Networks
 from offshelf.layer_fusion import LayerFusion
 from offshelf.metric import Bootstrap

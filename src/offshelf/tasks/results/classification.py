@@ -9,8 +9,8 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset import ImageSet, LeftOut
-from offshelf.evaluation.classification import Score
 from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, choose, unchosen_line
+from offshelf.evaluation.score import Score
 from offshelf.evaluation.spectra import Spectra
 from offshelf.metric import Outcome
 from offshelf.model import Model

@@ -1,23 +1,14 @@
-"""From features to metrics: fit on the training images of each fold, score once on its test images."""
+"""What one layer's features scored: the outcomes on test images, and every number that follows from them."""
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from offshelf import postprocess
-from offshelf.classifier import Classifier, Curve, Few, FitResult
-from offshelf.classifier.convergence import fitting
-from offshelf.dataset import Fold, ImageSet
-from offshelf.errors import DatasetError
-from offshelf.evaluation.fused import for_features
+from offshelf.classifier import Curve, FitResult
 from offshelf.evaluation.probable import probable_outcomes
 from offshelf.evaluation.spectra import Spectrum
-from offshelf.extractor import Features
-from offshelf.layer_fusion import LayerFusion
-from offshelf.memo import once
 from offshelf.metric import (
     METRICS,
     PROBABILITY_METRICS,
@@ -31,7 +22,6 @@ from offshelf.metric import (
     probability_metrics_of,
 )
 from offshelf.postprocess import Transformer
-from offshelf.svm.fit_progress import showing
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,104 +190,3 @@ def fit_cost(scores: Sequence[Score]) -> dict[str, float]:
         cost["fit/problems"] = float(sum(problems))
         cost["cost/fit_problems_per_second"] = sum(problems) / seconds
     return cost
-
-
-@dataclass(frozen=True)
-class Probe:
-    """How features are scored: transform, classifier, and intervals of the metrics."""
-
-    postprocess: Transformer
-    classifier: Classifier
-    bootstrap: Bootstrap
-    layer_fusion: LayerFusion | None = None
-    """How `postprocess` is applied to features that several layers' are concatenated into."""
-    transformed: Transformer | None = None
-    """The fitted transform, if the features are transformed already."""
-
-    def on(self, features: Features) -> "Probe":
-        """Return the probe whose transform fits these features, fused or not."""
-        return replace(self, postprocess=for_features(self.postprocess, self.layer_fusion, features))
-
-    def curve(
-        self, name: str, values_NVD: np.ndarray, images: ImageSet, features: str | None = None
-    ) -> tuple[Score, ...]:
-        """Score one layer's features, as `score` does, with each training size; without sizes there is one score."""
-        if not images.sizes:
-            return (self.score(name, values_NVD, images, features),)
-        last, probe = images.sizes[-1], self
-        if not postprocess.learns(self.postprocess):  # all draws and sizes share the transformed features
-            fitted = postprocess.fit(self.postprocess, values_NVD[:1])
-            values_NVD = postprocess.transform(fitted, values_NVD)
-            probe = replace(self, transformed=fitted)
-        return tuple(
-            probe.score(name, values_NVD, images.at(size), features, calibrate=size is last) for size in images.sizes
-        )
-
-    def score(
-        self,
-        name: str,
-        values_NVD: np.ndarray,
-        images: ImageSet,
-        features: str | None = None,
-        calibrate: bool = True,
-    ) -> Score:
-        """Score one layer's features, [N, V, D] in the order of the samples, by the data set's folds.
-
-        The hyperparameter is chosen and transforms are fitted on training images only; the test images are read once.
-        Jobs that share work (`offshelf.memo`) transform features of the same digest, `features`, once.
-
-        Args:
-            name: Name of the layer.
-            values_NVD: Its features.
-            images: The data set.
-            features: Digest of the features, or None.
-            calibrate: Whether the classifier of drawn training images is calibrated, if it is to be.
-
-        Raises:
-            DatasetError: the official metric is not defined on the test images.
-        """
-        start = time.perf_counter()
-        fits, outcomes, transformers = [], [], []
-        for number, fold in enumerate(images.folds):
-            fitted, train, test = self._transformed(name, values_NVD, fold, features)
-            transformers.append(fitted)
-            place = f"{name}, {_place(images, number)}" if len(images.folds) > 1 or images.sizes else name
-            with fitting(place), showing(place):
-                fits.append(self._fit(train, images, fold, calibrate))
-            outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test)))
-            if np.isnan(METRICS[images.metric](outcomes[-1])[0]):
-                why = "all have one number" if images.kind == "number" else "none has a label"
-                raise DatasetError(f"{images.metric} is not defined on the test images of {images.name}: {why}.")
-        seconds = time.perf_counter() - start
-        dims = values_NVD.shape[-1]
-        found = (tuple(fits), tuple(outcomes), seconds, self.bootstrap, tuple(transformers))
-        return Score(name, dims, images.metric, *found, images.draws, images.tests)
-
-    def _fit(self, train_NVD: np.ndarray, images: ImageSet, fold: Fold, calibrate: bool) -> FitResult:
-        classifier, targets = self.classifier, images.targets[fold.train]
-        if images.sizes and isinstance(classifier, Few):
-            classifier = classifier.for_few(targets, calibrate)
-        return classifier.fit(train_NVD, targets, images.metric)
-
-    def _transformed(
-        self, name: str, values_NVD: np.ndarray, fold: Fold, features: str | None
-    ) -> tuple[Transformer, np.ndarray, np.ndarray]:
-        """Return the transform fitted on a fold's training features, and the transformed training and test features."""
-        if self.transformed is not None:
-            return self.transformed, values_NVD[fold.train], values_NVD[fold.test]
-
-        def make() -> tuple[Transformer, np.ndarray, np.ndarray]:
-            fitted = postprocess.fit(self.postprocess, values_NVD[fold.train])
-            train, test = (postprocess.transform(fitted, values_NVD[rows]) for rows in (fold.train, fold.test))
-            return fitted, train, test
-
-        if features is None:
-            return make()
-        return once(make, "transformed", features, name, self.postprocess, fold.train, fold.test)
-
-
-def _place(images: ImageSet, number: int) -> str:
-    """Return in words which fold is fitted."""
-    count = len(images.folds)
-    size = f"{images.sizes[-1].name}, " if images.sizes else ""
-    return f"{size}fold {number + 1} of {count}"
