@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from offshelf.dataset import Fold, TrainingSize
-from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, unchosen_line
+from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, LearningCurves, unchosen_line
 from offshelf.report import learning_curve_columns, learning_curve_figure, learning_curve_table
 
 SHARES = (0.1, 0.25, 0.5, 1.0)
@@ -30,7 +30,7 @@ def curve(name, best):
 def test_columns():
     """A row per layer and size, then the extrapolated ones; None where there is no such number."""
     first, other = curve("conv1", 0.8), curve("conv2", 0.9)
-    columns = learning_curve_columns([first, other], other)
+    columns = learning_curve_columns(LearningCurves((first, other), (), other))
 
     assert columns["layer"] == ["conv1"] * 4 + ["conv2"] * 6
     assert columns["fractions"] == [*SHARES, *SHARES, 2.0, 4.0]
@@ -69,7 +69,7 @@ def test_labels_needed():
 def test_figure():
     """A line for each layer, the baseline, and the dotted continuation to four times the images."""
     first, other = curve("conv1", 0.8), curve("conv2", 0.9)
-    axes = learning_curve_figure([first, other], [curve("pixels", 0.5)], other, "digits, $x$").axes[0]
+    axes = learning_curve_figure(LearningCurves((first, other), (curve("pixels", 0.5),), other), "digits, $x$").axes[0]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
 
     assert sorted(labels) == ["conv1", "conv2", "extrapolated", "pixels"]

@@ -17,6 +17,7 @@ from offshelf.errors import ConfigError
 from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve
 from offshelf.evaluation.probe import Probe
 from offshelf.metric import METRICS, Bootstrap
+from offshelf.metric.power_law import PowerLaw
 from offshelf.svm import LinearSVMCV
 from offshelf.tracking.mlflow.client import default_uri
 
@@ -99,8 +100,10 @@ def test_deviation_is_over_draws_not_folds():
     assert score.tests == (0, 1) * 3
 
 
-def test_run(tmp_path, home):
+def test_run(tmp_path, home, monkeypatch):
     """The run's numbers are those of the largest size; a child for each; the curve as table, plot and metrics."""
+    fits, fit = [], PowerLaw.fit
+    monkeypatch.setattr(PowerLaw, "fit", lambda *given: fits.append(given) or fit(*given))
     result = offshelf.classify(
         backbone="pixels",
         layer="last",
@@ -128,6 +131,7 @@ def test_run(tmp_path, home):
     assert (tmp_path / "out/learning_curve.png").stat().st_size > 5000
     text = "\n".join(str(line) for line in result.lines())
     assert "With 1 shot a class has one training image, so that C cannot be cross-validated: it is 0.2" in text
+    assert len(fits) == 1
 
     client = MlflowClient(default_uri(home))
     experiment = client.get_run(result.run_id).info.experiment_id

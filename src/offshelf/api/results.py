@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from offshelf.api.prediction import Classes, predict
 from offshelf.errors import ConfigError, ModelError
-from offshelf.evaluation.learning_curve import curves
 from offshelf.report import learning_curve_figure
 from offshelf.report.figures import (
     confusion_figure,
@@ -88,10 +87,8 @@ class Classification(ClassificationResult):
             last: Literal["scatter", "confusion"] = "scatter" if self.chosen.kind == "number" else "confusion"
             kind = "layers" if len(self.scores) > 1 else "curve" if self.chosen.curve else last
             kind = "learning_curve" if self.learning_curve else kind
-        if kind == "learning_curve" and self.learning_curve:
-            layers = curves(self.points)
-            chosen = next(one for one in layers if one.name == self.layer)
-            return learning_curve_figure(layers, curves(self.baseline_points), chosen, self.run.title)
+        if kind == "learning_curve" and self.learning_curves and self.learning_curve:
+            return learning_curve_figure(self.learning_curves, self.run.title)
         if kind == "layers":
             return layer_figure(self.scores, self.baselines, self.run.title)
         if kind == "curve" and self.chosen.curve:

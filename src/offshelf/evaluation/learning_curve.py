@@ -1,8 +1,9 @@
 """Learning curves: the score of a layer by the size of the training set, and its extrapolation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
@@ -143,12 +144,43 @@ class LearningCurve:
         return [point for point in self.points if len(point.by_draw) > 1]
 
 
-def curves(points: Sequence[CurvePoint]) -> list[LearningCurve]:
-    """Return the curve of each layer, from its points in the order of the layers."""
-    by_layer: dict[str, list[CurvePoint]] = {}
-    for point in points:
-        by_layer.setdefault(point.name, []).append(point)
-    return [LearningCurve(tuple(found)) for found in by_layer.values()]
+@dataclass(frozen=True, eq=False)
+class LearningCurves:
+    """The learning curves of a run whose training images are drawn; each is fitted once, wherever it is shown."""
+
+    layers: tuple[LearningCurve, ...]
+    """From input to output."""
+    baselines: tuple[LearningCurve, ...]
+    chosen: LearningCurve
+    """That of the reported layer, one of `layers`."""
+
+    @staticmethod
+    def of(points: Sequence[CurvePoint], beside: Sequence[CurvePoint], layer: str) -> "LearningCurves | None":
+        """Return the curves of layers and of the baseline, from their points in this order; None without points."""
+        if not points:
+            return None
+        layers, baselines = (tuple(_by_layer(found)) for found in (points, beside))
+        return LearningCurves(layers, baselines, next(curve for curve in layers if curve.name == layer))
+
+    @property
+    def points(self) -> list[CurvePoint]:
+        """The numbers of each layer at each training size, layer after layer."""
+        return [point for curve in self.layers for point in curve.points]
+
+    @property
+    def baseline_points(self) -> list[CurvePoint]:
+        """Those of the baseline."""
+        return [point for curve in self.baselines for point in curve.points]
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there are several training sizes."""
+        return len(self.chosen.points) > 1
+
+
+def _by_layer(points: Sequence[CurvePoint]) -> Iterator[LearningCurve]:
+    for _, found in groupby(points, key=lambda point: point.name):
+        yield LearningCurve(tuple(found))
 
 
 def choose(scores: Sequence[Judged]) -> Judged:

@@ -7,7 +7,7 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve
+from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, LearningCurves
 from offshelf.metric import Interval
 from offshelf.metric.power_law import LEVEL
 from offshelf.report.literal import literal
@@ -50,12 +50,12 @@ def learning_curve_table(curve: LearningCurve, chosen: Sequence[CurvePoint], tit
     return table
 
 
-def learning_curve_columns(curves: Sequence[LearningCurve], chosen: LearningCurve) -> dict[str, list[Any]]:
+def learning_curve_columns(curves: LearningCurves) -> dict[str, list[Any]]:
     """Return columns: layer, size, mean number of images, what is known of the metric, and its value in each draw.
 
     Deviations are over draws, `low` and `high` over test images; of rows that are extrapolated they are the error band.
     """
-    points = [point for curve in curves for point in curve.points]
+    points, chosen = [*curves.points, *curves.baseline_points], curves.chosen
     first = points[0]
     beyond, last = chosen.extrapolations, chosen.points[-1].size
     most = max(len(point.by_draw) for point in points)
@@ -80,9 +80,7 @@ def learning_curve_columns(curves: Sequence[LearningCurve], chosen: LearningCurv
     }
 
 
-def learning_curve_figure(
-    curves: Sequence[LearningCurve], beside: Sequence[LearningCurve], chosen: LearningCurve, title: str
-) -> "Figure":
+def learning_curve_figure(curves: LearningCurves, title: str) -> "Figure":
     """Draw the test metric by training size with its deviation over draws: a line per layer, the baseline dashed.
 
     The extrapolation of the chosen layer is dotted, in its error band.
@@ -90,20 +88,22 @@ def learning_curve_figure(
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    first = chosen.points[0]
-    figure = Figure(figsize=(9 if len(curves) > 5 else 6.5, max(4.5, 0.22 * len(curves))), layout="tight")
+    layers, chosen, first = curves.layers, curves.chosen, curves.chosen.points[0]
+    figure = Figure(figsize=(9 if len(layers) > 5 else 6.5, max(4.5, 0.22 * len(layers))), layout="tight")
     unit = "training images per class (shots)" if first.size.unit == "shots" else "fraction of the training images"
     axes = figure.add_subplot(title=literal(title), xlabel=unit, ylabel=f"test {first.metric.replace('_', ' ')}")
     axes.set_xscale("log")
-    shades = [tuple(shade) for shade in colormaps["viridis"](np.linspace(0, 0.9, len(curves)))]
-    for curve, colour in zip([*curves, *beside], shades + ["grey"] * len(beside), strict=True):
-        _draw(axes, curve, colour, "--" if curve in beside else "o-", 2.0 if curve is chosen else 1.0)
+    shades = [tuple(shade) for shade in colormaps["viridis"](np.linspace(0, 0.9, len(layers)))]
+    for curve, colour in zip(layers, shades, strict=True):
+        _draw(axes, curve, colour, "o-", 2.0 if curve is chosen else 1.0)
+    for curve in curves.baselines:
+        _draw(axes, curve, "grey", "--", 1.0)
     _draw_extrapolation(axes, chosen)
     ticks = [*(point.size.value for point in chosen.points), *(one.value for one in chosen.extrapolations)]
     axes.set_xticks(ticks, [f"{100 * tick:g} %" if first.size.unit == "fractions" else f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.grid(alpha=0.3)
-    axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": 8} if len(curves) > 5 else {}))
+    axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": 8} if len(layers) > 5 else {}))
     return figure
 
 

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from offshelf.dataset import ImageSet, value_range
 from offshelf.errors import ModelError
-from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, curves
+from offshelf.evaluation.learning_curve import LearningCurves
 from offshelf.evaluation.score import Score, fit_cost
 from offshelf.evaluation.spectra import Spectra
 from offshelf.extractor import Features
@@ -91,15 +91,12 @@ class ClassificationRecorder(RunRecorder):
                 own.log_dataset(child)
                 own._log_predictions(child, score)
 
-    def _learning_curves(
-        self, points: Sequence[CurvePoint], beside: Sequence[CurvePoint], layer: str
-    ) -> Mapping[str, float]:
+    def _learning_curves(self, curves: LearningCurves) -> Mapping[str, float]:
         """Log and write `learning_curve.csv` and `.json`. Returns the metrics of the reported layer's curve."""
-        found, others, chosen = _learning_curves_of(points, beside, layer)
-        columns = learning_curve_columns([*found, *others], chosen)
+        columns = learning_curve_columns(curves)
         write_table(self.folder / "learning_curve.csv", columns)
         self.run.log_table(columns, "learning_curve.json")
-        return chosen.metrics
+        return curves.chosen.metrics
 
     def end(
         self,
@@ -107,7 +104,7 @@ class ClassificationRecorder(RunRecorder):
         baselines: Sequence[Score],
         chosen: Score,
         features: Features,
-        points: tuple[Sequence[CurvePoint], Sequence[CurvePoint]] = ((), ()),
+        curves: LearningCurves | None = None,
     ) -> dict[str, float]:
         """Log and write the results, except the figures.
 
@@ -116,15 +113,16 @@ class ClassificationRecorder(RunRecorder):
             baselines: Scores of the baseline.
             chosen: The reported one.
             features: Their features, for their cost.
-            points: Numbers at all training sizes, of the layers and of the baseline.
+            curves: Numbers at all training sizes, if the training images are drawn.
 
         Returns:
             All metrics.
         """
         metrics = self._summary(scores, baselines, chosen, features) | self._spectra()
-        if len(self.images.sizes) > 1:
-            metrics |= self._learning_curves(*points, chosen.name)
-            metrics["cost/fit_seconds"] = sum(one.metrics["cost/fit_seconds"] for each in points for one in each)
+        if curves and curves.has_several:
+            metrics |= self._learning_curves(curves)
+            points = [*curves.points, *curves.baseline_points]
+            metrics["cost/fit_seconds"] = sum(point.metrics["cost/fit_seconds"] for point in points)
         predicted = self._log_predictions(self.run, chosen)
         tags = {"feature_digest": features.digest, "extraction": features.cost.how, **_svm_method(chosen)}
         self.run.log(metrics=metrics, tags=tags)
@@ -160,7 +158,7 @@ class ClassificationRecorder(RunRecorder):
         scores: Sequence[Score],
         baselines: Sequence[Score],
         chosen: Score,
-        points: tuple[Sequence[CurvePoint], Sequence[CurvePoint]] = ((), ()),
+        curves: LearningCurves | None = None,
     ) -> None:
         """Draw what `end` has logged: mistakes, reliability, choices, layers, training sizes and similarities."""
         self._log_mistakes(self.run, chosen)
@@ -170,9 +168,8 @@ class ClassificationRecorder(RunRecorder):
             self.figure(curve_figure(scores, baselines, self.plot_title()), f"{_curve_file(chosen)}.png")
         if len(scores) > 1:
             self.figure(layer_figure(scores, baselines, self.plot_title()), "layers.png")
-        if len(self.images.sizes) > 1:
-            of_layers = _learning_curves_of(*points, chosen.name)
-            self.figure(learning_curve_figure(*of_layers, self.plot_title()), "learning_curve.png")
+        if curves and curves.has_several:
+            self.figure(learning_curve_figure(curves, self.plot_title()), "learning_curve.png")
         if self._has_pairs:
             self.figure(similarity_figure(self.spectra[0], self.plot_title()), "cka.png")
 
@@ -232,14 +229,6 @@ class ClassificationRecorder(RunRecorder):
 def _svm_method(score: Score) -> dict[str, str]:
     """Return the tag of the method that solved a layer's SVM; none for other classifiers."""
     return {"svm_method": score.svm_method} if score.svm_method else {}
-
-
-def _learning_curves_of(
-    points: Sequence[CurvePoint], beside: Sequence[CurvePoint], layer: str
-) -> tuple[list[LearningCurve], list[LearningCurve], LearningCurve]:
-    """Return the learning curves of the layers, of the baseline, and of the reported layer."""
-    found = curves(points)
-    return found, curves(beside), next(curve for curve in found if curve.name == layer)
 
 
 def _curve_file(score: Score) -> str:

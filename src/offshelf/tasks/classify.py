@@ -17,7 +17,7 @@ from offshelf.dataset import (
     value_range,
 )
 from offshelf.errors import ConfigError
-from offshelf.evaluation.learning_curve import CurvePoint, choose
+from offshelf.evaluation.learning_curve import CurvePoint, LearningCurves, choose
 from offshelf.evaluation.probe import Probe
 from offshelf.evaluation.score import Score
 from offshelf.evaluation.spectra import Spectra, Spectrum
@@ -142,13 +142,14 @@ def classify(
         baselines = [score for each, _ in others for score in each]
         beside = [point for _, each in others for point in each]
         chosen = choose(scores)
-        metrics = recorder.end(scores, baselines, chosen, found[0], (points, beside))
+        curves = LearningCurves.of(points, beside, chosen.name)
+        metrics = recorder.end(scores, baselines, chosen, found[0], curves)
         model = _model(chosen, images, spec.layers_of(chosen.name), spec.keys)
         not_kept = recorder.keep(model, keep_model_mb) if keep_model_mb else ""
-        run.finish(lambda: recorder.draw(scores, baselines, chosen, (points, beside)))
+        run.finish(lambda: recorder.draw(scores, baselines, chosen, curves))
         if spectra:
             notify(spectrum_table(spectra[0], baselines))
-        notify(*score_lines(scores, baselines, chosen, title, images, recorder.left_out, points))
+        notify(*score_lines(scores, baselines, chosen, title, images, recorder.left_out, curves))
     spec.note_use(title, run.id, config)
     return ClassificationResult(
         run=recorder.summary(title, metrics),
@@ -156,8 +157,7 @@ def classify(
         scores=tuple(scores),
         baselines=tuple(baselines),
         chosen=chosen,
-        points=tuple(points),
-        baseline_points=tuple(beside),
+        learning_curves=curves,
         spectra=spectra[0] if spectra else None,
         model=model,
         model_note=not_kept or (recorder.how_to_predict() if keep_model_mb else ""),

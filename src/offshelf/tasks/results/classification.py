@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset import ImageSet, LeftOut
-from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, choose, unchosen_line
+from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, LearningCurves, choose, unchosen_line
 from offshelf.evaluation.score import Score
 from offshelf.evaluation.spectra import Spectra
 from offshelf.metric import Outcome
@@ -69,10 +69,8 @@ class ClassificationResult(RunResult):
     """Scores of the baseline; empty with a single layer."""
     chosen: Score = field(repr=False)
     """Score of the reported layer, which cross-validation on the training images chose."""
-    points: tuple[CurvePoint, ...] = field(default=(), repr=False)
-    """Numbers of each layer at each training size, layer after layer; empty if the training images are not drawn."""
-    baseline_points: tuple[CurvePoint, ...] = field(default=(), repr=False)
-    """Those of the baseline."""
+    learning_curves: LearningCurves | None = field(default=None, repr=False)
+    """Numbers of each layer and of the baseline at each training size; None if the training images are not drawn."""
     spectra: Spectra | None = field(default=None, repr=False)
     """Spectra of the layers' training features, and the similarity of the layers; None without `spectrum`."""
     model: Model | None = field(repr=False)
@@ -90,19 +88,25 @@ class ClassificationResult(RunResult):
     def objective(self) -> float:
         return self.chosen.metrics[f"test/{self.images.metric}"]
 
-    @cached_property
+    @property
+    def points(self) -> Sequence[CurvePoint]:
+        """Numbers of each layer at each training size, layer after layer; empty if no training images are drawn."""
+        return self.learning_curves.points if self.learning_curves else ()
+
+    @property
     def learning_curve(self) -> LearningCurve | None:
         """The scores of the reported layer by training size, and their extrapolation; None without several sizes."""
-        return _learning_curve_of(self.points, self.layer)
+        curves = self.learning_curves
+        return curves.chosen if curves and curves.has_several else None
 
     @override
     def columns(self) -> dict[str, list[Any]]:
         """A row per layer (and training size), then the baseline's: layer, dims (shots or fractions), every metric."""
-        if not self.points:
+        if not self.learning_curves:
             return layer_columns([*self.scores, *self.baselines])
         found = [*self.scores, *self.baselines]
         dims = {score.name: score.dims for score in found}
-        points = [*self.points, *self.baseline_points]
+        points = [*self.points, *self.learning_curves.baseline_points]
         columns = metric_columns(points)
         names = columns.pop("layer")
         sizes = {point.size.unit: [one.size.value for one in points] for point in points[:1]}
@@ -134,7 +138,9 @@ class ClassificationResult(RunResult):
     @override
     def lines(self) -> list[Line]:
         title, left_out = self.run.title, self.run.left_out
-        table = score_lines(self.scores, self.baselines, self.chosen, title, self.images, left_out, self.points)
+        table = score_lines(
+            self.scores, self.baselines, self.chosen, title, self.images, left_out, self.learning_curves
+        )
         ranks = [spectrum_table(self.spectra, self.baselines)] if self.spectra else []
         return [*ranks, *table, *self.closing()]
 
@@ -150,13 +156,13 @@ def score_lines(
     title: str,
     images: ImageSet,
     left_out: Sequence[LeftOut],
-    points: Sequence[CurvePoint] = (),
+    curves: LearningCurves | None = None,
 ) -> list[Line]:
     """Return the table of scores, and what is to be known about it."""
     return [
         score_table(scores, baselines, chosen, title),
         other_numbers(chosen),
-        *_learning_curve_lines(points, chosen.name, images),
+        *(_learning_curve_lines(curves, images) if curves else []),
         probability_line(chosen),
         repeats_line(images),
         left_out_line(left_out),
@@ -164,16 +170,11 @@ def score_lines(
     ]
 
 
-def _learning_curve_of(points: Sequence[CurvePoint], layer: str) -> LearningCurve | None:
-    found = [point for point in points if point.name == layer]
-    return LearningCurve(tuple(found)) if len(found) > 1 else None
-
-
-def _learning_curve_lines(points: Sequence[CurvePoint], layer: str, images: ImageSet) -> list[Line]:
+def _learning_curve_lines(curves: LearningCurves, images: ImageSet) -> list[Line]:
     """Return the scores by training size, and remarks on them."""
-    curve, unchosen = _learning_curve_of(points, layer), unchosen_line(points)
-    if not curve:
+    points, unchosen = curves.points, unchosen_line(curves.points)
+    if not curves.has_several:
         return [unchosen]
     chosen = [choose([one for one in points if one.size is size]) for size in images.sizes]
-    title = f"{layer}, by the number of training images"
-    return [learning_curve_table(curve, chosen, title), curve.refusal, unchosen]
+    title = f"{curves.chosen.name}, by the number of training images"
+    return [learning_curve_table(curves.chosen, chosen, title), curves.chosen.refusal, unchosen]
