@@ -105,22 +105,81 @@ def test_class_weights_are_those_of_scikit_learn():
         np.testing.assert_allclose(ours.predict_proba(values), theirs.predict_proba(values), atol=1e-3)
 
 
-@pytest.mark.parametrize("C", [1e-6, 1e6])
-@pytest.mark.parametrize("bias", BIASES)
-def test_hard_cases(C, bias):
-    """Separable classes, one sample each, duplicates, constant and badly scaled features."""
+def hard_cases():
+    """By name: values and targets."""
     random = np.random.default_rng(0)
     centres = random.normal(size=(5, 8))
-    one_each = (centres, np.arange(5))
-    separable = (np.repeat(centres, 30, axis=0) + 0.01 * random.normal(size=(150, 8)), np.repeat(np.arange(5), 30))
-    duplicated = (np.repeat(random.normal(size=(40, 8)), 10, axis=0), np.repeat(np.arange(40) % 4, 10))
-    constant = (np.hstack([random.normal(size=(90, 2)), np.full((90, 3), 7.0)]), np.arange(90) % 3)
-    scaled = (random.normal(size=(90, 4)) * [1e-4, 1.0, 1e3, 10.0] + [0, 0, 1e4, 0], np.arange(90) % 3)
-    for values, targets in (one_each, separable, duplicated, constant, scaled):
-        fitted = LogisticProbe(C, bias=bias).fit(values, targets)
+    near = np.repeat(centres, 30, axis=0) + 0.01 * random.normal(size=(150, 8))
+    return {
+        "one sample of each class": (centres, np.arange(5)),
+        "separable": (near, np.repeat(np.arange(5), 30)),
+        "duplicated": (np.repeat(random.normal(size=(40, 8)), 10, axis=0), np.repeat(np.arange(40) % 4, 10)),
+        "constant": (np.hstack([random.normal(size=(90, 2)), np.full((90, 3), 7.0)]), np.arange(90) % 3),
+        "badly scaled": (
+            random.normal(size=(90, 4)) * [1e-4, 1.0, 1e3, 10.0] + [0, 0, 1e4, 0],
+            np.arange(90) % 3,
+        ),
+    }
+
+
+@pytest.mark.parametrize("C", [1e-6, 1e6])
+@pytest.mark.parametrize("bias", BIASES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_hard_cases(C, bias, weighted):
+    """Separable classes, one sample each, duplicates, constant and badly scaled features; weights of all sizes."""
+    for values, targets in hard_cases().values():
+        weights = 10.0 ** (np.arange(len(targets)) % 5 - 2) if weighted else np.ones(len(targets))
+        fitted = LogisticProbe(C, bias=bias).fit(values, targets, weights)
         assert fitted.dual_gap_.max() <= 1e-4
-        weights = np.ones(len(targets))
         assert relative_gap(values, targets, weights, fitted.coef_, fitted.intercept_, C, bias) <= 1.01e-4
+
+
+@pytest.mark.parametrize("C", [1e-6, 1e6])
+@pytest.mark.parametrize("bias", BIASES)
+def test_hard_cases_one_vs_rest(C, bias):
+    """The certificate of each binary problem."""
+    for values, targets in hard_cases().values():
+        fitted = LogisticProbe(C, multiclass="ovr", bias=bias).fit(values, targets)
+        assert fitted.dual_gap_.shape == (len(fitted.classes_),)
+        assert fitted.dual_gap_.max() <= 1e-4
+        for number, (weights, intercept) in enumerate(zip(fitted.coef_, fitted.intercept_, strict=True)):
+            signs = np.where(targets == number, 1, -1)
+            assert binary_gap(values, signs, np.ones(len(signs)), weights, intercept, C, bias) <= 1.01e-4
+
+
+SOLVED_BY_THEIRS = [
+    (name, multiclass, C)
+    for name in hard_cases()
+    for multiclass in ("multinomial", "binary")
+    for C in (1e-6, 1e-2, 1e2, 1e6)
+    if (name, multiclass, C) != ("badly scaled", "multinomial", 1e6)  # their Hessian is singular
+]
+
+
+@pytest.mark.parametrize(("name", "multiclass", "C"), SOLVED_BY_THEIRS)
+def test_hard_cases_are_scikit_learns(name, multiclass, C):
+    """Its Newton's method: no smaller objective than the gap allows, and the same probabilities."""
+    values, targets = hard_cases()[name]
+    labels = targets if multiclass == "multinomial" else (targets == 0).astype(int)
+    theirs = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-12, max_iter=1000).fit(values, labels)
+    ours = LogisticProbe(C, tol=1e-8).fit(values, labels)
+
+    if multiclass == "multinomial":
+        each = [primal(values, labels, np.ones(len(labels)), m.coef_, m.intercept_, C) for m in (ours, theirs)]
+        assert each[0] <= each[1] * (1 + 1e-7)
+    np.testing.assert_allclose(ours.predict_proba(values), theirs.predict_proba(values), atol=1e-3)
+
+
+def test_rows_of_weight_zero_may_as_well_be_missing():
+    """Also all rows of a class, which is then none."""
+    values, targets = blobs(200, 4)
+    weights = np.where((np.arange(200) % 3 == 0) | (targets == 2), 0.0, 2.0)
+    kept = weights > 0
+    for settings in ({}, {"multiclass": "ovr", "class_weight": "balanced"}):
+        fitted = LogisticProbe(tol=1e-8, **settings).fit(values, targets, weights)
+        without = LogisticProbe(tol=1e-8, **settings).fit(values[kept], targets[kept], weights[kept])
+        assert fitted.classes_.tolist() == [0, 1, 3]
+        np.testing.assert_allclose(fitted.predict_proba(values), without.predict_proba(values), atol=1e-6)
 
 
 def test_fewer_rows_than_dimensions():

@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+import skops.io
 from logistic_objective import relative_gap
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from offshelf.logistic import LogisticProbe, LogisticProbeCV
@@ -98,6 +102,39 @@ def test_a_class_that_a_fold_lacks():
     right = (without.predict(values[400:]) == rare[400:]).sum() / 55
     assert fitted.held_out_score_[0] == pytest.approx(right, abs=0.02)
     assert set(fitted.classes_) == {0, 1, 2, 3}
+
+
+@EDGE
+@pytest.mark.parametrize("bias", ["free", "penalised", "none"])
+def test_labels_that_all_rows_have_or_none_or_that_do_not_count(bias):
+    """In all rows or in those of a fold, at every C: the other labels are as without them."""
+    values, targets = blobs(90, 3)
+    labels = np.eye(3, dtype=int)[targets]
+    odd = np.stack([np.ones(90), np.zeros(90), np.arange(90) < 1, np.arange(90) % 2], axis=1).astype(int)
+    weights = np.ones((90, 7))
+    weights[:, 6] = 0
+    Cs = (0.01, 0.1, 1.0, 10.0)
+    fitted = LogisticProbeCV(Cs, cv=3, bias=bias).fit(values, np.hstack([labels, odd]), weights)
+    alone = LogisticProbe(fitted.C_, bias=bias).fit(values, labels)
+
+    assert fitted.dual_gap_.max() <= 1e-4
+    assert (fitted.predict(values)[:, :3] == alone.predict(values)).mean() > 0.99
+    assert not fitted.coef_[6].any()
+    if bias == "free":
+        assert not fitted.coef_[3:5].any()
+
+
+@EDGE
+def test_works_with_scikit_learn(tmp_path):
+    """Pipelines, grid searches, clones, skops files."""
+    values, targets = blobs(150, 3)
+    pipe = make_pipeline(StandardScaler(), LogisticProbeCV((0.1, 1.0), cv=2))
+    search = GridSearchCV(pipe, {"logisticprobecv__multiclass": ["multinomial", "ovr"]}, cv=2).fit(values, targets)
+    skops.io.dump(search.best_estimator_, tmp_path / "model.skops")
+    read = skops.io.load(tmp_path / "model.skops", trusted=["offshelf.logistic.logistic_probe_cv.LogisticProbeCV"])
+
+    np.testing.assert_array_equal(read.predict_proba(values), search.predict_proba(values))
+    assert clone(pipe).get_params()["logisticprobecv__Cs"] == (0.1, 1.0)
 
 
 def test_one_c_for_a_multinomial_problem():

@@ -104,7 +104,10 @@ class Batch:
 
     def move(self, problems: np.ndarray, direction: np.ndarray, along: np.ndarray, C: float) -> None:
         """Move some problems along a direction [b, G, D + 1] as far as it is of use; its scores are overwritten."""
-        self._move(problems[~self.is_constant[problems]], direction, along, C, None)
+        free = ~self.is_constant[problems]
+        if not free.all():
+            problems, direction, along = problems[free], direction[free], along[free]
+        self._move(problems, direction, along, C, None)
 
     def evaluate(self, todo: np.ndarray, C: float) -> tuple[np.ndarray, ...]:
         """Return the gradient [b, G, D + 1], objective [b], gap [b] and curvatures [b, G]: half a pass.
