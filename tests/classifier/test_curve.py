@@ -37,6 +37,15 @@ def test_one_standard_error():
     assert curve(SMALL, 0.69, (0.7, 0.9), 0.6).simplest == 1.0
 
 
+def test_folds_that_are_not_defined():
+    """They do not count for any value."""
+    found = Curve("alpha", (1.0, 2.0), np.array([[np.nan, 0.2, 0.4], [0.9, 0.3, 0.5]]))
+
+    assert found.mean == pytest.approx([0.3, 0.4])
+    assert found.best == 2.0
+    assert found.std == pytest.approx([0.1, 0.1])
+
+
 def test_joined():
     """Folds side by side."""
     both = Curve.joined([curve((1.0, 2.0), 0.2, 0.4), curve((1.0, 2.0), 0.4, 0.8)])

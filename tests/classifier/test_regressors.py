@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from hydra.utils import instantiate
+from number_folds import number_folds
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
 from offshelf.classifier import Scorer, Tuned
@@ -41,7 +42,7 @@ def test_curve_is_grid_search(estimator, order):
     """R² split by split, by the estimator's own search and by offshelf's, in either order of the grid."""
     values, targets = ages()
     found = Tuned(estimator, alpha=ALPHAS, folds=4, seed=3, fusion="mean", simplest=order).fit(values, targets, "r2")
-    folds = KFold(4, shuffle=True, random_state=3)
+    folds = number_folds(targets, 4, 3)
     search = GridSearchCV(Ridge(solver="svd"), {"alpha": list(found.curve.values)}, cv=folds).fit(values[:, 0], targets)
     theirs = np.array([search.cv_results_[f"split{fold}_test_score"] for fold in range(4)]).T
 
@@ -55,7 +56,7 @@ def test_views_of_an_image_are_averaged(estimator):
     """Each is a training row, in the fold of its image; the prediction is the mean."""
     values, targets = ages(views=3)
     found = Tuned(estimator, alpha=[1.0, 10.0], folds=3, fusion="mean").fit(values, targets, "mean_absolute_error")
-    for fold, (train, test) in enumerate(KFold(3, shuffle=True, random_state=0).split(values)):
+    for fold, (train, test) in enumerate(number_folds(targets, 3)):
         alone = Ridge(1.0, solver="svd").fit(values[train].reshape(-1, 6), np.repeat(targets[train], 3))
         fused = alone.predict(values[test].reshape(-1, 6)).reshape(-1, 3).mean(axis=1)
         row = found.curve.values.index(1.0)
@@ -71,6 +72,24 @@ def test_a_single_value_is_validated_on_request():
     given = Tuned(RidgeProbeCV(), alpha=1.0, validate=True, fusion="mean").fit(values, targets, "r2")
     searched = Tuned(RidgeProbeCV(), alpha=[1.0, 1e9], fusion="mean").fit(values, targets, "r2")
     assert given.held_out == pytest.approx(searched.held_out)
+
+
+@pytest.mark.parametrize("estimator", [RidgeProbeCV(), Ridge(solver="svd")])
+def test_folds_of_equal_numbers_do_not_count(estimator):
+    """R² is not defined there: the choice is that of the other folds; in none of them, one sentence."""
+    values, _ = ages(40)
+    targets = np.where(np.arange(40) < 3, values[:, 0, 0] + 5, 0.0)
+    found = Tuned(estimator, alpha=ALPHAS, folds=5, fusion="mean").fit(values, targets, "r2")
+    held_out = [targets[test] for _, test in number_folds(targets, 5)]
+    defined = [len(set(part)) > 1 for part in held_out]
+
+    assert 0 < sum(defined) < 5
+    assert (~np.isnan(found.curve.scores[0])).tolist() == defined
+    means = found.curve.scores[:, defined].mean(axis=1)
+    assert found.value == found.curve.values[int(means.argmax())]
+    assert found.curve.mean == pytest.approx(means)
+    with pytest.raises(ConfigError, match="is not defined on the held-out"):
+        Tuned(estimator, alpha=ALPHAS, folds=40, fusion="mean").fit(values, targets, "r2")
 
 
 def test_few_images():

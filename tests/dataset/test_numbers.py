@@ -30,7 +30,7 @@ def test_a_column_of_numbers(rows):
 
 
 def test_splits(rows):
-    """The table's own; folds that are not stratified; fractions of the training images."""
+    """The table's own; folds and splits stratified by the numbers; fractions of the training images."""
     header, cells = "path,kind,split,label", lambda n: ["train" if n < 8 else "test", str(n)]
     own = table(rows, header, cells, target="number").load()
     assert (len(own.folds[0].train), len(own.folds[0].test)) == (8, 4)
@@ -38,6 +38,9 @@ def test_splits(rows):
     assert sorted(np.concatenate([fold.test for fold in several.folds])) == list(range(12))
     parts = ages(rows, fractions=[0.1, 0.5, 1], draws=2).load()
     assert [[len(fold.train) for fold in size.folds] for size in parts.sizes] == [[2, 2], [5, 5], [9]]
+    skewed = np.where(np.arange(100) < 20, np.arange(100.0), 0.0)  # a fifth of them is more than 0
+    for folds in (partition(skewed, ("count",), 0.25, None, 0), partition(skewed, ("count",), 0.25, 5, 3)):
+        assert all((skewed[fold.test] > 0).mean() == pytest.approx(0.2, abs=0.06) for fold in folds)
     least = partition(np.arange(5.0), ("age",), 0.01, None, 0)
     assert len(least[0].test) == 2
 
@@ -80,9 +83,13 @@ def test_sets_of_the_users_own():
     assert require_labels(good).kind == "number"
     rest, left_out = good.without({5: "broken"})
     assert rest.targets.tolist() == [0, 0.5, 1, 1.5, 2] and [one.id for one in left_out] == ["5"]
+    for kind in (np.float32, lambda number: number if number % 1 else int(number)):
+        mixed = [Sample(sample.id, sample.image, kind(sample.target)) for sample in samples]
+        assert ImageSet("own", ("score",), mixed, good.folds, "r2").targets.tolist() == good.targets.tolist()
     for changes, message in (
         ({"classes": ("a", "b")}, "one name, what the numbers are"),
-        ({"metric": "accuracy"}, "the metric 'accuracy' does not exist; choose one of r2"),
+        ({"metric": "accuracy"}, "the metric 'accuracy' does not exist; choose one of r2, spearman"),
+        ({"metric": "mean_absolute_error"}, "less is better, and the metric of a set is to be large; choose one of r2"),
         ({"samples": [*samples[:5], Sample("5", samples[5].image, float("nan"))]}, "must be finite"),
     ):
         fields = {"classes": good.classes, "samples": samples, "folds": good.folds, "metric": "r2", **changes}

@@ -1,13 +1,20 @@
 """RidgeProbeCV: each fold is a fit of its own, and the choice is scikit-learn's."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import skops.io
+from number_folds import number_folds
+from sklearn.base import clone
 from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, LeaveOneOut, ShuffleSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 from test_ridge_probe import SHAPES, numbers
 
+import offshelf.ridge
 from offshelf.ridge import RidgeProbeCV
 from offshelf.svm import GridEdgeWarning
 
@@ -50,7 +57,7 @@ def test_the_choice_is_that_of_ridge_cv(shape):
     """k folds and leave-one-out; and the model is the one with the chosen penalty."""
     X, y, _ = numbers(*shape)
     alphas = np.logspace(-4, 4, 17)
-    folds = KFold(5, shuffle=True, random_state=0)
+    folds = number_folds(y, 5)
     theirs = GridSearchCV(Ridge(solver="svd"), {"alpha": alphas}, cv=folds).fit(X, y)
     ours = RidgeProbeCV(alphas).fit(X, y)
     assert ours.alpha_ == theirs.best_params_["alpha"] == RidgeCV(alphas, cv=folds).fit(X, y).alpha_
@@ -70,7 +77,7 @@ def test_views_of_a_sample_are_in_one_fold_and_averaged(shape):
     views, images = np.concatenate([X, X[::-1] + 0.1]), np.concatenate([np.arange(len(X)), np.arange(len(X))[::-1]])
     labels = y[images]
     fitted = RidgeProbeCV((1.0, 10.0), cv=3, scoring="neg_mean_absolute_error").fit(views, labels, groups=images)
-    for fold, (train, test) in enumerate(KFold(3, shuffle=True, random_state=0).split(X)):
+    for fold, (train, test) in enumerate(number_folds(y, 3)):
         mine = np.isin(images, train)
         alone = Ridge(10.0, solver="svd").fit(views[mine], labels[mine])
         fused = (alone.predict(X[test]) + alone.predict(X[test] + 0.1)) / 2
@@ -88,10 +95,7 @@ def test_rows_without_weight_change_nothing(shape):
     ours = RidgeProbeCV(ALPHAS, cv=3).fit(X, odd, weights)
     kept = weights > 0
     place = np.cumsum(kept) - 1
-    splits = [
-        (place[train[kept[train]]], place[test[kept[test]]])
-        for train, test in KFold(3, shuffle=True, random_state=0).split(X)
-    ]
+    splits = [(place[train[kept[train]]], place[test[kept[test]]]) for train, test in number_folds(odd, 3)]
     without = RidgeProbeCV(ALPHAS, cv=splits).fit(X[kept], y[kept])
     np.testing.assert_allclose(ours.cv_results_["mean_test_score"], without.cv_results_["mean_test_score"])
     np.testing.assert_allclose(ours.coef_, without.coef_)
@@ -108,6 +112,23 @@ def test_one_standard_error_and_a_scoring_function():
     mean, std = (simple.cv_results_[f"{name}_test_score"] for name in ("mean", "std"))
     expected = simple.cv_results_["alpha"][np.argmax(mean >= mean.max() - std[mean.argmax()] / 2)]
     assert simple.alpha_ == expected >= RidgeProbeCV(ALPHAS).fit(X, y).alpha_
+
+
+@EDGE
+@pytest.mark.parametrize("name", ["RidgeProbe", "RidgeProbeCV"])
+def test_works_with_scikit_learn(name, tmp_path):
+    """Pipelines, grid searches, clones, skops files, data frames."""
+    X, y, _ = numbers(60, 5)
+    grid = {"alpha": [0.1, 10.0]} if name == "RidgeProbe" else {"alphas": [(0.1, 1.0), (10.0, 100.0)]}
+    pipe = make_pipeline(StandardScaler(), getattr(offshelf.ridge, name)())
+    search = GridSearchCV(pipe, {f"{name.lower()}__{key}": values for key, values in grid.items()}, cv=2)
+    search.fit(pd.DataFrame(X), pd.Series(y))
+    skops.io.dump(search.best_estimator_, tmp_path / "model.skops")
+    module = {"RidgeProbe": "ridge_probe", "RidgeProbeCV": "ridge_probe_cv"}[name]
+    read = skops.io.load(tmp_path / "model.skops", trusted=[f"offshelf.ridge.{module}.{name}"])
+
+    np.testing.assert_array_equal(read.predict(pd.DataFrame(X)), search.predict(pd.DataFrame(X)))
+    assert clone(pipe).get_params()[name.lower()].get_params() == pipe[-1].get_params()
 
 
 @EDGE

@@ -138,6 +138,15 @@ def test_average_precision_as_VISSL(select):
         assert ours.intercept_[number] == pytest.approx(machine.intercept_[0], abs=1e-3)
 
 
+def test_a_label_that_no_row_has():
+    """Its average precision is not defined: the first C, and nothing is said of it."""
+    values, targets = blobs(90, 2, seed=7)
+    labels = np.stack([targets, np.zeros(90, int)], axis=1)
+    fitted = LinearSVMCV(CS, cv=3, scoring="average_precision", select="per_class", warn_at_edge=False)
+    assert fitted.fit(values, labels).C_[1] == CS[0]
+    assert np.isfinite(fitted.held_out_score_).all()
+
+
 @EDGE
 def test_own_score():
     """A function of held-out labels, decision values and weights, called once for each fold and C."""

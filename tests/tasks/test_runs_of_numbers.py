@@ -5,13 +5,14 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score
 
 import offshelf
 from offshelf.commands.compare import compare
-from offshelf.errors import ConfigError, ModelError
+from offshelf.errors import ConfigError, DatasetError, ModelError
 from offshelf.metric import Bootstrap
 
 CHEAP = {"backbone": "tiny", "target": "number", "classifier": "ridge", "bootstrap__replicates": 100}
@@ -51,6 +52,19 @@ def test_a_run(bright, tmp_path):
         result.confusion()
     said = [line for line in result.lines() if isinstance(line, str) and "mean absolute error" in line]
     assert len(said) == 1 and "spearman" in said[0]
+
+
+def test_data_frames(bright):
+    """A column of images, and one of numbers in any type; a missing one is named."""
+    frame = pd.DataFrame({"image": list(bright[0]), "level": bright[1]}, index=[f"p{row}" for row in range(60)])
+    expected = offshelf.classify(bright, store=None, **CHEAP)
+    given = {"target": "number", **CHEAP, "store": None}
+    for level in (frame["level"], frame["level"].astype("Float64"), frame["level"].astype(object)):
+        result = offshelf.classify((frame["image"], level), **given)
+        assert float(result) == float(expected)
+        assert result.predictions.ids[0].startswith("p")
+    with pytest.raises(DatasetError, match="With target='number' labels are numbers; label 3 is"):
+        offshelf.classify((frame["image"], frame["level"].astype("Float64").where(frame.index != "p3")), **given)
 
 
 def test_labels_of_another_kind(bright):

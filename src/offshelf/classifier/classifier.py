@@ -20,7 +20,8 @@ class Curve:
     values: tuple[float, ...]
     """Values from the simplest, most regularised model on."""
     scores: np.ndarray
-    """The metric on the held-out images of each fold: float64 [len(values), folds]."""
+    """The metric on the held-out images of each fold: float64 [len(values), folds]. It is NaN where it is not defined,
+    as R² is of equal numbers; such folds do not count."""
 
     @staticmethod
     def joined(curves: Sequence["Curve"]) -> "Curve":
@@ -31,14 +32,19 @@ class Curve:
         return Curve(curves[0].parameter, values, np.concatenate(scores, axis=1))
 
     @cached_property
+    def known(self) -> np.ndarray:
+        """The scores of the folds where all are defined: float64 [len(values), folds]."""
+        return self.scores[:, ~np.isnan(self.scores).any(axis=0)]
+
+    @cached_property
     def mean(self) -> np.ndarray:
         """Mean over the folds: float64 [len(values)]."""
-        return self.scores.mean(axis=1)
+        return self.known.mean(axis=1)
 
     @cached_property
     def std(self) -> np.ndarray:
         """Standard deviation over the folds: float64 [len(values)]."""
-        return self.scores.std(axis=1)
+        return self.known.std(axis=1)
 
     @property
     def best(self) -> float:
@@ -53,7 +59,7 @@ class Curve:
         folds is their standard deviation / sqrt(F - 1).
         """
         top = int(self.mean.argmax())
-        slack = self.std[top] / np.sqrt(self.scores.shape[1] - 1)
+        slack = self.std[top] / np.sqrt(max(1, self.known.shape[1] - 1))
         return self.values[int(np.argmax(self.mean >= self.mean[top] - slack))]
 
     @property

@@ -9,8 +9,7 @@ import numpy as np
 from offshelf.classifier.view import rows
 from offshelf.metric import kind_of
 from offshelf.process.cores import usable_cores
-
-Split = tuple[np.ndarray, np.ndarray]
+from offshelf.svm.cross_validation import Split, shuffled_folds
 
 Measure = Callable[[Any, np.ndarray, np.ndarray, tuple[int, int]], float]
 """Quality of a fitted estimator on images: values [M, V, D], their targets, the numbers of its candidate and split."""
@@ -42,11 +41,8 @@ def cross_validate(
 
 
 def make_folds(targets: np.ndarray, folds: int, seed: int) -> Iterator[Split]:
-    """Yield shuffled folds of images, stratified if each has a class: numbers of training and held-out images."""
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    kind = StratifiedKFold if kind_of(targets) == "class" else KFold
-    return kind(folds, shuffle=True, random_state=seed).split(targets, targets)
+    """Yield shuffled folds of images, stratified by class or number: numbers of training and held-out images."""
+    return shuffled_folds(targets, folds, kind_of(targets), seed)
 
 
 def fit(estimator: Any, values_NVD: np.ndarray, targets: np.ndarray) -> Any:

@@ -224,6 +224,11 @@ class Tuned(Classifier, Few):
         splits = list(make_folds(targets, folds, self.seed))
         scores = cross_validate(candidates, values_NVD, targets, measure, splits)
         curve = Curve(self.parameter, self.values, scores)
+        if not curve.known.shape[1]:
+            raise ConfigError(
+                f"{metric} is not defined on the held-out images of any fold, so that {self.parameter} cannot be "
+                f"chosen: set fewer classifier.folds, or one classifier.{self.parameter}."
+            )
         value = curve.simplest if self.one_standard_error else curve.best
         row = self.values.index(value)
         return whole(row), value, curve, scores[row]

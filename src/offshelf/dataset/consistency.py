@@ -16,11 +16,7 @@ def require_sound(images: ImageSet) -> None:
     _require_targets(images)
     for number, fold in enumerate(images.folds):
         _require_fold(images, number, fold)
-    metrics = metrics_of(images.kind)
-    if images.metric not in metrics:
-        raise DatasetError(
-            f"{images.name}: the metric '{images.metric}' does not exist; choose one of {', '.join(metrics)}."
-        )
+    _require_metric(images)
     if isinstance(images.samples, FileSamples):  # named by their paths
         return
     seen: set[str] = set()
@@ -30,11 +26,24 @@ def require_sound(images: ImageSet) -> None:
         seen.add(sample.id)
 
 
+def _require_metric(images: ImageSet) -> None:
+    """Raise DatasetError for a metric that the labels do not have, and for a loss, whose largest value would win."""
+    known = metrics_of(images.kind)
+    ours = ", ".join(name for name, metric in known.items() if not metric.is_loss)
+    if images.metric not in known:
+        raise DatasetError(f"{images.name}: the metric '{images.metric}' does not exist; choose one of {ours}.")
+    if known[images.metric].is_loss:
+        raise DatasetError(
+            f"{images.name}: of {images.metric} less is better, and the metric of a set is to be large; choose one of "
+            f"{ours}. {images.metric} is reported all the same."
+        )
+
+
 def _require_targets(images: ImageSet) -> None:
     count = len(images.classes)
     try:
         targets = images.targets
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise DatasetError(
             f"{images.name}: its targets are not all numbers, or not all tuples of one length."
         ) from error

@@ -16,7 +16,7 @@ from offshelf.errors import DatasetError
 from offshelf.identity import digest
 from offshelf.lazy import Lazy
 from offshelf.metric import LabelKind, kind_of
-from offshelf.names import readable
+from offshelf.names import listed, readable
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,9 @@ class ImageSet:
         """Class numbers of all samples, int64 [N]; of several labels int8 [N, K], see Sample; numbers, float64 [N]."""
         if isinstance(self.samples, FileSamples):
             return self.samples.targets_N.astype(np.int64)
-        first = self.samples[0].target if self.samples else 0
-        dtype = np.int8 if isinstance(first, tuple) else np.float64 if isinstance(first, float) else np.int64
-        return np.array([sample.target for sample in self.samples], dtype)
+        found = np.array([sample.target for sample in self.samples])
+        is_number = found.ndim == 1 and found.dtype.kind == "f" and len(found)  # one that is not whole is enough
+        return found.astype(np.int8 if found.ndim == 2 else np.float64 if is_number else np.int64)
 
     @property
     def kind(self) -> LabelKind:
@@ -203,7 +203,9 @@ class ImageSet:
         return replace(self, samples=self.take(rows_M), folds=folds, sizes=sizes)
 
     def require_training(self) -> None:
-        """Raise DatasetError if a class has no training image in some fold."""
+        """Raise DatasetError if there is one class alone, or a class has no training image in some fold."""
+        if self.kind == "class" and len(self.classes) < 2:
+            raise DatasetError(f"{self.name} has one class alone, {listed(self.classes)}; two or more are needed.")
         wanted = set(range(len(self.classes)))
         for fold in self._every_fold():
             lacking = sorted(wanted - _present(self.targets[fold.train])) if self.kind == "class" else []

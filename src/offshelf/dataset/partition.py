@@ -1,4 +1,4 @@
-"""Seeded splits for sets without a split, stratified by class."""
+"""Seeded splits for sets without a split, stratified by class or number."""
 
 import math
 import warnings
@@ -9,6 +9,7 @@ import numpy as np
 from offshelf.dataset.imageset import Fold
 from offshelf.errors import DatasetError
 from offshelf.metric import kind_of
+from offshelf.svm.cross_validation import number_strata, shuffled_folds
 
 
 def partition(
@@ -16,7 +17,7 @@ def partition(
 ) -> tuple[Fold, ...]:
     """Draw one stratified train/test split, or `folds` stratified folds, each of which is tested once.
 
-    Images with several labels are stratified by their rarest label, those with numbers are not.
+    Images with several labels are stratified by their rarest label.
 
     Raises:
         DatasetError: A class has too few images, or a setting is out of range.
@@ -28,7 +29,7 @@ def partition(
     if folds is not None and folds < 2:
         raise DatasetError(f"dataset.folds must be at least 2, or null for one split; got {folds}.")
     if kind_of(targets) == "number":
-        return _of_numbers(len(targets), test_fraction, folds, seed)
+        return _of_numbers(targets, test_fraction, folds, seed)
     counts = (targets > 0).sum(axis=0) if targets.ndim == 2 else np.bincount(targets, minlength=len(classes))
     few = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True) if count < (folds or 2)]
     if few:
@@ -49,19 +50,20 @@ def partition(
     return tuple(Fold(np.sort(train), np.sort(test)) for train, test in pairs)
 
 
-def _of_numbers(images: int, test_fraction: float, folds: int | None, seed: int) -> tuple[Fold, ...]:
-    from sklearn.model_selection import KFold, ShuffleSplit
+def _of_numbers(targets: np.ndarray, test_fraction: float, folds: int | None, seed: int) -> tuple[Fold, ...]:
+    from sklearn.model_selection import StratifiedShuffleSplit
 
+    images = len(targets)
     if images < 2 * (folds or 2):
         raise DatasetError(f"{images} images with numbers are too few to be split; {2 * (folds or 2)} are needed.")
-    least = 2 / images  # of one number nothing could be said
-    fraction = min(max(test_fraction, least), 1 - least)
-    splitter = (
-        KFold(folds, shuffle=True, random_state=seed)
-        if folds
-        else ShuffleSplit(1, test_size=fraction, random_state=seed)
-    )
-    return tuple(Fold(np.sort(train), np.sort(test)) for train, test in splitter.split(np.zeros(images)))
+    if folds:
+        splits = shuffled_folds(targets, folds, "number", seed)
+    else:
+        least = 2 / images  # of one number nothing could be said
+        fraction = min(max(test_fraction, least), 1 - least)
+        strata = number_strata(targets, math.ceil(1 / min(fraction, 1 - fraction)))
+        splits = StratifiedShuffleSplit(1, test_size=fraction, random_state=seed).split(strata, strata)
+    return tuple(Fold(np.sort(train), np.sort(test)) for train, test in splits)
 
 
 def _require_room(images: int, classes: int, test_fraction: float) -> None:

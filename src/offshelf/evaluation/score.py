@@ -160,8 +160,10 @@ class Score:
         if not held_out:
             return chosen
         by_value = dict(zip(self.curve.values, self.curve.mean, strict=True)) if self.curve else {}
-        chosen[f"cv/{self.metric}"] = float(np.mean([scores.mean() for scores in held_out]))
-        chosen[f"cv/{self.metric}_std"] = float(np.mean([scores.std() for scores in held_out]))
+        known = [scores[~np.isnan(scores)] for scores in held_out if not np.isnan(scores).all()]
+        if known:
+            chosen[f"cv/{self.metric}"] = float(np.mean([scores.mean() for scores in known]))
+            chosen[f"cv/{self.metric}_std"] = float(np.mean([scores.std() for scores in known]))
         return chosen | {
             f"cv/{self.metric}_{self.parameter}_{value:g}": float(mean) for value, mean in by_value.items()
         }

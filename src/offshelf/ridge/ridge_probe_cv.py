@@ -31,7 +31,7 @@ class RidgeProbeCV(RidgeProbeBase):
 
     Args:
         alphas: The grid, in any order; a single value is not cross-validated.
-        cv: Number of folds (shuffled), or pairs of training and held-out row numbers.
+        cv: Number of folds, stratified by the numbers and shuffled, or pairs of training and held-out row numbers.
         scoring: `r2` (scikit-learn's), `neg_mean_absolute_error`, `neg_mean_squared_error`, all with the rows' weights,
             or a function of the held-out numbers, predictions and weights, each [N], that returns a number.
         one_standard_error: Choose the largest penalty within one standard error (std / √(folds - 1)) of the best.
@@ -88,7 +88,7 @@ class RidgeProbeCV(RidgeProbeBase):
         X, y, weights = self._check(X, y, sample_weight)
         alphas = sorted({float(alpha) for alpha in self.alphas}, reverse=True)
         samples = np.arange(len(X)) if groups is None else group_samples(groups, y, weights)
-        splits = make_splits(self.cv, y, samples, False, self.random_state) if len(alphas) > 1 else []
+        splits = make_splits(self.cv, y, samples, "number", self.random_state) if len(alphas) > 1 else []
         kept = weights > 0
         if not kept.all():
             splits = [_renumbered(split, kept) for split in splits]

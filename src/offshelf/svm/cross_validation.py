@@ -1,9 +1,11 @@
 """Cross-validation over samples with several rows, and the choice from a grid by its scores."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+
+from offshelf.metric import LabelKind, mean_of_known
 
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -35,27 +37,45 @@ def first_rows(values: np.ndarray, samples: np.ndarray) -> np.ndarray:
 
 
 def make_splits(
-    cv: int | Iterable[Split], y: np.ndarray, samples: np.ndarray, is_stratified: bool, random_state: int | None
+    cv: int | Iterable[Split], y: np.ndarray, samples: np.ndarray, kind: LabelKind, random_state: int | None
 ) -> list[Split]:
     """Return the training and held-out rows of each fold; all rows of a sample are in one.
 
     Raises:
         ValueError: there are fewer than two folds, or fewer samples (of a class) than folds.
     """
-    from sklearn.model_selection import KFold, StratifiedKFold
-
     if not isinstance(cv, int):
         return [(np.asarray(train), np.asarray(test)) for train, test in cv]
     if cv < 2:
         raise ValueError(f"cv must be at least 2; got {cv}.")
-    labels = first_rows(y, samples)
-    folds = (StratifiedKFold if is_stratified else KFold)(cv, shuffle=True, random_state=random_state)
-    of_samples = folds.split(labels, labels if is_stratified else None)
 
     def rows(part: np.ndarray) -> np.ndarray:
         return np.flatnonzero(np.isin(samples, part))
 
+    of_samples = shuffled_folds(first_rows(y, samples), cv, kind, random_state)
     return [(rows(train), rows(test)) for train, test in of_samples]
+
+
+def shuffled_folds(labels_N: np.ndarray, folds: int, kind: LabelKind, random_state: int | None) -> Iterator[Split]:
+    """Yield the numbers of training and held-out samples of folds, which are stratified except for several labels.
+
+    Raises:
+        ValueError: there are fewer samples, or samples of each class, than folds.
+    """
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    splitter = KFold if kind == "labels" else StratifiedKFold
+    strata = number_strata(labels_N, folds) if kind == "number" else labels_N
+    yield from splitter(folds, shuffle=True, random_state=random_state).split(strata, strata)
+
+
+def number_strata(numbers_N: np.ndarray, size: int) -> np.ndarray:
+    """Return the stratum of each number, int64 [N]: the `size` smallest are the first, the next the second, and so on.
+
+    A part with a share of each stratum has numbers from the whole range. What is left over belongs to the last one.
+    """
+    ranks = np.argsort(np.argsort(numbers_N, kind="stable"), kind="stable")
+    return np.minimum(ranks // size, max(1, len(numbers_N) // size) - 1)
 
 
 def memberships(rows: int, splits: Sequence[Split]) -> np.ndarray:
@@ -72,7 +92,8 @@ def choose_best(scores_CFK: np.ndarray, one_standard_error: bool) -> np.ndarray:
 
     With `one_standard_error` it is the first value within one standard error (std / sqrt(folds - 1)) of the best.
     """
-    mean, std = np.nanmean(scores_CFK, axis=1), np.nanstd(scores_CFK, axis=1)
+    mean = mean_of_known(scores_CFK, axis=1)
+    std = np.sqrt(mean_of_known(np.square(scores_CFK - mean[:, None]), axis=1))
     best: np.ndarray = mean.argmax(axis=0)
     folds = scores_CFK.shape[1]
     if one_standard_error and folds > 1:

@@ -135,7 +135,9 @@ def encode(y: np.ndarray, sample_weight: np.ndarray, multiclass: Multiclass) -> 
         return Encoding(np.arange(y.shape[1]), "multilabel")
     classes = np.unique(y[sample_weight > 0])
     if len(classes) < 2:
-        raise ValueError(f"A linear classifier needs samples of at least 2 classes; there is 1 class: {classes[0]!r}.")
+        raise ValueError(
+            f"A linear classifier needs samples of at least 2 classes; there is 1 class: {classes.tolist()[0]!r}."
+        )
     return Encoding(classes, "binary" if len(classes) == 2 else multiclass)
 
 

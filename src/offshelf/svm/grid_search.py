@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offshelf.metric import LabelKind, mean_of_known
 from offshelf.svm.cross_validation import (
     Split,
     choose_best,
@@ -47,7 +48,8 @@ class GridSearch(LinearClassifier):
         X, y, weights = self._check(X, y, sample_weight)
         Cs = sorted({float(C) for C in self.Cs})
         samples = np.arange(len(X)) if groups is None else group_samples(groups, y, weights)
-        splits = make_splits(self.cv, y, samples, y.ndim == 1, self.random_state) if len(Cs) > 1 else []
+        kind: LabelKind = "class" if y.ndim == 1 else "labels"
+        splits = make_splits(self.cv, y, samples, kind, self.random_state) if len(Cs) > 1 else []
         members = memberships(len(X), splits)
         found: dict[float, list[Group]] = {C: [] for C in Cs}
         is_two_sided = self.kind_ in ("binary", "ovo")
@@ -102,7 +104,7 @@ class GridSearch(LinearClassifier):
 
     def _choose(self, scores_CFK: np.ndarray, Cs: Sequence[float]) -> np.ndarray:
         """Return the numbers of the best values of C, one or one for each class, and set the curve."""
-        by_fold = np.nanmean(scores_CFK, axis=2)
+        by_fold = mean_of_known(scores_CFK, axis=2)
         self.cv_results_ = scores_by_value("C", Cs, by_fold)
         if self.select == "per_class" and scores_CFK.shape[2] != len(self.classes_):
             raise ValueError(
@@ -110,7 +112,7 @@ class GridSearch(LinearClassifier):
             )
         scores = scores_CFK if self.select == "per_class" else by_fold[:, :, None]
         best = choose_best(scores, self.one_standard_error)
-        self.held_out_score_ = np.nanmean(np.take_along_axis(scores, best[None, None], 0)[0], axis=1)
+        self.held_out_score_ = mean_of_known(np.take_along_axis(scores, best[None, None], 0)[0], axis=1)
         if self.warn_at_edge:
             warn_at_edge("C", Cs, best, stacklevel=4)
         return best
