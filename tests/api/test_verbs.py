@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import warm
@@ -308,6 +309,15 @@ def test_mistakes(words, kind, sentence):
         offshelf.classify(**words)
 
 
+class Named(list):
+    """Pairs of a data set with names of classes, such as torchvision's; some of these number what has no class -1."""
+
+    classes = ("cat", "dog")
+
+    def __init__(self, labels):
+        super().__init__((np.zeros((8, 8, 3), np.uint8), label) for label in labels)
+
+
 def test_labels_that_do_not_fit(digits):
     """Of images in memory."""
     pixels, classes = digits
@@ -315,9 +325,14 @@ def test_labels_that_do_not_fit(digits):
         (pixels, classes[:5], "60 images and 5 labels"),
         (pixels, np.eye(60, 10), "Labels are one text or number per image; got an array of shape"),
         (pixels[:3], ["a", "b", "c"], "Each class needs at least 2 images"),
+        (pixels[:3], ["a", "a", "a"], "images has one class alone, a; two or more are needed"),
+        (pixels[:3], ["a", None, "a"], r"Label 1 is missing \(None\); leave out images without a label"),
+        (pixels[:3], [1.0, 2.0, float("nan")], r"Label 2 is missing \(nan\)"),
+        (pixels[:3], pd.Series(["a", pd.NA, "b"]), r"Label 1 is missing \(<NA>\)"),
+        (pixels[:4], Named([0, 1, -1, 1]), "Label 2 is -1; labels of named classes are numbers from 0 to 1"),
     ):
         with pytest.raises(offshelf.DatasetError, match=sentence):
-            offshelf.classify((images, labels), **CHEAP)
+            offshelf.classify(labels if isinstance(labels, Named) else (images, labels), **CHEAP)
     with pytest.raises(offshelf.DatasetError, match="tested on that have no training images: 9"):
         offshelf.classify((pixels[:20], classes[:20] % 9), test=(pixels[20:], classes[20:]), **CHEAP)
 

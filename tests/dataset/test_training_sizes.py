@@ -164,7 +164,9 @@ def test_every_size_is_part_of_the_identity():
         ({"shots": [1, 2.5]}, r"got 2\.5"),
         ({"shots": []}, "got an empty list"),
         ({"fractions": [0.5, 1.5]}, r"dataset\.fractions must be above 0 and at most 1; got 1\.5"),
-        ({"shots": 1, "draws": 0}, r"dataset\.draws must be at least 1; got 0"),
+        ({"shots": 1, "draws": 0}, r"dataset\.draws must be a whole number, at least 1, or a folder; got 0"),
+        ({"shots": 1, "draws": 2.5}, r"a whole number, at least 1, or a folder; got 2\.5"),
+        ({"shots": 1, "draws": True}, "a whole number, at least 1, or a folder; got True"),
         ({"fractions": 0.1, "draws": "folder"}, r"folder is a folder of shots"),
         ({"shots": 1, "small_classes": "all"}, r"small_classes must be stop or whole; got 'all'"),
     ],
@@ -173,6 +175,13 @@ def test_mistakes(settings, message):
     """In one sentence, before anything is read."""
     with pytest.raises(ConfigError, match=message):
         Digits(**settings)
+
+
+def test_sizes_of_numpy():
+    """Are those of Python."""
+    drawn = Digits(shots=list(np.array([1, 4])), draws=np.int64(2)).load()
+    assert [size.name for size in drawn.sizes] == ["1 shot", "4 shots"]
+    assert Digits(shots=np.int64(4), draws=2).load().digest == Digits(shots=4, draws=2).load().digest
 
 
 def test_retrieval_has_no_training_images():

@@ -89,7 +89,7 @@ class Labelled(TrainingSizes):
         """Return the names of the classes, and the class numbers of each part."""
         labels = [part._names() for part in parts]
         classes = _sorted(self.labels) if self.classes is None else list(self.classes)
-        number = {name: row for row, name in enumerate(map(str, classes))}
+        number = {name: row for row, name in enumerate(dict.fromkeys(map(str, classes)))}
         unknown = sorted(set(labels[-1]) - set(labels[0]))
         if unknown:
             raise DatasetError(f"Classes are tested on that have no training images: {', '.join(unknown[:10])}.")
@@ -126,10 +126,20 @@ class Labelled(TrainingSizes):
 
     def _names(self) -> list[str]:
         """Return the class name of each image."""
-        labels = self._flat()
+        labels = self._flat().tolist()
+        missing = next((row for row, label in enumerate(labels) if _is_missing(label)), None)
+        if missing is not None:
+            raise DatasetError(f"Label {missing} is missing ({labels[missing]}); leave out images without a label.")
         if self.classes is None:
-            return [str(label) for label in labels.tolist()]
-        return [str(self.classes[int(label)]) for label in labels.tolist()]
+            return [str(label) for label in labels]
+        known = set(range(len(self.classes)))
+        odd = [row for row, label in enumerate(labels) if label not in known]
+        if odd:
+            raise DatasetError(
+                f"Label {odd[0]} is {labels[odd[0]]!r}; labels of named classes are numbers from 0 to "
+                f"{len(self.classes) - 1}."
+            )
+        return [str(self.classes[int(label)]) for label in labels]
 
 
 def _labels(pairs: Any) -> Sequence[Any]:
@@ -151,4 +161,14 @@ def _found(pairs: Any, name: str) -> Any:
 
 
 def _sorted(labels: Sequence[Any]) -> list[Any]:
-    return list(np.unique(np.asarray(labels)).tolist())
+    """Return the different labels in their order; those of several types in that of their texts."""
+    different = set(np.asarray(labels).tolist())
+    try:
+        return sorted(different)
+    except TypeError:
+        return sorted(different, key=str)
+
+
+def _is_missing(label: Any) -> bool:
+    """Return whether a label is None, or NaN and its like of pandas, none of which is equal to itself."""
+    return label is None or str(label) in ("<NA>", "NaT") or bool(label != label)

@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from typing import Literal
 
 import numpy as np
@@ -35,16 +36,16 @@ class TrainingSizes:
 
     def __post_init__(self) -> None:
         self._require_one_unit()
-        if isinstance(self.draws, int) and self.draws < 1:
-            raise ConfigError(f"dataset.draws must be at least 1; got {self.draws}.")
+        if not isinstance(self.draws, str) and (not _is_whole(self.draws) or self.draws < 1):
+            raise ConfigError(f"dataset.draws must be a whole number, at least 1, or a folder; got {self.draws}.")
         if isinstance(self.draws, str) and self.fractions is not None:
             raise ConfigError(f"dataset.draws={self.draws} is a folder of shots; dataset.fractions needs a number.")
         if self.small_classes not in ("stop", "whole"):
             raise ConfigError(f"dataset.small_classes must be stop or whole; got '{self.small_classes}'.")
         if self.shots is not None:
-            _require_numbers("shots", sizes_of(self.shots), int, math.inf)
+            _require_numbers("shots", sizes_of(self.shots), Integral, math.inf)
         if self.fractions is not None:
-            _require_numbers("fractions", sizes_of(self.fractions), float, 1)
+            _require_numbers("fractions", sizes_of(self.fractions), Real, 1)
 
     def _require_one_unit(self) -> None:
         if self.shots is not None and self.fractions is not None:
@@ -209,12 +210,17 @@ def sizes_of(given: float | Sequence[float] | None) -> list[float]:
     """Return the different numbers of a setting: one, several or none."""
     if given is None:
         return []
-    return list(dict.fromkeys([given] if isinstance(given, int | float) else given))
+    several: Sequence[float] = [given] if isinstance(given, Real) else given
+    return [one.item() if isinstance(one, np.generic) else one for one in dict.fromkeys(several)]
 
 
-def _require_numbers(name: str, values: Sequence[float], kind: type[int] | type[float], most: float) -> None:
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _require_numbers(name: str, values: Sequence[float], kind: type[Integral] | type[Real], most: float) -> None:
     """Raise ConfigError for an empty list, and for numbers out of range."""
-    wrong = [one for one in values if isinstance(one, bool) or not isinstance(one, int | kind) or not 0 < one <= most]
+    wrong = [one for one in values if isinstance(one, bool) or not isinstance(one, kind) or not 0 < one <= most]
     if wrong or not values:
-        what = "whole numbers of images, 1 or more" if kind is int else "above 0 and at most 1"
+        what = "whole numbers of images, 1 or more" if kind is Integral else "above 0 and at most 1"
         raise ConfigError(f"dataset.{name} must be {what}; got {wrong[0] if wrong else 'an empty list'}.")
