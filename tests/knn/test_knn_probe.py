@@ -4,9 +4,13 @@ import logging
 
 import numpy as np
 import pytest
+import skops.io
+from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.model_selection import LeaveOneOut, StratifiedKFold, cross_val_predict
+from sklearn.model_selection import GridSearchCV, LeaveOneOut, StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from offshelf.classifier import Tuned
@@ -168,6 +172,19 @@ def test_labels_are_judged_by_the_rows_that_count(k):
         alone = KNNProbe(probe.n_neighbors_).fit(values[kept], labels[kept, label])
         assert probe.predict_proba(values)[:, label] == pytest.approx(alone.predict_proba(values)[:, 1])
     assert (probe.predict_proba(values)[:, 2] == 0).all()
+
+
+def test_works_with_scikit_learn(digits, tmp_path):
+    """Pipelines, grid searches, clones, skops files; one class, and one row."""
+    train, targets, test, _ = digits
+    pipe = make_pipeline(StandardScaler(), KNNProbe(5, warn_at_edge=False))
+    search = GridSearchCV(pipe, {"knnprobe__n_neighbors": [1, (3, 9)]}, cv=2).fit(train[:200], targets[:200])
+    skops.io.dump(search.best_estimator_, tmp_path / "model.skops")
+    read = skops.io.load(tmp_path / "model.skops", trusted=["offshelf.knn.knn_probe.KNNProbe"])
+
+    np.testing.assert_array_equal(read.predict_proba(test), search.predict_proba(test))
+    assert clone(pipe).get_params()["knnprobe__temperature"] == 0.07
+    assert KNNProbe(1).fit([[1.0, 2.0]], ["only"]).predict([[0.0, 1.0]]).tolist() == ["only"]
 
 
 def test_small_temperatures_and_zeros():

@@ -6,10 +6,12 @@ import json
 import numpy as np
 import pytest
 from rich.table import Table
+from sklearn.linear_model import LogisticRegression
 from test_tasks import Colours, Tags, run
 
 from offshelf.augmentation import mirror
 from offshelf.backbone import Pixels, Tiny
+from offshelf.classifier import Tuned
 from offshelf.config import load, perform
 from offshelf.dataset import Digits
 from offshelf.extractor import Extractor
@@ -58,6 +60,19 @@ def test_tasks_print_nothing(tmp_path, capsys):
     for result in results:
         result.show()
         assert capsys.readouterr().out
+
+
+def test_a_fit_that_stopped_short_is_in_the_record(tmp_path, caplog):
+    """The gap of scikit-learn's logistic regression, the number of such fits, and a line with the way out."""
+    classifier = Tuned(LogisticRegression(max_iter=5000), C=1e6)
+    run(tmp_path, dataset=Digits(test_fraction=0.8), layer="last", baseline=None, classifier=classifier)
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    (said,) = [record.message for record in caplog.records if "approximate" in record.message]
+
+    assert metrics["fit/dual_gap"] > 1e-3
+    assert metrics["fit/unconverged"] == 1
+    assert said.startswith("block3: 1 fit(s) are approximate: LogisticRegression stopped short of the optimum")
+    assert "Use classifier=logistic or logistic_ovr" in said
 
 
 def test_a_command_prints_the_same_as_show(capsys):
