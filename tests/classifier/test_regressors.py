@@ -93,13 +93,19 @@ def test_folds_of_equal_numbers_do_not_count(estimator):
 
 
 def test_few_images():
-    """Fewer folds than asked for; with one image the penalty is the value nearest 1."""
-    values, targets = ages(4)
-    few = Tuned(RidgeProbeCV(), alpha=ALPHAS, fusion="mean").for_few(targets[:2], False)
-    assert few.folds == 2 and few.values == tuple(ALPHAS)
-    assert Tuned(RidgeProbeCV(), alpha=ALPHAS, fusion="mean").for_few(targets[:1], False).values == (1.0,)
+    """Fewer folds than asked for, of two or more; with too few, or equal numbers, the penalty nearest 1."""
+    values, targets = ages(7)
+    made = Tuned(RidgeProbeCV(), alpha=ALPHAS, fusion="mean")
+    few = made.for_few(targets, False)
+    assert few.folds == 3 and few.values == tuple(ALPHAS)
+    assert few.fit(values, targets, "r2").curve.known.shape == (3, 3)
+    for numbers in (targets[:3], targets[:1], np.zeros(7), np.array([0.0, 0, 0, 0, 0, 0, 5])):
+        unchosen = made.for_few(numbers, False)
+        has_pair = len(numbers) == 7 and numbers[-1] == 5
+        assert unchosen.values == (tuple(ALPHAS) if has_pair else (1.0,))
+        assert unchosen.is_unchosen != has_pair
     scorer = Scorer(Ridge().fit(values[:, 0], targets), "mean", False)
-    assert scorer(values).shape == (4, 1)
+    assert scorer(values).shape == (7, 1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import offshelf.commands.compare
-from offshelf.commands.compare import compare, main
+from offshelf.commands.compare import Row, compare, main, to_sheet
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap
 from offshelf.report import csv_text, read_predictions
@@ -88,6 +88,14 @@ def test_other_test_images_are_not_paired(runs, tmp_path, capsys):
 
     assert [lines[1]["to the best"], lines[1]["p"]] == ["–", ""]
     assert "not the same test images" in capsys.readouterr().out
+
+
+def test_metrics_of_probabilities_are_not_paired():
+    """The tables have none, which is said."""
+    runs = [SimpleNamespace(name=name, id=name * 32, metrics={"test/log_loss": 0.5}, params={}) for name in "ab"]
+    notes = to_sheet([Row(run, 0.5, None) for run in runs], "log_loss").notes
+
+    assert any("hold no probabilities, so that nothing can be paired" in note for note in notes)
 
 
 def test_a_filter(runs, tmp_path):

@@ -84,6 +84,20 @@ def test_labels_of_another_kind(bright):
             )  # fmt: skip
 
 
+def test_parts_of_the_training_images(bright):
+    """However few: where no different numbers can be held out, the penalty is the one nearest 1, and this is said."""
+    result = offshelf.classify(bright, fractions=[0.02, 0.1, 0.5, 1], draws=3, store=None, **CHEAP)
+    (said,) = [line for line in result.lines() if isinstance(line, str) and "cannot be cross-validated" in line]
+
+    assert [size.images for size in result.images.sizes] == [2, 5, 23, 45]
+    assert said.startswith(
+        "With 2 % the numbers are too few, or equal, so that alpha cannot be cross-validated: it is 1"
+    )
+    assert result.learning_curve.extrapolations[0].name == "200 %"
+    with pytest.raises(DatasetError, match="shots counts images per class"):
+        offshelf.classify(bright, shots=2, store=None, **CHEAP)
+
+
 def test_recommended(bright):
     """By cross-validated R² of numbers; normalised pixels would not know how bright they were."""
     given = {"target": "number", "classifier": "ridge", "postprocess": "none"}

@@ -137,8 +137,8 @@ class Few(Protocol):
         """Return the classifier for training images that were drawn on purpose, however few.
 
         Cross-validation takes fewer folds if a class has fewer images, and no more neighbours than its training parts
-        have images. With one image of a class the hyperparameter cannot be cross-validated: it is the value nearest 1
-        by ratio, which for C is scikit-learn's default.
+        have images. With one image of a class, or no different numbers to hold out, the hyperparameter cannot be
+        cross-validated: it is the value nearest 1 by ratio, which for C is scikit-learn's default.
 
         Args:
             targets: As for `Classifier.fit`.

@@ -45,6 +45,22 @@ def make_folds(targets: np.ndarray, folds: int, seed: int) -> Iterator[Split]:
     return shuffled_folds(targets, folds, kind_of(targets), seed)
 
 
+def fewest_to_hold_out(targets: np.ndarray, folds: int, seed: int) -> int:
+    """Return the largest number of folds that targets allow, at most their number; below 2 there are none.
+
+    Each class needs an image in each fold. Of numbers each fold needs two, and in some folds they are different: of
+    equal ones no score is defined.
+    """
+    kind = kind_of(targets)
+    if kind == "class":
+        return int(np.bincount(targets).min())
+    if kind == "labels":
+        return len(targets)
+    possible = min(folds, len(targets) // 2)
+    held_out = [targets[rows] for _, rows in make_folds(targets, possible, seed)] if possible > 1 else []
+    return possible if any(len(np.unique(numbers)) > 1 for numbers in held_out) else 0
+
+
 def fit(estimator: Any, values_NVD: np.ndarray, targets: np.ndarray) -> Any:
     """Return a fitted copy; each view is a training sample."""
     from sklearn.base import clone

@@ -16,7 +16,7 @@ from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.duality_gap import duality_gap
 from offshelf.classifier.grid import Scoring, grid_of, key_of, positive_numbers
 from offshelf.classifier.scorer import Scorer, samples
-from offshelf.classifier.search import cross_validate, fit, make_folds
+from offshelf.classifier.search import cross_validate, fewest_to_hold_out, fit, make_folds
 from offshelf.classifier.settings import require_settings
 from offshelf.classifier.view import class_scores, predicts_numbers, rows, svm_method
 from offshelf.errors import ConfigError
@@ -97,6 +97,7 @@ class Tuned(Classifier, Few):
         kind = int if isinstance(np.ravel(settings[self._key])[0].item(), int) else float
         self.values = tuple(sorted(positive_numbers(values, kind, self.parameter), reverse=simplest == "largest"))
         self.is_unchosen = False
+        self._told: set[str] = set()
 
     @property
     def predicts_numbers(self) -> bool:
@@ -105,7 +106,7 @@ class Tuned(Classifier, Few):
 
     @override
     def for_few(self, targets: np.ndarray, calibrate: bool) -> "Tuned":
-        fewest = int(np.bincount(targets).min()) if kind_of(targets) == "class" else len(targets)
+        fewest = fewest_to_hold_out(targets, self.folds, self.seed)
         made = copy(self)
         made.calibrate = self.calibrate and calibrate
         if fewest >= 2:
@@ -256,11 +257,8 @@ class Tuned(Classifier, Few):
         tried = np.asarray(chooser.cv_results_.get(self.parameter, self.values)).tolist()
         scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"] for fold in range(folds)], axis=1)
         if len(tried) < len(self.values):
-            left_out = sorted(set(self.values) - set(tried))
-            log.warning(
-                "%s=%s left out: there are %d training images.",
-                *(self.parameter, ", ".join(f"{one:g}" for one in left_out), len(targets)),
-            )
+            named = ", ".join(f"{one:g}" for one in sorted(set(self.values) - set(tried)))
+            self._tell(f"{self.parameter}={named} left out: there are {len(targets)} training images.")
         return chooser, value, Curve(self.parameter, tuple(tried), scores), chooser.held_out_score_
 
     def _possible_folds(self, targets: np.ndarray) -> int:
@@ -275,11 +273,15 @@ class Tuned(Classifier, Few):
                 f"classifier.{self.parameter}={self._suggested(len(targets)):g} classifier.validate=false"
             )
         if fewest < self.folds:
-            log.warning(
-                "Choosing %s with %d folds, not %d: a class has only that many images.",
-                *(self.parameter, fewest, self.folds),
-            )
+            named = f"{fewest} folds, not {self.folds}"
+            self._tell(f"Choosing {self.parameter} with {named}: a class has only that many images.")
         return min(fewest, self.folds)
+
+    def _tell(self, line: str) -> None:
+        """Log a remark that holds for all layers and folds alike once."""
+        if line not in self._told:
+            self._told.add(line)
+            log.warning(line)
 
     def _suggested(self, images: int) -> float:
         """Return a value to give where none can be chosen."""

@@ -13,7 +13,7 @@ from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.differing import independent, varied
 from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, TrackingError
-from offshelf.metric import METRICS, Bootstrap, Difference, Interval, is_loss
+from offshelf.metric import METRICS, PROBABILITY_METRICS, Bootstrap, Difference, Interval, is_loss
 from offshelf.report import (
     FIGURES,
     SHEETS,
@@ -149,13 +149,18 @@ def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> 
         "p: two-sided, of no difference to the best; not corrected for the number of runs.",
     ]
     if any(row.difference is None for row in rows[1:]):
-        notes.append(
-            "–: not the same test images or queries, or no table of them on record, so that nothing can be paired."
-        )
+        notes.append(_unpaired(metric))
     if left_out:
         named = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
         notes.append(f"Left out, as they have no test/{metric}: {named}.")
     return Sheet(f"{metric} of {len(rows)} runs", columns, lines, notes)
+
+
+def _unpaired(metric: str) -> str:
+    """Return why a difference is missing."""
+    if metric.removesuffix("_uncalibrated") in PROBABILITY_METRICS:
+        return "–: the tables of predictions hold no probabilities, so that nothing can be paired."
+    return "–: not the same test images or queries, or no table of them on record, so that nothing can be paired."
 
 
 def to_data(rows: Sequence[Row], metric: str) -> list[dict[str, Any]]:

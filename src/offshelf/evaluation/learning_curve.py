@@ -11,7 +11,7 @@ import numpy as np
 from offshelf.dataset import TrainingSize
 from offshelf.dataset.imageset import size_name
 from offshelf.evaluation.score import Score
-from offshelf.metric import Interval
+from offshelf.metric import METRICS, Interval
 from offshelf.metric.power_law import FEWEST_DRAWS, FEWEST_SIZES, PowerLaw
 
 Judged = TypeVar("Judged", Score, "CurvePoint")
@@ -201,8 +201,10 @@ def unchosen_line(points: Sequence[CurvePoint]) -> str:
         return ""
     names = ", ".join(dict.fromkeys(point.size.name for point in found))
     parameter, value = found[0].unchosen
+    is_number = METRICS[found[0].metric].kind == "number"
+    why = "the numbers are too few, or equal" if is_number else "a class has one training image"
     return (
-        f"With {names} a class has one training image, so that {parameter} cannot be cross-validated: it is {value:g}, "
+        f"With {names} {why}, so that {parameter} cannot be cross-validated: it is {value:g}, "
         f"the value nearest 1. Set another with classifier.{parameter}=…"
     )
 
