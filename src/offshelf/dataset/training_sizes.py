@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -210,7 +210,7 @@ def sizes_of(given: float | Sequence[float] | None) -> list[float]:
     """Return the different numbers of a setting: one, several or none."""
     if given is None:
         return []
-    several: Sequence[float] = [given] if isinstance(given, Real) else given
+    several: Any = [given] if isinstance(given, Real) else given
     return [one.item() if isinstance(one, np.generic) else one for one in dict.fromkeys(several)]
 
 
