@@ -110,7 +110,9 @@ def test_a_mapped_file_of_float16(arrays, tmp_path):
 
 
 class Watched(OnCpu):
-    """Notes the bytes of what is put on the device."""
+    """Notes the bytes of what is put on the device, which holds little, so that few references are many blocks."""
+
+    block = 64 * 1024
 
     def __init__(self):
         self.sizes = []
@@ -124,10 +126,11 @@ class Watched(OnCpu):
 def test_blocks_are_small_whatever_is_searched(queries, dims):
     """A single query, long vectors, many queries: no block of references is larger than it may be."""
     arrays = Watched()
-    references = np.broadcast_to(np.float32(1), (200_000 if dims == 8 else 1000, 1, dims))
+    references = np.broadcast_to(np.float32(1), (5000 if dims == 8 else 50, 1, dims))
     search.nearest(references, np.zeros((queries, 1, dims), np.float32), 3, "l2", arrays)
 
-    assert max(arrays.sizes) <= OnCpu.block
+    assert 4 * references.size > 2 * arrays.block
+    assert max(arrays.sizes) <= arrays.block
 
 
 def test_zeros_have_no_direction():
