@@ -73,13 +73,13 @@ def test_check_estimator(settings):
 
     It wants all rows in one class, however they lie.
     """
+    impossible = set()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results, theirs = (
-            check_estimator(machine, on_fail=None, on_skip=None)
-            for machine in (LinearSVM(**settings), LinearSVC(fit_intercept=False))
-        )
-    impossible = failures(theirs) & {"check_class_weight_classifiers"} if settings.get("bias") == "none" else set()
+        results = check_estimator(LinearSVM(**settings), on_fail=None, on_skip=None)
+        if settings.get("bias") == "none":
+            theirs = check_estimator(LinearSVC(fit_intercept=False), on_fail=None, on_skip=None)
+            impossible = failures(theirs) & {"check_class_weight_classifiers"}
 
     assert failures(results) == impossible
     assert sum(result["status"] == "passed" for result in results) > 40
