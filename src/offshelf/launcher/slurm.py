@@ -17,7 +17,7 @@ from offshelf.launcher.launcher import Launcher, Lost, Piece, Work
 from offshelf.terminal import say
 
 CLUSTERS = ("slurm", "local")
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.3
 """Seconds between looks at the jobs; submitit asks Slurm less often."""
 
 
