@@ -8,6 +8,8 @@ C_CODE := $(wildcard src/offshelf/svm/native/*.[ch])
 PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --durations=40 --durations-min=2
 TIMEOUT := --timeout=600 --timeout-method=thread # of one test; the longest takes some 90 s
 
+unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile the package
+
 .PHONY: help demo test quick soak coverage lint style types architecture fix sanitize clean
 
 help: ## this list
