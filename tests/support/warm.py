@@ -1,8 +1,9 @@
-"""`offshelf` without its seconds of imports: a process that has made them forks for each command.
+"""`offshelf` and `python SCRIPT` without their seconds of imports: a process that has made them forks for each command.
 
 A command is still a process of its own, run as `python -m offshelf` is, in the folder, environment and streams of
 whoever starts it. Signals are passed on to it (SIGKILL kills both), and its exit code or signal is passed back. Tests
-of the process itself, such as of the rights it has or of what it imports, start a new Python instead.
+of the process itself, such as of the rights it has or of what it imports, start a new Python instead; so does `python`
+with an option.
 """
 
 import atexit
@@ -27,12 +28,14 @@ import tables
 PROGRAM = """\
 #!{python} -IS
 import contextlib, json, os, signal, socket, sys
+if os.path.basename(sys.argv[0]) == "python" and (len(sys.argv) == 1 or sys.argv[1].startswith("-")):
+    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 def forward(number, frame):
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, number)
 with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
     server.connect({address!r})
-    request = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)])
+    request = json.dumps([sys.argv, os.getcwd(), dict(os.environ)])
     socket.send_fds(server, [request.encode()], [0, 1, 2])
     process = int(server.recv(16))
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
@@ -64,10 +67,10 @@ def program():
     server.stdout.readline()  # it listens
     (folder / COSTS).touch()
     atexit.register(stop, server, folder)
-    path = folder / "offshelf"
-    path.write_text(PROGRAM.format(python=sys.executable, address=address))
-    path.chmod(0o755)
-    return path
+    for name in ("offshelf", "python"):
+        (folder / name).write_text(PROGRAM.format(python=sys.executable, address=address))
+        (folder / name).chmod(0o755)
+    return folder / "offshelf"
 
 
 def spent():
@@ -132,7 +135,7 @@ def attend(connection, costs):
 
 
 def begin(arguments, folder, environment, streams):
-    """Take the place of whoever asked."""
+    """Take the place of whoever asked. Returns its arguments, the name of the program before them."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -140,6 +143,17 @@ def begin(arguments, folder, environment, streams):
     os.environ.clear()
     os.environ.update(environment)
     return arguments
+
+
+def perform(program, arguments):
+    """Run the command line of offshelf, or a script as `python` does."""
+    if Path(program).name == "offshelf":
+        sys.argv[1:] = arguments
+        runpy.run_module("offshelf", run_name="__main__", alter_sys=True)
+    else:
+        sys.argv[:] = arguments
+        sys.path.insert(0, str(Path(arguments[0]).parent.resolve()))
+        runpy.run_path(arguments[0], run_name="__main__")
 
 
 def leave(code):
@@ -153,8 +167,11 @@ def leave(code):
 
 if __name__ == "__main__":
     del sys.path[0]  # the folder of this file
-    sys.argv[1:] = serve(*sys.argv[1:])
+    asked, *rest = serve(*sys.argv[1:])
     try:
-        runpy.run_module("offshelf", run_name="__main__", alter_sys=True)
+        perform(asked, rest)
     except SystemExit as ended:
-        leave(ended.code)
+        if isinstance(ended.code, str):
+            raise  # Python prints it
+        leave(ended.code or 0)
+    leave(0)
