@@ -8,10 +8,17 @@ from pathlib import Path
 
 import warm
 from mlflow.tracking import MlflowClient
+from noise import write_noise
 
 from offshelf.tracking.mlflow.client import default_uri
 
 FAST = ["classify", "-m", "backbone=tiny", "classifier=knn"]
+
+
+def sixteen_images(folder):
+    """Overrides for two classes of noise, which are written into a folder."""
+    write_noise(folder / "images")
+    return ["dataset=folder", f"dataset.root={folder / 'images'}"]
 
 
 def start(*arguments, cwd, fresh=False):
@@ -61,7 +68,8 @@ def interrupt(number, home, folder, *arguments, fresh=False):
     while time.monotonic() < deadline and process.poll() is None:
         if (home / ".mlflow-ready").exists():
             try:
-                if "FINISHED" in Record(home).statuses(Record(home).jobs):
+                record = Record(home)
+                if "FINISHED" in record.statuses(record.jobs):
                     break
             except ValueError:
                 pass  # no experiment yet
