@@ -1,7 +1,7 @@
 """Features first: one pass for all layers of a network; what fails in it stays in the jobs that need it."""
 
 import pytest
-from processes import FAST, Record, finish
+from processes import FAST, Record, finish, sixteen_images
 
 from offshelf.config import load
 from offshelf.launcher import Job
@@ -21,7 +21,7 @@ def jobs(tmp_path, *lines):
 def test_one_pass_a_list_of_views(home, tmp_path):
     """3 layers x 2 augmentations x 2 parameters of the classifier: 12 jobs, two extractions."""
     command = [*FAST, "layer=block1,block2,block3", "augmentation=center,mirror", "classifier.n_neighbors=1,2"]
-    command += ["bootstrap.replicates=0", "keep_model_mb=0"]
+    command += [*sixteen_images(tmp_path), "bootstrap.replicates=0", "keep_model_mb=0"]
     code, output, errors = finish(*command, cwd=tmp_path)
 
     assert code == 0
@@ -35,7 +35,8 @@ def test_one_pass_a_list_of_views(home, tmp_path):
 @pytest.mark.slow
 def test_failure_stays_in_its_job(home, tmp_path):
     """A module that is not there makes the common pass fail; its job says so once, the others run."""
-    code, _output, errors = finish(*FAST, "layer=block1,block2,not.there", cwd=tmp_path)
+    command = [*FAST, *sixteen_images(tmp_path), "classifier.n_neighbors=1", "layer=block1,block2,not.there"]
+    code, _output, errors = finish(*command, cwd=tmp_path)
 
     assert code == 1
     assert errors.count("has no layer 'not.there'") == 1

@@ -1,7 +1,7 @@
 """A sweep none of whose jobs can be run is a mistake: it is answered before anything is on record."""
 
 import pytest
-from processes import FAST, Record, finish
+from processes import FAST, Record, finish, sixteen_images
 
 BAD = {
     "a layer": ["layer=blok1", "did you mean 'block1'"],
@@ -27,7 +27,8 @@ def test_nothing_is_begun(bad, home, tmp_path):
 @pytest.mark.slow
 def test_one_possible_job_is_enough(home, tmp_path):
     """The other is a failed job, as ever."""
-    code, output, _ = finish(*FAST, "layer=blok1,block1", cwd=tmp_path)
+    command = [*FAST, *sixteen_images(tmp_path), "classifier.n_neighbors=1", "layer=blok1,block1"]
+    code, output, _ = finish(*command, cwd=tmp_path)
 
     assert code == 1
     assert output.count("FAILED") == 1
