@@ -3,6 +3,7 @@
 Numbers are metrics.json without costs, predictions.csv, per_class.csv, the model's bytes, all features in the store.
 """
 
+import ast
 import gc
 import hashlib
 import json
@@ -427,7 +428,7 @@ def test_killed_and_taken_up_again(original, tmp_path):
     check(numbers(tmp_path), wanted)
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("joblib", marks=pytest.mark.soak)])
 def test_jobs_of_a_sweep(launcher, original, tmp_path):
     """Which share features, transforms and Gram matrices, in one process or in several."""
     place, wanted = original
@@ -440,24 +441,42 @@ def test_jobs_of_a_sweep(launcher, original, tmp_path):
         check(numbers(tmp_path, tmp_path / "jobs" / job), wanted)
 
 
-@pytest.mark.parametrize("name", ["hash seed 1, two threads", "hash seed 2, no asserts, two processes"])
+OWN_PYTHON = [
+    "hash seed 1, two threads",
+    "hash seed 2, two processes",
+    pytest.param("hash seed 3, no asserts", marks=pytest.mark.soak),  # for which Python compiles all libraries anew
+]
+
+
+@pytest.mark.parametrize("name", OWN_PYTHON)
 def test_a_python_of_its_own(name, original, tmp_path):
     """What only a new interpreter can vary; several in one, as each takes seconds."""
     place, wanted = original
-    first = name.startswith("hash seed 1")
     variables = {
         "PYTHONHASHSEED": name[10],
-        "OMP_NUM_THREADS": "2" if first else "1",
+        "OMP_NUM_THREADS": "2" if "two threads" in name else "1",
         "LC_ALL": "C",
         "TZ": "Asia/Tokyo",
     }
-    more = ["hydra.run.dir=out", *([] if first else ["extractor.processes=2", "extractor.chunk=6"])]
-    program = [sys.executable, *([] if first else ["-O"]), "-m", "offshelf"]
+    more = ["hydra.run.dir=out", *(["extractor.processes=2", "extractor.chunk=6"] if "processes" in name else [])]
+    program = [sys.executable, *(["-O"] if "no asserts" in name else []), "-m", "offshelf"]
     process = command(*words(tmp_path, place / "images", *more), program=program, cwd=tmp_path, **variables)
     said = process.communicate()[0]
 
     assert process.returncode == 0, said
     check(numbers(tmp_path), wanted)
+
+
+def test_asserts_do_nothing():
+    """But check: they call only isinstance and name nothing, so that Python's -O may leave them out."""
+    for path in (Path(__file__).parents[2] / "src").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        parts = [part for found in ast.walk(tree) if isinstance(found, ast.Assert) for part in ast.walk(found)]
+        called = {ast.unparse(part.func) for part in parts if isinstance(part, ast.Call)}
+
+        assert called <= {"isinstance"}, path
+        assert not any(isinstance(part, ast.NamedExpr | ast.Await | ast.Yield) for part in parts), path
+        assert not any(isinstance(found, ast.Name) and found.id == "__debug__" for found in ast.walk(tree)), path
 
 
 def test_there_are_forty_and_more():
