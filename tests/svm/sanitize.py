@@ -1,8 +1,9 @@
 """Run the compiled solver under the address and undefined-behaviour sanitizers: `make sanitize`.
 
-The C code is built in a temporary folder, once for each version that this processor can run. Another process, with the
-runtime of the sanitizers preloaded, then calls every function, on problems whose sizes are and are not multiples of a
-vector. It allocates with malloc alone, so that accesses beyond the end of an array are found.
+The C code is built in a temporary folder, once for each version that this processor can run, or for those that are
+named. Another process, with the runtime of the sanitizers preloaded, then calls every function, on problems whose sizes
+are and are not multiples of a vector. It allocates with malloc alone, so that accesses beyond the end of an array are
+found.
 """
 
 import os
@@ -40,10 +41,15 @@ def build(cc: str, version: str, folder: Path) -> Path:
     return out
 
 
-def main() -> int:
-    """Build, and run `exercise` on each version in a process of its own."""
+def versions() -> list[str]:
+    """Return the versions that this processor runs, the best one last."""
     from offshelf.svm import native
 
+    return list(native.versions() if native.is_available() else native.VERSIONS[:1])
+
+
+def main(chosen: list[str]) -> int:
+    """Build, and run `exercise` on each version in a process of its own."""
     cc = compiler()
     library = runtime(cc) if cc else None
     if not cc or not library:
@@ -51,11 +57,10 @@ def main() -> int:
         return 1
     settings = {"LD_PRELOAD": library, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
     with tempfile.TemporaryDirectory() as folder:
-        versions = native.versions() if native.is_available() else native.VERSIONS[:1]
-        for version in versions:
+        for version in chosen or versions():
             path = build(cc, version, Path(folder))
             environment = {**os.environ, **settings, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-            done = subprocess.run([sys.executable, __file__, str(path)], env=environment, check=False)
+            done = subprocess.run([sys.executable, __file__, "--library", str(path)], env=environment, check=False)
             if done.returncode:
                 return done.returncode
             print(f"{version}: no errors")
@@ -107,7 +112,7 @@ def exercise(path: str) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "src"))
-    if len(sys.argv) > 1:
-        exercise(sys.argv[1])
+    if sys.argv[1:2] == ["--library"]:
+        exercise(sys.argv[2])
     else:
-        sys.exit(main())
+        sys.exit(main(sys.argv[1:]))
