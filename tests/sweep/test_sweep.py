@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf
 from PIL import Image
-from processes import FAST, Record, finish, interrupt
+from processes import FAST, Record, finish, interrupt, sixteen_images
 
 import offshelf.launcher.job
 from offshelf.config import load
@@ -26,8 +26,8 @@ pytestmark = [
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
     """Under the same parent, with the jobs that are left, also those of a piece; and no run stays open."""
-    command = ["classify", "-m", "backbone=tiny", "layer=block1,block2,block3", "classifier.C=1,2,3"]
-    assert interrupt(number, home, tmp_path, *command, fresh=True) == code
+    command = ["classify", "-m", "backbone=tiny", "layer=block1,block2,block3", "classifier.C=1,2,3", "baseline=null"]
+    assert interrupt(number, home, tmp_path, *command, fresh=number == signal.SIGTERM) == code
     before = Record(home)
     done = {run.info.run_id for run in before.jobs if run.info.status == "FINISHED"}
     assert 1 <= len(done) < 9
@@ -60,7 +60,7 @@ def test_only_failures_are_done_again(home, tmp_path):
     module += "        super().__init__(nn.Conv2d(3, width, 8, 8), nn.Flatten())\n"
     (tmp_path / "my_net.py").write_text(module)
     command = ["classify", "-m", "backbone=custom", "backbone.module=my_net.Net", "layer='1'", "classifier=knn"]
-    command += ["+backbone.kwargs.width=4,5,6"]
+    command += [*sixteen_images(tmp_path), "classifier.n_neighbors=1", "+backbone.kwargs.width=4,5,6"]
 
     code, output, errors = finish(*command, cwd=tmp_path)
     first = Record(home)
