@@ -216,7 +216,9 @@ def test_completion_is_taken_away(tmp_path):
     assert done.stderr.count("no completion specification") == 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.soak)]
+)
 def test_interruption_loses_nothing(number, code, tmp_path):
     """A clean end, and the next run goes on from the shards that are there."""
     arguments = ["classify", "layer=blocks.0", "tracking=none", "classifier.C=2", "extractor.chunk=32"]
