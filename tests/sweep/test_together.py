@@ -6,8 +6,7 @@ import time
 from collections import Counter
 
 import pytest
-from PIL import Image
-from processes import Record, start
+from processes import Record, sixteen_images, start
 
 from offshelf.tracking import MLflow
 
@@ -40,15 +39,15 @@ SWEEP += ["classifier.n_neighbors=1", "bootstrap.replicates=0", "keep_model_mb=0
 SWEEP += ["store=memory"]  # so that the network is run in the job, and not before it
 
 
+def all_come(number):
+    """What makes a network wait until so many processes take part."""
+    return f"while len(list(Path('home/sweeps').glob('*/members/*'))) < {number}: time.sleep(0.05)"
+
+
 def sweep(folder, act, *widths):
     """The command of a sweep over the width of a network that does something before it answers."""
     (folder / "my_net.py").write_text(NET.format(act=act))
-    for number in range(16):
-        image = folder / "images" / ("dark", "light")[number % 2] / f"{number}.png"
-        image.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (16, 16), 5 * number + 150 * (number % 2)).save(image)
-    data = ["dataset=folder", f"dataset.root={folder / 'images'}"]
-    return [*SWEEP, *data, f"+backbone.kwargs.width={','.join(map(str, widths))}"]
+    return [*SWEEP, *sixteen_images(folder), f"+backbone.kwargs.width={','.join(map(str, widths))}"]
 
 
 def wait_for(path):
@@ -85,7 +84,7 @@ def require_one(record, jobs):
 
 def test_two_at_once(home, tmp_path):
     """Each does a part, and both show all."""
-    command = sweep(tmp_path, "self.begun.exists() or time.sleep(1)", 4, 5, 6, 7, 8, 9)
+    command = sweep(tmp_path, all_come(2), 4, 5, 6, 7, 8, 9)
     codes, tables, errors = end(*(start(*command, cwd=tmp_path) for _ in range(2)))
     found = Record(home)
     rows = require_one(found, jobs=6)
@@ -167,10 +166,7 @@ def test_fail_fast(home, tmp_path):
 
 def test_three_with_a_server(home, tmp_path, tracking_server):
     """Of different launchers, all of which have come before a job ends."""
-    act = (
-        "self.begun.touch()\n            while len(list(Path('home/sweeps').glob('*/members/*'))) < 3: time.sleep(0.1)"
-    )
-    command = sweep(tmp_path, act, 4, 5, 6, 7, 8, 9)
+    command = sweep(tmp_path, all_come(3), 4, 5, 6, 7, 8, 9)
     uri, store = tracking_server
     command += [f"tracking.uri={uri}"]
     launchers = [], [], ["launcher=joblib", "launcher.jobs=2"]
