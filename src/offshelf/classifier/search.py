@@ -1,13 +1,12 @@
 """Cross-validation over images, for estimators without their own."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from offshelf.classifier.view import rows
-from offshelf.metric import kind_of
 from offshelf.process.cores import usable_cores
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -39,14 +38,6 @@ def cross_validate(
     # libsvm, liblinear and BLAS release the interpreter lock; folds and BLAS threads together use each core once.
     with threadpool_limits(max(1, cores // len(splits))), ThreadPoolExecutor(cores) as pool:
         return np.array(list(pool.map(score, range(len(splits))))).T
-
-
-def make_folds(targets: np.ndarray, folds: int, seed: int) -> Iterator[Split]:
-    """Yield shuffled folds of images, stratified if each has a class: numbers of training and held-out images."""
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    kind = StratifiedKFold if kind_of(targets) == "class" else KFold
-    return kind(folds, shuffle=True, random_state=seed).split(targets, targets)
 
 
 def fit(estimator: Any, values_NVD: np.ndarray, targets: np.ndarray) -> Any:

@@ -5,6 +5,7 @@ from offshelf.dataset.digits import Digits
 from offshelf.dataset.folder import Folder, image_files
 from offshelf.dataset.image import Image, ImageArray, ImageBytes, ImageFile, parse_colour
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample, TrainingSize
+from offshelf.dataset.leaks import LeakRules, Leaks, leak_rules, settle_exact, settle_near
 from offshelf.dataset.published.caltech101 import Caltech101
 from offshelf.dataset.published.cifar10 import Cifar10
 from offshelf.dataset.published.cub200 import Cub200
@@ -63,6 +64,8 @@ __all__ = [
     "ImageBytes",
     "ImageFile",
     "ImageSet",
+    "LeakRules",
+    "Leaks",
     "LeftOut",
     "Mit67",
     "Oxford5k",
@@ -88,10 +91,13 @@ __all__ = [
     "check_images",
     "digests",
     "image_files",
+    "leak_rules",
     "load_searched",
     "load_unsplit",
     "parse_colour",
     "require_labels",
     "require_retrieval",
+    "settle_exact",
+    "settle_near",
     "value_range",
 ]
