@@ -1,5 +1,8 @@
 """Data sets: samples, the folds to train and test on, and the official metric."""
 
+from offshelf.dataset.annotated.coco import Coco
+from offshelf.dataset.annotated.voc_xml import VocXml
+from offshelf.dataset.annotated.yolo import Yolo
 from offshelf.dataset.csv_dataset import Csv
 from offshelf.dataset.digits import Digits
 from offshelf.dataset.folder import Folder, image_files
@@ -46,6 +49,7 @@ __all__ = [
     "About",
     "Caltech101",
     "Cifar10",
+    "Coco",
     "Csv",
     "Cub200",
     "Dataset",
@@ -87,6 +91,8 @@ __all__ = [
     "UkBench",
     "Unsplit",
     "Voc2007",
+    "VocXml",
+    "Yolo",
     "as_retrieval",
     "check_images",
     "digests",
