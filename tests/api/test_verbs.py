@@ -298,7 +298,7 @@ def test_recommend(tmp_path):
         ({"C": object()}, "ConfigError", "takes texts, numbers"),
         ({"dataset": 5}, "DatasetError", "A data set is a name, a folder.*got a int"),
         ({"dataset": ([], [])}, "DatasetError", "no images"),
-        ({"test": ([], [])}, "ConfigError", "test= images go with images in memory"),
+        ({"test": ([], [])}, "ConfigError", "test= is a fraction, or the path of another source"),
         ({"dataset": Digits(), "test": 0.5}, "ConfigError", "Digits has its own test part"),
         ({"tracking": "mlfow"}, "ConfigError", "tracking has no option 'mlfow'; did you mean 'mlflow'"),
     ],

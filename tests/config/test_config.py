@@ -20,6 +20,9 @@ NEEDED = {
     ("backbone", "torchvision"): ["backbone.arch=resnet18"],
     ("dataset", "csv"): ["dataset.path=x.csv"],
     ("dataset", "folder"): ["dataset.root=x"],
+    ("dataset", "coco"): ["dataset.path=x.json"],
+    ("dataset", "yolo"): ["dataset.path=data.yaml"],
+    ("dataset", "voc_xml"): ["dataset.root=x"],
 }
 
 
@@ -49,7 +52,7 @@ def test_option_is_documented_and_complete(group, option):
     node = OmegaConf.create(text)
 
     assert text.startswith("# ")
-    assert len(text.splitlines()) <= 25
+    assert len(text.splitlines()) <= 28
     if node._target_.startswith("offshelf."):
         parameters = inspect.signature(get_object(node._target_)).parameters
         any_other = {name for name, one in parameters.items() if one.kind is inspect.Parameter.VAR_KEYWORD}
@@ -174,6 +177,17 @@ def test_own_options(tmp_path):
     (tmp_path / "dataset/cars.yaml").write_text("# Cars.\n_target_: offshelf.dataset.Folder\nroot: /cars\n")
 
     assert load("classify", ["dataset=cars"], tmp_path).dataset.root == "/cars"
+
+
+@pytest.mark.parametrize("task", ["classify", "dataset", "extract"])
+def test_a_data_set_to_test_on(task):
+    """A path, or an option of its own with its keys."""
+    words = ["dataset=folder", "dataset.root=x"]
+    by_path = load(task, [*words, "dataset.test=y"])
+    by_option = load(task, [*words, "dataset@dataset.test=csv", "dataset.test.path=t.csv"])
+
+    assert instantiate(plain(by_path)["dataset"], _convert_="all").test == "y"
+    assert instantiate(plain(by_option)["dataset"], _convert_="all").test.path == "t.csv"
 
 
 def test_target_that_is_not_there(tmp_path):

@@ -161,7 +161,7 @@ def test_images_of_unusual_names(root, name, kind):
         ("x.jpg.part", b"\xff\xd8\xff", "an unfinished download"),
         ("x.jpg~", b"\xff\xd8\xff", "a program's backup"),
         ("x.nef", b"MM\0*", "raw file"),
-        ("x.heic", b"\0\0\0\x18ftypheic\0\0\0\0", "an image format that is not supported"),
+        ("x.psd_old", b"8BPS", "an image format that is not supported"),
         ("page.eps", b"%!PS-Adobe-3.0", "not an image by its name"),
         ("page", b"%!PS-Adobe-3.0", "an image format that is not supported"),
         ("empty", b"", "not an image by its content"),
@@ -195,10 +195,10 @@ def test_pipes_are_not_read(root):
 def test_class_of_what_is_not_read(root):
     """Why it holds no images."""
     (root / "owl").mkdir()
-    (root / "owl/x.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+    (root / "owl/x.psd").write_bytes(b"8BPS")
     with pytest.raises(
         DatasetError,
-        match=r"owl holds no images .*owl/x\.heic \(an image format that is not supported.*dataset\.ignore",
+        match=r"owl holds no images .*owl/x\.psd \(an image format that is not supported.*dataset\.ignore",
     ):
         taken(root)
 

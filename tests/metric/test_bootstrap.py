@@ -1,5 +1,7 @@
 """Error bars against the formulas that hold for simple statistics, and by how often they hold the truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
@@ -177,3 +179,25 @@ def test_folds_that_test_the_same_images():
     together = bootstrap.difference("accuracy", [fold] * 3, [other] * 3, [0] * 3)
     alone = bootstrap.difference("accuracy", [fold], [other])
     assert [together.interval.low, together.p_value] == pytest.approx([alone.interval.low, alone.p_value])
+
+
+def test_groups_are_resampled_as_wholes():
+    """The interval of 40 groups whose images are all right or all wrong is that of 40 images, as scipy has it."""
+    is_right = np.random.default_rng(5).random(40) < 0.7
+    groups = np.repeat(np.arange(40), 25)
+    many = coins(np.repeat(is_right, 25))
+    grouped = Bootstrap(3000).interval("accuracy", [replace(many, groups=groups)])
+    theirs = scipy_bootstrap(
+        (is_right.astype(float),), np.mean, n_resamples=3000, method="percentile", rng=1
+    ).confidence_interval
+
+    assert [grouped.low, grouped.high] == pytest.approx([theirs.low, theirs.high], abs=0.03)
+    assert grouped.half > 4 * Bootstrap(3000).interval("accuracy", [many]).half
+
+
+def test_groups_of_one_image_change_nothing():
+    """The draws are the same, whatever the groups are called."""
+    outcome = coins(np.arange(50) < 35)
+    own = replace(outcome, groups=7 * np.arange(50))
+
+    assert Bootstrap(500).interval("accuracy", [own]) == Bootstrap(500).interval("accuracy", [outcome])

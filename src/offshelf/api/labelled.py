@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from offshelf.api.images import image_list
-from offshelf.dataset import Fold, ImageSet, Sample, TrainingSizes
+from offshelf.dataset import Fold, ImageSet, LeakRules, Sample, TrainingSizes
+from offshelf.dataset.groups import Groups
 from offshelf.dataset.numbers import number_in, require_different, require_target
 from offshelf.dataset.partition import partition
 from offshelf.errors import DatasetError
@@ -17,14 +19,14 @@ NAME = "images"
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled(TrainingSizes):
+class Labelled(TrainingSizes, LeakRules):
     """Images and their labels; a part is tested on, or other images are."""
 
     images: Any = field(repr=False)
     """See `Backbone.encode`."""
     labels: Sequence[Any] = field(repr=False)
     """The class of each image: a text or a number; or, by `target`, the number to predict."""
-    test: "Labelled | None" = None
+    test: "Labelled | None" = field(default=None, kw_only=True)
     """Images to test on; None: a stratified part of the images."""
     test_fraction: float = 0.25
     """Of the images, where there is no `test`."""
@@ -32,6 +34,9 @@ class Labelled(TrainingSizes):
     """Names of the classes by number, where labels are numbers from 0."""
     target: str = "class"
     """What labels are: `class`, also where they are numbers, or `number`, which is predicted, such as an age."""
+    group: Sequence[Any] | None = field(default=None, repr=False)
+    """The group of each image, such as its patient, first of the images to train on, then of those of `test`: a group
+    is on one side of a split; None: each image stands for itself."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -78,9 +83,24 @@ class Labelled(TrainingSizes):
             ]
         rows, first = np.arange(len(samples)), len(targets[0])
         folds: tuple[Fold, ...] = (Fold(rows[:first], rows[first:]),)
+        groups = self._groups(len(samples))
         if self.test is None:
-            folds = partition(np.array(targets[0]), named, self.test_fraction, None, self.seed)
-        return self.drawn(ImageSet(NAME, named, samples, folds, "r2" if self.target == "number" else "accuracy"))
+            folds = partition(np.array(targets[0]), named, self.test_fraction, None, self.seed, groups)
+        metric = "r2" if self.target == "number" else "accuracy"
+        return self.drawn(ImageSet(NAME, named, samples, folds, metric, groups=groups))
+
+    @property
+    @override
+    def has_other_source(self) -> bool:
+        return False  # `load` puts both together
+
+    def _groups(self, images: int) -> Groups | None:
+        if self.group is None:
+            return None
+        names = [str(name) for name in np.asarray(self.group, object).ravel().tolist()]
+        if len(names) != images:
+            raise DatasetError(f"There are {images} images, those of test included, and {len(names)} groups.")
+        return Groups.of(names, "group")
 
     def _targets(self, parts: Sequence["Labelled"]) -> tuple[tuple[str, ...], Sequence[Sequence[float]]]:
         return self._numbers(parts) if self.target == "number" else self._classes(parts)

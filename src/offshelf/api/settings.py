@@ -13,6 +13,7 @@ from offshelf.api.overrides import choice, override
 from offshelf.api.stores import store_setting
 from offshelf.config import load
 from offshelf.config.folder import conf_dir, options
+from offshelf.dataset import TrainingSizes
 from offshelf.errors import ConfigError
 from offshelf.suggest import did_you_mean
 
@@ -126,9 +127,12 @@ def dataset_setting(dataset: Any, test: Any, key: str = "dataset") -> dict[str, 
     """
     fraction = test if isinstance(test, float) else None
     if isinstance(dataset, str | os.PathLike):
-        if test is not None and fraction is None:
-            raise ConfigError("test= images go with images in memory; a folder or a table names its own test part.")
+        if test is not None and fraction is None and not isinstance(test, str | os.PathLike):
+            raise ConfigError(
+                "test= is a fraction, or the path of another source as dataset= is; images in memory go together."
+            )
         settings: dict[str, Any] = {f"{key}__test_fraction": fraction} if fraction else {}
+        settings |= {} if test is None or fraction else {f"{key}__test": str(Path(test).expanduser().absolute())}
         if isinstance(dataset, str) and dataset in options("dataset"):
             return {key: dataset, **settings}
         path = Path(dataset).expanduser().absolute()
@@ -140,9 +144,11 @@ def dataset_setting(dataset: Any, test: Any, key: str = "dataset") -> dict[str, 
         kind, place = ("csv", "path") if path.suffix in (".csv", ".tsv") else ("folder", "root")
         return {key: (kind, {place: str(path)}), **settings}
     if hasattr(dataset, "load"):
-        if test is not None:
+        if test is None:
+            return {key: dataset}
+        if not isinstance(dataset, TrainingSizes) or isinstance(test, float):
             raise ConfigError(f"test= goes with images in memory; {type(dataset).__name__} has its own test part.")
-        return {key: dataset}
+        return {key: replace(dataset, test=test)}
     parts = {} if test is None else {"test_fraction": fraction} if fraction else {"test": Labelled.of(test)}
     return {key: Labelled.of(dataset, **parts)}
 

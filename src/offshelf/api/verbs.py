@@ -21,6 +21,7 @@ def classify(
     layer: str | Sequence[str] = "last",
     classifier: Any = "linear_svm",
     target: str | None = None,
+    group: Any = None,
     test: Any = None,
     shots: int | Sequence[int] | None = None,
     draws: int | str | None = None,
@@ -44,8 +45,10 @@ def classify(
         classifier: The name of an option of `conf/classifier`, or a classifier of `offshelf.classifier`.
         target: What the labels of a table, or of images in memory, are: `"class"`, also where they look like numbers;
             or, with `classifier="ridge"`, `"number"`: an age, a count, a score. None: as the data set has it.
-        test: Of images in memory the part that is tested on: (images, labels) or pairs; or a fraction. Without, a
-            stratified quarter.
+        group: Which images are on one side of splits, as of one patient: of images in memory the group of each;
+            of a table the name of a column; of a folder a number or a regular expression. None: each is by itself.
+        test: What is tested on: of images in memory (images, labels) or pairs; of a folder or a table the path of
+            another one with the same classes; or a fraction. Without, the set's own test part or a stratified quarter.
         shots: Numbers of training images per class, such as [1, 2, 4, 8, 16], drawn by seed: `table` has a row for
             each, and `learning_curve` its extrapolation. None: all images. `fractions=[0.01, 0.1, 1]` draws fractions.
         draws: Number of draws, or a folder of published ones; None: the data set's number, usually 5.
@@ -70,6 +73,7 @@ def classify(
     given = {"backbone": backbone, "layer": layer, "classifier": classifier, "store": store, "tracking": tracking}
     sizes = {key: value for key, value in (("shots", shots), ("draws", draws)) if value is not None}
     sizes |= {} if target is None else {"dataset__target": target}
+    sizes |= {} if group is None else {"dataset__group": group}
     settings = Settings.of("classify", {**dataset_setting(dataset, test), **given, **sizes, **overrides})
     return classification(run(settings, output_dir, progress))
 
@@ -115,6 +119,7 @@ def recommend(
     layer: str | Sequence[str] = "all",
     classifier: Any = "linear_svm",
     target: str | None = None,
+    group: Any = None,
     store: Any = "home",
     tracking: Any = False,
     output_dir: str | Path | None = None,
@@ -132,6 +137,7 @@ def recommend(
         layer: Layers of each backbone that take part.
         classifier: See `classify`.
         target: See `classify`.
+        group: See `classify`.
         store: See `classify`.
         tracking: See `classify`.
         output_dir: See `classify`.
@@ -143,6 +149,7 @@ def recommend(
     """
     given = {"budget": budget, "candidates": candidates, "layer": layer, "store": store, "tracking": tracking}
     labels = {} if target is None else {"dataset__target": target}
+    labels |= {} if group is None else {"dataset__group": group}
     settings = Settings.of(
         "recommend", {**dataset_setting(dataset, None), **given, "classifier": classifier, **labels, **overrides}
     )

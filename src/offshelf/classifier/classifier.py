@@ -109,7 +109,9 @@ class FitResult:
 class Classifier(Protocol):
     """The spec of a classifier."""
 
-    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str) -> FitResult:
+    def fit(
+        self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, groups: np.ndarray | None = None
+    ) -> FitResult:
         """Fit to features of N images with V views, which are training samples.
 
         Args:
@@ -117,6 +119,8 @@ class Classifier(Protocol):
             targets: Classes 0..K-1, all present, int64 [N]; for several labels 1, -1 and 0 (not counted), int8 [N, K];
                 or numbers float64 [N].
             metric: Metric for the choice of the hyperparameter, a name in `offshelf.metric`.
+            groups: Numbers of the images' groups, int64 [N], each of which is in one fold of cross-validation; None:
+                there are none, and a classifier of yours that knows of none need not have the argument.
         """
 
 
@@ -133,7 +137,7 @@ class Predictive(Protocol):
 class Few(Protocol):
     """A classifier that can be fitted to few images of each class."""
 
-    def for_few(self, targets: np.ndarray, calibrate: bool) -> Classifier:
+    def for_few(self, targets: np.ndarray, calibrate: bool, groups: np.ndarray | None = None) -> Classifier:
         """Return the classifier for training images that were drawn on purpose, however few.
 
         Cross-validation takes fewer folds if a class has fewer images, and no more neighbours than its training parts
@@ -143,4 +147,5 @@ class Few(Protocol):
         Args:
             targets: As for `Classifier.fit`.
             calibrate: Whether to calibrate, if the classifier does.
+            groups: As for `Classifier.fit`.
         """

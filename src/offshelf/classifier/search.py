@@ -1,15 +1,14 @@
 """Cross-validation over images, for estimators without their own."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from offshelf.classifier.view import rows
-from offshelf.metric import kind_of
 from offshelf.process.cores import usable_cores
-from offshelf.svm.cross_validation import Split, shuffled_folds
+from offshelf.svm.cross_validation import Split
 
 Measure = Callable[[Any, np.ndarray, np.ndarray, tuple[int, int]], float]
 """Quality of a fitted estimator on images: values [M, V, D], their targets, the numbers of its candidate and split."""
@@ -38,27 +37,6 @@ def cross_validate(
     # libsvm, liblinear and BLAS release the interpreter lock; folds and BLAS threads together use each core once.
     with threadpool_limits(max(1, cores // len(splits))), ThreadPoolExecutor(cores) as pool:
         return np.array(list(pool.map(score, range(len(splits))))).T
-
-
-def make_folds(targets: np.ndarray, folds: int, seed: int) -> Iterator[Split]:
-    """Yield shuffled folds of images, stratified by class or number: numbers of training and held-out images."""
-    return shuffled_folds(targets, folds, kind_of(targets), seed)
-
-
-def fewest_to_hold_out(targets: np.ndarray, folds: int, seed: int) -> int:
-    """Return the largest number of folds that targets allow, at most their number; below 2 there are none.
-
-    Each class needs an image in each fold. Of numbers each fold needs two, and in some folds they are different: of
-    equal ones no score is defined.
-    """
-    kind = kind_of(targets)
-    if kind == "class":
-        return int(np.bincount(targets).min())
-    if kind == "labels":
-        return len(targets)
-    possible = min(folds, len(targets) // 2)
-    held_out = [targets[rows] for _, rows in make_folds(targets, possible, seed)] if possible > 1 else []
-    return possible if any(len(np.unique(numbers)) > 1 for numbers in held_out) else 0
 
 
 def fit(estimator: Any, values_NVD: np.ndarray, targets: np.ndarray) -> Any:

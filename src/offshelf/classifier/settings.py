@@ -1,6 +1,7 @@
 """Settings of a tuned classifier, checked before any work."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from offshelf.classifier.view import predicts_numbers
@@ -33,3 +34,15 @@ def _require_for_numbers(name: str, fusion: str, calibrate: bool) -> None:
         raise ConfigError(f"classifier.fusion is mean or features for {name}, which predicts numbers; got '{fusion}'.")
     if calibrate:
         raise ConfigError(f"{name} predicts numbers, which have no probabilities: classifier.calibrate=false")
+
+
+@contextmanager
+def refusals(estimator: Any) -> Iterator[None]:
+    """Report scikit-learn's rejection of settings in one sentence."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except ValueError as error:
+        name = type(estimator).__name__
+        raise ConfigError(f"{name} cannot be used with these settings: {' '.join(str(error).split())}") from error

@@ -2,9 +2,9 @@
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from copy import copy
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
@@ -14,13 +14,15 @@ from offshelf.classifier.calibration import Calibration, uncalibrated
 from offshelf.classifier.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.duality_gap import duality_gap
+from offshelf.classifier.folds import draw_folds, fewest_of_class, fewest_to_hold_out, of_rows, require_two
 from offshelf.classifier.grid import Scoring, grid_of, key_of, positive_numbers
 from offshelf.classifier.scorer import Scorer, samples
-from offshelf.classifier.search import cross_validate, fewest_to_hold_out, fit, make_folds
-from offshelf.classifier.settings import require_settings
+from offshelf.classifier.search import cross_validate, fit
+from offshelf.classifier.settings import refusals, require_settings
 from offshelf.classifier.view import class_scores, predicts_numbers, rows, svm_method
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, Outcome, kind_of
+from offshelf.svm.cross_validation import Split
 from offshelf.svm.fusion import Fusion
 
 log = logging.getLogger(__name__)
@@ -33,8 +35,8 @@ class Tuned(Classifier, Few):
     """A scikit-learn classifier and the grid of one of its parameters.
 
     `Tuned(SVC(kernel="linear"), C=[0.2, 2, 20])` chooses C by stratified cross-validation over the training images,
-    with all views of an image in one fold; `C=2` sets it. As in libsvm and liblinear C weighs the sum of losses, so a
-    fold's C is not rescaled by its size.
+    with all views of an image, and all images of a group, in one fold; `C=2` sets it. As in libsvm and liblinear C
+    weighs the sum of losses, so a fold's C is not rescaled by its size.
 
     An estimator with a parameter for the whole grid (`Cs` for `C`, as LinearSVMCV, or `n_neighbors` itself, as
     KNNProbe) chooses by itself, by the metric that it gets as `scoring`; its `cv_results_` has the values in the order
@@ -105,13 +107,14 @@ class Tuned(Classifier, Few):
         return predicts_numbers(self.estimator)
 
     @override
-    def for_few(self, targets: np.ndarray, calibrate: bool) -> "Tuned":
-        fewest = fewest_to_hold_out(targets, self.folds, self.seed)
+    def for_few(self, targets: np.ndarray, calibrate: bool, groups: np.ndarray | None = None) -> "Tuned":
+        fewest = fewest_to_hold_out(targets, groups, self.folds, self.seed)
         made = copy(self)
         made.calibrate = self.calibrate and calibrate
         if fewest >= 2:
             made.folds = min(self.folds, fewest)
             rows = len(targets) - math.ceil(len(targets) / made.folds)  # of the smallest training part
+            rows = rows if groups is None else min(rows, len(targets) - int(np.bincount(groups).max()))
             if self.parameter == "n_neighbors":
                 made.values = tuple(one for one in self.values if one <= rows) or (min(*self.values, rows),)
         elif len(self.values) > 1 or self.validate:
@@ -122,27 +125,33 @@ class Tuned(Classifier, Few):
         return made
 
     @override
-    def fit(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str = "accuracy") -> FitResult:
+    def fit(
+        self,
+        values_NVD: np.ndarray,
+        targets: np.ndarray,
+        metric: str = "accuracy",
+        groups: np.ndarray | None = None,
+    ) -> FitResult:
         """Fit to features of N images with V views, as `Classifier.fit` does.
 
         Raises:
-            ConfigError: A class has too few images for cross-validation, the estimator rejects its settings, or it is
-                not for these targets.
+            ConfigError: A class has too few images or groups for cross-validation, the estimator rejects its settings,
+                or it is not for these targets.
         """
         self._require_kind(targets)
-        folds = self._possible_folds(targets) if len(self.values) > 1 or self.validate else self.folds
+        splits = self._splits(targets, groups) if len(self.values) > 1 or self.validate else []
         seen = samples(values_NVD, self.averages_features)
-        with self._refusals(), watched(self.estimator, self.parameter) as convergence:
+        with refusals(self.estimator), watched(self.estimator, self.parameter) as convergence:
             if self.chooses_itself:
-                fitted, value, curve, held_out = self._let_choose(seen, targets, metric, folds)
+                fitted, value, curve, held_out = self._let_choose(seen, targets, metric, splits, groups)
             else:
-                fitted, value, curve, held_out = self._choose(seen, targets, metric, folds, convergence)
+                fitted, value, curve, held_out = self._choose(seen, targets, metric, splits, convergence)
             if held_out is None and self.validate:
-                held_out = self._held_out(value, values_NVD, targets, metric, folds)
+                held_out = self._held_out(value, values_NVD, targets, metric, splits)
         scorer = Scorer(fitted, self.fusion, self.averages_features)
 
         def score(values_MVD: np.ndarray) -> np.ndarray:
-            with self._refusals():
+            with refusals(self.estimator):
                 return scorer(values_MVD)
 
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
@@ -151,7 +160,7 @@ class Tuned(Classifier, Few):
         calibration = Calibration.own(fitted, factor)
         if self.calibrate:
             plain = uncalibrated(fitted, factor, targets.ndim == 2)
-            calibration = self._calibration(value, values_NVD, targets)
+            calibration = self._calibration(value, values_NVD, targets, groups)
         certificate = gap, problems, scorer, calibration, plain, convergence.count, svm_method(fitted)
         return FitResult(self.parameter, value, curve, score, held_out, *certificate, self.is_unchosen)
 
@@ -167,7 +176,7 @@ class Tuned(Classifier, Few):
         return Tuned(self.estimator, **settings)
 
     def _held_out(
-        self, value: float, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int
+        self, value: float, values_NVD: np.ndarray, targets: np.ndarray, metric: str, splits: Sequence[Split]
     ) -> np.ndarray:
         """Return the metric of one value on the held-out images of each fold: float64 [folds]."""
         given = self._given(value)
@@ -175,23 +184,29 @@ class Tuned(Classifier, Few):
             METRICS[metric](
                 Outcome(targets[rows], given.fit(values_NVD[train], targets[train]).score(values_NVD[rows]))
             )[0]
-            for train, rows in make_folds(targets, folds, self.seed)
+            for train, rows in splits
         ]
         return np.array(scores, float)
 
-    def _calibration(self, value: float, values_NVD: np.ndarray, targets: np.ndarray) -> Calibration:
+    def _calibration(
+        self, value: float, values_NVD: np.ndarray, targets: np.ndarray, groups: np.ndarray | None
+    ) -> Calibration:
         """Calibrate on scores of each image by a classifier fitted without it, with the chosen value."""
-        fewest = int(np.bincount(targets).min()) if targets.ndim == 1 else len(targets)
-        if fewest < 2:
-            raise ConfigError("classifier.calibrate needs 2 training images of each class, to hold one out.")
-        given = self._given(value)
-        splits = list(make_folds(targets, min(self.folds, fewest), self.seed))
+        if fewest_of_class(targets, groups)[0] < 2:
+            what = "training images" if groups is None else "groups of training images"
+            raise ConfigError(f"classifier.calibrate needs 2 {what} of each class, to hold one out.")
+        given, splits = self._given(value), draw_folds(targets, groups, self.folds, self.seed)
         scores = [given.fit(values_NVD[train], targets[train]).score(values_NVD[rows]) for train, rows in splits]
         order = np.concatenate([rows for _, rows in splits])
         return Calibration.learn(np.concatenate(scores), targets[order])
 
     def _choose(
-        self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int, convergence: Convergence
+        self,
+        values_NVD: np.ndarray,
+        targets: np.ndarray,
+        metric: str,
+        splits: Sequence[Split],
+        convergence: Convergence,
     ) -> Choice:
         """Choose by offshelf's own search."""
         from sklearn.base import clone
@@ -222,7 +237,6 @@ class Tuned(Classifier, Few):
             convergence.look(fitted, self.values[place[0]], f"fold {place[1] + 1}", found)
             return float(METRICS[metric](Outcome(truth, class_scores(fitted, values_MVD, self.fusion)))[0])
 
-        splits = list(make_folds(targets, folds, self.seed))
         scores = cross_validate(candidates, values_NVD, targets, measure, splits)
         curve = Curve(self.parameter, self.values, scores)
         if not curve.known.shape[1]:
@@ -234,48 +248,55 @@ class Tuned(Classifier, Few):
         row = self.values.index(value)
         return whole(row), value, curve, scores[row]
 
-    def _let_choose(self, values_NVD: np.ndarray, targets: np.ndarray, metric: str, folds: int) -> Choice:
+    def _let_choose(
+        self,
+        values_NVD: np.ndarray,
+        targets: np.ndarray,
+        metric: str,
+        splits: Sequence[Split],
+        groups: np.ndarray | None,
+    ) -> Choice:
         """Choose by the estimator's own search."""
         from sklearn.base import clone
 
         chooser = clone(self.estimator)
+        views = values_NVD.shape[1]
+        images = np.repeat(np.arange(len(targets)), views)
+        has_clusters = groups is not None and "clusters" in signature(chooser.fit).parameters
+        folds: Any = len(splits) or self.folds
+        if groups is not None and splits and not has_clusters:
+            folds = of_rows(splits, images)
         search = {"cv": folds, "one_standard_error": self.one_standard_error, "random_state": self.seed}
         ours: dict[str, Any] = {"fusion": self.fusion}
         ours |= {"warn_at_edge": False, "validate": self.validate}  # the run reports the edge
         known = {name: value for name, value in ours.items() if name in chooser.get_params()}
         chooser.set_params(**{self._key: self.values}, scoring=Scoring(metric, chooser), **search, **known)
-        views = values_NVD.shape[1]
-        images = np.repeat(np.arange(len(targets)), views)
         labels = np.repeat(targets, views, axis=0)
         several = {"y": (labels > 0).astype(np.int8), "sample_weight": (labels != 0).astype(np.float64)}
-        chooser.fit(rows(values_NVD), **(several if labels.ndim == 2 else {"y": labels}), groups=images)
+        apart = {} if groups is None or not has_clusters else {"clusters": np.repeat(groups, views)}
+        chooser.fit(rows(values_NVD), **(several if labels.ndim == 2 else {"y": labels}), groups=images, **apart)
         # If each class has its own value, their geometric mean represents them.
         value = float(np.exp(np.mean(np.log(getattr(chooser, f"{self.parameter}_")))))
         value = min(self.values, key=lambda one: abs(np.log(one / value)))
         if len(self.values) == 1:
             return chooser, value, None, getattr(chooser, "held_out_score_", None)
         tried = np.asarray(chooser.cv_results_.get(self.parameter, self.values)).tolist()
-        scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"] for fold in range(folds)], axis=1)
+        scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"] for fold in range(len(splits))], axis=1)
         if len(tried) < len(self.values):
             named = ", ".join(f"{one:g}" for one in sorted(set(self.values) - set(tried)))
             self._tell(f"{self.parameter}={named} left out: there are {len(targets)} training images.")
         return chooser, value, Curve(self.parameter, tuple(tried), scores), chooser.held_out_score_
 
-    def _possible_folds(self, targets: np.ndarray) -> int:
-        if kind_of(targets) != "class":
-            return min(self.folds, len(targets))
-        counts = np.bincount(targets)
-        fewest = int(counts.min())
-        if fewest < 2:
-            raise ConfigError(
-                f"{self.parameter} cannot be chosen by cross-validation: class number {int(counts.argmin())} has "
-                f"{fewest} training image(s) and needs 2. Add images, or give one value: "
-                f"classifier.{self.parameter}={self._suggested(len(targets)):g} classifier.validate=false"
-            )
-        if fewest < self.folds:
-            named = f"{fewest} folds, not {self.folds}"
-            self._tell(f"Choosing {self.parameter} with {named}: a class has only that many images.")
-        return min(fewest, self.folds)
+    def _splits(self, targets: np.ndarray, groups: np.ndarray | None) -> list[Split]:
+        """Return the folds of cross-validation, fewer than asked for if a class has fewer images or groups."""
+        way = f"classifier.{self.parameter}={self._suggested(len(targets)):g} classifier.validate=false"
+        require_two(self.parameter, targets, groups, way)
+        splits = draw_folds(targets, groups, self.folds, self.seed)
+        if len(splits) < self.folds and (groups is not None or kind_of(targets) == "class"):
+            what = "images" if groups is None else "groups"
+            named = f"{len(splits)} folds, not {self.folds}"
+            self._tell(f"Choosing {self.parameter} with {named}: a class has only that many {what}.")
+        return splits
 
     def _tell(self, line: str) -> None:
         """Log a remark that holds for all layers and folds alike once."""
@@ -287,14 +308,3 @@ class Tuned(Classifier, Few):
         """Return a value to give where none can be chosen."""
         second = sorted(self.values)[len(self.values) > 1]
         return min(second, images) if self.parameter == "n_neighbors" else second
-
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        """Report scikit-learn's rejection of settings in one sentence."""
-        try:
-            yield
-        except ConfigError:
-            raise
-        except ValueError as error:
-            name = type(self.estimator).__name__
-            raise ConfigError(f"{name} cannot be used with these settings: {' '.join(str(error).split())}") from error

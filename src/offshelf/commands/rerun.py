@@ -22,7 +22,7 @@ from offshelf.terminal import discard, say, show, terminal
 from offshelf.tracking import NoTracking, RecordingTracker, Tracker, allowed_name, provenance
 from offshelf.tracking.mlflow.reading import SETTINGS
 
-COMPARED_PREFIXES = ("test/", "cv/", "data/")
+COMPARED_PREFIXES = ("test/", "test_without_leaks/", "cv/", "data/")
 """Prefixes of metrics that must be equal; others are costs and certificates."""
 
 MEMORY_STORE = {"_target_": "offshelf.store.MemoryStore"}

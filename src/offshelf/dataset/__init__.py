@@ -1,10 +1,14 @@
 """Data sets: samples, the folds to train and test on, and the official metric."""
 
+from offshelf.dataset.annotated.coco import Coco
+from offshelf.dataset.annotated.voc_xml import VocXml
+from offshelf.dataset.annotated.yolo import Yolo
 from offshelf.dataset.csv_dataset import Csv
 from offshelf.dataset.digits import Digits
 from offshelf.dataset.folder import Folder, image_files
 from offshelf.dataset.image import Image, ImageArray, ImageBytes, ImageFile, parse_colour
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample, TrainingSize
+from offshelf.dataset.leaks import LeakRules, Leaks, leak_rules, settle_exact, settle_near
 from offshelf.dataset.published.caltech101 import Caltech101
 from offshelf.dataset.published.cifar10 import Cifar10
 from offshelf.dataset.published.cub200 import Cub200
@@ -45,6 +49,7 @@ __all__ = [
     "About",
     "Caltech101",
     "Cifar10",
+    "Coco",
     "Csv",
     "Cub200",
     "Dataset",
@@ -63,6 +68,8 @@ __all__ = [
     "ImageBytes",
     "ImageFile",
     "ImageSet",
+    "LeakRules",
+    "Leaks",
     "LeftOut",
     "Mit67",
     "Oxford5k",
@@ -84,14 +91,19 @@ __all__ = [
     "UkBench",
     "Unsplit",
     "Voc2007",
+    "VocXml",
+    "Yolo",
     "as_retrieval",
     "check_images",
     "digests",
     "image_files",
+    "leak_rules",
     "load_searched",
     "load_unsplit",
     "parse_colour",
     "require_labels",
     "require_retrieval",
+    "settle_exact",
+    "settle_near",
     "value_range",
 ]

@@ -1,8 +1,7 @@
 """Data sets from a CSV file that lists images and labels."""
 
 import logging
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,14 +9,18 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset.boxes import read_boxes, require_units
-from offshelf.dataset.image import ImageFile, PixelBox, parse_colour
+from offshelf.dataset.groups import Groups
+from offshelf.dataset.image import ImageFile, parse_colour
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.intensity_range import parse_range
+from offshelf.dataset.labels import Target, question_several, read_label_columns
+from offshelf.dataset.leaks import LeakRules
 from offshelf.dataset.numbers import read_numbers, require_target
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
+from offshelf.dataset.repeated_lines import in_both, question_repeats
 from offshelf.dataset.split_names import ALIKE, as_read, part_of, told_apart
-from offshelf.dataset.table import BOX, TYPED, Line, Table, at, read_table, require_columns
+from offshelf.dataset.table import GROUP, TYPED, Columns, Line, Table, at, read_table, require_columns
 from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.dataset.walk import NO_SAMPLE
 from offshelf.errors import ConfigError, DatasetError
@@ -25,14 +28,12 @@ from offshelf.names import listed
 
 log = logging.getLogger(__name__)
 
-Target = int | tuple[int, ...] | float
-
 PROBED = 20
 """Number of files whose existence is checked before all are read."""
 
 
 @dataclass(frozen=True)
-class Csv(Dataset, TrainingSizes):
+class Csv(Dataset, TrainingSizes, LeakRules):
     """Images of a table with columns `path,label[,split,x1,y1,x2,y2]`; split is train, val or test (see `split_names`).
 
     Box coordinates start at 0, x2 and y2 are exclusive; an empty box is the whole image.
@@ -47,13 +48,15 @@ class Csv(Dataset, TrainingSizes):
     value_range: str | Sequence[float] | None = "auto"
     """Range of values, as for Folder."""
     max_pixels: int = MAX_PIXELS
-    columns: Mapping[str, str | None] = field(default_factory=dict, hash=False)
-    """The table's names of the columns, by the names above; None: the column is not read."""
+    columns: Columns = field(default_factory=dict, hash=False)
+    """The table's names of the columns, by the names above; None: the column is not read. Several label columns are as
+    many labels, of which an image has those with 1, see `labels`."""
     target: str = "class"
     """What labels are: the names of classes (`class`), also where they look like numbers, or a number to predict
     (`number`): an age, a count, a score."""
     separator: str | None = None
-    """Separator of several labels in a cell; None: each image has one label."""
+    """Separator of several labels in a cell; `none`: a cell is one label, whatever is in it; None: also, but one that
+    looks like several is asked about."""
     boxes: str = "auto"
     """Units of boxes: `pixels`, `fractions` of the image, or `auto`: fractions if all are within 0 and 1."""
     val: str | None = None
@@ -62,6 +65,8 @@ class Csv(Dataset, TrainingSizes):
     """Delimiter of cells: one character, or `tab`; None: found in the header."""
     encoding: str | None = None
     """Encoding of the text; None: UTF-8, or UTF-16 if it declares it."""
+    group: str | None = None
+    """The table's name of a column: images with one value, such as those of one patient, are on one side of a split."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,63 +77,92 @@ class Csv(Dataset, TrainingSizes):
             raise ConfigError(f"dataset.val must be train, test, ignore, or null; got '{self.val}'.")
         if self.delimiter is not None and len(self.delimiter) != 1 and self.delimiter != "tab":
             raise ConfigError(f"dataset.delimiter must be one character, such as ';', or tab; got '{self.delimiter}'.")
-        require_target(self.target, self.separator)
+        require_target(self.target, self._separator)
+        if self._has_columns and (self._separator or self.target == "number"):
+            raise ConfigError(
+                "Several dataset.columns.label are labels; dataset.separator and target=number are for one."
+            )
         if self.separator == "":
             raise ConfigError(
                 "dataset.separator must be a string such as ';', or null for one label per cell; got an empty one."
             )
+
+    @property
+    def _separator(self) -> str | None:
+        return None if self.separator == "none" else self.separator
+
+    @property
+    def _has_columns(self) -> bool:
+        """Whether several columns have labels."""
+        return not isinstance(self.columns.get("label", "label"), str | int | float)
 
     @override
     def load(self) -> ImageSet:
         return self.drawn(self._split(self.unsplit()))
 
     def _split(self, images: ImageSet) -> ImageSet:
-        if images.folds:
+        if images.folds or self.has_other_source:
             return images
-        return replace(
-            images, folds=partition(images.targets, images.classes, self.test_fraction, self.folds, self.seed)
-        )
+        settings = (self.test_fraction, self.folds, self.seed)
+        return replace(images, folds=partition(images.targets, images.classes, *settings, images.groups))
+
+    @override
+    def at_path(self, path: str) -> "Csv":
+        if Path(path).expanduser().is_dir():
+            raise ConfigError(
+                f"dataset.test={path} is a folder, and this data set a table: dataset@dataset.test=folder "
+                f"dataset.test.root={path}"
+            )
+        return replace(self, path=path, root=None, test=None, shots=None, fractions=None, draws=1)
 
     def unsplit(self) -> ImageSet:
         """Load the images without drawing folds; a table's own split still is its fold."""
         file = Path(self.path).expanduser().absolute()
-        table = read_table(file, self.columns, "\t" if self.delimiter == "tab" else self.delimiter, self.encoding)
+        columns = {**self.columns, GROUP: self.group}
+        table = read_table(file, columns, "\t" if self.delimiter == "tab" else self.delimiter, self.encoding)
         parts, notes = _parts(table, self.val)
         unused = [number for number, part in zip(_numbers(table), parts, strict=True) if part == "ignore"]
         kept = [row for row, part in enumerate(parts) if part != "ignore"]
         table, parts = replace(table, lines=[table.lines[row] for row in kept]), [parts[row] for row in kept]
         classes, targets = self._targets(table)
         samples, more = self._samples(table, targets)
+        groups = _groups(table, self.group) if self.group else None
+        more += groups.notes() if groups else []
         images = ImageSet(
             file.stem,
             classes,
             samples,
             (),
-            "r2" if self.target == "number" else "mAP_sklearn" if self.separator else "accuracy",
+            "r2" if self.target == "number" else "mAP_sklearn" if self._separator or self._has_columns else "accuracy",
             notes=(*table.notes, *notes, *_class_notes(classes), *more),
             not_taken=[LeftOut(f"line {number}", NO_SAMPLE, "split val (dataset.val)") for number in unused],
+            groups=groups,
         )
-        return replace(images, folds=self._folds(table, parts, images), notes=(*images.notes, *_in_both(table, parts)))
+        return replace(images, folds=self._folds(table, parts, images), notes=(*images.notes, *in_both(table, parts)))
 
     def _targets(self, table: Table) -> tuple[tuple[str, ...], Sequence[Target]]:
         """Return the sorted class names, and the target of each line. Raises DatasetError."""
         if self.target == "number":
-            return (self.columns.get("label") or "number",), read_numbers(table)
-        if not self.separator:
+            return (str(self.columns.get("label") or "number"),), read_numbers(table)
+        if self._has_columns:
+            return read_label_columns(table, [str(name) for name in self.columns["label"] or ()])
+        if not self._separator:
+            if self.separator is None:
+                question_several(table)
             empty = [number for number, line in table.lines if not line["label"]]
             if empty:
                 raise DatasetError(f"{at(table.file, empty)}: no label.")
-        cells = [_labels(line["label"], self.separator) for _, line in table.lines]
+        cells = [_labels(line["label"], self._separator) for _, line in table.lines]
         classes = tuple(sorted({label for labels in cells for label in labels}))
         if len(classes) < 2:
             raise DatasetError(f"{table.file} needs two or more labels; it has {len(classes)}.")
         number = {name: index for index, name in enumerate(classes)}
-        if self.separator and not any(self.separator in line["label"] for _, line in table.lines):
+        if self._separator and not any(self._separator in line["label"] for _, line in table.lines):
             log.warning(
                 "No label of %s contains '%s' (dataset.separator): each image has at most one label.",
-                *(table.file, self.separator),
+                *(table.file, self._separator),
             )
-        if not self.separator:
+        if not self._separator:
             return classes, [number[label] for (label,) in cells]
         return classes, [tuple(1 if name in labels else -1 for name in classes) for labels in cells]
 
@@ -138,7 +172,7 @@ class Csv(Dataset, TrainingSizes):
         paths = [root / line["path"] for _, line in table.lines]
         _warn_of_none(paths, table)
         boxes, notes = read_boxes(table, paths, self.boxes)
-        notes += _question_repeats(table, boxes, targets, self.separator)
+        notes += question_repeats(table, boxes, targets, self._separator)
         background, values = parse_colour(self.background), parse_range(self.value_range)
         seen: set[str] = set()
         samples: list[Sample] = []
@@ -169,6 +203,17 @@ class Csv(Dataset, TrainingSizes):
             )
             raise DatasetError(f"{table.file} needs lines of split train and of split test; {what}.")
         return (Fold(train, test),)
+
+
+def _groups(table: Table, column: str) -> Groups:
+    """Return the groups of the lines. Raises DatasetError if a line has none."""
+    empty = [number for number, line in table.lines if not line[GROUP]]
+    if empty:
+        raise DatasetError(
+            f"{at(table.file, empty)}: no {column} (dataset.group). Each image needs a group; one that belongs to no "
+            "other is a group of its own, with a name of its own."
+        )
+    return Groups.of([line[GROUP] for _, line in table.lines], column)
 
 
 def _labels(cell: str, separator: str | None) -> list[str]:
@@ -224,37 +269,6 @@ def _warn_of_none(paths: Sequence[Path], table: Table) -> None:
         "None of the %d files of %s exists, such as %s.%s Set the folder of its paths: dataset.root=DIR",
         *(len(paths), table.file, paths[0], back),
     )
-
-
-def _question_repeats(
-    table: Table, boxes: Sequence[PixelBox | None], targets: Sequence[Target], separator: str | None
-) -> list[str]:
-    """Return remarks on files that are listed more than once. Raises DatasetError if their labels differ."""
-    first: dict[tuple[str, PixelBox | None], int] = {}
-    again: list[tuple[int, dict[str, str], Line]] = []
-    odd: list[tuple[int, dict[str, str], Line]] = []
-    for row, ((number, line), box) in enumerate(zip(table.lines, boxes, strict=True)):
-        earlier = first.setdefault((os.path.normpath(line["path"]), box), row)
-        if earlier != row:
-            (again if targets[earlier] == targets[row] else odd).append((number, line, table.lines[earlier]))
-    if odd:
-        _, line, (where, before) = odd[0]
-        way = "" if separator else "; if an image has several labels, list them in one cell: dataset.separator=';'"
-        raise DatasetError(
-            f"{at(table.file, [number for number, _, _ in odd])}: the same file as in another line, another label; "
-            f"{line['path']} is '{line['label']}' here, '{before['label']}' in line {where}. Remove one of them{way}."
-        )
-    lines = [str(number) for number, _, _ in again]
-    return [f"{len(lines):,} line(s) repeat file and label of an earlier one: {listed(lines)}."] if lines else []
-
-
-def _in_both(table: Table, parts: Sequence[str]) -> list[str]:
-    """Return a remark on files in both parts with different boxes; equal boxes are counted as leaks."""
-    if not table.has >= set(BOX):
-        return []
-    named = [(os.path.normpath(line["path"]), part) for (_, line), part in zip(table.lines, parts, strict=True)]
-    both = {path for path, part in named if part == "test"} & {path for path, part in named if part == "train"}
-    return [f"{len(both):,} file(s) are in both parts, with different boxes: {listed(sorted(both))}."] if both else []
 
 
 def _class_notes(classes: Sequence[str]) -> list[str]:

@@ -7,12 +7,13 @@ from typing_extensions import override
 
 from offshelf.dataset.image import ImageArray
 from offshelf.dataset.imageset import Dataset, ImageSet, Sample
+from offshelf.dataset.leaks import LeakRules
 from offshelf.dataset.partition import partition
 from offshelf.dataset.training_sizes import TrainingSizes
 
 
 @dataclass(frozen=True)
-class Digits(Dataset, TrainingSizes):
+class Digits(Dataset, TrainingSizes, LeakRules):
     """Handwritten digits of 8 x 8 pixels, 17 greys and ten classes.
 
     They are the test part of UCI's Optical Recognition of Handwritten Digits.

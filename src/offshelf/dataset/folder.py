@@ -11,24 +11,26 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset.files import Files
+from offshelf.dataset.groups import GroupRule, Groups
 from offshelf.dataset.image import parse_colour
 from offshelf.dataset.imageset import Dataset, FileSamples, Fold, ImageSet
 from offshelf.dataset.intensity_range import parse_range
 from offshelf.dataset.kind import SUFFIXES, is_named_image
 from offshelf.dataset.layout import Layout, Split, find_layout, require_split
+from offshelf.dataset.leaks import LeakRules
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.split_names import ALIKE, as_read, folded, told_apart
 from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.dataset.walk import SYSTEM, Walk, peek
-from offshelf.errors import DatasetError
+from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed, readable
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Folder(Dataset, TrainingSizes):
+class Folder(Dataset, TrainingSizes, LeakRules):
     """Images in class folders. If it contains `train/` and `test/`, or similar names, these are the split."""
 
     root: str
@@ -49,9 +51,15 @@ class Folder(Dataset, TrainingSizes):
     ignore: Sequence[str] = field(default=(), hash=False)
     """Patterns of names, or of paths below the root, to leave out: `masks`, `train/*.png`."""
 
+    group: int | str | None = None
+    """Which images are on one side of a split: those with one name of the nth folder below their class folder (a
+    number), or with one finding of a regular expression, or its brackets, in their path below it."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         require_split(self.split, self.val)
+        if self.group is not None:
+            GroupRule(self.group)
         require_pixels(self.max_pixels)
 
     @override
@@ -60,11 +68,20 @@ class Folder(Dataset, TrainingSizes):
         return self.drawn(self._split(self.unsplit()))
 
     def _split(self, images: ImageSet) -> ImageSet:
-        if images.folds:
+        if images.folds or self.has_other_source:
             return images
-        return replace(
-            images, folds=partition(images.targets, images.classes, self.test_fraction, self.folds, self.seed)
-        )
+        settings = (self.test_fraction, self.folds, self.seed)
+        return replace(images, folds=partition(images.targets, images.classes, *settings, images.groups))
+
+    @override
+    def at_path(self, path: str) -> "Folder":
+        if Path(path).expanduser().is_file():
+            raise ConfigError(
+                f"dataset.test={path} is a file, and this data set a folder: dataset@dataset.test=csv "
+                f"dataset.test.path={path}"
+            )
+        split = self.split if isinstance(self.split, str) else "auto"
+        return replace(self, root=path, split=split, test=None, shots=None, fractions=None, draws=1)
 
     def unsplit(self) -> ImageSet:
         """Load the images without drawing folds; a folder's own split still is its fold."""
@@ -87,12 +104,21 @@ class Folder(Dataset, TrainingSizes):
         classes = _classes(walk, layout.train, self.split)
         folders, respelt = _class_folders(walk, layout, classes)
         samples, counts = self._read(walk, folders)
-        notes = (*layout.notes, *respelt, *_remarks(walk, classes, folders, layout))
+        groups = None if self.group is None else _groups(GroupRule(self.group), samples, folders, counts, root)
+        notes = (
+            *layout.notes,
+            *respelt,
+            *_remarks(walk, classes, folders, layout),
+            *(groups.notes() if groups else ()),
+        )
         is_test = np.repeat([folder.parent in layout.test for folder, _ in folders], counts)
         folds = (Fold(np.flatnonzero(~is_test), np.flatnonzero(is_test)),) if layout.test else ()
         named = tuple(map(readable, classes))
         return ImageSet(
-            readable(root.name or "root"), named, samples, folds, notes=notes, not_taken=tuple(walk.left_out)
+            *(readable(root.name or "root"), named, samples, folds),
+            notes=notes,
+            not_taken=tuple(walk.left_out),
+            groups=groups,
         )
 
     def _read(self, walk: Walk, folders: Sequence[tuple[Path, int]]) -> tuple[FileSamples, list[int]]:
@@ -111,6 +137,14 @@ class Folder(Dataset, TrainingSizes):
         return FileSamples(files, np.repeat(np.array([number for _, number in folders], np.int32), counts)), counts
 
 
+def _groups(
+    rule: GroupRule, samples: FileSamples, folders: Sequence[tuple[Path, int]], counts: Sequence[int], root: Path
+) -> Groups:
+    """Return the groups of the images of class folders; `counts` are the numbers of their images."""
+    starts = np.repeat([len(f"{folder.relative_to(root).as_posix()}/") for folder, _ in folders], counts)
+    return rule.groups([samples.files.name(row)[start:] for row, start in enumerate(starts.tolist())])
+
+
 def _classes(walk: Walk, folders: Sequence[Path], split: Split) -> tuple[str, ...]:
     """Return the sorted names of the classes to train on. Raises DatasetError if there are fewer than two.
 
@@ -123,6 +157,12 @@ def _classes(walk: Walk, folders: Sequence[Path], split: Split) -> tuple[str, ..
         why = "its images are not in class folders" if is_loose else f"it has {len(classes)} class folder(s)"
         if len(classes) == 1 and len(peek(folders[0] / classes[0])) > 1:
             why += f" (the classes may be those in it: dataset.root={folders[0] / classes[0]})"
+        metadata = folders[0] / "metadata.csv"
+        if is_loose and metadata.is_file():
+            raise DatasetError(
+                f"{folders[0]} has its images beside metadata.csv: dataset=csv dataset.path={metadata} "
+                "dataset.columns.path=file_name dataset.columns.label=COLUMN"
+            )
         raise DatasetError(
             f"{folders[0]} needs a folder for each of two or more classes; {why}. If labels are in a table, or in the "
             "files' names, list path and label in a CSV file: dataset=csv"

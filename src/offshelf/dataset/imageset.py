@@ -9,6 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset.files import Files
+from offshelf.dataset.groups import Groups
 from offshelf.dataset.image import Image
 from offshelf.dataset.reading import digests
 from offshelf.dataset.repeats import Repeats, among_samples
@@ -98,6 +99,13 @@ class LeftOut:
     why: str
 
 
+class FindsLeaks(Protocol):
+    """What knows which test images are known from training; see `dataset.leaks`."""
+
+    def tested(self, fold: Fold) -> np.ndarray:
+        """Return which test images of a fold leak: bool [M]."""
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """A loaded data set: one fold is a plain train/test split; several are cross-validated and averaged."""
@@ -115,6 +123,10 @@ class ImageSet:
     """Files that were found but are not samples."""
     sizes: tuple[TrainingSize, ...] = ()
     """Training subsets, from the smallest size to the largest, whose folds are `folds`; empty if none are drawn."""
+    groups: Groups | None = None
+    """Which images belong together, so that splits keep them on one side; None: each stands for itself."""
+    leaks: "FindsLeaks | None" = None
+    """Finds what test images share with training images; None until it was looked for."""
 
     @cached_property
     def targets(self) -> np.ndarray:
@@ -152,13 +164,14 @@ class ImageSet:
             "folds": _rows(self.folds),
         }
         smaller = [[size.value, size.unit, size.draws, _rows(size.folds)] for size in self.sizes[:-1]]
-        return digest(content | ({"sizes": smaller} if smaller else {}))
+        grouped = {"groups": self.groups.numbers_N.tolist()} if self.groups else {}
+        return digest(content | ({"sizes": smaller} if smaller else {}) | grouped)
 
     @cached_property
     def repeats(self) -> Repeats:
         """Images that occur more than once. Raises ImageError."""
         folds = [(fold.train, fold.test) for fold in self._every_fold()]
-        return among_samples(self.pictures, self.samples, self.targets, folds, self._label)
+        return among_samples(self.pictures, self.samples, self.targets, folds, self.label)
 
     def take(self, rows_M: np.ndarray) -> Sequence[Sample]:
         """Return the samples of some rows."""
@@ -200,7 +213,12 @@ class ImageSet:
 
         sizes = tuple(replace(size, folds=kept(size.folds)) for size in self.sizes)
         folds = sizes[-1].folds if sizes else kept(self.folds)
-        return replace(self, samples=self.take(rows_M), folds=folds, sizes=sizes)
+        groups = self.groups.take(rows_M) if self.groups else None
+        return replace(self, samples=self.take(rows_M), folds=folds, sizes=sizes, groups=groups, leaks=None)
+
+    def groups_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return the numbers of the groups of some rows, int64 [n]; None if the set has no groups."""
+        return None if self.groups is None else self.groups.numbers_N[rows]
 
     def require_training(self) -> None:
         """Raise DatasetError if there is one class alone, or a class has no training image in some fold."""
@@ -233,7 +251,8 @@ class ImageSet:
         """Return the folds of all sizes."""
         return [fold for size in self.sizes for fold in size.folds] or self.folds
 
-    def _label(self, row: int) -> str:
+    def label(self, row: int) -> str:
+        """Return the label of an image in words."""
         target = self.targets[row]
         if self.kind == "number":
             return f"{target:g}"

@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2", ".dib"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2", ".dib", ".heic", ".heif", ".hif"),
 )
 """Suffixes of images. Such files are taken, and an unreadable one stops a run."""
 OTHERS = (
@@ -31,10 +31,11 @@ HEAD = 64
 
 _MAGIC = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|II[*+]\0|MM\0[*+]|P[1-6fF][ \t\r\n]|"
-    rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0|\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51|....ftypavi[fs]",
+    rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0|\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51|"
+    rb"....ftyp(avi[fs]|hei[cxms]|hev[cx]|mif1|msf1)",
     re.S,
 )
-_UNREADABLE = re.compile(rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)|8BPS|\xff\x0a|\0\0\0\x0cJXL |%PDF|%!PS", re.S)
+_UNREADABLE = re.compile(rb"8BPS|\xff\x0a|\0\0\0\x0cJXL |%PDF|%!PS", re.S)
 
 
 def is_system(name: str) -> bool:

@@ -6,21 +6,30 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from offshelf.dataset.groups import Groups
 from offshelf.dataset.imageset import Fold
 from offshelf.errors import DatasetError
 from offshelf.metric import kind_of
+from offshelf.names import listed
 from offshelf.svm.cross_validation import number_strata, shuffled_folds
+from offshelf.svm.group_folds import grouped_folds, grouped_split, groups_by_class
 
 
 def partition(
-    targets: np.ndarray, classes: Sequence[str], test_fraction: float, folds: int | None, seed: int
+    targets: np.ndarray,
+    classes: Sequence[str],
+    test_fraction: float,
+    folds: int | None,
+    seed: int,
+    groups: Groups | None = None,
 ) -> tuple[Fold, ...]:
     """Draw one stratified train/test split, or `folds` stratified folds, each of which is tested once.
 
-    Images with several labels are stratified by their rarest label.
+    Images with several labels are stratified by their rarest label. A group is on one side of each fold, see
+    `group_folds`.
 
     Raises:
-        DatasetError: A class has too few images, or a setting is out of range.
+        DatasetError: A class has too few images or groups, or a setting is out of range.
     """
     from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
@@ -28,6 +37,8 @@ def partition(
         raise DatasetError(f"dataset.test_fraction must be above 0 and below 1; got {test_fraction}.")
     if folds is not None and folds < 2:
         raise DatasetError(f"dataset.folds must be at least 2, or null for one split; got {folds}.")
+    if groups is not None:
+        return _of_groups(targets, classes, groups, test_fraction, folds, seed)
     if kind_of(targets) == "number":
         return _of_numbers(targets, test_fraction, folds, seed)
     counts = (targets > 0).sum(axis=0) if targets.ndim == 2 else np.bincount(targets, minlength=len(classes))
@@ -64,6 +75,31 @@ def _of_numbers(targets: np.ndarray, test_fraction: float, folds: int | None, se
         strata = number_strata(targets, math.ceil(1 / min(fraction, 1 - fraction)))
         splits = StratifiedShuffleSplit(1, test_size=fraction, random_state=seed).split(strata, strata)
     return tuple(Fold(np.sort(train), np.sort(test)) for train, test in splits)
+
+
+def _of_groups(
+    targets: np.ndarray, classes: Sequence[str], groups: Groups, test_fraction: float, folds: int | None, seed: int
+) -> tuple[Fold, ...]:
+    kind, numbers = kind_of(targets), groups.numbers_N
+    strata = None if kind == "number" else _rarest(targets, 2) if kind == "labels" else targets
+    if kind == "class":
+        counts = groups_by_class(targets, numbers, len(classes))
+        few = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True) if count < 2]
+        if few:
+            raise DatasetError(
+                f"A class needs images of 2 groups ({groups.what}) to be split, one to train on and one to test on; "
+                f"too few: {listed(few)}."
+            )
+    is_single = kind == "class"
+    try:
+        drawn = (
+            grouped_folds(strata, numbers, folds, seed, is_single)
+            if folds
+            else [grouped_split(strata, numbers, test_fraction, seed, is_single)]
+        )
+    except ValueError as error:
+        raise DatasetError(f"The groups ({groups.what}) cannot be split: {error}") from error
+    return tuple(Fold(train, test) for train, test in drawn)
 
 
 def _require_room(images: int, classes: int, test_fraction: float) -> None:

@@ -51,6 +51,9 @@ TIFF = Format("TIFF", "TiffImagePlugin.TiffImageFile", None)
 AVIF = Format("AVIF", "AvifImagePlugin.AvifImageFile", None)
 JPEG2000 = Format("JPEG 2000", "Jpeg2KImagePlugin.Jpeg2KImageFile", None)
 FORMATS = (JPEG, PNG, GIF, WEBP, BMP, PPM, TIFF, AVIF, JPEG2000)
+HEIC = Format("HEIC", "", None)
+"""Phones' photos, by pillow-heif, which is not installed with Pillow."""
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 
 TIFF_COMPRESSION, TIFF_BITS = 259, 258
 TIFF_BITS_PER_BYTE = {1: 8, 5: LZW, 6: HUFFMAN, 7: HUFFMAN, 8: DEFLATE, 32946: DEFLATE, 32773: 64 * 8}
@@ -87,6 +90,8 @@ def format_of(data: bytes) -> Format | None:
         return AVIF
     if data[4:8] == b"ftyp" and data[8:12] in (b"mif1", b"msf1") and b"avif" in data[16:64]:
         return AVIF
+    if data[4:8] == b"ftyp" and data[8:12] in (*HEIC_BRANDS, b"mif1", b"msf1"):
+        return HEIC
     return next((format for start, format in _BEGINNINGS if data.startswith(start)), None)
 
 
@@ -147,12 +152,24 @@ def _versions(data: bytes) -> Iterator[bytes]:
 
 
 def pillow_class(format: Format) -> Any:
-    """Return Pillow's class for a format. Raises DecodeError if Pillow is too old to have it."""
+    """Return Pillow's class for a format. Raises DecodeError if it is not installed, or not in this release."""
+    if format is HEIC:
+        return _heic_class()
     module, _, name = format.pillow.partition(".")
     try:
         return getattr(importlib.import_module(f"PIL.{module}"), name)
     except ImportError as error:
         raise DecodeError(f"it is {format.name}, which needs a newer release of Pillow") from error
+
+
+def _heic_class() -> Any:
+    try:
+        from pillow_heif.as_plugin import HeifImageFile
+    except ImportError as error:
+        raise DecodeError(
+            "it is HEIC, as phones take photos: pip install 'offshelf[heic]' to read it, or convert it"
+        ) from error
+    return HeifImageFile
 
 
 def _require_plausible(raster: Raster, most: int) -> None:

@@ -159,7 +159,8 @@ def as_retrieval(images: ImageSet) -> RetrievalSet:
 
 def load_unsplit(dataset: Dataset | RetrievalDataset) -> ImageSet | RetrievalSet:
     """Load a data set without drawing folds: with two images per object, none could be held out."""
-    if isinstance(dataset, Unsplit) and not (isinstance(dataset, TrainingSizes) and dataset.has_sizes):
+    is_drawn = isinstance(dataset, TrainingSizes) and (dataset.has_sizes or dataset.has_other_source)
+    if isinstance(dataset, Unsplit) and not is_drawn:
         return dataset.unsplit()
     return dataset.load()
 
@@ -174,6 +175,10 @@ def load_searched(dataset: Dataset | RetrievalDataset) -> ImageSet | RetrievalSe
         raise DatasetError(
             "dataset.shots, fractions and draws choose training images, and retrieval has none: set them to null."
         )
+    if isinstance(dataset, TrainingSizes) and dataset.has_other_source:
+        raise DatasetError("dataset.test is for training and testing, and retrieval does neither: set it to null.")
+    if getattr(dataset, "group", None) is not None:
+        raise DatasetError("dataset.group is for splits, and retrieval has none: set it to null.")
     return load_unsplit(dataset)
 
 

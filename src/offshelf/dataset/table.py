@@ -18,6 +18,25 @@ TYPED = "path with its spaces"
 """Key of a path's cell with its surrounding spaces, because file names may have them."""
 BOX = COLUMNS[3:]
 NEEDED = COLUMNS[:2]
+GROUP = "group"
+"""Our name of the column that says which images belong together; `dataset.group` has the table's."""
+GROUPING = (
+    *(
+        "group",
+        "patient",
+        "subject",
+        "participant",
+        "person",
+        "individual",
+        "animal",
+        "case",
+        "study",
+        "series",
+        "slide",
+    ),
+    *("video", "clip", "scene", "sequence", "session", "place", "location", "site"),
+)
+"""Names of columns, without `id`, that may be groups."""
 OTHER_BOX = ("xmin", "ymin", "xmax", "ymax")
 DELIMITERS = (",", ";", "\t", "|")
 MOST_PARTS = 10
@@ -49,25 +68,34 @@ class Table:
     notes: tuple[str, ...]
 
 
-def require_columns(columns: Mapping[str, str | None]) -> None:
+Columns = Mapping[str, str | Sequence[str] | None]
+"""The table's names of columns by ours; of the labels also several."""
+
+
+def require_columns(columns: Columns) -> None:
     """Raise ConfigError for an invalid choice of columns."""
     for name, theirs in columns.items():
         if name not in COLUMNS:
             raise ConfigError(f"dataset.columns has no key '{name}'. There are: {', '.join(COLUMNS)}.")
         if theirs is None and name in NEEDED:
             raise ConfigError(f"dataset.columns.{name} must be a column's name, not null.")
+        if not isinstance(theirs, str | int | float | None) and (
+            name != "label" or len(set(theirs)) < max(2, len(theirs))
+        ):
+            raise ConfigError(
+                f"dataset.columns.{name} is a column's name; of label also a list of two or more different ones; "
+                f"got {list(theirs)}."
+            )
 
 
-def read_table(
-    file: Path, columns: Mapping[str, str | None], delimiter: str | None = None, encoding: str | None = None
-) -> Table:
-    """Read the requested columns.
+def read_table(file: Path, columns: Columns, delimiter: str | None = None, encoding: str | None = None) -> Table:
+    """Read the requested columns. Those of several label columns have the keys `label 0`, `label 1` and so on.
 
     Raises:
         DatasetError: The file cannot be read, lacks a column, or has lines that do not fit its header.
     """
     text = _decoded(file, encoding)
-    wanted = {name: None if columns.get(name, name) is None else str(columns.get(name, name)) for name in COLUMNS}
+    wanted = _wanted(columns)
     start, given = _excel(text)
     header, sign = _header(text[start:], wanted, delimiter or given)
     place = _places(file, header, wanted)
@@ -99,7 +127,19 @@ def read_table(
     notes = [f"The delimiter is {sign!r}."] if sign != "," else []
     notes += [f"Unused columns: {listed(unused)}."] if unused else []
     notes += _unread_boxes(place, unused)
+    notes += [] if GROUP in place else _unread_groups(unused)
     return Table(file, lines, frozenset(place), tuple(notes))
+
+
+def _wanted(columns: Columns) -> dict[str, str | None]:
+    """Return the table's names of columns by ours; None for one that is not read."""
+    given = {name: columns.get(name, name) for name in COLUMNS} | {GROUP: columns.get(GROUP)}
+    several = given["label"]
+    wanted = {name: None if theirs is None else str(theirs) for name, theirs in given.items()}
+    if several is None or isinstance(several, str | int | float):
+        return wanted
+    del wanted["label"]
+    return wanted | {f"label {number}": str(name) for number, name in enumerate(several)}
 
 
 def at(file: Path, numbers: Sequence[int]) -> str:
@@ -142,7 +182,7 @@ def _header(text: str, wanted: Mapping[str, str | None], delimiter: str | None) 
     for sign in [delimiter] if delimiter else DELIMITERS:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign)
         read.append(([name.strip() for name in next((row for row in reader if any(row)), [])], sign))
-    needed = {(wanted[name] or "").casefold() for name in NEEDED}
+    needed = {(wanted.get(name) or "").casefold() for name in NEEDED if name in wanted}
     for header, sign in read:
         if needed <= {name.casefold() for name in header}:
             return header, sign
@@ -161,7 +201,7 @@ def _places(file: Path, header: Sequence[str], wanted: Mapping[str, str | None])
             raise DatasetError(f"{file} has {len(alike)} columns '{theirs}'; rename one.")
         if alike:
             places[name] = alike[0]
-        elif name in NEEDED or theirs != name:
+        elif name in (*NEEDED, GROUP) or theirs != name:
             raise DatasetError(_missing(file, header, wanted, name))
     twice = [name for name, place in places.items() if list(places.values()).count(place) > 1]
     if twice:
@@ -184,17 +224,21 @@ def _missing(file: Path, header: Sequence[str], wanted: Mapping[str, str | None]
     by_fold = {found.casefold(): found for found in header}
     likely = []
     for one in (name, *(other for other in NEEDED if other != name)):
-        theirs = wanted[one] or one
+        theirs = wanted.get(one) or one
         if theirs.casefold() in by_fold:
             continue
         near = [by_fold[word] for word in SYNONYMS.get(one, ()) if word in by_fold] or get_close_matches(
             theirs, header, 1
         )
-        likely += [f"dataset.columns.{one}={near[0]}"] if near else []
-    way = f" Choose it: {' '.join(likely)}" if likely else f" Choose it: dataset.columns.{name}=…"
+        likely += [f"{_key(one)}={near[0]}"] if near else []
+    way = f" Choose it: {' '.join(likely)}" if likely else f" Choose it: {_key(name)}=…"
     near = get_close_matches(wanted[name] or name, header, 1)
     hint = f" (rename '{near[0]}'?)" if near else ""
     return f"{file} has no column '{wanted[name]}'{hint}; its columns: {', '.join(header) or 'none'}.{way}"
+
+
+def _key(name: str) -> str:
+    return "dataset.group" if name == GROUP else f"dataset.columns.{name.split()[0]}"
 
 
 def _cell(row: Sequence[str], column: int) -> str:
@@ -225,6 +269,15 @@ def _question_splits(
                 f"{file} has a column '{name}' that looks like a split: {listed(values)}. Use it{words}: "
                 f"dataset.columns.split={name}; or draw a split: dataset.columns.split=null"
             )
+
+
+def _unread_groups(unused: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a remark on a column that may say which images belong together."""
+    for name, cells in unused.items():
+        word = re.sub(r"[\W_]*(id|name|no|number)?[\W_]*$", "", name.casefold())
+        if word in GROUPING and 1 < len(set(cells)) < len(cells):
+            return [f"Images of one {name} may be on both sides of a split; dataset.group={name} keeps them on one."]
+    return []
 
 
 def _unread_boxes(place: Mapping[str, int], unused: Mapping[str, object]) -> list[str]:

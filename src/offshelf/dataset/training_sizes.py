@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
@@ -9,8 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offshelf.dataset.drawing_order import one_of_each_first, ranks, rounds, whole_groups
 from offshelf.dataset.imageset import Fold, ImageSet, TrainingSize, Unit
 from offshelf.dataset.published_draws import read_draws
+from offshelf.dataset.two_sets import joined
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed
 
@@ -21,6 +24,9 @@ class TrainingSizes:
 
     Draws are nested: a larger subset of a draw contains the smaller ones. A draw depends on the seed and the ids of the
     images, not on their order. Test images are those of the data set, all of them.
+
+    Where images have groups, shots are of as many different groups as there are: no second image of a group is drawn
+    before the first of all others. A fraction consists of whole groups.
     """
 
     shots: int | Sequence[int] | None = field(default=None, hash=False)
@@ -33,8 +39,14 @@ class TrainingSizes:
     """Treatment of classes with fewer images than shots: an error, or all of their images are taken."""
     seed: int = 0
     """Seed of the draws, and of a split where there is none."""
+    test: Any = field(default=None, hash=False)
+    """Another source with the same classes, which is tested on: a folder or a table, read with the same settings where
+    it is of the same kind, or another data set; None: a part of this one. See `two_sets`."""
 
     def __post_init__(self) -> None:
+        inherited = getattr(super(), "__post_init__", None)
+        if inherited:
+            inherited()
         self._require_one_unit()
         if not isinstance(self.draws, str) and (not _is_whole(self.draws) or self.draws < 1):
             raise ConfigError(f"dataset.draws must be a whole number, at least 1, or a folder; got {self.draws}.")
@@ -48,6 +60,8 @@ class TrainingSizes:
             _require_numbers("fractions", sizes_of(self.fractions), Real, 1)
 
     def _require_one_unit(self) -> None:
+        if self.test is not None and getattr(self, "folds", None) is not None:
+            raise ConfigError("dataset.folds draws folds of one set, and dataset.test is another: set one to null.")
         if self.shots is not None and self.fractions is not None:
             raise ConfigError("dataset.shots and dataset.fractions cannot be combined; set one of them to null.")
 
@@ -57,6 +71,11 @@ class TrainingSizes:
         return self.shots is not None or self.fractions is not None or isinstance(self.draws, str)
 
     @property
+    def has_other_source(self) -> bool:
+        """Whether another source is tested on."""
+        return self.test is not None
+
+    @property
     def leaves_out(self) -> bool:
         """Whether training images are left out, because no subset has them."""
         return self.has_sizes
@@ -64,9 +83,13 @@ class TrainingSizes:
     def drawn(self, images: ImageSet) -> ImageSet:
         """Return a set with its training subsets, without other training images; unchanged if there is nothing to draw.
 
+        With `test` the images are trained on, and those of the other source tested on.
+
         Raises:
-            DatasetError: A class has fewer images than shots, or published draws do not fit.
+            DatasetError: A class has fewer images than shots, published draws do not fit, or the other source cannot be
+                tested on.
         """
+        images = self.tested_on(images)
         if images.kind == "number" and (self.shots is not None or isinstance(self.draws, str)):
             raise DatasetError(
                 f"dataset.shots counts images per class, and the labels of {images.name} are numbers. Draw fractions "
@@ -87,6 +110,31 @@ class TrainingSizes:
             for fold in images.folds
         ]
         return only_used(with_sizes(images, unit, values, self.draws, parts))
+
+    def tested_on(self, images: ImageSet) -> ImageSet:
+        """Return a set that is tested on the other source, if there is one."""
+        if not self.has_other_source:
+            return images
+        return joined(images, unsplit(self._other(self.test)))
+
+    def _other(self, test: Any) -> Any:
+        """Return the spec of the other source. Raises ConfigError if it is neither a path nor a data set."""
+        if hasattr(test, "load"):
+            return test
+        if not isinstance(test, str | os.PathLike):
+            raise ConfigError(f"dataset.test is a folder, a table or a data set; got a {type(test).__name__}.")
+        return self.at_path(str(test))
+
+    def at_path(self, path: str) -> Any:
+        """Return the spec of other images of this kind.
+
+        Raises:
+            ConfigError: A path does not say what is to be read.
+        """
+        raise ConfigError(
+            f"dataset.test={path} is a path, and this data set is not read from one. Name the other data set: "
+            "dataset@dataset.test=folder dataset.test.root=DIR"
+        )
 
     def _require_shots(self, images: ImageSet, fold: Fold, shots: float) -> None:
         """Raise DatasetError for classes with fewer training images than shots, unless they are taken whole."""
@@ -111,13 +159,18 @@ class Draw:
     def subsets(self, unit: Unit, values: Sequence[float]) -> list[Fold]:
         """Return the fold with the training images of each size."""
         order = in_random_order(self.images, self.fold.train, self.key)
+        if self.images.groups is not None:
+            if unit == "fractions":
+                places = whole_groups(self.images.targets[order], self.images.groups.numbers_N[order])
+                return [Fold(order[places <= share], self.fold.test) for share in values]
+            order = order[one_of_each_first(self.images.targets[order], self.images.groups.numbers_N[order])]
         targets = self.images.targets[order]
         several = targets.ndim == 2
         if unit == "shots":
-            ranks = _rounds(targets > 0, int(max(values))) if several else _ranks(targets)
-            chosen = [ranks < shots for shots in values]
+            turns = rounds(targets > 0, int(max(values))) if several else ranks(targets)
+            chosen = [turns < shots for shots in values]
         elif several:
-            is_first = _rounds(targets > 0, 1) == 0  # an image of each label
+            is_first = rounds(targets > 0, 1) == 0  # an image of each label
             order = np.concatenate([order[is_first], order[~is_first]])
             counts = [max(int(is_first.sum()), int(round_half_up(share * len(order)))) for share in values]
             chosen = [np.arange(len(order)) < count for count in counts]
@@ -125,9 +178,19 @@ class Draw:
             counts = [max(2, int(round_half_up(share * len(order)))) for share in values]
             chosen = [np.arange(len(order)) < count for count in counts]
         else:
-            counts_N, ranks = np.bincount(targets)[targets], _ranks(targets)
-            chosen = [ranks < np.maximum(1, round_half_up(share * counts_N)) for share in values]
+            counts_N, turns = np.bincount(targets)[targets], ranks(targets)
+            chosen = [turns < np.maximum(1, round_half_up(share * counts_N)) for share in values]
         return [Fold(order[is_chosen], self.fold.test) for is_chosen in chosen]
+
+
+def unsplit(dataset: Any) -> ImageSet:
+    """Load a labelled set without drawing folds; the split it has is its fold. Raises DatasetError."""
+    if isinstance(dataset, TrainingSizes) and dataset.has_sizes:
+        raise ConfigError("dataset.test is not trained on: its shots, fractions and draws are to be null.")
+    images = dataset.unsplit() if hasattr(dataset, "unsplit") else dataset.load()
+    if not isinstance(images, ImageSet):
+        raise DatasetError(f"dataset.test is a {type(images).__name__}; labelled images are expected.")
+    return images
 
 
 def with_sizes(
@@ -176,34 +239,6 @@ def round_half_up(numbers: np.ndarray | float) -> np.ndarray:
     """Return the nearest whole numbers; halves are rounded up."""
     found: np.ndarray = np.floor(np.asarray(numbers) + 0.5 + 1e-9).astype(np.int64)
     return found
-
-
-def _ranks(targets_N: np.ndarray) -> np.ndarray:
-    """Return the place of each image among those of its class, int64 [N]."""
-    order = np.argsort(targets_N, kind="stable")
-    starts = np.searchsorted(targets_N[order], targets_N[order])
-    ranks = np.empty(len(targets_N), np.int64)
-    ranks[order] = np.arange(len(targets_N)) - starts
-    return ranks
-
-
-def _rounds(has_NK: np.ndarray, count: int) -> np.ndarray:
-    """Return the round in which each image is taken, int64 [N]; `count` if in none.
-
-    In round r each label, the rarest first, gets its next image if fewer than r + 1 of the images taken have it.
-    """
-    rounds = np.full(len(has_NK), count)
-    taken_K = np.zeros(has_NK.shape[1], np.int64)
-    waiting = [iter(np.flatnonzero(column)) for column in has_NK.T]
-    for number in range(count):
-        for label in np.argsort(has_NK.sum(axis=0), kind="stable"):
-            if taken_K[label] > number:
-                continue
-            row = next((row for row in waiting[label] if rounds[row] == count), None)
-            if row is not None:
-                rounds[row] = number
-                taken_K += has_NK[row]
-    return rounds
 
 
 def sizes_of(given: float | Sequence[float] | None) -> list[float]:

@@ -1,6 +1,7 @@
 """Outcomes in probabilities, before and after calibration."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,5 +31,5 @@ def probable_outcomes(fits: Sequence[FitResult], outcomes: Sequence[Outcome]) ->
 def _converted(outcomes: Sequence[Outcome], maps: Sequence[Map | None]) -> tuple[Outcome, ...]:
     """Return nothing if a fold has no probabilities."""
     pairs = zip(outcomes, maps, strict=True)
-    found = [Outcome(one.targets, to_likely(one.scores)) for one, to_likely in pairs if to_likely]
+    found = [replace(one, scores=to_likely(one.scores)) for one, to_likely in pairs if to_likely]
     return tuple(found) if len(found) == len(outcomes) else ()

@@ -82,20 +82,22 @@ class Probe:
             place = f"{name}, {_place(images, number)}" if len(images.folds) > 1 or images.sizes else name
             with fitting(place), showing(place):
                 fits.append(self._fit(train, images, fold, calibrate))
-            outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test)))
+            outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test), images.groups_of(fold.test)))
             if np.isnan(METRICS[images.metric](outcomes[-1])[0]):
                 why = "all have one number" if images.kind == "number" else "none has a label"
                 raise DatasetError(f"{images.metric} is not defined on the test images of {images.name}: {why}.")
         seconds = time.perf_counter() - start
         dims = values_NVD.shape[-1]
         found = (tuple(fits), tuple(outcomes), seconds, self.bootstrap, tuple(transformers))
-        return Score(name, dims, images.metric, *found, images.draws, images.tests)
+        leaked = tuple(images.leaks.tested(fold) for fold in images.folds) if images.leaks else ()
+        return Score(name, dims, images.metric, *found, images.draws, images.tests, leaked=leaked)
 
     def _fit(self, train_NVD: np.ndarray, images: ImageSet, fold: Fold, calibrate: bool) -> FitResult:
-        classifier, targets = self.classifier, images.targets[fold.train]
+        classifier, targets, groups = self.classifier, images.targets[fold.train], images.groups_of(fold.train)
+        grouped = {} if groups is None else {"groups": groups}
         if images.sizes and isinstance(classifier, Few):
-            classifier = classifier.for_few(targets, calibrate)
-        return classifier.fit(train_NVD, targets, images.metric)
+            classifier = classifier.for_few(targets, calibrate, **grouped)
+        return classifier.fit(train_NVD, targets, images.metric, **grouped)
 
     def _transformed(
         self, name: str, values_NVD: np.ndarray, fold: Fold, features: str | None

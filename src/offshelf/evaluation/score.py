@@ -47,6 +47,8 @@ class Score:
     """Number of the test images of each fold, see `Bootstrap`; None if they are all different."""
     spectrum: Spectrum | None = None
     """Of the layer's training features, if it was asked for."""
+    leaked: tuple[np.ndarray, ...] = ()
+    """Which test images of each fold are known from training: bool [M] each; empty if it was not looked for."""
 
     @cached_property
     def confusion(self) -> np.ndarray | None:
@@ -116,7 +118,7 @@ class Score:
         Undefined numbers, such as a mean over labels that no test image has, are left out.
         """
         spectrum = self.spectrum.metrics if self.spectrum else {}
-        numbers = {**self._test(), **self._cv(), **spectrum, **fit_cost([self])}
+        numbers = {**self._test(), **self._without_leaks(), **self._cv(), **spectrum, **fit_cost([self])}
         return {name: number for name, number in numbers.items() if not np.isnan(number)}
 
     @property
@@ -137,6 +139,18 @@ class Score:
             for name, metric in probability_metrics_of(self.kind).items():
                 numbers |= self._measured(name, metric, outcomes, "" if kind == "reported" else f"_{kind}")
         return numbers
+
+    def _without_leaks(self) -> dict[str, float]:
+        """Return the official metric without the test images that leak, and its interval, if there are any."""
+        if not any(leaked.any() for leaked in self.leaked):
+            return {}
+        kept = [_chosen(one, ~leaked) for one, leaked in zip(self.outcomes, self.leaked, strict=True)]
+        if not all(len(one.targets) for one in kept):
+            return {}
+        key = f"test_without_leaks/{self.metric}"
+        numbers = {key: float(np.mean([METRICS[self.metric](one)[0] for one in kept]))}
+        interval = self.bootstrap.interval(self.metric, kept, self.tests)
+        return numbers | ({f"{key}_low": interval.low, f"{key}_high": interval.high} if interval else {})
 
     def _measured(self, name: str, metric: Metric, outcomes: Sequence[Outcome], suffix: str = "") -> dict[str, float]:
         """Return a test metric, its deviation over folds or draws, and its interval, which a calibration error lacks.
@@ -167,6 +181,11 @@ class Score:
         return chosen | {
             f"cv/{self.metric}_{self.parameter}_{value:g}": float(mean) for value, mean in by_value.items()
         }
+
+
+def _chosen(outcome: Outcome, rows: np.ndarray) -> Outcome:
+    groups = None if outcome.groups is None else outcome.groups[rows]
+    return Outcome(outcome.targets[rows], outcome.scores[rows], groups)
 
 
 def _mean_by_class(outcomes: Sequence[Outcome], metrics: Mapping[str, Metric]) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from offshelf.knn.neighbours import Neighbours, find, of_others, voting
 from offshelf.retrieval.arrays import arrays_on
 from offshelf.svm.cross_validation import first_rows, group_samples
 from offshelf.svm.fusion import FUSIONS, Fusion, fuse
+from offshelf.svm.group_folds import grouped_folds
 
 Scoring = Literal["accuracy"] | Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
@@ -31,7 +32,8 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     (of several) is predicted by more than half of the votes.
 
     Leave-one-out classifies each training sample by all others: its own rows, which `groups` names, are not among its
-    neighbours. A copy of a sample in another group is another sample. The score of a k is the mean over `cv` parts of
+    neighbours. A copy of a sample in another group is another sample; `clusters` are samples that are no neighbours of
+    each other, such as those of one patient. The score of a k is the mean over `cv` parts of
     the samples of the score of each part, whose deviation is the error bar; for the accuracy of parts of equal size
     the mean is the leave-one-out accuracy.
 
@@ -89,6 +91,7 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y: np.ndarray,
         sample_weight: np.ndarray | None = None,
         groups: np.ndarray | None = None,
+        clusters: np.ndarray | None = None,
     ) -> "KNNProbe":
         """Keep all rows, and choose k.
 
@@ -98,6 +101,8 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             sample_weight: For several labels, [R, K] of 1, and 0 for rows that do not count for a label: they have no
                 vote on it, and do not take the place of a neighbour that has.
             groups: [R]; the rows of a group are observations of one sample, and have one label.
+            clusters: [R]; to choose k, a sample is classified without all rows of its cluster, and a part has whole
+                clusters.
 
         Raises:
             ValueError: The settings or the data are invalid.
@@ -106,9 +111,10 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y, weights = self._check(X, y, sample_weight)
         self.references_ = X
         samples = np.arange(len(X)) if groups is None else group_samples(groups, y, weights)
-        grid = self._grid(len(X) - int(np.bincount(samples).max()))
+        kin = samples if clusters is None else _joined(samples, clusters)
+        grid = self._grid(len(X) - int(np.bincount(kin).max()))
         if len(grid) > 1 or self.validate:
-            self._choose(grid, samples, y, weights)
+            self._choose(grid, samples, kin, y, weights)
         else:
             self.n_neighbors_ = grid[0]
         return self
@@ -131,11 +137,13 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return (shares_RK > 0.5).astype(int)
         return self.classes_[shares_RK.argmax(axis=1)]
 
-    def _choose(self, grid: Sequence[int], samples: np.ndarray, y: np.ndarray, weights: np.ndarray) -> None:
+    def _choose(
+        self, grid: Sequence[int], samples: np.ndarray, kin: np.ndarray, y: np.ndarray, weights: np.ndarray
+    ) -> None:
         """Set the chosen k, and the scores of all, by leave-one-out."""
         truth, shares = first_rows(y, samples), first_rows(weights, samples)
-        parts = list(self._parts(truth))
-        found = self._found(self.references_, max(grid), samples)
+        parts = list(self._parts(truth, first_rows(kin, samples)))
+        found = self._found(self.references_, max(grid), kin)
         shift = 0.5 if self.kind_ == "multilabel" else 0.0
         scores = np.empty((len(grid), len(parts)))
         for row, k in enumerate(grid):
@@ -153,9 +161,15 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.warn_at_edge and len(grid) > 1 and top in (0, len(grid) - 1) and grid[top] > 1:
             warnings.warn(f"The best n_neighbors, {grid[top]}, is at the edge of the grid.", stacklevel=3)
 
-    def _parts(self, y: np.ndarray) -> Iterator[np.ndarray]:
+    def _parts(self, y: np.ndarray, kin: np.ndarray) -> Iterator[np.ndarray]:
         from sklearn.model_selection import KFold, StratifiedKFold
 
+        if len(np.unique(kin)) < len(kin):
+            strata = np.unique(y, return_inverse=True)[1] if y.ndim == 1 else None
+            count = min(self.cv, len(np.unique(kin)))
+            for _, part in grouped_folds(strata, kin, count, self.random_state or 0, must_train=False):
+                yield part
+            return
         kind = StratifiedKFold if y.ndim == 1 else KFold
         for _, part in kind(self.cv, shuffle=True, random_state=self.random_state).split(y, y):
             yield part
@@ -173,7 +187,8 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             X: Queries [Q, D].
             k: Number of neighbours.
-            own: Samples of the references, which are the queries, so that none is its own neighbour; None: others.
+            own: Clusters of the references, which are the queries, so that none has a neighbour of its own; None:
+                the queries are others.
         """
         arrays = arrays_on(self.device, "device")
         most = 0 if own is None else int(np.bincount(own).max())
@@ -250,3 +265,14 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             self.classes_, self.labels_ = np.unique(y, return_inverse=True)
         return X, y, weights
+
+
+def _joined(samples: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Return the number of each row's cluster [R]. Raises ValueError if the rows of a sample are in several."""
+    if np.shape(clusters) != samples.shape:
+        raise ValueError(f"clusters must be {len(samples)} labels; got shape {np.shape(clusters)}.")
+    _, numbers = np.unique(clusters, return_inverse=True)
+    _, of_sample = np.unique(samples, return_index=True)
+    if (numbers != numbers[of_sample][samples]).any():
+        raise ValueError("The rows of a sample (groups) must be of one cluster.")
+    return numbers

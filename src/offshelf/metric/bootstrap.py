@@ -52,6 +52,9 @@ class Bootstrap:
 
     Where folds test the same images, as draws of training images do, `tests` says so: int [folds], equal numbers for
     the same images in the same order. They are resampled together. By default all folds test different images.
+
+    Where an outcome has groups, such as the images of one patient, these are drawn, each with all of its images: the
+    cluster bootstrap (Davison and Hinkley, Bootstrap Methods and Their Application, 1997, section 3.8).
     """
 
     replicates: int = 1000
@@ -141,7 +144,14 @@ class Bootstrap:
     def _drawn(self, outcomes: Sequence[Outcome], tests: Sequence[int] | None) -> Iterator[tuple[Outcome, np.ndarray]]:
         """Yield each fold's outcome with the weights of its images in the draws."""
         for test, outcome in zip(range(len(outcomes)) if tests is None else tests, outcomes, strict=True):
-            yield outcome, _weights(len(outcome.targets), self.replicates, self.seed + test)
+            yield outcome, self._of_groups(outcome, self.seed + test)
+
+    def _of_groups(self, outcome: Outcome, seed: int) -> np.ndarray:
+        """Return the weights of the images in the draws, uint8 [M, replicates], equal in a group."""
+        if outcome.groups is None:
+            return _weights(len(outcome.targets), self.replicates, seed)
+        names, numbers = np.unique(outcome.groups, return_inverse=True)
+        return _weights(len(names), self.replicates, seed)[numbers]
 
     def _percentiles(self, draws: np.ndarray) -> Interval | None:
         known = draws[~np.isnan(draws)]

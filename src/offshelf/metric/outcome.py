@@ -26,6 +26,8 @@ class Outcome:
     scores: np.ndarray
     """float64 [M, K]: the class with the largest is predicted, the first of equals; of several labels all above 0. For
     numbers the predictions, [M, 1]."""
+    groups: np.ndarray | None = None
+    """Numbers of the images' groups, int64 [M], which are resampled as wholes; None: each image is one."""
 
     @property
     def kind(self) -> LabelKind:

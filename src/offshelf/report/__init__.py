@@ -25,7 +25,7 @@ from offshelf.report.files import (
     write_table,
     write_text,
 )
-from offshelf.report.findings import found_line, left_out_table, repeats_line
+from offshelf.report.findings import found_line, leaks_line, left_out_table, repeats_line, shared_groups_line
 from offshelf.report.learning_curve import learning_curve_columns, learning_curve_figure, learning_curve_table
 from offshelf.report.prediction_table import Predictions, paired, predictions, read_predictions
 from offshelf.report.recommendation import LeaderboardRow, leaderboard_columns, leaderboard_table, skipped_lines
@@ -72,6 +72,7 @@ __all__ = [
     "layer_scores",
     "leaderboard_columns",
     "leaderboard_table",
+    "leaks_line",
     "learning_curve_columns",
     "learning_curve_figure",
     "learning_curve_table",
@@ -96,6 +97,7 @@ __all__ = [
     "retrieval_table",
     "scatter_figure",
     "score_table",
+    "shared_groups_line",
     "show_runs",
     "similarity_figure",
     "size_table",

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from offshelf.dataset import ImageSet, LeftOut, RetrievalSet
+from offshelf.dataset.leaks import DROPPED, LeakFinder, LeakRules
+from offshelf.evaluation.score import Score
 from offshelf.names import listed, readable
 
 
@@ -31,6 +33,30 @@ def repeats_line(images: ImageSet | RetrievalSet, where: str = "; see same_bytes
             f"({pairs}{_more(repeats.two_labels, repeats.label_pairs)}){where}"
         )
     return "\n".join(lines)
+
+
+def leaks_line(images: ImageSet, score: Score) -> str:
+    """Return a warning about groups and near duplicates on both sides, and the metric without all leaks; or nothing."""
+    dropped = sum(one.why == DROPPED for one in images.not_taken)
+    lines = [f"{dropped:,} training image(s) that leak were left out; see leaks.csv"] if dropped else []
+    if isinstance(images.leaks, LeakFinder):
+        beyond = images.leaks.leaks(images).summary(but="bytes")
+        lines += [f"Warning: {beyond}; see leaks.csv"] if beyond else []
+    key = f"test_without_leaks/{score.metric}"
+    if key in score.metrics:
+        low, high = (score.metrics.get(f"{key}_{end}", np.nan) for end in ("low", "high"))
+        half = "" if np.isnan(low) else f" ± {(high - low) / 2:.4f}"
+        name = score.metric.replace("_", " ")
+        lines.append(f"Without the test images that are known from training: {name} {score.metrics[key]:.4f}{half}")
+    return "\n".join(lines)
+
+
+def shared_groups_line(images: ImageSet | RetrievalSet) -> str:
+    """Return a warning about groups that are trained and tested on; empty if there are none, or no groups."""
+    if not isinstance(images, ImageSet) or images.groups is None:
+        return ""
+    found = LeakFinder(images, LeakRules()).leaks(images).summary(but="bytes")
+    return f"Warning: {found}" if found else ""
 
 
 def left_out_table(left_out: Sequence[LeftOut]) -> dict[str, list[Any]]:
@@ -70,8 +96,12 @@ def _taken(images: ImageSet | RetrievalSet) -> str:
 def _labelled(images: ImageSet) -> str:
     """Return what the labels are: `of 10 classes`, `with numbers from 18 to 93`."""
     if images.kind == "number":
-        return f"with numbers from {images.targets.min():g} to {images.targets.max():g}"
-    return f"of {len(images.classes):,} {'labels' if images.is_multilabel else 'classes'}"
+        return f"with numbers from {images.targets.min():g} to {images.targets.max():g}{_grouped(images)}"
+    return f"of {len(images.classes):,} {'labels' if images.is_multilabel else 'classes'}{_grouped(images)}"
+
+
+def _grouped(images: ImageSet) -> str:
+    return f" in {images.groups.count:,} groups ({images.groups.what})" if images.groups else ""
 
 
 def _drawn(images: ImageSet) -> str:

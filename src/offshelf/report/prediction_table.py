@@ -17,13 +17,16 @@ def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
     """Return the true and predicted class, or number, of every test image, to compare runs and to look for mistakes.
 
     Columns are fold, id, then true and predicted class and the score of the latter; for several labels, the true value
-    (1, -1, 0) and the score of each; or true and predicted number.
+    (1, -1, 0) and the score of each; or true and predicted number. Grouped images have the name of their group.
     """
     rows = [row for fold in images.folds for row in fold.test]
     columns: dict[str, list[Any]] = {
         "fold": [number for number, fold in enumerate(images.folds) for _ in fold.test],
         "id": [images.samples[row].id for row in rows],
     }
+    groups = images.groups
+    if groups is not None:
+        columns["group"] = [groups.names[groups.numbers_N[row]] for row in rows]
     scores = np.concatenate([outcome.scores for outcome in score.outcomes])
     targets = np.concatenate([outcome.targets for outcome in score.outcomes])
     if score.is_multilabel:
@@ -67,7 +70,9 @@ class Predictions:
         """Return the same single labels, numbered by `classes`, which may have more."""
         number = np.array([classes.index(name) for name in self.classes])
         scores = np.eye(len(classes))
-        renumbered = [Outcome(number[one.targets], scores[number[one.predictions]]) for one in self.outcomes]
+        renumbered = [
+            Outcome(number[one.targets], scores[number[one.predictions]], one.groups) for one in self.outcomes
+        ]
         return Predictions(tuple(classes), self.ids, tuple(renumbered))
 
 
@@ -88,7 +93,11 @@ def read_predictions(text: str) -> Predictions:
     except (KeyError, ValueError) as error:
         what = f"its columns are {', '.join(header) or 'none'}" if lines else "it has no lines"
         raise DatasetError(f"This is not a table of predictions: {what}.") from error
-    return Predictions(names, ids, tuple(Outcome(outcome.targets[fold], outcome.scores[fold]) for fold in rows))
+    groups = np.unique(columns["group"], return_inverse=True)[1] if "group" in columns else None
+    outcomes = (
+        Outcome(outcome.targets[fold], outcome.scores[fold], None if groups is None else groups[fold]) for fold in rows
+    )
+    return Predictions(names, ids, tuple(outcomes))
 
 
 _Columns = Mapping[str, Sequence[str]]
@@ -130,7 +139,7 @@ def paired(one: Predictions, other: Predictions) -> tuple[tuple[Outcome, ...], t
         if place.keys() != set(mine) or len(mine) != len(theirs):
             return None
         rows = np.array([place[name] for name in mine])
-        reordered.append(Outcome(outcome.targets[rows], outcome.scores[rows]))
+        reordered.append(Outcome(outcome.targets[rows], outcome.scores[rows], target.groups))
         if not (reordered[-1].targets == target.targets).all():
             return None
     return one.outcomes, tuple(reordered)

@@ -23,7 +23,8 @@ def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score,
     table.add_column("layer")
     certified = ["dual gap"] if chosen.gap is not None else []
     if chosen.bootstrap.replicates:
-        table.caption = f"test ±: half of the {chosen.bootstrap.level:.0%} interval over test images; cv ±: over folds"
+        units = "test images" if chosen.outcomes[0].groups is None else "groups of test images"
+        table.caption = f"test ±: half of the {chosen.bootstrap.level:.0%} interval over {units}; cv ±: over folds"
         table.caption_justify = "left"
     for column in ("dims", chosen.parameter, f"cv {metric}", f"test {metric}", *certified, "fit s"):
         table.add_column(column, justify="right")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.filesize import decimal
 from typing_extensions import override
 
-from offshelf.dataset import ImageSet, value_range
+from offshelf.dataset import ImageSet, Leaks, value_range
+from offshelf.dataset.leaks import LeakFinder
 from offshelf.errors import ModelError
 from offshelf.evaluation.learning_curve import LearningCurves
 from offshelf.evaluation.score import Score, fit_cost
@@ -51,6 +52,19 @@ class ClassificationRecorder(RunRecorder):
     images: ImageSet
     spectra: Sequence[Spectra] = ()
     """Those of the layers and of the baseline, if they were asked for."""
+    leaks: Leaks | None = None
+    """What test images were found to share with training images."""
+
+    @override
+    def data(self) -> None:
+        super().data()
+        if self.leaks:
+            self._table("leaks", self.leaks.columns())
+
+    @override
+    def data_counts(self) -> dict[str, float]:
+        finder = self.images.leaks
+        return super().data_counts() | (finder.leaks(self.images).counts if isinstance(finder, LeakFinder) else {})
 
     @override
     def profile(self) -> dict[str, Any]:
@@ -63,7 +77,9 @@ class ClassificationRecorder(RunRecorder):
         }
         values = value_range(images.pictures)
         sizes = {size.name: [size.draws, round(size.images)] for size in images.sizes}
-        return profile | ({"value_range": values} if values else {}) | ({"sizes": sizes} if sizes else {})
+        grouped = {"groups": [images.groups.count, images.groups.what]} if images.groups else {}
+        optional = {"value_range": values, "sizes": sizes}
+        return profile | {name: value for name, value in optional.items() if value} | grouped
 
     def layer(self, curve: Sequence[Score], backbone: str, feature_digest: str) -> None:
         """Log one of several layers as a run of its own, under this one, with a run below it for each training size."""

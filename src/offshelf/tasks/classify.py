@@ -13,7 +13,10 @@ from offshelf.classifier import Classifier
 from offshelf.dataset import (
     Dataset,
     ImageSet,
+    leak_rules,
     require_labels,
+    settle_exact,
+    settle_near,
     value_range,
 )
 from offshelf.errors import ConfigError
@@ -124,6 +127,7 @@ def classify(
     require_kind(classifier, images)
     images.require_training()
     images, left_out = check_readable(images, on_error)
+    images, leaks = settle_exact(images, leak_rules(dataset))
     spec.require_layers(images.pictures)
     notify(found_line(images), what_it_sees(backbone))
     title = name or run_title(images.name, backbone.name, names)
@@ -133,7 +137,8 @@ def classify(
         if not spec.is_stored(images):
             run.confirm()
         images, more, found = spec.extract_all(images)
-        recorder = replace(recorder, images=images, left_out=[*left_out, *more])
+        images, leaks = settle_near(images, leak_rules(dataset), [*found[0].values.values()][-1], leaks)
+        recorder = replace(recorder, images=images, left_out=[*left_out, *more], leaks=leaks)
         recorder.data()
         networks = [request.backbone.name for request in spec.requests]
         spectra = [Spectra.of(each, images.folds[0].train) for each in found] if spectrum else []

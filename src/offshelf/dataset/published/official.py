@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from offshelf.dataset.imageset import ImageSet
+from offshelf.dataset.leaks import LeakRules
 from offshelf.dataset.published.archive import unpack
 from offshelf.dataset.published.download import Remote, check_file, fetch
 from offshelf.dataset.retrieval_set import RetrievalSet
@@ -166,7 +167,7 @@ class Published(ABC):
             )
 
 
-class Official(Published, TrainingSizes):
+class Official(Published, TrainingSizes, LeakRules):
     """A published set of labelled images."""
 
     @abstractmethod

@@ -48,7 +48,7 @@ class UiucAttributes(Official):
     """a-Pascal's 6,340 objects to train on; a sample is one object, cropped to its box."""
 
     test: Literal["a_pascal", "a_yahoo", "both"] = "a_pascal"
-    """Objects of the trained categories, of 12 others, or all together."""
+    """Objects of the trained categories, of 12 others, or all together; all of them are of this set."""
     context: float = 1.0
     """Factor by which the object's box grows before cropping."""
 
@@ -57,6 +57,11 @@ class UiucAttributes(Official):
         require_context(self.context)
         if self.test not in TESTED:
             raise ConfigError(f"dataset.test must be a_pascal, a_yahoo or both; got '{self.test}'.")
+
+    @property
+    @override
+    def has_other_source(self) -> bool:
+        return False
 
     @property
     @override

@@ -179,7 +179,7 @@ def hold_race(
         BadImagesError: images that cannot be read, by their rows in `images`.
     """
     check_images(images.pictures)
-    order = growing_order(images.targets, rules.seed)
+    order = growing_order(images.targets, rules.seed, images.groups.numbers_N if images.groups else None)
     samples = [sample(images, order, size, rules) for size in sizes(images.targets, order, rules.first)]
     rows = {one.id: row for row, one in enumerate(images.samples)}
     specs = {one.candidate.name: one.spec for one in entrants}

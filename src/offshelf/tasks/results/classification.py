@@ -16,6 +16,7 @@ from offshelf.metric import Outcome
 from offshelf.model import Model
 from offshelf.report import (
     layer_columns,
+    leaks_line,
     learning_curve_table,
     left_out_line,
     metric_columns,
@@ -165,6 +166,7 @@ def score_lines(
         *(_learning_curve_lines(curves, images) if curves else []),
         probability_line(chosen),
         repeats_line(images),
+        leaks_line(images, chosen),
         left_out_line(left_out),
         open_grids(scores),
     ]

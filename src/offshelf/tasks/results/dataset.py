@@ -9,7 +9,7 @@ from rich.table import Table
 from typing_extensions import override
 
 from offshelf.dataset import About, ImageSet, RetrievalSet
-from offshelf.report import about_table, found_line, repeats_line, retrieval_table, size_table
+from offshelf.report import about_table, found_line, repeats_line, retrieval_table, shared_groups_line, size_table
 from offshelf.tasks.results.result import Result
 from offshelf.terminal import Line
 
@@ -50,7 +50,8 @@ class DatasetDescription(Result):
     def closing(self) -> list[Line]:
         if not self.read_images:
             return []
-        return [f"Every image can be read: {len(self.images.pictures):,}", repeats_line(self.images, where="")]
+        known = [repeats_line(self.images, where=""), shared_groups_line(self.images)]
+        return [f"Every image can be read: {len(self.images.pictures):,}", *known]
 
 
 def content_table(images: ImageSet | RetrievalSet) -> Table:

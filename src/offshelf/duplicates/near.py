@@ -1,0 +1,70 @@
+"""Nearest images by the cosine of their centred features.
+
+Networks map all images into a narrow cone, so that the cosine of two unrelated images may be 0.9 (Ethayarajh, EMNLP
+2019, describes it for language models). Without the mean of the set it is near 0, whatever the network, and a threshold
+means the same for all of them: unrelated images are near 0, and those that differ in compression or size near 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from offshelf.retrieval.arrays import arrays_on
+from offshelf.retrieval.search import nearest
+
+NEAR = 0.9
+"""Cosine from which on images are near duplicates, unless another is given.
+
+Of 70 photographs of Caltech-101 and EfficientNet-Lite0's last layer, the nearest other photograph is at 0.80 at most.
+94 to 99 % of the copies that are mirrored, a fifth brighter, or cut to the central 95 % are above 0.9, and 84 % of
+those that are compressed to JPEG quality 50.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """For each of Q images the nearest of others."""
+
+    rows_Q: np.ndarray
+    """Row numbers in the set: int64."""
+    cosines_Q: np.ndarray
+    """Cosines of the centred features: float64; -1 where there is no other."""
+
+
+class NearSearch:
+    """The images of a set by their centred features, and exact searches among them."""
+
+    def __init__(self, values_NVD: np.ndarray, device: str = "auto") -> None:
+        """Take features, float [N, V, D]; the views of an image are averaged.
+
+        Args:
+            values_NVD: Features of all images of the set, whose mean is subtracted.
+            device: `auto` (a GPU if there is one), `cpu` or `cuda`.
+        """
+        means_ND = values_NVD.mean(axis=1, dtype=np.float64)
+        self.values_ND = (means_ND - means_ND.mean(axis=0)).astype(np.float32)
+        self.device = device
+
+    def nearest(self, queries: np.ndarray, others: np.ndarray) -> Nearest:
+        """Return the nearest of some images for each of others.
+
+        Args:
+            queries: Row numbers, int64 [Q].
+            others: Row numbers to search, int64 [R]; a query is not its own neighbour.
+
+        Raises:
+            ConfigError: A feature is not finite.
+        """
+        rows = np.full(len(queries), -1)
+        cosines = np.full(len(queries), -1.0)
+        if not len(queries) or not len(others):
+            return Nearest(rows, cosines)
+        count = min(2, len(others))  # the second, where the first is the query itself
+        arrays = arrays_on(self.device, "device")
+        references, asked = self.values_ND[others][:, None], self.values_ND[queries][:, None]
+        places_Qk, similarities_Qk = nearest(references, asked, count, "cosine", arrays)
+        found_Qk = others[places_Qk]
+        for column in reversed(range(count)):
+            is_other = found_Qk[:, column] != queries
+            rows[is_other], cosines[is_other] = found_Qk[is_other, column], 1 + similarities_Qk[is_other, column]
+        return Nearest(rows, cosines)
