@@ -49,3 +49,9 @@ def positive_numbers(values: Any, kind: type[int] | type[float], parameter: str)
         wanted = "whole number" if kind is int else "number"
         raise ConfigError(f"classifier.{parameter} must be a positive {wanted} or a list of them; got {values}.")
     return {kind(one) for one in listed}
+
+
+def suggested(values: Sequence[float], parameter: str, images: int) -> float:
+    """Return a value to give where none of the grid can be chosen."""
+    second = sorted(values)[len(values) > 1]
+    return min(second, images) if parameter == "n_neighbors" else second

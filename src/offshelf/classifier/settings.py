@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from offshelf.classifier.view import predicts_numbers
 from offshelf.errors import ConfigError
+from offshelf.metric import kind_of
 from offshelf.suggest import did_you_mean
 from offshelf.svm.fusion import FUSIONS
 
@@ -34,6 +37,13 @@ def _require_for_numbers(name: str, fusion: str, calibrate: bool) -> None:
         raise ConfigError(f"classifier.fusion is mean or features for {name}, which predicts numbers; got '{fusion}'.")
     if calibrate:
         raise ConfigError(f"{name} predicts numbers, which have no probabilities: classifier.calibrate=false")
+
+
+def require_kind(estimator: Any, targets: np.ndarray) -> None:
+    """Raise ConfigError if an estimator of classes is given numbers, or one of numbers classes."""
+    if predicts_numbers(estimator) != (kind_of(targets) == "number"):
+        mine, theirs = ("numbers", "classes") if predicts_numbers(estimator) else ("classes", "numbers")
+        raise ConfigError(f"{type(estimator).__name__} predicts {mine}, and the targets are {theirs}.")
 
 
 @contextmanager

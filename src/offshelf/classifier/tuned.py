@@ -15,10 +15,10 @@ from offshelf.classifier.classifier import Classifier, Curve, Few, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.duality_gap import duality_gap
 from offshelf.classifier.folds import draw_folds, fewest_of_class, fewest_to_hold_out, of_rows, require_two
-from offshelf.classifier.grid import Scoring, grid_of, key_of, positive_numbers
+from offshelf.classifier.grid import Scoring, grid_of, key_of, positive_numbers, suggested
 from offshelf.classifier.scorer import Scorer, samples
 from offshelf.classifier.search import cross_validate, fit
-from offshelf.classifier.settings import refusals, require_settings
+from offshelf.classifier.settings import refusals, require_kind, require_settings
 from offshelf.classifier.view import class_scores, predicts_numbers, rows, svm_method
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, Outcome, kind_of
@@ -138,7 +138,7 @@ class Tuned(Classifier, Few):
             ConfigError: A class has too few images or groups for cross-validation, the estimator rejects its settings,
                 or it is not for these targets.
         """
-        self._require_kind(targets)
+        require_kind(self.estimator, targets)
         splits = self._splits(targets, groups) if len(self.values) > 1 or self.validate else []
         seen = samples(values_NVD, self.averages_features)
         with refusals(self.estimator), watched(self.estimator, self.parameter) as convergence:
@@ -163,11 +163,6 @@ class Tuned(Classifier, Few):
             calibration = self._calibration(value, values_NVD, targets, groups)
         certificate = gap, problems, scorer, calibration, plain, convergence.count, svm_method(fitted)
         return FitResult(self.parameter, value, curve, score, held_out, *certificate, self.is_unchosen)
-
-    def _require_kind(self, targets: np.ndarray) -> None:
-        if self.predicts_numbers != (kind_of(targets) == "number"):
-            mine, theirs = ("numbers", "classes") if self.predicts_numbers else ("classes", "numbers")
-            raise ConfigError(f"{type(self.estimator).__name__} predicts {mine}, and the targets are {theirs}.")
 
     def _given(self, value: float) -> "Tuned":
         """Return the same classifier with one value of the hyperparameter, without calibration and validation."""
@@ -289,7 +284,8 @@ class Tuned(Classifier, Few):
 
     def _splits(self, targets: np.ndarray, groups: np.ndarray | None) -> list[Split]:
         """Return the folds of cross-validation, fewer than asked for if a class has fewer images or groups."""
-        way = f"classifier.{self.parameter}={self._suggested(len(targets)):g} classifier.validate=false"
+        value = suggested(self.values, self.parameter, len(targets))
+        way = f"classifier.{self.parameter}={value:g} classifier.validate=false"
         require_two(self.parameter, targets, groups, way)
         splits = draw_folds(targets, groups, self.folds, self.seed)
         if len(splits) < self.folds and (groups is not None or kind_of(targets) == "class"):
@@ -303,8 +299,3 @@ class Tuned(Classifier, Few):
         if line not in self._told:
             self._told.add(line)
             log.warning(line)
-
-    def _suggested(self, images: int) -> float:
-        """Return a value to give where none can be chosen."""
-        second = sorted(self.values)[len(self.values) > 1]
-        return min(second, images) if self.parameter == "n_neighbors" else second
