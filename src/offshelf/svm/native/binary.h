@@ -24,6 +24,10 @@ typedef struct {
     double mean_square;         /* |mean|² */
     double kappa;               /* with a free bias, the penalty parameter of its constraint */
     int64_t is_free, is_squared;
+    int64_t group_count;   /* of groups of rows, such as classes */
+    const int32_t *groups; /* [R] */
+    const double *means;   /* of the scaled rows of each group, with the column for the bias: [G, D + 1] */
+    const double *radii;   /* distance of each scaled row from the mean of its group: [R] */
 } Rows;
 
 /* A problem: its rows, all of which have a positive cap C c. */
@@ -161,13 +165,14 @@ INLINE double squared_norm(const Rows *rows, const double *w) {
     return total;
 }
 
-/* Return the relative gap of w and α; `pull` and `margins` are theirs. w and the margins are multiplied by the factor with
+/* Return the relative gap of w and α; `pull` and `margins` are theirs. `chosen` becomes the factor of w and the margins with
 the least objective: a hard margin that is short of 1 by a rounding error costs C times that error. */
-INLINE double certify(const Binary *problem, double tol) {
-    static const double FACTORS[] = {1, 1 + 1e-7, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4};
+INLINE double least_gap(const Binary *problem, double tol, double *chosen) {
+    static const double FACTORS[] = {1, 1 + 1e-7, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4}, HOPELESS = 0.1;
     int is_squared = (int)problem->rows->is_squared;
-    double dual = -squared_norm(problem->rows, problem->pull) / 2, best = DBL_MAX, factor = 1;
+    double dual = -squared_norm(problem->rows, problem->pull) / 2, best = DBL_MAX;
     double norm = squared_norm(problem->rows, problem->w);
+    *chosen = 1;
     for (int64_t i = 0; i < problem->count; i++) {
         double alpha = problem->alpha[i];
         dual += alpha - (is_squared ? alpha * alpha / (4 * problem->caps[i]) : 0);
@@ -179,13 +184,24 @@ INLINE double certify(const Binary *problem, double tol) {
             double slack = larger(1 - each * problem->margins[i], 0);
             primal += problem->caps[i] * (is_squared ? slack * slack : slack);
         }
-        if (primal < best) best = primal, factor = each;
-        if (is_squared || best - dual <= tol / 2 * best) break;
+        if (primal < best) best = primal, *chosen = each;
+        if (is_squared || best - dual <= tol / 2 * best || best - dual > HOPELESS * best) break;
     }
-    for (int64_t d = 0; d < problem->dims && factor > 1; d++) problem->w[d] *= factor;
-    for (int64_t i = 0; i < problem->count && factor > 1; i++) problem->margins[i] *= factor;
     double gap = best > 0 ? larger(best - dual, 0) / best : 0;
     return gap >= 0 ? gap : DBL_MAX;
+}
+
+/* Multiply w and the margins. */
+INLINE void scale_weights(const Binary *problem, double factor) {
+    for (int64_t d = 0; d < problem->dims && factor > 1; d++) problem->w[d] *= factor;
+    for (int64_t i = 0; i < problem->count && factor > 1; i++) problem->margins[i] *= factor;
+}
+
+/* The same gap; w and the margins are multiplied by the factor. */
+INLINE double certify(const Binary *problem, double tol) {
+    double factor, gap = least_gap(problem, tol, &factor);
+    scale_weights(problem, factor);
+    return gap;
 }
 
 #endif
