@@ -55,6 +55,12 @@ INLINE double value_at(const Rows *rows, int64_t at) {
     return rows->is_double ? ((const double *)rows->source)[at] : (double)((const float *)rows->source)[at];
 }
 
+/* Ones in the last `tail` lanes: the values at the end of a row that fill no vector are read with some before them. */
+INLINE Lanes last_lanes(int64_t tail) {
+    static const double ONES_AFTER_ZEROS[2 * LANES] = {[LANES... 2 * LANES - 1] = 1};
+    return *(const Lanes *)(ONES_AFTER_ZEROS + tail);
+}
+
 INLINE double dot_row(const Rows *rows, int64_t number, const double *w) {
     Lanes sums[4] = {{0}, {0}, {0}, {0}};
     int64_t dims = rows->dims, d = 0, at = number * dims;
@@ -62,6 +68,11 @@ INLINE double dot_row(const Rows *rows, int64_t number, const double *w) {
         for (int k = 0; k < 4; k++)
             sums[k] += values_at(rows, at + d + k * LANES) * *(const Lanes *)(w + d + k * LANES);
     for (; d + LANES <= dims; d += LANES) sums[0] += values_at(rows, at + d) * *(const Lanes *)(w + d);
+    if (d < dims && dims >= LANES) {
+        int64_t last = dims - LANES;
+        sums[1] += values_at(rows, at + last) * (*(const Lanes *)(w + last) * last_lanes(dims - d));
+        d = dims;
+    }
     Lanes sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     double total = 0;
     for (int lane = 0; lane < LANES; lane++) total += sum[lane];
@@ -74,6 +85,11 @@ INLINE void add_row(const Rows *rows, int64_t number, double factor, double *out
     int64_t dims = rows->dims, d = 0, at = number * dims;
     double by = factor * rows->inverse_scale;
     for (; d + LANES <= dims; d += LANES) *(Lanes *)(out + d) += values_at(rows, at + d) * by;
+    if (d < dims && dims >= LANES) {
+        int64_t last = dims - LANES;
+        *(Lanes *)(out + last) += values_at(rows, at + last) * (by * last_lanes(dims - d));
+        d = dims;
+    }
     for (; d < dims; d++) out[d] += value_at(rows, at + d) * by;
     out[dims] += factor * rows->bias;
 }

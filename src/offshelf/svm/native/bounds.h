@@ -19,7 +19,7 @@ typedef struct {
     double lengths[MOST_SOLUTIONS]; /* |w' - w| */
     double *values, *radii;         /* [N]: decision values under an earlier solution */
     uint8_t *since;                 /* [N]: its number */
-    int32_t *groups;                /* [N] */
+    int32_t *groups, *unclear;      /* [N]: the groups of rows, and those whose margin the bound leaves open */
 } MarginBounds;
 
 /* Begin with w = 0. */
@@ -63,16 +63,18 @@ INLINE void add_solution(const Binary *problem, MarginBounds *bounds) {
 /* Set margins to those of the last solution, or to a lower bound above `least`. Returns the number of those computed. */
 INLINE int64_t bound_margins(const Binary *problem, MarginBounds *bounds, double least) {
     int64_t groups = problem->rows->group_count, computed = 0;
-    for (int64_t i = 0; i < problem->count && !is_stopped(); i++) {
+    for (int64_t i = 0; i < problem->count; i++) {
         int64_t since = bounds->since[i];
         double y = problem->y[i], value = bounds->values[i] + bounds->shifts[since * groups + bounds->groups[i]];
         double margin = y * value - bounds->radii[i] * bounds->lengths[since] - BEYOND * fabs(value);
-        if (!(margin > least)) {
-            value = dot_row(problem->rows, problem->numbers[i], problem->w);
-            bounds->values[i] = value, bounds->since[i] = (uint8_t)(bounds->count - 1);
-            margin = y * value, computed++;
-        }
         problem->margins[i] = margin;
+        bounds->unclear[computed] = (int32_t)i, computed += !(margin > least); /* without a branch */
+    }
+    for (int64_t at = 0; at < computed && !is_stopped(); at++) {
+        int32_t i = bounds->unclear[at];
+        double value = dot_row(problem->rows, problem->numbers[i], problem->w);
+        bounds->values[i] = value, bounds->since[i] = (uint8_t)(bounds->count - 1);
+        problem->margins[i] = problem->y[i] * value;
     }
     return computed;
 }

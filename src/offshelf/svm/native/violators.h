@@ -30,7 +30,7 @@ typedef struct {
 INLINE int allocate_violators(const Path *path, int64_t count, Violators *set) {
     int64_t dims = path->problem.dims, width = width_of(dims), groups = path->problem.rows->group_count;
     int64_t size = SET_MOST * (1 + width + SET_MOST) + width + MOST_SOLUTIONS * (dims + 2 * groups) + 2 * count;
-    double *next = set->memory = malloc(8 * size + 5 * count);
+    double *next = set->memory = malloc(8 * size + 9 * count);
     *set = (Violators){.width = width, .memory = next};
     if (!next || !allocate_pair(SET_MOST, &set->pair, &set->space)) return free(next), 0;
     set->members = (int64_t *)taken(&next, SET_MOST);
@@ -40,7 +40,8 @@ INLINE int allocate_violators(const Path *path, int64_t count, Violators *set) {
     bounds->w = taken(&next, MOST_SOLUTIONS * dims), bounds->at_means = taken(&next, MOST_SOLUTIONS * groups);
     bounds->shifts = taken(&next, MOST_SOLUTIONS * groups);
     bounds->values = taken(&next, count), bounds->radii = taken(&next, count);
-    bounds->groups = (int32_t *)next, bounds->since = (uint8_t *)(bounds->groups + count);
+    bounds->groups = (int32_t *)next, bounds->unclear = bounds->groups + count;
+    bounds->since = (uint8_t *)(bounds->unclear + count);
     return 1;
 }
 
@@ -164,8 +165,10 @@ INLINE int64_t add_least(Path *path, Violators *set, int64_t most, double below,
     int32_t *found = path->descent.active;
     int64_t count = 0, added = 0;
     double next, limit = below;
-    for (int64_t i = 0; i < problem->count; i++)
-        if (problem->margins[i] < below && !path->is_in[i] && side * problem->y[i] >= 0) found[count++] = (int32_t)i;
+    for (int64_t i = 0; i < problem->count; i++) {
+        found[count] = (int32_t)i;
+        count += (problem->margins[i] < below) & !path->is_in[i] & (side * problem->y[i] >= 0); /* without a branch */
+    }
     for (int64_t at = 0; at < count; at++) problem->values[at] = problem->margins[found[at]], problem->shares[at] = 1;
     if (count > most) limit = weighted_quantile(count, problem->values, problem->shares, (double)most, &next);
     for (int64_t at = 0; at < count && added < most; at++)
