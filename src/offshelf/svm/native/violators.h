@@ -32,7 +32,8 @@ INLINE int allocate_violators(const Path *path, int64_t count, Violators *set) {
     int64_t size = SET_MOST * (1 + width + SET_MOST) + width + MOST_SOLUTIONS * (dims + 2 * groups) + 2 * count;
     double *next = set->memory = malloc(8 * size + 9 * count);
     *set = (Violators){.width = width, .memory = next};
-    if (!next || !allocate_pair(SET_MOST, &set->pair, &set->space)) return free(next), 0;
+    if (!next) return 0;
+    if (!allocate_pair(SET_MOST, &set->pair, &set->space)) return free(next), set->memory = 0, 0;
     set->members = (int64_t *)taken(&next, SET_MOST);
     set->X = taken(&next, SET_MOST * width), set->K = taken(&next, SET_MOST * SET_MOST);
     set->centre = taken(&next, width);
@@ -199,6 +200,16 @@ INLINE int take_first(Path *path, Violators *set) {
     return add_least(path, set, SET_FIRST, DBL_MAX, 1) && add_least(path, set, SET_FIRST, DBL_MAX, -1);
 }
 
+/* Have coordinate descent, which may solve the next problem, begin with the bias of the centred rows. */
+INLINE void hand_over_bias(Path *path, const Violators *set) {
+    const Binary *problem = &path->problem;
+    path->descent.bias = problem->w[problem->dims - 1] * problem->rows->bias;
+    for (int64_t j = 0; j < set->count; j++) {
+        int64_t i = set->members[j];
+        path->descent.bias += problem->y[i] * problem->alpha[i] * problem->rows->shift[problem->numbers[i]];
+    }
+}
+
 /* Solve from the rows nearest to the other class, and return the gap: DBL_MAX, and α = 0, where it is not for this. */
 OUTLINE double add_violators(Path *path, Violators *set, double tol) {
     const Binary *problem = &path->problem;
@@ -216,7 +227,10 @@ OUTLINE double add_violators(Path *path, Violators *set, double tol) {
         is_going = room > 0 && set->bounds.count < MOST_SOLUTIONS &&
                    add_least(path, set, smaller_of(step, room), 1 - VIOLATION, 0);
     }
-    if (gap <= larger(tol, EXACT)) return scale_weights(problem, factor), gap;
+    if (gap <= larger(tol, EXACT)) {
+        if (path->set.is_free) hand_over_bias(path, set);
+        return scale_weights(problem, factor), gap;
+    }
     memset(problem->alpha, 0, problem->count * sizeof(double));
     return DBL_MAX;
 }
