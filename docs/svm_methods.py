@@ -32,7 +32,7 @@ SETTINGS: dict[str, Any] = {
 WHY: dict[Method, str] = {
     "ovo": "few rows per pair of classes: thousands of small problems in one Gram matrix, in compiled code",
     "dual": "the Gram matrix of all rows fits into memory, and pays for itself over all classes, folds and values of C",
-    "binary": "many rows, or few problems: one after the other without a Gram matrix, in compiled code",
+    "binary": "many rows, or a single fit: one problem after the other without a Gram matrix, in compiled code",
     "primal": "what is left: rows on disk of which a Gram matrix does not fit or pay, a GPU, or no compiled code",
 }
 

@@ -100,8 +100,9 @@ def exercise(path: str) -> None:
                 for _ in path_dual.solve_path(Gram(values, bias), arrays, Cs, 1e-4):
                     pass
                 for dtype in (np.float32, np.float64):
-                    for _ in path_binary.solve_path(values.astype(dtype), arrays, [*Cs, 1e4], 1e-4):
-                        pass
+                    for given in (arrays, problems):
+                        for _ in path_binary.solve_path(values.astype(dtype), given, [*Cs, 1e4], 1e-4):
+                            pass
     for size in (1, 15, 16, 17, 70):
         half, free = random.normal(size=(80, 90)).astype(np.float32), np.sort(random.permutation(80)[:size])
         K, b = half @ half.T, np.ones(size, np.float32)

@@ -131,7 +131,7 @@ def encode(y: np.ndarray, sample_weight: np.ndarray, multiclass: Multiclass) -> 
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
     check_classification_targets(y)
-    if type_of_target(y).startswith("multilabel"):
+    if y.ndim > 1 and type_of_target(y).startswith("multilabel"):
         return Encoding(np.arange(y.shape[1]), "multilabel")
     classes = np.unique(y[sample_weight > 0])
     if len(classes) < 2:

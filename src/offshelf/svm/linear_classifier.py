@@ -70,7 +70,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _check(self, X: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Validate the settings and data, and set the classes. Returns X [R, D], y and weights, each [R] or [R, K]."""
         self._check_settings()
-        several = y is not None and type_of_target(y).startswith("multilabel")
+        is_column = y is None or getattr(y, "ndim", 0) == 1  # spared a search, which takes as long as a small fit
+        several = not is_column and type_of_target(y).startswith("multilabel")
         X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=several, y_numeric=False)
         weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         fits = weights.shape in ((len(X),), y.shape if several else (len(X),))

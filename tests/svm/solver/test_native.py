@@ -113,11 +113,13 @@ def test_arrays_of_another_type():
             native.gather_submatrix(*given)
     for rows_RD in (matrix.astype(int), np.asfortranarray(matrix)):
         with pytest.raises(TypeError, match="rows are float32 or float64 in C's order"):
-            native.binary_solve_path(rows_RD, (), (), (rows, rows, rows), (rows, 1e-4))
+            native.describe_rows(rows_RD, np.zeros(4, np.int32), 1)
     with pytest.raises(TypeError, match="products is float64 in C's order; got float32"):
         native.OvoBatch(products=matrix.astype(np.float32))
     with pytest.raises(TypeError, match="products is float64 in C's order"):
         native.OvoBatch(products=np.zeros((4, 4)).T[1:])
+    with pytest.raises(TypeError, match="groups is int32 in C's order; got int64"):
+        native.BinaryBatch(source=matrix, groups=rows)
 
 
 def test_missing_library(monkeypatch):
@@ -149,6 +151,27 @@ def test_other_layout(monkeypatch):
     ):
         monkeypatch.setattr(native, "OvoBatch", type("OvoBatch", (ctypes.Structure,), {"_fields_": changed}))
         assert native.difference(native._library()).startswith(reason)
+
+
+@needs_library
+def test_other_layout_of_another_batch(monkeypatch):
+    """The same of the arguments of `binary_solve`."""
+    changed = {"_fields_": native.BinaryBatch._fields_[1:]}
+    monkeypatch.setattr(native, "BinaryBatch", type("BinaryBatch", (ctypes.Structure,), changed))
+    assert native.difference(native._library()).startswith("its BinaryBatch has ")
+
+
+@needs_library
+def test_description_of_rows(version):
+    """As in NumPy, in dimensions that do and do not fill vectors, with a group without rows."""
+    for dims in (1, 8, 37):
+        values = np.random.default_rng(dims).normal(size=(50, dims)) + 3
+        groups = (np.arange(50) % 3).astype(np.int32)
+        means = np.stack([values[groups == number].mean(axis=0) for number in range(3)] + [np.zeros(dims)])
+        along, distance = values @ values.mean(axis=0), np.linalg.norm(values - means[groups], axis=1)
+        expected = np.square(values).sum(axis=1), values.mean(axis=0), means, along, distance
+        for found, wanted in zip(native.describe_rows(values, groups, 4), expected, strict=True):
+            assert found == pytest.approx(wanted, rel=1e-12)
 
 
 @needs_library

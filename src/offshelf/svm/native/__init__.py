@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from offshelf.svm.monitor import check_stop, current
+from offshelf.svm.native.batches import BinaryBatch, Field, OvoBatch, layout_difference
 
 VERSIONS = ("any", "avx2", "avx512")
 """Instruction sets that libraries are built for, each a superset of the one before; as in `setup.py`."""
@@ -36,40 +37,6 @@ _OUT_SINGLES, _OUT_DOUBLES = _changed(np.float32), _changed(np.float64)
 _BOUNDS = (_SINGLES, _DOUBLES, _SINGLES)
 
 
-class OvoBatch(ctypes.Structure):
-    """The arguments of `ovo_solve`; `ovo.c` describes them. The layouts are compared when the library is loaded."""
-
-    _fields_ = (
-        *((name, _INT) for name in ("rows", "pairs", "variants", "values")),
-        *((name, ctypes.c_void_p) for name in ("products", "shift")),
-        ("kappa", _DOUBLE),
-        ("bias_share", _DOUBLE),
-        ("has_free_bias", _INT),
-        ("is_squared", _INT),
-        *((name, ctypes.c_void_p) for name in ("class_starts", "first", "second", "starts", "weights", "Cs")),
-        ("tol", _DOUBLE),
-        ("target_gap", _DOUBLE),
-        *((name, ctypes.c_void_p) for name in ("betas", "offsets", "gaps")),
-    )
-
-    def __init__(self, **values: Any) -> None:
-        self.arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-        """Kept alive as long as their addresses are in use."""
-        for name, array in self.arrays.items():
-            dtype = np.int64 if name in ("class_starts", "first", "second", "starts") else np.float64
-            if array.dtype != dtype or not array.flags.c_contiguous:
-                raise TypeError(f"{name} is {dtype.__name__} in C's order; got {array.dtype}, strides {array.strides}.")
-        addresses = {name: array.ctypes.data for name, array in self.arrays.items()}
-        super().__init__(**{**values, **addresses})
-
-
-class _Field(ctypes.Structure):
-    """A field of a C structure: `Field` in `ovo.c`."""
-
-    _fields_ = (("name", ctypes.c_char_p), ("offset", _INT), ("kind", ctypes.c_char))
-
-
-_KINDS = {_INT: b"i", _DOUBLE: b"d", ctypes.c_void_p: b"p"}
 _DECLARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "watch": (None, (ctypes.c_void_p,)),
     "gather_submatrix": (None, (_INT, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
@@ -77,15 +44,14 @@ _DECLARED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "smo_solve": (_INT, (_INT, _SINGLES, _DOUBLE, *_BOUNDS, _OUT_DOUBLES, _OUT_SINGLES, _DOUBLE, _INT)),
     "duality_gap": (_DOUBLE, (_INT, *_BOUNDS, _DOUBLES, _SINGLES)),
     "newton_solve": (_INT, (_INT, _SINGLES, _DOUBLE, _SINGLES, _INT, _INTS, _OUT_SINGLES)),
-    "binary_solve_path": (
-        _INT,
-        (
-            *(_INT, ctypes.c_void_p, _INT, _DOUBLE, _DOUBLE, _DOUBLES, _DOUBLES, _DOUBLE, _DOUBLE, _INT, _INT),
-            *(_INT, _INTS, _DOUBLES, _INT, _DOUBLES, _INT, _DOUBLES, _DOUBLE, _OUT_DOUBLES, _OUT_DOUBLES),
-        ),
+    "describe_rows": (
+        None,
+        (*(_INT, _INT, ctypes.c_void_p, _INT, _INT, _given(np.int32)), *(_OUT_DOUBLES,) * 5),
     ),
+    "binary_solve": (_INT, (ctypes.POINTER(BinaryBatch), _INT, _INT)),
+    "binary_batch_layout": (_INT, (_INT, ctypes.POINTER(Field))),
     "ovo_solve": (_INT, (ctypes.POINTER(OvoBatch), _INT, _INT)),
-    "ovo_batch_layout": (_INT, (_INT, ctypes.POINTER(_Field))),
+    "ovo_batch_layout": (_INT, (_INT, ctypes.POINTER(Field))),
     "ovo_primal_scales": (_INT, (_INT, _OUT_DOUBLES)),
 }
 
@@ -108,15 +74,10 @@ def why_unavailable() -> str | None:
 
 def difference(library: ctypes.CDLL) -> str | None:
     """Return how a library, with its functions declared, differs from this module; None if it does not."""
-    field = _Field()
-    size = library.ovo_batch_layout(0, ctypes.byref(field))
-    if size != ctypes.sizeof(OvoBatch):
-        return f"its OvoBatch has {size} bytes, not {ctypes.sizeof(OvoBatch)}"
-    for number, (name, kind, *_) in enumerate(OvoBatch._fields_):
-        library.ovo_batch_layout(number, ctypes.byref(field))
-        expected = (name.encode(), getattr(OvoBatch, name).offset, _KINDS[kind])
-        if (field.name, field.offset, field.kind) != expected:
-            return f"field {number} of its OvoBatch is {field.name!r} at {field.offset}, not {name!r} at {expected[1]}"
+    found = (layout_difference(OvoBatch, library.ovo_batch_layout),)
+    found += (layout_difference(BinaryBatch, library.binary_batch_layout),)
+    if any(found):
+        return next(filter(None, found))
     scales = np.zeros(len(PRIMAL_SCALES))
     if library.ovo_primal_scales(len(scales), scales) != len(scales) or (scales != PRIMAL_SCALES).any():
         return f"its PRIMAL_SCALES differ from {PRIMAL_SCALES}"
@@ -236,37 +197,43 @@ def duality_gap(bounds: tuple[np.ndarray, ...], state: tuple[np.ndarray, np.ndar
     return gap
 
 
-def binary_solve_path(
-    rows_RD: np.ndarray,
-    kernel: tuple[float, float, np.ndarray, np.ndarray, float, float],
-    kind: tuple[bool, bool],
-    problem: tuple[np.ndarray, np.ndarray, np.ndarray],
-    path: tuple[np.ndarray, float],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Solve one binary problem in all its variants at all values of C; `binary.h` describes the arguments.
+def describe_rows(
+    rows_RD: np.ndarray, groups_R: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return what the solver asks of all rows.
 
     Args:
         rows_RD: float32 or float64 in C's order.
-        kernel: 1 / σ, the bias column, the diagonal [R], x·mean [R], |mean|² and κ.
-        kind: Whether the bias is free, and whether the hinge is squared.
-        problem: Row numbers [N], signs [N], and factors of C [V, N], of which those of the whole are the last.
-        path: Values of C, ascending, and the largest relative gap.
+        groups_R: int32, the group of each row.
+        count: Number of groups, at most as many as rows.
 
     Returns:
-        w of the scaled rows [C, V, D + 1], and gaps [C, V].
-
-    Raises:
-        MemoryError: some arrays of length N cannot be allocated.
+        Squared lengths [R], the mean [D], the means of groups [G, D], products with the mean [R], and distances from
+        the mean of the own group [R]: float64.
     """
-    dims, (rows_N, sign_N, share_VN), (Cs, tol) = rows_RD.shape[1], problem, path
+    rows, dims = _plain(rows_RD).shape
+    squares, along, radii = np.empty((3, rows))
+    mean, means = np.empty(dims), np.empty((count, dims))
+    given = rows, dims, rows_RD.ctypes.data, rows_RD.dtype == np.float64, count, groups_R
+    _watched().describe_rows(*given, squares, mean, means, along, radii)
+    return squares, mean, means, along, radii
+
+
+def _plain(rows_RD: np.ndarray) -> np.ndarray:
     if rows_RD.dtype not in (np.float32, np.float64) or not rows_RD.flags.c_contiguous:
         raise TypeError(f"rows are float32 or float64 in C's order; got {rows_RD.dtype}, strides {rows_RD.strides}.")
-    w_CVD, gap_CV = np.zeros((len(Cs), len(share_VN), dims + 1)), np.zeros((len(Cs), len(share_VN)))
-    given = dims, rows_RD.ctypes.data, rows_RD.dtype == np.float64, *kernel, *kind
-    counts = len(rows_N), rows_N, sign_N, len(share_VN), share_VN, len(Cs), Cs, tol
-    if not _watched().binary_solve_path(*given, *counts, w_CVD, gap_CV):
+    return rows_RD
+
+
+def binary_solve(batch: BinaryBatch, start: int, stop: int) -> None:
+    """Solve the tasks [start, stop) of a batch, in all variants, at all values of C.
+
+    Raises:
+        MemoryError: some arrays of the length of a task cannot be allocated.
+    """
+    _plain(batch.arrays["source"])
+    if not _watched().binary_solve(ctypes.byref(batch), start, stop):
         raise MemoryError
-    return w_CVD, gap_CV
 
 
 def ovo_solve(batch: OvoBatch, start: int, stop: int) -> None:

@@ -1,6 +1,9 @@
 /* The regularisation path of one binary problem in all its variants; `path_binary.py` describes the method. */
 
+#include "batch.h"
 #include "finish.h"
+#include "layout.h"
+#include "violators.h"
 
 /* Steps of interior points from a poor start, under the hinge and the squared hinge, and from a good one. */
 static const double STEPS[] = {60, 20}, WARM_STEPS = 10;
@@ -26,25 +29,27 @@ static double approach(Path *path, double tol) {
 }
 
 /* Take the rows of a variant at one C. Returns whether there are two classes, or a bias that is not free and one. */
-static int take_rows(Path *path, int64_t count, const int64_t *numbers, const double *signs, const double *shares,
-                     double C) {
+static int take_rows(Path *path, const BinaryBatch *batch, const Task *task, int64_t variant, double C) {
     Binary *problem = &path->problem;
     int64_t positive = 0;
     problem->count = 0;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t at = problem->count;
-        if (!(shares[i] > 0)) continue;
-        path->positions[at] = i, problem->numbers[at] = numbers[i], problem->y[at] = signs[i];
-        problem->caps[at] = C * shares[i];
-        positive += signs[i] > 0, problem->count++;
+    for (int64_t i = 0; i < task->count; i++) {
+        int64_t at = problem->count, number = task->numbers[i];
+        double share = batch->members[number * batch->variants + variant] ? task->weights[i] : 0;
+        if (!(share > 0)) continue;
+        path->positions[at] = i, problem->numbers[at] = number, problem->y[at] = task->signs[i];
+        problem->caps[at] = C * share;
+        positive += problem->y[at] > 0, problem->count++;
     }
     return problem->count && (!problem->rows->is_free || (positive && positive < problem->count));
 }
 
 /* Solve a problem; if `is_warm`, from the whole at this C or the one before. Returns the gap. */
-static double solve(Path *path, double tol, int is_warm) {
+static double solve(Path *path, Violators *set, double tol, int is_warm) {
     Binary *problem = &path->problem;
     double passes = WARM_PASSES * (double)(problem->dims + 16) * (double)problem->count, gap = DBL_MAX;
+    if (!is_warm) gap = add_violators(path, set, tol);
+    if (gap < DBL_MAX) return gap;
     for (int64_t i = 0; i < problem->count; i++)
         problem->alpha[i] = is_warm ? path->full_alpha[path->positions[i]] * problem->caps[i] : 0;
     if (!is_warm || cost_of_interior(size_of_set(problem), problem->dims, WARM_STEPS) > passes) {
@@ -67,37 +72,62 @@ static void keep_alpha(Path *path, int64_t count) {
         path->full_alpha[path->positions[i]] = problem->alpha[i] / problem->caps[i];
 }
 
-/* Solve a problem at all values of C in ascending order, in all variants, the whole last: weights [C, V, D + 1] and gaps
-[C, V]. Shares are [V, N]. Returns 0 if memory cannot be allocated. */
-int64_t binary_solve_path(int64_t dims, const void *source, int64_t is_double, double inverse_scale, double bias,
-                          const double *diagonal, const double *shift, double mean_square, double kappa,
-                          int64_t is_free, int64_t is_squared, int64_t count, const int64_t *numbers,
-                          const double *signs, int64_t variants, const double *shares, int64_t values, const double *Cs,
-                          double tol, double *weights, double *gaps) {
-    Rows rows = {dims,  source,      is_double, inverse_scale, bias,      diagonal,
-                 shift, mean_square, kappa,     is_free,       is_squared};
-    Path path = {0};
-    Binary *problem = &path.problem;
-    problem->rows = &rows, problem->dims = dims + 1;
-    path.set.dims = dims + 1, path.set.width = width_of(dims + 1);
-    path.set.is_free = (int)is_free, path.set.is_squared = (int)is_squared;
-    if (!allocate(&path, count)) return 0;
-    for (int64_t c = 0; c < values; c++)
-        for (int64_t turn = 0; turn < variants && !is_stopped(); turn++) {
-            int64_t variant = turn ? turn - 1 : variants - 1, out = c * variants + variant;
+/* Solve a task at all values of C in ascending order, in all variants, the whole last. */
+static void solve_task(Path *path, Violators *set, const BinaryBatch *batch, const Task *task, int64_t number) {
+    Binary *problem = &path->problem;
+    int64_t bytes = problem->dims * sizeof(double);
+    path->descent.bias = 0;
+    for (int64_t c = 0; c < batch->values; c++)
+        for (int64_t turn = 0; turn < batch->variants && !is_stopped(); turn++) {
+            int64_t variant = turn ? turn - 1 : batch->variants - 1;
+            int64_t out = ((number - batch->first_task) * batch->values + c) * batch->variants + variant;
             double gap = 0;
-            if (take_rows(&path, count, numbers, signs, shares + variant * count, Cs[c])) {
-                gap = solve(&path, tol, c || turn);
-                if (!turn) keep_alpha(&path, count);
+            if (take_rows(path, batch, task, variant, batch->Cs[c])) {
+                gap = solve(path, set, batch->tol, c || turn);
+                if (!turn) keep_alpha(path, task->count);
             } else {
-                memset(problem->w, 0, problem->dims * sizeof(double));
-                if (problem->count) problem->w[dims] = problem->y[0] / bias;
+                memset(problem->w, 0, bytes);
+                if (problem->count) problem->w[problem->dims - 1] = problem->y[0] / problem->rows->bias;
             }
-            if (!turn) memcpy(path.full_w, problem->w, problem->dims * sizeof(double));
-            memcpy(weights + out * problem->dims, problem->w, problem->dims * sizeof(double));
-            gaps[out] = gap;
+            if (!turn) memcpy(path->full_w, problem->w, bytes);
+            memcpy(batch->solutions + out * problem->dims, problem->w, bytes);
+            batch->gaps[out] = gap;
             count_solved();
         }
-    free(path.memory), free(path.set_memory);
-    return 1;
+}
+
+/* Solve the tasks [start, stop). Returns 0 if memory cannot be allocated. */
+int64_t binary_solve(const BinaryBatch *batch, int64_t start, int64_t stop) {
+    Rows rows = rows_of(batch);
+    Path path = {.problem = {.rows = &rows, .dims = batch->dims + 1}};
+    Violators set = {0};
+    Task task = {0};
+    int64_t most = most_rows(batch, start, stop);
+    path.set.dims = batch->dims + 1, path.set.width = width_of(batch->dims + 1);
+    path.set.is_free = (int)batch->is_free, path.set.is_squared = (int)batch->is_squared;
+    int is_ready = allocate(&path, most) && allocate_task(&task, most) && allocate_violators(&path, most, &set);
+    for (int64_t number = start; number < stop && is_ready && !is_stopped(); number++) {
+        gather_task(batch, number, &task);
+        solve_task(&path, &set, batch, &task, number);
+    }
+    free_violators(&set);
+    free(path.memory), free(path.set_memory), free(task.numbers);
+    return is_ready;
+}
+
+#define FIELD(name) FIELD_OF(BinaryBatch, name)
+static const Field FIELDS[] = {
+    FIELD(row_count),   FIELD(dims),      FIELD(tasks),          FIELD(first_task), FIELD(variants),     FIELD(values),
+    FIELD(source),      FIELD(is_double), FIELD(inverse_scale),  FIELD(bias),       FIELD(diagonal),     FIELD(shift),
+    FIELD(mean_square), FIELD(kappa),     FIELD(is_free),        FIELD(is_squared), FIELD(group_count),  FIELD(groups),
+    FIELD(means),       FIELD(radii),     FIELD(signs),          FIELD(order),      FIELD(class_starts), FIELD(first),
+    FIELD(second),      FIELD(members),   FIELD(weight_columns), FIELD(weights),    FIELD(Cs),           FIELD(tol),
+    FIELD(solutions),   FIELD(gaps),
+};
+
+/* The layout of BinaryBatch: its size in bytes, and its fields up to one without a name. */
+int64_t binary_batch_layout(int64_t number, Field *field) {
+    int64_t count = sizeof FIELDS / sizeof *FIELDS;
+    *field = number < count ? FIELDS[number] : (Field){0};
+    return sizeof(BinaryBatch);
 }

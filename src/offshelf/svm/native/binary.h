@@ -24,6 +24,10 @@ typedef struct {
     double mean_square;         /* |mean|² */
     double kappa;               /* with a free bias, the penalty parameter of its constraint */
     int64_t is_free, is_squared;
+    int64_t group_count;   /* of groups of rows, such as classes */
+    const int32_t *groups; /* [R] */
+    const double *means;   /* of the scaled rows of each group, with the column for the bias: [G, D + 1] */
+    const double *radii;   /* distance of each scaled row from the mean of its group: [R] */
 } Rows;
 
 /* A problem: its rows, all of which have a positive cap C c. */
@@ -51,6 +55,12 @@ INLINE double value_at(const Rows *rows, int64_t at) {
     return rows->is_double ? ((const double *)rows->source)[at] : (double)((const float *)rows->source)[at];
 }
 
+/* Ones in the last `tail` lanes: the values at the end of a row that fill no vector are read with some before them. */
+INLINE Lanes last_lanes(int64_t tail) {
+    static const double ONES_AFTER_ZEROS[2 * LANES] = {[LANES... 2 * LANES - 1] = 1};
+    return *(const Lanes *)(ONES_AFTER_ZEROS + tail);
+}
+
 INLINE double dot_row(const Rows *rows, int64_t number, const double *w) {
     Lanes sums[4] = {{0}, {0}, {0}, {0}};
     int64_t dims = rows->dims, d = 0, at = number * dims;
@@ -58,6 +68,11 @@ INLINE double dot_row(const Rows *rows, int64_t number, const double *w) {
         for (int k = 0; k < 4; k++)
             sums[k] += values_at(rows, at + d + k * LANES) * *(const Lanes *)(w + d + k * LANES);
     for (; d + LANES <= dims; d += LANES) sums[0] += values_at(rows, at + d) * *(const Lanes *)(w + d);
+    if (d < dims && dims >= LANES) {
+        int64_t last = dims - LANES;
+        sums[1] += values_at(rows, at + last) * (*(const Lanes *)(w + last) * last_lanes(dims - d));
+        d = dims;
+    }
     Lanes sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     double total = 0;
     for (int lane = 0; lane < LANES; lane++) total += sum[lane];
@@ -70,6 +85,11 @@ INLINE void add_row(const Rows *rows, int64_t number, double factor, double *out
     int64_t dims = rows->dims, d = 0, at = number * dims;
     double by = factor * rows->inverse_scale;
     for (; d + LANES <= dims; d += LANES) *(Lanes *)(out + d) += values_at(rows, at + d) * by;
+    if (d < dims && dims >= LANES) {
+        int64_t last = dims - LANES;
+        *(Lanes *)(out + last) += values_at(rows, at + last) * (by * last_lanes(dims - d));
+        d = dims;
+    }
     for (; d < dims; d++) out[d] += value_at(rows, at + d) * by;
     out[dims] += factor * rows->bias;
 }
@@ -161,13 +181,14 @@ INLINE double squared_norm(const Rows *rows, const double *w) {
     return total;
 }
 
-/* Return the relative gap of w and α; `pull` and `margins` are theirs. w and the margins are multiplied by the factor with
+/* Return the relative gap of w and α; `pull` and `margins` are theirs. `chosen` becomes the factor of w and the margins with
 the least objective: a hard margin that is short of 1 by a rounding error costs C times that error. */
-INLINE double certify(const Binary *problem, double tol) {
-    static const double FACTORS[] = {1, 1 + 1e-7, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4};
+INLINE double least_gap(const Binary *problem, double tol, double *chosen) {
+    static const double FACTORS[] = {1, 1 + 1e-7, 1 + 1e-6, 1 + 1e-5, 1 + 3e-5, 1 + 1e-4}, HOPELESS = 0.1;
     int is_squared = (int)problem->rows->is_squared;
-    double dual = -squared_norm(problem->rows, problem->pull) / 2, best = DBL_MAX, factor = 1;
+    double dual = -squared_norm(problem->rows, problem->pull) / 2, best = DBL_MAX;
     double norm = squared_norm(problem->rows, problem->w);
+    *chosen = 1;
     for (int64_t i = 0; i < problem->count; i++) {
         double alpha = problem->alpha[i];
         dual += alpha - (is_squared ? alpha * alpha / (4 * problem->caps[i]) : 0);
@@ -179,13 +200,24 @@ INLINE double certify(const Binary *problem, double tol) {
             double slack = larger(1 - each * problem->margins[i], 0);
             primal += problem->caps[i] * (is_squared ? slack * slack : slack);
         }
-        if (primal < best) best = primal, factor = each;
-        if (is_squared || best - dual <= tol / 2 * best) break;
+        if (primal < best) best = primal, *chosen = each;
+        if (is_squared || best - dual <= tol / 2 * best || best - dual > HOPELESS * best) break;
     }
-    for (int64_t d = 0; d < problem->dims && factor > 1; d++) problem->w[d] *= factor;
-    for (int64_t i = 0; i < problem->count && factor > 1; i++) problem->margins[i] *= factor;
     double gap = best > 0 ? larger(best - dual, 0) / best : 0;
     return gap >= 0 ? gap : DBL_MAX;
+}
+
+/* Multiply w and the margins. */
+INLINE void scale_weights(const Binary *problem, double factor) {
+    for (int64_t d = 0; d < problem->dims && factor > 1; d++) problem->w[d] *= factor;
+    for (int64_t i = 0; i < problem->count && factor > 1; i++) problem->margins[i] *= factor;
+}
+
+/* The same gap; w and the margins are multiplied by the factor. */
+INLINE double certify(const Binary *problem, double tol) {
+    double factor, gap = least_gap(problem, tol, &factor);
+    scale_weights(problem, factor);
+    return gap;
 }
 
 #endif

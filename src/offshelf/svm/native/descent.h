@@ -138,7 +138,7 @@ INLINE double cost_of_rest(const Binary *problem, const Descent *state, double m
 
 /* Improve α, and the pull, in place until the relative gap is at most `target`, gradients are rounding errors, or it would take
 more than `most` multiplications at the present pace. Returns the gap. */
-INLINE double descend(const Binary *problem, Descent *state, double target, double most) {
+OUTLINE double descend(const Binary *problem, Descent *state, double target, double most) {
     double work = 0, gap = DBL_MAX, each = (double)problem->rows->dims + 16, all = each * (double)problem->count;
     double rest, rest_before = most;
     int slow = 0, is_exact = 0;

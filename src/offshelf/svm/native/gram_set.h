@@ -21,7 +21,7 @@ INLINE int choose_few(Path *path, int64_t most) {
         path->is_in[i] |= problem->margins[i] < 1;
         count += path->is_in[i];
     }
-    memset(path->is_upper, 0, problem->count);
+    memset(path->is_upper, 0, (size_t)larger_of(problem->count, 0));
     return count <= GRAM_MOST;
 }
 

@@ -251,7 +251,7 @@ INLINE int take_step_inside(Interior *set) {
 
 /* Take steps from w until the relative gap of the working set is at most `tol`; w and α become those of the best point.
 Returns the number of steps. */
-INLINE int follow_path(Interior *set, double tol) {
+OUTLINE int follow_path(Interior *set, double tol) {
     double least = DBL_MAX;
     int step = 0;
     begin(set);

@@ -16,6 +16,8 @@ enum { VECTOR = 16 };
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+/* What is large, and called from several places. */
+#define OUTLINE static __attribute__((noinline, unused))
 
 /* What a fit reports, and whether it is to stop; `svm/monitor.py` has the same two numbers. */
 typedef struct {

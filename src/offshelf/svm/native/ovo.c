@@ -1,11 +1,10 @@
 /* Regularisation paths of one-vs-one problems, a pair of classes each; ovo.py describes the method. */
 
-#include <stddef.h>
-
+#include "layout.h"
 #include "pair.h"
 
 /* The arguments of `ovo_solve`: all pairs, in all variants, the full fit last, at all values of C in ascending order.
-`native/__init__.py` has the same fields: see `ovo_batch_layout`. */
+`native/batches.py` has the same fields: see `ovo_batch_layout`. */
 typedef struct {
     int64_t rows, pairs, variants, values;
     const double *products; /* [R, R], rows in the order of their classes */
@@ -22,15 +21,7 @@ typedef struct {
     double *betas, *offsets, *gaps; /* [C, V, N], [C, V, P], [C, V, P] */
 } OvoBatch;
 
-/* A field of OvoBatch; its kind is `i` for integers, `d` for doubles and `p` for pointers. */
-typedef struct {
-    const char *name;
-    int64_t offset;
-    char kind;
-} Field;
-
-#define KIND(name) _Generic(((OvoBatch *)0)->name, int64_t: 'i', double: 'd', default: 'p')
-#define FIELD(name) {#name, offsetof(OvoBatch, name), KIND(name)}
+#define FIELD(name) FIELD_OF(OvoBatch, name)
 static const Field FIELDS[] = {
     FIELD(rows),   FIELD(pairs),      FIELD(variants),      FIELD(values),     FIELD(products),     FIELD(shift),
     FIELD(kappa),  FIELD(bias_share), FIELD(has_free_bias), FIELD(is_squared), FIELD(class_starts), FIELD(first),
@@ -111,7 +102,7 @@ INLINE void set_bounds(const OvoBatch *batch, double C, int64_t variant, int64_t
 }
 
 /* Solve the path of one pair. The full fit starts from the full fit at the previous C, a fold from the full fit at its C. */
-INLINE void solve_pair_path(const OvoBatch *batch, int64_t number, PairQP *pair, const PairSpace *space) {
+INLINE void solve_pair_path(const OvoBatch *batch, int64_t number, PairQP *pair, PairSpace *space) {
     int64_t size = batch->starts[number + 1] - batch->starts[number], last = batch->variants - 1;
     double offset_of_full = 0;
     gather_pair(batch, number, pair, space);

@@ -24,6 +24,7 @@ typedef struct {
     double *K, *y, *caps, *e, *upper, *full, *best;
     float *single_K, *single_y, *single_e, *gradient, *scratch;
     int64_t *numbers; /* of the rows */
+    int64_t most_smo; /* runs of SMO that are left, after which the search ends */
     void *memory;
 } PairSpace;
 
@@ -85,8 +86,8 @@ INLINE void improve_by_smo(const PairQP *pair, double multiplier, double target,
 }
 
 /* Solve at one C, β and b in place. The best round counts: with linearly dependent rows, a round may increase the gap. */
-INLINE Certificate solve_pair(const PairQP *pair, double tol, double target_gap, double multiplier, double *offset,
-                              const PairSpace *space) {
+OUTLINE Certificate solve_pair(const PairQP *pair, double tol, double target_gap, double multiplier, double *offset,
+                               PairSpace *space) {
     Certificate best = {DBL_MAX, 1, 1};
     double offset_of_best = *offset;
     int is_solved = 0, stuck = 0;
@@ -101,6 +102,7 @@ INLINE Certificate solve_pair(const PairQP *pair, double tol, double target_gap,
         if (found.gap <= target_gap || stuck == PAIR_PATIENCE) break;
         is_solved = !is_solved && active_set_solve(pair, offset);
         if (is_solved) continue;
+        if (space->most_smo-- <= 0) break;
         improve_by_smo(pair, multiplier, target_gap * found.scale / 2, offset, space);
         multiply(pair, pair->beta, pair->margins);
     }
@@ -120,6 +122,7 @@ INLINE int allocate_pair(int64_t rows, PairQP *pair, PairSpace *space) {
     int64_t bytes = 8 * (rows * rows + most * most + (SIDES + LANES) * most + arrays * rows + 2 * rows + LANES);
     double *next = space->memory = malloc(bytes + 4 * (rows * rows + small * rows));
     if (!next) return 0;
+    space->most_smo = INT64_MAX;
     space->K = next, next += rows * rows;
     pair->columns = next, next += most * most;
     pair->scaled = next, next += LANES * most;

@@ -6,11 +6,12 @@ All limits were measured: they are where one method becomes faster than another,
 from dataclasses import dataclass
 from typing import Literal
 
-from offshelf.svm.solver.problem import EXACT_ROWS, Bias, Loss
+from offshelf.svm.solver.problem import EXACT_ROWS, ROWS_PER_GROUP, Bias, Loss
 
 Method = Literal["ovo", "dual", "binary", "primal"]
 """`ovo`: paths of pairs of classes in compiled code (`ovo`). `dual`: in the Gram matrix of all rows (`path_dual`).
-`binary`: one problem at a time in compiled code, by coordinate descent and interior points (`path_binary`). `primal`:
+`binary`: one problem at a time in compiled code, by working sets, coordinate descent and interior points
+(`path_binary`). `primal`:
 Newton's method in PyTorch (`path_primal`)."""
 
 GRAM_ROWS = 20_000
@@ -25,7 +26,10 @@ long as so many problems without one, and less where its product is large enough
 BINARY_PAIR_ROWS = 400
 """Rows of a pair of classes from which on `binary` is faster than `ovo`, unless their products are used many times."""
 GRAM_FITS = 5
-"""Fits of a pair from which on its products pay, if it has fewer rows than dimensions."""
+"""Fits of a class from which on products pay, and of a pair, if it has fewer rows than dimensions; also if a class has
+fewer than ROWS_PER_GROUP rows."""
+DIMS_PER_PAIR_ROW = 1.5
+"""Dimensions per row of a pair from which on products pay for fewer fits."""
 DUAL_FALLBACK_ROWS = 2000
 """Most rows for which the dual solves what the primal solver does not bring to the tolerance."""
 SINGLE_THREAD_ROWS = 2000
@@ -81,13 +85,22 @@ def _has_gram(shape: Shape) -> bool:
     if shape.rows > GRAM_ROWS:
         return False
     if shape.is_ovo:
-        is_wide = shape.rows_per_pair < shape.dims and shape.fits >= GRAM_FITS
-        return shape.is_mapped or shape.rows_per_pair < BINARY_PAIR_ROWS or is_wide
+        return shape.is_mapped or _has_gram_of_pairs(shape)
     if shape.rows > _gram_rows_per_dim(shape) * shape.dims:
+        return False
+    if shape.is_mapped or shape.rows <= EXACT_ROWS:
+        return True
+    if shape.fits < GRAM_FITS and shape.rows * shape.fits >= ROWS_PER_GROUP * shape.problems:
         return False
     least, most = GRAM_ROWS_PER_PROBLEM
     per_problem = min(max(GRAM_ROWS_PER_PROBLEM_AND_DIM * shape.dims, least), most)
-    return shape.is_mapped or shape.rows <= max(EXACT_ROWS, per_problem * shape.problems)
+    return shape.rows <= per_problem * shape.problems
+
+
+def _has_gram_of_pairs(shape: Shape) -> bool:
+    if shape.fits < GRAM_FITS:
+        return shape.rows_per_pair * DIMS_PER_PAIR_ROW < shape.dims
+    return shape.rows_per_pair < max(BINARY_PAIR_ROWS, shape.dims)
 
 
 def _gram_rows_per_dim(shape: Shape) -> int:

@@ -1,4 +1,10 @@
-"""One binary problem at a time, in compiled code: coordinate descent, then interior points on rows near the margin.
+"""One binary problem at a time, in compiled code: a growing working set, coordinate descent, and interior points.
+
+Where few rows are support vectors, a working set of some tens decides (`native/violators.h`). It begins with the rows
+of both classes that are nearest to the other one along the difference of their means, is solved exactly, and grows by
+the rows that violate its margin most. Most other rows are far from it: the distance between two solutions, and that of
+a row from the mean of its class, bound the change of its margin (`native/bounds.h`), so that few are computed. Where
+more rows are support vectors than there are dimensions this ends, and the others begin.
 
 Dual coordinate descent (`native/descent.h`) reads each row once a pass and solves most problems in ten to twenty.
 Where it is slow, in few dimensions at a large C, it ends early: the gaps so far tell how many passes it still needs. A
@@ -24,16 +30,28 @@ Axes: N rows of a problem; the last of the D + 1 weights is the bias's.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from offshelf.svm.native import binary_solve_path
-from offshelf.svm.solver.centred_kernel import strips
-from offshelf.svm.solver.problem import EXACT_ROWS, Problems, RegularizationPath, Solution
+from offshelf.process.cores import usable_cores
+from offshelf.svm import native
+from offshelf.svm.solver.problem import (
+    EXACT_ROWS,
+    ROWS_PER_GROUP,
+    OneVsOneSigns,
+    Problems,
+    RegularizationPath,
+    Solution,
+)
 from offshelf.svm.solver.threads import run_parallel
 
 WIDTH = 1 << 25
 """Weights of a group of tasks that are held at a time."""
+TASKS_PER_JOB, JOBS_PER_CORE = 128, 4
+"""Tasks that a thread solves at a time, at most, and jobs for each core, at least."""
+SHORT = 1 << 22
+"""Values of the rows of all tasks up to which they take less time than the start of threads."""
 EXACT_GAP = 1e-14
 """Gap that is aimed at where problems are solved to rounding error: it takes a few more steps of interior points."""
 
@@ -48,16 +66,14 @@ def solve_path(rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol
         tol: Largest relative duality gap.
     """
     aim = min(tol, EXACT_GAP) if len(rows_RD) <= EXACT_ROWS else tol
-    task = _Tasks(_plain(rows_RD), problems, np.array(Cs, float), aim)
+    solver = _BinarySolver(_plain(rows_RD), problems, np.array(Cs, float), aim)
     _, tasks, variants = problems.shape
     size = max(1, WIDTH // (len(Cs) * variants * (rows_RD.shape[1] + 1)))
     for start in range(0, tasks, size):
         chosen = slice(start, min(start + size, tasks))
-        solved = run_parallel(task.solve, range(chosen.start, chosen.stop))
-        w_CVDK = np.stack([w for w, _ in solved], axis=-1)
-        gap_CKV = np.stack([gap for _, gap in solved], axis=1)
+        w_KCVD, gap_KCV = solver.solve(chosen)
         for number, C in enumerate(Cs):
-            yield chosen, task.solution(C, w_CVDK[number], gap_CKV[number])
+            yield chosen, solver.solution(C, w_KCVD[:, number], gap_KCV[:, number])
 
 
 def _plain(rows_RD: np.ndarray) -> np.ndarray:
@@ -65,36 +81,79 @@ def _plain(rows_RD: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(rows_RD, np.float64 if rows_RD.dtype == np.float64 else np.float32)
 
 
-class _Tasks:
+def _groups(problems: Problems) -> tuple[np.ndarray, int]:
+    """Return a group for each row, int32 [R], and their number: its class, as far as the signs say it."""
+    signs = problems.signs_RK
+    if isinstance(signs, OneVsOneSigns):
+        return signs.numbers_R.astype(np.int32), 1 + int(signs.second_P.max())
+    rows, tasks = signs.shape
+    if tasks == 1:
+        return (signs[:, 0] > 0).astype(np.int32), 2
+    if tasks * ROWS_PER_GROUP > rows:
+        return np.zeros(rows, np.int32), 1
+    return signs.argmax(axis=1).astype(np.int32), tasks
+
+
+class _BinarySolver:
     """All tasks of a call, on rows that they share: scaled to a root mean squared length of 1, with a column for b."""
 
     def __init__(self, rows_RD: np.ndarray, problems: Problems, Cs: np.ndarray, tol: float) -> None:
-        self.rows, self.problems, self.tol = rows_RD, problems, tol
-        square_R = np.einsum("rd,rd->r", rows_RD, rows_RD, dtype=np.float64)
+        self.rows, self.problems = rows_RD, problems
+        groups_R, count = _groups(problems)
+        square_R, mean_D, mean_GD, along_R, radius_R = native.describe_rows(rows_RD, groups_R, count)
         self.scale = scale = float(np.sqrt(square_R.mean())) or 1.0
-        self.Cs, self.is_free = Cs * scale**2, problems.bias == "free"
+        is_free = problems.bias == "free"
         self.bias = {"none": 0.0, "free": 1.0, "penalised": problems.intercept_scaling / scale}[problems.bias]
-        diagonal_R, shift_R, mean_square, kappa = square_R / scale**2 + self.bias**2, np.zeros(len(rows_RD)), 0.0, 0.0
-        if self.is_free:
-            mean_D = rows_RD.mean(axis=0, dtype=np.float64) / scale
-            shift_R = np.concatenate([rows_RD[strip] @ mean_D for strip in strips(len(rows_RD))]) / scale
-            mean_square = float(mean_D @ mean_D)
-            distance_R = np.maximum(square_R / scale**2 - 2 * shift_R + mean_square, 0)
+        square_R /= scale**2
+        diagonal_R, mean_square, kappa = square_R + self.bias**2, 0.0, 0.0
+        if is_free:
+            along_R /= scale**2
+            mean_square = float(mean_D @ mean_D) / scale**2
+            distance_R = np.maximum(square_R - 2 * along_R + mean_square, 0)
             kappa = float(distance_R.mean()) or 1.0
             diagonal_R = distance_R + kappa
-        self.kernel = 1 / scale, self.bias, diagonal_R, shift_R, mean_square, kappa
+        (rows, dims), (_, tasks, variants) = rows_RD.shape, problems.shape
+        self.given: dict[str, Any] = {
+            **{"row_count": rows, "dims": dims, "tasks": tasks, "variants": variants, "values": len(Cs)},
+            **{"source": rows_RD, "is_double": rows_RD.dtype == np.float64, "inverse_scale": 1 / scale},
+            **{"bias": self.bias, "diagonal": diagonal_R, "shift": along_R, "mean_square": mean_square, "kappa": kappa},
+            **{"is_free": is_free, "is_squared": problems.loss == "squared_hinge", "group_count": count},
+            **{"groups": groups_R, "means": np.insert(mean_GD / scale, dims, self.bias, axis=1)},
+            **{"radii": radius_R / scale, "members": np.ascontiguousarray(problems.members_RV), "tol": tol},
+            **{"weight_columns": problems.weights_RK.shape[1], "Cs": Cs * scale**2},
+            **{"weights": np.ascontiguousarray(problems.weights_RK, np.float64)},
+            **self._tasks(),
+        }
 
-    def solve(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Solve one task in all variants at all C: w [C, V, D + 1] of the scaled rows, and gaps [C, V]."""
-        kind = self.is_free, self.problems.loss == "squared_hinge"
-        return binary_solve_path(self.rows, self.kernel, kind, self.problems.task(number), (self.Cs, self.tol))
+    def _tasks(self) -> dict[str, np.ndarray]:
+        signs = self.problems.signs_RK
+        if not isinstance(signs, OneVsOneSigns):
+            return {"signs": np.ascontiguousarray(signs)}
+        starts = np.searchsorted(signs.numbers_R[signs.order_R], np.arange(2 + signs.second_P.max()))
+        named = {"order": signs.order_R, "class_starts": starts, "first": signs.first_P, "second": signs.second_P}
+        return {name: np.ascontiguousarray(values, np.int64) for name, values in named.items()}
 
-    def solution(self, C: float, w_VDK: np.ndarray, gap_KV: np.ndarray) -> Solution:
-        """Return what is asked of the tasks of a group at one C."""
-        weights_VDK, bias_VK = w_VDK[:, :-1] / self.scale, w_VDK[:, -1] * self.bias
+    def solve(self, chosen: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Solve some tasks in all variants at all C: w [K, C, V, D + 1] of the scaled rows, and gaps [K, C, V]."""
+        tasks = chosen.stop - chosen.start
+        shape = tasks, self.given["values"], self.given["variants"]
+        w_KCVD, gap_KCV = np.zeros((*shape, self.rows.shape[1] + 1)), np.zeros(shape)
+        batch = native.BinaryBatch(**self.given, first_task=chosen.start, solutions=w_KCVD, gaps=gap_KCV)
+        is_short = self.rows.size * tasks < SHORT
+        each = tasks if is_short else min(TASKS_PER_JOB, -(-tasks // (JOBS_PER_CORE * len(usable_cores()))))
+
+        def work(start: int) -> None:
+            native.binary_solve(batch, start, min(start + each, chosen.stop))
+
+        run_parallel(work, range(chosen.start, chosen.stop, each))
+        return w_KCVD, gap_KCV
+
+    def solution(self, C: float, w_KVD: np.ndarray, gap_KV: np.ndarray) -> Solution:
+        """Return the solution of the tasks of a group at one C."""
+        weights_KVD, bias_KV = w_KVD[..., :-1] / self.scale, w_KVD[..., -1] * self.bias
         return Solution(
             C,
-            lambda rows, variant: self.rows[rows] @ weights_VDK[variant] + bias_VK[variant],
+            lambda rows, variant: self.rows[rows] @ weights_KVD[:, variant].T + bias_KV[:, variant],
             gap_KV,
-            lambda: (weights_VDK[-1].copy(), bias_VK[-1].copy()),
+            lambda: (weights_KVD[:, -1].copy().T, bias_KV[:, -1].copy()),
         )

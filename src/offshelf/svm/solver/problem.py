@@ -29,6 +29,8 @@ Bias = Literal["penalised", "free", "none"]
 
 EXACT_ROWS = 400
 """Most rows for which problems are solved to rounding error."""
+ROWS_PER_GROUP = 8
+"""Fewest rows of a class, in the mean, whose mean is of use: `path_binary` begins with it."""
 PENALTY = 1e3
 """Penalty parameter of the method of multipliers for a free bias, in units of max(1, 1/C); see `path_dual`."""
 
