@@ -6,12 +6,12 @@ import numpy as np
 
 from offshelf.errors import ConfigError
 from offshelf.metric import kind_of
-from offshelf.svm.cross_validation import Split, number_strata, shuffled_folds
+from offshelf.svm.cross_validation import Split, shuffled_folds
 from offshelf.svm.group_folds import grouped_folds, groups_by_class
 
 
 def make_folds(targets: np.ndarray, folds: int, seed: int, groups: np.ndarray | None = None) -> Iterable[Split]:
-    """Return shuffled folds of images, stratified by class or number: numbers of training and held-out images.
+    """Return shuffled folds of images, stratified by class, or by number without groups: training and held-out images.
 
     Raises:
         ValueError: `groups`, each of which is on one side, do not allow so many folds; see `grouped_folds`.
@@ -19,8 +19,6 @@ def make_folds(targets: np.ndarray, folds: int, seed: int, groups: np.ndarray | 
     kind = kind_of(targets)
     if groups is None:
         return shuffled_folds(targets, folds, kind, seed)
-    if kind == "number":
-        return grouped_folds(number_strata(targets, folds), groups, folds, seed, must_train=False)
     return grouped_folds(targets if kind == "class" else None, groups, folds, seed)
 
 

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from offshelf.svm.monitor import check_stop, current
-from offshelf.svm.native.batches import BinaryBatch, Field, OvoBatch, layout_difference
+from offshelf.svm.native.batches import BinaryBatch as BinaryBatch
+from offshelf.svm.native.batches import Field, layout_difference
+from offshelf.svm.native.batches import OvoBatch as OvoBatch
 
 VERSIONS = ("any", "avx2", "avx512")
 """Instruction sets that libraries are built for, each a superset of the one before; as in `setup.py`."""
@@ -74,8 +76,10 @@ def why_unavailable() -> str | None:
 
 def difference(library: ctypes.CDLL) -> str | None:
     """Return how a library, with its functions declared, differs from this module; None if it does not."""
-    found = (layout_difference(OvoBatch, library.ovo_batch_layout),)
-    found += (layout_difference(BinaryBatch, library.binary_batch_layout),)
+    found = (
+        layout_difference(OvoBatch, library.ovo_batch_layout),
+        layout_difference(BinaryBatch, library.binary_batch_layout),
+    )
     if any(found):
         return next(filter(None, found))
     scales = np.zeros(len(PRIMAL_SCALES))
