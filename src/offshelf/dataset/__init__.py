@@ -39,6 +39,7 @@ from offshelf.dataset.retrieval_set import (
     require_labels,
     require_retrieval,
 )
+from offshelf.dataset.sources.parquet import Parquet
 from offshelf.dataset.training_sizes import TrainingSizes
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Mit67",
     "Oxford5k",
     "Paris6k",
+    "Parquet",
     "Pets",
     "ROxford5k",
     "RParis6k",
