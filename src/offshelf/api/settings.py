@@ -25,7 +25,7 @@ FILES = {
     **dict.fromkeys((".csv", ".tsv"), ("csv", "path")),
     **dict.fromkeys((".parquet", ".pq", ".arrow", ".feather"), ("parquet", "path")),
 }
-"""Option of `conf/dataset` and its key by the suffix of a file."""
+"""Option of `conf/dataset` and its key, by the suffix of a file."""
 SEARCHED = ("dataset", "backbone", "classifier", "retrieval", "augmentation", "extractor", "postprocess", "bootstrap")
 SEARCHED_LAST = ("race", "store", "tracking")
 """Groups among whose keys a keyword is looked for that is none of the task's own."""
@@ -120,8 +120,8 @@ def dataset_setting(dataset: Any, test: Any, key: str = "dataset") -> dict[str, 
     """Return the keywords that stand for a data set.
 
     Args:
-        dataset: The name of an option of `conf/dataset`; a folder or a table (.csv, .tsv, .parquet, .arrow, .feather); a
-            data set of `offshelf.dataset`; (images, labels); or a sequence of (image, label) pairs.
+        dataset: The name of an option of `conf/dataset`; a folder, or a table (.csv, .parquet, .feather …); a data set of
+            `offshelf.dataset`; (images, labels); or a sequence of (image, label) pairs.
         test: What is tested on: a fraction, or images as those of `dataset`; None: as the data set has it.
         key: Of the config.
 

@@ -39,6 +39,7 @@ from offshelf.dataset.retrieval_set import (
     require_labels,
     require_retrieval,
 )
+from offshelf.dataset.sources.huggingface import HuggingFace
 from offshelf.dataset.sources.parquet import Parquet
 from offshelf.dataset.training_sizes import TrainingSizes
 
@@ -59,6 +60,7 @@ __all__ = [
     "Food101",
     "H3d",
     "Holidays",
+    "HuggingFace",
     "Image",
     "ImageArray",
     "ImageBytes",

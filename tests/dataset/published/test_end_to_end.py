@@ -121,5 +121,11 @@ def test_every_published_set_is_here():
 
     from offshelf.config import conf_dir
 
-    published = {path.stem for path in (conf_dir() / "dataset").glob("*.yaml")} - {"csv", "digits", "folder", "parquet"}
+    published = {path.stem for path in (conf_dir() / "dataset").glob("*.yaml")} - {
+        "csv",
+        "digits",
+        "folder",
+        "huggingface",
+        "parquet",
+    }
     assert published == {*SETS, *RETRIEVAL_SETS} == set(WRITERS)
