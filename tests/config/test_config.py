@@ -21,6 +21,7 @@ NEEDED = {
     ("dataset", "csv"): ["dataset.path=x.csv"],
     ("dataset", "huggingface"): ["dataset.path=x"],
     ("dataset", "parquet"): ["dataset.path=x.parquet"],
+    ("dataset", "webdataset"): ["dataset.path=x.tar"],
     ("dataset", "folder"): ["dataset.root=x"],
 }
 

@@ -24,6 +24,7 @@ TRACKING = {False: "none", True: "mlflow"}
 FILES = {
     **dict.fromkeys((".csv", ".tsv"), ("csv", "path")),
     **dict.fromkeys((".parquet", ".pq", ".arrow", ".feather"), ("parquet", "path")),
+    ".tar": ("webdataset", "path"),
 }
 """Option of `conf/dataset` and its key, by the suffix of a file."""
 SEARCHED = ("dataset", "backbone", "classifier", "retrieval", "augmentation", "extractor", "postprocess", "bootstrap")
@@ -120,7 +121,7 @@ def dataset_setting(dataset: Any, test: Any, key: str = "dataset") -> dict[str, 
     """Return the keywords that stand for a data set.
 
     Args:
-        dataset: The name of an option of `conf/dataset`; a folder, or a table (.csv, .parquet, .feather …); a data set of
+        dataset: The name of an option of `conf/dataset`; a folder; a table (.csv, .parquet …) or a tar; a data set of
             `offshelf.dataset`; (images, labels); or a sequence of (image, label) pairs.
         test: What is tested on: a fraction, or images as those of `dataset`; None: as the data set has it.
         key: Of the config.

@@ -41,6 +41,7 @@ from offshelf.dataset.retrieval_set import (
 )
 from offshelf.dataset.sources.huggingface import HuggingFace
 from offshelf.dataset.sources.parquet import Parquet
+from offshelf.dataset.sources.webdataset import WebDataset
 from offshelf.dataset.training_sizes import TrainingSizes
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "UkBench",
     "Unsplit",
     "Voc2007",
+    "WebDataset",
     "as_retrieval",
     "check_images",
     "digests",

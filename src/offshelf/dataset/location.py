@@ -39,15 +39,13 @@ class Locations(ABC):
 
 
 class Names:
-    """Texts in one buffer: the number of bytes of the longest run of them is not limited."""
+    """Texts in one buffer, in a fraction of the memory of as many objects."""
 
     def __init__(self, names: Iterable[str]) -> None:
         """Take the texts, which may have surrogates for bytes that are not UTF-8."""
-        text, ends = bytearray(), array("q")
+        self._text, self._ends_N = bytearray(), array("q")
         for name in names:
-            text += os.fsencode(name)
-            ends.append(len(text))
-        self._text, self._ends_N = text, np.array(ends, np.int64)
+            self.append(name)
 
     def __len__(self) -> int:
         return len(self._ends_N)
@@ -55,6 +53,11 @@ class Names:
     def __getitem__(self, row: int) -> str:
         start = self._ends_N[row - 1] if row else 0
         return os.fsdecode(bytes(self._text[start : self._ends_N[row]]))
+
+    def append(self, name: str) -> None:
+        """Add a text."""
+        self._text += os.fsencode(name)
+        self._ends_N.append(len(self._text))
 
     def take(self, rows_M: np.ndarray) -> "Names":
         """Return some of the texts."""

@@ -40,6 +40,6 @@ def _sentence(name: str, error: Exception) -> str:
     if "scripts are no longer supported" in said:
         return f"The hub's data set {name} is a program, which is not run; look for a copy of it in Parquet files."
     return (
-        f"dataset.path={name} is not a folder, and the hub does not provide it ({type(error).__name__}: {said}). Without "
-        "a connection, give the folder of a copy."
+        f"dataset.path={name} is not a folder, and the hub does not provide it ({type(error).__name__}: {said}). "
+        "Without a connection, give the folder of a copy."
     )
