@@ -19,6 +19,7 @@ NEEDED = {
     ("backbone", "timm"): ["backbone.arch=resnet18"],
     ("backbone", "torchvision"): ["backbone.arch=resnet18"],
     ("dataset", "csv"): ["dataset.path=x.csv"],
+    ("dataset", "features"): ["dataset.path=x.npz"],
     ("dataset", "huggingface"): ["dataset.path=x"],
     ("dataset", "parquet"): ["dataset.path=x.parquet"],
     ("dataset", "webdataset"): ["dataset.path=x.tar"],

@@ -39,6 +39,7 @@ from offshelf.dataset.retrieval_set import (
     require_labels,
     require_retrieval,
 )
+from offshelf.dataset.sources.given_features import GivenFeatures, Vector
 from offshelf.dataset.sources.huggingface import HuggingFace
 from offshelf.dataset.sources.parquet import Parquet
 from offshelf.dataset.sources.webdataset import WebDataset
@@ -59,6 +60,7 @@ __all__ = [
     "Fold",
     "Folder",
     "Food101",
+    "GivenFeatures",
     "H3d",
     "Holidays",
     "HuggingFace",
@@ -88,6 +90,7 @@ __all__ = [
     "UiucAttributes",
     "UkBench",
     "Unsplit",
+    "Vector",
     "Voc2007",
     "WebDataset",
     "as_retrieval",

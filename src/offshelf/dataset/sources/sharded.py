@@ -135,7 +135,7 @@ class Sharded(Dataset, Labelling):
         """Load the images without drawing folds; a set's own split still is its fold."""
         rows = self.rows()
         roles = choose_roles(rows.name, rows.parts, self.split, self.val)
-        is_used, is_test = _masks(rows.parts, roles)
+        is_used, is_test = masks(rows.parts, roles)
         labels = rows.labels(is_used)
         used = np.flatnonzero(is_used)
         left_out = self.known(rows.name, labels, lambda row: rows.locations.name(int(used[row])), is_test[used])
@@ -156,7 +156,7 @@ class Sharded(Dataset, Labelling):
         return replace(images, folds=self.fold(images, is_test[kept]) if roles.of else ())
 
 
-def _masks(parts: Parts, roles: Roles) -> tuple[np.ndarray, np.ndarray]:
+def masks(parts: Parts, roles: Roles) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows are used and which are tested on, bool [N]."""
     if not roles.of:
         return np.ones(len(parts.rows_N), bool), np.zeros(len(parts.rows_N), bool)

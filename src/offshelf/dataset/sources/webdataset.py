@@ -11,7 +11,7 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset.imageset import LeftOut
-from offshelf.dataset.kind import is_named_image
+from offshelf.dataset.kind import SUFFIXES as IMAGES
 from offshelf.dataset.location import Names
 from offshelf.dataset.sources.labels import Column, Encoder, Labels, Rule
 from offshelf.dataset.sources.members import Members
@@ -93,7 +93,7 @@ class _Index:
         wanted = self.settings.image
         if wanted != AUTO:
             return sample.members.get(wanted.lower())
-        found = [extension for extension, member in sample.members.items() if is_named_image(member.name)]
+        found = [extension for extension in sample.members if f".{extension.rpartition('.')[2]}" in IMAGES]
         if len(found) > 1:
             raise DatasetError(
                 f"{shard.path}: the sample {sample.key} has {len(found)} images (a key ends at the first dot of a "
