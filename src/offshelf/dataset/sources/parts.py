@@ -104,8 +104,9 @@ def _given(name: str, known: Sequence[str], split: Mapping[str, str | Sequence[s
     both = set(wanted["train"]) & set(wanted["test"])
     if both or not wanted["train"] or not wanted["test"]:
         raise DatasetError(f"dataset.split needs different parts to train and to test on; got {dict(wanted)}.")
-    roles: dict[str, Role] = {part: "ignore" for part in known}
-    roles |= dict.fromkeys(wanted["train"], "train") | dict.fromkeys(wanted["test"], "test")
+    roles: dict[str, Role] = {}
+    for part in known:
+        roles[part] = "train" if part in wanted["train"] else "test" if part in wanted["test"] else "ignore"
     unread = [part for part, role in roles.items() if role == "ignore"]
     return Roles(roles, (f"Not read: {', '.join(unread)} (dataset.split).",) if unread else ())
 

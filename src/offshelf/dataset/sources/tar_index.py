@@ -66,9 +66,9 @@ def read_members(path: Path) -> Iterator[Member]:
 
 def _members(path: Path, file: "tarfile._Fileobj") -> Iterator[Member]:
     try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:  # type: ignore[call-overload] # a file is one
+        with tarfile.open(fileobj=file, mode="r:") as tar:
             while (info := tar.next()) is not None:
-                tar.members = []  # else all headers stay in memory
+                tar.members = []  # type: ignore[attr-defined] # else all headers stay in memory
                 parts = info.name.split("/")
                 if info.isreg() and not info.issparse() and not any(map(is_system, filter(None, parts))):
                     yield Member(info.name.removeprefix("./"), info.offset_data, info.size)
