@@ -12,6 +12,7 @@ from PIL import Image
 from offshelf.dataset import Folder, ImageFile, check_images, digests
 from offshelf.dataset.files import Files
 from offshelf.dataset.imageset import FileSamples
+from offshelf.dataset.location import Paths
 from offshelf.errors import ImageError
 
 NAMES = ["a/1.png", "a b/ä 2.png", "c/deep/3.png"]
@@ -23,12 +24,12 @@ def files(tmp_path):
     for number, name in enumerate(NAMES):
         (tmp_path / name).parent.mkdir(parents=True)
         Image.new("RGB", (4, 4), (number, 0, 0)).save(tmp_path / name)
-    return Files(tmp_path, iter(NAMES), (1, 2, 3))
+    return Files(Paths(tmp_path, iter(NAMES)), (1, 2, 3))
 
 
 def plain(files):
     """The same as objects."""
-    return [ImageFile(files.root / name, files.background) for name in NAMES]
+    return [ImageFile(files.locations.root / name, files.background) for name in NAMES]
 
 
 def test_as_a_list(files):
@@ -46,7 +47,7 @@ def test_digests_are_taken_once(files):
     expected = [image.digest for image in plain(files)]
     assert list(digests(files)) == expected
     part = files.take(np.array([1, 2]))
-    (files.root / NAMES[1]).write_bytes((files.root / NAMES[0]).read_bytes())
+    (files.locations.root / NAMES[1]).write_bytes((files.locations.root / NAMES[0]).read_bytes())
 
     assert list(digests(files)) == expected
     assert list(digests(part)) == expected[1:]
@@ -60,14 +61,14 @@ def test_checking_notes_the_digests(files):
     expected = [image.digest for image in plain(files)]
     check_images(files)
     for name in NAMES:
-        (files.root / name).unlink()
+        (files.locations.root / name).unlink()
     assert list(digests(files)) == expected
 
 
 def test_names_of_any_bytes(tmp_path):
     """File systems know no encoding."""
     name = os.fsdecode(b"caf\xe9/1.png")
-    assert Files(tmp_path, [name])[0].path == tmp_path / name
+    assert Files(Paths(tmp_path, [name]))[0].path == tmp_path / name
 
 
 def test_samples(files):
@@ -96,7 +97,9 @@ def test_memory_of_many(tmp_path):
     """Some 45 bytes an image beside its name, where objects take 700."""
     count = 20_000
     tracemalloc.start()
-    samples = FileSamples(Files(tmp_path, (f"{number:06}.png" for number in range(count))), np.zeros(count, np.int32))
+    samples = FileSamples(
+        Files(Paths(tmp_path, (f"{number:06}.png" for number in range(count)))), np.zeros(count, np.int32)
+    )
     for number in range(count):
         samples.files.note(number, "ab" * 32)
     taken, _ = tracemalloc.get_traced_memory()

@@ -14,6 +14,7 @@ from trees import picture, tree
 from offshelf.dataset import Csv, Folder, ImageFile, LeftOut, as_retrieval
 from offshelf.dataset.files import Files
 from offshelf.dataset.imageset import FileSamples, Fold, ImageSet
+from offshelf.dataset.location import Paths
 from offshelf.dataset.repeats import equal_groups
 from offshelf.dataset.retrieval_set import RetrievalItem, RetrievalSet, Truth
 from offshelf.report import csv_text, found_line, left_out_table, repeats_line
@@ -105,7 +106,7 @@ def test_groups_by_hand():
 def test_costs_nothing(tmp_path):
     """A hundred thousand images, five of them in testing again."""
     count = 100_000
-    files = Files(tmp_path, (f"{number}.png" for number in range(count)))
+    files = Files(Paths(tmp_path, (f"{number}.png" for number in range(count))))
     digests_N32 = np.random.default_rng(0).integers(0, 256, (count, 32), dtype=np.uint8)
     digests_N32[-5:] = digests_N32[:5]
     for row in range(count):

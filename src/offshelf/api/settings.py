@@ -22,6 +22,12 @@ GROUPS = {"baseline": "backbone", "query_augmentation": "augmentation", "postpro
 
 TRACKING = {False: "none", True: "mlflow"}
 
+FILES = {
+    **dict.fromkeys((".csv", ".tsv"), ("csv", "path")),
+    **dict.fromkeys((".parquet", ".pq", ".arrow", ".feather"), ("parquet", "path")),
+    ".tar": ("webdataset", "path"),
+}
+"""Option of `conf/dataset` and its key, by the suffix of a file."""
 SEARCHED = ("dataset", "backbone", "classifier", "retrieval", "augmentation", "extractor", "postprocess", "bootstrap")
 SEARCHED_LAST = ("race", "store", "tracking")
 """Groups among whose keys a keyword is looked for that is none of the task's own."""
@@ -116,7 +122,7 @@ def dataset_setting(dataset: Any, test: Any, key: str = "dataset") -> dict[str, 
     """Return the keywords that stand for a data set.
 
     Args:
-        dataset: The name of an option of `conf/dataset`; a folder or a table (.csv, .tsv); a data set of
+        dataset: The name of an option of `conf/dataset`; a folder; a table (.csv, .parquet …) or a tar; a data set of
             `offshelf.dataset`; (images, labels); or a sequence of (image, label) pairs.
         test: What is tested on: a fraction, or images as those of `dataset`; None: as the data set has it.
         key: Of the config.
@@ -141,7 +147,7 @@ def dataset_setting(dataset: Any, test: Any, key: str = "dataset") -> dict[str, 
                 f"dataset has no option '{dataset}'{did_you_mean(str(dataset), list(options('dataset')))} "
                 "There is no folder of this name either."
             )
-        kind, place = ("csv", "path") if path.suffix in (".csv", ".tsv") else ("folder", "root")
+        kind, place = FILES.get(path.suffix.lower(), ("folder", "root"))
         return {key: (kind, {place: str(path)}), **settings}
     if hasattr(dataset, "load"):
         if test is None:

@@ -8,6 +8,7 @@ from offshelf.backbone.efficientnet_lite0 import EfficientNetLite0
 from offshelf.backbone.hub import TorchHub
 from offshelf.backbone.layer import place_of, resolve_layers, select_layers
 from offshelf.backbone.listing import layer_dims, layer_table, what_it_sees
+from offshelf.backbone.no_network import NoNetwork
 from offshelf.backbone.overfeat import OverFeat
 from offshelf.backbone.pixels import Pixels
 from offshelf.backbone.pooling import Pooling
@@ -22,6 +23,7 @@ __all__ = [
     "EfficientNetLite0",
     "LayerInfo",
     "Network",
+    "NoNetwork",
     "OverFeat",
     "Pixels",
     "Pooling",

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from offshelf.backbone.backbone import Backbone, LayerInfo, Network
+from offshelf.backbone.no_network import NoNetwork
 from offshelf.backbone.running import in_one_sentence
 
 
@@ -39,5 +40,7 @@ def _said(backbone: Backbone) -> Any:
 
 
 def what_it_sees(backbone: Backbone) -> str:
-    """Return a line for people with the network's own preprocessing."""
+    """Return a line for people with the network's own preprocessing; empty without a network."""
+    if isinstance(backbone, NoNetwork):
+        return ""
     return f"{backbone.name} sees: {backbone.preprocessing()}"

@@ -43,6 +43,10 @@ from offshelf.dataset.retrieval_set import (
     require_labels,
     require_retrieval,
 )
+from offshelf.dataset.sources.given_features import GivenFeatures, Vector
+from offshelf.dataset.sources.huggingface import HuggingFace
+from offshelf.dataset.sources.parquet import Parquet
+from offshelf.dataset.sources.webdataset import WebDataset
 from offshelf.dataset.training_sizes import TrainingSizes
 
 __all__ = [
@@ -61,8 +65,10 @@ __all__ = [
     "Fold",
     "Folder",
     "Food101",
+    "GivenFeatures",
     "H3d",
     "Holidays",
+    "HuggingFace",
     "Image",
     "ImageArray",
     "ImageBytes",
@@ -74,6 +80,7 @@ __all__ = [
     "Mit67",
     "Oxford5k",
     "Paris6k",
+    "Parquet",
     "Pets",
     "ROxford5k",
     "RParis6k",
@@ -90,8 +97,10 @@ __all__ = [
     "UiucAttributes",
     "UkBench",
     "Unsplit",
+    "Vector",
     "Voc2007",
     "VocXml",
+    "WebDataset",
     "Yolo",
     "as_retrieval",
     "check_images",

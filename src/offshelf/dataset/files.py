@@ -1,53 +1,44 @@
 """Image files in a few arrays, in a tenth of the memory of as many objects."""
 
-import os
-from array import array
-from collections.abc import Iterable
-from pathlib import Path
-
 import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset.decode import Colour
 from offshelf.dataset.image import ImageFile
 from offshelf.dataset.intensity_range import Range, ValueRange
+from offshelf.dataset.location import Locations
 from offshelf.dataset.raster import MAX_PIXELS
 from offshelf.identity import Digests
 from offshelf.lazy import Lazy
 
 
 class Files(Lazy[ImageFile]):
-    """Image files below one folder. An item is made on access, with its digest if that is known."""
+    """Image files wherever their bytes are. An item is made on access, with its digest if that is known."""
 
     def __init__(
         self,
-        root: Path,
-        names: Iterable[str],
+        locations: Locations,
         background: Colour = (255, 255, 255),
         value_range: Range = "auto",
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        """Take names as paths below `root`, with `/`; for the other arguments see ImageFile."""
-        text, ends = bytearray(), array("q")
-        for name in names:
-            text += os.fsencode(name)
-            ends.append(len(text))
-        self.root, self.background, self.value_range, self.max_pixels = root, background, value_range, max_pixels
-        self._text, self._ends_N = text, np.array(ends, np.int64)
-        self._digests, self._is_known_N = Digests(np.zeros((len(ends), 32), np.uint8)), np.zeros(len(ends), bool)
+        """Take the locations; for the other arguments see ImageFile."""
+        self.locations = locations
+        self.background, self.value_range, self.max_pixels = background, value_range, max_pixels
+        count = len(locations)
+        self._digests, self._is_known_N = Digests(np.zeros((count, 32), np.uint8)), np.zeros(count, bool)
 
     def __len__(self) -> int:
-        return len(self._ends_N)
+        return len(self.locations)
 
     @override
     def make(self, row: int) -> ImageFile:
-        file = ImageFile(self.root / self.name(row), self.background, None, self.value_range, self.max_pixels)
+        file = ImageFile(self.locations.at(row), self.background, None, self.value_range, self.max_pixels)
         return file.known_as(self._digests[row]) if self._is_known_N[row] else file
 
     def name(self, row: int) -> str:
-        """Return the path below the root."""
-        start = self._ends_N[row - 1] if row else 0
-        return os.fsdecode(bytes(self._text[start : self._ends_N[row]]))
+        """Return the name of an image, such as its path below the root of the set."""
+        return self.locations.name(row)
 
     def settle(self, values: ValueRange) -> None:
         """Set the range of values of the set."""
@@ -66,7 +57,6 @@ class Files(Lazy[ImageFile]):
 
     def take(self, rows_M: np.ndarray) -> "Files":
         """Return the files of some rows."""
-        names = map(self.name, rows_M.tolist())
-        taken = Files(self.root, names, self.background, self.value_range, self.max_pixels)
+        taken = Files(self.locations.take(rows_M), self.background, self.value_range, self.max_pixels)
         taken._digests.rows_N32[:], taken._is_known_N[:] = self._digests.rows_N32[rows_M], self._is_known_N[rows_M]
         return taken

@@ -18,6 +18,7 @@ from offshelf.dataset.intensity_range import parse_range
 from offshelf.dataset.kind import SUFFIXES, is_named_image
 from offshelf.dataset.layout import Layout, Split, find_layout, require_split
 from offshelf.dataset.leaks import LeakRules
+from offshelf.dataset.location import Paths
 from offshelf.dataset.partition import partition
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.split_names import ALIKE, as_read, folded, told_apart
@@ -132,7 +133,7 @@ class Folder(Dataset, TrainingSizes, LeakRules):
                 counts.append(len(found))
                 yield from found
 
-        files = Files(walk.root, names(), background, parse_range(self.value_range), self.max_pixels)
+        files = Files(Paths(walk.root, names()), background, parse_range(self.value_range), self.max_pixels)
         walk.require_each_once()
         return FileSamples(files, np.repeat(np.array([number for _, number in folders], np.int32), counts)), counts
 

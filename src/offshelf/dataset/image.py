@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +11,7 @@ from typing_extensions import override
 
 from offshelf.dataset.decode import Colour, DecodeError, check, decode, holds_depth
 from offshelf.dataset.intensity_range import Extent, Range, ValueRange
+from offshelf.dataset.location import Location
 from offshelf.dataset.raster import MAX_PIXELS
 from offshelf.errors import ImageError
 from offshelf.identity import array_digest, digest
@@ -84,7 +84,8 @@ class ImageBytes(Image):
 class ImageFile(Image):
     """A file, opened by content, not name: the first frame, upright by EXIF, on a background, as 8-bit RGB."""
 
-    path: Path
+    path: Location
+    """A `pathlib.Path`, or wherever else its bytes are."""
     background: Colour = (255, 255, 255)
     """RGB behind transparent pixels."""
     region: PixelBox | None = None

@@ -32,10 +32,13 @@ class Sample:
 
 
 class FileSamples(Lazy[Sample]):
-    """Samples from files below one folder, named by their paths, with one class each: class numbers int32 [N]."""
+    """Samples from files, named as they are: class numbers int32 [N]; several labels int8 [N, K]; numbers float64 [N].
+
+    The names of files are unique.
+    """
 
     def __init__(self, files: Files, targets_N: np.ndarray) -> None:
-        """Take the files and their class numbers."""
+        """Take the files and their targets, see Sample."""
         self.files, self.targets_N = files, targets_N
 
     def __len__(self) -> int:
@@ -43,7 +46,10 @@ class FileSamples(Lazy[Sample]):
 
     @override
     def make(self, row: int) -> Sample:
-        return Sample(readable(self.files.name(row)), self.files[row], int(self.targets_N[row]))
+        target = self.targets_N[row].tolist()
+        return Sample(
+            readable(self.files.name(row)), self.files[row], tuple(target) if self.targets_N.ndim > 1 else target
+        )
 
     def take(self, rows_M: np.ndarray) -> "FileSamples":
         """Return the samples of some rows."""
@@ -132,7 +138,8 @@ class ImageSet:
     def targets(self) -> np.ndarray:
         """Class numbers of all samples, int64 [N]; of several labels int8 [N, K], see Sample; numbers, float64 [N]."""
         if isinstance(self.samples, FileSamples):
-            return self.samples.targets_N.astype(np.int64)
+            given = self.samples.targets_N
+            return given.astype(np.int64) if given.dtype.kind == "i" and given.ndim == 1 else given
         found = np.array([sample.target for sample in self.samples])
         is_number = found.ndim == 1 and found.dtype.kind == "f" and len(found)  # one that is not whole is enough
         return found.astype(np.int8 if found.ndim == 2 else np.float64 if is_number else np.int64)

@@ -2,8 +2,10 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
 
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import Image, ImageFile
@@ -11,9 +13,6 @@ from offshelf.dataset.intensity_range import Extent, ValueRange, common_range, d
 from offshelf.errors import BadImagesError, ImageError
 
 log = logging.getLogger(__name__)
-
-BLOCK = 64
-"""Number of images that a thread checks at a time."""
 
 
 def digests(images: Sequence[Image]) -> Sequence[str]:
@@ -34,15 +33,16 @@ def check_images(images: Sequence[Image]) -> None:
         BadImagesError: Files cannot be read; the message names each with the reason.
         DatasetError: No single range suits all images of more than 8 bits.
     """
-    # In blocks: a task for each of a million images would take more memory than the results.
-    blocks = range(0, len(images), BLOCK)
-    faults: dict[int, str] = {}
-    extents: dict[int, Extent] = {}
-    with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) * 2)) as pool:
-        found = pool.map(lambda start: _look(images, range(start, min(start + BLOCK, len(images)))), blocks)
-        for some_faults, some_extents in found:
-            faults |= some_faults
-            extents |= some_extents
+    found = _Found(iter(range(len(images))))
+    threads = min(8, (os.cpu_count() or 1) * 2)
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for done in [pool.submit(_look, images, found) for _ in range(threads)]:
+                done.result()
+        finally:
+            found.rows = iter(())
+    faults = {row: found.faults[row] for row in sorted(found.faults)}
+    extents = {row: found.extents[row] for row in sorted(found.extents)}
     if faults:
         raise BadImagesError(faults)
     if extents:
@@ -66,21 +66,34 @@ def _settle(images: Sequence[Image], extents: Mapping[int, Extent]) -> None:
             image.settle(values)
 
 
-def _look(images: Sequence[Image], rows: range) -> tuple[dict[int, str], dict[int, Extent]]:
-    """Return the faults of images by row number, and the values of those whose range must be resolved."""
-    faults: dict[int, str] = {}
-    extents: dict[int, Extent] = {}
-    for row in rows:
+@dataclass
+class _Found:
+    """What threads have found; they take the rows one by one, so that neighbours are read at about the same time."""
+
+    rows: Iterator[int]
+    faults: dict[int, str] = field(default_factory=dict)
+    extents: dict[int, Extent] = field(default_factory=dict)
+    """Values of images whose range must be resolved."""
+    lock: Lock = field(default_factory=Lock)
+
+    def next(self) -> int | None:
+        """Return the next row; None if there is none."""
+        with self.lock:
+            return next(self.rows, None)
+
+
+def _look(images: Sequence[Image], found: _Found) -> None:
+    """Check images until none is left."""
+    while (row := found.next()) is not None:
         image = images[row]
         try:
             extent = image.check() if isinstance(image, ImageFile) else None
             if extent:
-                extents[row] = extent
+                found.extents[row] = extent
                 continue
             digest = image.digest
         except ImageError as error:
-            faults[row] = str(error)
+            found.faults[row] = str(error)
         else:
             if isinstance(images, Files):
                 images.note(row, digest)
-    return faults, extents

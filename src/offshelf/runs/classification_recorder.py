@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.filesize import decimal
 from typing_extensions import override
 
-from offshelf.dataset import ImageSet, Leaks, value_range
+from offshelf.dataset import ImageSet, Leaks, Vector, value_range
 from offshelf.dataset.leaks import LeakFinder
 from offshelf.errors import ModelError
 from offshelf.evaluation.learning_curve import LearningCurves
@@ -200,7 +200,9 @@ class ClassificationRecorder(RunRecorder):
         return ""
 
     def how_to_predict(self) -> str:
-        """Return a sentence that says how to use the model, once it is kept and the run has ended."""
+        """Return a sentence that says how to use the model, once it is kept and the run has ended; or nothing."""
+        if isinstance(self.images.samples[0].image, Vector):  # no network sees images
+            return ""
         size = (self.folder / FILE).stat().st_size
         fold = f", of the first of {len(self.images.folds)} folds" if len(self.images.folds) > 1 else ""
         where = self.run.id[:8] if self.run.is_sent else shlex.quote(str(self.folder))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from offshelf.dataset import value_range
+from offshelf.dataset import Vector, value_range
 from offshelf.dataset.retrieval_set import RetrievalSet
 from offshelf.evaluation.retrieval import RetrievalScore
 from offshelf.extractor import Cost
@@ -64,8 +64,10 @@ class RetrievalRecorder(RunRecorder):
         metrics = self._summary(scores, chosen, costs)
         how = next((cost.how for cost in costs if cost.extracted), costs[0].how)
         self.run.log(metrics=metrics, tags={"feature_digest": feature_digest, "extraction": how})
-        queries, page = self._queries(chosen), contact_sheet(chosen, self.images, self._title(chosen))
-        for text, file in ((queries, "queries.csv"), (page, "contact_sheet.html")):
+        files = {"queries.csv": self._queries(chosen)}
+        if not isinstance(self.images.queries[0].image, Vector):
+            files["contact_sheet.html"] = contact_sheet(chosen, self.images, self._title(chosen))
+        for file, text in files.items():
             write_text(self.folder / file, text)
             self.run.log_file(self.folder / file)
         write_text(self.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")

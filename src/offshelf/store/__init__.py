@@ -2,6 +2,7 @@
 
 from offshelf.store.claim import Claim
 from offshelf.store.disk import DiskStore
+from offshelf.store.given import GivenStore
 from offshelf.store.inventory import Use
 from offshelf.store.key import FeatureKey
 from offshelf.store.memory import MemoryStore
@@ -14,6 +15,7 @@ __all__ = [
     "DiskStore",
     "FeatureKey",
     "FeatureStore",
+    "GivenStore",
     "GoneShardError",
     "MemoryStore",
     "Use",

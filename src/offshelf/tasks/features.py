@@ -38,6 +38,7 @@ from offshelf.extractor import (
 )
 from offshelf.layer_fusion import LayerFusion, fused_name
 from offshelf.store import FeatureKey, FeatureStore, Use
+from offshelf.tasks.given import given_sets, given_store, require_one_view
 from offshelf.tasks.on_error import check_readable, skip_unreadable
 
 
@@ -63,6 +64,13 @@ class FeatureSpec:
     """How the features of the layers become one; None: each layer is a feature of its own."""
     on_error: str = "stop"
     """`stop` or `skip`: what happens to images that cannot be read."""
+
+    def __post_init__(self) -> None:
+        """Take given features instead of a store. Raises ConfigError for a network without images, or the reverse."""
+        given = given_sets(self.backbone, self.dataset, self.postprocess_dataset)
+        if given:
+            require_one_view(self.augmentation, self.query_augmentation)
+            object.__setattr__(self, "store", given_store(given))
 
     @cached_property
     def layers(self) -> tuple[str, ...]:

@@ -121,6 +121,6 @@ def test_every_published_set_is_here():
 
     from offshelf.config import conf_dir
 
-    own = {"coco", "csv", "digits", "folder", "voc_xml", "yolo"}
+    own = {"coco", "csv", "digits", "features", "folder", "huggingface", "parquet", "voc_xml", "webdataset", "yolo"}
     published = {path.stem for path in (conf_dir() / "dataset").glob("*.yaml")} - own
     assert published == {*SETS, *RETRIEVAL_SETS} == set(WRITERS)

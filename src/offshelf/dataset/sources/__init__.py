@@ -1,0 +1,1 @@
+"""Data sets in few large files: tables of images, and archives of them."""
