@@ -39,6 +39,7 @@ from offshelf.dataset.retrieval_set import (
     require_labels,
     require_retrieval,
 )
+from offshelf.dataset.thumbnail import thumbnail
 from offshelf.dataset.training_sizes import TrainingSizes
 
 __all__ = [
@@ -93,5 +94,6 @@ __all__ = [
     "parse_colour",
     "require_labels",
     "require_retrieval",
+    "thumbnail",
     "value_range",
 ]

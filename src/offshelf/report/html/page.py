@@ -1,0 +1,150 @@
+"""The page as a whole: one file that loads nothing, with the only script and style that its policy lets run."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from html import escape
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+from offshelf.names import readable
+from offshelf.report.html.answer import answer
+from offshelf.report.html.chart import section
+from offshelf.report.html.class_bars import class_bars
+from offshelf.report.html.confusion import confusion, confusion_data
+from offshelf.report.html.contents import Contents
+from offshelf.report.html.curves import curves
+from offshelf.report.html.gallery import Gallery, tiles_data
+from offshelf.report.html.html_report import HtmlReport
+from offshelf.report.html.packing import embedded
+from offshelf.report.html.probabilities import score_charts
+from offshelf.report.html.tiles import Tiles
+
+MARGIN = 1000
+"""Bytes that are kept free for what changes with the pictures."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The parts of a page but for its pictures."""
+
+    title: str
+    sections: Mapping[str, str]
+    """Body of each section by its id, `answer` and so on."""
+    data: Mapping[str, Any]
+
+    def html(self, pictures: Mapping[str, Any]) -> str:
+        """Return the page."""
+        style, script = _asset("page.css"), _asset("page.js")
+        policy = (
+            f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+            "base-uri 'none'; form-action 'none'"
+        )
+        shown = {name: body for name, body in self.sections.items() if body}
+        values = {
+            "policy": policy,
+            "title": escape(self.title),
+            "style": style,
+            "links": "".join(f'<li><a href="#{name}">{TITLES[name][0]}</a></li>' for name in shown),
+            "sections": "\n".join(section(name, TITLES[name][1], body) for name, body in shown.items()),
+            "footer": f"offshelf {version('offshelf')}, {datetime.now():%Y-%m-%d %H:%M}. This file needs no other.",
+            "data": embedded({**self.data, "pictures": pictures}),
+            "script": script,
+        }
+        return re.sub("@([a-z]+)@", lambda found: values[found[1]], _asset("page.html"))
+
+
+TITLES = {
+    "answer": ("Answer", "The answer"),
+    "curves": ("Curves", "Choices and scores"),
+    "classes-section": ("Classes", "Classes"),
+    "confusion": ("Confusion", "What is taken for what"),
+    "pictures": ("Pictures", "Pictures"),
+    "map-section": ("Map", "Map"),
+}
+"""Of each section its name among the links, and its heading."""
+
+WHAT = {"wrong": "mistakes", "right": "right ones", "all": "all"}
+"""What the gallery shows, in words."""
+
+
+def page(contents: Contents, settings: HtmlReport) -> str:
+    """Return the report of a run, no larger than `settings.max_mb`."""
+    limit, most = settings.max_mb * 1e6, settings.points
+    fixed = _fixed_sections(contents)
+    while True:
+        gallery = Gallery.of(contents, most)
+        embedding = gallery.embedding(settings.map)
+        sections = {**fixed, "pictures": _pictures(contents), "map-section": _map(embedding.about)}
+        ordered = {name: sections[name] for name in TITLES}
+        data = {**gallery.data(embedding), "confusion": confusion_data(contents)}
+        bare = Page(readable(contents.title), ordered, data)
+        order = gallery.picture_order()
+        none = tiles_data(Tiles(), order, len(gallery.rows))
+        left = limit - len(bare.html(none).encode()) - MARGIN
+        if left > 0.3 * limit or most < 500:
+            break
+        most //= 2
+    shown = [contents.images.samples[row].image for row in gallery.rows[order].tolist()]
+    return bare.html(tiles_data(Tiles.of(shown, max(left, 0)), order, len(gallery.rows)))
+
+
+def _fixed_sections(contents: Contents) -> dict[str, str]:
+    """Return the sections that do not depend on the number of images that are shown."""
+    charts = f'<div class="charts">{curves(contents)}{score_charts(contents)}</div>'
+    bars = class_bars(contents)
+    return {"answer": answer(contents), "curves": charts, "classes-section": bars, "confusion": confusion(contents)}
+
+
+def _pictures(contents: Contents) -> str:
+    kind = contents.chosen.kind
+    wrong = (
+        '<option value="wrong">mistakes</option><option value="right">right ones</option>' if kind == "class" else ""
+    )
+    show = f'<label class="control">Show <select id="show">{wrong}<option value="all">all</option></select></label>'
+    names = ("true", "taken for") if kind == "class" else ("lacks, but has", "was given, but has not")
+    filters = "".join(
+        f'<label class="control">{words} <select id="{name}"><option value="">any</option></select></label>'
+        for name, words in zip(("true", "taken"), names, strict=True)
+    )
+    chosen = "" if kind == "number" else f'<div class="controls">{show}{filters}</div>'
+    return (
+        f'<p class="lead" id="count" aria-live="polite" tabindex="-1"></p>{chosen}<div id="cards" class="cards"></div>'
+        '<button type="button" id="more" class="button">Show more</button><noscript>The pictures and the map need this '
+        "file's script.</noscript>"
+    )
+
+
+def _map(about: str) -> str:
+    buttons = "".join(
+        f'<button type="button" class="button" id="{name}" aria-label="{words}">{sign}</button>'
+        for name, sign, words in (
+            ("in", "+", "zoom in"),
+            ("out", "−", "zoom out"),
+            ("whole", "⤢", "show the whole map"),
+        )
+    )
+    keys = "Drag to move; + and − zoom, arrows move, n and p go from mistake to mistake."
+    return (
+        f'<p class="lead">{escape(about)} Large dots are test images, small ones training images; mistakes are ringed. '
+        f'{keys}</p><div class="controls"><span id="legend" class="chips"></span>'
+        '<label class="control"><input type="checkbox" id="trained" checked> training images</label>'
+        '<label class="control"><input type="checkbox" id="only-wrong"> mistakes only</label></div>'
+        '<div class="map"><canvas id="map" tabindex="0" role="img" aria-label="map of the images; press n for the next '
+        f'mistake"></canvas><div class="zoom">{buttons}</div></div>'
+        '<p id="place" class="note" aria-live="polite"></p>'
+    )
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files("offshelf.report.html") / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
