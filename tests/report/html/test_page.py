@@ -6,6 +6,7 @@ import json
 import re
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import confusion_matrix, precision_recall_curve
 from sklearn.neighbors import NearestNeighbors
 
+from offshelf.dataset import ImageFile
 from offshelf.errors import ConfigError
 from offshelf.report.html import HtmlReport
 from offshelf.report.html.class_bars import bars_of, wilson
@@ -228,10 +230,8 @@ def test_size_is_bounded():
 
 def test_tiles_of_images_that_are_gone(digits):
     """They have no picture; the pictures of the others stay in their places."""
-    from offshelf.dataset import ImageFile
-
     images = [sample.image for sample in digits.images.samples[:70]]
-    images[3] = ImageFile("/nowhere/at-all.png")
+    images[3] = ImageFile(Path("/nowhere/at-all.png"))
     tiles = Tiles.of(images, 1e6)
 
     assert len(tiles.numbers) == 69

@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +53,7 @@ class Tiles:
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             for start in range(0, min(len(images), MOST), SHEET):
                 batch = list(enumerate(images))[start : min(start + SHEET, MOST)]
-                found = list(pool.map(_picture, (image for _, image in batch)))
+                found = list(pool.map(_picture, (image for _, image in batch), [copy_context() for _ in batch]))
                 known = [(number, one) for (number, _), one in zip(batch, found, strict=True) if one is not None]
                 if known and not tiles._add(known, budget):
                     break
@@ -94,10 +95,10 @@ class Tiles:
         return picture if max(picture.shape[:2]) <= self.side else _shrunk(picture, self.side)
 
 
-def _picture(image: Image) -> np.ndarray | None:
-    """Return the pixels of a small picture; None if the image cannot be read any more."""
+def _picture(image: Image, context: Context) -> np.ndarray | None:
+    """Return a small picture, shared by the jobs of a sweep; None if the image cannot be read any more."""
     try:
-        return once(lambda: _shrunk(thumbnail(image, SIDE), SIDE), "tile", image.digest, SIDE)
+        return context.run(once, lambda: _shrunk(thumbnail(image, SIDE), SIDE), "tile", image.digest, SIDE)
     except ImageError:
         return None
 
