@@ -119,7 +119,7 @@ def _value(chosen: Score) -> str:
     said = f"<b>{'–'.join(f'{value:g}' for value in dict.fromkeys((values[0], values[-1])))}</b>"
     if chosen.curve is None:
         return f"{said}, as given."
-    return f"{said}, of {len(chosen.curve.values)} by cross-validation. {escape(equals(chosen.curve))}"
+    return f"{said}, chosen among {len(chosen.curve.values)} values by cross-validation. {escape(equals(chosen.curve))}"
 
 
 def _features(contents: Contents) -> str:

@@ -60,7 +60,7 @@ def bars_of(contents: Contents) -> tuple[str, list[ClassBar]]:
     values = chosen.by_class[name]
     bars = [
         ClassBar(number, contents.images.classes[number], int(counts[number]), float(values[number]), intervals[number])
-        for number in np.argsort(np.nan_to_num(values, nan=np.inf), kind="stable").tolist()
+        for number in np.lexsort((-counts, np.nan_to_num(values, nan=np.inf))).tolist()
     ]
     return name, bars
 

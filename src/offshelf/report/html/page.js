@@ -437,8 +437,10 @@
       context.lineJoin = "round";
       centres.forEach((place, number) => {
         if (!place || (picked.class >= 0 && picked.class !== number)) return;
-        const [x, y] = [width / 2 + (place[0] - view.x) * scale(), height / 2 - (place[1] - view.y) * scale()];
         const name = classes[number].length > 18 ? `${classes[number].slice(0, 17)}…` : classes[number];
+        const [at, y] = [width / 2 + (place[0] - view.x) * scale(), height / 2 - (place[1] - view.y) * scale()];
+        const half = context.measureText(name).width / 2 + 4;
+        const x = at > 0 && at < width ? Math.max(half, Math.min(width - half, at)) : at;
         context.strokeStyle = colour("--paper");
         context.strokeText(name, x, y + 4);
         context.fillStyle = colour("--ink");

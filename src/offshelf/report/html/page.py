@@ -103,10 +103,8 @@ def _fixed_sections(contents: Contents) -> dict[str, str]:
 
 def _pictures(contents: Contents) -> str:
     kind = contents.chosen.kind
-    wrong = (
-        '<option value="wrong">mistakes</option><option value="right">right ones</option>' if kind == "class" else ""
-    )
-    show = f'<label class="control">Show <select id="show">{wrong}<option value="all">all</option></select></label>'
+    options = "".join(f'<option value="{name}">{words}</option>' for name, words in WHAT.items())
+    show = f'<label class="control">Show <select id="show">{options}</select></label>' if kind == "class" else ""
     names = ("true", "taken for") if kind == "class" else ("lacks, but has", "was given, but has not")
     filters = "".join(
         f'<label class="control">{words} <select id="{name}"><option value="">any</option></select></label>'
