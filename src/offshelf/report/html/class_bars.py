@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from statistics import NormalDist
 
 import numpy as np
 
@@ -34,7 +33,9 @@ def wilson(share_K: np.ndarray, counts_K: np.ndarray, level: float) -> list[Inte
     Wilson, Journal of the American Statistical Association 22 (1927). Unlike a bootstrap it has a width where all, or
     none, of a few images are right.
     """
-    z = NormalDist().inv_cdf((1 + level) / 2)
+    from scipy.special import ndtri
+
+    z = float(ndtri((1 + level) / 2))
     found: list[Interval | None] = []
     for share, count in zip(share_K, counts_K, strict=True):
         if not count:

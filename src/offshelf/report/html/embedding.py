@@ -26,7 +26,7 @@ def principal_components(values_nD: np.ndarray, count: int = 2) -> tuple[np.ndar
     `PCA(svd_solver="arpack")` has them. Each axis points to where most of its coordinates' cubes are.
     """
     centred = values_nD - values_nD.mean(axis=0, dtype=np.float64).astype(values_nD.dtype)
-    total = float(np.square(centred, dtype=np.float64).sum())
+    total = float(np.vdot(centred, centred))
     if not total:
         return np.zeros((len(centred), count)), np.zeros(count)
     left, singular = _singular(centred, count)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from html import escape
-from importlib.metadata import version
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from offshelf import __version__
 from offshelf.names import readable
 from offshelf.report.html.answer import answer
 from offshelf.report.html.chart import section
@@ -52,7 +52,7 @@ class Page:
             "style": style,
             "links": "".join(f'<li><a href="#{name}">{TITLES[name][0]}</a></li>' for name in shown),
             "sections": "\n".join(section(name, TITLES[name][1], body) for name, body in shown.items()),
-            "footer": f"offshelf {version('offshelf')}, {datetime.now():%Y-%m-%d %H:%M}. This file needs no other.",
+            "footer": f"offshelf {__version__}, {datetime.now():%Y-%m-%d %H:%M}. This file needs no other.",
             "data": embedded({**self.data, "pictures": pictures}),
             "script": script,
         }
@@ -141,7 +141,7 @@ def _map(about: str) -> str:
 
 @cache
 def _asset(name: str) -> str:
-    return (files("offshelf.report.html") / name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

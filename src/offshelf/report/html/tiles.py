@@ -22,6 +22,8 @@ SHEET = COLUMNS**2
 """Number of pictures on a sheet."""
 PIXELATED = 40
 """Longest side up to which pictures are kept without loss, to be enlarged pixel by pixel."""
+WORKERS = 4
+"""Number of images that are decoded at once."""
 MOST = 1000
 """Number of pictures: each costs the time to decode an image."""
 
@@ -50,10 +52,12 @@ class Tiles:
         Images that can no longer be read have none.
         """
         tiles = Tiles()
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
             for start in range(0, min(len(images), MOST), SHEET):
                 batch = list(enumerate(images))[start : min(start + SHEET, MOST)]
-                found = list(pool.map(_picture, (image for _, image in batch), [copy_context() for _ in batch]))
+                parts = [[image for _, image in batch[first::WORKERS]] for first in range(WORKERS)]
+                made = list(pool.map(_pictures, parts, [copy_context() for _ in parts]))
+                found = [made[place % WORKERS][place // WORKERS] for place in range(len(batch))]
                 known = [(number, one) for (number, _), one in zip(batch, found, strict=True) if one is not None]
                 if known and not tiles._add(known, budget):
                     break
@@ -95,10 +99,15 @@ class Tiles:
         return picture if max(picture.shape[:2]) <= self.side else _shrunk(picture, self.side)
 
 
-def _picture(image: Image, context: Context) -> np.ndarray | None:
-    """Return a small picture, shared by the jobs of a sweep; None if the image cannot be read any more."""
+def _pictures(images: Sequence[Image], context: Context) -> list[np.ndarray | None]:
+    """Return small pictures of images, which the jobs of a sweep share."""
+    return [context.run(_picture, image) for image in images]
+
+
+def _picture(image: Image) -> np.ndarray | None:
+    """Return a small picture; None if the image cannot be read any more."""
     try:
-        return context.run(once, lambda: _shrunk(thumbnail(image, SIDE), SIDE), "tile", image.digest, SIDE)
+        return once(lambda: _shrunk(thumbnail(image, SIDE), SIDE), "tile", image.digest, SIDE)
     except ImageError:
         return None
 
