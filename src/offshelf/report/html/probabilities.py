@@ -138,8 +138,8 @@ def scatter(contents: Contents) -> str:
     """Return predicted against true numbers."""
     true, predicted = contents.tested.targets, contents.tested.scores[:, 0]
     rows = np.random.default_rng(0).permutation(len(true))[:SCATTERED]
-    ends = [float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))]
-    low, high = rounded(*ends, ends=(ends[0], ends[1]))
+    first, last = float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))
+    low, high = rounded(first, last, (-np.inf, np.inf))
     name = contents.images.classes[0]
     chart = Chart.of((low, high), (low, high))
     chart.y_axis(f"predicted {name}")
