@@ -32,7 +32,7 @@ def _number(contents: Contents) -> str:
     said = f'<p class="what">{escape(name)} on {tested:,} test images</p><p class="value">{value:.4f}</p>'
     if interval:
         said += f'<p class="interval">{level:.0%} interval {interval.low:.4f} to {interval.high:.4f}</p>'
-    others = "".join(f"<li>{words} <b>{number:.4f}</b></li>" for words, number in _others(contents))
+    others = "".join(f"<li><span>{words}</span><b>{number:.4f}</b></li>" for words, number in _others(contents))
     return f'{said}{_gauge(contents, value, interval)}<ul class="others">{others}</ul>'
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from offshelf.classifier import Curve
 from offshelf.evaluation.classification import Score
 from offshelf.evaluation.learning_curve import LearningCurve
-from offshelf.report.html.chart import LEFT, WIDTH, Chart, decades, figure, rounded
+from offshelf.report.html.chart import BOTTOM, LEFT, WIDTH, Chart, decades, figure, rounded
 from offshelf.report.html.contents import Contents
 
 COLUMN = 30
@@ -35,7 +35,7 @@ def by_layer(contents: Contents) -> str:
         (-0.5, len(scores) - 0.5),
         rounded(min(known), max(known)),
         width=max(WIDTH, LEFT + COLUMN * len(scores)),
-        bottom=110 if turned else 44,
+        bottom=_room(scores) if turned else BOTTOM,
     )
     chart.y_axis(metric.replace("_", " "))
     chart.x_axis(
@@ -156,6 +156,11 @@ def _sorted(values: Sequence[float], heights: np.ndarray) -> list[tuple[float, f
 
 def _listed(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
+
+
+def _room(scores: Sequence[Score]) -> float:
+    """Return the pixels below a chart that turned names of layers take."""
+    return 50 + 4.5 * max(len(_short(score.name)) for score in scores)
 
 
 def _short(name: str) -> str:

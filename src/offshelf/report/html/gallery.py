@@ -10,8 +10,8 @@ from offshelf.memo import once
 from offshelf.names import readable
 from offshelf.report.html.contents import Contents
 from offshelf.report.html.embedding import Embedding, embed
-from offshelf.report.html.items import Items, items_of
-from offshelf.report.html.neighbours import Neighbours, neighbours_of
+from offshelf.report.html.items import Items
+from offshelf.report.html.neighbours import Neighbours
 from offshelf.report.html.packing import NONE, front_coded, packed, quantised
 from offshelf.report.html.tiles import SHEET, Tiles
 
@@ -32,10 +32,8 @@ class Gallery:
     """Number of the tested ones."""
 
     @staticmethod
-    def of(contents: Contents, most: int) -> "Gallery":
+    def of(contents: Contents, items: Items, neighbours: Sequence[Neighbours], most: int) -> "Gallery":
         """Choose the images: at most so many, but the neighbours of the first items in any case."""
-        items = items_of(contents)
-        neighbours = neighbours_of(contents, items)
         tested = contents.tested.rows[items.order(len(contents.tested.rows))][:most]
         beside = list(dict.fromkeys(row for one in neighbours for _, rows in one for row in rows))
         trained = np.unique(np.concatenate([fold.train for fold in contents.images.folds]))
@@ -96,8 +94,10 @@ class Gallery:
     def embedding(self, how: str) -> Embedding:
         """Return the map of the images."""
         rows = np.sort(self.rows)  # the same for jobs that differ in their mistakes alone
-        known = (self.contents.found.digest, self.contents.chosen.name, self.contents.chosen.transformers[0], rows, how)
-        found = once(lambda: embed(self.contents.features(rows), how), "map", *known)
+        contents, chosen = self.contents, self.contents.chosen
+        fitted = (chosen.name, chosen.transformers[0], contents.images.folds[0].train)
+        known = (contents.found.digest, *fitted, rows, how)
+        found = once(lambda: embed(contents.features(rows), how), "map", *known)
         return Embedding(found.places[np.searchsorted(rows, self.rows)], found.about)
 
     def _is_shown(self, number: int) -> bool:

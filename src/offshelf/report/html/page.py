@@ -21,6 +21,8 @@ from offshelf.report.html.contents import Contents
 from offshelf.report.html.curves import curves
 from offshelf.report.html.gallery import Gallery, tiles_data
 from offshelf.report.html.html_report import HtmlReport
+from offshelf.report.html.items import items_of
+from offshelf.report.html.neighbours import neighbours_of
 from offshelf.report.html.packing import embedded
 from offshelf.report.html.probabilities import score_charts
 from offshelf.report.html.tiles import Tiles
@@ -77,8 +79,10 @@ def page(contents: Contents, settings: HtmlReport) -> str:
     """Return the report of a run, no larger than `settings.max_mb`."""
     limit, most = settings.max_mb * 1e6, settings.points
     fixed = _fixed_sections(contents)
+    items = items_of(contents)
+    neighbours = neighbours_of(contents, items)
     while True:
-        gallery = Gallery.of(contents, most)
+        gallery = Gallery.of(contents, items, neighbours, most)
         embedding = gallery.embedding(settings.map)
         sections = {**fixed, "pictures": _pictures(contents), "map-section": _map(embedding.about)}
         ordered = {name: sections[name] for name in TITLES}
@@ -86,7 +90,7 @@ def page(contents: Contents, settings: HtmlReport) -> str:
         bare = Page(readable(contents.title), ordered, data)
         order = gallery.picture_order()
         none = tiles_data(Tiles(), order, len(gallery.rows))
-        left = limit - len(bare.html(none).encode()) - MARGIN
+        left = limit - len(bare.html(none).encode("utf-8", "backslashreplace")) - MARGIN
         if left > 0.3 * limit or most < 500:
             break
         most //= 2
