@@ -342,7 +342,7 @@
   const map = makeMap(find("map"));
   drawings.push(map.draw);
   function makeMap(canvas) {
-    const [xs, ys] = [numbers(data.x), numbers(data.y)], count = ids.length;
+    const MANY = 8000, [xs, ys] = [numbers(data.x), numbers(data.y)], count = ids.length;
     const span = Math.max(xs.reduce((a, b) => Math.max(a, b), -Infinity) - data.x.low, ys.reduce((a, b) => Math.max(a, b), -Infinity) - data.y.low, 1e-9);
     const middle = [data.x.low + (data.x.step * (NONE - 1)) / 2, data.y.low + (data.y.step * (NONE - 1)) / 2];
     const view = { x: middle[0], y: middle[1], zoom: 1 };
@@ -370,7 +370,7 @@
     function sprite(kind, hue, ratio) {
       const name = `${kind}/${hue}`;
       if (sprites.has(name)) return sprites.get(name);
-      const many = count > 8000 ? 0.75 : 1, radius = { train: 2.2, test: 3.8, wrong: 4.2, pale: 2 }[kind] * many, half = radius + 3;
+      const many = count > MANY ? 0.75 : 1, radius = { train: 2.2, test: 3.8, wrong: 4.2, pale: 2 }[kind] * many, half = radius + 3;
       const image = make("canvas");
       image.width = image.height = Math.ceil(2 * half * ratio);
       const context = image.getContext("2d");
@@ -390,8 +390,39 @@
       sprites.set(name, { image, half });
       return sprites.get(name);
     }
-    const visible = point => (point < data.tested ? !find("only-wrong").checked || isWrong[point] : find("trained").checked && !find("only-wrong").checked);
-    const isPale = point => picked.class >= 0 && colourClass[point] !== picked.class;
+    const LAYERS = ["pale", "train", "test", "wrong"];
+    const byHue = Int32Array.from({ length: count }, (_, point) => point).sort((a, b) => hues[a] - hues[b] || b - a);
+    const layers = new Uint8Array(count).fill(255);
+    /* Which layer each point is on; 255 if it is not shown. */
+    function sortIntoLayers() {
+      const [hasTrained, isOnlyWrong] = [find("trained").checked, find("only-wrong").checked];
+      for (let point = 0; point < count; point++) {
+        const isTested = point < data.tested;
+        const isShown = isTested ? !isOnlyWrong || isWrong[point] : hasTrained && !isOnlyWrong;
+        const own = picked.class >= 0 && colourClass[point] !== picked.class ? 0 : !isTested ? 1 : isWrong[point] ? 3 : 2;
+        layers[point] = isShown ? own : 255;
+      }
+    }
+    function drawLayer(context, layer, ratio) {
+      const kind = LAYERS[layer], size = scale(), [left, top] = [width / 2 - view.x * size, height / 2 + view.y * size];
+      const isSquare = count > MANY && layer < 2; // squares take a fraction of the time of pictures
+      let hue = null, image = null, half = 0;
+      context.globalAlpha = isSquare ? 0.5 : 1;
+      for (let number = 0; number < count; number++) {
+        const point = byHue[number];
+        if (layers[point] !== layer) continue;
+        const x = left + xs[point] * size, y = top - ys[point] * size;
+        if (x < -9 || y < -9 || x > width + 9 || y > height + 9) continue;
+        if (hue !== hues[point]) {
+          hue = hues[point];
+          if (isSquare) context.fillStyle = layer ? paint(hue) : colour("--line");
+          else ({ image, half } = sprite(kind, layer ? hue : 0, ratio));
+        }
+        if (isSquare) context.fillRect(x - 1.2, y - 1.2, 2.4, 2.4);
+        else context.drawImage(image, x - half, y - half, 2 * half, 2 * half);
+      }
+      context.globalAlpha = 1;
+    }
     function draw() {
       frame = 0;
       const ratio = devicePixelRatio || 1, context = canvas.getContext("2d");
@@ -402,26 +433,24 @@
       }
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, width, height);
-      const size = scale();
-      for (const layer of ["pale", "train", "test", "wrong"])
-        for (let point = count - 1; point >= 0; point--) {
-          const own = isPale(point) ? "pale" : point >= data.tested ? "train" : isWrong[point] ? "wrong" : "test";
-          if (own !== layer || !visible(point)) continue;
-          const x = width / 2 + (xs[point] - view.x) * size, y = height / 2 - (ys[point] - view.y) * size;
-          if (x < -9 || y < -9 || x > width + 9 || y > height + 9) continue;
-          const { image, half } = sprite(layer, layer === "pale" ? 0 : hues[point], ratio);
-          context.drawImage(image, x - half, y - half, 2 * half, 2 * half);
-        }
+      sortIntoLayers();
+      LAYERS.forEach((_, layer) => drawLayer(context, layer, ratio));
       names(context);
-      if (picked.point >= 0) {
-        const [x, y] = toScreen(picked.point);
-        context.strokeStyle = colour("--ink");
-        context.lineWidth = 2.5;
-        context.beginPath();
-        context.arc(x, y, 10, 0, 2 * Math.PI);
-        context.stroke();
-      }
+      ring();
       canvas.dataset.drawn = +(canvas.dataset.drawn || 0) + 1;
+    }
+    /* The ring around what is pointed at, on a canvas of its own: it moves without the points. */
+    function ring() {
+      const over = find("ring"), context = over.getContext("2d"), ratio = devicePixelRatio || 1;
+      [over.width, over.height] = [canvas.width, canvas.height];
+      if (picked.point < 0) return;
+      const [x, y] = toScreen(picked.point);
+      context.scale(ratio, ratio);
+      context.strokeStyle = colour("--ink");
+      context.lineWidth = 2.5;
+      context.beginPath();
+      context.arc(x, y, 10, 0, 2 * Math.PI);
+      context.stroke();
     }
     const centres = classes.length <= 30 && !values ? classes.map((_, number) => centre(number)) : [];
     function centre(number) {
@@ -471,7 +500,7 @@
           for (let one = grid.starts[row * CELLS + place]; one < grid.starts[row * CELLS + place + 1]; one++) {
             const point = grid.inside[one];
             const away = ((xs[point] - atX) ** 2 + (ys[point] - atY) ** 2) * (isWrong[point] ? 0.6 : 1);
-            if (away < least && visible(point) && !isPale(point)) [best, least] = [point, away];
+            if (away < least && layers[point] && layers[point] !== 255) [best, least] = [point, away];
           }
       return best;
     }
@@ -527,7 +556,7 @@
       else showTip(event.clientX, event.clientY, ...describe(point));
       if (picked.point !== point) {
         picked.point = point;
-        later();
+        ring();
       }
     });
     canvas.addEventListener("pointerup", () => (held = null));

@@ -138,7 +138,7 @@ def _map(about: str) -> str:
         '<label class="control"><input type="checkbox" id="trained" checked> training images</label>'
         '<label class="control"><input type="checkbox" id="only-wrong"> mistakes only</label></div>'
         '<div class="map"><canvas id="map" tabindex="0" role="img" aria-label="map of the images; press n for the next '
-        f'mistake"></canvas><div class="zoom">{buttons}</div></div>'
+        f'mistake"></canvas><canvas id="ring" aria-hidden="true"></canvas><div class="zoom">{buttons}</div></div>'
         '<p id="place" class="note" aria-live="polite"></p>'
     )
 
