@@ -27,6 +27,9 @@ from offshelf.report.html.packing import embedded
 from offshelf.report.html.probabilities import score_charts
 from offshelf.report.html.tiles import Tiles
 
+SCRIPT = ("data.js", "gallery.js", "matrix.js", "map.js", "page.js")
+"""Parts of the script, which share their names: each uses those before it."""
+
 MARGIN = 1000
 """Bytes that are kept free for what changes with the pictures."""
 
@@ -42,7 +45,7 @@ class Page:
 
     def html(self, pictures: Mapping[str, Any]) -> str:
         """Return the page."""
-        style, script = _asset("page.css"), _asset("page.js")
+        style, script = _asset("page.css"), _script()
         policy = (
             f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
             "base-uri 'none'; form-action 'none'"
@@ -145,7 +148,12 @@ def _map(about: str) -> str:
 
 @cache
 def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return (Path(__file__).with_name("assets") / name).read_text(encoding="utf-8")
+
+
+@cache
+def _script() -> str:
+    return f'"use strict";\n(() => {{\n{"".join(map(_asset, SCRIPT))}}})();\n'
 
 
 def _hash(text: str) -> str:
