@@ -4,7 +4,7 @@ import numpy as np
 
 from offshelf.classifier import Curve, FitResult
 from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
-from offshelf.evaluation.classification import Score
+from offshelf.evaluation.score import Score
 from offshelf.extractor import Features
 from offshelf.extractor.features import Cost
 from offshelf.metric import Bootstrap, Outcome

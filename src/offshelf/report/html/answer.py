@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from offshelf.dataset import LeftOut
-from offshelf.evaluation.classification import Score
+from offshelf.evaluation.score import Score
 from offshelf.metric import METRICS, Interval
 from offshelf.report.findings import found_line, repeats_line
 from offshelf.report.html.class_bars import few_images, untested

@@ -8,8 +8,8 @@ import numpy as np
 
 from offshelf import postprocess
 from offshelf.dataset import ImageSet, LeftOut
-from offshelf.evaluation.classification import Score
 from offshelf.evaluation.learning_curve import LearningCurve
+from offshelf.evaluation.score import Score
 from offshelf.extractor import Features
 from offshelf.metric import Outcome
 

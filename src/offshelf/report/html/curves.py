@@ -6,8 +6,8 @@ from html import escape
 import numpy as np
 
 from offshelf.classifier import Curve
-from offshelf.evaluation.classification import Score
 from offshelf.evaluation.learning_curve import LearningCurve
+from offshelf.evaluation.score import Score
 from offshelf.report.html.chart import BOTTOM, LEFT, WIDTH, Chart, decades, figure, rounded
 from offshelf.report.html.contents import Contents
 
