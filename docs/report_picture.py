@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-WIDTH, HEIGHT = 1200, 1500
+WIDTH, HEIGHT = 1200, 1190
 LIGHT = "preferredColorScheme=1"
 
 OPTIONS = (

@@ -13,8 +13,10 @@ from offshelf.report.html.contents import Contents
 
 COLUMN = 30
 """Least pixels of a layer."""
-STRAIGHT = 8
-"""Number of layers from which on their names are turned."""
+STRAIGHT = 56
+"""Letters below a chart from which on the names of layers are turned."""
+WIDE = 12
+"""Number of layers from which on their chart takes a row of its own."""
 
 
 def curves(contents: Contents) -> str:
@@ -30,7 +32,7 @@ def by_layer(contents: Contents) -> str:
     held_out = [_held_out(score) for score in scores]
     baselines = [score.metrics[f"test/{metric}"] for score in contents.baselines]
     known = [value for one in (*tested, *filter(None, held_out)) for value in one] + baselines
-    turned = len(scores) > STRAIGHT or max(len(score.name) for score in scores) > 8
+    turned = len(scores) * max(len(score.name) + 2 for score in scores) > STRAIGHT
     chart = Chart.of(
         (-0.5, len(scores) - 0.5),
         rounded(min(known), max(known)),
@@ -60,7 +62,7 @@ def by_layer(contents: Contents) -> str:
     keys += [("of-cv", "cross-validated, ± deviation over folds")] if all(held_out) else []
     keys += [("line of-baseline", f"baseline {score.name}") for score in contents.baselines]
     caption = f"Reported: <b><bdi>{escape(contents.chosen.name)}</bdi></b>, ringed, chosen on training images alone."
-    wide = "wide" if len(scores) > STRAIGHT + 4 else ""
+    wide = "wide" if len(scores) > WIDE else ""
     return figure("Layers", chart.svg(f"{metric} by layer", wide), caption, keys)
 
 

@@ -41,4 +41,4 @@ class HtmlReport:
         """Return the page of a run."""
         from offshelf.report.html.page import page
 
-        return page(contents, self)
+        return page(contents, self.max_mb * 1e6, self.points, self.map)

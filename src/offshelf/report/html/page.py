@@ -20,7 +20,6 @@ from offshelf.report.html.confusion import confusion, confusion_data
 from offshelf.report.html.contents import Contents
 from offshelf.report.html.curves import curves
 from offshelf.report.html.gallery import Gallery, tiles_data
-from offshelf.report.html.html_report import HtmlReport
 from offshelf.report.html.items import items_of
 from offshelf.report.html.neighbours import neighbours_of
 from offshelf.report.html.packing import embedded
@@ -78,15 +77,22 @@ WHAT = {"wrong": "mistakes", "right": "right ones", "all": "all"}
 """What the gallery shows, in words."""
 
 
-def page(contents: Contents, settings: HtmlReport) -> str:
-    """Return the report of a run, no larger than `settings.max_mb`."""
-    limit, most = settings.max_mb * 1e6, settings.points
+def page(contents: Contents, limit: float, points: int, how: str) -> str:
+    """Return the report of a run.
+
+    Args:
+        contents: What it is made from.
+        limit: Largest number of bytes.
+        points: Largest number of images on the map.
+        how: How they are placed: `pca` or `tsne`.
+    """
+    most = points
     fixed = _fixed_sections(contents)
     items = items_of(contents)
     neighbours = neighbours_of(contents, items)
     while True:
         gallery = Gallery.of(contents, items, neighbours, most)
-        embedding = gallery.embedding(settings.map)
+        embedding = gallery.embedding(how)
         sections = {**fixed, "pictures": _pictures(contents), "map-section": _map(embedding.about)}
         ordered = {name: sections[name] for name in TITLES}
         data = {**gallery.data(embedding), "confusion": confusion_data(contents)}
