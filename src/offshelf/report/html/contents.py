@@ -8,7 +8,7 @@ import numpy as np
 
 from offshelf import postprocess
 from offshelf.dataset import ImageSet, LeftOut
-from offshelf.evaluation.learning_curve import LearningCurve
+from offshelf.evaluation.learning_curve import LearningCurves
 from offshelf.evaluation.score import Score
 from offshelf.extractor import Features
 from offshelf.metric import Outcome
@@ -32,8 +32,8 @@ class Contents:
     """Those of the layers, in the order of the samples."""
     metrics: Mapping[str, float]
     """All numbers of the run."""
-    curve: LearningCurve | None = None
-    """By training size, of the reported layer."""
+    curves: LearningCurves | None = None
+    """By training size, where the training images are drawn."""
     left_out: Sequence[LeftOut] = ()
     commands: Mapping[str, str] = field(default_factory=dict)
     """What can be done with the run: a command by what it does."""

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from offshelf.classifier import Curve
-from offshelf.evaluation.learning_curve import LearningCurve
+from offshelf.evaluation.learning_curve import LearningCurves
 from offshelf.evaluation.score import Score
 from offshelf.report.html.chart import BOTTOM, LEFT, WIDTH, Chart, decades, figure, rounded
 from offshelf.report.html.contents import Contents
@@ -21,7 +21,7 @@ WIDE = 12
 
 def curves(contents: Contents) -> str:
     """Return the charts of all choices that there were."""
-    charts = [by_layer(contents) if len(contents.scores) > 1 else "", by_value(contents), by_size(contents.curve)]
+    charts = [by_layer(contents) if len(contents.scores) > 1 else "", by_value(contents), by_size(contents.curves)]
     return "".join(charts)
 
 
@@ -108,10 +108,11 @@ def equals(curve: Curve) -> str:
     return f"{len(near)} values are within one standard error of the best: {_listed(sorted(near))}."
 
 
-def by_size(curve: LearningCurve | None) -> str:
+def by_size(curves: LearningCurves | None) -> str:
     """Return the metric on the test images by the number of training images, with the fitted power law."""
-    if curve is None:
+    if curves is None or not curves.has_several:
         return ""
+    curve = curves.chosen
     points = curve.points
     sizes = curve.sizes.tolist()
     spread = [point.deviation or 0.0 for point in points]
