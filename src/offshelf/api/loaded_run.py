@@ -7,6 +7,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from offshelf.api.prediction import Classes, predict
+from offshelf.api.report import Report
 from offshelf.api.results import Recommended
 from offshelf.api.run import Done, writing
 from offshelf.api.verbs import classification, retrieval_result
@@ -70,6 +71,14 @@ class LoadedRun:
             ConfigError: its record names code that is not trusted.
         """
         return predict(self._classes, images, probabilities, progress)
+
+    def report(self) -> Report:
+        """Return the page of the run, which a notebook shows; see `Classification.report`.
+
+        Raises:
+            ConfigError: the run has none.
+        """
+        return Report(self._past.report())
 
     def rerun(self, *, tracking: bool = False, output_dir: str | Path | None = None, progress: bool = False) -> Any:
         """Run the same config again, and return the result, as `offshelf rerun` does.

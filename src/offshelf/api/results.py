@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from offshelf.api.prediction import Classes, predict
+from offshelf.api.report import Report
 from offshelf.errors import ConfigError, ModelError
 from offshelf.report import learning_curve_figure
 from offshelf.report.figures import (
@@ -15,6 +16,7 @@ from offshelf.report.figures import (
     scatter_figure,
     similarity_figure,
 )
+from offshelf.report.html import FILE
 from offshelf.tasks.results import ClassificationResult, Recommendation, RetrievalResult
 
 if TYPE_CHECKING:
@@ -55,6 +57,17 @@ class Classification(ClassificationResult):
         if self.classes is None:
             raise ModelError("The classifier of this run has no form that can be kept, so that it cannot predict.")
         return predict(self.classes, images, probabilities, progress)
+
+    def report(self) -> Report:
+        """Return the page with the answer, the curves, the mistakes as pictures and a map, which a notebook shows.
+
+        Raises:
+            ConfigError: there is none, because the run was given `report=None`.
+        """
+        path = self.folder / FILE
+        if not path.is_file():
+            raise ConfigError("This run wrote no report: leave out report=None.")
+        return Report(path.read_text(encoding="utf-8"))
 
     def confusion(self) -> "DataFrame":
         """Return the counts of test images by true class (rows) and predicted class (columns), of the reported layer.

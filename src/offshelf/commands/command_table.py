@@ -30,7 +30,7 @@ VERBS = (
     Verb("dataset", "[option] [key=value]", "what a data set is, and whether its copy is complete", is_task=True),
     Verb("runs", "[FILTER ...]", "list runs, newest first"),
     Verb("compare", "RUN RUN", "runs side by side: error bars, paired differences"),
-    Verb("report", "STUDY_DIR", "a study's runs beside the published numbers"),
+    Verb("report", "RUN|STUDY_DIR", "a run's page; a study's runs beside published numbers"),
     Verb("predict", "RUN IMAGES", "classes of other images, by a run's model"),
     Verb("export", "RUN DIR|FILE.onnx", "a run as an MLflow model, for mlflow models serve, or as ONNX"),
     Verb("register", "RUN NAME", "the same in MLflow's model registry"),

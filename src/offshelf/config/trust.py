@@ -17,7 +17,18 @@ from offshelf.home import home_path, is_within
 
 COMPONENT_PACKAGES = (
     *("augmentation", "backbone", "classifier", "dataset", "extractor", "knn", "launcher", "layer_fusion", "logistic"),
-    *("metric", "postprocess", "retrieval", "ridge", "store", "svm", "sweep", "tasks.recommend", "tracking"),
+    *(
+        "metric",
+        "postprocess",
+        "report.html",
+        "retrieval",
+        "ridge",
+        "store",
+        "svm",
+        "sweep",
+        "tasks.recommend",
+        "tracking",
+    ),
 )
 """Those of offshelf whose public classes are components."""
 

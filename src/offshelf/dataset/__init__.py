@@ -47,6 +47,7 @@ from offshelf.dataset.sources.given_features import GivenFeatures, Vector
 from offshelf.dataset.sources.huggingface import HuggingFace
 from offshelf.dataset.sources.parquet import Parquet
 from offshelf.dataset.sources.webdataset import WebDataset
+from offshelf.dataset.thumbnail import thumbnail
 from offshelf.dataset.training_sizes import TrainingSizes
 
 __all__ = [
@@ -114,5 +115,6 @@ __all__ = [
     "require_retrieval",
     "settle_exact",
     "settle_near",
+    "thumbnail",
     "value_range",
 ]

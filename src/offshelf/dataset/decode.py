@@ -37,7 +37,9 @@ DAMAGE = ("premature end of data segment", "bad Huffman code", "instead of RST",
 """libjpeg's warnings when it makes up pixels. Surplus bytes before a marker are harmless."""
 
 
-def decode(data: bytes, background: Colour, values: Range = "auto", max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode(
+    data: bytes, background: Colour, values: Range = "auto", max_pixels: int = MAX_PIXELS, least: int = 0
+) -> np.ndarray:
     """Decode pixels, uint8 [H, W, 3], RGB, writable.
 
     Args:
@@ -45,6 +47,8 @@ def decode(data: bytes, background: Colour, values: Range = "auto", max_pixels: 
         background: RGB behind transparent pixels.
         values: Range of values of an image of more than 8 bits; `auto`: of this image alone, see `value_range`.
         max_pixels: Largest accepted number of pixels.
+        least: Pixels that each side of a JPEG needs: it is decoded at the smallest of the fractions of its size that
+            libjpeg can compute (1/8 to 1) and that has them. 0: at its size.
 
     Raises:
         DecodeError: The image cannot be read, or has more than 8 bits and no range.
@@ -57,7 +61,9 @@ def decode(data: bytes, background: Colour, values: Range = "auto", max_pixels: 
         if is_deep(raster):
             image = _narrow(Samples.of(raster), values)
         elif raster.format is JPEG and image.mode in ("RGB", "L"):
-            pixels = _plain_jpeg(data)
+            pixels = _plain_jpeg(data, least)
+            if least and pixels is None:
+                image.draft(image.mode, (least, least))
         if pixels is None:
             image.load()
             _scale_key(raster)
@@ -198,13 +204,13 @@ def _has_sound_header(data: bytes) -> bool:
         return False
 
 
-def _plain_jpeg(data: bytes) -> np.ndarray | None:
+def _plain_jpeg(data: bytes, least: int) -> np.ndarray | None:
     """Return a JPEG's pixels from simplejpeg; None if it is not installed, or rejects a readable file."""
     fast = _simplejpeg()
     if not fast:
         return None
     try:
-        pixels: np.ndarray = fast.decode_jpeg(data, "RGB")
+        pixels: np.ndarray = fast.decode_jpeg(data, "RGB", min_height=least, min_width=least)
     except ValueError as error:
         if any(damage in str(error) for damage in DAMAGE):
             raise DecodeError(f"its pixels are damaged ({str(error).removeprefix('Corrupt JPEG data: ')})") from error

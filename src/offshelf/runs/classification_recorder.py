@@ -36,6 +36,9 @@ from offshelf.report import (
     write_table,
     write_text,
 )
+from offshelf.report.html import FILE as REPORT
+from offshelf.report.html import HtmlReport
+from offshelf.report.html.contents import Contents
 from offshelf.runs.recorder import RunRecorder, extraction_cost
 from offshelf.tracking import Run
 
@@ -188,6 +191,27 @@ class ClassificationRecorder(RunRecorder):
             self.figure(learning_curve_figure(curves, self.plot_title()), "learning_curve.png")
         if self._has_pairs:
             self.figure(similarity_figure(self.spectra[0], self.plot_title()), "cka.png")
+
+    def finish(self, report: HtmlReport | None, contents: Contents) -> None:
+        """Draw the figures, and write the page, if there is to be one."""
+        self.draw(contents.scores, contents.baselines, contents.chosen, contents.curves)
+        if report:
+            known = replace(contents, left_out=self.left_out, commands=self.commands())
+            write_text(self.folder / REPORT, report.page(known))
+            self.run.log_file(self.folder / REPORT)
+
+    @override
+    def whereabouts(self) -> str:
+        first, *others = super().whereabouts().split("\n")
+        has_page = (self.folder / REPORT).is_file()
+        return "\n".join([f"{first}; look at {REPORT} there" if has_page else first, *others])
+
+    def commands(self) -> dict[str, str]:
+        """Return what can be done with the run, a command by what it does."""
+        where = f"{self.run.id[:8] if self.run.is_sent else shlex.quote(str(self.folder))}"
+        again = {"Repeat it": f"offshelf rerun {where}{self.settings()}"}
+        has_model = (self.folder / FILE).is_file()
+        return again | ({"Predict": f"offshelf predict {where} IMAGES{self.settings()}"} if has_model else {})
 
     def keep(self, model: Model | None, limit_mb: float) -> str:
         """Write the model into the folder and to the tracker. Returns why it is not kept; empty if it is."""

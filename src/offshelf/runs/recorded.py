@@ -13,6 +13,7 @@ from typing_extensions import override
 from offshelf.errors import ConfigError, ModelError, TrackingError
 from offshelf.home import home_dir, is_within
 from offshelf.model import FILE, Model
+from offshelf.report.html import FILE as REPORT
 from offshelf.runs.earlier import require_current_names
 from offshelf.terminal import say
 from offshelf.tracking.mlflow.reading import TrackedRun, TrackedRuns
@@ -74,6 +75,20 @@ class RecordedRun:
             stderr=True,
         )
         return replace(self, config={**self.config, "store": {"_target_": DISK, "root": str(own / "store")}})
+
+    def report(self) -> str:
+        """Return the page of the run.
+
+        Raises:
+            ConfigError: the run has none.
+        """
+        data = self.read(REPORT)
+        if data is None:
+            raise ConfigError(
+                f"The run {self.name} has no {REPORT}: it is not a classification, is older than reports, or was run "
+                "with report=null. A new run of offshelf classify makes one."
+            )
+        return data.decode("utf-8", "replace")
 
     def model(self) -> Model:
         """Read the model of the run.

@@ -30,6 +30,8 @@ from offshelf.metric import Bootstrap
 from offshelf.model import Model, identify
 from offshelf.postprocess import Transformer
 from offshelf.report import found_line, spectrum_table
+from offshelf.report.html import HtmlReport
+from offshelf.report.html.contents import Contents
 from offshelf.runs.classification_recorder import ClassificationRecorder
 from offshelf.runs.recorder import run_title
 from offshelf.store import FeatureKey, FeatureStore
@@ -63,6 +65,7 @@ def classify(
     layer_fusion: LayerFusion | None = None,
     spectrum: bool = False,
     keep_model_mb: float = 200,
+    report: HtmlReport | None = None,
     notify: Notify = discard,
 ) -> ClassificationResult:
     """Score frozen features of one or several layers with a linear classifier or, for numbers, a regression.
@@ -93,6 +96,7 @@ def classify(
         spectrum: Whether RankMe and stable rank of the layers' training features, and the similarity of the layers, are
             computed too; see `Spectra`.
         keep_model_mb: The reported layer's model is kept if it takes at most so many megabytes (10^6 bytes); 0: never.
+        report: The page with the answer and the mistakes as pictures, `report.html`; None: no page.
         notify: Receives what is known before the work.
 
     Returns:
@@ -151,7 +155,8 @@ def classify(
         metrics = recorder.end(scores, baselines, chosen, found[0], curves)
         model = _model(chosen, images, spec.layers_of(chosen.name), spec.keys)
         not_kept = recorder.keep(model, keep_model_mb) if keep_model_mb else ""
-        run.finish(lambda: recorder.draw(scores, baselines, chosen, curves))
+        contents = Contents(title, backbone.name, images, scores, baselines, chosen, found[0], metrics, curves)
+        run.finish(lambda: recorder.finish(report, contents))
         if spectra:
             notify(spectrum_table(spectra[0], baselines))
         notify(*score_lines(scores, baselines, chosen, title, images, recorder.left_out, curves))

@@ -62,6 +62,17 @@ def test_a_reader_closes_what_died(home):
         assert run.status == "KILLED"
 
 
+def test_a_run_is_found_by_its_own_id(home):
+    """Which its report names it by: when that is written, MLflow may not have answered yet."""
+    with MLflow().start("a run"):
+        pass
+    (run,) = TrackedRuns().find("a run")
+    own = run.tags["offshelf_run"]
+
+    assert own != run.id
+    assert [each.id for each in TrackedRuns().find(own[:8])] == [run.id]
+
+
 @pytest.mark.parametrize("name", ["../../outside", "/outside", "a/../../b"])
 def test_artifacts_stay_in_the_home(home, tmp_path, name):
     """Whatever an experiment is called; a kept run, which may be anybody's, names one."""

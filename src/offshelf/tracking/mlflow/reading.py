@@ -11,6 +11,7 @@ from offshelf.home import home_path
 from offshelf.secret import masked
 from offshelf.tracking.mlflow.client import connect, search_all
 from offshelf.tracking.mlflow.dead_runs import try_close_dead
+from offshelf.tracking.mlflow.sending import RUN_TAG
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as Entity
@@ -150,7 +151,8 @@ class TrackedRuns:
     def _by_id(self, selector: str) -> list[TrackedRun]:
         if len(selector) < SHORTEST_ID or not all(letter in "0123456789abcdef" for letter in selector):
             return []
-        found = self._search(f"attributes.run_id LIKE '{selector}%'")
+        own = f"tags.{RUN_TAG} LIKE '{selector}%'"  # which a run names itself by before it knows MLflow's
+        found = self._search(f"attributes.run_id LIKE '{selector}%'") or self._search(own)
         if len(found) > 1:
             raise TrackingError(f"{len(found)} runs of {self._where} begin with {selector}; give more of the id.")
         return found

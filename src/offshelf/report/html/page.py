@@ -1,0 +1,166 @@
+"""The page as a whole: one file that loads nothing, with the only script and style that its policy lets run."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from offshelf import __version__
+from offshelf.names import readable
+from offshelf.report.html.answer import answer
+from offshelf.report.html.chart import section
+from offshelf.report.html.class_bars import class_bars
+from offshelf.report.html.confusion import confusion, confusion_data
+from offshelf.report.html.contents import Contents
+from offshelf.report.html.curves import curves
+from offshelf.report.html.gallery import Gallery, tiles_data
+from offshelf.report.html.items import items_of
+from offshelf.report.html.neighbours import neighbours_of
+from offshelf.report.html.packing import embedded
+from offshelf.report.html.probabilities import score_charts
+from offshelf.report.html.tiles import Tiles
+
+SCRIPT = ("data.js", "gallery.js", "matrix.js", "map.js", "page.js")
+"""Parts of the script, which share their names: each uses those before it."""
+
+MARGIN = 1000
+"""Bytes that are kept free for what changes with the pictures."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The parts of a page but for its pictures."""
+
+    title: str
+    sections: Mapping[str, str]
+    """Body of each section by its id, `answer` and so on."""
+    data: Mapping[str, Any]
+
+    def html(self, pictures: Mapping[str, Any]) -> str:
+        """Return the page."""
+        style, script = _asset("page.css"), _script()
+        policy = (
+            f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+            "base-uri 'none'; form-action 'none'"
+        )
+        shown = {name: body for name, body in self.sections.items() if body}
+        values = {
+            "policy": policy,
+            "title": escape(self.title),
+            "style": style,
+            "links": "".join(f'<li><a href="#{name}">{TITLES[name][0]}</a></li>' for name in shown),
+            "sections": "\n".join(section(name, TITLES[name][1], body) for name, body in shown.items()),
+            "footer": f"offshelf {__version__}, {datetime.now():%Y-%m-%d %H:%M}. This file needs no other.",
+            "data": embedded({**self.data, "pictures": pictures}),
+            "script": script,
+        }
+        return re.sub("@([a-z]+)@", lambda found: values[found[1]], _asset("page.html"))
+
+
+TITLES = {
+    "answer": ("Answer", "The answer"),
+    "curves": ("Curves", "Choices and scores"),
+    "classes-section": ("Classes", "Classes"),
+    "confusion": ("Confusion", "What is taken for what"),
+    "pictures": ("Pictures", "Pictures"),
+    "map-section": ("Map", "Map"),
+}
+"""Of each section its name among the links, and its heading."""
+
+WHAT = {"wrong": "mistakes", "right": "right ones", "all": "all"}
+"""What the gallery shows, in words."""
+
+
+def page(contents: Contents, limit: float, points: int, how: str) -> str:
+    """Return the report of a run.
+
+    Args:
+        contents: What it is made from.
+        limit: Largest number of bytes.
+        points: Largest number of images on the map.
+        how: How they are placed: `pca` or `tsne`.
+    """
+    most = points
+    fixed = _fixed_sections(contents)
+    items = items_of(contents)
+    neighbours = neighbours_of(contents, items)
+    while True:
+        gallery = Gallery.of(contents, items, neighbours, most)
+        embedding = gallery.embedding(how)
+        sections = {**fixed, "pictures": _pictures(contents), "map-section": _map(embedding.about)}
+        ordered = {name: sections[name] for name in TITLES}
+        data = {**gallery.data(embedding), "confusion": confusion_data(contents)}
+        bare = Page(readable(contents.title), ordered, data)
+        order = gallery.picture_order()
+        none = tiles_data(Tiles(), order, len(gallery.rows))
+        left = limit - len(bare.html(none).encode("utf-8", "backslashreplace")) - MARGIN
+        if left > 0.3 * limit or most < 500:
+            break
+        most //= 2
+    shown = [contents.images.samples[row].image for row in gallery.rows[order].tolist()]
+    return bare.html(tiles_data(Tiles.of(shown, max(left, 0)), order, len(gallery.rows)))
+
+
+def _fixed_sections(contents: Contents) -> dict[str, str]:
+    """Return the sections that do not depend on the number of images that are shown."""
+    charts = f'<div class="charts">{curves(contents)}{score_charts(contents)}</div>'
+    bars = class_bars(contents)
+    return {"answer": answer(contents), "curves": charts, "classes-section": bars, "confusion": confusion(contents)}
+
+
+def _pictures(contents: Contents) -> str:
+    kind = contents.chosen.kind
+    options = "".join(f'<option value="{name}">{words}</option>' for name, words in WHAT.items())
+    show = f'<label class="control">Show <select id="show">{options}</select></label>' if kind == "class" else ""
+    names = ("true", "taken for") if kind == "class" else ("lacks, but has", "was given, but has not")
+    filters = "".join(
+        f'<label class="control">{words} <select id="{name}"><option value="">any</option></select></label>'
+        for name, words in zip(("true", "taken"), names, strict=True)
+    )
+    chosen = "" if kind == "number" else f'<div class="controls">{show}{filters}</div>'
+    return (
+        f'<p class="lead" id="count" aria-live="polite" tabindex="-1"></p>{chosen}<div id="cards" class="cards"></div>'
+        '<button type="button" id="more" class="button">Show more</button><noscript>The pictures and the map need this '
+        "file's script.</noscript>"
+    )
+
+
+def _map(about: str) -> str:
+    buttons = "".join(
+        f'<button type="button" class="button" id="{name}" aria-label="{words}">{sign}</button>'
+        for name, sign, words in (
+            ("in", "+", "zoom in"),
+            ("out", "−", "zoom out"),
+            ("whole", "⤢", "show the whole map"),
+        )
+    )
+    keys = "Drag to move; + and − zoom, arrows move, n and p go from mistake to mistake."
+    return (
+        f'<p class="lead">{escape(about)} Large dots are test images, small ones training images; mistakes are ringed. '
+        f'{keys}</p><div class="controls"><span id="legend" class="chips"></span>'
+        '<label class="control"><input type="checkbox" id="trained" checked> training images</label>'
+        '<label class="control"><input type="checkbox" id="only-wrong"> mistakes only</label></div>'
+        '<div class="map"><canvas id="map" tabindex="0" role="img" aria-label="map of the images; press n for the next '
+        f'mistake"></canvas><canvas id="ring" aria-hidden="true"></canvas><div class="zoom">{buttons}</div></div>'
+        '<p id="place" class="note" aria-live="polite"></p>'
+    )
+
+
+@cache
+def _asset(name: str) -> str:
+    return (Path(__file__).with_name("assets") / name).read_text(encoding="utf-8")
+
+
+@cache
+def _script() -> str:
+    return f'"use strict";\n(() => {{\n{"".join(map(_asset, SCRIPT))}}})();\n'
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

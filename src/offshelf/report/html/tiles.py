@@ -1,0 +1,137 @@
+"""Small pictures for the page, many on one sheet: a file for each would be mostly headers."""
+
+import base64
+import io
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from offshelf.dataset import Image, thumbnail
+from offshelf.errors import ImageError
+from offshelf.memo import once
+
+SIDE = 96
+"""Longest side of a picture, in pixels."""
+COLUMNS = 8
+SHEET = COLUMNS**2
+"""Number of pictures on a sheet."""
+PIXELATED = 40
+"""Longest side up to which pictures are kept without loss, to be enlarged pixel by pixel."""
+WORKERS = 4
+"""Number of images that are decoded at once."""
+MOST = 1000
+"""Number of pictures: each costs the time to decode an image."""
+
+
+@dataclass
+class Tiles:
+    """Pictures of the first images of an order."""
+
+    side: int = 0
+    """Pixels between the corners of two pictures on a sheet."""
+    is_exact: bool = False
+    """Whether pictures are to be enlarged pixel by pixel."""
+    sheets: list[str] = field(default_factory=list)
+    """Data URIs, of SHEET pictures each; the last one may have fewer."""
+    numbers: list[int] = field(default_factory=list)
+    """Places of the images in the order that have a picture."""
+    places: list[int] = field(default_factory=list)
+    """Place of each picture: SHEET times the number of its sheet, and its place on it."""
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    """Width and height of each picture."""
+
+    @staticmethod
+    def of(images: Sequence[Image], budget: float) -> "Tiles":
+        """Make pictures of images, the first ones first, until they take `budget` characters of the page.
+
+        Images that can no longer be read have none.
+        """
+        tiles = Tiles()
+        with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+            for start in range(0, min(len(images), MOST), SHEET):
+                batch = list(enumerate(images))[start : min(start + SHEET, MOST)]
+                parts = [[image for _, image in batch[first::WORKERS]] for first in range(WORKERS)]
+                made = list(pool.map(_pictures, parts, [copy_context() for _ in parts]))
+                found = [made[place % WORKERS][place // WORKERS] for place in range(len(batch))]
+                known = [(number, one) for (number, _), one in zip(batch, found, strict=True) if one is not None]
+                if known and not tiles._add(known, budget):
+                    break
+        return tiles
+
+    def _add(self, pictures: list[tuple[int, np.ndarray]], budget: float) -> bool:
+        """Add a sheet of as many pictures as there is room for. Returns whether there was room for all."""
+        if not self.side:
+            self.side = min(SIDE, max(max(one.shape[:2]) for _, one in pictures))
+            self.is_exact = self.side <= PIXELATED
+        left = budget - sum(map(len, self.sheets))
+        sheet = self._sheet([one for _, one in pictures])
+        fitting = len(pictures)
+        while len(sheet) > left and fitting:
+            fitting = min(fitting - 1, int(0.95 * fitting * left / len(sheet)))
+            sheet = self._sheet([one for _, one in pictures[:fitting]]) if fitting > 0 else ""
+        if fitting > 0:
+            self.places += [len(self.sheets) * SHEET + place for place in range(fitting)]
+            self.sheets.append(sheet)
+            self.numbers += [number for number, _ in pictures[:fitting]]
+            self.sizes += [self._fitting(one).shape[1::-1] for _, one in pictures[:fitting]]
+        return fitting == len(pictures)
+
+    def _sheet(self, pictures: Sequence[np.ndarray]) -> str:
+        rows = -(-len(pictures) // COLUMNS)
+        pixels = np.full((rows * self.side, COLUMNS * self.side, 3), 128, np.uint8)
+        for (top, left), one in zip(self._corners(), pictures, strict=False):
+            fitted = self._fitting(one)
+            pixels[top : top + len(fitted), left : left + fitted.shape[1]] = fitted
+        kind, data = _encoded(pixels, self.is_exact)
+        return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+    def _corners(self) -> Iterator[tuple[int, int]]:
+        for place in range(SHEET):
+            yield place // COLUMNS * self.side, place % COLUMNS * self.side
+
+    def _fitting(self, picture: np.ndarray) -> np.ndarray:
+        """Return a picture that is no larger than those of the first sheet."""
+        return picture if max(picture.shape[:2]) <= self.side else _shrunk(picture, self.side)
+
+
+def _pictures(images: Sequence[Image], context: Context) -> list[np.ndarray | None]:
+    """Return small pictures of images, which the jobs of a sweep share."""
+    return [context.run(_picture, image) for image in images]
+
+
+def _picture(image: Image) -> np.ndarray | None:
+    """Return a small picture; None if the image cannot be read any more."""
+    try:
+        return once(lambda: _shrunk(thumbnail(image, SIDE), SIDE), "tile", image.digest, SIDE)
+    except ImageError:
+        return None
+
+
+def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    longest = max(pixels.shape[:2])
+    if longest <= side:
+        return pixels
+    from PIL import Image as Pillow
+
+    height, width = (max(1, round(length * side / longest)) for length in pixels.shape[:2])
+    smaller = Pillow.fromarray(pixels).resize((width, height), Pillow.Resampling.BICUBIC, reducing_gap=2.0)
+    return np.asarray(smaller)
+
+
+def _encoded(pixels: np.ndarray, is_exact: bool) -> tuple[str, bytes]:
+    from PIL import Image as Pillow
+
+    data = io.BytesIO()
+    picture: Any = Pillow.fromarray(pixels)
+    if is_exact:
+        if (pixels == pixels[..., :1]).all():
+            picture = picture.convert("L")
+        picture.save(data, "PNG", optimize=False)
+        return "png", data.getvalue()
+    picture.save(data, "JPEG", quality=78)
+    return "jpeg", data.getvalue()

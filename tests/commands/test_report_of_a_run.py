@@ -1,0 +1,62 @@
+"""`offshelf report RUN`, `result.report()` and `load(…).report()`: the page of a run, wherever it is asked for."""
+
+import json
+import re
+
+import pytest
+
+import offshelf
+from offshelf.commands.report import main
+from offshelf.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    """A small run in a folder of its own."""
+    folder = tmp_path_factory.mktemp("run") / "out"
+    return offshelf.classify(
+        backbone="tiny", classifier__C=20, bootstrap__replicates=0, store="memory", output_dir=folder
+    )
+
+
+def test_page_of_a_result(result, tmp_path):
+    page = result.report()
+
+    metrics = json.loads((result.folder / "metrics.json").read_text())
+    assert f'<p class="value">{metrics["test/accuracy"]:.4f}</p>' in page.html
+    assert f"offshelf rerun {result.folder}" in page.html
+    assert page.write(tmp_path / "sub/page.html").read_text(encoding="utf-8") == page.html
+    frame = page._repr_html_()
+    assert 'sandbox="allow-scripts"' in frame
+    assert "<script" not in frame, "it is inside the frame alone"
+
+
+def test_command(result, tmp_path, capsys):
+    target = tmp_path / "page.html"
+    done = main([str(result.folder), "--out", str(target)])
+
+    assert target.read_bytes() == (result.folder / "report.html").read_bytes()
+    assert done.data["file"] == target
+    assert str(target) in re.sub(r"\s", "", capsys.readouterr().out)
+    assert offshelf.load(result.folder).report().html == target.read_text(encoding="utf-8")
+
+
+def test_name_that_is_no_page(result, tmp_path):
+    with pytest.raises(ConfigError, match=r"end it with \.html"):
+        main([str(result.folder), "--out", str(tmp_path / "page.pdf")])
+
+
+def test_run_without_a_page(tmp_path):
+    done = offshelf.classify(
+        backbone="tiny",
+        classifier__C=20,
+        bootstrap__replicates=0,
+        store="memory",
+        report=None,
+        output_dir=tmp_path / "run",
+    )
+
+    with pytest.raises(ConfigError, match="report=None"):
+        done.report()
+    with pytest.raises(ConfigError, match="report=null"):
+        offshelf.load(tmp_path / "run").report()
