@@ -151,9 +151,9 @@ def test_streamed_rows(tmp_path, monkeypatch, loss):
         assert (ours[0].gap_KV == theirs[0].gap_KV).all()
 
 
-@pytest.mark.parametrize(("rows", "method"), [(89, ovo), (90, in_dual), (91, path_binary)])
+@pytest.mark.parametrize(("rows", "method"), [(29, ovo), (90, in_dual), (91, path_binary)])
 def test_choice_of_method(rows, method, monkeypatch):
-    """Pairs; at most twice as many rows as dimensions; more."""
+    """Pairs of fewer rows than dimensions; at most twice as many rows as dimensions; more."""
     values, problems = made(rows, 45, "hinge", "penalised")
     if method is ovo:
         problems = replace(problems, signs_RK=pairs_of(problems.signs_RK))
