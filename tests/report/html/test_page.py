@@ -20,12 +20,13 @@ from sklearn.neighbors import NearestNeighbors
 from offshelf.dataset import ImageFile
 from offshelf.errors import ConfigError
 from offshelf.report.html import HtmlReport
+from offshelf.report.html import contents as html_contents
 from offshelf.report.html.class_bars import bars_of, wilson
 from offshelf.report.html.embedding import principal_components
 from offshelf.report.html.items import items_of
 from offshelf.report.html.neighbours import COUNT, neighbours_of
 from offshelf.report.html.packing import NONE, front_coded, quantised
-from offshelf.report.html.probabilities import precision_by_recall
+from offshelf.report.html.probabilities import histogram, precision_by_recall
 from offshelf.report.html.tiles import MOST, SHEET, Tiles
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'\u2028"
@@ -282,3 +283,14 @@ def test_a_thousand_classes():
     assert '<canvas id="matrix"' in page
     assert len(unpacked(data_of(page)["confusion"]["counts"], "<u4")) == 1000
     assert len(page) < 2e6
+
+
+@pytest.mark.parametrize("margins", [[1.0, 1.0], [-1.0, -1.0], [0.0], [0.3, -2.0], [1e-12], [5.0, 4.0]])
+def test_every_margin_is_in_the_histogram(margins):
+    """Also where all are equal, or on one side of 0; the bins of the bars have as many images."""
+    targets = np.zeros(len(margins), int)
+    scores = np.array([[margin, 0.0] for margin in margins])
+    tested = html_contents.Tested(np.arange(len(margins)), targets, targets, scores, scores)
+    counts = [int(count) for count in re.findall(r": (\d+) images", histogram(tested))]
+
+    assert sum(counts) == len(margins)

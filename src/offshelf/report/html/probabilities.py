@@ -75,8 +75,8 @@ def histogram(tested: Tested) -> str:
     values = tested.margins
     top = max(float(np.abs(values).max()), 1e-9)
     width = _step(top)
-    low, high = (width * np.floor(values.min() / width), width * np.ceil(max(values.max(), 1e-12) / width))
-    edges = np.round(np.arange(round(low / width), round(high / width) + 1) * width, 12)
+    low, high = int(np.floor(min(values.min() / width, 0))), int(np.ceil(max(values.max() / width, 0)))
+    edges = np.round(np.arange(low, max(high, low + 1) + 1) * width, 12)
     counts, _ = np.histogram(values, edges)
     chart = Chart.of((float(edges[0]), float(edges[-1])), (0, float(counts.max()) * 1.05))
     chart.y_axis("test images")
