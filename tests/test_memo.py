@@ -79,7 +79,7 @@ def scores(data, **settings):
 )
 def test_gram_matrix_is_shared(loss, multiclass, labels, bias, made):
     """Of several folds and views: to the last bit what each C gives alone."""
-    data = problem(408, 210, labels)
+    data = problem(392, 420, labels)
     settings = {"loss": loss, "multiclass": multiclass, "bias": bias}
     alone = scores(data, **settings)
     assert made["gram"] == made["transform"] == len(CS) * FOLDS

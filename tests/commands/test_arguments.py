@@ -53,11 +53,13 @@ def test_names_of_folders(name, tmp_path):
 
 @pytest.mark.parametrize(
     ("main", "words"),
-    [(maintenance.main, ["export", "features.parquet"]), (command.main, ["study", "--out", "report.csv"])],
+    [(maintenance.main, ["export", "features.parquet"]), (command.main, ["../study", "--out", "report.csv"])],
 )
 def test_the_other_commands_that_write_folders(main, words, tmp_path, monkeypatch):
     """Say the same, before any work."""
-    monkeypatch.chdir(tmp_path)
+    for name in ("study", "here"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(ConfigError, match="is named like a file, and would be a folder"):
         main(words)
-    assert not list(tmp_path.iterdir())
+    assert not list((tmp_path / "here").iterdir())

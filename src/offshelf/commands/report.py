@@ -9,7 +9,7 @@ from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide, require_folder_name
 from offshelf.commands.result import CommandResult
-from offshelf.errors import ConfigError
+from offshelf.errors import ConfigError, OffshelfError
 from offshelf.metric import Bootstrap
 from offshelf.report import Sheet, write_text
 from offshelf.runs.recorded import CONFIG, RecordedRun
@@ -37,7 +37,11 @@ def main(arguments: Sequence[str]) -> CommandResult:
 
 
 def _of_run(options: argparse.Namespace, where: Mapping[str, str]) -> CommandResult:
-    past = RecordedRun.find(options.of, where["home"], where["uri"], where["experiment"])
+    try:
+        past = RecordedRun.find(options.of, where["home"], where["uri"], where["experiment"])
+    except OffshelfError as error:
+        file = Path(options.of) / STUDY
+        raise ConfigError(f"{options.of} is no study, as {file} cannot be read, and no run. {error}") from error
     target = Path(options.out or f"report-{past.id[:8] or past.name}.html").expanduser()
     if target.is_dir() or target.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"{target} is not a name for a page: end it with .html.")

@@ -47,7 +47,7 @@ from offshelf.dataset.sources.given_features import GivenFeatures, Vector
 from offshelf.dataset.sources.huggingface import HuggingFace
 from offshelf.dataset.sources.parquet import Parquet
 from offshelf.dataset.sources.webdataset import WebDataset
-from offshelf.dataset.thumbnail import thumbnail
+from offshelf.dataset.thumbnails import thumbnail
 from offshelf.dataset.training_sizes import TrainingSizes
 
 __all__ = [

@@ -40,6 +40,7 @@ from offshelf.report.html import FILE as REPORT
 from offshelf.report.html import HtmlReport
 from offshelf.report.html.contents import Contents
 from offshelf.runs.recorder import RunRecorder, extraction_cost
+from offshelf.secret import masked
 from offshelf.tracking import Run
 
 if TYPE_CHECKING:
@@ -196,7 +197,8 @@ class ClassificationRecorder(RunRecorder):
         """Draw the figures, and write the page, if there is to be one."""
         self.draw(contents.scores, contents.baselines, contents.chosen, contents.curves)
         if report:
-            known = replace(contents, left_out=self.left_out, commands=self.commands())
+            words = masked({"title": contents.title, "commands": self.commands()})
+            known = replace(contents, left_out=self.left_out, **words)
             write_text(self.folder / REPORT, report.page(known))
             self.run.log_file(self.folder / REPORT)
 

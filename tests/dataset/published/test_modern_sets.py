@@ -160,7 +160,7 @@ def test_caltech101_mistakes(place, tmp_path):
     settings = place("caltech101")
     with pytest.raises(DatasetError, match=r"Faces has 8 images; dataset\.shots=30 leaves none"):
         Caltech101(**settings).load()
-    with pytest.raises(ConfigError, match=r"dataset\.draws must be at least 1; got 0"):
+    with pytest.raises(ConfigError, match=r"dataset\.draws must be a whole number, at least 1"):
         Caltech101(**settings, draws=0)
     for file in (tmp_path / "data/caltech101").glob("caltech-101.zip*"):
         file.unlink()
