@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 import offshelf
@@ -60,3 +61,16 @@ def test_run_without_a_page(tmp_path):
         done.report()
     with pytest.raises(ConfigError, match="report=null"):
         offshelf.load(tmp_path / "run").report()
+
+
+def test_given_features_have_no_network_and_predict_nothing(tmp_path):
+    values = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    np.savez(tmp_path / "given.npz", features=values, labels=np.arange(40) % 2)
+    settings = {"dataset__path": tmp_path / "given.npz", "bootstrap__replicates": 0, "output_dir": tmp_path / "run"}
+    done = offshelf.classify(dataset="features", backbone="none", classifier__C=20, **settings)
+
+    page = done.report().html
+
+    assert "offshelf rerun" in page
+    assert "offshelf predict" not in page
+    assert "in the store" not in page

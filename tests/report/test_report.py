@@ -20,12 +20,12 @@ from offshelf.report import (
     curve_table,
     flat,
     layer_figure,
-    open_grids,
     per_class,
     predictions,
     score_table,
     write_run,
 )
+from offshelf.report.table import open_grids
 
 
 def outcome(right):

@@ -25,7 +25,7 @@ from offshelf.report.files import (
     write_table,
     write_text,
 )
-from offshelf.report.findings import found_line, leaks_line, left_out_table, repeats_line, shared_groups_line
+from offshelf.report.findings import found_line, left_out_table, remarks, repeats_line, shared_groups_line
 from offshelf.report.learning_curve import learning_curve_columns, learning_curve_figure, learning_curve_table
 from offshelf.report.prediction_table import Predictions, paired, predictions, read_predictions
 from offshelf.report.recommendation import LeaderboardRow, leaderboard_columns, leaderboard_table, skipped_lines
@@ -38,7 +38,6 @@ from offshelf.report.table import (
     extraction_table,
     layer_listing,
     left_out_line,
-    open_grids,
     other_numbers,
     score_table,
     spectrum_table,
@@ -72,14 +71,12 @@ __all__ = [
     "layer_scores",
     "leaderboard_columns",
     "leaderboard_table",
-    "leaks_line",
     "learning_curve_columns",
     "learning_curve_figure",
     "learning_curve_table",
     "left_out_line",
     "left_out_table",
     "metric_columns",
-    "open_grids",
     "other_numbers",
     "paired",
     "paired_queries",
@@ -93,6 +90,7 @@ __all__ = [
     "read_predictions",
     "reliability_columns",
     "reliability_figure",
+    "remarks",
     "repeats_line",
     "retrieval_table",
     "scatter_figure",

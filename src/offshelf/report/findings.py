@@ -7,8 +7,10 @@ import numpy as np
 
 from offshelf.dataset import ImageSet, LeftOut, RetrievalSet
 from offshelf.dataset.leaks import DROPPED, LeakFinder, LeakRules
+from offshelf.evaluation.learning_curve import LearningCurves, unchosen_line
 from offshelf.evaluation.score import Score
 from offshelf.names import listed, readable
+from offshelf.report.table import left_out_line, open_grids
 
 
 def found_line(images: ImageSet | RetrievalSet) -> str:
@@ -33,6 +35,23 @@ def repeats_line(images: ImageSet | RetrievalSet, where: str = "; see same_bytes
             f"({pairs}{_more(repeats.two_labels, repeats.label_pairs)}){where}"
         )
     return "\n".join(lines)
+
+
+def remarks(
+    scores: Sequence[Score],
+    chosen: Score,
+    images: ImageSet,
+    left_out: Sequence[LeftOut],
+    curves: LearningCurves | None,
+) -> list[str]:
+    """Return what to beware of in the scores of a run, in the terminal and on its page alike; empty ones are kept."""
+    return [
+        unchosen_line(curves.points) if curves else "",
+        repeats_line(images),
+        leaks_line(images, chosen),
+        left_out_line(left_out),
+        open_grids(scores),
+    ]
 
 
 def leaks_line(images: ImageSet, score: Score) -> str:

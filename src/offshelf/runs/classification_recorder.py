@@ -212,8 +212,13 @@ class ClassificationRecorder(RunRecorder):
         """Return what can be done with the run, a command by what it does."""
         where = f"{self.run.id[:8] if self.run.is_sent else shlex.quote(str(self.folder))}"
         again = {"Repeat it": f"offshelf rerun {where}{self.settings()}"}
-        has_model = (self.folder / FILE).is_file()
-        return again | ({"Predict": f"offshelf predict {where} IMAGES{self.settings()}"} if has_model else {})
+        predicts = self._sees_images and (self.folder / FILE).is_file()
+        return again | ({"Predict": f"offshelf predict {where} IMAGES{self.settings()}"} if predicts else {})
+
+    @property
+    def _sees_images(self) -> bool:
+        """Whether a network saw images, so that a model can predict others."""
+        return not isinstance(self.images.samples[0].image, Vector)
 
     def keep(self, model: Model | None, limit_mb: float) -> str:
         """Write the model into the folder and to the tracker. Returns why it is not kept; empty if it is."""
@@ -227,7 +232,7 @@ class ClassificationRecorder(RunRecorder):
 
     def how_to_predict(self) -> str:
         """Return a sentence that says how to use the model, once it is kept and the run has ended; or nothing."""
-        if isinstance(self.images.samples[0].image, Vector):  # no network sees images
+        if not self._sees_images:
             return ""
         size = (self.folder / FILE).stat().st_size
         fold = f", of the first of {len(self.images.folds)} folds" if len(self.images.folds) > 1 else ""

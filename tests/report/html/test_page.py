@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,10 +18,13 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import confusion_matrix, precision_recall_curve
 from sklearn.neighbors import NearestNeighbors
 
-from offshelf.dataset import ImageFile
+from offshelf.dataset import ImageFile, LeftOut
+from offshelf.dataset.groups import Groups
+from offshelf.dataset.leaks import LeakFinder, LeakRules
 from offshelf.errors import ConfigError
 from offshelf.report.html import HtmlReport
 from offshelf.report.html import contents as html_contents
+from offshelf.report.html.chart import spanned, ticks
 from offshelf.report.html.class_bars import bars_of, wilson
 from offshelf.report.html.embedding import principal_components
 from offshelf.report.html.items import items_of
@@ -28,6 +32,7 @@ from offshelf.report.html.neighbours import COUNT, neighbours_of
 from offshelf.report.html.packing import NONE, front_coded, quantised
 from offshelf.report.html.probabilities import histogram, precision_by_recall
 from offshelf.report.html.tiles import MOST, SHEET, Tiles
+from offshelf.tasks.results.classification import score_lines
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'\u2028"
 
@@ -294,3 +299,26 @@ def test_every_margin_is_in_the_histogram(margins):
     counts = [int(count) for count in re.findall(r": (\d+) images", histogram(tested))]
 
     assert sum(counts) == len(margins)
+
+
+def test_what_the_terminal_says_to_beware_of_is_on_the_page(digits):
+    """Groups on both sides, and an image that cannot be read."""
+    images = replace(digits.images, groups=Groups.of([str(row % 299) for row in range(600)], "patient"))
+    images = replace(images, leaks=LeakFinder(images, LeakRules()))
+    contents = replace(digits, images=images, left_out=[LeftOut("broken.png", "test", "it is cut off")])
+    printed = score_lines(contents.scores, [], contents.chosen, "", images, contents.left_out)
+
+    page = unescape(HtmlReport().page(contents))
+
+    said = [line for text in printed if isinstance(text, str) for line in text.splitlines() if line]
+    assert any("group" in line for line in said)
+    assert any("left_out.csv" in line for line in said)
+    for line in said:
+        assert line.removeprefix("Warning: ") in page
+
+
+def test_axes():
+    """Error bars do not take an axis beyond what a metric can be, and ticks are round."""
+    assert spanned([0.99, 1.0], [0.97, 1.02]) == pytest.approx((0.9676, 1.0))
+    assert spanned([-3.0, 0.5], [-4.0, 0.6])[0] < -4, "R² has no least value"
+    assert ticks(0.97, 1.0) == pytest.approx([0.97, 0.98, 0.99, 1.0])

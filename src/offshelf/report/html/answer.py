@@ -8,11 +8,10 @@ import numpy as np
 from offshelf.dataset import LeftOut
 from offshelf.evaluation.score import Score
 from offshelf.metric import METRICS, Interval
-from offshelf.report.findings import found_line, repeats_line
+from offshelf.report.findings import found_line, remarks
 from offshelf.report.html.class_bars import few_images, untested
 from offshelf.report.html.contents import Contents
 from offshelf.report.html.curves import equals
-from offshelf.report.table import left_out_line, open_grids
 
 LARGEST_GAP = 1e-2
 """Relative duality gap from which on it is a warning."""
@@ -124,6 +123,8 @@ def _value(chosen: Score) -> str:
 
 def _features(contents: Contents) -> str:
     metrics = contents.metrics
+    if not contents.has_pictures:
+        return "Given."
     images = int(metrics.get("cost/images_extracted", 0))
     if not images:
         return "All were in the store."
@@ -143,10 +144,8 @@ def _fit(contents: Contents) -> str:
 
 
 def _left_out(left_out: Sequence[LeftOut]) -> str:
-    if not left_out:
-        return "Nothing."
     reasons = dict.fromkeys(one.why for one in left_out)
-    return f"{len(left_out):,} images that cannot be used: {'; '.join(list(reasons)[:3])}"
+    return f"{len(left_out):,} images that cannot be used: {'; '.join(list(reasons)[:3])}" if left_out else ""
 
 
 def warnings(contents: Contents) -> str:
@@ -158,9 +157,7 @@ def warnings(contents: Contents) -> str:
 
 def _warnings(contents: Contents) -> Iterator[str]:
     metrics = contents.metrics
-    yield repeats_line(contents.images)
-    yield left_out_line(contents.left_out)
-    yield open_grids(contents.scores)
+    yield from remarks(contents.scores, contents.chosen, contents.images, contents.left_out, contents.curves)
     yield few_images(contents)
     yield untested(contents)
     if "fit/unconverged" in metrics:

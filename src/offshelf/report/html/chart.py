@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 WIDTH, HEIGHT = 460, 290
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 68, 12, 12, 44
 
 Points = Sequence[tuple[float, float]]
 Range = tuple[float, float]
@@ -129,13 +129,23 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Return round values between two ends."""
     from matplotlib.ticker import MaxNLocator
 
-    return [float(value) for value in MaxNLocator(count).tick_values(low, high) if low <= value <= high * (1 + 1e-12)]
+    found = MaxNLocator(count, steps=(1, 2, 5, 10)).tick_values(low, high)
+    slack = 1e-9 * (high - low)
+    return [float(value) for value in found if low - slack <= value <= high + slack]
 
 
 def rounded(low: float, high: float, ends: Range = (0, 1)) -> Range:
-    """Return a range of y around values, with a margin, that stays within the ends that a metric has."""
+    """Return a range of y around values, with a margin, that stays within the ends of a metric where values do."""
     margin = 0.08 * (high - low) or 0.05
-    return max(low - margin, min(ends[0], low)), min(high + margin, max(ends[1], high))
+    below, above = low - margin, high + margin
+    return max(below, ends[0]) if low >= ends[0] else below, min(above, ends[1]) if high <= ends[1] else above
+
+
+def spanned(points: Sequence[float], bars: Sequence[float]) -> Range:
+    """Return a range of y around points, and around the ends of their error bars as far as a metric can go: 0 to 1."""
+    least, most = 0 if min(points) >= 0 else -math.inf, 1 if max(points) <= 1 else math.inf
+    inside = [min(max(value, least), most) for value in (*points, *bars)]
+    return rounded(min(inside), max(inside))
 
 
 def decades(low: float, high: float) -> list[tuple[float, str]]:

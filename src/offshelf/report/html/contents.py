@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from offshelf import postprocess
-from offshelf.dataset import ImageSet, LeftOut
+from offshelf.dataset import ImageSet, LeftOut, Vector
 from offshelf.evaluation.learning_curve import LearningCurves
 from offshelf.evaluation.score import Score
 from offshelf.extractor import Features
@@ -42,6 +42,11 @@ class Contents:
     def tested(self) -> "Tested":
         """The test images, each once."""
         return Tested.of(self)
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there are images, not features alone."""
+        return not isinstance(self.images.samples[0].image, Vector)
 
     def features(self, rows_n: np.ndarray, fold: int = 0) -> np.ndarray:
         """Return the features of some images as the classifier of a fold sees them, the mean over views: [n, E]."""

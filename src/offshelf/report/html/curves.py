@@ -8,7 +8,7 @@ import numpy as np
 from offshelf.classifier import Curve
 from offshelf.evaluation.learning_curve import LearningCurves
 from offshelf.evaluation.score import Score
-from offshelf.report.html.chart import BOTTOM, LEFT, WIDTH, Chart, decades, figure, rounded
+from offshelf.report.html.chart import BOTTOM, LEFT, WIDTH, Chart, decades, figure, spanned
 from offshelf.report.html.contents import Contents
 
 COLUMN = 30
@@ -31,11 +31,11 @@ def by_layer(contents: Contents) -> str:
     tested = [_tested(score) for score in scores]
     held_out = [_held_out(score) for score in scores]
     baselines = [score.metrics[f"test/{metric}"] for score in contents.baselines]
-    known = [value for one in (*tested, *filter(None, held_out)) for value in one] + baselines
+    known = [*tested, *filter(None, held_out)]
     turned = len(scores) * max(len(score.name) + 2 for score in scores) > STRAIGHT
     chart = Chart.of(
         (-0.5, len(scores) - 0.5),
-        rounded(min(known), max(known)),
+        spanned([value for value, _, _ in known] + baselines, [end for _, *ends in known for end in ends]),
         width=max(WIDTH, LEFT + COLUMN * len(scores)),
         bottom=_room(scores) if turned else BOTTOM,
     )
@@ -73,11 +73,11 @@ def by_value(contents: Contents) -> str:
     if curve is None or len(curve.values) < 2:
         return ""
     others = [score.curve for score in contents.scores if score is not chosen and score.curve]
-    every = [(curve.mean - curve.std).min(), (curve.mean + curve.std).max()]
-    every += [end for one in others for end in (one.mean.min(), one.mean.max())]
+    points = np.concatenate([one.mean for one in (curve, *others)]).tolist()
+    bars = [float((curve.mean - curve.std).min()), float((curve.mean + curve.std).max())]
     low, high = min(curve.values), max(curve.values)
     is_log = low > 0
-    chart = Chart.of((low, high), rounded(min(every), max(every)), is_log=is_log)
+    chart = Chart.of((low, high), spanned(points, bars), is_log=is_log)
     chart.y_axis(f"cross-validated {chosen.metric.replace('_', ' ')}")
     chart.x_axis(chosen.parameter, decades(low, high) if is_log else [(value, f"{value:g}") for value in (low, high)])
     for one in others:
@@ -118,10 +118,10 @@ def by_size(curves: LearningCurves | None) -> str:
     spread = [point.deviation or 0.0 for point in points]
     values = [point.value for point in points]
     further = [(one, points[-1].size.images * one.value / points[-1].size.value) for one in curve.extrapolations]
-    known = [value + sign * each for value, each in zip(values, spread, strict=True) for sign in (-1, 1)]
-    known += [end for one, _ in further for end in (one.interval.low, one.interval.high)]
+    bars = [value + sign * each for value, each in zip(values, spread, strict=True) for sign in (-1, 1)]
+    bars += [end for one, _ in further for end in (one.interval.low, one.interval.high)]
     low, high = min(sizes), max([*sizes, *(size for _, size in further)])
-    chart = Chart.of((low, high * 1.02), rounded(min(known), max(known)), is_log=True)
+    chart = Chart.of((low, high * 1.02), spanned([*values, *(one.predicted for one, _ in further)], bars), is_log=True)
     chart.y_axis(points[0].metric.replace("_", " "))
     chart.x_axis("training images", [(size, f"{size:,.0f}") for size in sizes])
     chart.line(list(zip(sizes, values, strict=True)), "of-test")

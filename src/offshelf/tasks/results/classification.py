@@ -9,22 +9,19 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset import ImageSet, LeftOut
-from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, LearningCurves, choose, unchosen_line
+from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, LearningCurves, choose
 from offshelf.evaluation.score import Score
 from offshelf.evaluation.spectra import Spectra
 from offshelf.metric import Outcome
 from offshelf.model import Model
 from offshelf.report import (
     layer_columns,
-    leaks_line,
     learning_curve_table,
-    left_out_line,
     metric_columns,
-    open_grids,
     other_numbers,
     predictions,
     probability_line,
-    repeats_line,
+    remarks,
     score_table,
     spectrum_table,
 )
@@ -165,18 +162,14 @@ def score_lines(
         other_numbers(chosen),
         *(_learning_curve_lines(curves, images) if curves else []),
         probability_line(chosen),
-        repeats_line(images),
-        leaks_line(images, chosen),
-        left_out_line(left_out),
-        open_grids(scores),
+        *remarks(scores, chosen, images, left_out, curves),
     ]
 
 
 def _learning_curve_lines(curves: LearningCurves, images: ImageSet) -> list[Line]:
-    """Return the scores by training size, and remarks on them."""
-    points, unchosen = curves.points, unchosen_line(curves.points)
+    """Return the scores by training size, and why they are not extrapolated."""
     if not curves.has_several:
-        return [unchosen]
-    chosen = [choose([one for one in points if one.size is size]) for size in images.sizes]
+        return []
+    chosen = [choose([one for one in curves.points if one.size is size]) for size in images.sizes]
     title = f"{curves.chosen.name}, by the number of training images"
-    return [learning_curve_table(curves.chosen, chosen, title), curves.chosen.refusal, unchosen]
+    return [learning_curve_table(curves.chosen, chosen, title), curves.chosen.refusal]

@@ -61,7 +61,8 @@ function gallery() {
   const found = matching(), first = found.slice(0, shown.count);
   find("cards").replaceChildren(...first.map(card));
   find("more").hidden = found.length <= first.length;
-  const what = { class: { wrong: "mistakes", right: "right images", all: "test images" }[shown.what], labels: "wrong labels", number: "test images" }[data.kind];
+  const plural = { class: { wrong: "mistakes", right: "right images", all: "test images" }[shown.what], labels: "wrong labels", number: "test images" }[data.kind];
+  const what = found.length === 1 ? plural.slice(0, -1) : plural;
   const sorted = shown.what === "right" ? "the least sure first" : data.kind === "number" ? "the largest errors first" : "worst first";
   const scores = data.kind === "number" ? "" : ` Scores are ${data.isProbability ? "probabilities" : "decision values"}.`;
   find("count").textContent = found.length
