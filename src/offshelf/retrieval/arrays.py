@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 from typing_extensions import override
 
 from offshelf.errors import ConfigError
@@ -69,7 +70,7 @@ class OnCpu(Arrays):
     @override
     def precisely(self) -> Any:
         """Return a context with one BLAS thread per product, since blocks are divided among the cores."""
-        return threadpool_limits(1, "blas")
+        return _libraries().limit(limits=1, user_api="blas")
 
     @override
     def where(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -144,3 +145,9 @@ def arrays_on(device: str, setting: str = "retrieval.device") -> Arrays:
             raise ConfigError(f"{setting}=cuda, but no CUDA device is available; use {setting}=auto.")
         return OnCpu()
     return InTorch("cuda")
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return the BLAS that NumPy has loaded: to find it takes milliseconds, more than a small search."""
+    return ThreadpoolController()

@@ -117,7 +117,7 @@ def _pass_nearest(
 
 
 def _blocks(references_NPD: np.ndarray, queries: Queries, work: Any) -> Iterator[Any]:
-    """Yield the result of `work` on each block of references, in order; the cores share the blocks.
+    """Yield the result of `work` on each block of references, in order; cores share them, if there are several.
 
     Single-threaded products in parallel take no longer than products that all cores share, and the operations between
     them are parallel too.
@@ -128,6 +128,9 @@ def _blocks(references_NPD: np.ndarray, queries: Queries, work: Any) -> Iterator
     def one(first: int) -> Any:
         return work(first, references_NPD[first : first + size])
 
+    if len(starts) == 1 and isinstance(queries.arrays, OnCpu):  # a small search takes less time than to begin threads
+        yield one(0)
+        return
     with queries.arrays.precisely():
         if not isinstance(queries.arrays, OnCpu):
             yield from map(one, starts)

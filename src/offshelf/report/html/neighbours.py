@@ -55,7 +55,7 @@ def _nearest(contents: Contents, fold: int, group: int, queries_q: np.ndarray) -
     rows = rows if group == EVERY else rows[has_it()]
     if not len(rows):
         return [[] for _ in queries_q]
-    references, queries = (contents.features(one, fold)[:, None] for one in (rows, queries_q))
+    references, queries = np.split(contents.features(np.concatenate([rows, queries_q]), fold)[:, None], [len(rows)])
     numbers, _ = nearest(references, queries, min(COUNT, len(rows)), "l2", OnCpu())
     found: list[list[int]] = rows[numbers].tolist()
     return found
