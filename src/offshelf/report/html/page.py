@@ -26,7 +26,7 @@ from offshelf.report.html.packing import embedded
 from offshelf.report.html.probabilities import score_charts
 from offshelf.report.html.tiles import Tiles
 
-SCRIPT = ("data.js", "gallery.js", "matrix.js", "map.js", "page.js")
+SCRIPT = ("data.js", "gallery.js", "matrix.js", "colours.js", "grid.js", "map.js", "page.js")
 """Parts of the script, which share their names: each uses those before it."""
 
 MARGIN = 1000

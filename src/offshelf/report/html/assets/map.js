@@ -12,20 +12,7 @@ function makeMap(canvas) {
   const scale = () => (view.zoom * 0.92 * Math.min(width, height)) / span;
   const toScreen = point => [width / 2 + (xs[point] - view.x) * scale(), height / 2 - (ys[point] - view.y) * scale()];
 
-  const isDark = () => matchMedia("screen and (prefers-color-scheme: dark)").matches && !document.documentElement.classList.contains("printing");
-  const few = ["#4477aa", "#ee6677", "#228833", "#ccaa22", "#44b4dd", "#aa3377", "#e07020", "#777777", "#7755cc", "#109a86", "#994411", "#d070b8"];
-  const values = data.values ? numbers(data.values) : null;
-  function hue(point) {
-    if (values) return Math.round(((values[point] - data.values.low) / (data.values.step * (NONE - 1) || 1)) * 30);
-    return colourClass[point] === NONE ? -1 : classes.length <= few.length ? colourClass[point] : colourClass[point] % 48;
-  }
-  function paint(hue) {
-    if (hue < 0) return colour("--grey");
-    if (values) return `hsl(${250 - hue * 7} 70% ${isDark() ? 62 : 45}%)`;
-    if (classes.length <= few.length) return few[hue];
-    return `hsl(${(hue * 137.5) % 360} 62% ${(isDark() ? 62 : 44) + 8 * (hue % 2)}%)`;
-  }
-  const hues = Int16Array.from({ length: count }, (_, point) => hue(point));
+  const { few, hues, isGraded, paint, pixelOf, forget } = makeColours(count);
 
   function sprite(kind, hue, ratio) {
     const name = `${kind}/${hue}`;
@@ -110,20 +97,6 @@ function makeMap(canvas) {
     });
     context.putImageData(image, 0, 0);
   }
-  /* A colour, mixed with that of the paper, as a pixel. */
-  function pixelOf(css, share) {
-    const name = `pixel/${css}/${share}`;
-    if (sprites.has(name)) return sprites.get(name);
-    const probe = make("canvas"), context = probe.getContext("2d", { willReadFrequently: true });
-    probe.width = probe.height = 1;
-    context.fillStyle = colour("--paper");
-    context.fillRect(0, 0, 1, 1);
-    context.globalAlpha = share;
-    context.fillStyle = css;
-    context.fillRect(0, 0, 1, 1);
-    sprites.set(name, new Uint32Array(context.getImageData(0, 0, 1, 1).data.buffer)[0]);
-    return sprites.get(name);
-  }
   function draw() {
     frame = 0;
     const ratio = devicePixelRatio || 1, context = canvas.getContext("2d");
@@ -154,7 +127,7 @@ function makeMap(canvas) {
     context.arc(x, y, 10, 0, 2 * Math.PI);
     context.stroke();
   }
-  const centres = classes.length <= 30 && !values ? classes.map((_, number) => centre(number)) : [];
+  const centres = classes.length <= 30 && !isGraded ? classes.map((_, number) => centre(number)) : [];
   function centre(number) {
     const own = [];
     for (let point = 0; point < count; point++) if (colourClass[point] === number) own.push(point);
@@ -180,31 +153,10 @@ function makeMap(canvas) {
   }
   const later = () => (frame ||= requestAnimationFrame(draw));
 
-  /* Points by cells of a grid, to find what is pointed at. */
-  const CELLS = 128;
-  function cellsOf() {
-    const cell = Int32Array.from({ length: count }, (_, point) => cellAt(xs[point], ys[point]));
-    const starts = new Int32Array(CELLS * CELLS + 1);
-    cell.forEach(one => starts[one + 1]++);
-    for (let one = 0; one < CELLS * CELLS; one++) starts[one + 1] += starts[one];
-    const next = starts.slice(), inside = new Int32Array(count);
-    cell.forEach((one, point) => (inside[next[one]++] = point));
-    return { starts, inside };
-  }
-  const column = (value, low) => Math.max(0, Math.min(CELLS - 1, Math.floor(((value - low) / span) * CELLS)));
-  const cellAt = (x, y) => column(y, data.y.low) * CELLS + column(x, data.x.low);
   function nearest(x, y, reach = 14) {
-    grid ??= cellsOf();
-    const size = scale(), [atX, atY] = [view.x + (x - width / 2) / size, view.y - (y - height / 2) / size], far = reach / size;
-    let [best, least] = [-1, far * far];
-    for (let row = column(atY - far, data.y.low); row <= column(atY + far, data.y.low); row++)
-      for (let place = column(atX - far, data.x.low); place <= column(atX + far, data.x.low); place++)
-        for (let one = grid.starts[row * CELLS + place]; one < grid.starts[row * CELLS + place + 1]; one++) {
-          const point = grid.inside[one];
-          const away = ((xs[point] - atX) ** 2 + (ys[point] - atY) ** 2) * (isWrong[point] ? 0.6 : 1);
-          if (away < least && layers[point] && layers[point] !== 255) [best, least] = [point, away];
-        }
-    return best;
+    grid ??= makeGrid(xs, ys, span);
+    const size = scale(), at = [view.x + (x - width / 2) / size, view.y - (y - height / 2) / size];
+    return grid(at, reach / size, point => layers[point] && layers[point] !== 255);
   }
   function place(event) {
     const box = canvas.getBoundingClientRect();
@@ -295,7 +247,7 @@ function makeMap(canvas) {
     later();
   }
   function legend() {
-    if (values || !classes.length) return;
+    if (isGraded || !classes.length) return;
     if (classes.length <= few.length) {
       classes.forEach((name, number) => {
         const chip = make("button", "chip"), dot = make("i");
@@ -329,6 +281,7 @@ function makeMap(canvas) {
   return {
     draw: () => {
       sprites = new Map();
+      forget();
       draw();
     },
     show,
