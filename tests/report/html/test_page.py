@@ -212,6 +212,8 @@ def test_numbers():
     errors = np.abs(contents.tested.scores[:, 0] - contents.tested.targets)
     assert items_of(contents).places[0] == errors.argmax()
     assert "Predicted and true numbers" in page
+    assert "only-wrong" not in page.split("<script")[0], "numbers are not right or wrong"
+    assert "blue, the least number" in page
     assert 'id="classes"' not in page
 
 
@@ -321,4 +323,5 @@ def test_axes():
     """Error bars do not take an axis beyond what a metric can be, and ticks are round."""
     assert spanned([0.99, 1.0], [0.97, 1.02]) == pytest.approx((0.9676, 1.0))
     assert spanned([-3.0, 0.5], [-4.0, 0.6])[0] < -4, "R² has no least value"
+    assert ticks(0, 3, is_count=True) == [0, 1, 2, 3]
     assert ticks(0.97, 1.0) == pytest.approx([0.97, 0.98, 0.99, 1.0])

@@ -52,12 +52,12 @@ class Chart:
         height = HEIGHT - BOTTOM + bottom
         return Chart(Scale(*x, LEFT, width - RIGHT, is_log), Scale(*y, height - bottom, TOP), height)
 
-    def y_axis(self, title: str) -> None:
-        """Draw ticks and grid lines of y."""
-        for value in ticks(self.y.low, self.y.high):
+    def y_axis(self, title: str, is_count: bool = False) -> None:
+        """Draw ticks and grid lines of y; those of counts are whole."""
+        for value in ticks(self.y.low, self.y.high, is_count):
             place = self.y(value)
             self.parts.append(f'<path class="grid" d="M{self.x.start} {place}H{self.x.end}"/>')
-            self.text(self.x.start - 7, place + 4, f"{value:.6g}", "tick end")
+            self.text(self.x.start - 10, place + 4, f"{value:.6g}", "tick end")
         middle = (self.y.start + self.y.end) / 2
         self.parts.append(
             f'<text class="title middle" transform="translate(13 {middle:.0f}) rotate(-90)">{escape(title)}</text>'
@@ -125,11 +125,11 @@ class Chart:
         return [(x, min(max(y, self.y.low), self.y.high)) for x, y in points]
 
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
+def ticks(low: float, high: float, is_count: bool = False) -> list[float]:
     """Return round values between two ends."""
     from matplotlib.ticker import MaxNLocator
 
-    found = MaxNLocator(count, steps=(1, 2, 5, 10)).tick_values(low, high)
+    found = MaxNLocator(5, steps=(1, 2, 5, 10), integer=is_count).tick_values(low, high)
     slack = 1e-9 * (high - low)
     return [float(value) for value in found if low - slack <= value <= high + slack]
 

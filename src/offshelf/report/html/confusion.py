@@ -43,11 +43,9 @@ def confusion_data(contents: Contents) -> dict[str, Any] | None:
 
 
 def _again(contents: Contents) -> str:
-    tests = sum(len(outcome.targets) for outcome in contents.chosen.outcomes)
-    images = len(contents.tested.rows)
-    return (
-        f" It counts {tests:,} tests of {images:,} images, of which pictures show the first." if tests > images else ""
-    )
+    tests, images = contents.tests, len(contents.tested.rows)
+    said = f" It counts {tests:,} tests of {images:,} images, of which pictures show the first."
+    return said if contents.is_repeated else ""
 
 
 def _table(counts_KK: np.ndarray, classes: Sequence[str]) -> str:

@@ -48,6 +48,16 @@ class Contents:
         """Whether there are images, not features alone."""
         return not isinstance(self.images.samples[0].image, Vector)
 
+    @cached_property
+    def tests(self) -> int:
+        """Number of tests: an image counts once for each fold that tests it."""
+        return sum(len(outcome.targets) for outcome in self.chosen.outcomes)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether images are tested more than once."""
+        return self.tests > len(self.tested.rows)
+
     def features(self, rows_n: np.ndarray, fold: int = 0) -> np.ndarray:
         """Return the features of some images as the classifier of a fold sees them, the mean over views: [n, E]."""
         values = postprocess.transform(self.chosen.transformers[fold], self.found.values[self.chosen.name][rows_n])

@@ -89,6 +89,7 @@ class Gallery:
             },
             "neighbours": [[[group, [place[row] for row in rows]] for group, rows in one] for one in self.neighbours],
             "isProbability": self.contents.chosen.has_probabilities,
+            "isRepeated": self.contents.is_repeated,
         }
 
     def embedding(self, how: str) -> Embedding:

@@ -93,7 +93,11 @@ def page(contents: Contents, limit: float, points: int, how: str) -> str:
     while True:
         gallery = Gallery.of(contents, items, neighbours, most)
         embedding = gallery.embedding(how)
-        sections = {**fixed, "pictures": _pictures(contents), "map-section": _map(embedding.about)}
+        sections = {
+            **fixed,
+            "pictures": _pictures(contents),
+            "map-section": _map(contents.chosen.kind, embedding.about),
+        }
         ordered = {name: sections[name] for name in TITLES}
         data = {**gallery.data(embedding), "confusion": confusion_data(contents)}
         bare = Page(readable(contents.title), ordered, data)
@@ -131,7 +135,7 @@ def _pictures(contents: Contents) -> str:
     )
 
 
-def _map(about: str) -> str:
+def _map(kind: str, about: str) -> str:
     buttons = "".join(
         f'<button type="button" class="button" id="{name}" aria-label="{words}">{sign}</button>'
         for name, sign, words in (
@@ -140,14 +144,17 @@ def _map(about: str) -> str:
             ("whole", "⤢", "show the whole map"),
         )
     )
-    keys = "Drag to move; + and − zoom, arrows move, n and p go from mistake to mistake."
+    wrongs = kind != "number"
+    what = "mistakes are ringed" if wrongs else "colours go from blue, the least number, to orange, the largest"
+    keys = "Drag to move; + and − zoom, arrows move" + (", n and p go from mistake to mistake." if wrongs else ".")
+    only = '<label class="control"><input type="checkbox" id="only-wrong"> mistakes only</label>' if wrongs else ""
+    tell = "map of the images" + ("; press n for the next mistake" if wrongs else "")
     return (
-        f'<p class="lead">{escape(about)} Large dots are test images, small ones training images; mistakes are ringed. '
+        f'<p class="lead">{escape(about)} Large dots are test images, small ones training images; {what}. '
         f'{keys}</p><div class="controls"><span id="legend" class="chips"></span>'
         '<label class="control"><input type="checkbox" id="trained" checked> training images</label>'
-        '<label class="control"><input type="checkbox" id="only-wrong"> mistakes only</label></div>'
-        '<div class="map"><canvas id="map" tabindex="0" role="img" aria-label="map of the images; press n for the next '
-        f'mistake"></canvas><canvas id="ring" aria-hidden="true"></canvas><div class="zoom">{buttons}</div></div>'
+        f'{only}</div><div class="map"><canvas id="map" tabindex="0" role="img" aria-label="{tell}"></canvas>'
+        f'<canvas id="ring" aria-hidden="true"></canvas><div class="zoom">{buttons}</div></div>'
         '<p id="place" class="note" aria-live="polite"></p>'
     )
 

@@ -79,7 +79,7 @@ def histogram(tested: Tested) -> str:
     edges = np.round(np.arange(low, max(high, low + 1) + 1) * width, 12)
     counts, _ = np.histogram(values, edges)
     chart = Chart.of((float(edges[0]), float(edges[-1])), (0, float(counts.max()) * 1.05))
-    chart.y_axis("test images")
+    chart.y_axis("test images", is_count=True)
     chart.x_axis(
         "score of the true class − best other score", [(value, f"{value:g}") for value in ticks(edges[0], edges[-1])]
     )

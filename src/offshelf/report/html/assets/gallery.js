@@ -67,7 +67,7 @@ function gallery() {
   const scores = data.kind === "number" ? "" : ` Scores are ${data.isProbability ? "probabilities" : "decision values"}.`;
   find("count").textContent = found.length
     ? `${found.length.toLocaleString("en")} ${what}, ${sorted}; ${first.length.toLocaleString("en")} shown.${scores}`
-    : `No ${what} like that.`;
+    : `No ${what}${shown.true === "" && shown.taken === "" ? "" : " like that"}${data.isRepeated ? " in the first test of each image" : ""}.`;
 }
 function choose(change, isFollowed) {
   Object.assign(shown, { count: 12 }, change);

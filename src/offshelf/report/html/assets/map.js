@@ -42,7 +42,7 @@ function makeMap(canvas) {
   const layers = new Uint8Array(count).fill(255);
   /* Which layer each point is on; 255 if it is not shown. */
   function sortIntoLayers() {
-    const [hasTrained, isOnlyWrong] = [find("trained").checked, find("only-wrong").checked];
+    const [hasTrained, isOnlyWrong] = [find("trained").checked, find("only-wrong")?.checked];
     for (let point = 0; point < count; point++) {
       const isTested = point < data.tested;
       const isShown = isTested ? !isOnlyWrong || isWrong[point] : hasTrained && !isOnlyWrong;
@@ -239,7 +239,7 @@ function makeMap(canvas) {
   find("in").addEventListener("click", () => zoomBy(1.6));
   find("out").addEventListener("click", () => zoomBy(1 / 1.6));
   find("whole").addEventListener("click", whole);
-  for (const id of ["trained", "only-wrong"]) find(id).addEventListener("change", later);
+  for (const id of ["trained", "only-wrong"]) find(id)?.addEventListener("change", later);
 
   function highlight(number) {
     picked.class = picked.class === number ? -1 : number;
