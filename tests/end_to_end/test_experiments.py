@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 STUDIES = {path.name: path for path in sorted((ROOT / "experiments").iterdir()) if path.is_dir()}
 RUNS = [path for folder in STUDIES.values() for path in sorted(folder.glob("*.yaml")) if path.stem != "study"]
 PAPER = ["table1_voc2007", "table2_mit67", "table3_cub200", "table4_flowers102", "table5_uiuc", "table6_h3d"]
+OTHERS = {"caltech101_layers", "digits_layers", "figure2a_layers", "figure2b_confusion"}
 RETRIEVED = {
     "table7_retrieval": ("oxford5k", "paris6k", "sculptures6k", "holidays", "ukbench"),
     "roxford_rparis": ("roxford5k", "rparis6k"),
@@ -73,8 +74,8 @@ def asked(folder):
 
 def test_studies_are_seen():
     """The lists above are not empty by mistake."""
-    assert set(PAPER) | {"digits_layers", "figure2a_layers", "figure2b_confusion"} | set(RETRIEVED) == set(STUDIES)
-    assert len(RUNS) == 6 + 2 + 6 * 4 + 3 * 5 + 2 * 2 + 6
+    assert set(PAPER) | set(RETRIEVED) | OTHERS == set(STUDIES)
+    assert len(RUNS) == 6 + 5 + 2 + 6 * 4 + 3 * 5 + 2 * 2 + 6
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -314,6 +315,44 @@ def test_layers_from_data_to_report(run, offshelf, tmp_path):
     }
     assert "| ConvNeXt-Tiny | – | not run |" in (tmp_path / "report/table.md").read_text()
     assert (tmp_path / "report/figure.svg").exists()
+
+
+@pytest.mark.slow
+def test_caltech101_from_data_to_report(run, offshelf, tmp_path):
+    """Draws, layers and classifiers of the study: its report has the numbers of each run."""
+    few = ("dataset.shots=2", "dataset.draws=2", "layer=[block2,block3]", "bootstrap.replicates=100")
+    stems = {"": (), "_logistic": (), "_knn": ("classifier.n_neighbors=[1,2]",)}
+    found = {
+        stem: run("caltech101_layers", f"efficientnet_lite0{stem}", "caltech101", *few, *more)[0]
+        for stem, more in stems.items()
+    }
+    offshelf("report", "experiments/caltech101_layers", "--out", str(tmp_path / "report"))
+    rows = {
+        row.name: row.run.removeprefix("caltech101_layers efficientnet_lite0")
+        for row in read_study(STUDIES["caltech101_layers"]).rows
+    }
+    values = {
+        (rows[cell["method"]], cell["layer"]): float(cell["value"])
+        for cell in cells(tmp_path / "report")
+        if cell["value"]
+    }
+
+    assert values == {
+        (stem, layer): pytest.approx(100 * metrics[f"test/mean_class_accuracy/{layer}"])
+        for stem, metrics in found.items()
+        for layer in ("block2", "block3")
+    }
+
+
+def test_committed_caltech101_is_whole():
+    """Every run is there, with its error bars; and the README says what the table says."""
+    study = read_study(STUDIES["caltech101_layers"])
+    table = cells(study.folder / "report")
+    text = (study.folder / "README.md").read_text()
+
+    assert {cell["method"] for cell in table} == {row.name for row in study.rows}
+    assert all(float(cell["low"]) <= float(cell["value"]) <= float(cell["high"]) for cell in table)
+    assert all(f"{float(cell['value']):.1f}" in text for cell in table)
 
 
 @pytest.mark.slow
