@@ -1,6 +1,7 @@
 """Whatever changes a network of one's own changes its key, or is noticed; what does not, does not."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -79,6 +80,21 @@ def test_code_runs_as_it_is_in_its_files(tmp_path):
     before = features()
     (home / "deep/scale.py").write_text("SCALE = 3.0\n")
     assert torch.allclose(features(), 3 * before)
+
+
+def test_code_of_one_time_and_size_is_not_taken_from_what_was_compiled(tmp_path, monkeypatch):
+    """As of archives and containers that give all files one time: Python compares nothing else."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    home = package(tmp_path)
+    spec = Custom("mine.nets.Net", sees=SEES, layers={"end": "conv"})
+    images = torch.rand(1, 3, 16, 16)
+
+    def features(scale):
+        (home / "deep/scale.py").write_text(f"SCALE = {scale}\n")
+        os.utime(home / "deep/scale.py", (1e9, 1e9))
+        return spec.load().module(images)
+
+    assert torch.allclose(features(3.0), 3 * features(1.0))
 
 
 def test_code_that_was_imported_before_offshelf_looked(tmp_path):

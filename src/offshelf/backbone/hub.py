@@ -13,7 +13,7 @@ from offshelf.backbone.checkpoint import chosen, load_weights
 from offshelf.backbone.download import downloads_forbidden, hub_file
 from offshelf.backbone.origin import Origin, origin, require, texts
 from offshelf.backbone.preprocessing import Preprocessing
-from offshelf.backbone.running import in_one_sentence, settings_kept
+from offshelf.backbone.running import forget_compiled, in_one_sentence, settings_kept
 from offshelf.backbone.sources import Sources
 from offshelf.backbone.weights_file import weights_digest
 from offshelf.errors import BackboneError
@@ -166,5 +166,7 @@ def _forget_repositories(folder: Path | None) -> None:
     if folder:
         _repositories.add(f"{folder}/")
     for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None)).startswith(tuple(_repositories)):
+        file = str(getattr(module, "__file__", None))
+        if file.startswith(tuple(_repositories)):
+            forget_compiled([file])
             del sys.modules[name]

@@ -4,8 +4,9 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from offshelf.backbone.sources import is_users
@@ -28,11 +29,23 @@ def run_anew(modules: Mapping[str, Path], always: bool = False) -> None:
         for name, (path, content) in now.items()
         if name in sys.modules and (_imported[path] != content if path in _imported else not _is_as_compiled(name))
     ]
+    forget_compiled(path for path, content in now.values() if _imported.get(path) != content)
     if stale or always:
         importlib.invalidate_caches()
         for name in now:
             sys.modules.pop(name, None)
     _imported.update(now.values())
+
+
+def forget_compiled(files: Iterable[str]) -> None:
+    """Remove what Python has compiled of sources, as far as it can be removed.
+
+    Python knows a compiled file by the time of its source, in whole seconds, and its size. It would run the code of
+    before where a source was edited within a second, or has the fixed time that archives and images of containers give.
+    """
+    for file in files:
+        with suppress(OSError, NotImplementedError):
+            Path(cache_from_source(file)).unlink(missing_ok=True)
 
 
 def _is_as_compiled(name: str) -> bool:
