@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 from typing_extensions import override
 
 from offshelf.errors import ConfigError
+from offshelf.process.blas import one_blas_thread
 from offshelf.process.gpu import has_cuda
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class OnCpu(Arrays):
     @override
     def precisely(self) -> Any:
         """Return a context with one BLAS thread per product, since blocks are divided among the cores."""
-        return _libraries().limit(limits=1, user_api="blas")
+        return one_blas_thread()
 
     @override
     def where(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -145,9 +144,3 @@ def arrays_on(device: str, setting: str = "retrieval.device") -> Arrays:
             raise ConfigError(f"{setting}=cuda, but no CUDA device is available; use {setting}=auto.")
         return OnCpu()
     return InTorch("cuda")
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """Return the BLAS that NumPy has loaded: to find it takes milliseconds, more than a small search."""
-    return ThreadpoolController()

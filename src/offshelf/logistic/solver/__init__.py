@@ -9,7 +9,7 @@ from offshelf.logistic.solver.newton import Batch
 from offshelf.logistic.solver.preconditioner import Preconditioner
 from offshelf.logistic.solver.problem import ABSENT, Bias, Problems, RegularizationPath, Solution
 from offshelf.logistic.solver.rows import Rows
-from offshelf.svm.solver.threads import one_blas_thread
+from offshelf.process.blas import one_blas_thread
 
 __all__ = ["Bias", "Problems", "RegularizationPath", "Solution", "relative_gap", "solve"]
 

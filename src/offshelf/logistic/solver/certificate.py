@@ -14,7 +14,7 @@ import numpy as np
 from offshelf.logistic.solver.likelihood import likelihood_of, shift_steps
 from offshelf.logistic.solver.problem import ABSENT, Problems
 from offshelf.logistic.solver.rows import Totals, exact_sums
-from offshelf.svm.solver.threads import one_blas_thread
+from offshelf.process.blas import one_blas_thread
 
 ROUNDS = 5
 """Most passes, with a Newton step on free biases between them."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from offshelf.memo import once
+from offshelf.process.blas import one_blas_thread
 from offshelf.svm import native
 from offshelf.svm.monitor import Monitor, current, monitored
 from offshelf.svm.solver import dispatch, ovo, path_binary, path_dual
@@ -20,7 +21,6 @@ from offshelf.svm.solver.fallback import regrouped, with_fallback
 from offshelf.svm.solver.gram import Gram
 from offshelf.svm.solver.mapped import is_mapped
 from offshelf.svm.solver.problem import Bias, Loss, OneVsOneSigns, Problems, RegularizationPath, Solution
-from offshelf.svm.solver.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from offshelf.svm.solver.rows import Rows
