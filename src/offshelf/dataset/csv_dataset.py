@@ -16,7 +16,7 @@ from offshelf.dataset.intensity_range import parse_range
 from offshelf.dataset.labels import Target, question_several, read_label_columns
 from offshelf.dataset.leaks import LeakRules
 from offshelf.dataset.numbers import read_numbers, require_target
-from offshelf.dataset.partition import partition
+from offshelf.dataset.partition import with_folds
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.repeated_lines import in_both, question_repeats
 from offshelf.dataset.split_names import ALIKE, as_read, part_of, told_apart
@@ -101,10 +101,7 @@ class Csv(Dataset, TrainingSizes, LeakRules):
         return self.drawn(self._split(self.unsplit()))
 
     def _split(self, images: ImageSet) -> ImageSet:
-        if images.folds or self.has_other_source:
-            return images
-        settings = (self.test_fraction, self.folds, self.seed)
-        return replace(images, folds=partition(images.targets, images.classes, *settings, images.groups))
+        return images if self.has_other_source else with_folds(images, self.test_fraction, self.folds, self.seed)
 
     @override
     def at_path(self, path: str) -> "Csv":

@@ -16,12 +16,12 @@ from offshelf.dataset.image import parse_colour
 from offshelf.dataset.imageset import Dataset, FileSamples, Fold, ImageSet
 from offshelf.dataset.intensity_range import parse_range
 from offshelf.dataset.kind import SUFFIXES, is_named_image
-from offshelf.dataset.layout import Layout, Split, find_layout, require_split
+from offshelf.dataset.layout import Layout, find_layout
 from offshelf.dataset.leaks import LeakRules
 from offshelf.dataset.location import Paths
-from offshelf.dataset.partition import partition
+from offshelf.dataset.partition import with_folds
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
-from offshelf.dataset.split_names import ALIKE, as_read, folded, told_apart
+from offshelf.dataset.split_names import ALIKE, Split, as_read, folded, require_split, told_apart
 from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.dataset.walk import SYSTEM, Walk, peek
 from offshelf.errors import ConfigError, DatasetError
@@ -58,7 +58,7 @@ class Folder(Dataset, TrainingSizes, LeakRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_split(self.split, self.val)
+        require_split(self.split, self.val, "FOLDER")
         if self.group is not None:
             GroupRule(self.group)
         require_pixels(self.max_pixels)
@@ -69,10 +69,7 @@ class Folder(Dataset, TrainingSizes, LeakRules):
         return self.drawn(self._split(self.unsplit()))
 
     def _split(self, images: ImageSet) -> ImageSet:
-        if images.folds or self.has_other_source:
-            return images
-        settings = (self.test_fraction, self.folds, self.seed)
-        return replace(images, folds=partition(images.targets, images.classes, *settings, images.groups))
+        return images if self.has_other_source else with_folds(images, self.test_fraction, self.folds, self.seed)
 
     @override
     def at_path(self, path: str) -> "Folder":

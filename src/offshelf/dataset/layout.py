@@ -4,12 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from offshelf.dataset.split_names import Part, part_among, part_of
+from offshelf.dataset.split_names import Part, Split, part_among, part_of
 from offshelf.dataset.walk import Walk, peek
-from offshelf.errors import ConfigError, DatasetError
-
-Split = str | Mapping[str, str | Sequence[str]]
-"""`auto`, `none`, or the folders of `train` and `test`."""
+from offshelf.errors import DatasetError
 
 IMAGES = ("images", "image", "imgs", "img", "jpegimages", "data")
 """Names of image folders that stand next to folders of labels."""
@@ -23,17 +20,6 @@ class Layout:
     train: tuple[Path, ...]
     test: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-def require_split(split: Split, val: str | None) -> None:
-    """Raise ConfigError for an invalid split."""
-    if val not in (None, "train", "test", "ignore"):
-        raise ConfigError(f"dataset.val must be train, test, ignore, or null; got '{val}'.")
-    if isinstance(split, Mapping):
-        if set(split) != {"train", "test"}:
-            raise ConfigError(f"dataset.split must have the keys train and test; got {', '.join(split) or 'none'}.")
-    elif split not in ("auto", "none"):
-        raise ConfigError(f"dataset.split must be auto, none, or {{train: FOLDER, test: FOLDER}}; got '{split}'.")
 
 
 def find_layout(walk: Walk, split: Split, val: str | None) -> Layout:

@@ -3,11 +3,12 @@
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from offshelf.dataset.groups import Groups
-from offshelf.dataset.imageset import Fold
+from offshelf.dataset.imageset import Fold, ImageSet
 from offshelf.errors import DatasetError
 from offshelf.metric import kind_of
 from offshelf.names import listed
@@ -59,6 +60,14 @@ def partition(
         warnings.simplefilter("ignore")
         pairs = list(splitter.split(strata, strata))
     return tuple(Fold(np.sort(train), np.sort(test)) for train, test in pairs)
+
+
+def with_folds(images: ImageSet, test_fraction: float, folds: int | None, seed: int) -> ImageSet:
+    """Return a set with its own folds or, if it has none, with drawn ones. Raises DatasetError as `partition`."""
+    if images.folds:
+        return images
+    drawn = partition(images.targets, images.classes, test_fraction, folds, seed, images.groups)
+    return replace(images, folds=drawn)
 
 
 def _of_numbers(targets: np.ndarray, test_fraction: float, folds: int | None, seed: int) -> tuple[Fold, ...]:

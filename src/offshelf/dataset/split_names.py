@@ -2,10 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
+from offshelf.errors import ConfigError
+
 Part = Literal["train", "val", "test"]
+Split = str | Mapping[str, str | Sequence[str]]
+"""`auto`, `none`, or the names of the folders or parts to `train` and to `test` on."""
 
 WORDS: dict[str, Part] = {
     **dict.fromkeys(("train", "training", "trn", "trainval"), "train"),
@@ -18,6 +23,17 @@ FILLERS = ("set", "sets", "data", "dataset", "images", "image", "imgs", "img", "
 
 ALIKE = "case, accents, spaces or zeros"
 """Differences that `as_read` ignores."""
+
+
+def require_split(split: Split, val: str | None, part: str) -> None:
+    """Raise ConfigError for an invalid split; `part` is what the parts are named by, such as FOLDER."""
+    if val not in (None, "train", "test", "ignore"):
+        raise ConfigError(f"dataset.val must be train, test, ignore, or null; got '{val}'.")
+    if isinstance(split, Mapping):
+        if set(split) != {"train", "test"}:
+            raise ConfigError(f"dataset.split must have the keys train and test; got {', '.join(split) or 'none'}.")
+    elif split not in ("auto", "none"):
+        raise ConfigError(f"dataset.split must be auto, none, or {{train: {part}, test: {part}}}; got '{split}'.")
 
 
 @lru_cache(maxsize=1024)

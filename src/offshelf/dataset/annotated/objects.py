@@ -17,7 +17,7 @@ from offshelf.dataset.image import ImageFile, PixelBox, parse_colour
 from offshelf.dataset.imageset import Dataset, Fold, ImageSet, LeftOut, Sample
 from offshelf.dataset.intensity_range import parse_range
 from offshelf.dataset.leaks import LeakRules
-from offshelf.dataset.partition import partition
+from offshelf.dataset.partition import with_folds
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.size import upright_size
 from offshelf.dataset.training_sizes import TrainingSizes
@@ -97,10 +97,7 @@ class Objects(Dataset, TrainingSizes, LeakRules, ABC):
         return self.drawn(self._split(self.unsplit()))
 
     def _split(self, images: ImageSet) -> ImageSet:
-        if images.folds or self.has_other_source:
-            return images
-        settings = (self.test_fraction, self.folds, self.seed)
-        return replace(images, folds=partition(images.targets, images.classes, *settings, images.groups))
+        return images if self.has_other_source else with_folds(images, self.test_fraction, self.folds, self.seed)
 
     def unsplit(self) -> ImageSet:
         """Load the objects without drawing folds; the split of the files still is their fold."""

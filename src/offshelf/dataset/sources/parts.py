@@ -6,12 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from offshelf.dataset.split_names import Part, part_of
-from offshelf.errors import ConfigError, DatasetError
+from offshelf.dataset.split_names import Part, Split, part_of
+from offshelf.errors import DatasetError
 from offshelf.names import listed
 
-Split = str | Mapping[str, str | Sequence[str]]
-"""`auto`, `none`, or the names of the parts to `train` and to `test` on."""
 Role = Literal["train", "test", "ignore"]
 
 
@@ -35,17 +33,6 @@ class Roles:
 
     of: Mapping[str, Role]
     notes: tuple[str, ...] = ()
-
-
-def require_split(split: Split, val: str | None) -> None:
-    """Raise ConfigError for settings that no data set has."""
-    if val not in (None, "train", "test", "ignore"):
-        raise ConfigError(f"dataset.val must be train, test, ignore, or null; got '{val}'.")
-    if isinstance(split, Mapping):
-        if set(split) != {"train", "test"}:
-            raise ConfigError(f"dataset.split must have the keys train and test; got {', '.join(split) or 'none'}.")
-    elif split not in ("auto", "none"):
-        raise ConfigError(f"dataset.split must be auto, none, or {{train: NAME, test: NAME}}; got '{split}'.")
 
 
 def choose_roles(name: str, parts: Parts, split: Split, val: str | None) -> Roles:

@@ -15,10 +15,11 @@ from offshelf.dataset.intensity_range import parse_range
 from offshelf.dataset.leaks import LeakRules
 from offshelf.dataset.location import Locations
 from offshelf.dataset.numbers import require_target
-from offshelf.dataset.partition import partition
+from offshelf.dataset.partition import with_folds
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
 from offshelf.dataset.sources.labels import AUTO_SEPARATOR, Labels
-from offshelf.dataset.sources.parts import Parts, Roles, Split, choose_roles, require_split
+from offshelf.dataset.sources.parts import Parts, Roles, choose_roles
+from offshelf.dataset.split_names import Split, require_split
 from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.dataset.walk import NO_SAMPLE
 from offshelf.errors import ConfigError, DatasetError
@@ -59,7 +60,7 @@ class Labelling(TrainingSizes, LeakRules):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_split(self.split, self.val)
+        require_split(self.split, self.val, "NAME")
         require_target(self.target, None if self.separator == AUTO_SEPARATOR else self.separator)
         if self.separator == "":
             raise ConfigError("dataset.separator must be a string such as '|', null, or auto; got an empty one.")
@@ -106,9 +107,8 @@ class Labelling(TrainingSizes, LeakRules):
 
     def split_up(self, images: ImageSet) -> ImageSet:
         """Draw folds if the set has none, and training subsets if they are set."""
-        if not images.folds and not self.has_other_source:
-            drawn = partition(images.targets, images.classes, self.test_fraction, self.folds, self.seed)
-            images = replace(images, folds=drawn)
+        if not self.has_other_source:
+            images = with_folds(images, self.test_fraction, self.folds, self.seed)
         return self.drawn(images)
 
 

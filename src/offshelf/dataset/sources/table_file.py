@@ -126,8 +126,8 @@ class ParquetFile(TableFile):
                 return batch.column(0)
 
 
-class ArrowFile(TableFile):
-    """A file in Arrow's format with random access, as Feather. A piece is a record batch."""
+class _Mapped(TableFile):
+    """A file in one of Arrow's formats, mapped into memory."""
 
     @cached_property
     def _source(self) -> Any:
@@ -139,6 +139,15 @@ class ArrowFile(TableFile):
     @override
     def schema(self) -> Any:
         return self._schema
+
+    @cached_property
+    @abstractmethod
+    def _schema(self) -> Any:
+        """Arrow's schema of the file."""
+
+
+class ArrowFile(_Mapped):
+    """A file in Arrow's format with random access, as Feather. A piece is a record batch."""
 
     @cached_property
     def _schema(self) -> Any:
@@ -183,19 +192,8 @@ class ArrowFile(TableFile):
         return self._open([column]).get_batch(piece).column(column)
 
 
-class ArrowStream(TableFile):
+class ArrowStream(_Mapped):
     """A file in Arrow's format for streams, as `datasets` saves. A piece is a record batch."""
-
-    @cached_property
-    def _source(self) -> Any:
-        import pyarrow
-
-        return pyarrow.memory_map(str(self.path))
-
-    @property
-    @override
-    def schema(self) -> Any:
-        return self._schema
 
     @cached_property
     def _schema(self) -> Any:
