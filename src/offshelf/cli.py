@@ -137,18 +137,18 @@ def _dispatch(arguments: list[str]) -> CommandResult:
         from offshelf.tracking.mlflow.sender import prepared
 
         with prepared(rest):
-            import_sklearn()
-            return CommandResult(run_task(command, rest))
-    return CommandResult(run_task(command, named_dataset(rest) if command == "dataset" else rest))
+            asked = check(command, rest)
+            import_sklearn()  # a mistake is told without it
+            return CommandResult(run_task(asked))
+    return CommandResult(run_task(check(command, named_dataset(rest) if command == "dataset" else rest)))
 
 
-def run_task(task: str, arguments: Sequence[str]) -> Any:
-    """Check the overrides, then have Hydra run the task once, or once per job of a sweep.
+def run_task(asked: "Asked") -> Any:
+    """Have Hydra run a task once, or once per job of a sweep.
 
     Returns:
         What the task returns; of a sweep its jobs.
     """
-    asked = check(task, arguments)
     from offshelf.config.hydra_main import call_with_jobs, run_once
 
     if asked.first is None:
@@ -158,7 +158,7 @@ def run_task(task: str, arguments: Sequence[str]) -> Any:
     of_jobs = [override for override in asked.overrides if not re.match(r"[+~]*hydra[./]", override)]
     flags = [argument for argument in asked.arguments if argument not in of_jobs]
     source = Source(lambda call, *more: call_with_jobs(asked, call, *more), asked.chooses)
-    return run_sweep(Command(task, flags, of_jobs), asked.first, source)
+    return run_sweep(Command(asked.task, flags, of_jobs), asked.first, source)
 
 
 def check(task: str, arguments: Sequence[str]) -> "Asked":

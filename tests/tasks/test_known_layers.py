@@ -2,7 +2,7 @@
 
 import pytest
 
-from offshelf.cli import run_task
+from offshelf.cli import check, run_task
 from offshelf.errors import BackboneError, ConfigError, OffshelfError
 
 
@@ -21,7 +21,7 @@ def test_a_typo_starts_no_run(task, override, error, tmp_path, home, monkeypatch
     """Nothing is opened: no store of MLflow's, no outbox, no results."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error) as raised:
-        run_task(task, ["backbone=tiny", override])
+        run_task(check(task, ["backbone=tiny", override]))
     assert isinstance(raised.value, OffshelfError)
     assert not list(home.glob("mlflow.db*"))
     assert not list(home.glob("offline/*"))

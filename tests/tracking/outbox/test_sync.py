@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from record import on_record
 
-from offshelf.cli import run_task
+from offshelf.cli import check, run_task
 from offshelf.commands.track import main
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.tracking import MLflow, Offline, as_job_of
@@ -331,7 +331,7 @@ def test_a_server_is_asked_for_before_the_work(tmp_path, monkeypatch, task):
     """Before the data are looked at, which may take long."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TrackingError, match=r"No MLflow server answers at http://127\.0\.0\.1:9 .*tracking=offline"):
-        run_task(task, ["dataset=folder", "dataset.root=missing", "tracking.uri=http://127.0.0.1:9"])
+        run_task(check(task, ["dataset=folder", "dataset.root=missing", "tracking.uri=http://127.0.0.1:9"]))
 
 
 def test_the_outbox_lists_what_waits(tmp_path, home):
