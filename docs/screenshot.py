@@ -160,6 +160,16 @@ def confusion(page: Any, run: str) -> None:
     close_assistant(page)
 
 
+def run_page(page: Any, run: str) -> None:
+    """From the table to a run's page, with its whole description: the answer, the layers and the curve."""
+    click(page, f"//*[@role='row']//a[normalize-space(.)='{run}']")
+    wait(page, "the description", lambda: page.find_elements("xpath", "//a[normalize-space(.)='report']"))
+    close_assistant(page)
+    for more in page.find_elements("xpath", "//*[normalize-space(text())='Show more']"):
+        more.click()
+    wait(page, "the curve", lambda: page.execute_script(PICTURES) > 300)
+
+
 def walk(page: Any, link: str, runs: Sequence[str], folder: Path, metric: str = "test/accuracy") -> None:
     """The README's walk, for at least two runs, best first; leaves its pictures in a folder."""
 
@@ -178,6 +188,9 @@ def walk(page: Any, link: str, runs: Sequence[str], folder: Path, metric: str = 
     compare(page, runs[:2])
     time.sleep(2)
     picture("two-runs")
+    open_runs(page, link, runs)
+    run_page(page, runs[0])
+    picture("run")
     open_runs(page, link, runs)
     confusion(page, runs[0])
     picture("confusion")
