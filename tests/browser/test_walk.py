@@ -37,7 +37,7 @@ def sweep(home, tmp_path):
 
 
 def test_walk(guide, sweep, home, tmp_path):
-    """Open the link, see the sweep's runs best first, sort, chart, compare two, look at a run and its confusion matrix."""
+    """Open the link, see the runs best first, sort, chart, compare two, look at one and its confusion matrix."""
     with guide.link_of_ui(home) as link, guide.browser() as page:
         shown = guide.open_runs(page, link, sweep)
         assert any(name.startswith("sweep classify") for name in shown), "the parent is there too"
