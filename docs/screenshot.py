@@ -1,9 +1,9 @@
 """The README's walk through the real MLflow UI, in a browser, with a picture of each station.
 
-    python docs/screenshot.py HOME docs/images 'digits efficientnet_lite0 8 layers' pixels blocks.5 blocks.0
+    python docs/screenshot.py HOME docs/images RUN pixels blocks.5 blocks.0
 
-on a home with the run of `offshelf classify layer=all`: the run whose description is looked at, then layers of it, the best
-first and the worst last. Needs Chromium with its driver, and selenium: pip install offshelf[browser]
+on a home with the run of `offshelf classify layer=all`. RUN is its name; layers of it follow, the worst last. Needs
+Chromium with its driver, and selenium: pip install offshelf[browser]
 """
 
 import shutil
