@@ -166,6 +166,23 @@ def test_phone(opened, browse, browser):
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_on_paper(opened, browse, browser):
+    """Nothing that needs a mouse; the map keeps its shape on the narrower paper, and light colours."""
+    media = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    shape = "const map = document.getElementById('map'), box = map.getBoundingClientRect();"
+    paper = {"width": 720, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
+    try:
+        stretched = browser.execute_script(f"{shape} return box.width / box.height * map.height / map.width")
+        assert stretched == pytest.approx(1, abs=0.02)
+        assert browser.execute_script("return getComputedStyle(document.querySelector('nav')).display") == "none"
+        assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
 def test_hostile_names(browse, browser, tmp_path):
     """No script runs, in a page of their own or in a frame as MLflow's, which may run no other script either."""
     names = [f"{HOSTILE}{row}" for row in range(600)]
