@@ -1,4 +1,4 @@
-"""A fitted classifier, linear or by nearest neighbours, and the fusion of an image's views, as torch modules in float32.
+"""A fitted classifier, linear or by nearest neighbours, and the fusion of views, as torch modules in float32.
 
 Axes: N images, V views, D features, K classes, P binary problems (classes, pairs of classes, or one for two classes).
 """
