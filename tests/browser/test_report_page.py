@@ -10,6 +10,7 @@ import pytest
 from reported import contents_of
 from sklearn.datasets import load_digits
 
+from offshelf.api.report import Report
 from offshelf.report.html import HtmlReport
 
 BROWSER = all(map(shutil.which, ("chromium", "chromedriver"))) and importlib.util.find_spec("selenium")
@@ -196,6 +197,20 @@ def test_hostile_names(browse, browser, tmp_path):
     assert browser.title == "a run"
     assert HOSTILE in browser.find_element("css selector", ".card .true b").text
     assert count(browser, "img, main script") == 0
+
+
+def test_notebook(browse, browser, tmp_path):
+    """What a notebook shows of a report: a frame that works, and that cannot reach the notebook."""
+    _, page = report()
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!doctype html><p id='cell'></p>{Report(page)._repr_html_()}", encoding="utf-8")
+    browser.get(path.as_uri())
+    browser.switch_to.frame(browser.find_element("tag name", "iframe"))
+    browse.wait(browser, "the script", lambda: browser.execute_script("return document.documentElement.dataset.ready"))
+    assert count(browser, ".card") == 12
+    reach = "try { return parent.document.title } catch (error) { return error.name }"
+    assert browser.execute_script(reach) == "SecurityError"
+    browser.switch_to.default_content()
 
 
 def test_frame_as_mlflows(browse, browser, tmp_path):
