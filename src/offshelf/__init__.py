@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from offshelf.api.backbone import Backbone, load_backbone
-    from offshelf.api.comparison import compare
+    from offshelf.api.comparison import compare, compare_report
     from offshelf.api.features import Features
     from offshelf.api.loaded_run import load
     from offshelf.api.verbs import classify, recommend, retrieve
@@ -56,6 +56,7 @@ __all__ = [
     "TrackingError",
     "classify",
     "compare",
+    "compare_report",
     "load",
     "load_backbone",
     "recommend",
@@ -67,6 +68,7 @@ _MODULES = {
     "load_backbone": "offshelf.api.backbone",
     "classify": "offshelf.api.verbs",
     "compare": "offshelf.api.comparison",
+    "compare_report": "offshelf.api.comparison",
     "load": "offshelf.api.loaded_run",
     "recommend": "offshelf.api.verbs",
     "retrieve": "offshelf.api.verbs",
