@@ -6,6 +6,7 @@ means the same for all of them: unrelated images are near 0, and those that diff
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -29,6 +30,23 @@ class Nearest:
     """Row numbers in the set: int64."""
     cosines_Q: np.ndarray
     """Cosines of the centred features: float64; -1 where there is no other."""
+
+
+class FindsNearest(Protocol):
+    """What knows the nearest images of a set, all of them or those from a threshold on."""
+
+    def nearest(self, queries: np.ndarray, others: np.ndarray) -> Nearest:
+        """Return the nearest of some images for each of others; see `NearSearch.nearest`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """For each of N images its k nearest others, in order."""
+
+    rows_Nk: np.ndarray
+    """Row numbers: int64."""
+    cosines_Nk: np.ndarray
+    """Cosines of the centred features: float64."""
 
 
 class NearSearch:
@@ -68,3 +86,22 @@ class NearSearch:
             is_other = found_Qk[:, column] != queries
             rows[is_other], cosines[is_other] = found_Qk[is_other, column], 1 + similarities_Qk[is_other, column]
         return Nearest(rows, cosines)
+
+    def neighbours(self, count: int) -> Neighbours:
+        """Return the nearest others of all images, `count` of them or as many as there are.
+
+        Raises:
+            ConfigError: A feature is not finite.
+        """
+        images = len(self.values_ND)
+        count = min(count, images - 1)
+        if count < 1:
+            return Neighbours(np.empty((images, 0), np.int64), np.empty((images, 0)))
+        values_N1D = self.values_ND[:, None]
+        found_Nk, similarities_Nk = nearest(
+            values_N1D, values_N1D, count + 1, "cosine", arrays_on(self.device, "device")
+        )
+        is_self = found_Nk == np.arange(images)[:, None]
+        is_self[~is_self.any(axis=1), -1] = True  # behind equal ones
+        shape = (images, count)
+        return Neighbours(found_Nk[~is_self].reshape(shape), 1 + similarities_Nk[~is_self].reshape(shape))

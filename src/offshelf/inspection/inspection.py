@@ -1,0 +1,133 @@
+"""Everything that is found in a set: from features, held-out probabilities and numbers of pixels to lists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from offshelf.dataset import ImageSet, LeakRules, Leaks
+from offshelf.dataset.leaks import LeakFinder
+from offshelf.duplicates import NearDuplicates, Neighbours, NearSearch
+from offshelf.evaluation.held_out import HeldOut
+from offshelf.inspection.classes import ConfusedPair, DividedClass, confused_pairs, divided_classes
+from offshelf.inspection.copies import Copies
+from offshelf.inspection.labels import CheckedLabels
+from offshelf.inspection.odd import NEAREST, OddImages
+from offshelf.inspection.pixels import PixelStatistics
+
+
+@dataclass(frozen=True, eq=False)
+class Similar:
+    """The nearest others of each image, and what follows from them."""
+
+    neighbours: Neighbours
+    near: NearDuplicates
+    finder: LeakFinder
+
+    @staticmethod
+    def of(images: ImageSet, values_NVD: np.ndarray, near: float, device: str = "auto") -> "Similar":
+        """Search once.
+
+        Args:
+            images: The set.
+            values_NVD: Features as the network gives them, float [N, V, D].
+            near: Cosine from which on images are near duplicates.
+            device: `auto`, `cpu` or `cuda`.
+        """
+        search = NearSearch(values_NVD, device)
+        neighbours = search.neighbours(NEAREST)
+        known = NearDuplicates(search, neighbours, near)
+        return Similar(neighbours, known, LeakFinder(images, LeakRules(leaks="near", near=near), known))
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What is wrong with the images and labels of a set."""
+
+    images: ImageSet
+    parts_N: np.ndarray
+    """The part that each image is in: `train`, `test`, `train and test` of several folds, `unused`."""
+    features_ND: np.ndarray
+    """Features as the classifier sees them, the mean over views: float32."""
+    neighbours: Neighbours
+    labels: CheckedLabels | None
+    """None for numbers, and where no two classes have images enough."""
+    copies: Copies
+    leaks: Leaks
+    odd: OddImages
+    pairs: Sequence[ConfusedPair]
+    divided: Sequence[DividedClass]
+    pixels: PixelStatistics | None
+    """None without pictures."""
+
+    @staticmethod
+    def of(
+        images: ImageSet,
+        features_ND: np.ndarray,
+        similar: Similar,
+        held_out: HeldOut | None,
+        pixels: PixelStatistics | None,
+    ) -> "Inspection":
+        """Make all lists."""
+        parts_N = parts_of(images)
+        is_known = held_out is not None and images.kind != "number"
+        labels = (
+            CheckedLabels.of(held_out.rows, held_out.probabilities, images.targets[held_out.rows])
+            if (held_out is not None and is_known)
+            else None
+        )
+        return Inspection(
+            images,
+            parts_N,
+            features_ND,
+            similar.neighbours,
+            labels,
+            Copies.of(images, similar.near, similar.neighbours, parts_N),
+            similar.finder.leaks(images),
+            OddImages.of(similar.neighbours, usual_size(images), pixels),
+            confused_pairs(confusion(held_out, images)) if held_out is not None and images.kind == "class" else (),
+            _divided(images, features_ND),
+            pixels,
+        )
+
+    @cached_property
+    def leaked(self) -> dict[str, list[object]]:
+        """Columns of the test images that are known from training, the same bytes first, then the nearest."""
+        columns = self.leaks.columns()
+        kinds = ["bytes", "near", "group"]
+        order = sorted(
+            range(len(columns["id"])),
+            key=lambda at: (kinds.index(columns["leak"][at]), -float(columns["cosine"][at] or 0)),
+        )
+        return {name: [values[at] for at in order] for name, values in columns.items()}
+
+
+def parts_of(images: ImageSet) -> np.ndarray:
+    """Return the part that each image is in, of all folds together: texts [N]."""
+    trained, tested = (np.zeros(len(images.samples), bool) for _ in range(2))
+    for fold in images.folds:
+        trained[fold.train], tested[fold.test] = True, True
+    names = np.array(["unused", "train", "test", "train and test"], dtype=object)
+    return names[trained + 2 * tested]
+
+
+def usual_size(images: ImageSet) -> int:
+    """Return the median number of images of a class; of numbers, the number of images."""
+    counts = images.counts(np.arange(len(images.samples)))
+    return int(np.median(counts[counts > 0])) if (counts > 0).any() else 0
+
+
+def confusion(held_out: HeldOut, images: ImageSet) -> np.ndarray:
+    """Return held-out predictions: counts by label (rows) and the most probable class, int64 [K, K]."""
+    classes = len(images.classes)
+    flat = images.targets[held_out.rows] * classes + held_out.probabilities.argmax(axis=1)
+    return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
+
+
+def _divided(images: ImageSet, features_ND: np.ndarray) -> list[DividedClass]:
+    if images.kind != "class":
+        return []
+    order = np.argsort(images.targets, kind="stable")
+    ends = np.cumsum(images.counts(order))[:-1]
+    return divided_classes(np.split(order, ends), lambda rows: features_ND[rows])
