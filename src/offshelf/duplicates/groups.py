@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from offshelf.duplicates.near import FindsNearest, Nearest, Neighbours, NearSearch
+from offshelf.duplicates.near import FindsNearest, Nearest, NearSearch, Neighbours
 
 BLOCK = 256
 """Number of images that are compared with all others at once."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from offshelf.dataset import ImageSet, LeakRules, Leaks
 from offshelf.dataset.leaks import LeakFinder
-from offshelf.duplicates import NearDuplicates, Neighbours, NearSearch
+from offshelf.duplicates import NearDuplicates, NearSearch, Neighbours
 from offshelf.evaluation.held_out import HeldOut
 from offshelf.inspection.classes import ConfusedPair, DividedClass, confused_pairs, divided_classes
 from offshelf.inspection.copies import Copies
@@ -51,6 +51,8 @@ class Inspection:
     features_ND: np.ndarray
     """Features as the classifier sees them, the mean over views: float32."""
     neighbours: Neighbours
+    predicted_N: np.ndarray
+    """The most probable class of each image by held-out probabilities: int64; -1 where there are none."""
     labels: CheckedLabels | None
     """None for numbers, and where no two classes have images enough."""
     copies: Copies
@@ -70,23 +72,23 @@ class Inspection:
         pixels: PixelStatistics | None,
     ) -> "Inspection":
         """Make all lists."""
-        parts_N = parts_of(images)
-        is_known = held_out is not None and images.kind != "number"
-        labels = (
-            CheckedLabels.of(held_out.rows, held_out.probabilities, images.targets[held_out.rows])
-            if (held_out is not None and is_known)
-            else None
-        )
+        parts_N, labels, pairs, predicted_N = parts_of(images), None, [], np.full(len(images.samples), -1)
+        if held_out is not None and images.kind != "number":
+            labels = CheckedLabels.of(held_out.rows, held_out.probabilities, images.targets[held_out.rows])
+            if images.kind == "class":
+                predicted_N[held_out.rows] = held_out.probabilities.argmax(axis=1)
+                pairs = confused_pairs(confusion(images.targets, predicted_N, len(images.classes)))
         return Inspection(
             images,
             parts_N,
             features_ND,
             similar.neighbours,
+            predicted_N,
             labels,
             Copies.of(images, similar.near, similar.neighbours, parts_N),
             similar.finder.leaks(images),
             OddImages.of(similar.neighbours, usual_size(images), pixels),
-            confused_pairs(confusion(held_out, images)) if held_out is not None and images.kind == "class" else (),
+            pairs,
             _divided(images, features_ND),
             pixels,
         )
@@ -118,10 +120,10 @@ def usual_size(images: ImageSet) -> int:
     return int(np.median(counts[counts > 0])) if (counts > 0).any() else 0
 
 
-def confusion(held_out: HeldOut, images: ImageSet) -> np.ndarray:
-    """Return held-out predictions: counts by label (rows) and the most probable class, int64 [K, K]."""
-    classes = len(images.classes)
-    flat = images.targets[held_out.rows] * classes + held_out.probabilities.argmax(axis=1)
+def confusion(targets_N: np.ndarray, predicted_N: np.ndarray, classes: int) -> np.ndarray:
+    """Return the counts of images by label (rows) and predicted class, int64 [K, K], without those of class -1."""
+    known = predicted_N >= 0
+    flat = targets_N[known] * classes + predicted_N[known]
     return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
 
 

@@ -53,7 +53,7 @@ def estimated_errors(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> int:
 
 @dataclass(frozen=True, eq=False)
 class LabelErrors:
-    """For N images with held-out probabilities: is the label probably wrong, and which one is probably right?
+    """For N images with held-out probabilities: which labels are probably wrong, and what is probably right.
 
     As many labels are flagged as the joint distribution says are wrong: those that are least probable beside another
     one. That is "rank and prune" by the normalized margin; it finds more of randomly flipped labels with fewer wrong
@@ -91,19 +91,19 @@ class LabelErrors:
         return LabelErrors(labels_N, flagged_N & (other_N > own_N), own_N, other_N, others_N)
 
     @property
-    def margins_N(self) -> np.ndarray:
+    def margins(self) -> np.ndarray:
         """Probability of the label minus the largest other one: float64, from -1 (surely wrong) to 1."""
         return self.own_N - self.other_N
 
     @property
-    def suggested_N(self) -> np.ndarray:
+    def suggested(self) -> np.ndarray:
         """The most probable other class where the label is flagged, else the label: int64."""
         return np.where(self.flagged_N, self.others_N, self.labels_N)
 
     @cached_property
     def order(self) -> np.ndarray:
         """Rows from the label that is most probably wrong on: int64 [N]."""
-        return np.argsort(self.margins_N, kind="stable")
+        return np.argsort(self.margins, kind="stable")
 
     @property
     def count(self) -> int:

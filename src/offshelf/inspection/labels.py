@@ -37,7 +37,8 @@ class CheckedLabels:
             return _of_several(rows_M, probabilities_MK, targets_M)
         errors = LabelErrors.of(probabilities_MK, targets_M)
         by_place = (rows_M, errors.labels_N, errors.others_N, errors.own_N, errors.other_N, errors.flagged_N)
-        return CheckedLabels(*(values[errors.order] for values in by_place), checked=len(rows_M))
+        rows, given, suggested, own, other, flagged = (values[errors.order] for values in by_place)
+        return CheckedLabels(rows, given, suggested, own, other, flagged, len(rows_M))
 
     @property
     def count(self) -> int:
@@ -65,5 +66,5 @@ def _of_several(rows_M: np.ndarray, probabilities_MK: np.ndarray, targets_MK: np
         parts.append((rows_M[counted][places], given, suggested, errors.own_N[places], errors.other_N[places]))
     columns = [np.concatenate(values) for values in zip(*parts, strict=True)] if parts else [np.zeros(0, np.int64)] * 5
     order = np.argsort(columns[3] - columns[4], kind="stable")
-    found = [values[order] for values in columns]
-    return CheckedLabels(*found, flagged=np.ones(len(order), bool), checked=len(rows_M))
+    rows, given, suggested, own, other = (values[order] for values in columns)
+    return CheckedLabels(rows, given, suggested, own, other, np.ones(len(order), bool), len(rows_M))

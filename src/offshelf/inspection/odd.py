@@ -64,7 +64,7 @@ class OddImages:
         return OddImages(distances_N, {kind: odd for kind, odd in found.items() if kind not in prevalent}, prevalent)
 
     @cached_property
-    def is_odd_N(self) -> np.ndarray:
+    def is_odd(self) -> np.ndarray:
         """Whether an image is odd in some way: bool [N]."""
         return np.any([odd > 0 for odd in self.by_kind.values()], axis=0)
 
@@ -81,7 +81,7 @@ class OddImages:
             places = np.empty(len(rows))
             places[np.argsort(-odd[rows], kind="stable")] = np.arange(len(rows))
             ranks[rows] = np.minimum(ranks[rows], places)
-        rows = np.flatnonzero(self.is_odd_N)
+        rows = np.flatnonzero(self.is_odd)
         return rows[np.argsort(ranks[rows], kind="stable")]
 
 

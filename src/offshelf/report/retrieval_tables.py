@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from offshelf.evaluation.retrieval import RetrievalScore
-from offshelf.report.cell import unmark
+from offshelf.formulas import unmark
 from offshelf.report.files import with_error_bar
 
 

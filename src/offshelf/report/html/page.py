@@ -96,7 +96,7 @@ def page(contents: Contents, limit: float, points: int, how: str) -> str:
         sections = {
             **fixed,
             "pictures": _pictures(contents),
-            "map-section": _map(contents.chosen.kind, embedding.about),
+            "map-section": map_section(contents.chosen.kind, embedding.about),
         }
         ordered = {name: sections[name] for name in TITLES}
         data = {**gallery.data(embedding), "confusion": confusion_data(contents)}
@@ -135,7 +135,8 @@ def _pictures(contents: Contents) -> str:
     )
 
 
-def _map(kind: str, about: str) -> str:
+def map_section(kind: str, about: str) -> str:
+    """Return the map of the images, which the script draws."""
     buttons = "".join(
         f'<button type="button" class="button" id="{name}" aria-label="{words}">{sign}</button>'
         for name, sign, words in (
