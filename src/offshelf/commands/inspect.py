@@ -91,7 +91,7 @@ def inspect_parts(
     usual = plain(load("inspect", []))
     needed = [name for name in GROUPS if parts.get(name) is None and usual.get(name) is not None]
     made = {**components(usual, needed, Trust(everything=True)), **{k: v for k, v in parts.items() if v is not None}}
-    given = {name: made.get(name) for name in GROUPS}
+    given: dict[str, Any] = {name: made.get(name) for name in GROUPS}
     with writing_into(folder):
         return inspect(
             **given,
@@ -120,9 +120,7 @@ def reported_layer(past: RecordedRun) -> Any:
 
 
 def _parser() -> argparse.ArgumentParser:
-    epilog = (
-        "also: layer=NAME home=DIR uri=URI experiment=NAME store.root=DIR trust=PACKAGE. Without a run it is a task."
-    )
+    epilog = "also: layer=NAME home=DIR uri=URI experiment=NAME store.root=DIR trust=PACKAGE"
     parser = Parser(prog="offshelf inspect", description=__doc__, epilog=epilog)
     parser.add_argument("run", help="id (its first letters), name, or output folder", metavar="RUN")
     parser.add_argument("--out", help="folder for the results; by default below outputs/inspect here", metavar="DIR")

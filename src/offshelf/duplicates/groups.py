@@ -60,11 +60,10 @@ class NearDuplicates(FindsNearest):
         return np.nonzero(is_near)[0], self._neighbours.rows_Nk[is_near]
 
     def _other_pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        values_ND = self._search.values_ND
         rows = np.flatnonzero(self._may_have_more_N)
         if not len(rows):
             return
-        unit_ND = values_ND / np.maximum(np.linalg.norm(values_ND, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        unit_ND = self._search.unit_ND
         for start in range(0, len(rows), BLOCK):
             asked = rows[start : start + BLOCK]
             places, others = np.nonzero(unit_ND[asked] @ unit_ND.T >= self._threshold)

@@ -106,8 +106,8 @@ def _divided(
     if separation < SEPARATED:
         return None
     order = np.argsort(axis_n, kind="stable")
-    parts = [_central(rows[part], axis_n[part]) for part in (order[:cut], order[cut:])]
-    return DividedClass(number, separation, tuple(sorted(parts, key=len, reverse=True)))
+    low, high = (_central(rows[part], axis_n[part]) for part in (order[:cut], order[cut:]))
+    return DividedClass(number, separation, (low, high) if len(low) >= len(high) else (high, low))
 
 
 def _central(rows: np.ndarray, axis_n: np.ndarray) -> np.ndarray:

@@ -18,8 +18,9 @@ class CopyGroup:
     """Rows of the images: int64."""
     is_exact: bool
     """Whether all have the same bytes."""
-    cosine: float
-    """That of the two that are most alike: of their centred features; 1 for equal bytes."""
+    likeness: float
+    """That of the two that are most alike: the cosine of their centred features, or the correlation of their pixels
+    where they are the same picture; 1 for equal bytes."""
     has_two_labels: bool
     parts: tuple[str, ...]
     """The parts that its images are in: `train`, `test`."""
@@ -46,7 +47,7 @@ class Copies:
         Args:
             images: The set.
             near: Its near duplicates.
-            neighbours: The nearest others of each image.
+            neighbours: The nearest others of each image, with their likeness.
             parts_N: The part that each image is in, a text.
         """
         equal_N = equal_groups(images.pictures)
@@ -56,7 +57,7 @@ class Copies:
         rows = rows[np.argsort(groups_N[rows], kind="stable")]
         parts = np.split(rows, np.flatnonzero(np.diff(groups_N[rows])) + 1) if len(rows) else []
         found = [_group(one, images, equal_N, neighbours, parts_N) for one in parts]
-        return Copies(groups_N, tuple(sorted(found, key=lambda one: (-one.cosine, not one.has_two_labels))))
+        return Copies(groups_N, tuple(sorted(found, key=lambda one: (-one.likeness, not one.has_two_labels))))
 
     @cached_property
     def count(self) -> int:

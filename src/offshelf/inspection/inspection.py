@@ -16,29 +16,42 @@ from offshelf.inspection.labels import CheckedLabels
 from offshelf.inspection.odd import NEAREST, OddImages
 from offshelf.inspection.pixels import PixelStatistics
 
+ALIKE = 0.99
+"""Correlation of small copies from which on images are the same picture. Among the 3 million pairs of photographs of
+Office-Caltech10, those above it are the same picture, compressed or resized again, or frames of one series."""
+CANDIDATE = 0.5
+"""Cosine of the centred features from which on the pixels of neighbours are compared."""
+
 
 @dataclass(frozen=True, eq=False)
 class Similar:
     """The nearest others of each image, and what follows from them."""
 
     neighbours: Neighbours
+    """By the features alone."""
+    likeness: Neighbours
+    """The same neighbours by likeness: the cosine, or the correlation of the pixels where it is above ALIKE."""
     near: NearDuplicates
     finder: LeakFinder
 
     @staticmethod
-    def of(images: ImageSet, values_NVD: np.ndarray, near: float, device: str = "auto") -> "Similar":
+    def of(
+        images: ImageSet, values_NVD: np.ndarray, pixels: PixelStatistics | None, near: float, device: str = "auto"
+    ) -> "Similar":
         """Search once.
 
         Args:
             images: The set.
             values_NVD: Features as the network gives them, float [N, V, D].
-            near: Cosine from which on images are near duplicates.
+            pixels: Numbers of the pixels; None: features alone are compared.
+            near: Likeness from which on images are near duplicates.
             device: `auto`, `cpu` or `cuda`.
         """
         search = NearSearch(values_NVD, device)
         neighbours = search.neighbours(NEAREST)
-        known = NearDuplicates(search, neighbours, near)
-        return Similar(neighbours, known, LeakFinder(images, LeakRules(leaks="near", near=near), known))
+        likeness = _likeness(neighbours, pixels) if pixels else neighbours
+        known = NearDuplicates(search, likeness, near)
+        return Similar(neighbours, likeness, known, LeakFinder(images, LeakRules(leaks="near", near=near), known))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +98,7 @@ class Inspection:
             similar.neighbours,
             predicted_N,
             labels,
-            Copies.of(images, similar.near, similar.neighbours, parts_N),
+            Copies.of(images, similar.near, similar.likeness, parts_N),
             similar.finder.leaks(images),
             OddImages.of(similar.neighbours, usual_size(images), pixels),
             pairs,
@@ -102,7 +115,18 @@ class Inspection:
             range(len(columns["id"])),
             key=lambda at: (kinds.index(columns["leak"][at]), -float(columns["cosine"][at] or 0)),
         )
-        return {name: [values[at] for at in order] for name, values in columns.items()}
+        ordered = {name: [values[at] for at in order] for name, values in columns.items()}
+        return {"likeness" if name == "cosine" else name: values for name, values in ordered.items()}
+
+
+def _likeness(neighbours: Neighbours, pixels: PixelStatistics) -> Neighbours:
+    """Return neighbours in the order of their likeness."""
+    rows_Nk, cosines_Nk = neighbours.rows_Nk, neighbours.cosines_Nk
+    alike_Nk = pixels.correlations(rows_Nk)
+    is_same = (alike_Nk >= ALIKE) & (cosines_Nk >= CANDIDATE)
+    found_Nk = np.where(is_same, np.maximum(alike_Nk, cosines_Nk), cosines_Nk)
+    order_Nk = np.argsort(-found_Nk, axis=1, kind="stable")
+    return Neighbours(*(np.take_along_axis(values, order_Nk, axis=1) for values in (rows_Nk, found_Nk)))
 
 
 def parts_of(images: ImageSet) -> np.ndarray:

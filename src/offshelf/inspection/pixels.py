@@ -21,6 +21,10 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of R, G, B in grey (ITU-R BT.601)."""
 PERCEIVED = np.array([0.241, 0.691, 0.068], np.float32)
 """Weights of the squares of R, G, B in perceived brightness (Darel Rex Finley's HSP model, as cleanvision has it)."""
+SMALL = 16
+"""Sides of the copy by which pictures are compared, pixels."""
+BLOCK = 1024
+"""Number of images whose copies are compared at once."""
 COLUMNS = ("width", "height", "bright", "dim", "even", "sharp")
 
 
@@ -39,6 +43,8 @@ class PixelStatistics:
     """Share of the pixels that are of one colour, within EVEN levels of the median of each channel."""
     sharp: np.ndarray
     """Variance of the Laplacian over the variance of the grey values, at most SIDE pixels wide; 0 without contrast."""
+    small: np.ndarray
+    """Copies of SMALL x SMALL pixels, whatever the aspect ratio: uint8 [N, SMALL, SMALL, 3]."""
 
     @staticmethod
     def of(images: Sequence[Image]) -> "PixelStatistics":
@@ -49,14 +55,31 @@ class PixelStatistics:
         """
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             rows = list(pool.map(_measured, images))
-        numbers = np.array(rows, np.float64).reshape(-1, len(COLUMNS))
-        return PixelStatistics(*numbers.T)
+        numbers = np.array([row for row, _ in rows], np.float64).reshape(-1, len(COLUMNS))
+        small = np.array([one for _, one in rows], np.uint8).reshape(-1, SMALL, SMALL, 3)
+        width, height, bright, dim, even, sharp = numbers.T
+        return PixelStatistics(width, height, bright, dim, even, sharp, small)
+
+    def correlations(self, rows_Nk: np.ndarray) -> np.ndarray:
+        """Return how alike the small copies of each image and of some others are, Pearson's correlation: [N, k].
+
+        It is 0 for images of one colour.
+        """
+        values_ND = self.small.reshape(len(self.small), -1).astype(np.float32)
+        values_ND -= values_ND.mean(axis=1, keepdims=True)
+        values_ND /= np.maximum(np.linalg.norm(values_ND, axis=1, keepdims=True), 1e-6)
+        found_Nk = np.empty(rows_Nk.shape, np.float32)
+        for start in range(0, len(rows_Nk), BLOCK):
+            part = slice(start, start + BLOCK)
+            found_Nk[part] = np.einsum("nd,nkd->nk", values_ND[part], values_ND[rows_Nk[part]])
+        return found_Nk
 
 
-def _measured(image: Image) -> tuple[float, ...]:
+def _measured(image: Image) -> tuple[tuple[float, ...], np.ndarray]:
     pixels = thumbnail(image, SIDE)
     width, height = _size(image, pixels)
-    return (width, height, *measure(_at_most(pixels, SIDE)))
+    fitting = _at_most(pixels, SIDE)
+    return (width, height, *measure(fitting)), _resized(fitting, SMALL, SMALL)
 
 
 def _size(image: Image, pixels: np.ndarray) -> tuple[int, int]:
@@ -73,10 +96,14 @@ def _at_most(pixels: np.ndarray, side: int) -> np.ndarray:
     longest = max(pixels.shape[:2])
     if longest <= side:
         return pixels
+    height, width = (max(1, round(length * side / longest)) for length in pixels.shape[:2])
+    return _resized(pixels, width, height)
+
+
+def _resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     from PIL import Image as Pillow
 
-    height, width = (max(1, round(length * side / longest)) for length in pixels.shape[:2])
-    made: Any = Pillow.fromarray(pixels).resize((width, height), Pillow.Resampling.BOX, reducing_gap=3.0)
+    made: Any = Pillow.fromarray(pixels).resize((width, height), Pillow.Resampling.BOX)
     return np.asarray(made)
 
 

@@ -57,7 +57,7 @@ def copy_columns(inspection: Inspection) -> Columns:
         **_images(inspection, rows),
         "label": _labels(inspection, rows),
         "same": ["bytes" if group.is_exact else "nearly" for _, group in each],
-        "cosine": [round(group.cosine, 4) for _, group in each],
+        "likeness": [round(group.likeness, 4) for _, group in each],
         "two_labels": [int(group.has_two_labels) for _, group in each],
         "crosses_split": [int(group.crosses) for _, group in each],
     }

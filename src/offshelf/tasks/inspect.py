@@ -153,7 +153,9 @@ def look(images: ImageSet, features: Features, probe: Probe, near: float) -> Loo
         As `inspect`.
     """
     ((name, values_NVD),) = features.values.items()
-    similar = Similar.of(images, values_NVD, near)
+    has_pictures = not isinstance(images.samples[0].image, Vector)
+    pixels = PixelStatistics.of(images.pictures) if has_pictures else None
+    similar = Similar.of(images, values_NVD, pixels, near)
     images = replace(images, leaks=similar.finder)
     learnable = Learnable.of(images)
     score, held_out, notes = None, None, (learnable,) if isinstance(learnable, str) else ()
@@ -162,8 +164,6 @@ def look(images: ImageSet, features: Features, probe: Probe, near: float) -> Loo
         held_out, notes = _in_whole(HeldOut.of(score, learnable.images), learnable, images), (learnable.note,)
     fitted = score.transformers[0] if score else transforms.fit(probe.on(features).postprocess, values_NVD)
     seen_ND = transforms.transform(fitted, values_NVD).mean(axis=1)
-    has_pictures = not isinstance(images.samples[0].image, Vector)
-    pixels = PixelStatistics.of(images.pictures) if has_pictures else None
     found = Inspection.of(images, np.asarray(seen_ND, np.float32), similar, held_out, pixels)
     return Looked(found, score, tuple(filter(None, notes)))
 

@@ -51,11 +51,11 @@ class Cards:
         leaked = self.found.leaked
         cards = []
         for at, (row, other) in enumerate(self.lists.leaks):
-            cosine = leaked["cosine"][at]
+            likeness = leaked["likeness"][at]
             tag = WORDS[str(leaked["leak"][at])]
             mine, theirs = escape(str(leaked["label"][at])), escape(str(leaked["training_label"][at]))
             lines = _line("", "test image of", mine, "")
-            lines += _line("", tag, f"a training image of {theirs}", f"{cosine:.3f}" if cosine else "")
+            lines += _line("", tag, f"a training image of {theirs}", f"{likeness:.3f}" if likeness else "")
             badges = _badge("two labels") if mine != theirs else ""
             strip = self._strip([other], LARGE)
             beside = f'<div class="near"><div><p>training image {self._path(other)}</p>{strip}</div></div>'
@@ -66,7 +66,7 @@ class Cards:
         """Return the groups of copies."""
         cards = []
         for group in self.found.copies.groups[: self.lists.most]:
-            how = "the same bytes" if group.is_exact else f"nearly the same, {group.cosine:.3f}"
+            how = "the same bytes" if group.is_exact else f"nearly the same, {group.likeness:.3f}"
             badges = _badge("two labels") * group.has_two_labels + _badge("train and test") * group.crosses
             rows = group.rows[:STRIP].tolist()
             more = f" and {len(group.rows) - STRIP:,} more" if len(group.rows) > STRIP else ""
@@ -112,9 +112,7 @@ class Cards:
             )
             head = f"<p><b><bdi>{one}</bdi></b> and <b><bdi>{other}</bdi></b>{flag}</p>"
             error = f'<p class="note">error {pair.error:.3f}, at least {pair.low:.3f}; guessing has 0.5</p>'
-            cards.append(
-                f'<article class="card plain"><div>{head}{error}</div><div class="near">{sides}</div></article>'
-            )
+            cards.append(_plain(head + error, sides))
         return _shelf("pairs", cards)
 
     def divided(self) -> str:
@@ -124,8 +122,9 @@ class Cards:
             sides = "".join(
                 f"<div><p>{len(rows):,} images</p>{self._strip(rows[:STRIP].tolist())}</div>" for rows in one.parts
             )
-            head = f'<p><b><bdi>{self._class(one.number)}</bdi></b></p><p class="note">the parts explain {one.separation:.0%} of the variance along an axis; halves of one class about 64 %</p>'
-            cards.append(f'<article class="card plain"><div>{head}</div><div class="near">{sides}</div></article>')
+            clear = f"the parts explain {one.separation:.0%} of an axis; halves of one class explain 64 %"
+            head = f'<p><b><bdi>{self._class(one.number)}</bdi></b></p><p class="note">{clear}</p>'
+            cards.append(_plain(head, sides))
         return _shelf("divided", cards)
 
     def _filters(self) -> str:

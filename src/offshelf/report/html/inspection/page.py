@@ -48,7 +48,7 @@ LEADS = {
     "copies": "A chain of near duplicates is one group. The most alike first.",
     "odd": "The oddest of each kind first. What most images of a set are is not odd.",
     "pairs": "Pairs with mistakes in both directions, the least told apart first: one class under two names, perhaps.",
-    "divided": "Along a principal component of their features: two classes under one name, perhaps. The clearest first.",
+    "divided": "Along a principal component of the features: two classes under one name, perhaps. The clearest first.",
 }
 """What a section shows, in words."""
 
