@@ -137,14 +137,14 @@ def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> 
     """
     runs = [row.run for row in rows]
     differing = list(dict.fromkeys([*independent(runs), *varied(runs)]))
-    columns = ["run", "id", metric, "to the best", "p", *differing]
+    columns = ["run", metric, "to the best", "p", "id", *differing]
     lines = [
-        [row.run.name, row.run.id[:8], with_error_bar(row.run.metrics, metric), *_gap(row.difference, row is rows[0])]
+        [row.run.name, with_error_bar(row.run.metrics, metric), *_gap(row.difference, row is rows[0]), row.run.id[:8]]
         + [row.run.params.get(name, "") for name in differing]
         for row in rows
     ]
     notes = [
-        "±: half of the bootstrap interval over test images or queries (95 % unless the run says otherwise); "
+        "±: half of the bootstrap interval over test images or queries (95% unless the run says otherwise); "
         "differences are paired, one by one.",
         "p: two-sided, of no difference to the best; not corrected for the number of runs.",
     ]

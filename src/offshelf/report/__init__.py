@@ -32,7 +32,7 @@ from offshelf.report.recommendation import LeaderboardRow, leaderboard_columns, 
 from offshelf.report.reliability import probability_line, reliability_columns, reliability_figure
 from offshelf.report.retrieval_tables import layer_scores, paired_queries, protocol_scores, query_table, query_values
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
-from offshelf.report.sheet_view import show_runs
+from offshelf.report.sheet_view import show_runs, show_sheet
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
 from offshelf.report.table import (
     extraction_table,
@@ -97,6 +97,7 @@ __all__ = [
     "score_table",
     "shared_groups_line",
     "show_runs",
+    "show_sheet",
     "similarity_figure",
     "size_table",
     "skipped_lines",

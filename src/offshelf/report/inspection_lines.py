@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from rich import box
-from rich.table import Table
-
+from offshelf.grid import Column, Grid
 from offshelf.inspection.inspection import Inspection
 from offshelf.inspection.odd import KINDS
 from offshelf.names import readable
@@ -49,16 +47,13 @@ def found(inspection: Inspection) -> list[Found]:
     return rows
 
 
-def inspection_table(inspection: Inspection, title: str) -> Table:
+def inspection_table(inspection: Inspection, title: str) -> Grid:
     """Return the rows as a table for a terminal."""
-    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)
-    table.add_column("found", overflow="fold")
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("the first", overflow="fold")
-    table.add_column("file", no_wrap=True)
+    words = [Column(name, is_number=False) for name in ("found", "file", "the first")]
+    grid = Grid([words[0], Column("number"), *words[1:]], title)
     for one in found(inspection):
-        table.add_row(one.what, f"{one.count:,}", one.first, one.file if one.count else "")
-    return table
+        grid.add(one.what, f"{one.count:,}", one.file if one.count else "", one.first)
+    return grid
 
 
 def _labels(inspection: Inspection) -> tuple[int, str, str, str]:

@@ -42,6 +42,7 @@ from offshelf.report.html.contents import Contents
 from offshelf.runs.recorder import RunRecorder, extraction_cost
 from offshelf.secret import masked
 from offshelf.tracking import Run
+from offshelf.tracking.parent import is_job
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -237,8 +238,8 @@ class ClassificationRecorder(RunRecorder):
         size = (self.folder / FILE).stat().st_size
         fold = f", of the first of {len(self.images.folds)} folds" if len(self.images.folds) > 1 else ""
         where = self.run.id[:8] if self.run.is_sent else shlex.quote(str(self.folder))
-        with_it = f"offshelf predict {where} IMAGES{self.settings()}"
-        return f"The model is kept ({decimal(size)}{fold}). Predict with: {with_it}"
+        kept = f"The model is kept ({decimal(size)}{fold})."
+        return kept if is_job() else f"{kept} Predict with: offshelf predict {where} IMAGES{self.settings()}"
 
     def _log_mistakes(self, run: Run, score: Score) -> None:
         """Log the confusion matrix, or of numbers the predicted against the true ones."""

@@ -1,29 +1,16 @@
-"""The page of an inspection as a whole: one file that loads nothing, with the only script that its policy lets run."""
+"""The page of an inspection as a whole."""
 
-import base64
-import hashlib
-import re
-from collections.abc import Mapping
-from datetime import datetime
-from functools import cache
-from html import escape
-from pathlib import Path
-from typing import Any
-
-from offshelf import __version__
 from offshelf.names import readable
-from offshelf.report.html.chart import section
+from offshelf.report.html.document import Document, Section
 from offshelf.report.html.gallery import tiles_data
 from offshelf.report.html.inspection.contents import InspectionContents, Lists, Shown
 from offshelf.report.html.inspection.lists import Cards
 from offshelf.report.html.inspection.summary import summary
-from offshelf.report.html.packing import embedded
 from offshelf.report.html.page import map_section
 from offshelf.report.html.tiles import Tiles
 
-SCRIPT = ("data.js", "lists.js", "colours.js", "grid.js", "map.js", "page.js")
+SCRIPT = ("data.js", "items.js", "lists.js", "colours.js", "grid.js", "map.js", "page.js", "ready.js")
 """Parts of the script, which share their names: each uses those before it."""
-STYLE = ("page.css", "inspection.css")
 MARGIN = 1000
 """Bytes that are kept free for what changes with the pictures."""
 LISTED = 100
@@ -64,20 +51,20 @@ def inspection_page(contents: InspectionContents, limit: float, points: int) -> 
     listed = LISTED
     while True:
         shown = Shown.of(Lists(contents, listed), points)
-        sections, data = _sections(contents, shown), shown.data()
+        bare = Document(
+            "inspection of a data set", readable(contents.title), _sections(contents, shown), shown.data(), SCRIPT
+        )
         order = list(shown.order)
-        none = tiles_data(Tiles(), order, len(shown.rows))
-        left = limit - len(_html(contents, sections, {**data, "pictures": none}).encode("utf-8", "backslashreplace"))
-        if left - MARGIN > 0.3 * limit or (points < 500 and listed < 5):
+        left = limit - bare.size(tiles_data(Tiles(), order, len(shown.rows))) - MARGIN
+        if left > 0.3 * limit or (points < 500 and listed < 5):
             break
         points, listed = max(points // 2, 1), max(listed // 2, 1)
     samples = contents.inspection.images.samples
     images = [samples[row].image for row in shown.rows[order].tolist()] if contents.has_pictures else []
-    pictures = tiles_data(Tiles.of(images, max(left - MARGIN, 0)), order, len(shown.rows))
-    return _html(contents, sections, {**data, "pictures": pictures})
+    return bare.html(tiles_data(Tiles.of(images, max(left, 0)), order, len(shown.rows)))
 
 
-def _sections(contents: InspectionContents, shown: Shown) -> dict[str, str]:
+def _sections(contents: InspectionContents, shown: Shown) -> list[Section]:
     cards = Cards(shown)
     bodies = {
         "answer": summary(contents),
@@ -89,45 +76,5 @@ def _sections(contents: InspectionContents, shown: Shown) -> dict[str, str]:
         "divided": cards.divided(),
         "map-section": map_section(contents.inspection.images.kind, contents.embedding.about),
     }
-    return {name: body for name, body in bodies.items() if body}
-
-
-def _html(contents: InspectionContents, sections: Mapping[str, str], data: Mapping[str, Any]) -> str:
-    style, script = _style(), _script()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    values = {
-        "policy": policy,
-        "title": escape(readable(contents.title)),
-        "style": style,
-        "links": "".join(f'<li><a href="#{name}">{TITLES[name][0]}</a></li>' for name in sections),
-        "sections": "\n".join(
-            section(name, TITLES[name][1], body, LEADS.get(name, "")) for name, body in sections.items()
-        ),
-        "footer": f"offshelf {__version__}, {datetime.now():%Y-%m-%d %H:%M}. This file needs no other.",
-        "data": embedded(data),
-        "script": script,
-    }
-    template = _asset("page.html").replace("report of a classification", "inspection of a data set")
-    return re.sub("@([a-z]+)@", lambda found: values[found[1]], template)
-
-
-@cache
-def _asset(name: str) -> str:
-    return (Path(__file__).parents[1] / "assets" / name).read_text(encoding="utf-8")
-
-
-@cache
-def _script() -> str:
-    return f'"use strict";\n(() => {{\n{"".join(map(_asset, SCRIPT))}}})();\n'
-
-
-@cache
-def _style() -> str:
-    return "".join(map(_asset, STYLE))
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+    leads = {name: f'<p class="lead">{words}</p>' for name, words in LEADS.items()}
+    return [Section(name, *TITLES[name], body and leads.get(name, "") + body) for name, body in bodies.items()]
