@@ -44,7 +44,8 @@ def main(arguments: Sequence[str]) -> CommandResult:
         require_folder_name(options.out, "Name a folder: an inspection is several files.")
     past = RecordedRun.find(options.run, **where).storing(where["home"], root)
     folder = Path(options.out or f"outputs/inspect/{datetime.now():%Y-%m-%d/%H-%M-%S-%f}").expanduser()
-    result = inspect_recorded(past, trust, folder, layer, show)
+    with writing_into(folder):
+        result = inspect_recorded(past, trust, folder, layer, show)
     show(*result.closing())
     return CommandResult(result)
 
@@ -92,15 +93,14 @@ def inspect_parts(
     needed = [name for name in GROUPS if parts.get(name) is None and usual.get(name) is not None]
     made = {**components(usual, needed, Trust(everything=True)), **{k: v for k, v in parts.items() if v is not None}}
     given: dict[str, Any] = {name: made.get(name) for name in GROUPS}
-    with writing_into(folder):
-        return inspect(
-            **given,
-            layer=layer,
-            pooling=config.get("pooling") or "auto",
-            output_dir=str(folder),
-            config=masked(dict(config)),
-            notify=notify,
-        )
+    return inspect(
+        **given,
+        layer=layer,
+        pooling=config.get("pooling") or "auto",
+        output_dir=str(folder),
+        config=masked(dict(config)),
+        notify=notify,
+    )
 
 
 def reported_layer(past: RecordedRun) -> Any:

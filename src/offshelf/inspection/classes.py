@@ -19,9 +19,10 @@ AXES = 3
 """Number of principal components along which a class may fall into two."""
 SMALLEST = 0.1
 """Least share of the images in a part: fewer are odd ones, and no part."""
-SEPARATED = 0.8
+SEPARATED = 0.85
 """Share of the variance along an axis that two parts explain from which on they are parts. Cut in two, a normal
-distribution has 2/π = 0.64, a uniform one 0.75, and two points 1."""
+distribution has 2/π = 0.64, a uniform one 0.75, and two points 1. Of the ten classes of Office-Caltech10's photographs
+from Caltech-256 none is above 0.82 (EfficientNet-Lite0); of their 45 pairs, taken for one class, 40 are above 0.85."""
 
 
 @dataclass(frozen=True)

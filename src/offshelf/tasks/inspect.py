@@ -213,4 +213,4 @@ def _commands(folder: Path, images: ImageSet) -> dict[str, str]:
     several += ["dataset.target=number", "classifier=ridge"] if images.kind == "number" else []
     words = ["offshelf", "classify", "dataset=csv", f"dataset.path={table}", *several]
     edited = shlex.join(words)
-    return {"Edited": edited, "As suggested": f"{edited} dataset.columns.label=suggested_label"}
+    return {"Once edited": edited, "Suggested": f"{edited} dataset.columns.label=suggested_label"}

@@ -52,14 +52,13 @@ class Cards:
         cards = []
         for at, (row, other) in enumerate(self.lists.leaks):
             likeness = leaked["likeness"][at]
-            tag = WORDS[str(leaked["leak"][at])]
-            mine, theirs = escape(str(leaked["label"][at])), escape(str(leaked["training_label"][at]))
-            lines = _line("", "test image of", mine, "")
-            lines += _line("", tag, f"a training image of {theirs}", f"{likeness:.3f}" if likeness else "")
-            badges = _badge("two labels") if mine != theirs else ""
+            mine, theirs = (escape(readable(str(leaked[name][at]))) for name in ("label", "training_label"))
+            lines = _line("given", "tested as", mine, "") + _line("given", "trained as", theirs, "")
+            how = f"{WORDS[str(leaked['leak'][at])]} a training image" + (f", {likeness:.3f}" if likeness else "")
+            lines += f'<p class="note">{how}</p>' + (_badge("two labels") if mine != theirs else "")
             strip = self._strip([other], LARGE)
             beside = f'<div class="near"><div><p>training image {self._path(other)}</p>{strip}</div></div>'
-            cards.append(self._card(row, lines + badges, beside))
+            cards.append(self._card(row, lines, beside))
         return _shelf("leaks", cards)
 
     def copies(self) -> str:

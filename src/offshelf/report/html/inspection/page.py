@@ -74,7 +74,7 @@ def _sections(contents: InspectionContents, shown: Shown) -> list[Section]:
         "odd": cards.odd(),
         "pairs": cards.pairs(),
         "divided": cards.divided(),
-        "map-section": map_section(contents.inspection.images.kind, contents.embedding.about),
+        "map-section": map_section(contents.inspection.images.kind, contents.embedding.about, "flagged label"),
     }
     leads = {name: f'<p class="lead">{words}</p>' for name, words in LEADS.items()}
     return [Section(name, *TITLES[name], body and leads.get(name, "") + body) for name, body in bodies.items()]
