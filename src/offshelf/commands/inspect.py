@@ -1,6 +1,7 @@
 """`offshelf inspect RUN`: what is wrong with the data of a run, by its features."""
 
 import argparse
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from offshelf.commands.arguments import Parser, divide, require_folder_name
 from offshelf.commands.result import CommandResult
 from offshelf.config import components, load, plain
+from offshelf.config.folder import options as dataset_options
 from offshelf.config.recorded_config import require_secrets
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.model import FILE as MODEL
 from offshelf.runs.output_folder import writing_into
-from offshelf.runs.recorded import RecordedRun
+from offshelf.runs.recorded import CONFIG, RecordedRun
 from offshelf.secret import masked
 from offshelf.terminal import Notify, show
 from offshelf.tracking.mlflow.reading import SETTINGS
@@ -42,12 +44,25 @@ def main(arguments: Sequence[str]) -> CommandResult:
     trust, root, layer = Trust.of(where.pop("trust")), where.pop("store.root"), where.pop("layer")
     if options.out:
         require_folder_name(options.out, "Name a folder: an inspection is several files.")
+    _require_no_images(options.run)
     past = RecordedRun.find(options.run, **where).storing(where["home"], root)
     folder = Path(options.out or f"outputs/inspect/{datetime.now():%Y-%m-%d/%H-%M-%S-%f}").expanduser()
     with writing_into(folder):
         result = inspect_recorded(past, trust, folder, layer, show)
     show(*result.closing())
     return CommandResult(result)
+
+
+def _require_no_images(word: str) -> None:
+    """Say how a data set is named, where one was named instead of a run."""
+    meant = f"dataset={word}" if word in dataset_options("dataset") else ""
+    folder = Path(word).expanduser()
+    if folder.is_dir() and not (folder / CONFIG).is_file():
+        meant = shlex.join(["dataset=folder", f"dataset.root={word}"])
+    elif folder.suffix.lower() == ".csv" and folder.is_file():
+        meant = shlex.join(["dataset=csv", f"dataset.path={word}"])
+    if meant:
+        raise ConfigError(f"{word} is no run. To inspect images: offshelf inspect {meant}")
 
 
 def inspect_recorded(past: RecordedRun, trust: Trust, folder: Path, layer: str, notify: Notify) -> "InspectionResult":
