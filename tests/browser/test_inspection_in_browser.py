@@ -18,6 +18,7 @@ pytestmark = [
 ]
 
 HOSTILE = "\"><img src=x onerror=\"document.title='taken'\"></script><script>document.title='taken'</script>"
+COMMANDS = {"Once edited": "offshelf classify dataset=csv dataset.path=/a/long/path/of/a/folder/metadata.csv"}
 READY = "return document.documentElement.dataset.ready"
 
 
@@ -43,7 +44,7 @@ def opened(browse, browser, folder, classes, names=None):
     images = image_set(targets, classes, names=names, picture=lambda row: noise(row if row != 150 else 6))
     inspection = inspection_of(images, probabilities=shares(targets, len(classes), range(0, 160, 4)))
     path = folder / "inspection.html"
-    path.write_text(inspection_page(contents_of(inspection), 5e6, 20_000), encoding="utf-8")
+    path.write_text(inspection_page(contents_of(inspection, commands=COMMANDS), 5e6, 20_000), encoding="utf-8")
     browser.get(path.as_uri())
     browse.wait(browser, "the script", lambda: browser.execute_script(READY))
 

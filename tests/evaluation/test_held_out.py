@@ -1,7 +1,7 @@
 """Held-out probabilities: no image's are by a classifier that was fitted to it."""
 
 import numpy as np
-from reported import Same
+from sklearn.preprocessing import FunctionTransformer
 
 from offshelf.classifier import Tuned
 from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
@@ -34,7 +34,7 @@ def images_of(folds, count):
 
 def held_out(images, values, estimator):
     classifier = Tuned(estimator, C=1.0, folds=4).calibrating()
-    score = Probe(Same(), classifier, Bootstrap(0)).score("layer", values[:, None], images)
+    score = Probe(FunctionTransformer(), classifier, Bootstrap(0)).score("layer", values[:, None], images)
     return HeldOut.of(score, images)
 
 

@@ -56,6 +56,8 @@ def test_size_is_bounded():
     inspection = inspection_of(images, probabilities=shares(targets, 4, range(0, 400, 5)))
 
     assert 0.6e6 < len(page_of(inspection, 1e6)) <= 1e6
+    assert "The first 80 of" not in page_of(inspection, 1e6), "80 are flagged, and all are there"
+    assert re.search(r"The first \d+ of 80 are here; labels.csv has all", page_of(inspection, 2e5))
     assert len(page_of(inspection, 2e5)) <= 2e5
 
 

@@ -28,6 +28,19 @@ class Cards:
         self.lists, self.place = shown.lists, shown.place
         self.contents, self.found = shown.lists.contents, shown.lists.contents.inspection
 
+    def counts(self) -> dict[str, tuple[int, int, str]]:
+        """Return for each list how many entries are shown, how many there are, and the file that has all."""
+        found, labels = self.found, self.found.labels
+        whole = {
+            "labels": (labels.count if labels else 0, "labels.csv"),
+            "leaks": (len(found.leaked["id"]), "leaks.csv"),
+            "copies": (len(found.copies.groups), "copies.csv"),
+            "odd": (len(found.odd.order), "odd.csv"),
+            "pairs": (len(found.pairs), "confused_classes.csv"),
+            "divided": (len(found.divided), "class_parts.csv"),
+        }
+        return {name: (min(count, self.lists.most), count, file) for name, (count, file) in whole.items()}
+
     def labels(self) -> str:
         """Return the labels that are probably wrong, with the nearest images of both classes."""
         labels = self.found.labels

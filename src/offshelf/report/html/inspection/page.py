@@ -76,5 +76,11 @@ def _sections(contents: InspectionContents, shown: Shown) -> list[Section]:
         "divided": cards.divided(),
         "map-section": map_section(contents.inspection.images.kind, contents.embedding.about, "flagged label"),
     }
-    leads = {name: f'<p class="lead">{words}</p>' for name, words in LEADS.items()}
+    more = {name: _more(*counts) for name, counts in cards.counts().items()}
+    leads = {name: f'<p class="lead">{words}{more.get(name, "")}</p>' for name, words in LEADS.items()}
     return [Section(name, *TITLES[name], body and leads.get(name, "") + body) for name, body in bodies.items()]
+
+
+def _more(shown: int, count: int, file: str) -> str:
+    """Say how many entries of a list are not on the page."""
+    return f" The first {shown:,} of {count:,} are here; {file} has all." if shown < count else ""
