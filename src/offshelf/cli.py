@@ -147,7 +147,8 @@ def names_run(command: str, arguments: Sequence[str]) -> bool:
     """Return whether a task that is a command too is asked for a run: by a word that is no override."""
     if not COMMANDS[command].takes_runs:
         return False
-    return any("=" not in argument and argument[:1] not in ("-", "~", "+") for argument in arguments)
+    after = zip(["", *arguments], arguments, strict=False)  # what follows an option is its value
+    return any("=" not in one and one[:1] not in ("-", "~", "+") and before[:1] != "-" for before, one in after)
 
 
 def run_task(asked: "Asked") -> Any:

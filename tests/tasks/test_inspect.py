@@ -1,6 +1,7 @@
 """`offshelf inspect`: planted faults are at the top of their lists, its tables can be read again, of runs too."""
 
 import json
+from dataclasses import dataclass, replace
 
 import numpy as np
 import photographs
@@ -10,7 +11,7 @@ from pyarrow import parquet
 
 import offshelf
 from offshelf.commands.inspect import main
-from offshelf.dataset import Csv
+from offshelf.dataset import Csv, Fold, Folder
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.report.cell import read_csv
 
@@ -109,6 +110,7 @@ def test_parquet(result):
     assert table["path"][0] == inspection.images.samples[0].image.path.as_posix()
 
 
+@pytest.mark.slow
 def test_of_a_run(photos, features, tmp_path, capsys):
     """By its output folder, with its layer; in Python of a result, and of one that is loaded: the same lists."""
     run = offshelf.classify(
@@ -192,3 +194,24 @@ def test_one_class_alone(tmp_path, features):
             path.unlink()
     with pytest.raises(DatasetError):
         offshelf.inspect(tmp_path, backbone="tiny", store=features)
+
+
+@dataclass(frozen=True)
+class Partly:
+    """A set of photographs, the last of which no fold uses."""
+
+    root: str
+
+    def load(self):
+        images = Folder(self.root).load()
+        (fold,) = images.folds
+        return replace(images, folds=(Fold(fold.train[np.arange(60) % 6 > 0], fold.test),))
+
+
+def test_images_of_no_fold_are_not_checked(photos, features):
+    """Which is said; copies and odd ones are looked for among all."""
+    found = offshelf.inspect(Partly(str(photos)), backbone="tiny", store=features)
+
+    assert "labels of 10 image(s)" in " ".join(found.notes)
+    assert len(found.labels) == 80
+    assert len(found.metadata) == 90

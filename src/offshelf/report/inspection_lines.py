@@ -29,7 +29,7 @@ def found(inspection: Inspection) -> list[Found]:
     if inspection.labels is not None:
         rows.append(Found("labels that are probably wrong", *_labels(inspection)))
     leaks = inspection.leaked
-    if {"train", "test"} & set(inspection.parts_N.tolist()):
+    if any(len(fold.test) for fold in inspection.images.folds):
         first = f"{leaks['id'][0]} = {leaks['training_id'][0]}" if leaks["id"] else ""
         rows.append(Found("test images known from training", len(set(leaks["id"])), "leaks.csv", "leaks", first))
     first = " = ".join(_id(inspection, row) for row in copies[0].rows[:2].tolist()) if copies else ""

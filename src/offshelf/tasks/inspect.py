@@ -158,10 +158,12 @@ def look(images: ImageSet, features: Features, probe: Probe, near: float) -> Loo
     similar = Similar.of(images, values_NVD, pixels, near)
     images = replace(images, leaks=similar.finder)
     learnable = Learnable.of(images)
-    score, held_out, notes = None, None, (learnable,) if isinstance(learnable, str) else ()
+    score, held_out, notes = None, None, [learnable] if isinstance(learnable, str) else []
     if isinstance(learnable, Learnable):
         score = _calibrating(probe).on(features).score(name, values_NVD[learnable.rows], learnable.images)
-        held_out, notes = _in_whole(HeldOut.of(score, learnable.images), learnable, images), (learnable.note,)
+        held_out = HeldOut.of(score, learnable.images)
+        notes = [learnable.note, _unchecked(held_out, learnable)]
+        held_out = _in_whole(held_out, learnable, images)
     fitted = score.transformers[0] if score else transforms.fit(probe.on(features).postprocess, values_NVD)
     seen_ND = transforms.transform(fitted, values_NVD).mean(axis=1)
     found = Inspection.of(images, np.asarray(seen_ND, np.float32), similar, held_out, pixels)
@@ -175,6 +177,12 @@ def _calibrating(probe: Probe) -> Probe:
             "another classifier, such as classifier=linear_svm."
         )
     return replace(probe, classifier=probe.classifier.calibrating())
+
+
+def _unchecked(held_out: HeldOut, learnable: Learnable) -> str:
+    """Say how many images are of no fold; nothing if there are none."""
+    count = len(learnable.rows) - len(held_out.rows)
+    return f"Not checked, as no fold trains or tests on them: labels of {count:,} image(s)." if count else ""
 
 
 def _in_whole(held_out: HeldOut, learnable: Learnable, images: ImageSet) -> HeldOut:
