@@ -117,9 +117,14 @@ def _central(rows: np.ndarray, axis_n: np.ndarray) -> np.ndarray:
 
 def _axes(centred_nD: np.ndarray) -> list[np.ndarray]:
     """Return the coordinates along the first principal components: float64 [n] each."""
+    from scipy.sparse.linalg import eigsh
+
     gram_nn = (centred_nD @ centred_nD.T).astype(np.float64)
-    values, vectors_nn = np.linalg.eigh(gram_nn)
-    return [vectors_nn[:, -1 - at] * np.sqrt(max(values[-1 - at], 0)) for at in range(min(AXES, len(values)))]
+    if not gram_nn.any():
+        return [np.zeros(len(gram_nn))]
+    start = np.random.default_rng(0).standard_normal(len(gram_nn))
+    values, vectors_nn = eigsh(gram_nn, AXES, v0=start)
+    return list((vectors_nn * np.sqrt(np.maximum(values, 0))).T[::-1])
 
 
 def best_cut(values_n: np.ndarray) -> tuple[float, int]:

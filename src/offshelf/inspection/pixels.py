@@ -12,7 +12,7 @@ from offshelf.dataset import Image, ImageFile, thumbnail
 from offshelf.dataset.decode import upright_size_of
 from offshelf.errors import ImageError
 
-SIDE = 128
+SIDE = 96
 """Longest side, in pixels, at which an image is measured. Larger ones are made smaller first, as JPEGs are already
 decoded at a fraction of their size, so that noise and compression of the pixels themselves do not count as sharp."""
 EVEN = 8
