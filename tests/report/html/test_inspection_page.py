@@ -31,6 +31,8 @@ def test_lists_are_there():
 
     assert {one.what: one.count for one in found(inspection)}["labels that are probably wrong"] == 2
     assert sorted(cards) == [("2", "3"), ("3", "0")]
+    assert "The first 2 are flagged" in page
+    assert (page.count(">looks like</span>"), page.count(">or perhaps</span>")) == (2, 10)
     assert [row[0] for row in zip(*inspection.leaked.values(), strict=True)] == [0]
     assert "the same bytes as a training image" in page
     assert re.search(r'<section id="copies">.*?<b>2 images</b>, the same bytes.*?train and test', page, re.S)

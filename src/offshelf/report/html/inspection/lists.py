@@ -50,14 +50,15 @@ class Cards:
         for at, near in zip(self.lists.labels.tolist(), self.lists.beside, strict=True):
             row, given, suggested = (int(values[at]) for values in (labels.rows, labels.given, labels.suggested))
             lines = self._says("given", "labelled", given, labels.own[at], suggested)
-            lines += self._says("seen", "looks like", suggested, labels.other[at], given)
+            tag = "looks like" if labels.flagged[at] else "or perhaps"
+            lines += self._says("seen", tag, suggested, labels.other[at], given)
             strips = "".join(
                 f"<div><p>nearest of <bdi>{self._class(number)}</bdi></p>{self._strip(rows)}</div>"
                 for number, rows in near
             )
             attributes = f' data-given="{given}" data-seen="{suggested}" data-flagged="{int(labels.flagged[at])}"'
             cards.append(self._card(row, lines, f'<div class="near">{strips}</div>', attributes))
-        return self._filters() + _shelf("labels", cards)
+        return self._unflagged() + self._filters() + _shelf("labels", cards)
 
     def leaks(self) -> str:
         """Return test images beside the training images that they are known from."""
@@ -138,6 +139,14 @@ class Cards:
             head = f'<p><b><bdi>{self._class(one.number)}</bdi></b></p><p class="note">{clear}</p>'
             cards.append(_plain(head, sides))
         return _shelf("divided", cards)
+
+    def _unflagged(self) -> str:
+        """Say which of the shown labels are flagged, if not all are."""
+        labels = self.found.labels
+        if labels is None or labels.count >= len(self.lists.labels):
+            return ""
+        first = f"The first {labels.count} are flagged" if labels.count else "None is flagged"
+        return f'<p class="note">{first}; the others are the next in order, and more probably right than wrong.</p>'
 
     def _filters(self) -> str:
         labels = self.found.labels
