@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from offshelf.api.backbone import Backbone, load_backbone
-    from offshelf.api.comparison import compare
+    from offshelf.api.comparison import compare, compare_report
     from offshelf.api.features import Features
     from offshelf.api.inspecting import inspect
     from offshelf.api.loaded_run import load
@@ -57,6 +57,7 @@ __all__ = [
     "TrackingError",
     "classify",
     "compare",
+    "compare_report",
     "inspect",
     "load",
     "load_backbone",
@@ -70,6 +71,7 @@ _MODULES = {
     "classify": "offshelf.api.verbs",
     "compare": "offshelf.api.comparison",
     "inspect": "offshelf.api.inspecting",
+    "compare_report": "offshelf.api.comparison",
     "load": "offshelf.api.loaded_run",
     "recommend": "offshelf.api.verbs",
     "retrieve": "offshelf.api.verbs",

@@ -86,6 +86,11 @@ class LogFormatter(logging.Formatter):
 class _Visible(Console):
     """Shows control characters of what is printed as escapes; its own are segments of another kind."""
 
+    def on_broken_pipe(self) -> None:
+        """Go on without printing where nobody reads any more, as under `| head`: the work is not lost."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
     def render_str(self, text: str, **options: Any) -> Text:
         """Escape before widths are measured, so that columns stay aligned."""
         return super().render_str(visible(text), **options)

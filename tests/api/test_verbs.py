@@ -31,6 +31,7 @@ def in_memory(digits):
     return (pixels[:40], classes[:40]), (pixels[40:], classes[40:])
 
 
+@pytest.mark.slow
 def test_same_numbers_as_the_command_line(tmp_path):
     """For the same words; so is the recorded config."""
     words = ["backbone=tiny", "layer=all", "classifier.C=[0.1,1]", "pooling=max", "seed=3", "augmentation=mirror"]
@@ -360,6 +361,7 @@ def test_tracked_runs(digits):
     assert again.run_id == "" and again.metrics["test/accuracy"] == first.metrics["test/accuracy"]
     tracked = loaded.rerun(tracking=True)
     table = offshelf.compare([second, loaded])
+    assert "cannot be told apart" in offshelf.compare_report(first, second).html
     assert offshelf.compare([first, second]).drop(columns="id").equals(table.drop(columns="id"))
     assert list(table["accuracy"]) == sorted([float(first), float(second)], reverse=True)
     assert table["p"].notna().sum() == 1 and "layer" in table

@@ -53,3 +53,18 @@ def test_advice_comes_once(printed):
     assert printed["sweep"].count("Compare runs with: offshelf ui") == 1
     assert "Predict with" not in printed["sweep"]
     assert printed["classify"].count("Predict with") == 1
+
+
+def test_nobody_reads_any_more(tmp_path):
+    """Under `| head` a command goes on, and ends well: what it writes after its table is there."""
+    program, variables = warm.program(), {**os.environ, "OFFSHELF_HOME": str(tmp_path / "home")}
+    run = [program, "classify", "backbone=pixels", "classifier.C=2", "baseline=null", "report=null"]
+    subprocess.run(run, cwd=tmp_path, env=variables, check=True, capture_output=True)
+    subprocess.run([*run, "postprocess=standardize"], cwd=tmp_path, env=variables, check=True, capture_output=True)
+    both = [program, "compare", "params.dataset = 'digits'", "--out", "table.md"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(both, cwd=tmp_path, env=variables, check=False, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "table.md").is_file()

@@ -11,6 +11,7 @@ import numpy as np
 
 from offshelf.process.blas import one_blas_thread
 from offshelf.process.cores import usable_cores
+from offshelf.progress import counting
 
 BLOCK = 2048
 """Number of rows that are multiplied with as many others at once."""
@@ -42,11 +43,13 @@ def nearest_others(unit_ND: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
             best.add(pair[1], pair[0], products.T)
         best.add(pair[0], pair[1], products)
 
+    same = [(start, start) for start in starts]  # first, for bounds that others rarely pass
+    others = [(one, other) for one in starts for other in starts if one < other]
     with one_blas_thread(), ThreadPoolExecutor(len(usable_cores())) as pool:
-        for _ in pool.map(work, [(start, start) for start in starts]):  # first, for bounds that others rarely pass
-            pass
-        for _ in pool.map(work, [(one, other) for one in starts for other in starts if one < other]):
-            pass
+        with counting("pairs of blocks", len(same) + len(others)) as counter:
+            for several in (same, others):
+                for _ in pool.map(work, several):
+                    counter.advance()
     return _ordered(unit_ND, best.rows_Nk, count)
 
 

@@ -15,6 +15,7 @@ from offshelf.inspection.copies import Copies
 from offshelf.inspection.labels import CheckedLabels
 from offshelf.inspection.odd import NEAREST, OddImages
 from offshelf.inspection.pixels import PixelStatistics
+from offshelf.progress import showing
 
 ALIKE = 0.98
 """Correlation of small copies from which on images are the same picture. Of the 1.1 million pairs of
@@ -48,7 +49,8 @@ class Similar:
             device: `auto`, `cpu` or `cuda`.
         """
         search = NearSearch(values_NVD, device)
-        neighbours = search.neighbours(NEAREST)
+        with showing("Comparing images"):
+            neighbours = search.neighbours(NEAREST)
         likeness = _likeness(neighbours, pixels) if pixels else neighbours
         known = NearDuplicates(search, likeness, near)
         return Similar(neighbours, likeness, known, LeakFinder(images, LeakRules(leaks="near", near=near), known))

@@ -141,7 +141,7 @@ def _encoded(pixels: np.ndarray, is_exact: bool) -> tuple[str, bytes]:
     if is_exact:
         if (pixels == pixels[..., :1]).all():
             picture = picture.convert("L")
-        picture.save(data, "PNG", optimize=False)
+        picture.save(data, "PNG", compress_level=1)  # a third of the time, a fifth larger
         return "png", data.getvalue()
     picture.save(data, "JPEG", quality=78)
     return "jpeg", data.getvalue()

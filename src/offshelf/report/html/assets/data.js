@@ -18,7 +18,7 @@ function namesOf({ shared, rests, order }) {
   return names;
 }
 
-const ids = namesOf(data.ids);
+const ids = data.ids ? namesOf(data.ids) : [];
 const classes = data.classes;
 const tiles = uint16(data.pictures.tiles), sizes = bytes(data.pictures.sizes);
 function make(tag, kind, text) {
