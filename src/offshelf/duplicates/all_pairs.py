@@ -45,11 +45,11 @@ def nearest_others(unit_ND: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
 
     same = [(start, start) for start in starts]  # first, for bounds that others rarely pass
     others = [(one, other) for one in starts for other in starts if one < other]
-    with one_blas_thread(), ThreadPoolExecutor(len(usable_cores())) as pool:
-        with counting("pairs of blocks", len(same) + len(others)) as counter:
-            for several in (same, others):
-                for _ in pool.map(work, several):
-                    counter.advance()
+    threads = ThreadPoolExecutor(len(usable_cores()))
+    with one_blas_thread(), threads as pool, counting("pairs of blocks", len(same) + len(others)) as counter:
+        for several in (same, others):
+            for _ in pool.map(work, several):
+                counter.advance()
     return _ordered(unit_ND, best.rows_Nk, count)
 
 

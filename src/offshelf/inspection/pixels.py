@@ -11,7 +11,7 @@ import numpy as np
 from offshelf.dataset import Image, ImageFile, thumbnail
 from offshelf.dataset.decode import upright_size_of
 from offshelf.errors import ImageError
-from offshelf.progress import Counter, counting, showing
+from offshelf.progress import counting, showing
 
 SIDE = 96
 """Longest side, in pixels, at which an image is measured. Larger ones are made smaller first, as JPEGs are already
@@ -54,9 +54,15 @@ class PixelStatistics:
         Raises:
             ImageError: One cannot be read any more.
         """
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            with showing("Measuring pixels"), counting("images", len(images)) as counter:
-                rows = [_counted(row, counter) for row in pool.map(_measured, images)]
+        rows = []
+        with (
+            ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+            showing("Measuring pixels"),
+            counting("images", len(images)) as counter,
+        ):
+            for row in pool.map(_measured, images):
+                rows.append(row)
+                counter.advance()
         numbers = np.array([row for row, _ in rows], np.float64).reshape(-1, len(COLUMNS))
         small = np.array([one for _, one in rows], np.uint8).reshape(-1, SMALL, SMALL, 3)
         width, height, bright, dim, even, sharp = numbers.T
@@ -75,11 +81,6 @@ class PixelStatistics:
             part = slice(start, start + BLOCK)
             found_Nk[part] = np.einsum("nd,nkd->nk", values_ND[part], values_ND[rows_Nk[part]])
         return found_Nk
-
-
-def _counted(row: tuple[tuple[float, ...], np.ndarray], counter: Counter) -> tuple[tuple[float, ...], np.ndarray]:
-    counter.advance()
-    return row
 
 
 def _measured(image: Image) -> tuple[tuple[float, ...], np.ndarray]:
