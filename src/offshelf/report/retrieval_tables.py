@@ -9,8 +9,8 @@ import numpy as np
 from rich.filesize import decimal
 
 from offshelf.evaluation.retrieval import RetrievalScore
+from offshelf.formulas import unmark
 from offshelf.grid import Grid, columns
-from offshelf.report.cell import unmark
 from offshelf.report.files import with_error_bar
 
 

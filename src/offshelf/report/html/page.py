@@ -55,7 +55,7 @@ def page(contents: Contents, limit: float, points: int, how: str) -> str:
         sections = {
             **fixed,
             "pictures": _pictures(contents),
-            "map-section": _map(contents.chosen.kind, embedding.about),
+            "map-section": map_section(contents.chosen.kind, embedding.about),
         }
         ordered = [Section(name, *words, sections[name]) for name, words in TITLES.items()]
         data = {**gallery.data(embedding), "confusion": confusion_data(contents)}
@@ -94,7 +94,8 @@ def _pictures(contents: Contents) -> str:
     )
 
 
-def _map(kind: str, about: str) -> str:
+def map_section(kind: str, about: str, ringed: str = "mistake") -> str:
+    """Return the map of the images, which the script draws; `ringed` is what the ringed images are, in the singular."""
     buttons = "".join(
         f'<button type="button" class="button" id="{name}" aria-label="{words}">{sign}</button>'
         for name, sign, words in (
@@ -104,10 +105,12 @@ def _map(kind: str, about: str) -> str:
         )
     )
     wrongs = kind != "number"
-    what = "mistakes are ringed" if wrongs else "colours go from blue, the least number, to orange, the largest"
-    keys = "Drag to move; + and − zoom, arrows move" + (", n and p go from mistake to mistake." if wrongs else ".")
-    only = '<label class="control"><input type="checkbox" id="only-wrong"> mistakes only</label>' if wrongs else ""
-    tell = "map of the images" + ("; press n for the next mistake" if wrongs else "")
+    what = f"{ringed}s are ringed" if wrongs else "colours go from blue, the least number, to orange, the largest"
+    keys = "Drag to move; + and − zoom, arrows move" + (f", n and p go from {ringed} to {ringed}." if wrongs else ".")
+    only = (
+        '<label class="control"><input type="checkbox" id="only-wrong"> ' + f"{ringed}s only</label>" if wrongs else ""
+    )
+    tell = "map of the images" + (f"; press n for the next {ringed}" if wrongs else "")
     return (
         f'<p class="lead">{escape(about)} Large dots are test images, small ones training images; {what}. '
         f'{keys}</p><div class="controls"><span id="legend" class="chips"></span>'
