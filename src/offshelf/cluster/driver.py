@@ -87,10 +87,11 @@ class Driver:
             "max_concurrency": CALLS_AT_ONCE + 1,
             "max_restarts": 0,
         }
+        make: Any = ray.remote(Seat)
         if not self.waiting:
             self._later(PATIENCE_SECONDS, self._complain)
         for seat in seats:
-            actor = ray.remote(Seat).options(**options).remote(self.begin.make, dict(self.begin.environment))
+            actor = make.options(**options).remote(self.begin.make, dict(self.begin.environment))
             self.actors[seat] = actor
             self.waiting.add(seat)
             self._then(actor.hello.remote(), seat, partial(self._greet, seat))
@@ -180,7 +181,7 @@ def connect(cluster: RayCluster) -> str:
     """Connect to the cluster, or start one. Returns why it cannot be used; empty if it can."""
     address = address_of(cluster)
     is_local = address == LOCAL
-    here = {"num_cpus": len(usable_cores()), "include_dashboard": False} if is_local else {}
+    here: dict[str, Any] = {"num_cpus": len(usable_cores()), "include_dashboard": False} if is_local else {}
     try:
         require_answer(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)

@@ -1,4 +1,4 @@
-"""What this process and the one that holds Ray tell each other. Payloads are pickled before, and opaque to the latter."""
+"""What this process and the one that holds Ray tell each other. Payloads are pickled, and opaque to the latter."""
 
 import os
 from collections.abc import Mapping

@@ -42,9 +42,9 @@ class RayCluster:
         self._require_amounts()
 
     def _require_amounts(self) -> None:
-        amounts = {"cpus": self.cpus, "memory_gb": self.memory_gb, **self.resources}
-        for name, value in amounts.items():
-            if not (is_number(value) and value > 0) and (name, value) != ("memory_gb", None):
+        memory = {} if self.memory_gb is None else {"memory_gb": self.memory_gb}
+        for name, value in {"cpus": self.cpus, **memory, **self.resources}.items():
+            if not is_number(value) or value <= 0:
                 raise ConfigError(f"{name} of an actor is a number above 0; got {value}.")
         if not is_number(self.gpus) or self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
             raise ConfigError(f"gpus of an actor is a fraction below 1, or a whole number; got {self.gpus}.")

@@ -41,6 +41,9 @@ from offshelf.terminal import say
 LEAVE_SECONDS = 2 * GRACE_SECONDS
 """Seconds for actors to end their work and for Ray to leave, before its process is killed."""
 
+STARTS = 4
+"""Number of actors in a row that may die before they are there."""
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -90,7 +93,8 @@ class Seats:
             )
         self._connection: Connection[Command, Event] = Connection(ours.detach())
         self._where = cluster.address or os.environ.get("RAY_ADDRESS") or "this machine"
-        self._seats = self._calls = 0
+        self._seats = self._calls = self._stillborn = 0
+        self._opened: set[int] = set()
         self._send(Begin(cluster, pickle.dumps(make), travelling()))
 
     def __enter__(self) -> Self:
@@ -115,7 +119,7 @@ class Seats:
         self._send(End(seat))
 
     def events(self) -> Iterator[Opened | Answer | Gone]:
-        """Yield what happens, without end.
+        """Yield what happens, without end; actors that die before they are Opened are replaced.
 
         Raises:
             ConfigError: The cluster cannot be used.
@@ -125,18 +129,29 @@ class Seats:
         while True:
             match self._receive():
                 case Here(seat):
+                    self._opened.add(seat)
+                    self._stillborn = 0
                     yield Opened(seat)
                 case Returned(seat, call, value):
                     result, error = pickle.loads(value)
                     if error is not None:
                         raise error
                     yield Answer(seat, call, result)
-                case Died(seat, why):
+                case Died(seat, why) if seat in self._opened:
                     yield Gone(seat, why)
+                case Died(_, why):
+                    self._try_again(why)
                 case Note(text):
                     say(text, stderr=True)
                 case Refused(why):
                     raise ConfigError(why)
+
+    def _try_again(self, why: str) -> None:
+        """Open an actor in place of one that died before it was there."""
+        self._stillborn += 1
+        if self._stillborn >= STARTS:
+            raise OffshelfError(f"Ray cannot start a process on the cluster at {self._where}: {why}.")
+        self.open(1)
 
     def close(self) -> None:
         """End what is running: each worker is asked to stop, and killed where it does not."""

@@ -1,21 +1,25 @@
 """A progress bar for extraction, with the rate and the time left."""
 
+from typing import TYPE_CHECKING
+
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 from typing_extensions import override
 
 from offshelf.extractor.chunks import ChunkQueue
-from offshelf.extractor.plan import Plan
 from offshelf.extractor.request import Request
-from offshelf.extractor.stream import Batch
 from offshelf.terminal import terminal
+
+if TYPE_CHECKING:
+    from offshelf.extractor.stream import Batch  # imports torch
 
 
 class ExtractionProgress:
     """Shows on stderr the plan, the images done by all processes, images per second, and the time left."""
 
-    def __init__(self, queue: ChunkQueue, plan: Plan, request: Request) -> None:
-        self.queue, self.plan = queue, plan
+    def __init__(self, queue: ChunkQueue, how: str, request: Request) -> None:
+        """Take in words how features are extracted."""
+        self.queue, self.how = queue, how
         self.name, self.last_view = request.backbone.name, len(request.views) - 1
         self._bar: Progress | None = None
         self._done = 0
@@ -24,16 +28,20 @@ class ExtractionProgress:
         """Draw the bar."""
         console = terminal(stderr=True)
         if not self._done:
-            console.print(f"Extracting {self.name}: {self.plan}", highlight=False, soft_wrap=True)
+            console.print(f"Extracting {self.name}: {self.how}", highlight=False, soft_wrap=True)
         columns = (BarColumn(), MofNCompleteColumn(), "images", _Rate(), TimeRemainingColumn())
         self._bar = Progress(*columns, console=console)
         self._bar.add_task("extract", total=self.queue.total, completed=self._done)
         self._bar.start()
 
-    def advance(self, batch: Batch) -> None:
+    def advance(self, batch: "Batch") -> None:
         """Advance by the images that are complete with this batch."""
+        self.add(int((batch.views == self.last_view).sum()) + len(batch.faults))
+
+    def add(self, images: int) -> None:
+        """Advance by a number of images."""
         if self._bar:
-            self._done += int((batch.views == self.last_view).sum()) + len(batch.faults)
+            self._done += images
             self._bar.update(self._bar.task_ids[0], completed=min(self._done + self.queue.elsewhere, self.queue.total))
 
     def stop(self) -> None:

@@ -13,15 +13,11 @@ from typing import Any
 from typing_extensions import override
 
 from offshelf.cluster import Answer, Gone, Opened, RayCluster, Seats
-from offshelf.errors import OffshelfError
 from offshelf.launcher.launcher import Launcher, Lost, Piece, Work
 from offshelf.launcher.work_seat import Death, Result, WorkSeat
 
 LOG = "worker.log"
 """File in a job's folder with what it has written on the terminal of its worker."""
-
-STARTS = 3
-"""Number of actors in a row that may die before their first call."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +57,6 @@ class Turns:
     left: list[Turn] = field(default_factory=list)
     """Turns that no actor has, the next one last."""
     busy: dict[int, Turn] = field(default_factory=dict)
-    stillborn: int = 0
-    """Number of actors in a row that died before they were there."""
 
     def run(self, pieces: Sequence[Piece]) -> Generator[tuple[Any, Any], None, None]:
         """Yield items and results. The longest pieces are begun first: they would otherwise end last."""
@@ -72,7 +66,6 @@ class Turns:
         for event in self.seats.events() if self.left else ():
             match event:
                 case Opened(seat):
-                    self.stillborn = 0
                     self._give(seat)
                 case Answer(seat, _, result):
                     yield from self._take(self.busy.pop(seat), result)
@@ -108,18 +101,10 @@ class Turns:
             self.left.append(turn)
 
     def _bury(self, seat: int, why: str) -> Generator[tuple[Any, Any], None, None]:
-        """Replace an actor that has died, and do again what it did.
-
-        Raises:
-            OffshelfError: No actor can be started.
-        """
+        """Replace an actor that has died, and do again what it did."""
         turn = self.busy.pop(seat, None)
-        if turn is None:
-            self.stillborn += 1
-        else:
+        if turn:
             yield from self._take(turn, Result(Death(why)))
-        if self.stillborn >= STARTS:
-            raise OffshelfError(f"Ray cannot start a process for the jobs: {why}.")
         if self.left:
             self.seats.open(1)
 
