@@ -14,8 +14,8 @@ from pathlib import Path
 TOKEN = "0" * 64
 """What programs show to the cluster; else Ray keeps one in the user's home."""
 
-WORK = Path(__file__).parents[1] / "launcher"
-"""Where `ray_work` is, which actors import."""
+WORK = [Path(__file__).parents[1] / room for room in ("launcher", "extractor")]
+"""Where modules are that actors import."""
 
 
 @functools.cache
@@ -30,7 +30,7 @@ def start(folder, options):
     """Start a node with `ray start`. Returns the address of the head."""
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--include-dashboard=false"]
     command += ["--disable-usage-stats", f"--temp-dir={folder}", "--object-store-memory=80000000", *options]
-    path = os.pathsep.join([str(WORK), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([*map(str, WORK), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {name: value for name, value in os.environ.items() if name != "OFFSHELF_HOME"}  # of one test
     environment["PYTHONPATH"] = path
     with (folder / "log").open("wb") as log:

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import OutOfMemoryError, RayError, RuntimeEnvSetupError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from offshelf.cluster.messages import (
@@ -276,10 +276,12 @@ def difference(found: dict[str, str], where: str) -> str:
 def reason(error: BaseException) -> str:
     """Return in a few words why an actor has died."""
     text = " ".join(str(error).split())
-    if "node" in text and ("died" in text or "dead" in text):
+    if "node has died" in text or "node is dead" in text:
         return "its node died"
-    if "OutOfMemory" in type(error).__name__ or "memory" in text.lower():
+    if isinstance(error, OutOfMemoryError) or "memory" in text:
         return "memory ran out on its node"
+    if isinstance(error, RuntimeEnvSetupError):
+        return f"its runtime_env cannot be set up ({text[:300]})"
     return f"its process died ({type(error).__name__})"
 
 

@@ -95,7 +95,7 @@ class Seats:
         self._where = cluster.address or os.environ.get("RAY_ADDRESS") or "this machine"
         self._seats = self._calls = self._stillborn = 0
         self._opened: set[int] = set()
-        self._send(Begin(cluster, pickle.dumps(make), travelling()))
+        self._send(Begin(cluster, pickled(make), travelling()))
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +111,7 @@ class Seats:
     def call(self, seat: int, arguments: Any) -> int:
         """Call an actor. Returns the number of the call, under which its Answer comes."""
         self._calls += 1
-        self._send(Call(seat, self._calls, pickle.dumps(arguments)))
+        self._send(Call(seat, self._calls, pickled(arguments)))
         return self._calls
 
     def end(self, seat: int) -> None:
@@ -187,6 +187,14 @@ class Seats:
             f"The Ray cluster at {self._where} is gone: {why[:300].rstrip('.')}. What was finished is kept: the same "
             "command goes on from there."
         )
+
+
+def pickled(thing: Any) -> bytes:
+    """Pickle; what the main program defines travels with it, as it does with joblib."""
+    from joblib.externals import cloudpickle
+
+    data: bytes = cloudpickle.dumps(thing)
+    return data
 
 
 def require_ray() -> None:

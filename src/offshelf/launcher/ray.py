@@ -3,7 +3,6 @@
 That process ends cleanly on a signal and when the actor or its node's Ray dies, which Ray's own workers do not.
 """
 
-import pickle
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +11,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from offshelf.cluster import Answer, Gone, Opened, RayCluster, Seats
+from offshelf.cluster import Answer, Gone, Opened, RayCluster, Seats, pickled
 from offshelf.launcher.launcher import Launcher, Lost, Piece, Work
 from offshelf.launcher.work_seat import Death, Result, WorkSeat
 
@@ -31,7 +30,7 @@ class Ray(RayCluster, Launcher):
 
     @override
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
-        make = partial(WorkSeat, pickle.dumps(work), self.threads)
+        make = partial(WorkSeat, pickled(work), self.threads)
         with Seats(self, make) as seats:
             yield from Turns(self, seats, folder).run(pieces)
 
@@ -81,7 +80,7 @@ class Turns:
             self.seats.end(seat)
             return
         turn = self.busy[seat] = self.left.pop()
-        self.seats.call(seat, None if turn.is_begun else pickle.dumps(turn.items))
+        self.seats.call(seat, None if turn.is_begun else pickled(turn.items))
         turn.is_begun = True
 
     def _take(self, turn: Turn, result: Result) -> Generator[tuple[Any, Any], None, None]:
