@@ -140,7 +140,7 @@ def alone(count):
 
 
 def kill(number, count=6000):
-    """Kill so many nodes in the middle of extractions. Whenever one is complete, the next begins with an empty store."""
+    """Kill so many nodes in the middle of extractions, each of which begins with an empty store."""
     number, count, moments = int(number), int(count), random.Random(0)
     expected = alone(count)
     found = {"kills": 0, "cut": 0, "extractions": 0, "survived": 0, "lost": 0, "again": 0, "twice": 0}

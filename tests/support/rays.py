@@ -4,6 +4,7 @@ import atexit
 import functools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +23,14 @@ WORK = [Path(__file__).parents[1] / room for room in ("launcher", "extractor")]
 def address():
     """`host:port` of the cluster, which has two CPUs and one `thing`."""
     os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
+    return start(short_folder(), ["--head", "--port=0", "--num-cpus=2", '--resources={"thing": 1}'])
+
+
+def short_folder():
+    """A temporary folder in which the paths of Ray's sockets have less than 107 bytes; it goes with this process."""
     folder = Path(tempfile.mkdtemp(prefix="ray"))
-    return start(folder, ["--head", "--port=0", "--num-cpus=2", '--resources={"thing": 1}'])
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def start(folder, options):

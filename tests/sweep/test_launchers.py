@@ -193,8 +193,7 @@ def test_interrupted_sweep_leaves_nothing_on_ray(number, home, tmp_path):
 @pytest.mark.soak
 def test_head_that_dies(home, tmp_path):
     """It ends the sweep in one sentence, and no run stays open; the same command goes on elsewhere."""
-    folder = tmp_path / "ray"
-    folder.mkdir()
+    folder = rays.short_folder()
     address = rays.start(folder, ["--head", "--port=0", "--num-cpus=2"])
     command = [*sweep(tmp_path, held("self.width > 4"), "4,5"), *RAY, f"launcher.address={address}", "store=memory"]
     process = start(*command, cwd=tmp_path)

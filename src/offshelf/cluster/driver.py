@@ -21,6 +21,7 @@ from ray.exceptions import OutOfMemoryError, RayError, RuntimeEnvSetupError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from offshelf.cluster.messages import (
+    NODE_DIED,
     Begin,
     Call,
     Command,
@@ -277,7 +278,7 @@ def reason(error: BaseException) -> str:
     """Return in a few words why an actor has died."""
     text = " ".join(str(error).split())
     if "node has died" in text or "node is dead" in text:
-        return "its node died"
+        return NODE_DIED
     if isinstance(error, OutOfMemoryError) or "memory" in text:
         return "memory ran out on its node"
     if isinstance(error, RuntimeEnvSetupError):

@@ -18,6 +18,7 @@ from tempfile import TemporaryFile
 from typing import Any, Self
 
 from offshelf.cluster.messages import (
+    NODE_DIED,
     Begin,
     Call,
     Command,
@@ -148,7 +149,7 @@ class Seats:
 
     def _try_again(self, why: str) -> None:
         """Open an actor in place of one that died before it was there."""
-        self._stillborn += 1
+        self._stillborn += why != NODE_DIED  # which says nothing of other nodes
         if self._stillborn >= STARTS:
             raise OffshelfError(f"Ray cannot start a process on the cluster at {self._where}: {why}.")
         self.open(1)
@@ -191,7 +192,7 @@ class Seats:
 
 def pickled(thing: Any) -> bytes:
     """Pickle; what the main program defines travels with it, as it does with joblib."""
-    from joblib.externals import cloudpickle
+    import cloudpickle
 
     data: bytes = cloudpickle.dumps(thing)
     return data
