@@ -86,11 +86,11 @@ def stored(root, images):
 
 
 def is_working(machine):
-    """Whether an actor is at work on the machine."""
+    """Whether an actor has images at work on the machine."""
     found = subprocess.run(["ip", "netns", "pids", machine.name], capture_output=True, text=True, check=True).stdout
     for process in found.split():
         try:
-            if b"ray::Seat" in Path(f"/proc/{process}/cmdline").read_bytes():
+            if b"ray::Seat.call" in Path(f"/proc/{process}/cmdline").read_bytes():
                 return True
         except OSError:
             continue

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayError, RuntimeEnvSetupError
+from ray.exceptions import ActorUnavailableError, OutOfMemoryError, RayError, RuntimeEnvSetupError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from offshelf.cluster.messages import (
@@ -277,9 +277,9 @@ def difference(found: dict[str, str], where: str) -> str:
 def reason(error: BaseException) -> str:
     """Return in a few words why an actor has died."""
     text = " ".join(str(error).split())
-    if "node has died" in text or "node is dead" in text:
-        return NODE_DIED
-    if isinstance(error, OutOfMemoryError) or "memory" in text:
+    if "node has died" in text or "node is dead" in text or isinstance(error, ActorUnavailableError):
+        return NODE_DIED  # or cannot be reached, which is the same from here
+    if isinstance(error, OutOfMemoryError) or "running low on memory" in text:
         return "memory ran out on its node"
     if isinstance(error, RuntimeEnvSetupError):
         return f"its runtime_env cannot be set up ({text[:300]})"

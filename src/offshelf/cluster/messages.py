@@ -12,7 +12,7 @@ PASSED = ("OFFSHELF_", "MLFLOW_", "AWS_", "GOOGLE_", "AZURE_", "HF_")
 They travel as arguments of actors: Ray writes those of a runtime environment into its logs in plain text.
 """
 
-NODE_DIED = "its node died"
+NODE_DIED = "its node died, or cannot be reached"
 
 
 @dataclass(frozen=True)
