@@ -103,13 +103,18 @@ class Driver:
             reference = self.actors[seat].call.remote(arguments)
             self._then(reference, seat, lambda value: self.send(Returned(seat, call, value)))
 
+    def release(self, seat: int) -> None:
+        """Let go of an actor that is idle: its worker puts away what it has."""
+        actor = self.actors.pop(seat, None)
+        if actor is not None:
+            actor.stop.remote().future().add_done_callback(lambda _: self._to_do.put(lambda: _kill(actor)))
+
     def end(self, seat: int) -> None:
-        """Let go of an actor."""
+        """Kill an actor."""
         self.waiting.discard(seat)
         actor = self.actors.pop(seat, None)
         if actor is not None:
-            with suppress(RayError):
-                ray.kill(actor)
+            _kill(actor)
 
     def leave(self) -> None:
         """End what is running: workers are asked, and then killed with all that Ray has started here."""
@@ -143,7 +148,7 @@ class Driver:
             case Call(seat, call, arguments):
                 return lambda: self.call(seat, call, arguments)
             case End(seat):
-                return lambda: self.end(seat)
+                return lambda: self.release(seat)
         return None
 
     def _then(self, reference: Any, seat: int, work: Callable[[Any], None]) -> None:
@@ -176,6 +181,11 @@ class Driver:
         if self.waiting and len(self.waiting) == len(self.actors):
             problem = impossible(self.cluster, ray.nodes())
             self.send(Note(problem or f"Waiting for room on the Ray cluster: {self.cluster.wanted}"))
+
+
+def _kill(actor: Any) -> None:
+    with suppress(RayError):
+        ray.kill(actor)
 
 
 def connect(cluster: RayCluster) -> str:
