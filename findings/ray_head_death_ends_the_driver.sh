@@ -9,7 +9,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet ray==2.60.0
-export RAY_USAGE_STATS_ENABLED=0 HOME="$folder" RAY_AUTH_MODE=disabled RAY_gcs_rpc_server_reconnect_timeout_s=5
+export RAY_USAGE_STATS_ENABLED=0 HOME="$folder" RAY_AUTH_MODE=disabled
 "$folder/venv/bin/ray" start --head --port=6397 --num-cpus=1 --include-dashboard=false --temp-dir="$folder/ray" \
   --block > "$folder/log" 2>&1 &
 head=$!
@@ -39,9 +39,11 @@ def nap():
 
 running = nap.remote()
 time.sleep(3)
-servers = [path for path in Path("/proc").glob("[0-9]*") if (path / "exe").exists()]
-for server in servers:
-    command = (server / "cmdline").read_bytes()
+for server in Path("/proc").glob("[0-9]*"):
+    try:
+        command = (server / "cmdline").read_bytes()
+    except OSError:
+        continue
     if b"gcs_server" in command.split(b"\0")[0] and os.fsencode(folder) in command:
         os.kill(int(server.name), signal.SIGKILL)
 try:
