@@ -7,14 +7,19 @@ from pathlib import Path
 
 import namespaces
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import rays
 from cluster_images import Broken, Deadly, Unseen
+from PIL import Image as Pillow
 
 from offshelf.augmentation import mirror
 from offshelf.backbone import Tiny
 from offshelf.cluster import RayCluster
-from offshelf.dataset import ImageArray
+from offshelf.dataset import ImageArray, Parquet, check_images
+from offshelf.dataset.files import Files
+from offshelf.dataset.location import Paths
 from offshelf.errors import BadImagesError, ConfigError, OffshelfError
 from offshelf.extractor import Extractor, Request, extract_missing, get_or_extract
 from offshelf.store import DiskStore, MemoryStore
@@ -47,6 +52,21 @@ def test_digits_of_one_machine(tmp_path):
     shards = [open_shard(path) for path in (tmp_path / "store").rglob("*.safetensors")]
     assert sorted(len(shard.images) for shard in shards) == [6, 8, 8, 8]
     assert not [path for path in (tmp_path / "store").rglob("*") if path.suffix == ".lock" or ".seen" in path.name]
+
+
+@pytest.mark.slow
+def test_files_travel_as_names(tmp_path):
+    """A folder's files, and cells of a table, are read by the actors."""
+    for number, image in enumerate(pictures(12)):
+        Pillow.fromarray(image.pixels).save(tmp_path / f"{number}.png")
+    encoded = [(tmp_path / f"{number}.png").read_bytes() for number in range(12)]
+    pq.write_table(pa.table({"image": encoded, "label": ["a", "b"] * 6}), tmp_path / "all.parquet", row_group_size=5)
+    expected = get_or_extract(MemoryStore(), Extractor(**CPU), pictures(12), REQUEST)
+    files = Files(Paths(tmp_path, [f"{number}.png" for number in range(12)]))
+    for images in (files, Parquet(path=str(tmp_path / "all.parquet")).load().pictures):
+        check_images(images)
+        found = get_or_extract(MemoryStore(), on_ray(), images, REQUEST)
+        assert all(np.array_equal(found.values[layer], expected.values[layer]) for layer in REQUEST.layers)
 
 
 @pytest.mark.slow
