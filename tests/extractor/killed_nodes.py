@@ -24,7 +24,7 @@ FOLDERS = [
 sys.path[:0] = FOLDERS
 os.environ["PYTHONPATH"] = os.pathsep.join(FOLDERS)
 
-from namespaces import PORT, Network  # noqa: E402
+from namespaces import PORT, Network, environment  # noqa: E402
 
 from offshelf.augmentation import mirror  # noqa: E402
 from offshelf.backbone import Tiny  # noqa: E402
@@ -87,14 +87,15 @@ def stored(root, images):
 
 def is_working(machine):
     """Whether an actor has images at work on the machine."""
-    found = subprocess.run(["ip", "netns", "pids", machine.name], capture_output=True, text=True, check=True).stdout
-    for process in found.split():
-        try:
-            if b"ray::Seat.call" in Path(f"/proc/{process}/cmdline").read_bytes():
-                return True
-        except OSError:
-            continue
-    return False
+    return any(b"ray::Seat.call" in command(process) for process in machine.processes())
+
+
+def command(process):
+    """The command line of a process; empty if it has ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def start(network, count):
@@ -116,11 +117,9 @@ def join(node, head):
 
 def begin(head, root, count, address=f"127.0.0.1:{PORT}"):
     """Start a driver on the head's machine."""
-    from namespaces import environment
-
-    command = head.enter(sys.executable, __file__, "drive", str(root), str(count), address)
+    program = head.enter(sys.executable, __file__, "drive", str(root), str(count), address)
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=environment(), cwd="/", **streams)
+    return subprocess.Popen(program, env=environment(), **streams)
 
 
 def finish(driver, seconds=900):
@@ -202,11 +201,9 @@ def behead(count=6000):
         left = [machine.name for machine in nodes if is_working(machine)]
         for node in nodes:
             node.kill()
-        command = head.enter(str(Path(sys.executable).with_name("ray")), "start", "--head", f"--port={PORT}")
-        command += ["--num-cpus=1", f"--node-ip-address={head.ip}", "--include-dashboard=false"]
-        from namespaces import environment
-
-        subprocess.run(command, env=environment(), check=True, capture_output=True)
+        head.kill(keeps_files=True)
+        head.start("--head", f"--port={PORT}", "--num-cpus=1", "--include-dashboard=false")
+        time.sleep(15)
         done, more = finish(begin(head, "/tmp/store", count))
     return {
         "told": errors.strip().splitlines()[-1:],
@@ -219,10 +216,7 @@ def behead(count=6000):
 
 def servers(machine):
     """Ray's control server on a machine."""
-    found = subprocess.run(["ip", "netns", "pids", machine.name], capture_output=True, text=True, check=True).stdout
-    return [
-        int(one) for one in found.split() if b"gcs_server" in Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0")[0]
-    ]
+    return [process for process in machine.processes() if b"gcs_server" in command(process).split(b"\0")[0]]
 
 
 if __name__ == "__main__":

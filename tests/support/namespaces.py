@@ -13,8 +13,10 @@ from pathlib import Path
 from rays import TOKEN
 
 PORT = 6379
-OWN = "mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /dev/shm && mkdir /tmp/home && cd /tmp && exec "
-"""What a node does in a mount namespace of its own, before its program."""
+OWN = (
+    "mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /dev/shm && mkdir /tmp/home && echo ready && exec sleep infinity"
+)
+"""What the first process of a machine does in its mount namespace."""
 
 QUICK = {
     "RAY_health_check_period_ms": "1000",
@@ -37,43 +39,45 @@ def are_permitted():
 
 @dataclass
 class Machine:
-    """A machine of a `Network`; its program is a Ray node, or nothing yet."""
+    """A machine of a `Network`."""
 
     name: str
     ip: str
-    program: subprocess.Popen = None
+    holder: subprocess.Popen = None
+    """A process that keeps the mount namespace, whatever dies in it."""
 
     def start(self, *options):
         """Start a Ray node."""
-        command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats"]
-        command += [f"--node-ip-address={self.ip}", "--object-store-memory=80000000", *options]
-        self.program = self.popen("unshare", "--mount", "sh", "-c", OWN + '"$@"', "sh", *command)
+        if not self.holder:
+            self.holder = self.popen("ip", "netns", "exec", self.name, "unshare", "--mount", "sh", "-c", OWN)
+            self.holder.stdout.readline()
+        ray = str(Path(sys.executable).with_name("ray"))
+        command = self.enter(ray, "start", "--block", "--disable-usage-stats", f"--node-ip-address={self.ip}")
+        self.popen(*command, "--object-store-memory=80000000", *options)
 
-    def popen(self, *command, **options):
-        """Start a program in the network namespace."""
-        return subprocess.Popen(
-            ["ip", "netns", "exec", self.name, *command],
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            **options,
-        )
+    def popen(self, *command):
+        """Start a program that outlives the terminal."""
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(command, env=environment(), start_new_session=True, **streams)
 
     def enter(self, *command):
         """A command line for a program in the namespaces of the node."""
-        return ["nsenter", "--target", str(self.program.pid), "--mount", "--net", *command]
+        return ["nsenter", "--target", str(self.holder.pid), "--mount", "--net", "--wd=/tmp", *command]
 
-    def kill(self):
+    def processes(self):
+        """Numbers of the processes of the machine."""
+        found = run("ip", "netns", "pids", self.name, capture_output=True, text=True).stdout
+        return [int(process) for process in found.split()]
+
+    def kill(self, keeps_files=False):
         """Kill all processes of the machine at once, as when its power fails."""
-        found = run("ip", "netns", "pids", self.name, capture_output=True, text=True).stdout.split()
-        for process in found:
-            with suppress(ProcessLookupError):
-                os.kill(int(process), 9)
-        if self.program:
-            self.program.wait()
-        self.program = None
+        for process in self.processes():
+            if not (keeps_files and process == self.holder.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(process, 9)
+        if self.holder and not keeps_files:
+            self.holder.communicate()
+            self.holder = None
 
     def set_link(self, state):
         """`down` cuts the cable: nobody is told of what happens after."""
