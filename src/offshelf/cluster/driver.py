@@ -3,10 +3,7 @@
 It leaves when it is told to, or when the other end of its pipe is closed, which death of any kind does.
 """
 
-import logging
 import os
-import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -20,6 +17,7 @@ import ray
 from ray.exceptions import ActorUnavailableError, OutOfMemoryError, RayError, RuntimeEnvSetupError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from offshelf.cluster.connection import LOCAL, address_of, connect, difference, impossible
 from offshelf.cluster.messages import (
     NODE_DIED,
     Begin,
@@ -34,25 +32,17 @@ from offshelf.cluster.messages import (
     Refused,
     Returned,
 )
-from offshelf.cluster.ray_cluster import GIB, RayCluster
 from offshelf.cluster.seat import Seat, node_releases
-from offshelf.process.cores import usable_cores
-from offshelf.process.signals import GRACE_SECONDS, LEAVE_SIGNALS
+from offshelf.process.signals import GRACE_SECONDS
 
 CALLS_AT_ONCE = 8
 """Calls that an actor can hold, beside one that stops it."""
-
-LOCAL = "local"
-"""Address of a cluster that is started here, whatever others there are."""
-
-ANSWER_SECONDS = 10.0
-"""Seconds that a head has to accept a connection."""
 
 PATIENCE_SECONDS = 15.0
 """Seconds without an actor after which the user is told what is waited for."""
 
 CHECK_SECONDS = 60.0
-"""Seconds that nodes have to say which releases they have: a first process on a node may be slow to start."""
+"""Seconds that nodes have to tell their releases: a first process on a node may be slow to start."""
 
 
 class Driver:
@@ -63,6 +53,10 @@ class Driver:
         self.actors: dict[int, Any] = {}
         self.waiting: set[int] = set()
         """Actors that have not started."""
+        self._asked: set[str] = set()
+        """Nodes that have not told their releases."""
+        self._held: list[int] = []
+        """Actors that have started before all nodes have told their releases."""
         self._to_do: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._is_connected = False
 
@@ -73,6 +67,7 @@ class Driver:
             self.send(Refused(why))
             return
         self._is_connected = True
+        self._ask_nodes()
         while work := self._to_do.get():
             work()
 
@@ -160,10 +155,43 @@ class Driver:
 
         reference.future().add_done_callback(come)
 
+    def _ask_nodes(self) -> None:
+        """Ask all nodes for their releases; no actor is called before they have answered."""
+        ask: Any = ray.remote(num_cpus=0, max_retries=0)(node_releases)
+        nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+        self._asked = set(nodes)
+        for node, where in nodes.items():
+            there = NodeAffinitySchedulingStrategy(node, soft=False)
+            come = partial(self._compare, node, f"node {where} of the Ray cluster")
+            future = ask.options(scheduling_strategy=there).remote().future()
+            future.add_done_callback(lambda done, come=come: self._to_do.put(lambda: come(done)))
+        self._later(CHECK_SECONDS, self._let_go)
+
+    def _compare(self, node: str, where: str, done: Any) -> None:
+        error = done.exception()
+        if error is None and (differing := difference(done.result(), where)):
+            self.send(Refused(differing))
+        elif "No module named 'offshelf" in str(error):
+            self.send(Refused(f"There is no offshelf on {where}: install the release of this machine there."))
+        else:  # a node that has died, say, is asked again by an actor that starts there
+            self._asked.discard(node)
+            if not self._asked:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        self._asked.clear()
+        for seat in self._held:
+            self.send(Here(seat))
+        self._held.clear()
+
     def _greet(self, seat: int, found: dict[str, str]) -> None:
         self.waiting.discard(seat)
-        differing = difference(found, "a node of the Ray cluster")
-        self.send(Refused(differing) if differing else Here(seat))
+        if differing := difference(found, "a node of the Ray cluster"):
+            self.send(Refused(differing))
+        elif self._asked:
+            self._held.append(seat)
+        else:
+            self.send(Here(seat))
 
     def _gone(self, seat: int, error: BaseException) -> None:
         """Tell once that an actor has died. One that cannot be reached may still run: it is killed."""
@@ -186,102 +214,6 @@ class Driver:
 def _kill(actor: Any) -> None:
     with suppress(RayError):
         ray.kill(actor)
-
-
-def connect(cluster: RayCluster) -> str:
-    """Connect to the cluster, or start one. Returns why it cannot be used; empty if it can."""
-    address = address_of(cluster)
-    is_local = address == LOCAL
-    here: dict[str, Any] = {"num_cpus": len(usable_cores()), "include_dashboard": False} if is_local else {}
-    try:
-        require_answer(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        return cannot_connect(address, error)
-    finally:
-        for number in (signal.SIGINT, *LEAVE_SIGNALS):  # Ray sets its own
-            signal.signal(number, signal.SIG_IGN)
-    return (impossible(cluster, ray.nodes()) if is_local else "") or other_releases()
-
-
-def address_of(cluster: RayCluster) -> str:
-    """Return the address for Ray; that of `ray job submit` is in RAY_ADDRESS."""
-    return cluster.address or os.environ.get("RAY_ADDRESS") or LOCAL
-
-
-def require_answer(address: str) -> None:
-    """Raise OSError where nothing listens at host:port, for which Ray itself would wait for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
-
-
-def cannot_connect(address: str, error: BaseException) -> str:
-    """Return in one sentence why a connection has failed."""
-    text = " ".join(str(error).split())
-    if "Version mismatch" in text or "version" in text.lower():
-        return f"The Ray cluster at {address} has other versions than this process; install the same here: {text[:300]}"
-    if "Failed to connect" in text:  # though something listens there
-        return (
-            f"The Ray cluster at {address} does not accept this process. If it wants a token: RAY_AUTH_MODE=token, and "
-            "the same token as there in RAY_AUTH_TOKEN or ~/.ray/auth_token."
-        )
-    start = "start one with `ray start --head`, or leave the address null for this machine alone"
-    return f"There is no Ray cluster at {address} ({text[:200].rstrip('.')}); {start}."
-
-
-def impossible(cluster: RayCluster, nodes: list[dict[str, Any]]) -> str:
-    """Return in one sentence that no node can ever give what an actor takes; empty if one can."""
-    alive = [node["Resources"] for node in nodes if node["Alive"]]
-    if any(all(node.get(name, 0) >= value for name, value in cluster.demand.items()) for node in alive):
-        return ""
-    kinds = "; ".join(dict.fromkeys(map(described, alive)))
-    return (
-        f"No node of the Ray cluster has {cluster.wanted}, so that jobs wait until one joins; nodes have {kinds}. "
-        "Ask for less (cpus, gpus, memory_gb, resources), or add such a node."
-    )
-
-
-def described(node: dict[str, float]) -> str:
-    """Return the resources of a node in words, without those that name it."""
-    own = {"CPU": "cpus", "GPU": "gpus", "memory": "memory_gb"}
-    amounts = [
-        f"{own.get(name, name)}={value / GIB if name == 'memory' else value:.4g}"
-        for name, value in sorted(node.items())
-        if not name.startswith(("node:", "object_store_memory"))
-    ]
-    return " ".join(amounts) or "nothing"
-
-
-def other_releases() -> str:
-    """Ask all nodes for their releases. Returns in one sentence where one differs; empty if none does."""
-    alive = [node for node in ray.nodes() if node["Alive"]]
-    ask = ray.remote(num_cpus=0, max_retries=0)(node_releases)
-    asked = {
-        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(): node
-        for node in alive
-    }
-    done, _ = ray.wait(list(asked), num_returns=len(asked), timeout=CHECK_SECONDS)
-    for reference in done:
-        where = f"node {asked[reference]['NodeManagerAddress']} of the Ray cluster"
-        try:
-            found = ray.get(reference)
-        except RayError as error:
-            if "No module named 'offshelf" in str(error):
-                return f"There is no offshelf on {where}: install the release of this machine there."
-            continue  # it has died, say; an actor that starts there is asked again
-        if differing := difference(found, where):
-            return differing
-    return ""
-
-
-def difference(found: dict[str, str], where: str) -> str:
-    """Return in one sentence how releases differ from those here; empty if they do not."""
-    here = node_releases()
-    pairs = [
-        f"{name} {found[name] or 'none'} (here {here[name] or 'none'})" for name in here if found[name] != here[name]
-    ]
-    return f"{where[0].upper()}{where[1:]} has {', '.join(pairs)}: install the same on all machines." if pairs else ""
 
 
 def reason(error: BaseException) -> str:

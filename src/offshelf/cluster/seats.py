@@ -6,6 +6,7 @@ connected to it without an exception, so that no run could be closed; and it rep
 
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -183,7 +184,8 @@ class Seats:
         self._process.wait(LEAVE_SECONDS)
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
-        why = "its head does not answer" if any("GCS" in line for line in lines) else (lines or ["no reason"])[-1]
+        raised = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
+        why = raised[-1] if raised else "its head does not answer"  # for which Ray ends its process
         return OffshelfError(
             f"The Ray cluster at {self._where} is gone: {why[:300].rstrip('.')}. What was finished is kept: the same "
             "command goes on from there."
