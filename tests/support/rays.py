@@ -22,7 +22,6 @@ WORK = [Path(__file__).parents[1] / room for room in ("launcher", "extractor")]
 @functools.cache
 def address():
     """`host:port` of the cluster, which has two CPUs and one `thing`."""
-    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
     return start(short_folder(), ["--head", "--port=0", "--num-cpus=2", '--resources={"thing": 1}'])
 
 
@@ -35,6 +34,7 @@ def short_folder():
 
 def start(folder, options):
     """Start a node with `ray start`. Returns the address of the head."""
+    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)  # for who connects, too
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--include-dashboard=false"]
     command += ["--disable-usage-stats", f"--temp-dir={folder}", "--object-store-memory=80000000", *options]
     path = os.pathsep.join([*map(str, WORK), *filter(None, [os.environ.get("PYTHONPATH")])])
