@@ -55,8 +55,8 @@ def cannot_connect(address: str, error: BaseException) -> str:
         return f"The Ray cluster at {address} has other versions than this process; install the same here: {text[:300]}"
     if "Failed to connect" in text:  # though something listens there
         return (
-            f"The Ray cluster at {address} does not accept this process. Where it asks for one, the head's token belongs "
-            "into ~/.ray/auth_token here, and `token` into the variable RAY_AUTH_MODE."
+            f"The Ray cluster at {address} does not accept this process. Where it asks for one, the head's token "
+            "belongs into ~/.ray/auth_token here, and `token` into the variable RAY_AUTH_MODE."
         )
     start = "start one with `ray start --head`, or leave the address null for this machine alone"
     return f"There is no Ray cluster at {address} ({text[:200].rstrip('.')}); {start}."
