@@ -29,7 +29,7 @@ from offshelf.store import DiskStore
 
 os.environ.update(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0")
 RAY = str(Path(sys.executable).with_name("ray"))
-PORT = 6390
+PORT = int(os.environ.get("RAY_BENCHMARK_PORT", "6390"))
 QUICK = ["backbone=pixels", "classifier=knn", "bootstrap.replicates=0", "keep_model_mb=0"]
 """A job of a few tenths of a second."""
 
