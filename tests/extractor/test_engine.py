@@ -133,6 +133,7 @@ def test_bfloat16_keeps_the_accuracy_on_digits(tmp_path, digit_features):
     assert abs(accuracy["bfloat16"] - accuracy["float32"]) <= 0.005, accuracy
 
 
+@pytest.mark.slow
 def test_a_wrong_engine_is_found_out(monkeypatch, caplog):
     """An engine whose numbers differ is not used: eager where nobody asked for it, an error where somebody did."""
     right = engine._ENGINES["openvino"]
