@@ -173,7 +173,7 @@ def test_a_record_chooses_no_cluster():
     assert components(node, ("extractor",), EVERYTHING)["extractor"].cluster == "ray"
     assert components(node, ("extractor",), Trust())["extractor"] == Extractor(batch_size=8)
 
-    with pytest.raises(ConfigError, match="The record names offshelf.cluster.RayCluster"):
+    with pytest.raises(ConfigError, match=r"The record names offshelf\.cluster\.RayCluster"):
         Trust().require({"classifier": ray})
 
 
