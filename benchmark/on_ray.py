@@ -18,10 +18,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from extraction import photographs, request
-from machine import interleaved, machine, table
-from memory import make
-
 from offshelf.backbone import EfficientNetLite0, Pixels
 from offshelf.cluster import RayCluster
 from offshelf.extractor import Extractor, Request, extract_missing
@@ -70,6 +66,9 @@ def extraction(rounds: int, count: int) -> None:
 
     What is done once, such as the start of actors and the preparation of the engine, cancels.
     """
+    from extraction import photographs, request
+    from machine import interleaved, table
+
     cores = sorted(os.sched_getaffinity(0))[:2]
     cluster = Cluster(cores)
     with tempfile.TemporaryDirectory() as folder:
@@ -103,6 +102,8 @@ def extraction(rounds: int, count: int) -> None:
 
 def sweep(rounds: int, jobs: int) -> None:
     """Seconds of a whole command whose features are in the store; the cluster is up before."""
+    from machine import table
+
     cluster = Cluster(sorted(os.sched_getaffinity(0))[:1], cpus=2)
     launchers = {"joblib": ["launcher=joblib"], "ray": ["launcher=ray", f"launcher.address=127.0.0.1:{PORT}"]}
     seen: dict[str, list[float]] = {name: [] for name in launchers}
@@ -129,6 +130,9 @@ def sweep(rounds: int, jobs: int) -> None:
 
 def memory(count: int) -> None:
     """Peak memory of the process that was started, and of its child that holds Ray, in MiB; tiny JPEG files."""
+    from machine import table
+    from memory import make
+
     cluster = Cluster(sorted(os.sched_getaffinity(0))[:1], cpus=1)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -171,6 +175,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.extract:
         return extract(*options.extract)
+    from machine import machine  # imports torch, which the process whose memory is measured does not need
+
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no node is left
     print(machine(), "; load", " ".join(f"{load:.1f}" for load in os.getloadavg()), "\n")
     if options.what == "extraction":
