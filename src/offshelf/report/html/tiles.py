@@ -2,6 +2,7 @@
 
 import base64
 import io
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from offshelf.dataset import Image, thumbnail
-from offshelf.errors import ImageError
+from offshelf.errors import ImageError, RemoteError
 from offshelf.memo import once
+
+log = logging.getLogger(__name__)
 
 SIDE = 96
 """Longest side of a picture, in pixels."""
@@ -49,9 +52,16 @@ class Tiles:
     def of(images: Sequence[Image], budget: float) -> "Tiles":
         """Make pictures of images, the first ones first, until they take `budget` characters of the page.
 
-        Images that can no longer be read have none.
+        Images that can no longer be read have none, nor those of a server that has gone, and all after them.
         """
         tiles = Tiles()
+        try:
+            tiles._fill(images, budget)
+        except RemoteError as error:
+            log.warning("report.html shows only some of the images: %s", error)
+        return tiles
+
+    def _fill(self, images: Sequence[Image], budget: float) -> None:
         with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
             for start in range(0, min(len(images), MOST), SHEET):
                 batch = list(enumerate(images))[start : min(start + SHEET, MOST)]
@@ -59,9 +69,8 @@ class Tiles:
                 made = list(pool.map(_pictures, parts, [copy_context() for _ in parts]))
                 found = [made[place % WORKERS][place // WORKERS] for place in range(len(batch))]
                 known = [(number, one) for (number, _), one in zip(batch, found, strict=True) if one is not None]
-                if known and not tiles._add(known, budget):
+                if known and not self._add(known, budget):
                     break
-        return tiles
 
     def _add(self, pictures: list[tuple[int, np.ndarray]], budget: float) -> bool:
         """Add a sheet of as many pictures as there is room for. Returns whether there was room for all."""
@@ -105,7 +114,7 @@ def _pictures(images: Sequence[Image], context: Context) -> list[np.ndarray | No
 
 
 def _picture(image: Image) -> np.ndarray | None:
-    """Return a small picture; None if the image cannot be read any more."""
+    """Return a small picture; None if the image cannot be read any more. Raises RemoteError."""
     try:
         return once(lambda: _shrunk(thumbnail(image, SIDE), SIDE), "tile", image.digest, SIDE)
     except ImageError:
