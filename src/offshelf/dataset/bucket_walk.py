@@ -70,14 +70,11 @@ class BucketWalk(Walk):
                     yield name, about
 
     def _add(self, folder: str) -> None:
-        while folder:
+        if folder not in self._inner:
+            self._inner[folder] = set()
             outer, _, name = folder.rpartition("/")
-            is_known = folder in self._inner
-            self._inner.setdefault(folder, set())
-            self._inner.setdefault(outer, set()).add(name)
-            if is_known:
-                return
-            folder = outer
+            self._add(outer)
+            self._inner[outer].add(name)
 
     def _leave_markers(self) -> None:
         """Drop empty objects that stand for folders: of the name of one, or without a suffix."""

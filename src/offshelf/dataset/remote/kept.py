@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 VARIABLE = "OFFSHELF_CACHE_GB"
 DEFAULT = 4.0
 """Gigabytes (10^9 bytes)."""
+CLOCK = 1.0
+"""Seconds by which the clock of a file system may be behind."""
+ORDINARY = 0.95
+"""Share of the room for the bytes of images; the rest is for small things that are made of them."""
 FREED = 0.1
 """Share of the room that is freed at once."""
 
@@ -35,7 +39,7 @@ class Kept:
     folder: Path
     limit: int
     """Bytes; 0: nothing is kept."""
-    began: float = field(default_factory=time.time)
+    began: float = field(default_factory=lambda: time.time() - CLOCK)
     _size: int | None = None
     _lock: Lock = field(default_factory=Lock)
 
@@ -52,9 +56,9 @@ class Kept:
         checksum, data = found[:8], found[8:]
         return data if checksum == xxh3_64_digest(data) else None
 
-    def put(self, version: str, data: bytes) -> None:
-        """Keep the bytes of a version if there is room."""
-        if not self._has_room(len(data) + 8):
+    def put(self, version: str, data: bytes, share: float = ORDINARY) -> None:
+        """Keep the bytes of a version if they fit into a share of the room."""
+        if not self._has_room(len(data) + 8, int(share * self.limit)):
             return
         path = self._path(version)
         temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
@@ -70,15 +74,15 @@ class Kept:
         name = hashlib.sha256(version.encode("utf-8", "surrogateescape")).hexdigest()[:32]
         return self.folder / name[:2] / name
 
-    def _has_room(self, more: int) -> bool:
-        if more > self.limit:
+    def _has_room(self, more: int, limit: int) -> bool:
+        if more > limit:
             return False
         with self._lock:
             if self._size is None:
                 self._size = sum(size for _, size, _ in self._copies())
-            if self._size + more > self.limit:
+            if self._size + more > limit:
                 self._size -= self._make_room()
-            if self._size + more > self.limit:
+            if self._size + more > limit:
                 return False
             self._size += more
             return True

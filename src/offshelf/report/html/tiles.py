@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from offshelf.dataset import Image, thumbnail
+from offshelf.dataset import Image, ImageFile, thumbnail
+from offshelf.dataset.decode import decode
+from offshelf.dataset.location import version_of
+from offshelf.dataset.remote.kept import kept
 from offshelf.errors import ImageError, RemoteError
 from offshelf.memo import once
 
@@ -116,9 +119,22 @@ def _pictures(images: Sequence[Image], context: Context) -> list[np.ndarray | No
 def _picture(image: Image) -> np.ndarray | None:
     """Return a small picture; None if the image cannot be read any more. Raises RemoteError."""
     try:
-        return once(lambda: _shrunk(thumbnail(image, SIDE), SIDE), "tile", image.digest, SIDE)
+        return once(lambda: _kept_picture(image), "tile", image.digest, SIDE)
     except ImageError:
         return None
+
+
+def _kept_picture(image: Image) -> np.ndarray:
+    """Return a small picture; one of a remote image from the home, where it is kept, so that no run reads it again."""
+    if not (isinstance(image, ImageFile) and version_of(image.path)):
+        return _shrunk(thumbnail(image, SIDE), SIDE)
+    name = f"picture of {SIDE} pixels of {image.digest}"
+    data = kept().get(name)
+    if data is not None:
+        return decode(data, (0, 0, 0))
+    pixels = _shrunk(thumbnail(image, SIDE), SIDE)
+    kept().put(name, _encoded(pixels, is_exact=True)[1], share=1.0)
+    return pixels
 
 
 def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
