@@ -8,7 +8,8 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset.location import Locations, Names
-from offshelf.dataset.remote.file import RemoteFile
+from offshelf.dataset.remote.file import RemoteFile, public
+from offshelf.dataset.remote.versions import with_versions
 from offshelf.remote import About, Url
 
 
@@ -32,6 +33,14 @@ class Objects(Locations):
             tags.append(about.tag)
         return Objects(root, names, np.array(sizes, np.int64), tags)
 
+    @staticmethod
+    def at_urls(root: Url, names: Names) -> "Objects":
+        """Take names below an address, or addresses, and ask for sizes and tags. Raises RemoteError."""
+        files = with_versions([RemoteFile(root / names[row]) for row in range(len(names))])
+        known = [file for file in files if isinstance(file, RemoteFile)]
+        sizes = np.array([file.size for file in known], np.int64)
+        return Objects(root, names, sizes, Names(file.tag for file in known))
+
     @override
     def __len__(self) -> int:
         return len(self.names)
@@ -42,7 +51,7 @@ class Objects(Locations):
 
     @override
     def name(self, row: int) -> str:
-        return self.names[row]
+        return public(self.names[row])
 
     @override
     def take(self, rows_M: np.ndarray) -> "Objects":
