@@ -103,5 +103,5 @@ class Url:
 
 def is_url(text: object) -> bool:
     """Return whether a text is an address rather than a path."""
-    found = _URL.fullmatch(text.strip()) if isinstance(text, str) else None
+    found = _URL.fullmatch(text.strip()) if isinstance(text, str) and "://" in text else None
     return bool(found) and (found[1].lower() in SCHEMES or len(found[1]) > 1)  # type: ignore[index]

@@ -4,7 +4,6 @@ import hashlib
 import logging
 import os
 import time
-import uuid
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -61,14 +60,21 @@ class Kept:
         if not self._has_room(len(data) + 8, int(share * self.limit)):
             return
         path = self._path(version)
-        temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(xxh3_64_digest(data) + data)
-            temporary.replace(path)
+            self._write(path, data)
         except OSError as error:
             log.info("%s cannot be written to: %s", self.folder, error.strerror)
             self.limit = 0
+
+    @staticmethod
+    def _write(path: Path, data: bytes) -> None:
+        """Write a copy in place: until it is whole, its checksum says that it is not."""
+        content = xxh3_64_digest(data) + data
+        try:
+            path.write_bytes(content)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
     def _path(self, version: str) -> Path:
         name = hashlib.sha256(version.encode("utf-8", "surrogateescape")).hexdigest()[:32]
