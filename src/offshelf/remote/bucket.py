@@ -63,6 +63,28 @@ class Bucket(Client):
             return _about(self.store.head(url.key))
 
     @override
+    def create(self, url: Url, data: bytes) -> bool:
+        with self._faults(url):
+            try:
+                self.store.put(url.key, data, mode="create", use_multipart=False)
+            except Exception as error:
+                if type(error).__name__ == "AlreadyExistsError":
+                    return False
+                raise
+        return True
+
+    @override
+    def write(self, url: Url, data: bytes, tag: str = "") -> About:
+        with self._faults(url):
+            mode: Any = {"e_tag": tag} if tag else "overwrite"
+            return About(len(data), self.store.put(url.key, data, mode=mode, use_multipart=False)["e_tag"] or "")
+
+    @override
+    def delete(self, url: Url) -> None:
+        with self._faults(url):
+            self.store.delete(url.key)
+
+    @override
     def pages(self, url: Url) -> Iterator[Sequence[tuple[str, About]]]:
         with self._faults(url):
             for page in self.store.list(url.key.strip("/") or None, chunk_size=PAGE):
@@ -79,7 +101,8 @@ class Bucket(Client):
 
 
 def _about(found: Any) -> About:
-    return About(int(found["size"]), found["e_tag"] or f"{found['last_modified'].isoformat()}")
+    changed = found["last_modified"]
+    return About(int(found["size"]), found["e_tag"] or changed.isoformat(), changed.timestamp())
 
 
 def open_store(url: Url) -> Any:

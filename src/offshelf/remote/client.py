@@ -15,6 +15,8 @@ class About:
     size: int
     tag: str
     """What changes when the object does, such as its ETag; empty if the server gives nothing of the kind."""
+    changed: float = 0.0
+    """When it was written, in seconds since 1970; 0 if unknown."""
 
 
 class Client(ABC):
@@ -35,6 +37,18 @@ class Client(ABC):
     @abstractmethod
     def about(self, url: Url) -> About:
         """Return size and tag of an object."""
+
+    def create(self, url: Url, data: bytes) -> bool:
+        """Write an object in one request if there is none. Return whether it was written."""
+        raise NotImplementedError
+
+    def write(self, url: Url, data: bytes, tag: str = "") -> About:
+        """Write an object in one request, in place of the one that has the tag, if one is given."""
+        raise NotImplementedError
+
+    def delete(self, url: Url) -> None:
+        """Delete an object if there is one."""
+        raise NotImplementedError
 
     @abstractmethod
     def pages(self, url: Url) -> Iterator[Sequence[tuple[str, About]]]:

@@ -107,8 +107,8 @@ def _files(words: str | Sequence[str], suffixes: Sequence[str]) -> list[Path | R
 
 def _of_word(word: str, suffixes: Sequence[str]) -> Sequence[Path | Remote]:
     if is_url(word):
-        found = [find_remote(name, suffixes) for name in expanded(word)]
-        return [one for several in found for one in sorted(several, key=lambda one: natural(str(one[0])))]
+        remote = [find_remote(name, suffixes) for name in expanded(word)]
+        return [one for several in remote for one in sorted(several, key=lambda one: natural(str(one[0])))]
     path = Path(word).expanduser().absolute()
     if path.is_dir():
         found = [file for file in below(path) if file.suffix.lower() in suffixes]

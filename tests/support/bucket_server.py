@@ -1,4 +1,4 @@
-"""A real server of buckets, which the tests of a folder share."""
+"""Fixtures of a real server of buckets, one in each worker that needs it."""
 
 import buckets
 import pytest
