@@ -5,6 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
+import time
 
 import numpy as np
 import obstore
@@ -13,7 +14,7 @@ import pytest
 from offshelf.augmentation import View
 from offshelf.errors import ConfigError, MissingFeatureError, RemoteError, StoreError
 from offshelf.remote import bucket as remote_bucket
-from offshelf.store import BucketStore, DamagedShardError, DiskStore, FeatureKey, Use
+from offshelf.store import BucketStore, DamagedShardError, DiskStore, FeatureKey, Use, lease
 from offshelf.store.any_store import damage_in, delete_damaged, delete_from, held_in
 from offshelf.store.bucket_maintenance import pull, push
 from offshelf.store.bucket_shards import PART
@@ -39,7 +40,7 @@ def fill(store, numbers):
 
 
 @pytest.fixture
-def url(bucket):
+def url(bucket, server):
     """Where the store is."""
     return f"s3://{bucket[0]}/deep/features"
 
@@ -244,10 +245,81 @@ def test_releases_are_vouched_for(store, url):
     assert not BucketStore(url).has_foreign(KEYS[0]) and not BucketStore(url).foreign(KEYS, names(range(4)))
 
 
-def test_claims_of_one_home(store, url):
+def at(monkeypatch, folder):
+    """Be another machine, which has a home of its own."""
+    monkeypatch.setenv("OFFSHELF_HOME", str(folder))
+
+
+def test_claims_of_one_home_and_of_others(store, url, tmp_path, monkeypatch, bucket):
+    """One of them has the work, until it is released; other work is free."""
     mine = store.claim(NETWORK, "work")
-    assert mine and mine.is_held and store.claim(NETWORK, "other")
+    assert mine.is_held and BucketStore(url).claim(NETWORK, "work") is None
+    at(monkeypatch, tmp_path / "other")
+    other = BucketStore(url)
+    assert other.claim(NETWORK, "work") is None
+    elsewhere = other.claim(NETWORK, "elsewhere")
+    assert elsewhere.is_held
     mine.release()
+    assert not any("/claims/work" in key for key in objects(bucket)) and not mine.is_held
+    monkeypatch.setattr(lease, "ASK", 0)
+    theirs = other.claim(NETWORK, "work")
+    assert theirs.is_held
+    for one in (theirs, elsewhere):
+        one.release()
+
+
+HOLDER = """
+import sys, time
+from offshelf.store import BucketStore, lease
+lease.BEAT = 0.1
+claim = BucketStore(sys.argv[1]).claim(sys.argv[2], "work")
+print(claim.is_held, flush=True)
+time.sleep(100)
+"""
+
+
+def test_a_dead_holder(url, tmp_path, monkeypatch):
+    """Its claim is free at once for its own home, and for others after a while without a sign of life."""
+    monkeypatch.setattr(lease, "ASK", 0)
+    monkeypatch.setattr(lease, "EXPIRY", 1.0)
+    first = tmp_path / "first"
+    for claimant in ("another", "first"):
+        at(monkeypatch, first)
+        command = [sys.executable, "-c", HOLDER, url, NETWORK]
+        holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert holder.stdout.readline() == "True\n"
+        at(monkeypatch, tmp_path / claimant)
+        store = BucketStore(url)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:  # longer than it takes to expire: the holder lives
+            assert store.claim(NETWORK, "work") is None
+        holder.kill()
+        holder.communicate()
+        began = time.monotonic()
+        while (taken := store.claim(NETWORK, "work")) is None:
+            assert time.monotonic() - began < 30
+        assert (time.monotonic() - began >= 0.8) == (claimant == "another")
+        taken.release()
+
+
+def test_a_holder_that_was_taken_for_dead(url, tmp_path, monkeypatch):
+    """It finds out, and does not release the claim of the other one."""
+    monkeypatch.setattr(lease, "ASK", 0)
+    monkeypatch.setattr(lease, "EXPIRY", 0.2)
+    monkeypatch.setattr(lease, "BEAT", 1.0)
+    slow = BucketStore(url).claim(NETWORK, "work")
+    at(monkeypatch, tmp_path / "other")
+    other = BucketStore(url)
+    while (taken := other.claim(NETWORK, "work")) is None:
+        pass
+    end = time.monotonic() + 20
+    while not slow.held.is_lost and time.monotonic() < end:
+        time.sleep(0.05)
+    assert slow.held.is_lost
+    slow.release()
+    at(monkeypatch, tmp_path / "third")
+    assert BucketStore(url).claim(NETWORK, "work") is None
+    taken.release()
 
 
 @pytest.mark.parametrize("wrong", ["features", "/features", "https://host/features", ""])

@@ -23,6 +23,8 @@ from offshelf.store.claim import Claim
 from offshelf.store.claim import claim as claim_here
 from offshelf.store.inventory import RUNS, Use
 from offshelf.store.key import FeatureKey
+from offshelf.store.lease import FOLDER as CLAIMS
+from offshelf.store.lease import Leases
 from offshelf.store.shard import SUFFIX, content
 from offshelf.store.sharded_store import ShardedStore
 from offshelf.store.verified_releases import FOLDER as RELEASES
@@ -39,6 +41,7 @@ class BucketStore(ShardedStore):
     cache_gb: float = 20
     """Gigabytes (10^9 bytes) of tensors that are kept in the home; 0: none are."""
     _catalogues: dict[str, BucketCatalogue] = field(default_factory=dict, repr=False, compare=False)
+    _leases: Leases = field(default_factory=Leases, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not is_url(self.url) or Url.of(self.url).is_site:
@@ -109,9 +112,19 @@ class BucketStore(ShardedStore):
 
     @override
     def claim(self, network: str, work: str) -> Claim | None:
-        """Claim work among the processes that share this home; those of other homes may do it too, to the same end."""
+        """Claim work among the processes of this home by a lock, and among homes by a lease in the bucket."""
         name = hashlib.sha256(f"{self.address}/{network}".encode()).hexdigest()[:32]
-        return claim_here(home_dir() / "remote" / "claims" / name, work)
+        here = claim_here(home_dir() / "remote" / "claims" / name, work)
+        if here is None:
+            return None
+        try:
+            taken = self._leases.take(self.address / network[:32] / CLAIMS / f"{work[:32]}.json", here.lock)
+        except BaseException:
+            here.release()
+            raise
+        if taken is None:
+            here.release()
+        return taken
 
     def _note(self, url: Url, known: Mapping[str, object]) -> None:
         try:

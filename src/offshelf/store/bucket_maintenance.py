@@ -16,12 +16,15 @@ from offshelf.remote.faults import ObjectError
 from offshelf.store.bucket import BucketStore
 from offshelf.store.bucket_shards import INDEX
 from offshelf.store.inventory import RUNS, Holding, Use
+from offshelf.store.lease import FOLDER as CLAIMS
 from offshelf.store.shard import SUFFIX, DamagedShardError, Shard
 from offshelf.store.verified_releases import FOLDER as RELEASES
 
 NAME = 32
 """Length of a network's name."""
 THREADS = 8
+OURS = (RUNS, RELEASES, INDEX, CLAIMS)
+"""Folders of a network beside its shards."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,9 @@ def _holding(store: BucketStore, network: str, files: dict[str, tuple[int, float
             shards.append(catalogue.open(name))
         except (KeyError, DamagedShardError):
             damaged.append(Path(name))
-    other = [Path(name) for name in files if name not in names and name.split("/")[0] not in (RUNS, RELEASES, INDEX)]
+    other = [
+        Path(name) for name in files if name not in names and name.split("/")[0] not in (RUNS, RELEASES, INDEX, CLAIMS)
+    ]
     labels = sorted({tensor.label["backbone"] for shard in shards for tensor in shard.tensors.values()})
     uses = sorted(
         _uses(store, network, [name for name in files if name.startswith(f"{RUNS}/")]), key=lambda one: -one.time
