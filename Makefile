@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 C_CODE := $(wildcard src/offshelf/svm/native/*.[ch])
 
-PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal --durations=40 --durations-min=2
+# One worker more than there are cores: tests wait for servers, and for processes that they have stopped.
+WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 8)))
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --durations=40 --durations-min=2
 TIMEOUT := --timeout=600 --timeout-method=thread # of one test; the longest takes some 90 s
 
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile the package

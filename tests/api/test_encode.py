@@ -147,6 +147,7 @@ def test_frames(net, folder):
     assert list(net.encode(place, layer="all", as_frame=True)["block1"].columns[:1]) == ["block1_0"]
 
 
+@pytest.mark.slow
 def test_same_digits_as_the_command_line(folder, tmp_path):
     """As `offshelf store export` extracts them and hands them out."""
     place, paths = folder
@@ -392,6 +393,7 @@ def test_timm_module_has_its_preprocessing():
     assert net.layer_names()[-1] == "pre_logits"
 
 
+@pytest.mark.slow
 def test_encode_needs_no_scikit_learn():
     """Nor MLflow: a program that only encodes does not pay for them."""
     program = (

@@ -15,6 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 NOTEBOOK = json.loads((DOCS / "python.ipynb").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_notebook_runs(tmp_path):
     """Its code, cell by cell, in a fresh interpreter without a display; the last cell shows a sentence."""
     cells = ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]

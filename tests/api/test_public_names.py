@@ -51,6 +51,7 @@ def test_import_is_light():
     assert printed(IMPORT) == ["[]", "[]"]
 
 
+@pytest.mark.slow
 def test_no_name_is_a_module_too():
     """Importing every submodule overwrites no public name of any package."""
     absent, many, *clashes = printed(WALK)

@@ -31,6 +31,7 @@ def in_memory(digits):
     return (pixels[:40], classes[:40]), (pixels[40:], classes[40:])
 
 
+@pytest.mark.slow
 def test_same_numbers_as_the_command_line(tmp_path):
     """For the same words; so is the recorded config."""
     words = ["backbone=tiny", "layer=all", "classifier.C=[0.1,1]", "pooling=max", "seed=3", "augmentation=mirror"]

@@ -75,6 +75,7 @@ EQUAL = 1e-5
 """Sums in another order."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("library", "arch", "side"),
     [("timm", arch, side) for arch, side in SAMPLE.items()] + [("torchvision", arch, None) for arch in TORCHVISION],

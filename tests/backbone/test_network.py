@@ -49,6 +49,7 @@ def plain_outputs(module, paths, images):
     return outputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ARCHITECTURES, ids=lambda backbone: f"{type(backbone).__name__}-{backbone.name}")
 def test_layer_alone_is_layer_among_others(backbone):
     """The same numbers to the bit, and all curated layers are reached."""

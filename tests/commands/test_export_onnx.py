@@ -193,8 +193,7 @@ def test_weights_beyond_two_gigabytes(classify, images, monkeypatch):
 
 
 REFUSED = {
-    "KNNProbe cannot be exported to ONNX: only linear": ["classifier=knn", "classifier.n_neighbors=1"],
-    "SVC cannot be exported to ONNX: only linear": ["classifier=sklearn_svc", *C],
+    "SVC cannot be exported to ONNX: linear classifiers can": ["classifier=sklearn_svc", *C],
     "rotated and enclosing views cannot": ["augmentation=jitter8", *C],
     "Views at several scales cannot be exported": ["augmentation=multi_scale", *C],
 }
@@ -256,9 +255,9 @@ def test_mistakes(classify, monkeypatch):
 
 def test_the_command_line(classify):
     """Exit code 1, one line, no traceback."""
-    run = classify("backbone=tiny", "classifier=knn", "classifier.n_neighbors=1")
+    run = classify("backbone=tiny", "classifier=sklearn_svc", *C)
     command = [sys.executable, "-m", "offshelf", "export", str(run), str(run.parent / "run.onnx")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: KNNProbe cannot be exported") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("Error: SVC cannot be exported") and done.stderr.count("\n") == 1

@@ -46,7 +46,9 @@ def contents_of(targets, scores, features, classes, *, names=None, picture=None,
     fit = FitResult("C", 1.0, curve, lambda values: values, held_out=curve.scores[1])
     outcome = Outcome(np.asarray(targets)[test], np.asarray(scores, np.float64))
     score = Score(
-        *("last", features.shape[1], metric, (fit,), (outcome,), 0.1, Bootstrap(replicates)), transformers=(Same(),)
+        *("last", features.shape[1], metric, (fit,), (outcome,), 0.1, Bootstrap(replicates)),
+        transformers=(Same(),),
+        test_transformers=(Same(),),
     )
     found = Features({"last": np.asarray(features, np.float32)[:, None]}, "digest", Cost())
     metrics = {**score.metrics, "cost/fit_seconds": 0.1}

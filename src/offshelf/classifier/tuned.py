@@ -4,31 +4,26 @@ import logging
 import math
 from collections.abc import Sequence
 from copy import copy
-from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
 from typing_extensions import override
 
 from offshelf.classifier.calibration import Calibration, uncalibrated
-from offshelf.classifier.classifier import Classifier, Curve, Few, FitResult
+from offshelf.classifier.choice import Choice, Grid, Search, Training, let_choose
+from offshelf.classifier.classifier import Classifier, Few, FitResult
 from offshelf.classifier.convergence import Convergence, watched
-from offshelf.classifier.duality_gap import duality_gap
-from offshelf.classifier.folds import draw_folds, fewest_of_class, fewest_to_hold_out, of_rows, require_two
-from offshelf.classifier.grid import Scoring, grid_of, key_of, positive_numbers, suggested
+from offshelf.classifier.folds import draw_folds, fewest_of_class, fewest_to_hold_out, require_two
+from offshelf.classifier.grid import grid_of, key_of, positive_numbers, suggested
 from offshelf.classifier.scorer import Scorer, samples
-from offshelf.classifier.search import cross_validate, fit
 from offshelf.classifier.settings import refusals, require_kind, require_settings
-from offshelf.classifier.view import class_scores, predicts_numbers, rows, svm_method
+from offshelf.classifier.view import predicts_numbers, svm_method
 from offshelf.errors import ConfigError
 from offshelf.metric import METRICS, Outcome, kind_of
 from offshelf.svm.cross_validation import Split
 from offshelf.svm.fusion import Fusion
 
 log = logging.getLogger(__name__)
-
-Choice = tuple[Any, float, Curve | None, np.ndarray | None]
-"""Fitted estimator, the hyperparameter's value, its curve, and the metric on the held-out images, [folds]."""
 
 
 class Tuned(Classifier, Few):
@@ -142,10 +137,8 @@ class Tuned(Classifier, Few):
         splits = self._splits(targets, groups) if len(self.values) > 1 or self.validate else []
         seen = samples(values_NVD, self.averages_features)
         with refusals(self.estimator), watched(self.estimator, self.parameter) as convergence:
-            if self.chooses_itself:
-                fitted, value, curve, held_out = self._let_choose(seen, targets, metric, splits, groups)
-            else:
-                fitted, value, curve, held_out = self._choose(seen, targets, metric, splits, convergence)
+            choice = self._choose(Training(seen, targets, metric, splits, groups), convergence)
+            fitted, value, held_out = choice.fitted, choice.value, choice.held_out
             if held_out is None and self.validate:
                 held_out = self._held_out(value, values_NVD, targets, metric, splits)
         scorer = Scorer(fitted, self.fusion, self.averages_features)
@@ -162,7 +155,7 @@ class Tuned(Classifier, Few):
             plain = uncalibrated(fitted, factor, targets.ndim == 2)
             calibration = self._calibration(value, values_NVD, targets, groups)
         certificate = gap, problems, scorer, calibration, plain, convergence.count, svm_method(fitted)
-        return FitResult(self.parameter, value, curve, score, held_out, *certificate, self.is_unchosen)
+        return FitResult(self.parameter, value, choice.curve, score, held_out, *certificate, self.is_unchosen)
 
     def _given(self, value: float) -> "Tuned":
         """Return the same classifier with one value of the hyperparameter, without calibration and validation."""
@@ -195,92 +188,25 @@ class Tuned(Classifier, Few):
         order = np.concatenate([rows for _, rows in splits])
         return Calibration.learn(np.concatenate(scores), targets[order])
 
-    def _choose(
-        self,
-        values_NVD: np.ndarray,
-        targets: np.ndarray,
-        metric: str,
-        splits: Sequence[Split],
-        convergence: Convergence,
-    ) -> Choice:
-        """Choose by offshelf's own search."""
-        from sklearn.base import clone
-
-        values_NVD = values_NVD.astype(np.float64)  # scikit-learn's linear models converge badly in float32
-        candidates = [clone(self.estimator).set_params(**{self._key: value}) for value in self.values]
-        if targets.ndim == 2:
-            from offshelf.classifier.label import EachLabel
-
-            candidates = [EachLabel(candidate) for candidate in candidates]
-
-        views = values_NVD.shape[1]
-
-        def gap(fitted: Any, images: np.ndarray | slice) -> float | None:
-            return duality_gap(fitted, rows(values_NVD[images]), np.repeat(targets[images], views, axis=0))
-
-        def whole(row: int) -> Any:
-            fitted = fit(candidates[row], values_NVD, targets)
-            convergence.gap = gap(fitted, slice(None))
-            convergence.look(fitted, self.values[row], "all training images", convergence.gap)
-            return fitted
-
-        if len(candidates) == 1:
-            return whole(0), self.values[0], None, None
-
-        def measure(fitted: Any, values_MVD: np.ndarray, truth: np.ndarray, place: tuple[int, int]) -> float:
-            found = gap(fitted, splits[place[1]][0])
-            convergence.look(fitted, self.values[place[0]], f"fold {place[1] + 1}", found)
-            return float(METRICS[metric](Outcome(truth, class_scores(fitted, values_MVD, self.fusion)))[0])
-
-        scores = cross_validate(candidates, values_NVD, targets, measure, splits)
-        curve = Curve(self.parameter, self.values, scores)
-        if not curve.known.shape[1]:
-            raise ConfigError(
-                f"{metric} is not defined on the held-out images of any fold, so that {self.parameter} cannot be "
-                f"chosen: set fewer classifier.folds, or one classifier.{self.parameter}."
-            )
-        value = curve.simplest if self.one_standard_error else curve.best
-        row = self.values.index(value)
-        return whole(row), value, curve, scores[row]
-
-    def _let_choose(
-        self,
-        values_NVD: np.ndarray,
-        targets: np.ndarray,
-        metric: str,
-        splits: Sequence[Split],
-        groups: np.ndarray | None,
-    ) -> Choice:
-        """Choose by the estimator's own search."""
-        from sklearn.base import clone
-
-        chooser = clone(self.estimator)
-        views = values_NVD.shape[1]
-        images = np.repeat(np.arange(len(targets)), views)
-        has_clusters = groups is not None and "clusters" in signature(chooser.fit).parameters
-        folds: Any = len(splits) or self.folds
-        if groups is not None and splits and not has_clusters:
-            folds = of_rows(splits, images)
-        search = {"cv": folds, "one_standard_error": self.one_standard_error, "random_state": self.seed}
-        ours: dict[str, Any] = {"fusion": self.fusion}
-        ours |= {"warn_at_edge": False, "validate": self.validate}  # the run reports the edge
-        known = {name: value for name, value in ours.items() if name in chooser.get_params()}
-        chooser.set_params(**{self._key: self.values}, scoring=Scoring(metric, chooser), **search, **known)
-        labels = np.repeat(targets, views, axis=0)
-        several = {"y": (labels > 0).astype(np.int8), "sample_weight": (labels != 0).astype(np.float64)}
-        apart = {} if groups is None or not has_clusters else {"clusters": np.repeat(groups, views)}
-        chooser.fit(rows(values_NVD), **(several if labels.ndim == 2 else {"y": labels}), groups=images, **apart)
-        # If each class has its own value, their geometric mean represents them.
-        value = float(np.exp(np.mean(np.log(getattr(chooser, f"{self.parameter}_")))))
-        value = min(self.values, key=lambda one: abs(np.log(one / value)))
-        if len(self.values) == 1:
-            return chooser, value, None, getattr(chooser, "held_out_score_", None)
-        tried = np.asarray(chooser.cv_results_.get(self.parameter, self.values)).tolist()
-        scores = np.stack([chooser.cv_results_[f"split{fold}_test_score"] for fold in range(len(splits))], axis=1)
-        if len(tried) < len(self.values):
-            named = ", ".join(f"{one:g}" for one in sorted(set(self.values) - set(tried)))
-            self._tell(f"{self.parameter}={named} left out: there are {len(targets)} training images.")
-        return chooser, value, Curve(self.parameter, tuple(tried), scores), chooser.held_out_score_
+    def _choose(self, training: Training, convergence: Convergence) -> Choice:
+        grid = Grid(
+            self.estimator,
+            self.parameter,
+            self._key,
+            self.values,
+            self.one_standard_error,
+            self.fusion,
+            self.folds,
+            self.seed,
+            self.validate,
+        )
+        if not self.chooses_itself:
+            return Search(grid, training, convergence).choose()
+        choice, left_out = let_choose(grid, training)
+        if left_out:
+            named = ", ".join(f"{one:g}" for one in left_out)
+            self._tell(f"{self.parameter}={named} left out: there are {len(training.targets)} training images.")
+        return choice
 
     def _splits(self, targets: np.ndarray, groups: np.ndarray | None) -> list[Split]:
         """Return the folds of cross-validation, fewer than asked for if a class has fewer images or groups."""

@@ -20,6 +20,18 @@ from offshelf.postprocess import Transformer
 from offshelf.svm.fit_progress import showing
 
 
+@dataclass(frozen=True, eq=False)
+class _Transformed:
+    """Features of a fold."""
+
+    fitted: Transformer
+    """Fitted on the training features."""
+    adapted: Transformer
+    """The transform of the test features."""
+    train_NVE: np.ndarray
+    test_NVE: np.ndarray
+
+
 @dataclass(frozen=True)
 class Probe:
     """How features are scored: transform, classifier, and intervals of the metrics."""
@@ -75,20 +87,23 @@ class Probe:
             DatasetError: the official metric is not defined on the test images.
         """
         start = time.perf_counter()
-        fits, outcomes, transformers = [], [], []
+        fits, outcomes, transforms = [], [], []
         for number, fold in enumerate(images.folds):
-            fitted, train, test = self._transformed(name, values_NVD, fold, features)
-            transformers.append(fitted)
+            seen = self._transformed(name, values_NVD, fold, features)
+            transforms.append((seen.fitted, seen.adapted))
             place = f"{name}, {_place(images, number)}" if len(images.folds) > 1 or images.sizes else name
             with fitting(place), showing(place):
-                fits.append(self._fit(train, images, fold, calibrate))
-            outcomes.append(Outcome(images.targets[fold.test], fits[-1].score(test), images.groups_of(fold.test)))
+                fits.append(self._fit(seen.train_NVE, images, fold, calibrate))
+            outcomes.append(
+                Outcome(images.targets[fold.test], fits[-1].score(seen.test_NVE), images.groups_of(fold.test))
+            )
             if np.isnan(METRICS[images.metric](outcomes[-1])[0]):
                 why = "all have one number" if images.kind == "number" else "none has a label"
                 raise DatasetError(f"{images.metric} is not defined on the test images of {images.name}: {why}.")
         seconds = time.perf_counter() - start
         dims = values_NVD.shape[-1]
-        found = (tuple(fits), tuple(outcomes), seconds, self.bootstrap, tuple(transformers))
+        fitted, adapted = zip(*transforms, strict=True)
+        found = (tuple(fits), tuple(outcomes), seconds, self.bootstrap, fitted, adapted)
         leaked = tuple(images.leaks.tested(fold) for fold in images.folds) if images.leaks else ()
         return Score(name, dims, images.metric, *found, images.draws, images.tests, leaked=leaked)
 
@@ -99,17 +114,17 @@ class Probe:
             classifier = classifier.for_few(targets, calibrate, **grouped)
         return classifier.fit(train_NVD, targets, images.metric, **grouped)
 
-    def _transformed(
-        self, name: str, values_NVD: np.ndarray, fold: Fold, features: str | None
-    ) -> tuple[Transformer, np.ndarray, np.ndarray]:
-        """Return the transform fitted on a fold's training features, and the transformed training and test features."""
+    def _transformed(self, name: str, values_NVD: np.ndarray, fold: Fold, features: str | None) -> "_Transformed":
+        train, test = values_NVD[fold.train], values_NVD[fold.test]
         if self.transformed is not None:
-            return self.transformed, values_NVD[fold.train], values_NVD[fold.test]
+            return _Transformed(self.transformed, self.transformed, train, test)
 
-        def make() -> tuple[Transformer, np.ndarray, np.ndarray]:
-            fitted = postprocess.fit(self.postprocess, values_NVD[fold.train])
-            train, test = (postprocess.transform(fitted, values_NVD[rows]) for rows in (fold.train, fold.test))
-            return fitted, train, test
+        def make() -> _Transformed:
+            fitted = postprocess.fit(self.postprocess, train)
+            adapted = postprocess.adapted(fitted, test)
+            return _Transformed(
+                fitted, adapted, postprocess.transform(fitted, train), postprocess.transform(adapted, test)
+            )
 
         if features is None:
             return make()

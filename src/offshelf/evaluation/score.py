@@ -41,6 +41,8 @@ class Score:
     bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(0))
     transformers: tuple[Transformer, ...] = ()
     """Transforms fitted to the training features of each fold."""
+    test_transformers: tuple[Transformer, ...] = ()
+    """Those of the test images; the same, but for steps that transform test images by their own statistics."""
     draws: int = 1
     """Number of draws of the training images; the folds are those of one draw after the other."""
     tests: tuple[int, ...] | None = None

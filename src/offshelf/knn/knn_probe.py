@@ -193,7 +193,7 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         arrays = arrays_on(self.device, "device")
         most = 0 if own is None else int(np.bincount(own).max())
         found = []
-        for columns, rows in self._counted():
+        for columns, rows in self.counted():
             references = self.references_ if len(rows) == len(self.references_) else self.references_[rows]
             numbers, similarities = find(references, X, k + most, self.distance, arrays)
             numbers = rows[numbers]
@@ -204,7 +204,7 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 found.append((columns, of_others(numbers, similarities, is_own, self.temperature)))
         return found
 
-    def _counted(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def counted(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the columns for which the same rows count, and these rows; without columns for which none does."""
         if self.kind_ != "multilabel":
             yield np.arange(len(self.classes_)), np.arange(len(self.references_))

@@ -31,6 +31,7 @@ KINDS = {
     "FunctionTransformer": Kind("sklearn.preprocessing"),  # without a function, as in postprocess=none
     "Normalizer": Kind("sklearn.preprocessing", ("norm",)),
     "StandardScaler": Kind("sklearn.preprocessing", ("with_mean", "with_std"), ("mean_", "scale_")),
+    "DomainScaler": Kind("offshelf.postprocess", ("with_mean", "with_std"), ("mean_", "scale_")),
     "Projection": Kind("offshelf.postprocess", (), ("mean_", "components_")),
     "SignedPower": Kind("offshelf.postprocess", ("power",)),
     "LinearSVM": Kind(

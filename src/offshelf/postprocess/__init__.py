@@ -2,19 +2,23 @@
 
 from typing import TYPE_CHECKING, Any
 
-from offshelf.postprocess.postprocess import Transformer, fit, fit_transform, learns, transform
+from offshelf.postprocess.postprocess import Transformer, adapted, adapts, fit, fit_transform, learns, transform
 from offshelf.postprocess.steps import by_part, chain, sequence
 
 if TYPE_CHECKING:
+    from offshelf.postprocess.domains import DomainScaler
     from offshelf.postprocess.parts import ByPart
     from offshelf.postprocess.projection import Projection
     from offshelf.postprocess.signed_power import SignedPower
 
 __all__ = [
     "ByPart",
+    "DomainScaler",
     "Projection",
     "SignedPower",
     "Transformer",
+    "adapted",
+    "adapts",
     "by_part",
     "chain",
     "fit",
@@ -31,6 +35,10 @@ def __getattr__(name: str) -> Any:
         from offshelf.postprocess.parts import ByPart
 
         return ByPart
+    if name == "DomainScaler":
+        from offshelf.postprocess.domains import DomainScaler
+
+        return DomainScaler
     if name == "Projection":
         from offshelf.postprocess.projection import Projection
 

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from offshelf.postprocess.postprocess import Transformer, learns
+from offshelf.postprocess.postprocess import Transformer, adapted, learns
 
 
 class ByPart(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -44,6 +44,14 @@ class ByPart(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         parts = zip(self.transformers_, self._parts(X), strict=True)
         return np.concatenate([fitted.transform(part) for fitted, part in parts], axis=1)
+
+    def adapted(self, X: np.ndarray) -> "ByPart":
+        """Return the transformer of test rows, of which X [R, D] are all (see `postprocess.adapted`)."""
+        made = ByPart(self.transformers, self.widths)
+        parts = zip(self.transformers_, self._parts(X), strict=True)
+        made.transformers_ = [adapted(fitted, part[:, None]) for fitted, part in parts]
+        made.n_features_in_ = self.n_features_in_
+        return made
 
     def _parts(self, X: np.ndarray) -> list[np.ndarray]:
         if X.shape[1] != sum(self.widths):

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from offshelf.postprocess.parts import ByPart
     from offshelf.postprocess.postprocess import Transformer
 
-STEPS = {"l2": "", "standardize": "", "pca": "components", "pca_whiten": "components", "power": "power"}
+STEPS = {
+    **dict.fromkeys(("l1", "l2", "standardize", "standardize_domains"), ""),
+    **dict.fromkeys(("pca", "pca_whiten"), "components"),
+    "power": "power",
+}
 """Names of steps, and the setting of each, if any."""
 
 SETTINGS = ("steps", "components", "power")
@@ -22,9 +26,10 @@ def chain(steps: Sequence[Any], **settings: Any) -> "Pipeline":
     """Combine transforms in the given order.
 
     Args:
-        steps: Any of `l2` (each row to unit length), `standardize` (each dimension to zero mean and unit variance),
-            `pca` (to principal components), `pca_whiten` (the same, each to unit variance), `power` (see SignedPower),
-            or any scikit-learn transformer.
+        steps: Any of `l2` (each row to unit length), `l1` (the absolute values of a row to the sum 1), `standardize`
+            (each dimension to zero mean and unit variance), `standardize_domains` (test images by their own mean and
+            variance, see DomainScaler), `pca` (to principal components), `pca_whiten` (the same, each to unit
+            variance), `power` (see SignedPower), or any scikit-learn transformer.
         settings: `components`, the number that `pca` and `pca_whiten` keep (None: all), and `power`. They have no
             effect without a step that takes them.
 
@@ -63,6 +68,7 @@ def by_part(transformers: "Sequence[Transformer]", widths: Sequence[int]) -> "By
 def _transformer(step: Any, settings: Mapping[str, Any], group: str) -> Any:
     from sklearn.preprocessing import Normalizer, StandardScaler
 
+    from offshelf.postprocess.domains import DomainScaler
     from offshelf.postprocess.projection import Projection, check_components
     from offshelf.postprocess.signed_power import SignedPower, check_power
 
@@ -73,8 +79,10 @@ def _transformer(step: Any, settings: Mapping[str, Any], group: str) -> Any:
     setting = STEPS[step]
     if setting and setting not in settings:
         raise ConfigError(f"The step '{step}' needs {group}.{setting}: add +{group}.{setting}=…")
-    if step in ("l2", "standardize"):
-        return Normalizer() if step == "l2" else StandardScaler()
+    if step in ("l1", "l2"):
+        return Normalizer(step)
+    if step in ("standardize", "standardize_domains"):
+        return StandardScaler() if step == "standardize" else DomainScaler()
     if step == "power":
         check_power(settings["power"])
         return SignedPower(settings["power"])

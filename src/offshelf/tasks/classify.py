@@ -216,7 +216,7 @@ def _model(
         features,
         images.classes,
         images.kind,
-        chosen.transformers[0],
+        chosen.test_transformers[0],
         scorer,
         fit.calibration,
         value_range(images.pictures),

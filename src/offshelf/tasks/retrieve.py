@@ -21,7 +21,7 @@ from offshelf.extractor import Extractor, Features
 from offshelf.identity import digest
 from offshelf.layer_fusion import LayerFusion
 from offshelf.metric import Bootstrap
-from offshelf.postprocess import Transformer, learns
+from offshelf.postprocess import Transformer, adapts, learns
 from offshelf.report import found_line
 from offshelf.retrieval import Retrieval
 from offshelf.runs.recorder import run_title
@@ -91,7 +91,8 @@ def retrieve(
         All scores. As a number it is the data set's official metric.
 
     Raises:
-        ConfigError: `query_augmentation` or `postprocess_dataset` is the name of a component instead of a component.
+        ConfigError: `query_augmentation` or `postprocess_dataset` is the name of a component instead of a component, or
+            postprocessing is for training and test images.
         BackboneError: the network, or one of the layers, is not available.
         DatasetError: the data set is not available, or is not a retrieval set.
         BadImagesError: images cannot be read, and `on_error` is `stop`.
@@ -100,6 +101,10 @@ def retrieve(
     """
     _require_component("augmentation", "query_augmentation", query_augmentation)
     _require_component("dataset", "postprocess_dataset", postprocess_dataset)
+    if adapts(postprocess):
+        raise ConfigError(
+            "standardize_domains is for the training and test images of a classification: retrieve with standardize."
+        )
     tracking.check()
     spec = FeatureSpec(
         dataset=dataset,

@@ -60,8 +60,13 @@ class Contents:
 
     def features(self, rows_n: np.ndarray, fold: int = 0) -> np.ndarray:
         """Return the features of some images as the classifier of a fold sees them, the mean over views: [n, E]."""
-        values = postprocess.transform(self.chosen.transformers[fold], self.found.values[self.chosen.name][rows_n])
-        return values.mean(axis=1) if values.shape[1] > 1 else values[:, 0]
+        fitted, tested = self.chosen.transformers[fold], self.chosen.test_transformers[fold]
+        values = self.found.values[self.chosen.name]
+        seen = postprocess.transform(tested, values[rows_n]).mean(axis=1)
+        is_trained = np.isin(rows_n, self.images.folds[fold].train)
+        if tested is not fitted and is_trained.any():
+            seen[is_trained] = postprocess.transform(fitted, values[rows_n[is_trained]]).mean(axis=1)
+        return seen
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""A fitted linear classifier, and the fusion of an image's views, as torch modules in float32.
+"""A fitted classifier, linear or by nearest neighbours, and the fusion of views, as torch modules in float32.
 
 Axes: N images, V views, D features, K classes, P binary problems (classes, pairs of classes, or one for two classes).
 """
@@ -15,6 +15,8 @@ from offshelf.classifier import Scorer
 from offshelf.classifier.label import EachLabel
 from offshelf.classifier.view import predicts_numbers
 from offshelf.errors import ModelError
+from offshelf.knn import KNNProbe
+from offshelf.serving.onnx.neighbours import Votes
 from offshelf.serving.onnx.transformer import Constants
 from offshelf.svm import LinearSVM
 from offshelf.svm.encoding import TIE_BREAK_STEPS
@@ -25,19 +27,27 @@ def as_module(scorer: Scorer) -> nn.Module:
     """Return a module from transformed features [N, V, D] to scores of classes [N, K], as the scorer computes them.
 
     Raises:
-        ModelError: The estimator is not linear.
+        ModelError: The estimator is of another kind.
     """
     estimator = scorer.estimator
+    steps: list[nn.Module] = [_MeanView()] if scorer.averages_features else []
+    if isinstance(estimator, KNNProbe):
+        return nn.Sequential(*steps, Votes(estimator), _Fuse(scorer.fusion, False))
     weights_PD, biases_P = _linear(estimator)
     by_row, by_image, is_two_sided = _rules(estimator, len(biases_P))
-    steps = [_Linear(weights=weights_PD, biases=biases_P), by_row, _Fuse(scorer.fusion, is_two_sided), by_image]
-    return nn.Sequential(*([_MeanView()] if scorer.averages_features else []), *steps)
+    steps += [_Linear(weights=weights_PD, biases=biases_P), by_row, _Fuse(scorer.fusion, is_two_sided), by_image]
+    return nn.Sequential(*steps)
 
 
-def counts_votes(estimator: Any) -> bool:
-    """Return whether scores count pairs won, so that a pair flipped by a rounding error changes a whole vote."""
+def vote(estimator: Any) -> float:
+    """Return by how much two scores differ at most if a rounding error decides a vote: 0 if scores count no votes.
+
+    That is a pair of classes won, or the share of the last of k neighbours, of which two may be equally near.
+    """
+    if isinstance(estimator, KNNProbe):
+        return 1 / float(estimator.n_neighbors_)
     is_pairs = isinstance(estimator, LinearSVM) and estimator.kind_ == "ovo" and estimator.ovo_decision == "votes"
-    return is_pairs or isinstance(estimator, OneVsOneClassifier)
+    return float(is_pairs or isinstance(estimator, OneVsOneClassifier))
 
 
 def _linear(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -48,8 +58,9 @@ def _linear(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
         return _joined(estimator.estimators_)
     if not hasattr(estimator, "coef_") or hasattr(estimator, "dual_coef_"):
         raise ModelError(
-            f"{type(estimator).__name__} cannot be exported to ONNX: only linear classifiers can (linear_svm, "
-            "linear_svm_ovr, liblinear_ovo, logistic, logistic_ovr, ridge, sklearn_logistic, sklearn_linear_svc). "
+            f"{type(estimator).__name__} cannot be exported to ONNX: linear classifiers can (linear_svm, "
+            "linear_svm_ovr, liblinear_ovo, logistic, logistic_ovr, ridge, sklearn_logistic, sklearn_linear_svc), and "
+            "knn and nearest_neighbour. "
             "`offshelf export RUN DIR` supports any."
         )
     weights_PD = np.atleast_2d(estimator.coef_)

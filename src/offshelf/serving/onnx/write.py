@@ -200,8 +200,9 @@ def _distance(found: np.ndarray, expected: np.ndarray, predictor: Predictor) -> 
         ModelError: It is more than rounding explains.
     """
     distance = float(np.linalg.norm(found - expected)) / max(float(np.linalg.norm(expected)), 1e-30)
-    flips = np.abs(found - expected).sum() / 2  # a pair that rounding flips moves one vote
-    is_rounding = scorer.counts_votes(predictor.model.scorer.estimator) and flips <= 2.5
+    moved = float(np.abs(found - expected).sum()) / 2  # a vote moves from one class to another
+    vote = scorer.vote(predictor.model.scorer.estimator)
+    is_rounding = 0 < moved <= 2.5 * vote
     if not (distance <= TOLERANCE or is_rounding):
         raise ModelError(
             f"The ONNX file was not kept: its scores differ from the run's by {distance:.1e}, more than rounding "
