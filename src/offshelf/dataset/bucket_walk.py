@@ -11,6 +11,7 @@ from offshelf.dataset.kind import is_named_image, is_system
 from offshelf.dataset.remote.objects import Objects
 from offshelf.dataset.walk import SYSTEM, Walk, matches
 from offshelf.errors import DatasetError
+from offshelf.memo import once
 from offshelf.remote import About, Url, client
 from offshelf.remote.url import BUCKETS
 
@@ -41,7 +42,9 @@ class BucketWalk(Walk):
         """
         super().__init__(BucketPath(f"{root.scheme}:/{root.place}/{root.key}"), ignore)
         self.url = root
-        self.objects = Objects.of(root, self._found())
+        self.objects, odd = once(self._listed, "listing of a bucket", str(root))
+        for name in odd:
+            self.leave(name, ODD_KEY)
         if not len(self.objects):
             raise DatasetError(
                 f"dataset.root={root} has no objects below it. Expected: a folder with a folder for each class."
@@ -58,14 +61,18 @@ class BucketWalk(Walk):
             self._rows[folder].append(row)
         self._leave_markers()
 
-    def _found(self) -> Iterator[tuple[str, About]]:
-        """Yield names below the root."""
+    def _listed(self) -> tuple[Objects, list[str]]:
+        """Return the objects below the root, and the names that are not those of files. Jobs share them."""
+        odd: list[str] = []
+        return Objects.of(self.url, self._found(odd)), odd
+
+    def _found(self, odd: list[str]) -> Iterator[tuple[str, About]]:
         start = len(self.url.key.rstrip("/")) + 1 if self.url.key.strip("/") else 0
         for page in client(self.url).pages(self.url):
             for key, about in page:
                 name = key[start:]
                 if any(part in ("", ".", "..") for part in name.split("/")):
-                    self.leave(name, ODD_KEY)
+                    odd.append(name)
                 else:
                     yield name, about
 

@@ -165,9 +165,9 @@ class ImageFile(Image):
         try:
             extent = check(data, self.max_pixels)
             look = Look(hashlib.sha256(data).hexdigest(), extent, lambda: upright_size_of(data))
+            record(self.path, look)
         except DecodeError as error:
             raise self._unreadable(error) from error
-        record(self.path, look)
         return look
 
     def _refuse_depth(self) -> None:

@@ -3,18 +3,20 @@
 import hashlib
 import logging
 import os
-import sqlite3
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from offshelf.dataset.intensity_range import Extent
 from offshelf.dataset.location import Location, version_of
 from offshelf.home import home_path
+
+if TYPE_CHECKING:
+    import sqlite3
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class Seen:
     process: int = field(default_factory=os.getpid)
     _new: dict[bytes, Look] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
-    _open: sqlite3.Connection | None = None
+    _open: "sqlite3.Connection | None" = None
 
     def get(self, version: str, max_pixels: int) -> Look | None:
         """Return what was seen of a version that was found whole, and not larger than `max_pixels`."""
@@ -65,7 +67,7 @@ class Seen:
         return found if found and found.size[0] * found.size[1] <= max_pixels else None
 
     def _stored(self, key: bytes) -> Look | None:
-        def read(database: sqlite3.Connection) -> Look | None:
+        def read(database: "sqlite3.Connection") -> Look | None:
             row = database.execute(f"SELECT {COLUMNS} FROM seen_1 WHERE version = ?", (key,)).fetchone()
             return _look(row) if row else None
 
@@ -73,8 +75,9 @@ class Seen:
 
     def add(self, version: str, look: Look) -> None:
         """Record what was seen of a version."""
+        size = look.size  # now, so that the bytes of the file need not be kept
         with self._lock:
-            self._new[_key(version)] = look
+            self._new[_key(version)] = replace(look, find_size=lambda: size)
             is_full = len(self._new) >= BATCH
         if is_full:
             self.flush()
@@ -94,8 +97,10 @@ class Seen:
                 self._with(lambda database: database.executemany(add, rows), is_locked=True)
             self._new = {}
 
-    def _with(self, work: Callable[[sqlite3.Connection], T], is_locked: bool = False) -> T | None:
+    def _with(self, work: "Callable[[sqlite3.Connection], T]", is_locked: bool = False) -> T | None:
         """Return the result of work with the database; None, and a line in the log, where it cannot be used."""
+        import sqlite3  # in runs on remote images alone
+
         with nullcontext() if is_locked else self._lock:
             try:
                 if self._open is None:
