@@ -204,9 +204,16 @@ def make_bucket(port, name):
 
     about = {"access_key_id": KEY, "secret_access_key": SECRET, "region": "us-east-1"}
     top = S3Store(name, endpoint=f"http://127.0.0.1:{port}", client_options={"allow_http": True}, **about)
-    url = obstore.sign(top, "PUT", "", expires_in=timedelta(minutes=1))
-    with urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=60):
-        return top
+    url = obstore.sign(top, "PUT", "", expires_in=timedelta(minutes=5))
+    for left in reversed(range(60)):
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=60):
+                return top
+        except urllib.error.HTTPError as error:  # of a server that has just started
+            if error.code < 500 or not left:
+                raise
+            time.sleep(0.5)
+    raise AssertionError  # the last attempt returns or raises
 
 
 def forget():
