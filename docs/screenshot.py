@@ -1,9 +1,9 @@
 """The README's walk through the real MLflow UI, in a browser, with a picture of each station.
 
-    python docs/screenshot.py HOME docs/images pixels blocks.5
+    python docs/screenshot.py HOME docs/images RUN pixels blocks.5 blocks.0
 
-on a home with the run of `offshelf classify layer=all`. Needs Chromium with its driver, and selenium:
-pip install offshelf[browser]
+on a home with the run of `offshelf classify layer=all`. RUN is its name; layers of it follow, the worst last. Needs
+Chromium with its driver, and selenium: pip install offshelf[browser]
 """
 
 import shutil
@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+METRIC = "test/accuracy"
 
 QUIET = (
     "headless=new",
@@ -160,8 +162,18 @@ def confusion(page: Any, run: str) -> None:
     close_assistant(page)
 
 
-def walk(page: Any, link: str, runs: Sequence[str], folder: Path, metric: str = "test/accuracy") -> None:
-    """The README's walk, for at least two runs, best first; leaves its pictures in a folder."""
+def run_page(page: Any, run: str) -> None:
+    """From the table to a run's page, with its whole description: the answer, the layers and the curve."""
+    click(page, f"//*[@role='row']//a[normalize-space(.)='{run}']")
+    wait(page, "the description", lambda: page.find_elements("xpath", "//*[normalize-space(text())='Description']"))
+    wait(page, "its picture", lambda: page.execute_script(PICTURES) > 300)
+    close_assistant(page)
+    for more in page.find_elements("xpath", "//*[normalize-space(text())='Show more']"):
+        more.click()
+
+
+def walk(page: Any, link: str, runs: Sequence[str], folder: Path, described: str = "") -> None:
+    """The README's walk, for at least two runs, best first, and one whose description is read; leaves its pictures."""
 
     def picture(name: str) -> None:
         page.save_screenshot(str(folder / f"mlflow-{name}.png"))
@@ -170,24 +182,28 @@ def walk(page: Any, link: str, runs: Sequence[str], folder: Path, metric: str = 
     if [name for name in shown if name in runs] != list(runs):
         raise ValueError(f"The link should show {runs}, best first; it shows {shown}.")
     picture("runs")
-    sort(page, metric, "asc", runs[-1])
-    sort(page, metric, "desc", shown[0])
-    chart(page, metric, len(runs))
+    sort(page, METRIC, "asc", runs[-1])
+    sort(page, METRIC, "desc", shown[0])
+    chart(page, METRIC, len(runs))
     time.sleep(2)  # bars grow
     picture("comparison")
     compare(page, runs[:2])
     time.sleep(2)
     picture("two-runs")
     open_runs(page, link, runs)
+    run_page(page, described or runs[0])
+    time.sleep(1)
+    picture("run")
+    open_runs(page, link, runs)
     confusion(page, runs[0])
     picture("confusion")
 
 
-def main(home: Path, folder: Path, runs: Sequence[str]) -> None:
+def main(home: Path, folder: Path, described: str, runs: Sequence[str]) -> None:
     """Serve the home, open the link that `offshelf ui` prints, and walk."""
     with link_of_ui(home) as link, browser() as page:
-        walk(page, link, runs, folder)
+        walk(page, link, runs, folder, described)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).absolute(), Path(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[1]).absolute(), Path(sys.argv[2]), sys.argv[3], sys.argv[4:])

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from offshelf.api.backbone import Backbone, load_backbone
-    from offshelf.api.comparison import compare
+    from offshelf.api.comparison import compare, compare_report
     from offshelf.api.features import Features
+    from offshelf.api.inspecting import inspect
     from offshelf.api.loaded_run import load
     from offshelf.api.verbs import classify, recommend, retrieve
     from offshelf.errors import (
@@ -56,6 +57,8 @@ __all__ = [
     "TrackingError",
     "classify",
     "compare",
+    "compare_report",
+    "inspect",
     "load",
     "load_backbone",
     "recommend",
@@ -67,6 +70,8 @@ _MODULES = {
     "load_backbone": "offshelf.api.backbone",
     "classify": "offshelf.api.verbs",
     "compare": "offshelf.api.comparison",
+    "inspect": "offshelf.api.inspecting",
+    "compare_report": "offshelf.api.comparison",
     "load": "offshelf.api.loaded_run",
     "recommend": "offshelf.api.verbs",
     "retrieve": "offshelf.api.verbs",

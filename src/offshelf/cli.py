@@ -126,9 +126,9 @@ def _dispatch(arguments: list[str]) -> CommandResult:
         raise ConfigError(
             f"There is no command '{command}'{did_you_mean(command, list(COMMANDS))} See: offshelf --help"
         )
-    if not COMMANDS[command].is_task:
+    if not COMMANDS[command].is_task or names_run(command, rest):
         with nullcontext() if set(HELP) & set(rest) else staying():
-            result: CommandResult = import_module(COMMANDS[command].module).main(rest)
+            result: CommandResult = import_module(f"offshelf.commands.{command}").main(rest)
         return result
     if command == "dataset" and not rest:
         return _list_datasets()
@@ -141,6 +141,14 @@ def _dispatch(arguments: list[str]) -> CommandResult:
             import_sklearn()  # a mistake is told without it
             return CommandResult(run_task(asked))
     return CommandResult(run_task(check(command, named_dataset(rest) if command == "dataset" else rest)))
+
+
+def names_run(command: str, arguments: Sequence[str]) -> bool:
+    """Return whether a task that is a command too is asked for a run: by a word that is no override."""
+    if not COMMANDS[command].takes_runs:
+        return False
+    after = zip(["", *arguments], arguments, strict=False)  # what follows an option is its value
+    return any("=" not in one and one[:1] not in ("-", "~", "+") and before[:1] != "-" for before, one in after)
 
 
 def run_task(asked: "Asked") -> Any:

@@ -4,6 +4,7 @@ Secrets are not printed, and control characters in names are shown as escapes: o
 """
 
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,9 +13,9 @@ from typing import IO, Any, Protocol, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
+from offshelf.grid import Grid
 from offshelf.names import visible
 from offshelf.secret import masked
 
@@ -31,8 +32,11 @@ def quiet(is_quiet: bool = True) -> Iterator[None]:
         _is_quiet.reset(token)
 
 
-Line = str | Table
+Line = str | Grid
 """What a command prints: a text, or a table."""
+
+WIDE = 1000
+"""Columns of what is no terminal: tables are as wide as they need to be."""
 
 
 class Notify(Protocol):
@@ -44,7 +48,10 @@ class Notify(Protocol):
 
 def terminal(stderr: bool = False) -> Console:
     """Return a console without markup and emoji codes, which masks secrets and escapes control characters."""
-    return _Visible(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False, quiet=_is_quiet.get())
+    console = _Visible(file=cast("IO[str]", _Masking(stderr)), markup=False, emoji=False, quiet=_is_quiet.get())
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    return console
 
 
 def say(*lines: str, stderr: bool = False) -> None:
@@ -78,6 +85,11 @@ class LogFormatter(logging.Formatter):
 
 class _Visible(Console):
     """Shows control characters of what is printed as escapes; its own are segments of another kind."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on without printing where nobody reads any more, as under `| head`: the work is not lost."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Escape before widths are measured, so that columns stay aligned."""

@@ -10,6 +10,7 @@ import pytest
 from reported import contents_of
 from sklearn.datasets import load_digits
 
+from offshelf.api.report import Report
 from offshelf.report.html import HtmlReport
 
 BROWSER = all(map(shutil.which, ("chromium", "chromedriver"))) and importlib.util.find_spec("selenium")
@@ -166,6 +167,23 @@ def test_phone(opened, browse, browser):
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_on_paper(opened, browse, browser):
+    """Nothing that needs a mouse; the map keeps its shape on the narrower paper, and light colours."""
+    media = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    shape = "const map = document.getElementById('map'), box = map.getBoundingClientRect();"
+    paper = {"width": 720, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
+    try:
+        stretched = browser.execute_script(f"{shape} return box.width / box.height * map.height / map.width")
+        assert stretched == pytest.approx(1, abs=0.02)
+        assert browser.execute_script("return getComputedStyle(document.querySelector('nav')).display") == "none"
+        assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
 def test_hostile_names(browse, browser, tmp_path):
     """No script runs, in a page of their own or in a frame as MLflow's, which may run no other script either."""
     names = [f"{HOSTILE}{row}" for row in range(600)]
@@ -179,6 +197,20 @@ def test_hostile_names(browse, browser, tmp_path):
     assert browser.title == "a run"
     assert HOSTILE in browser.find_element("css selector", ".card .true b").text
     assert count(browser, "img, main script") == 0
+
+
+def test_notebook(browse, browser, tmp_path):
+    """What a notebook shows of a report: a frame that works, and that cannot reach the notebook."""
+    _, page = report()
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!doctype html><p id='cell'></p>{Report(page)._repr_html_()}", encoding="utf-8")
+    browser.get(path.as_uri())
+    browser.switch_to.frame(browser.find_element("tag name", "iframe"))
+    browse.wait(browser, "the script", lambda: browser.execute_script("return document.documentElement.dataset.ready"))
+    assert count(browser, ".card") == 12
+    reach = "try { return parent.document.title } catch (error) { return error.name }"
+    assert browser.execute_script(reach) == "SecurityError"
+    browser.switch_to.default_content()
 
 
 def test_frame_as_mlflows(browse, browser, tmp_path):

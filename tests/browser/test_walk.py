@@ -30,14 +30,14 @@ def guide():
 @pytest.fixture
 def sweep(home, tmp_path):
     """A sweep of two layers: names of its runs, best first, and last the sweep itself."""
-    command = [warm.program(), "classify", "-m", "backbone=tiny", "classifier.C=200", "baseline=null"]
+    command = [warm.program(), "classify", "-m", "backbone=tiny", "classifier.C=[20,200]", "baseline=null"]
     command += ["layer=block1,block3", "bootstrap.replicates=0"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     return ["digits tiny block3", "digits tiny block1"]
 
 
 def test_walk(guide, sweep, home, tmp_path):
-    """Open the link, see the sweep's runs best first, sort, chart, compare two, look at the confusion matrix."""
+    """Open the link, see the runs best first, sort, chart, compare two, look at one and its confusion matrix."""
     with guide.link_of_ui(home) as link, guide.browser() as page:
         shown = guide.open_runs(page, link, sweep)
         assert any(name.startswith("sweep classify") for name in shown), "the parent is there too"
@@ -47,6 +47,7 @@ def test_walk(guide, sweep, home, tmp_path):
     assert [file.stem for file in pictures] == [
         "mlflow-comparison",
         "mlflow-confusion",
+        "mlflow-run",
         "mlflow-runs",
         "mlflow-two-runs",
     ]

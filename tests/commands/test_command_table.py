@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from offshelf.cli import names_run
 from offshelf.commands.command_table import COMMANDS, TASKS, VERBS, help_text
 from offshelf.config.folder import root_targets
 
@@ -74,3 +75,22 @@ sys.exit(" ".join(heavy & sys.modules.keys()) or 0)
 
     assert done.returncode == 0, done.stderr
     assert "did you mean 'classify'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_run"),
+    [
+        ("", False),
+        ("dataset=digits layer=last", False),
+        ("--cfg job", False),
+        ("-m layer=block1,block2", False),
+        ("--config-dir mine dataset=own ~launcher", False),
+        ("10d4061a", True),
+        ("home=/tmp 10d4061a --out folder", True),
+        ("--out folder 10d4061a", True),
+    ],
+)
+def test_a_run_is_told_from_overrides(arguments, is_run):
+    """Of the task that takes both."""
+    assert names_run("inspect", arguments.split()) == is_run
+    assert not names_run("classify", arguments.split())

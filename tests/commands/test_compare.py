@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import offshelf.commands.compare
-from offshelf.commands.compare import Row, compare, main, to_sheet
+from offshelf.commands.compare import compare, main, to_sheet
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap
 from offshelf.report import csv_text, read_predictions
@@ -87,15 +87,18 @@ def test_other_test_images_are_not_paired(runs, tmp_path, capsys):
     lines = out(tmp_path, "high", "other images")
 
     assert [lines[1]["to the best"], lines[1]["p"]] == ["–", ""]
-    assert "not the same test images" in capsys.readouterr().out
+    assert (
+        "not paired, as they were not tested on the same images: 200 and 200, 0 of them in both"
+        in capsys.readouterr().out
+    )
 
 
 def test_metrics_of_probabilities_are_not_paired():
     """The tables have none, which is said."""
     runs = [SimpleNamespace(name=name, id=name * 32, metrics={"test/log_loss": 0.5}, params={}) for name in "ab"]
-    notes = to_sheet([Row(run, 0.5, None) for run in runs], "log_loss").notes
+    notes = to_sheet(compare(runs, "log_loss", Bootstrap(100)), "log_loss").notes
 
-    assert any("hold no probabilities, so that nothing can be paired" in note for note in notes)
+    assert any("not paired, as the tables of predictions hold no probabilities" in note for note in notes)
 
 
 def test_a_filter(runs, tmp_path):
@@ -124,6 +127,40 @@ def test_run_without_predictions(home, tmp_path):
             log(run, 160 if text else 150, text)
 
     assert [line["to the best"] for line in out(tmp_path, "new", "old")] == ["best", "–"]
+
+
+def test_page_of_two_runs(runs, tmp_path, capsys):
+    """The first that is named is A; without pages there are no pictures, which it says."""
+    file = tmp_path / "compare.html"
+    main(["low", "high", "--out", str(file), "--replicates", "200"])
+    page = file.read_text(encoding="utf-8")
+
+    assert "<bdi>low</bdi>" in page.partition("<bdi>high</bdi>")[0]
+    assert "<b>B is better</b>: its accuracy is 0.3000 above A" in page
+    assert "A wrong, B right <b>60</b>" in page
+    assert "A and B kept no report.html" in page
+
+
+@pytest.mark.parametrize(
+    ("table_of_other", "why"),
+    [
+        (table(150, images=100), "were not tested on the same images: 200 and 100, 100 of them in both"),
+        (table(150).replace("\n0,7,1,", "\n0,7,0,"), "some of the images have another true label"),
+        (csv_text({"fold": [0], "id": ["0"], "true": [1.5], "predicted": [2.0]}), "one class an image and numbers"),
+        (table(150).replace("\n0,", "\n1,", 100), "they have other folds: 1 and 2"),
+        (None, "other kept no predictions.csv"),
+    ],
+)
+def test_why_runs_cannot_be_compared(runs, home, tmp_path, table_of_other, why, capsys):
+    """On the page and in the terminal; the numbers are beside each other all the same."""
+    with MLflow(str(home)).start("other") as run:
+        log(run, 150, table_of_other)
+    main(["high", "other", "--out", str(tmp_path / "page.html")])
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+
+    assert why in capsys.readouterr().out
+    assert why in page
+    assert "How sure that is cannot be told" in page
 
 
 def test_another_home(home, tmp_path):
@@ -346,6 +383,6 @@ def test_eighty_columns(home, tmp_path, capsys, monkeypatch):
 
     table_lines = [line for line in lines if "±:" not in line and "too:" not in line and "p:" not in line]
     assert max(map(len, table_lines)) <= 80
-    for word in ("0.7550 ± 0.0500", "EfficientNet", "blocks.1", "to the best", "What differs", "backbone", "layer"):
+    for word in ("0.7550 ± 0.0500", "EfficientNet", "blocks.1", "to the best", "backbone", "layer"):
         assert word in shown
     assert "These differ too" in shown

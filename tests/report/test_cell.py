@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
 from offshelf.evaluation.score import Score
+from offshelf.formulas import mark, unmark
 from offshelf.metric import Outcome
 from offshelf.report import csv_text, predictions, read_predictions
-from offshelf.report.cell import csv_lines, mark, read_csv, unmark
+from offshelf.report.cell import csv_lines, read_csv
 from offshelf.report.retrieval_tables import paired_queries
 from offshelf.report.sheet import Sheet
 

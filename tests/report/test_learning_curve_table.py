@@ -50,10 +50,12 @@ def test_table():
     text = console.file.getvalue()
     cells = [line.split() for line in text.splitlines()]
 
-    assert any(line[:4] == ["10", "%", "40", "3"] and line[-2:] == ["0.7209", "conv1"] for line in cells)
-    assert any(line[:4] == ["100", "%", "400", "1"] and "±" not in line for line in cells)
+    assert any(
+        line[:2] == ["10", "%"] and line[-4:-2] == ["40", "3"] and line[-2:] == ["0.7209", "conv1"] for line in cells
+    )
+    assert any(line[:2] == ["100", "%"] and line[-4:-2] == ["400", "1"] and "±" not in line for line in cells)
     assert "200 %, extrapolated" in text
-    assert "95% band over draws of the fitted curve" in " ".join(text.split())
+    assert "band: 95% over draws of the fitted curve" in " ".join(text.split())
     assert unchosen_line(other.points).startswith("With 10 % a class has one training image, so that C cannot be")
 
 

@@ -23,7 +23,7 @@ def test_fits_a_terminal():
 
     assert max(map(len, lines)) <= 80
     (dropped,) = [line for line in lines if "efficientnet_lite0" in line]
-    assert " ".join(dropped.split()) == "efficientnet_lite0 pre_logits 0.820 ± 0.053 91 5,120 1: -0.095±0.031"
+    assert " ".join(dropped.split()) == "efficientnet_lite0 pre_logits 0.8200 ± 0.0530 91 5,120 1: -0.095±0.031"
 
 
 def test_columns():

@@ -43,8 +43,8 @@ def test_table_holds_every_job():
     Console(file=text, width=80).print(job_table(GRID, "test/accuracy", "run2"))
 
     rows = [line.split() for line in text.getvalue().splitlines() if line.strip()][2:]
-    assert rows[1] == ["1", "b", "2", "done", "0.2500", "1.0"]
-    assert rows[3] == ["3", "b", "20", "FAILED", "–", "1.0"]
+    assert rows[1] == ["1", "0.2500", "b", "2", "done", "1.0"]
+    assert rows[3] == ["3", "–", "b", "20", "FAILED", "1.0"]
 
 
 def test_a_line_for_each_choice_by_the_number_that_was_swept():

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from offshelf.progress import Progress, showing
 from offshelf.svm import LinearSVM, LinearSVMCV
-from offshelf.svm.fit_progress import FitProgress, showing
 from offshelf.svm.monitor import Finished, Monitor, monitored
 from offshelf.terminal import quiet
 
@@ -31,7 +31,7 @@ def test_lines(capsys):
     """Every ten seconds, with an estimate as soon as a problem is solved; at the end the time."""
     monitor, clock = Monitor(), Clock()
     monitor.expect(4000)
-    progress = FitProgress(monitor, "block [3]", clock)
+    progress = Progress("block [3]", "problems solved", monitor.state, clock)
     for seconds, more in ((1, 0), (10, 0), (15, 1000), (20.5, 0), (47, 1000), (48, 1000)):
         clock.seconds = 100 + seconds
         monitor.advance(more)
@@ -39,8 +39,8 @@ def test_lines(capsys):
     progress.stop()
     assert capsys.readouterr().err.splitlines() == [
         "block [3]: 0 of 4,000 problems solved, 0:00:10",
-        "block [3]: 1,000 of 4,000 problems solved, 0:00:20, about 0:01:02 left",
-        "block [3]: 2,000 of 4,000 problems solved, 0:00:47, about 0:00:47 left",
+        "block [3]: 1,000 of 4,000 problems solved, 49/s, 0:00:20, about 0:01:02 left",
+        "block [3]: 2,000 of 4,000 problems solved, 43/s, 0:00:47, about 0:00:47 left",
         "block [3]: 3,000 of 4,000 problems solved in 0:00:48",
     ]
 
@@ -53,7 +53,7 @@ def test_bar(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monitor, clock = Monitor(), Clock()
     monitor.expect(4000)
-    progress = FitProgress(monitor, "block3", clock)
+    progress = Progress("block3", "problems solved", monitor.state, clock)
     progress.tick()
     assert not stream.getvalue()
     clock.seconds += 4
@@ -67,7 +67,7 @@ def test_bar(monkeypatch):
 @pytest.mark.parametrize("asked", ["parameter", "context", "nothing", "quiet"])
 def test_who_asks(rows, asked, capsys, monkeypatch):
     """The parameter of an estimator, or the context of a run; not a fit alone, nor a run in Python."""
-    monkeypatch.setattr("offshelf.svm.fit_progress.LINE_SECONDS", -1)
+    monkeypatch.setattr("offshelf.progress.LINE_SECONDS", -1)
     monkeypatch.setattr("offshelf.svm.solver.background._wait", ticking)
     context = {"context": showing("block3"), "quiet": quiet()}.get(asked, SimpleNamespace())
     machine = LinearSVM(progress=asked in ("parameter", "quiet"))

@@ -240,6 +240,7 @@ def test_layer_is_chosen_on_training_images():
     """Never by the test metric; without cross-validation it is the last layer."""
     assert choose([score("a", 0.9, 0.5), score("b", 0.8, 0.99)]).name == "a"
     assert choose([score("a", None, 0.99), score("b", None, 0.5)]).name == "b"
+    assert choose([score("a", 0.8, 0.9), score("b", 0.9, 0.9), score("c", 0.9, 0.5)]).name == "c"  # the later of equals
 
 
 @pytest.mark.slow

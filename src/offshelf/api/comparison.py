@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from offshelf.api.loaded_run import LoadedRun
+from offshelf.api.report import Report
 from offshelf.api.results import Classification, Retrieval
-from offshelf.commands.compare import Row, to_sheet
+from offshelf.commands.compare import Row, require_metric, to_sheet
 from offshelf.commands.compare import compare as compared
+from offshelf.commands.comparison import page_of
 from offshelf.errors import ConfigError
 from offshelf.metric import Bootstrap, Interval
 from offshelf.report import flat
@@ -55,6 +57,44 @@ def compare(
     official = metric or several[0].tags.get("metric", "accuracy")
     rows = compared(several, official, Bootstrap(replicates))
     return _table(rows, official)
+
+
+def compare_report(
+    first: Any,
+    second: Any,
+    *,
+    metric: str | None = None,
+    replicates: int = 2000,
+    home: str = "",
+    uri: str = "",
+    experiment: str = "offshelf",
+) -> Report:
+    """Return what changed from one run to another as a page, as `offshelf compare A B --out FILE.html` writes it.
+
+    Args:
+        first: A result, a loaded run, or the id or name of a tracked one.
+        second: The other one.
+        metric: Without, the official one of the first run's data set.
+        replicates: Draws of the bootstrap.
+        home: See `load`.
+        uri: See `load`.
+        experiment: See `load`.
+
+    Raises:
+        ConfigError: a run lacks the metric, or several runs have the name.
+        TrackingError: a run cannot be found or read.
+    """
+    found = [_one(run, home, uri, experiment) for run in (first, second)]
+    official = metric or found[0].tags.get("metric", "accuracy")
+    require_metric(found, official)
+    return Report(page_of(found[0], found[1], official, Bootstrap(replicates)))
+
+
+def _one(run: Any, home: str, uri: str, experiment: str) -> TrackedRun:
+    found = _found(run, home, uri, experiment)
+    if len(found) != 1:
+        raise ConfigError(f"{run} means {len(found)} runs; name one.")
+    return found[0]
 
 
 def _found(run: Any, home: str, uri: str, experiment: str) -> list[TrackedRun]:

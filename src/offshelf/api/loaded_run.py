@@ -11,6 +11,7 @@ from offshelf.api.report import Report
 from offshelf.api.results import Recommended
 from offshelf.api.run import Done, writing
 from offshelf.api.verbs import classification, retrieval_result
+from offshelf.commands.inspect import reported_layer
 from offshelf.config import components, run_recorded
 from offshelf.config.recorded_config import recorded_tracker, require_secrets
 from offshelf.config.trust import Trust
@@ -23,8 +24,12 @@ from offshelf.tracking import NoTracking, RecordingTracker, Tracker
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from offshelf.api.inspecting import Inspected
+
 GROUPS = ("augmentation", "backbone", "extractor", "store")
 """Components by which a run predicts."""
+INSPECTED = ("dataset", "postprocess", "classifier", "bootstrap", "layer_fusion", "report")
+"""Other components by which its data is inspected."""
 
 
 class LoadedRun:
@@ -107,11 +112,32 @@ class LoadedRun:
         assert folder
         with writing(folder, scratch, progress):
             result = run_recorded(self.config, folder, followed, self._trust, discard)
-        parts = {**components(self.config, GROUPS, self._trust), "pooling": self.config.get("pooling", "auto")}
+        parts = {
+            **components(self.config, (*GROUPS, *INSPECTED), self._trust),
+            "pooling": self.config.get("pooling", "auto"),
+        }
         done = Done(result, dict(self.config), parts, scratch)
         if isinstance(result, ClassificationResult):
             return classification(done)
         return retrieval_result(done) if isinstance(result, RetrievalResult) else done.as_a(Recommended)
+
+    def inspect(self, *, layer: str = "", output_dir: str | Path | None = None, progress: bool = False) -> "Inspected":
+        """Return what is wrong with the data of the run, by its features, as `offshelf inspect RUN` does.
+
+        Args:
+            layer: A layer to use instead of the reported one.
+            output_dir: A folder for the page and the tables; without, a temporary one that goes with the result.
+            progress: Whether to show progress bars.
+
+        Raises:
+            ConfigError: as `rerun`; or the run kept no model, which names the reported one of several layers.
+            OffshelfError: the inspection fails.
+        """
+        from offshelf.api.inspecting import inspect_result
+
+        require_secrets(self.config)
+        parts = components(self.config, (*GROUPS, *INSPECTED), self._trust)
+        return inspect_result(parts, self.config, layer or reported_layer(self._past), output_dir, progress)
 
     @cached_property
     def _classes(self) -> Classes:

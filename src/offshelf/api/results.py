@@ -20,8 +20,12 @@ from offshelf.report.html import FILE
 from offshelf.tasks.results import ClassificationResult, Recommendation, RetrievalResult
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+    from offshelf.api.inspecting import Inspected
 
 
 SEVERAL = "Images with several labels have no confusion matrix"
@@ -35,6 +39,8 @@ class Classification(ClassificationResult):
     """Name of the backbone."""
     config: Mapping[str, Any] = field(repr=False)
     """The resolved config."""
+    parts: Mapping[str, Any] = field(repr=False)
+    """The components of the run, by name."""
     classes: Classes | None = field(repr=False)
     """The way from images to classes; None if the classifier has no form that could be kept."""
 
@@ -68,6 +74,18 @@ class Classification(ClassificationResult):
         if not path.is_file():
             raise ConfigError("This run wrote no report: leave out report=None.")
         return Report(path.read_text(encoding="utf-8"))
+
+    def inspect(self, *, output_dir: "str | Path | None" = None, progress: bool = False) -> "Inspected":
+        """Return what is wrong with the images and labels of this run, by its features; see `offshelf.inspect`.
+
+        Args:
+            output_dir: A folder for the page and the tables; without, a temporary one that goes with the result.
+            progress: Whether to show progress bars.
+        """
+        from offshelf.api.inspecting import inspect_result
+
+        layer = self.config["layer"] if self.parts.get("layer_fusion") else self.layer
+        return inspect_result(self.parts, self.config, layer, output_dir, progress)
 
     def confusion(self) -> "DataFrame":
         """Return the counts of test images by true class (rows) and predicted class (columns), of the reported layer.

@@ -68,7 +68,7 @@ def run(settings: Settings, output_dir: "str | Path | None" = None, progress: bo
     nodes = {key: described(value) for key, value in objects.items()}
     recorded = masked({key: value for key, value in {**values, **nodes}.items() if key not in SWEEP_KEYS})
     parts = {**task.keywords, **objects}
-    folder, scratch = _folder(output_dir, settings.task, parts.get("tracking"), Path(values["home"]))
+    folder, scratch = output_folder(output_dir, settings.task, parts.get("tracking"), Path(values["home"]))
     given: dict[str, Any] = {"output_dir": str(folder), "config": recorded}
     if "arguments" in parameters(values["_target_"]) and not settings.objects:
         given["arguments"] = masked(settings.overrides)
@@ -107,11 +107,11 @@ def _memory(given: Any, overrides: list[str]) -> MemoryStore:
     return MemoryStore()
 
 
-def _folder(given: "str | Path | None", task: str, tracking: Any, home: Path) -> tuple[Path, Path | None]:
+def output_folder(given: "str | Path | None", task: str, tracking: Any, home: Path) -> tuple[Path, Path | None]:
     """Return the output folder; and again where it is temporary."""
     if given is not None:
         return Path(given).expanduser().absolute(), None
-    if isinstance(tracking, NoTracking):
+    if tracking is None or isinstance(tracking, NoTracking):
         scratch = Path(mkdtemp(prefix="offshelf-"))
         return scratch, scratch
     return home / "outputs" / task / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}", None

@@ -160,13 +160,14 @@ def classification(done: Done) -> Classification:
     """Return the result of a classification with its way from images to classes."""
     parts, model = done.parts, done.result.model
     if model is None:
-        return done.as_a(Classification, classes=None, backbone=parts["backbone"].name)
+        return done.as_a(Classification, classes=None, backbone=parts["backbone"].name, parts=parts)
     request = Request(parts["backbone"], model.layers, parts["pooling"], parts["augmentation"].views)
     dataset = done.config.get("dataset") or {}
     background = parse_colour(dataset.get("background", "white"))
     largest = dataset.get("max_pixels", MAX_PIXELS)
     predictor = Predictor(model, request, parts["extractor"], background, largest)
-    return done.as_a(Classification, classes=Classes(predictor, parts["store"]), backbone=parts["backbone"].name)
+    classes = Classes(predictor, parts["store"])
+    return done.as_a(Classification, classes=classes, backbone=parts["backbone"].name, parts=parts)
 
 
 def retrieval_result(done: Done) -> Retrieval:

@@ -104,6 +104,9 @@ class FitResult:
     """Method of the SVM solver, such as `dual`, or `dual, primal for 3 of 45 tasks`; None for other classifiers."""
     is_unchosen: bool = False
     """Whether the value was to be chosen, but a class has too few images; see `Few.for_few`."""
+    out_of_fold: np.ndarray | None = None
+    """Scores of the training images, each by a classifier fitted without it: float64 [N, K]; None without calibration,
+    which is learnt from them."""
 
 
 class Classifier(Protocol):
@@ -149,3 +152,11 @@ class Few(Protocol):
             calibrate: Whether to calibrate, if the classifier does.
             groups: As for `Classifier.fit`.
         """
+
+
+@runtime_checkable
+class Calibrating(Protocol):
+    """A classifier that can learn probabilities, and so knows scores of its training images that are held out."""
+
+    def calibrating(self) -> Classifier:
+        """Return the same classifier with calibration; see `FitResult.out_of_fold`."""

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from offshelf.classifier.calibration import Calibration, uncalibrated
 from offshelf.classifier.choice import Choice, Grid, Search, Training, let_choose
-from offshelf.classifier.classifier import Classifier, Few, FitResult
+from offshelf.classifier.classifier import Calibrating, Classifier, Few, FitResult
 from offshelf.classifier.convergence import Convergence, watched
 from offshelf.classifier.folds import draw_folds, fewest_of_class, fewest_to_hold_out, require_two
 from offshelf.classifier.grid import grid_of, key_of, positive_numbers, suggested
@@ -26,7 +26,7 @@ from offshelf.svm.fusion import Fusion
 log = logging.getLogger(__name__)
 
 
-class Tuned(Classifier, Few):
+class Tuned(Classifier, Few, Calibrating):
     """A scikit-learn classifier and the grid of one of its parameters.
 
     `Tuned(SVC(kernel="linear"), C=[0.2, 2, 20])` chooses C by stratified cross-validation over the training images,
@@ -102,6 +102,12 @@ class Tuned(Classifier, Few):
         return predicts_numbers(self.estimator)
 
     @override
+    def calibrating(self) -> "Tuned":
+        made = copy(self)
+        made.calibrate = True
+        return made
+
+    @override
     def for_few(self, targets: np.ndarray, calibrate: bool, groups: np.ndarray | None = None) -> "Tuned":
         fewest = fewest_to_hold_out(targets, groups, self.folds, self.seed)
         made = copy(self)
@@ -150,12 +156,13 @@ class Tuned(Classifier, Few):
         gaps, problems = getattr(fitted, "dual_gap_", None), getattr(fitted, "n_problems_", None)
         gap = convergence.gap if gaps is None else float(np.max(gaps))
         factor, plain = 1 / seen.shape[1] if self.fusion == "sum" else 1.0, None
-        calibration = Calibration.own(fitted, factor)
+        calibration, out_of_fold = Calibration.own(fitted, factor), None
         if self.calibrate:
             plain = uncalibrated(fitted, factor, targets.ndim == 2)
-            calibration = self._calibration(value, values_NVD, targets, groups)
+            calibration, out_of_fold = self._calibration(value, values_NVD, targets, groups)
         certificate = gap, problems, scorer, calibration, plain, convergence.count, svm_method(fitted)
-        return FitResult(self.parameter, value, choice.curve, score, held_out, *certificate, self.is_unchosen)
+        more = *certificate, self.is_unchosen, out_of_fold
+        return FitResult(self.parameter, value, choice.curve, score, held_out, *more)
 
     def _given(self, value: float) -> "Tuned":
         """Return the same classifier with one value of the hyperparameter, without calibration and validation."""
@@ -163,30 +170,31 @@ class Tuned(Classifier, Few):
         settings: dict[str, Any] = {"seed": self.seed, "fusion": fusion, self.parameter: value}
         return Tuned(self.estimator, **settings)
 
+    def _scores(
+        self, value: float, values_NVD: np.ndarray, targets: np.ndarray, splits: Sequence[Split]
+    ) -> list[np.ndarray]:
+        """Return the scores of each fold's held-out images with one value of the hyperparameter."""
+        given = self._given(value)
+        return [given.fit(values_NVD[train], targets[train]).score(values_NVD[rows]) for train, rows in splits]
+
     def _held_out(
         self, value: float, values_NVD: np.ndarray, targets: np.ndarray, metric: str, splits: Sequence[Split]
     ) -> np.ndarray:
         """Return the metric of one value on the held-out images of each fold: float64 [folds]."""
-        given = self._given(value)
-        scores = [
-            METRICS[metric](
-                Outcome(targets[rows], given.fit(values_NVD[train], targets[train]).score(values_NVD[rows]))
-            )[0]
-            for train, rows in splits
-        ]
-        return np.array(scores, float)
+        found = zip(splits, self._scores(value, values_NVD, targets, splits), strict=True)
+        return np.array([METRICS[metric](Outcome(targets[rows], scores))[0] for (_, rows), scores in found], float)
 
     def _calibration(
         self, value: float, values_NVD: np.ndarray, targets: np.ndarray, groups: np.ndarray | None
-    ) -> Calibration:
-        """Calibrate on scores of each image by a classifier fitted without it, with the chosen value."""
+    ) -> tuple[Calibration, np.ndarray]:
+        """Calibrate with the chosen value on scores of held-out images. Returns these scores too, [N, K]."""
         if fewest_of_class(targets, groups)[0] < 2:
             what = "training images" if groups is None else "groups of training images"
             raise ConfigError(f"classifier.calibrate needs 2 {what} of each class, to hold one out.")
-        given, splits = self._given(value), draw_folds(targets, groups, self.folds, self.seed)
-        scores = [given.fit(values_NVD[train], targets[train]).score(values_NVD[rows]) for train, rows in splits]
+        splits = draw_folds(targets, groups, self.folds, self.seed)
+        scores = np.concatenate(self._scores(value, values_NVD, targets, splits))
         order = np.concatenate([rows for _, rows in splits])
-        return Calibration.learn(np.concatenate(scores), targets[order])
+        return Calibration.learn(scores, targets[order]), scores[np.argsort(order)]
 
     def _choose(self, training: Training, convergence: Convergence) -> Choice:
         grid = Grid(

@@ -19,6 +19,7 @@ SETTINGS = (
     "on_error",
     "probabilities",
     "alias",
+    "layer",
     "trust",
     "sort",
     "limit",

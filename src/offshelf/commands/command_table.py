@@ -15,11 +15,16 @@ class Verb:
     is_task: bool = False
     """Whether it is a task, whose arguments are Hydra's overrides, or a command with arguments of its own."""
 
+    takes_runs: bool = False
+    """Whether a task can also be asked for the name of a run, as a command of the same name."""
+
     @property
     def module(self) -> str:
         """The module that is named as the verb: of a task it holds the function that is run, else `main`."""
         return f"offshelf.{'tasks' if self.is_task else 'commands'}.{self.name}"
 
+
+ABOUT_INSPECT = "what is wrong with the data: labels, copies, odd images"
 
 VERBS = (
     Verb("classify", "[group=option] [key=value]", "score frozen features with a linear classifier", is_task=True),
@@ -28,6 +33,7 @@ VERBS = (
     Verb("extract", "[group=option] [key=value]", "fill the feature store, or say what is missing", is_task=True),
     Verb("layers", "[backbone=option]", "list the layers of a network", is_task=True),
     Verb("dataset", "[option] [key=value]", "what a data set is, and whether its copy is complete", is_task=True),
+    Verb("inspect", "RUN|[group=option] [key=value]", ABOUT_INSPECT, is_task=True, takes_runs=True),
     Verb("runs", "[FILTER ...]", "list runs, newest first"),
     Verb("compare", "RUN RUN", "runs side by side: error bars, paired differences"),
     Verb("report", "RUN|STUDY_DIR", "a run's page; a study's runs beside published numbers"),

@@ -5,35 +5,38 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offshelf.commands.arguments import Parser, divide
+from offshelf.commands.comparison import page_of
 from offshelf.commands.differing import independent, varied
+from offshelf.commands.pairing import Pairing, Tables
 from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, TrackingError
-from offshelf.metric import METRICS, PROBABILITY_METRICS, Bootstrap, Difference, Interval, is_loss
+from offshelf.metric import METRICS, Bootstrap, Difference, Interval, is_loss
 from offshelf.report import (
     FIGURES,
     SHEETS,
     Point,
-    Predictions,
     Sheet,
     comparison_figure,
-    paired,
-    paired_queries,
-    read_predictions,
     show_runs,
     with_error_bar,
     write_figure,
     write_sheet,
+    write_text,
 )
 from offshelf.suggest import did_you_mean
 from offshelf.tracking.mlflow.reading import SETTINGS, TrackedRun, TrackedRuns, is_filter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+PAGE = ".html"
+"""Suffix of the page of two runs; of more runs it is a table."""
+MOST_REASONS = 3
+"""Number of reasons that are given why runs cannot be paired."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ class Row:
     run: TrackedRun
     value: float
     difference: Difference | None
-    """None for the best run itself, and where the test images are not the same."""
+    """None for the best run itself, and where the tests cannot be paired."""
+    why_not: str = ""
+    """Why there is no difference; empty if there is, or for the best run."""
 
 
 def main(arguments: Sequence[str]) -> CommandResult:
@@ -66,6 +71,8 @@ def main(arguments: Sequence[str]) -> CommandResult:
     for file in files:
         if file.suffix in FIGURES:
             write_figure(file, draw(chosen, metric))
+        elif file.suffix == PAGE and len(chosen) == 2:
+            write_text(file, page_of(chosen[0], chosen[1], metric, Bootstrap(options.replicates)))
         else:
             write_sheet(file, sheet)
     return CommandResult({"metric": metric, "runs": to_data(rows, metric), "left_out": left_out})
@@ -78,6 +85,15 @@ def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> li
         ConfigError: there is no such metric, or a run has it not.
         TrackingError: the tables of predictions cannot be read.
     """
+    require_metric(runs, metric)
+    best, *others = sorted(runs, key=lambda run: run.metrics[f"test/{metric}"], reverse=not is_loss(metric))
+    first = Tables(best)
+    beside = [_row(Pairing(first, Tables(run), bootstrap), metric) for run in others]
+    return [Row(best, best.metrics[f"test/{metric}"], None), *beside]
+
+
+def require_metric(runs: Sequence[TrackedRun], metric: str) -> None:
+    """Raise ConfigError for a metric that does not exist, or that a run lacks."""
     known = [*METRICS, *(name for name in runs[0].metrics if name.startswith("test/"))]
     names = list(dict.fromkeys(name.removeprefix("test/") for name in known))
     if metric not in names:
@@ -85,49 +101,12 @@ def compare(runs: Sequence[TrackedRun], metric: str, bootstrap: Bootstrap) -> li
     without = [run.name for run in runs if f"test/{metric}" not in run.metrics]
     if without:
         raise ConfigError(f"Without test/{metric}: {', '.join(without)}. Another metric: --metric NAME")
-    best, *others = sorted(runs, key=lambda run: run.metrics[f"test/{metric}"], reverse=not is_loss(metric))
-    judge = _Judge(best, metric, bootstrap)
-    rows = [Row(best, best.metrics[f"test/{metric}"], None)]
-    rows += [Row(run, run.metrics[f"test/{metric}"], judge.difference(run)) for run in others]
-    return rows
 
 
-@dataclass(frozen=True)
-class _Judge:
-    """A comparison with the best run, whose table is read once."""
-
-    best: TrackedRun
-    metric: str
-    bootstrap: Bootstrap
-
-    def difference(self, run: TrackedRun) -> Difference | None:
-        """Return the difference, paired by test images or, of a retrieval, queries; None if these are not the same."""
-        if not self.bootstrap.replicates:
-            return None
-        return self._by_images(run) if self.metric in METRICS else self._by_queries(run)
-
-    def _by_images(self, run: TrackedRun) -> Difference | None:
-        first, second = self._predictions, _predictions(run)
-        pair = paired(first, second) if first and second else None
-        return self.bootstrap.difference(self.metric, *pair, first.tests) if first and pair else None
-
-    def _by_queries(self, run: TrackedRun) -> Difference | None:
-        first, second = self._queries, run.text("queries.csv")
-        pair = paired_queries(first, second, self.metric) if first and second else None
-        return self.bootstrap.mean_difference(*pair) if pair else None
-
-    @cached_property
-    def _predictions(self) -> Predictions | None:
-        return _predictions(self.best)
-
-    @cached_property
-    def _queries(self) -> str | None:
-        return self.best.text("queries.csv")
-
-
-def _predictions(run: TrackedRun) -> Predictions | None:
-    text = run.text("predictions.csv")
-    return read_predictions(text) if text else None
+def _row(pairing: Pairing, metric: str) -> Row:
+    run, difference = pairing.second.run, pairing.difference(metric)
+    why_not = "" if difference else pairing.why_not(metric)
+    return Row(run, run.metrics[f"test/{metric}"], difference, why_not)
 
 
 def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> Sheet:
@@ -137,30 +116,24 @@ def to_sheet(rows: Sequence[Row], metric: str, left_out: Sequence[str] = ()) -> 
     """
     runs = [row.run for row in rows]
     differing = list(dict.fromkeys([*independent(runs), *varied(runs)]))
-    columns = ["run", "id", metric, "to the best", "p", *differing]
+    columns = ["run", metric, "to the best", "p", "id", *differing]
     lines = [
-        [row.run.name, row.run.id[:8], with_error_bar(row.run.metrics, metric), *_gap(row.difference, row is rows[0])]
+        [row.run.name, with_error_bar(row.run.metrics, metric), *_gap(row.difference, row is rows[0]), row.run.id[:8]]
         + [row.run.params.get(name, "") for name in differing]
         for row in rows
     ]
     notes = [
-        "±: half of the bootstrap interval over test images or queries (95 % unless the run says otherwise); "
+        "±: half of the bootstrap interval over test images or queries (95% unless the run says otherwise); "
         "differences are paired, one by one.",
         "p: two-sided, of no difference to the best; not corrected for the number of runs.",
     ]
-    if any(row.difference is None for row in rows[1:]):
-        notes.append(_unpaired(metric))
+    notes += [f"–: not paired, as {why}." for why in dict.fromkeys(row.why_not for row in rows if row.why_not)][
+        :MOST_REASONS
+    ]
     if left_out:
         named = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
         notes.append(f"Left out, as they have no test/{metric}: {named}.")
     return Sheet(f"{metric} of {len(rows)} runs", columns, lines, notes)
-
-
-def _unpaired(metric: str) -> str:
-    """Return why a difference is missing."""
-    if metric.removesuffix("_uncalibrated") in PROBABILITY_METRICS:
-        return "–: the tables of predictions hold no probabilities, so that nothing can be paired."
-    return "–: not the same test images or queries, or no table of them on record, so that nothing can be paired."
 
 
 def to_data(rows: Sequence[Row], metric: str) -> list[dict[str, Any]]:
@@ -289,7 +262,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--metric", help="by default the official one of the first run's data set")
     parser.add_argument(
-        "--out", action="append", help="a table, .md, .csv, .html, .tex, or a figure, .png, .svg", metavar="FILE"
+        "--out",
+        action="append",
+        help="a table, .md, .csv, .tex; a figure, .png, .svg; of two runs a page of what changed, .html",
+        metavar="FILE",
     )
     parser.add_argument("--replicates", type=int, default=2000, help="draws of the bootstrap")
     return parser

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from offshelf.tracking.mlflow.reading import TrackedRun
 
-DEPENDENT_PARAMETERS = ("dims", "name")
+DEPENDENT_PARAMETERS = ("dims",)
 """Parameters that follow from others."""
 
 
 def varied(runs: Sequence[TrackedRun]) -> list[str]:
     """Return the names of parameters that are not the same for all runs, the task's own first."""
-    names = {name for run in runs for name in run.params if not name.endswith("_target_")}
+    names = {name for run in runs for name in run.params if name != "name" and not name.endswith("_target_")}
     several = [name for name in names if len({run.params.get(name) for run in runs}) > 1]
     return sorted(several, key=lambda name: (name.count("."), name))
 

@@ -4,14 +4,11 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich import box
-from rich.table import Table
-
 from offshelf.commands.arguments import Parser, divide, require_folder_name
 from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.metric import Bootstrap
-from offshelf.report import Sheet, write_text
+from offshelf.report import show_sheet, write_text
 from offshelf.runs.recorded import CONFIG, RecordedRun
 from offshelf.study.report import make_report
 from offshelf.study.study import FILE as STUDY
@@ -61,21 +58,9 @@ def _of_study(options: argparse.Namespace, where: Mapping[str, str]) -> CommandR
     with tracking.start(f"report {study.name}") as run:
         run.log(params={"study": study.name})
         report.log(run)
-    _show(report.brief)
+    show_sheet(report.brief)
     terminal().print(f"The report is in {folder}\nSee it beside its runs with: offshelf ui", soft_wrap=True)
     return CommandResult({"study": study.name, "folder": folder, "metrics": report.metrics, "table": report.cells})
-
-
-def _show(sheet: Sheet) -> None:
-    table = Table(title=sheet.title, box=box.SIMPLE, title_justify="left", pad_edge=False)
-    for number, column in enumerate(sheet.columns):
-        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number > 0)
-    for row in sheet.rows:
-        table.add_row(*row)
-    console = terminal()
-    console.print(table)
-    for note in sheet.notes:
-        console.print(note, soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,15 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
 from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.result import CommandResult
 from offshelf.config import run_recorded
 from offshelf.config.recorded_config import recorded_tracker, require_secrets
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
+from offshelf.grid import Grid, columns
 from offshelf.runs.recorded import RecordedRun
 from offshelf.terminal import discard, say, show, terminal
 from offshelf.tracking import NoTracking, RecordingTracker, Tracker, allowed_name, provenance
@@ -123,13 +121,11 @@ def _compared(metrics: Mapping[str, float]) -> dict[str, float]:
 def _show(title: str, differing: Mapping[str, tuple[Any, Any]]) -> None:
     if not differing:
         return
-    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)
-    for column in ("", "then", "now"):
-        table.add_column(column, overflow="fold")
+    grid = Grid(columns(["", "then", "now"]), title)
     for name, (then, now) in differing.items():
         cells = ("–" if value is None else str(value) for value in (then, now))
-        table.add_row(name.removeprefix("version."), *cells)
-    terminal().print(table)
+        grid.add(name.removeprefix("version."), *cells)
+    terminal().print(grid)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,23 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
 from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError
+from offshelf.grid import GAP, Column, Grid
 from offshelf.home import home_path
 from offshelf.terminal import say, terminal
 from offshelf.tracking.mlflow.reading import SETTINGS, TrackedRun, TrackedRuns
 from offshelf.tracking.outbox.outbox import Outbox
 
-COLUMNS = ("id", "when", "task", "name", "dataset", "backbone", "layer", "metric", "value", "status")
+COLUMNS = ("id", "name", "value", "metric", "dataset", "layer", "backbone", "when", "task", "status")
 
 LEAST_TELLING = ("status", "task", "when", "metric", "backbone", "dataset", "layer")
 """Columns that are left out of a narrow terminal, the first one first."""
-NARROW = ("id", "when", "task", "value", "status")
-"""Columns that are not folded."""
 
 PLAIN_KEYS = {"name": "attributes.run_name", "status": "attributes.status", "svm_method": "tags.svm_method"}
 """Words of a filter that are not parameters, and what MLflow calls them."""
@@ -144,22 +140,20 @@ def _to_data(run: TrackedRun, row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "id": run.id, "when": started, **known}
 
 
-def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in columns:
-        table.add_column(name, justify="right" if name == "value" else "left", overflow="fold", no_wrap=name in NARROW)
+def _table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Grid:
+    grid = Grid([Column(name, is_number=name == "value") for name in names])
     for row in rows:
-        table.add_row(*(_cell(row[name]) for name in columns))
-    return table
+        grid.add(*(_cell(row[name]) for name in names))
+    return grid
 
 
 def _fitting(rows: Sequence[dict[str, Any]], width: int) -> tuple[list[str], list[str]]:
     """Return the columns that a terminal has room for, and those that are left out; empty ones are neither."""
     shown = [name for name in COLUMNS if any(row[name] not in ("", None) for row in rows)]
-    widths = {name: max(len(name), *(len(_cell(row[name])) for row in rows)) + 3 for name in shown}
+    widths = {name: max(len(name), *(len(_cell(row[name])) for row in rows)) + GAP for name in shown}
     left_out = []
     for name in LEAST_TELLING:
-        if name in shown and sum(widths[one] for one in shown) > width:
+        if name in shown and sum(widths[one] for one in shown) > width + GAP:
             shown.remove(name)
             left_out.append(name)
     return shown, left_out

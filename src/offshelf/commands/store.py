@@ -8,9 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.filesize import decimal
-from rich.table import Table
 
 from offshelf.commands.arguments import Parser, divide, require_folder_name
 from offshelf.commands.result import CommandResult, as_data
@@ -18,6 +16,7 @@ from offshelf.config import build_group, load
 from offshelf.config.recorded_config import recheck, reextract
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError, OffshelfError
+from offshelf.grid import Grid, columns
 from offshelf.store import BucketStore, DiskStore
 from offshelf.store.any_store import AnyStore, damage_in, delete_damaged, delete_from, held_in, prunable_in
 from offshelf.store.bucket_maintenance import pull, push
@@ -48,13 +47,10 @@ def _ls(options: argparse.Namespace) -> CommandResult:
     held = held_in(_store(options))
     for holding in held:
         title = f"{holding.backbone}  {holding.folder.name[:8]}"
-        table = Table(title=title, box=box.SIMPLE, title_justify="left")
-        for column in ("module", "pooling", "view"):
-            table.add_column(column)
-        table.add_column("images", justify="right")
+        grid = Grid(columns(["module", "pooling", "view"], ["images"]), title)
         for (module, pooling, view), images in sorted(holding.features.items()):
-            table.add_row(module, pooling, view, f"{images:,}")
-        console.print(table)
+            grid.add(module, pooling, view, f"{images:,}")
+        console.print(grid)
         used = ", ".join(f"{use.name} {use.run[:8]}".strip() for use in holding.uses[:5]) or "no run that left word"
         more = f" and {len(holding.uses) - 5} more" if len(holding.uses) > 5 else ""
         console.print(f"{decimal(holding.size)}, last touched {age(holding.touched)}, used by {used}{more}\n")
@@ -80,17 +76,13 @@ def _contents(holding: Holding) -> dict[str, Any]:
 
 
 def _du(options: argparse.Namespace) -> CommandResult:
-    table = Table(box=box.SIMPLE)
-    for column in ("backbone", "network"):
-        table.add_column(column)
-    for column in ("images", "shards", "size", "touched"):
-        table.add_column(column, justify="right")
+    grid = Grid(columns(["backbone"], ["size", "images", "touched", "shards", "network"]))
     store = _store(options)
     held = held_in(store)
     for each in held:
-        cells = (f"{each.images:,}", f"{len(each.shards):,}", decimal(each.size), age(each.touched))
-        table.add_row(each.backbone, each.folder.name[:8], *cells)
-    terminal().print(table)
+        cells = (decimal(each.size), f"{each.images:,}", age(each.touched), f"{len(each.shards):,}")
+        grid.add(each.backbone, *cells, each.folder.name[:8])
+    terminal().print(grid)
     total = sum(each.size for each in held)
     say(f"{decimal(total)} in {store}")
     return CommandResult({"root": str(store), "bytes": total, "networks": [_network(each) for each in held]})

@@ -8,7 +8,7 @@ import numpy as np
 
 from offshelf.dataset.imageset import Fold, ImageSet, LeftOut
 from offshelf.dataset.repeats import equal_groups, first_equals
-from offshelf.duplicates import NEAR, NearSearch
+from offshelf.duplicates import NEAR, FindsNearest, NearSearch
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed
 
@@ -64,7 +64,7 @@ class Pairs:
     """Of near duplicates."""
 
 
-def _near(search: NearSearch, threshold: float, fold: Fold) -> Pairs:
+def _near(search: FindsNearest, threshold: float, fold: Fold) -> Pairs:
     """Return the near duplicates among the test and the training images of a fold."""
     of_test, of_train = search.nearest(fold.test, fold.train), search.nearest(fold.train, fold.test)
     tested = of_test.cosines_Q >= threshold
@@ -153,7 +153,7 @@ WORDS = {
 class LeakFinder:
     """Finds the leaks of any fold of a set."""
 
-    def __init__(self, images: ImageSet, rules: LeakRules, search: NearSearch | None = None) -> None:
+    def __init__(self, images: ImageSet, rules: LeakRules, search: FindsNearest | None = None) -> None:
         """Take the search for near duplicates, or None: only exact ones are found."""
         self.images, self._rules, self._search = images, rules, search
         self._kinds: list[tuple[Literal["bytes", "group"], np.ndarray]] = [("bytes", equal_groups(images.pictures))]
@@ -201,7 +201,7 @@ def settle_near(images: ImageSet, rules: LeakRules, values_NVD: np.ndarray, know
     return settle(images, rules, NearSearch(values_NVD))
 
 
-def settle(images: ImageSet, rules: LeakRules, search: NearSearch | None = None) -> tuple[ImageSet, Leaks]:
+def settle(images: ImageSet, rules: LeakRules, search: FindsNearest | None = None) -> tuple[ImageSet, Leaks]:
     """Find leaks, and do with them what the settings say.
 
     Returns:

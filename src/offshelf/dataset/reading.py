@@ -12,6 +12,7 @@ from offshelf.dataset.image import Image, ImageFile
 from offshelf.dataset.intensity_range import Extent, ValueRange, common_range, describe
 from offshelf.dataset.remote.seen import seen
 from offshelf.errors import BadImagesError, ImageError
+from offshelf.progress import Counter, counting
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,9 @@ def check_images(images: Sequence[Image]) -> None:
         BadImagesError: Files cannot be read; the message names each with the reason.
         DatasetError: No single range suits all images of more than 8 bits.
     """
-    found = _Found(iter(range(len(images))))
     threads = min(8, (os.cpu_count() or 1) * 2)
-    with ThreadPoolExecutor(threads) as pool:
+    with counting("images read", len(images)) as counter, ThreadPoolExecutor(threads) as pool:
+        found = _Found(iter(range(len(images))), counter)
         try:
             for done in [pool.submit(_look, images, found) for _ in range(threads)]:
                 done.result()
@@ -73,6 +74,7 @@ class _Found:
     """What threads have found; they take the rows one by one, so that neighbours are read at about the same time."""
 
     rows: Iterator[int]
+    counter: Counter
     faults: dict[int, str] = field(default_factory=dict)
     extents: dict[int, Extent] = field(default_factory=dict)
     """Values of images whose range must be resolved."""
@@ -81,7 +83,9 @@ class _Found:
     def next(self) -> int | None:
         """Return the next row; None if there is none."""
         with self.lock:
-            return next(self.rows, None)
+            row = next(self.rows, None)
+            self.counter.done += row is not None
+            return row
 
 
 def _look(images: Sequence[Image], found: _Found) -> None:

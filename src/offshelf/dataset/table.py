@@ -11,6 +11,7 @@ from offshelf.dataset.kind import is_named_image
 from offshelf.dataset.remote.file import Place
 from offshelf.dataset.split_names import part_among, part_of
 from offshelf.errors import ConfigError, DatasetError
+from offshelf.formulas import unmark
 from offshelf.names import listed
 
 COLUMNS = ("path", "label", "split", "x1", "y1", "x2", "y2")
@@ -242,7 +243,8 @@ def _key(name: str) -> str:
 
 
 def _cell(row: Sequence[str], column: int) -> str:
-    return row[column].strip() if column < len(row) else ""
+    """Return a cell without surrounding spaces, and without the mark of text that is no formula."""
+    return unmark(row[column].strip()) if column < len(row) else ""
 
 
 def _require_cells(file: Place, lines: Sequence[Line], names: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
-"""Near duplicates: images whose features are almost the same, by exact search."""
+"""Images that are nearly the same, by their features."""
 
-from offshelf.duplicates.near import NEAR, Nearest, NearSearch
+from offshelf.duplicates.groups import NearDuplicates
+from offshelf.duplicates.near import NEAR, FindsNearest, Nearest, NearSearch, Neighbours
 
-__all__ = ["NEAR", "NearSearch", "Nearest"]
+__all__ = ["NEAR", "FindsNearest", "NearDuplicates", "NearSearch", "Nearest", "Neighbours"]

@@ -186,11 +186,14 @@ def _by_layer(points: Sequence[CurvePoint]) -> Iterator[LearningCurve]:
 def choose(scores: Sequence[Judged]) -> Judged:
     """Return the layer with the best cross-validated metric on training images; without cross-validation, the last one.
 
+    Of equally good layers it is the last one too: where training images are so alike that an early layer already tells
+    all of them apart, as those of one camera, a late layer is of more use for others.
+
     Test metrics are never used: the test images are for reporting.
     """
     by = f"cv/{scores[0].metric}"
     if all(by in score.metrics for score in scores):
-        return max(scores, key=lambda score: score.metrics[by])
+        return max(reversed(scores), key=lambda score: score.metrics[by])
     return scores[-1]
 
 

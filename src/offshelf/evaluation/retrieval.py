@@ -15,6 +15,7 @@ from offshelf.layer_fusion import LayerFusion
 from offshelf.metric import Bootstrap
 from offshelf.metric.retrieval import RETRIEVAL_METRICS, Ranks, positions
 from offshelf.postprocess import Transformer, fit, transform
+from offshelf.progress import counting, showing
 from offshelf.retrieval import Approximate, Retrieval
 from offshelf.retrieval.retrieval import require_vectors
 
@@ -112,7 +113,8 @@ class RetrievalProbe:
         start = time.perf_counter()
         fitted = fit(self.postprocess, references_NPD if fit_features_MPD is None else fit_features_MPD)
         references, queries = transform(fitted, references_NPD), transform(fitted, queries_QVD)
-        ranks, first = _rank(self.retrieval, references, queries, images)
+        with showing(name):
+            ranks, first = _rank(self.retrieval, references, queries, images)
         seconds = time.perf_counter() - start
         dims, footprint = references.shape[2], self.retrieval.footprint(*references.shape[1:])
         recall = None
@@ -131,15 +133,17 @@ def _rank(
     """Return the ranks of relevant references by protocol, and the first references of each ranking."""
     found: dict[str, list[np.ndarray]] = {protocol: [] for protocol in images.truths}
     first: list[np.ndarray] = []
-    for block in retrieval.similarities(references, queries):
-        for number in range(len(block)):
-            asked = [truths[len(first)] for truths in images.truths.values()]
-            among = np.unique(np.concatenate([np.empty(0, np.int64), *(truth.relevant for truth in asked)]))
-            row_N = block[number] if isinstance(block, np.ndarray) else block.row(number, among, SHOWN)
-            for protocol, truth in zip(images.truths, asked, strict=True):
-                found[protocol].append(positions(row_N, truth))
-            nearest = largest(row_N, SHOWN)
-            first.append(np.where(row_N[nearest] > -np.inf, nearest, -1))
+    with counting("queries", len(queries)) as counter:
+        for block in retrieval.similarities(references, queries):
+            for number in range(len(block)):
+                asked = [truths[len(first)] for truths in images.truths.values()]
+                among = np.unique(np.concatenate([np.empty(0, np.int64), *(truth.relevant for truth in asked)]))
+                row_N = block[number] if isinstance(block, np.ndarray) else block.row(number, among, SHOWN)
+                for protocol, truth in zip(images.truths, asked, strict=True):
+                    found[protocol].append(positions(row_N, truth))
+                nearest = largest(row_N, SHOWN)
+                first.append(np.where(row_N[nearest] > -np.inf, nearest, -1))
+                counter.advance()
     ranks = {protocol: Ranks.of(found[protocol], truths) for protocol, truths in images.truths.items()}
     return ranks, np.array(first)
 

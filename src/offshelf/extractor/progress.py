@@ -1,6 +1,7 @@
-"""A progress bar for extraction, with the rate and the time left."""
+"""The progress of an extraction: a bar in a terminal, elsewhere a line every ten seconds."""
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.text import Text
 from typing_extensions import override
 
@@ -8,6 +9,7 @@ from offshelf.extractor.chunks import ChunkQueue
 from offshelf.extractor.plan import Plan
 from offshelf.extractor.request import Request
 from offshelf.extractor.stream import Batch
+from offshelf.progress import Progress
 from offshelf.terminal import terminal
 
 
@@ -17,7 +19,8 @@ class ExtractionProgress:
     def __init__(self, queue: ChunkQueue, plan: Plan, request: Request) -> None:
         self.queue, self.plan = queue, plan
         self.name, self.last_view = request.backbone.name, len(request.views) - 1
-        self._bar: Progress | None = None
+        self._bar: Bar | None = None
+        self._lines: Progress | None = None
         self._done = 0
 
     def start(self) -> None:
@@ -25,22 +28,32 @@ class ExtractionProgress:
         console = terminal(stderr=True)
         if not self._done:
             console.print(f"Extracting {self.name}: {self.plan}", highlight=False, soft_wrap=True)
+        if not console.is_terminal:
+            self._lines = self._lines or Progress(f"Extracting {self.name}", "images", self._state)
+            return
         columns = (BarColumn(), MofNCompleteColumn(), "images", _Rate(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=console)
+        self._bar = Bar(*columns, console=console)
         self._bar.add_task("extract", total=self.queue.total, completed=self._done)
         self._bar.start()
 
     def advance(self, batch: Batch) -> None:
         """Advance by the images that are complete with this batch."""
+        self._done += int((batch.views == self.last_view).sum()) + len(batch.faults)
         if self._bar:
-            self._done += int((batch.views == self.last_view).sum()) + len(batch.faults)
-            self._bar.update(self._bar.task_ids[0], completed=min(self._done + self.queue.elsewhere, self.queue.total))
+            self._bar.update(self._bar.task_ids[0], completed=self._state()[0])
+        elif self._lines:
+            self._lines.tick()
 
     def stop(self) -> None:
-        """Leave the bar as it stands, and release the terminal."""
+        """Leave the bar as it stands, and release the terminal; after lines, say how long it took."""
+        if self._lines:
+            self._lines.stop()
         if self._bar:
             self._bar.stop()
             self._bar = None
+
+    def _state(self) -> tuple[int, int]:
+        return min(self._done + self.queue.elsewhere, self.queue.total), self.queue.total
 
 
 class _Rate(ProgressColumn):

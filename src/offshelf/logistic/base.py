@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from offshelf.logistic.solver import Problems, Solution, solve
+from offshelf.svm.fit_progress import shown_beside
 from offshelf.svm.linear_classifier import LinearClassifier
+from offshelf.svm.monitor import Monitor
 
 
 class LogisticProbeBase(LinearClassifier):
@@ -58,8 +60,9 @@ class LogisticProbeBase(LinearClassifier):
     ) -> Iterator[tuple[slice, Solution]]:
         """Solve all problems, and warn of those that do not reach the tolerance."""
         self._check_grid(Cs)
-        problems = self._problems(y, weights, members_RV)
-        yield from self._reported(solve(X, problems, Cs, self.tol, self._start(X)), "logistic")
+        problems, monitor = self._problems(y, weights, members_RV), Monitor()
+        with shown_beside(monitor):
+            yield from self._reported(solve(X, problems, Cs, self.tol, self._start(X), monitor), "logistic")
 
     def _start(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Return weights [P, D] and biases [P] to start from, if there are any."""

@@ -84,8 +84,7 @@ class Bootstrap:
         """
         if not self.replicates:
             return [None] * outcomes[0].classes
-        by_fold_FBK = np.array([METRICS[metric].measure(*drawn) for drawn in self._drawn(outcomes, tests)])
-        return [self._percentiles(draws) for draws in mean_of_known(by_fold_FBK, axis=0).T]
+        return [self._percentiles(draws) for draws in self._class_draws(metric, outcomes, tests).T]
 
     def difference(
         self,
@@ -101,6 +100,30 @@ class Bootstrap:
         values = [np.mean([METRICS[metric](one)[0] for one in outcomes]) for outcomes in (first, second)]
         draws = self._draws(metric, second, tests) - self._draws(metric, first, tests)
         return self._judged(float(values[1] - values[0]), draws)
+
+    def class_differences(
+        self,
+        metric: str,
+        first: Sequence[Outcome],
+        second: Sequence[Outcome],
+        tests: Sequence[int] | None = None,
+    ) -> list[Difference | None]:
+        """Return K differences, second minus first, of the classes of a metric that is a mean over classes.
+
+        The draws are those of `difference`. None without draws, or where a class has no test images.
+        """
+        measured = [
+            mean_of_known(np.array([METRICS[metric].measure(one, one.once)[0] for one in outcomes]), axis=0)
+            for outcomes in (first, second)
+        ]
+        values_K = measured[1] - measured[0]
+        if not self.replicates:
+            return [None] * len(values_K)
+        draws_BK = self._class_draws(metric, second, tests) - self._class_draws(metric, first, tests)
+        return [
+            None if np.isnan(value) else self._judged(float(value), draws)
+            for value, draws in zip(values_K, draws_BK.T, strict=True)
+        ]
 
     def mean_intervals(self, values_MK: np.ndarray) -> list[Interval | None]:
         """Return intervals of K means over M items (queries, say), without NaN; None without draws, or if all are NaN.
@@ -140,6 +163,11 @@ class Bootstrap:
         measure = {**METRICS, **PROBABILITY_METRICS}[metric]
         mean: np.ndarray = np.mean([measure(*drawn) for drawn in self._drawn(outcomes, tests)], axis=0)
         return mean
+
+    def _class_draws(self, metric: str, outcomes: Sequence[Outcome], tests: Sequence[int] | None) -> np.ndarray:
+        """Return the metric of each class on every draw, the mean over folds that have it: float64 [replicates, K]."""
+        by_fold_FBK = np.array([METRICS[metric].measure(*drawn) for drawn in self._drawn(outcomes, tests)])
+        return mean_of_known(by_fold_FBK, axis=0)
 
     def _drawn(self, outcomes: Sequence[Outcome], tests: Sequence[int] | None) -> Iterator[tuple[Outcome, np.ndarray]]:
         """Yield each fold's outcome with the weights of its images in the draws."""

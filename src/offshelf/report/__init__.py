@@ -27,12 +27,12 @@ from offshelf.report.files import (
 )
 from offshelf.report.findings import found_line, left_out_table, remarks, repeats_line, shared_groups_line
 from offshelf.report.learning_curve import learning_curve_columns, learning_curve_figure, learning_curve_table
-from offshelf.report.prediction_table import Predictions, paired, predictions, read_predictions
+from offshelf.report.prediction_table import Predictions, paired, predictions, read_predictions, why_unpaired
 from offshelf.report.recommendation import LeaderboardRow, leaderboard_columns, leaderboard_table, skipped_lines
 from offshelf.report.reliability import probability_line, reliability_columns, reliability_figure
 from offshelf.report.retrieval_tables import layer_scores, paired_queries, protocol_scores, query_table, query_values
 from offshelf.report.sheet import SHEETS, Sheet, write_sheet
-from offshelf.report.sheet_view import show_runs
+from offshelf.report.sheet_view import show_runs, show_sheet
 from offshelf.report.sweep import JobOutcome, forecast_table, job_columns, job_table, sweep_figure
 from offshelf.report.table import (
     extraction_table,
@@ -97,11 +97,13 @@ __all__ = [
     "score_table",
     "shared_groups_line",
     "show_runs",
+    "show_sheet",
     "similarity_figure",
     "size_table",
     "skipped_lines",
     "spectrum_table",
     "sweep_figure",
+    "why_unpaired",
     "with_error_bar",
     "write_bytes",
     "write_figure",

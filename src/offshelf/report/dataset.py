@@ -4,53 +4,38 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich import box
-from rich.table import Table
 
 from offshelf.dataset import About, ImageSet, RetrievalSet, Truth
+from offshelf.grid import Grid
 
 NAMED = 5
 """Number of classes that are named; the others are counted."""
 
 
-def about_table(about: About, folder: Path) -> Table:
+def about_table(about: About, folder: Path) -> Grid:
     """Return title, licence and origin."""
-    table = _table(about.title)
-    table.add_row("name", about.name)
-    table.add_row("licence", about.licence)
-    table.add_row("from", about.home)
-    table.add_row("cite", about.citation)
-    table.add_row("in", str(folder))
-    return table
+    facts = [("name", about.name), ("licence", about.licence), ("from", about.home), ("cite", about.citation)]
+    return Grid.of_facts([*facts, ("in", str(folder))], about.title)
 
 
-def size_table(images: ImageSet) -> Table:
+def size_table(images: ImageSet) -> Grid:
     """Return parts, classes, labels or numbers, and the official metric."""
-    table = _table(None)
     folds = f", in each of {len(images.folds)} folds" if len(images.folds) > 1 else ""
     every = [fold for size in images.sizes for fold in size.folds] or images.folds
-    table.add_row("samples", f"{len(images.samples):,}")
-    for part in ("train", "test"):
-        table.add_row(part, f"{_span([len(getattr(fold, part)) for fold in every])}{folds}")
+    facts = [("samples", f"{len(images.samples):,}")]
+    facts += [(part, f"{_span([len(getattr(fold, part)) for fold in every])}{folds}") for part in ("train", "test")]
     if images.kind != "number":
         named = ", ".join(images.classes[:NAMED]) + (", …" if len(images.classes) > NAMED else "")
-        table.add_row("classes", f"{len(images.classes)}: {named}")
-    for name, value in _label_rows(images):
-        table.add_row(name, value)
-    table.add_row("metric", images.metric)
-    return table
+        facts.append(("classes", f"{len(images.classes)}: {named}"))
+    return Grid.of_facts([*facts, *_label_rows(images), ("metric", images.metric)])
 
 
-def retrieval_table(images: RetrievalSet) -> Table:
+def retrieval_table(images: RetrievalSet) -> Grid:
     """Return references, queries, the relevant references by protocol, and the official metric."""
-    table = _table(None)
-    table.add_row("references", f"{len(images.references):,}")
-    table.add_row("queries", f"{len(images.queries):,}")
+    facts = [("references", f"{len(images.references):,}"), ("queries", f"{len(images.queries):,}")]
     for protocol, truths in images.truths.items():
-        for name, value in _truth_rows(truths):
-            table.add_row(f"{name}, {protocol}" if protocol else name, value)
-    table.add_row("metric", images.metric)
-    return table
+        facts += [(f"{name}, {protocol}" if protocol else name, value) for name, value in _truth_rows(truths)]
+    return Grid.of_facts([*facts, ("metric", images.metric)])
 
 
 def _truth_rows(truths: Sequence[Truth]) -> list[tuple[str, str]]:
@@ -89,10 +74,3 @@ def _span(numbers: list[int]) -> str:
     """Return one number, or the smallest and the largest."""
     low, high = min(numbers), max(numbers)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def _table(title: str | None) -> Table:
-    table = Table(title=title, box=box.SIMPLE, show_header=False, title_justify="left")
-    table.add_column()
-    table.add_column(overflow="fold")  # long addresses are wrapped, not cut
-    return table

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich import box
-from rich.table import Table
 
 from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, LearningCurves
+from offshelf.grid import Grid, columns
 from offshelf.metric import Interval
 from offshelf.metric.power_law import LEVEL
 from offshelf.report.literal import literal
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def learning_curve_table(curve: LearningCurve, chosen: Sequence[CurvePoint], title: str) -> Table:
+def learning_curve_table(curve: LearningCurve, chosen: Sequence[CurvePoint], title: str) -> Grid:
     """Return the metric by training size, and what is extrapolated.
 
     Args:
@@ -27,27 +26,32 @@ def learning_curve_table(curve: LearningCurve, chosen: Sequence[CurvePoint], tit
     """
     metric = curve.points[0].metric.replace("_", " ")
     several = len({point.name for point in chosen}) > 1
-    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False, caption_justify="left")
-    for column in ("training size", "images", "draws", f"test {metric}"):
-        table.add_column(column, justify="left" if column == "training size" else "right")
-    if several:
-        table.add_column(f"{metric} of the layer chosen with this size", overflow="fold")
+    band = [f"{LEVEL:.0%} band"] if curve.extrapolations else []
+    numbers = columns(["training size"], [f"test {metric}", *band, "images", "draws"])
+    best_names = columns(["chosen with this size"] if several else [])
+    grid = Grid([*numbers, *best_names], title, [_about(curve)])
     for point, best in zip(curve.points, chosen, strict=True):
         size = point.size
-        cells = [size.name, f"{size.images:,.0f}", str(size.draws), _with_deviation(point)]
-        table.add_row(
-            *cells, *([f"{best.value:.4f} {best.name}"] if several else []), end_section=point is curve.points[-1]
-        )
+        cells = [_with_deviation(point), *[""] * len(band), f"{size.images:,.0f}", str(size.draws)]
+        grid.add(size.name, *cells, *([f"{best.value:.4f} {best.name}"] if several else []))
+    grid.end_section()
     for one in curve.extrapolations:
-        band = f"{one.interval.low:.4f} to {one.interval.high:.4f}"
+        ends = f"{one.interval.low:.4f} to {one.interval.high:.4f}"
         images = one.value / curve.points[-1].size.value * curve.sizes[-1]
-        table.add_row(
-            f"{one.name}, extrapolated", f"{images:,.0f}", "", f"{one.predicted:.4f} ({band})", style="italic"
-        )
-    table.caption = "±: standard deviation over draws of the training images" + (
-        f"; (…): {LEVEL:.0%} band over draws of the fitted curve a - b n^-c, if its shape goes on" if curve.law else ""
-    )
-    return table
+        cells = [_aligned(one.predicted), ends, f"{images:,.0f}", ""]
+        grid.add(f"{one.name}, extrapolated", *cells, *([""] if several else []))
+    return grid
+
+
+def _about(curve: LearningCurve) -> str:
+    """Return what the numbers beside the metric are."""
+    law = f"; band: {LEVEL:.0%} over draws of the fitted curve a - b n^-c, if its shape goes on" if curve.law else ""
+    return f"±: standard deviation over draws of the training images{law}"
+
+
+def _aligned(value: float) -> str:
+    """Return a number whose digits are below those of numbers with a deviation."""
+    return f"{value:.4f}" + " " * len(" ± 0.0000")
 
 
 def learning_curve_columns(curves: LearningCurves) -> dict[str, list[Any]]:

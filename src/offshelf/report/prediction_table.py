@@ -10,6 +10,7 @@ from offshelf.dataset import ImageSet
 from offshelf.errors import DatasetError
 from offshelf.evaluation.score import Score
 from offshelf.metric import LabelKind, Outcome
+from offshelf.names import listed
 from offshelf.report.cell import read_csv
 
 
@@ -41,6 +42,13 @@ def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
         "predicted": [images.classes[number] for number in predicted],
         "score": scores.max(axis=1).tolist(),
     }
+
+
+KINDS: Mapping[LabelKind, str] = {
+    "class": "one class an image",
+    "labels": "several labels an image",
+    "number": "numbers",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +130,28 @@ def _single(columns: _Columns, classes: Sequence[str]) -> Outcome:
 def _several(columns: _Columns, labels: Sequence[str]) -> Outcome:
     targets = np.array([columns[f"true {name}"] for name in labels]).astype(np.int8)
     return Outcome(targets.T, np.array([columns[f"score {name}"] for name in labels]).astype(float).T)
+
+
+def why_unpaired(one: Predictions, other: Predictions) -> str:
+    """Return in words why two tables cannot be compared test by test; empty if they can."""
+    if one.kind != other.kind:
+        kinds = " and ".join(KINDS[table.kind] for table in (one, other))
+        return f"their tests are of different kinds: {kinds}"
+    if one.kind == "labels" and one.classes != other.classes:
+        missing = sorted({*one.classes} ^ {*other.classes})
+        return f"their labels differ ({listed(missing)})" if missing else "their labels are in another order"
+    mine, theirs = ({id for fold in table.ids for id in fold} for table in (one, other))
+    if mine != theirs:
+        common = len(mine & theirs)
+        counts = f"{len(mine):,} and {len(theirs):,}, {common:,} of them in both"
+        return f"they were not tested on the same images: {counts}"
+    if len(one.ids) != len(other.ids) or (paired(one, other) is None and _have_other_folds(one, other)):
+        return f"they have other folds: {len(one.ids)} and {len(other.ids)}, or not the same images in each"
+    return "" if paired(one, other) else "some of the images have another true label"
+
+
+def _have_other_folds(one: Predictions, other: Predictions) -> bool:
+    return any(sorted(mine) != sorted(theirs) for mine, theirs in zip(one.ids, other.ids, strict=True))
 
 
 def paired(one: Predictions, other: Predictions) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]] | None:

@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
+from offshelf.grid import Grid, columns
 from offshelf.metric import Interval
+
+NOTES = (
+    "cv ±: half of the interval over held-out training images",
+    "img/s: all layers of the backbone at once, as measured on these images (a few may be too few for the engine of a "
+    "full run)",
+    "dropped: in which round, and the paired difference to its best ± standard error",
+)
 
 
 @dataclass(frozen=True)
@@ -45,25 +50,17 @@ def leaderboard_columns(rows: Sequence[LeaderboardRow], metric: str) -> dict[str
     }
 
 
-def leaderboard_table(rows: Sequence[LeaderboardRow], metric: str, title: str) -> Table:
+def leaderboard_table(rows: Sequence[LeaderboardRow], metric: str, title: str) -> Grid:
     """Return the ranking: the winner is bold, and a line separates layers that were not ruled out from the others."""
-    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
-    table.caption = (
-        "cv ±: half of the interval over held-out training images; img/s: all layers of the backbone at once, "
-        "as measured on these images (a few may be too few for the engine of a full run); "
-        "dropped: in which round, and the paired difference to its best ± standard error"
-    )
-    for column in ("backbone", "layer"):
-        table.add_column(column, overflow="fold")
-    for column in (f"cv {metric.replace('_', ' ')}", "img/s", "bytes"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("dropped", no_wrap=True)
+    numbers = [f"cv {metric.replace('_', ' ')}", "img/s", "bytes"]
+    grid = Grid([*columns(["backbone", "layer"], numbers), *columns(["dropped"])], title, NOTES)
     for number, one in enumerate(rows):
-        bar = f" ± {one.interval.half:.3f}" if one.interval else ""
-        is_last = not one.status and number + 1 < len(rows) and bool(rows[number + 1].status)
-        cells = (f"{one.value:.3f}{bar}", f"{one.rate:.0f}", f"{one.size:,}", one.status or "–")
-        table.add_row(one.backbone, one.layer, *cells, style="bold" if number == 0 else None, end_section=is_last)
-    return table
+        bar = f" ± {one.interval.half:.4f}" if one.interval else ""
+        cells = (f"{one.value:.4f}{bar}", f"{one.rate:,.0f}", f"{one.size:,}", one.status or "–")
+        grid.add(one.backbone, one.layer, *cells, is_bold=number == 0)
+        if not one.status and number + 1 < len(rows) and rows[number + 1].status:
+            grid.end_section()
+    return grid
 
 
 def skipped_lines(skipped: Mapping[str, str]) -> str:

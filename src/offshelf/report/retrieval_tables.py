@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from rich import box
 from rich.filesize import decimal
-from rich.table import Table
 
 from offshelf.evaluation.retrieval import RetrievalScore
-from offshelf.report.cell import unmark
+from offshelf.formulas import unmark
+from offshelf.grid import Grid, columns
 from offshelf.report.files import with_error_bar
 
 
@@ -50,46 +49,38 @@ def of_one(name: str) -> str:
     return protocol + slash + (metric[1:] if metric.startswith(("mAP", "mP")) else metric)
 
 
-def layer_scores(scores: Sequence[RetrievalScore], chosen: RetrievalScore, title: str) -> Table:
+def layer_scores(scores: Sequence[RetrievalScore], chosen: RetrievalScore, title: str) -> Grid:
     """Return the layers from input to output with the official metric of each, the reported one bold."""
-    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)
-    table.add_column("layer")
-    for column in ("dims", _words(chosen.metric.rpartition("/")[2]), "floats", "size", "search s"):
-        table.add_column(column, justify="right")
+    numbers = [_words(chosen.metric.rpartition("/")[2]), "dims", "floats", "size", "search s"]
+    grid = Grid(columns(["layer"], numbers), title, _about(scores, chosen))
     for score in scores:
         floats, size = score.footprint
-        cells = (
-            f"{score.dims:,}",
-            with_error_bar(score.metrics, score.metric),
-            f"{floats:,}",
-            decimal(size),
-            f"{score.seconds:.1f}",
+        cells = (f"{score.dims:,}", f"{floats:,}", decimal(size), f"{score.seconds:.1f}")
+        grid.add(
+            *(score.name, with_error_bar(score.metrics, score.metric), *cells),
+            is_bold=score is chosen and len(scores) > 1,
         )
-        table.add_row(score.name, *cells, style="bold" if score is chosen and len(scores) > 1 else None)
+    return grid
+
+
+def _about(scores: Sequence[RetrievalScore], chosen: RetrievalScore) -> list[str]:
     notes = ["floats, size: per reference"]
     if chosen.bootstrap.replicates:
-        notes.append(f"±: half of the {chosen.bootstrap.level:.0%} interval over queries")
-    if len(scores) > 1:
-        notes.append("no training images to choose a layer by: the last is reported")
-    table.caption, table.caption_justify = "; ".join(notes), "left"
-    return table
+        notes.insert(0, f"±: half of the {chosen.bootstrap.level:.0%} interval over queries")
+    several = ["No training images to choose a layer by: the last is reported."] if len(scores) > 1 else []
+    return ["; ".join(notes), *several]
 
 
-def protocol_scores(score: RetrievalScore) -> Table:
+def protocol_scores(score: RetrievalScore) -> Grid:
     """Return every metric of one layer, a column per protocol."""
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column(score.name)
-    for protocol in score.ranks:
-        table.add_column(_words(protocol) or "value", justify="right")
+    protocols = [_words(protocol) or "value" for protocol in score.ranks]
+    grid = Grid(columns([score.name], protocols), notes=["*: the official metric"])
     for metric in dict.fromkeys(name.rpartition("/")[2] for name in score.by_query):
         names = [f"{protocol}/{metric}" if protocol else metric for protocol in score.ranks]
         cells = [with_error_bar(score.metrics, name) if name in score.by_query else "" for name in names]
-        table.add_row(
-            _words(metric),
-            *(f"{cell} *" if name == score.metric else cell for name, cell in zip(names, cells, strict=True)),
-        )
-    table.caption, table.caption_justify = "*: the official metric", "left"
-    return table
+        marked = [f"{cell} {'*' if name == score.metric else ' '}" for name, cell in zip(names, cells, strict=True)]
+        grid.add(_words(metric), *marked)
+    return grid
 
 
 def _words(name: str) -> str:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
-
+from offshelf.grid import Column, Grid, columns
 from offshelf.report.literal import literal
 
 if TYPE_CHECKING:
@@ -51,32 +49,26 @@ def job_columns(outcomes: Sequence[JobOutcome], metric: str) -> dict[str, list[A
     return columns | {"run": [outcome.run for outcome in outcomes]}
 
 
-def job_table(outcomes: Sequence[JobOutcome], metric: str, best: str, caption: str = "") -> Table:
+def job_table(outcomes: Sequence[JobOutcome], metric: str, best: str, caption: str = "") -> Grid:
     """Return the jobs of a sweep in their order; that of the run `best` is bold."""
-    table = Table(box=box.SIMPLE, pad_edge=False, caption=caption or None, caption_justify="left")
     keys = swept(outcomes)
-    table.add_column("job", justify="right")
-    for key in [*keys, "status"]:
-        table.add_column(key, overflow="fold")
-    for name in (metric, "s"):
-        table.add_column(name, justify="right")
+    grid = Grid([Column("job"), Column(metric), *columns(keys), *columns(["status"], ["s"])])
+    grid.notes = [caption] if caption else []
     for outcome in outcomes:
         value = "–" if outcome.value is None else f"{outcome.value:.4f}"
         seconds = "–" if outcome.seconds is None else f"{outcome.seconds:.1f}"
-        cells = [str(outcome.number), *(outcome.choices.get(key, "") for key in keys), outcome.status, value, seconds]
-        table.add_row(*cells, style="bold" if best and outcome.run == best else None)
-    return table
+        cells = [str(outcome.number), value, *(outcome.choices.get(key, "") for key in keys), outcome.status, seconds]
+        grid.add(*cells, is_bold=bool(best) and outcome.run == best)
+    return grid
 
 
-def forecast_table(jobs: Sequence[tuple[JobOutcome, str]]) -> Table:
+def forecast_table(jobs: Sequence[tuple[JobOutcome, str]]) -> Grid:
     """Return the jobs of a sweep, and what each still needs."""
-    table = Table(box=box.SIMPLE, pad_edge=False)
     keys = swept([outcome for outcome, _ in jobs])
-    for column in ("job", *keys, "still to be done"):
-        table.add_column(column, overflow="fold")
+    grid = Grid([Column("job"), *columns([*keys, "still to be done"])])
     for outcome, needs in jobs:
-        table.add_row(str(outcome.number), *(outcome.choices.get(key, "") for key in keys), needs)
-    return table
+        grid.add(str(outcome.number), *(outcome.choices.get(key, "") for key in keys), needs)
+    return grid
 
 
 def sweep_figure(outcomes: Sequence[JobOutcome], metric: str) -> "Figure | None":

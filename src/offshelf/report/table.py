@@ -3,35 +3,40 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from rich import box
 from rich.filesize import decimal
-from rich.table import Table
 
 from offshelf.backbone.backbone import LayerInfo
 from offshelf.dataset import LeftOut
 from offshelf.evaluation.score import Score
 from offshelf.evaluation.spectra import Spectra
 from offshelf.extractor import Forecast
+from offshelf.grid import Grid, columns
 from offshelf.metric import metrics_of
 from offshelf.report.files import with_error_bar
 
 
-def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score, title: str) -> Table:
+def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score, title: str) -> Grid:
     """Return scores from input to output, then the baseline; the layer chosen by cross-validation is bold."""
-    metric = chosen.metric.replace("_", " ")
-    table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)  # fits into 80 columns
-    table.add_column("layer")
-    certified = ["dual gap"] if chosen.gap is not None else []
+    every = [*scores, *beside]
+    names = dict.fromkeys(name for score in every for name in _cells(score))
+    grid = Grid(columns(["layer"], list(names)), title, _bars(every, chosen))
+    for score in every:
+        cells = _cells(score)
+        grid.add(score.name, *(cells.get(name, "–") for name in names), is_bold=score is chosen)
+        if score is scores[-1]:
+            grid.end_section()
+    return grid
+
+
+def _bars(scores: Sequence[Score], chosen: Score) -> list[str]:
+    """Return what the numbers after ± are."""
+    notes = []
     if chosen.bootstrap.replicates:
         units = "test images" if chosen.outcomes[0].groups is None else "groups of test images"
-        table.caption = f"test ±: half of the {chosen.bootstrap.level:.0%} interval over {units}; cv ±: over folds"
-        table.caption_justify = "left"
-    for column in ("dims", chosen.parameter, f"cv {metric}", f"test {metric}", *certified, "fit s"):
-        table.add_column(column, justify="right")
-    for score in [*scores, *beside]:
-        last = score is scores[-1]
-        table.add_row(*_cells(score), style="bold" if score is chosen else None, end_section=last)
-    return table
+        notes.append(f"test ±: half of the {chosen.bootstrap.level:.0%} interval over {units}")
+    if any(f"cv/{chosen.metric}" in score.metrics for score in scores):
+        notes.append("cv ±: standard deviation over folds")
+    return ["; ".join(notes)] if notes else []
 
 
 def other_numbers(score: Score) -> str:
@@ -43,16 +48,13 @@ def other_numbers(score: Score) -> str:
     return f"{score.name}, test: {listed}"
 
 
-def spectrum_table(spectra: Spectra, beside: Sequence[Score]) -> Table:
+def spectrum_table(spectra: Spectra, beside: Sequence[Score]) -> Grid:
     """Return the spectra of the layers' training features, and that of the baseline; they rank nothing."""
-    table = Table(title="Training features", box=box.SIMPLE, title_justify="left", pad_edge=False)
-    table.add_column("layer")
-    for column in ("dims", "rows", "RankMe", "stable rank"):
-        table.add_column(column, justify="right")
+    grid = Grid(columns(["layer"], ["RankMe", "stable rank", "dims", "rows"]), "Training features")
     for name, one in [*spectra.layers.items(), *((score.name, score.spectrum) for score in beside)]:
         if one:
-            table.add_row(name, f"{one.dims:,}", f"{one.rows:,}", f"{one.rankme:.1f}", f"{one.stable_rank:.2f}")
-    return table
+            grid.add(name, f"{one.rankme:.1f}", f"{one.stable_rank:.2f}", f"{one.dims:,}", f"{one.rows:,}")
+    return grid
 
 
 def open_grids(scores: Sequence[Score]) -> str:
@@ -70,29 +72,36 @@ def open_grids(scores: Sequence[Score]) -> str:
     return "\n".join(remarks)
 
 
-def _cells(score: Score) -> list[str]:
-    metrics, metric = score.metrics, score.metric
-    cv = f"{metrics[f'cv/{metric}']:.4f} ± {metrics[f'cv/{metric}_std']:.4f}" if f"cv/{metric}" in metrics else "–"
-    test = with_error_bar(metrics, metric) if f"test/{metric}" in metrics else "–"
+def _cells(score: Score) -> dict[str, str]:
+    """Return the numbers of a layer that are known, the most important ones first."""
+    metrics, metric, words = score.metrics, score.metric, score.metric.replace("_", " ")
+    cells = {f"test {words}": with_error_bar(metrics, metric)} if f"test/{metric}" in metrics else {}
+    if f"cv/{metric}" in metrics:
+        cells[f"cv {words}"] = f"{metrics[f'cv/{metric}']:.4f} ± {metrics[f'cv/{metric}_std']:.4f}"
     chosen = sorted({fit.value for fit in score.fits})  # one per fold: all of them would not fit in 80 columns
-    values = "–".join(f"{value:g}" for value in dict.fromkeys((chosen[0], chosen[-1])))
-    certified = [f"{score.gap:.0e}"] if score.gap is not None else []
-    return [score.name, f"{score.dims:,}", values, cv, test, *certified, f"{score.seconds:.1f}"]
+    cells[score.parameter] = "–".join(f"{value:g}" for value in dict.fromkeys((chosen[0], chosen[-1])))
+    cells["dims"] = f"{score.dims:,}"
+    if score.gap is not None:
+        cells["dual gap"] = f"{score.gap:.0e}"
+    return {**cells, "fit s": f"{score.seconds:.1f}"}
 
 
-def extraction_table(forecast: Forecast, layers: Sequence[str], views: int) -> Table:
+def extraction_table(forecast: Forecast, layers: Sequence[str], views: int) -> Grid:
     """Return the size of an extraction, the part that the store lacks and, after a probe, its cost."""
-    table = Table(box=box.SIMPLE, show_header=False)
-    table.add_row("images", f"{forecast.images:,}")
-    table.add_row("not in the store", f"{forecast.missing:,}")
-    table.add_row("views per image", str(views))
-    table.add_row("layers", ", ".join(layers))
+    facts = [
+        ("images", f"{forecast.images:,}"),
+        ("not in the store", f"{forecast.missing:,}"),
+        ("views per image", str(views)),
+        ("layers", ", ".join(layers)),
+    ]
     if forecast.size is not None and forecast.seconds is not None:
-        table.add_row("passes of a view", f"{forecast.passes:,}")
-        table.add_row("to be written", decimal(forecast.size))
-        table.add_row("time, from a probe", str(timedelta(seconds=round(forecast.seconds))))
-        table.add_row("extractor", forecast.how)
-    return table
+        facts += [
+            ("passes of a view", f"{forecast.passes:,}"),
+            ("to be written", decimal(forecast.size)),
+            ("time, from a probe", str(timedelta(seconds=round(forecast.seconds)))),
+            ("extractor", forecast.how),
+        ]
+    return Grid.of_facts(facts)
 
 
 def left_out_line(left_out: Sequence[LeftOut]) -> str:
@@ -104,11 +113,9 @@ def left_out_line(left_out: Sequence[LeftOut]) -> str:
     return f"Left out: {len(left_out)} image(s) that cannot be used ({counts}); see left_out.csv"
 
 
-def layer_listing(layers: Sequence[LayerInfo], title: str) -> Table:
+def layer_listing(layers: Sequence[LayerInfo], title: str) -> Grid:
     """Return the layers that can be requested, with the shape of their output for one image."""
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
-    for column in ("layer", "module", "shape"):
-        table.add_column(column)
+    grid = Grid(columns(["layer", "module", "shape"]), title)
     for layer in layers:
-        table.add_row(layer.name, layer.module, " x ".join(str(length) for length in layer.shape))
-    return table
+        grid.add(layer.name, layer.module, " x ".join(str(length) for length in layer.shape))
+    return grid

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from offshelf.process.cores import usable_cores
+from offshelf.progress import Counter, counting
 from offshelf.retrieval.arrays import MIB, Arrays, OnCpu
 from offshelf.retrieval.best import Best
 from offshelf.retrieval.exact import Exact
@@ -91,16 +92,23 @@ def nearest(
     """
     frame = Frame.of(references_NPD, queries_QVD, distance)
     step = max(1, VECTORS // (4 * queries_QVD[0].size))
-    found = [
-        _pass_nearest(references_NPD, queries_QVD[start : start + step], count, frame, arrays)
-        for start in range(0, len(queries_QVD), step)
-    ]
+    starts = range(0, len(queries_QVD), step)
+    with counting("references searched", len(starts) * len(references_NPD)) as counter:
+        found = [
+            _pass_nearest(references_NPD, queries_QVD[start : start + step], count, frame, arrays, counter)
+            for start in starts
+        ]
     numbers, similarities = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return numbers, similarities
 
 
-def _pass_nearest(
-    references_NPD: np.ndarray, asked_Q1D: np.ndarray, count: int, frame: Frame, arrays: Arrays
+def _pass_nearest(  # noqa: PLR0913 - what is searched, and who counts
+    references_NPD: np.ndarray,
+    asked_Q1D: np.ndarray,
+    count: int,
+    frame: Frame,
+    arrays: Arrays,
+    counter: Counter,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and similarities of the nearest references of some queries: [q, count]."""
     queries, exact = Queries.of(asked_Q1D, frame, arrays), Exact(references_NPD, asked_Q1D, frame.distance)
@@ -110,9 +118,11 @@ def _pass_nearest(
         block = queries.block(block_nPD)
         return [best.candidates(first, begin, lower, block.width_n) for begin, lower, _ in queries.bounds(block)]
 
-    for parts in _blocks(references_NPD, queries, choose):
+    size = queries.references(references_NPD.shape[1])
+    for first, parts in enumerate(_blocks(references_NPD, queries, choose)):
         for part in parts:
             best.add(*part)
+        counter.advance(min(size, len(references_NPD) - first * size))
     return best.result()
 
 

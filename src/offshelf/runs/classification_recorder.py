@@ -39,9 +39,12 @@ from offshelf.report import (
 from offshelf.report.html import FILE as REPORT
 from offshelf.report.html import HtmlReport
 from offshelf.report.html.contents import Contents
+from offshelf.report.notes import classification_note, layer_note
 from offshelf.runs.recorder import RunRecorder, extraction_cost
 from offshelf.secret import masked
 from offshelf.tracking import Run
+from offshelf.tracking.note import NOTE_TAG
+from offshelf.tracking.parent import is_job
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,7 +96,7 @@ class ClassificationRecorder(RunRecorder):
             self.log_dataset(child)
             self._log_predictions(child, score)
             tags = {"feature_digest": feature_digest, **self.data_tags(), **_svm_method(score)}
-            child.log(params, score.metrics, tags)
+            child.log(params, score.metrics, {**tags, NOTE_TAG: layer_note(score)})
             self._log_mistakes(child, score)
             if score.has_probabilities:
                 child.log_figure(self._reliability(score), "reliability.png")
@@ -144,8 +147,9 @@ class ClassificationRecorder(RunRecorder):
             points = [*curves.points, *curves.baseline_points]
             metrics["cost/fit_seconds"] = sum(point.metrics["cost/fit_seconds"] for point in points)
         predicted = self._log_predictions(self.run, chosen)
+        note = classification_note(scores, baselines, chosen, self.images, bool(self.config.get("report")))
         tags = {"feature_digest": features.digest, "extraction": features.cost.how, **_svm_method(chosen)}
-        self.run.log(metrics=metrics, tags=tags)
+        self.run.log(metrics=metrics, tags={**tags, NOTE_TAG: note})
         write_run(self.folder, metrics, [*scores, *baselines], self.images.classes, self.yaml())
         write_text(self.folder / "predictions.csv", predicted)
         if chosen.curve:
@@ -237,8 +241,8 @@ class ClassificationRecorder(RunRecorder):
         size = (self.folder / FILE).stat().st_size
         fold = f", of the first of {len(self.images.folds)} folds" if len(self.images.folds) > 1 else ""
         where = self.run.id[:8] if self.run.is_sent else shlex.quote(str(self.folder))
-        with_it = f"offshelf predict {where} IMAGES{self.settings()}"
-        return f"The model is kept ({decimal(size)}{fold}). Predict with: {with_it}"
+        kept = f"The model is kept ({decimal(size)}{fold})."
+        return kept if is_job() else f"{kept} Predict with: offshelf predict {where} IMAGES{self.settings()}"
 
     def _log_mistakes(self, run: Run, score: Score) -> None:
         """Log the confusion matrix, or of numbers the predicted against the true ones."""

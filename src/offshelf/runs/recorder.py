@@ -15,12 +15,17 @@ from offshelf.dataset import LeftOut
 from offshelf.home import home_path
 from offshelf.report import flat, left_out_table, write_bytes, write_table, write_text
 from offshelf.tracking import Run
+from offshelf.tracking.parent import is_job
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """PyYAML's dumper of plain values, in C where it has that."""
+
+
+UI = "offshelf ui"
+"""End of a tracker's hint that needs the settings of the run."""
 
 
 @dataclass(frozen=True)
@@ -141,19 +146,28 @@ class RunRecorder(ABC):
         return RunSummary(title, self.run.id, self.folder, self.whereabouts(), metrics, tuple(self.left_out))
 
     def whereabouts(self) -> str:
-        """Return sentences that say where the results are and how to look at them."""
-        hint = f"{self.run.hint}{self.settings()}" if self.run.hint.endswith("offshelf ui") else self.run.hint
-        return "\n".join(filter(None, [f"Results are in {self.folder}", hint]))
+        """Return sentences that say where the results are and how to look at them, unless the sweep says that."""
+        hint = next_command(self.run.hint, self.config)
+        is_said = is_job() and self.run.hint.endswith(UI)
+        return "\n".join(filter(None, [f"Results are in {self.folder}", "" if is_said else hint]))
 
     def settings(self) -> str:
-        """Return the settings a command needs to find this run, if they are not the defaults: ` home=… uri=…`."""
-        home, tracking = self.config.get("home"), self.config.get("tracking") or {}
-        words = [f"home={home}"] if home and Path(str(home)).absolute() != home_path() else []
-        words += [f"uri={tracking['uri']}"] if tracking.get("uri") else []
-        words += (
-            [f"experiment={tracking['experiment']}"] if tracking.get("experiment", "offshelf") != "offshelf" else []
-        )
-        return "".join(f" {shlex.quote(word)}" for word in words)
+        """Return the settings that a command needs to find this run."""
+        return settings(self.config)
+
+
+def next_command(hint: str, config: Mapping[str, Any]) -> str:
+    """Return what the tracker says can be done next, with the settings that `offshelf ui` needs."""
+    return f"{hint}{settings(config)}" if hint.endswith(UI) else hint
+
+
+def settings(config: Mapping[str, Any]) -> str:
+    """Return the settings a command needs to find a run, if they are not the defaults: ` home=… uri=…`."""
+    home, tracking = config.get("home"), config.get("tracking") or {}
+    words = [f"home={home}"] if home and Path(str(home)).absolute() != home_path() else []
+    words += [f"uri={tracking['uri']}"] if tracking.get("uri") else []
+    words += [f"experiment={tracking['experiment']}"] if tracking.get("experiment", "offshelf") != "offshelf" else []
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def run_title(data: str, backbone: str, layers: Sequence[str]) -> str:

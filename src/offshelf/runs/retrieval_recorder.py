@@ -20,7 +20,9 @@ from offshelf.report import (
     query_table,
     write_text,
 )
+from offshelf.report.notes import retrieval_note
 from offshelf.runs.recorder import RunRecorder, extraction_cost
+from offshelf.tracking.note import NOTE_TAG
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,9 +65,11 @@ class RetrievalRecorder(RunRecorder):
         """Log and write the results, except the figures. Returns all metrics."""
         metrics = self._summary(scores, chosen, costs)
         how = next((cost.how for cost in costs if cost.extracted), costs[0].how)
-        self.run.log(metrics=metrics, tags={"feature_digest": feature_digest, "extraction": how})
+        has_sheet = not isinstance(self.images.queries[0].image, Vector)
+        note = retrieval_note(scores, chosen, self.images, has_sheet)
+        self.run.log(metrics=metrics, tags={"feature_digest": feature_digest, "extraction": how, NOTE_TAG: note})
         files = {"queries.csv": self._queries(chosen)}
-        if not isinstance(self.images.queries[0].image, Vector):
+        if has_sheet:
             files["contact_sheet.html"] = contact_sheet(chosen, self.images, self._title(chosen))
         for file, text in files.items():
             write_text(self.folder / file, text)

@@ -46,6 +46,10 @@ class Monitor:
         """Number of problems solved so far, at most `total`."""
         return min(self.total, self._yielded + max(0, self._ahead + int(self.control_2[1])))
 
+    def state(self) -> tuple[int, int]:
+        """Return the number of problems solved, and that of all."""
+        return self.solved, self.total
+
     def expect(self, problems: int) -> None:
         """Add to the problems to solve."""
         with self._lock:

@@ -21,6 +21,7 @@ from offshelf.sweep.features import extract_first
 from offshelf.sweep.grouping import pieces
 from offshelf.sweep.identity import Datasets
 from offshelf.terminal import say, terminal
+from offshelf.tracking.note import NOTE_TAG
 
 if TYPE_CHECKING:
     from offshelf.report import JobOutcome
@@ -182,6 +183,7 @@ class Jobs:
     def conclude(self) -> dict[str, Any]:
         """Print all jobs in a table; in the parent, log it, the best run and the curve. Returns the same as data."""
         from offshelf.report import job_columns, job_table, sweep_figure
+        from offshelf.report.notes import sweep_note
 
         runs = self.parent.finished()
         ended = sorted(self.ended, key=lambda one: one[0].number)
@@ -192,10 +194,15 @@ class Jobs:
         metric = names.pop() if len(names) == 1 else RESULT
         best, by = choose(done, metric)
         terminal().print(job_table(rows, metric, best.id if best else "", f"bold: best by {by}" if best else ""))
-        self.parent.log_table(job_columns(rows, metric), "jobs.json")
+        table = job_columns(rows, metric)
+        self.parent.log_table(table, "jobs.json")
+        columns = [name for name in table if name not in ("run", "seconds")]
+        cells = [[_cell(table[name][row]) for name in columns] for row in range(len(rows))]
         if best:
             metrics = {name: best.metrics[name] for name in {by, metric} if name in best.metrics}
-            self.parent.run.log(metrics=metrics, tags={"best_run": best.id, "best_run_name": best.name, "best_by": by})
+            note = {NOTE_TAG: sweep_note(best.name, metrics, by, columns, cells)}
+            found = {"best_run": best.id, "best_run_name": best.name, "best_by": by}
+            self.parent.run.log(metrics=metrics, tags={**found, **note})
         figure = sweep_figure(rows, metric) if self.parent.id else None
         if figure:
             self.parent.run.log_figure(figure, "sweep.png")
@@ -256,6 +263,10 @@ def _metrics(folder: Path) -> dict[str, float]:
         return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
 def _died(_: Job, why: str) -> Ending:

@@ -10,6 +10,7 @@ from offshelf.config.job import Job
 from offshelf.config.recorded_config import missing_features
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.launcher import Basic, Joblib, Launcher
+from offshelf.runs.recorder import next_command
 from offshelf.secret import masked
 from offshelf.sweep.command import Command
 from offshelf.sweep.features import lines, passes, require_possible
@@ -100,6 +101,7 @@ def run_sweep(command: Command, config: Mapping[str, Any], source: Source) -> di
             jobs.show()
             raise
         result = jobs.conclude()
+        say(next_command(run.run.hint, config) if run.id else "")
         jobs.require_success(command, sweep.resume, result)
     return result
 

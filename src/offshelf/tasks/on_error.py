@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 from offshelf.dataset import ImageSet, LeftOut, check_images
 from offshelf.dataset.retrieval_set import RetrievalSet
 from offshelf.errors import BadImagesError, ConfigError
+from offshelf.progress import showing
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,8 @@ def check_readable(images: Images, on_error: str) -> tuple[Images, list[LeftOut]
     Raises:
         As `skip_unreadable`.
     """
-    kept, left_out, _ = skip_unreadable(images, on_error, lambda usable: check_images(usable.pictures))
+    with showing(f"Reading {images.name}"):
+        kept, left_out, _ = skip_unreadable(images, on_error, lambda usable: check_images(usable.pictures))
     return kept, left_out
 
 

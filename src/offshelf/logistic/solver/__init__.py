@@ -10,6 +10,7 @@ from offshelf.logistic.solver.preconditioner import Preconditioner
 from offshelf.logistic.solver.problem import ABSENT, Bias, Problems, RegularizationPath, Solution
 from offshelf.logistic.solver.rows import Rows
 from offshelf.process.blas import one_blas_thread
+from offshelf.svm.monitor import Monitor
 
 __all__ = ["Bias", "Problems", "RegularizationPath", "Solution", "relative_gap", "solve"]
 
@@ -30,8 +31,13 @@ TIGHTER, ROUNDS = 4.0, 3
 Start = tuple[np.ndarray, np.ndarray]
 
 
-def solve(
-    rows_RD: np.ndarray, problems: Problems, Cs: Sequence[float], tol: float, start: Start | None = None
+def solve(  # noqa: PLR0913 - what a fit is, and who watches it
+    rows_RD: np.ndarray,
+    problems: Problems,
+    Cs: Sequence[float],
+    tol: float,
+    start: Start | None = None,
+    monitor: Monitor | None = None,
 ) -> RegularizationPath:
     """Solve all problems at each C, in ascending order, to a relative duality gap of `tol`.
 
@@ -44,6 +50,7 @@ def solve(
         Cs: Positive; in any order.
         tol: Largest relative duality gap.
         start: Weights [P, D] and biases [P] to start the full fits from.
+        monitor: Receives the problems solved.
 
     Yields:
         Which columns, and their solution at one C.
@@ -51,21 +58,25 @@ def solve(
     with one_blas_thread():
         is_exact = len(rows_RD) <= EXACT_ROWS or rows_RD.size <= FLOAT64_VALUES or tol < FLOAT32_TOL
         rows = Rows(rows_RD, problems, np.float64 if is_exact else np.float32)
-        preconditioner = Preconditioner(rows)
+        preconditioner, monitor = Preconditioner(rows), monitor or Monitor()
+        monitor.expect(problems.tasks * problems.members_RV.shape[1] * len(Cs))
         for tasks in problems.groups(GROUP_VALUES):
             chosen = slice(tasks.start * problems.classes, tasks.stop * problems.classes)
-            path = _Path(rows, preconditioner, problems.some(tasks), tol)
+            path = _Path(rows, preconditioner, problems.some(tasks), tol, monitor)
             if start is not None:
                 path.start(start[0][chosen], start[1][chosen])
             for solution in path.solutions(sorted(Cs)):
+                monitor.settle(solution.gap_KV.size)
                 yield chosen, solution
 
 
 class _Path:
     """The solutions of a group of tasks at ascending values of C."""
 
-    def __init__(self, rows: Rows, preconditioner: Preconditioner, problems: Problems, tol: float) -> None:
-        self.rows, self.problems, self.tol = rows, problems, tol
+    def __init__(
+        self, rows: Rows, preconditioner: Preconditioner, problems: Problems, tol: float, monitor: Monitor
+    ) -> None:
+        self.rows, self.problems, self.tol, self.monitor = rows, problems, tol, monitor
         self.aim = min(tol, EXACT_TOL) if rows.count <= EXACT_ROWS else tol
         self.batch = Batch(rows, preconditioner, problems, tol)
         self.certifier = Certifier(rows.source, problems)
@@ -97,6 +108,7 @@ class _Path:
             if last:
                 batch.move(self.full, last[0][self.full], last[1][self.full], scaled)
             certified = self._solve_full(C, scaled)
+            self.monitor.advance(len(self.full))
             self._solve_folds(scaled, before, last)
             if before:
                 last = (batch.W - before[0], batch.z - before[1])

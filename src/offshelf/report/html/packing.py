@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,21 @@ def front_coded(names: Sequence[str]) -> dict[str, Any]:
         "rests": rests,
         "order": packed(np.array(order, np.int64), "uint32"),
     }
+
+
+def unpacked(text: str, dtype: str) -> np.ndarray:
+    """Return an array from what `packed` made of it."""
+    return np.frombuffer(base64.b64decode(text), np.dtype(dtype).newbyteorder("<"))
+
+
+def front_decoded(coded: Mapping[str, Any]) -> list[str]:
+    """Return names from what `front_coded` made of them."""
+    shared, order = unpacked(coded["shared"], "uint16").tolist(), unpacked(coded["order"], "uint32").tolist()
+    names, before = [""] * len(order), ""
+    for place, common, rest in zip(order, shared, coded["rests"], strict=True):
+        before = before[:common] + str(rest)
+        names[place] = before
+    return names
 
 
 def embedded(data: Any) -> str:

@@ -1,66 +1,25 @@
-"""The page as a whole: one file that loads nothing, with the only script and style that its policy lets run."""
+"""The report of a run as a whole."""
 
-import base64
-import hashlib
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
 from html import escape
-from pathlib import Path
-from typing import Any
 
-from offshelf import __version__
 from offshelf.names import readable
 from offshelf.report.html.answer import answer
-from offshelf.report.html.chart import section
 from offshelf.report.html.class_bars import class_bars
 from offshelf.report.html.confusion import confusion, confusion_data
 from offshelf.report.html.contents import Contents
 from offshelf.report.html.curves import curves
+from offshelf.report.html.document import Document, Section
 from offshelf.report.html.gallery import Gallery, tiles_data
 from offshelf.report.html.items import items_of
 from offshelf.report.html.neighbours import neighbours_of
-from offshelf.report.html.packing import embedded
 from offshelf.report.html.probabilities import score_charts
 from offshelf.report.html.tiles import Tiles
 
-SCRIPT = ("data.js", "gallery.js", "matrix.js", "colours.js", "grid.js", "map.js", "page.js")
+SCRIPT = ("data.js", "items.js", "gallery.js", "matrix.js", "colours.js", "grid.js", "map.js", "page.js", "ready.js")
 """Parts of the script, which share their names: each uses those before it."""
 
 MARGIN = 1000
 """Bytes that are kept free for what changes with the pictures."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """The parts of a page but for its pictures."""
-
-    title: str
-    sections: Mapping[str, str]
-    """Body of each section by its id, `answer` and so on."""
-    data: Mapping[str, Any]
-
-    def html(self, pictures: Mapping[str, Any]) -> str:
-        """Return the page."""
-        style, script = _asset("page.css"), _script()
-        policy = (
-            f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-            "base-uri 'none'; form-action 'none'"
-        )
-        shown = {name: body for name, body in self.sections.items() if body}
-        values = {
-            "policy": policy,
-            "title": escape(self.title),
-            "style": style,
-            "links": "".join(f'<li><a href="#{name}">{TITLES[name][0]}</a></li>' for name in shown),
-            "sections": "\n".join(section(name, TITLES[name][1], body) for name, body in shown.items()),
-            "footer": f"offshelf {__version__}, {datetime.now():%Y-%m-%d %H:%M}. This file needs no other.",
-            "data": embedded({**self.data, "pictures": pictures}),
-            "script": script,
-        }
-        return re.sub("@([a-z]+)@", lambda found: values[found[1]], _asset("page.html"))
 
 
 TITLES = {
@@ -96,14 +55,14 @@ def page(contents: Contents, limit: float, points: int, how: str) -> str:
         sections = {
             **fixed,
             "pictures": _pictures(contents),
-            "map-section": _map(contents.chosen.kind, embedding.about),
+            "map-section": map_section(contents.chosen.kind, embedding.about),
         }
-        ordered = {name: sections[name] for name in TITLES}
+        ordered = [Section(name, *words, sections[name]) for name, words in TITLES.items()]
         data = {**gallery.data(embedding), "confusion": confusion_data(contents)}
-        bare = Page(readable(contents.title), ordered, data)
+        bare = Document("report of a classification", readable(contents.title), ordered, data, SCRIPT)
         order = gallery.picture_order()
         none = tiles_data(Tiles(), order, len(gallery.rows))
-        left = limit - len(bare.html(none).encode("utf-8", "backslashreplace")) - MARGIN
+        left = limit - bare.size(none) - MARGIN
         if left > 0.3 * limit or most < 500:
             break
         most //= 2
@@ -135,7 +94,8 @@ def _pictures(contents: Contents) -> str:
     )
 
 
-def _map(kind: str, about: str) -> str:
+def map_section(kind: str, about: str, ringed: str = "mistake") -> str:
+    """Return the map of the images, which the script draws; `ringed` is what the ringed images are, in the singular."""
     buttons = "".join(
         f'<button type="button" class="button" id="{name}" aria-label="{words}">{sign}</button>'
         for name, sign, words in (
@@ -145,10 +105,12 @@ def _map(kind: str, about: str) -> str:
         )
     )
     wrongs = kind != "number"
-    what = "mistakes are ringed" if wrongs else "colours go from blue, the least number, to orange, the largest"
-    keys = "Drag to move; + and − zoom, arrows move" + (", n and p go from mistake to mistake." if wrongs else ".")
-    only = '<label class="control"><input type="checkbox" id="only-wrong"> mistakes only</label>' if wrongs else ""
-    tell = "map of the images" + ("; press n for the next mistake" if wrongs else "")
+    what = f"{ringed}s are ringed" if wrongs else "colours go from blue, the least number, to orange, the largest"
+    keys = "Drag to move; + and − zoom, arrows move" + (f", n and p go from {ringed} to {ringed}." if wrongs else ".")
+    only = (
+        '<label class="control"><input type="checkbox" id="only-wrong"> ' + f"{ringed}s only</label>" if wrongs else ""
+    )
+    tell = "map of the images" + (f"; press n for the next {ringed}" if wrongs else "")
     return (
         f'<p class="lead">{escape(about)} Large dots are test images, small ones training images; {what}. '
         f'{keys}</p><div class="controls"><span id="legend" class="chips"></span>'
@@ -157,17 +119,3 @@ def _map(kind: str, about: str) -> str:
         f'<canvas id="ring" aria-hidden="true"></canvas><div class="zoom">{buttons}</div></div>'
         '<p id="place" class="note" aria-live="polite"></p>'
     )
-
-
-@cache
-def _asset(name: str) -> str:
-    return (Path(__file__).with_name("assets") / name).read_text(encoding="utf-8")
-
-
-@cache
-def _script() -> str:
-    return f'"use strict";\n(() => {{\n{"".join(map(_asset, SCRIPT))}}})();\n'
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -8,9 +8,11 @@ from typing_extensions import override
 
 from offshelf.dataset import ImageSet
 from offshelf.report import LeaderboardRow, leaderboard_columns, write_table, write_text
+from offshelf.report.notes import recommendation_note
 from offshelf.runs.recorder import RunRecorder
 from offshelf.tasks.recommend.candidate import Skipped
 from offshelf.tasks.recommend.race import Contender
+from offshelf.tracking.note import NOTE_TAG
 
 TABLE = "recommendation"
 
@@ -33,10 +35,12 @@ class RecommendationRecorder(RunRecorder):
         """Log and write the results; `command`, unless empty, runs the winner in full. Returns the winner's metrics."""
         for number, contender in enumerate(ranking, 1):
             self._candidate(number, contender)
-        columns = leaderboard_columns(leaderboard(ranking), self.images.metric)
+        rows = leaderboard(ranking)
+        columns = leaderboard_columns(rows, self.images.metric)
         left = {"backbone": [one.name for one in skipped], "why": [one.why for one in skipped]}
         best = ranking[0]
         found = {"best_backbone": best.candidate.name, "best_layer": best.layer, "command": command}
+        found[NOTE_TAG] = recommendation_note(rows, self.images.metric, self.images)
         metrics = _metrics(best)
         self.run.log(metrics=metrics, tags={name: value for name, value in found.items() if value})
         self.run.log_table(columns, f"{TABLE}.json")

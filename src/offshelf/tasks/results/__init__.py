@@ -3,6 +3,7 @@
 from offshelf.tasks.results.classification import ClassificationResult, ImagePredictions
 from offshelf.tasks.results.dataset import DatasetDescription
 from offshelf.tasks.results.extraction import ExtractionResult
+from offshelf.tasks.results.inspection import InspectionResult
 from offshelf.tasks.results.layers import LayerListing
 from offshelf.tasks.results.recommendation import Recommendation
 from offshelf.tasks.results.result import Result
@@ -13,6 +14,7 @@ __all__ = [
     "DatasetDescription",
     "ExtractionResult",
     "ImagePredictions",
+    "InspectionResult",
     "LayerListing",
     "Recommendation",
     "Result",

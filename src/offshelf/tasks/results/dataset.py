@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
 from typing_extensions import override
 
 from offshelf.dataset import About, ImageSet, RetrievalSet
+from offshelf.grid import Grid
 from offshelf.report import about_table, found_line, repeats_line, retrieval_table, shared_groups_line, size_table
 from offshelf.tasks.results.result import Result
 from offshelf.terminal import Line
@@ -32,8 +32,8 @@ class DatasetDescription(Result):
     @override
     def columns(self) -> dict[str, list[Any]]:
         """The rows that the terminal shows: name and value."""
-        names, values = (list(column.cells) for column in content_table(self.images).columns)
-        return {"name": names, "value": values}
+        table = content_table(self.images)
+        return {"name": table.cells(0), "value": table.cells(1)}
 
     @override
     def lines(self) -> list[Line]:
@@ -54,7 +54,7 @@ class DatasetDescription(Result):
         return [f"Every image can be read: {len(self.images.pictures):,}", *known]
 
 
-def content_table(images: ImageSet | RetrievalSet) -> Table:
+def content_table(images: ImageSet | RetrievalSet) -> Grid:
     """Return a table of the sizes of a data set and its official metric."""
     return retrieval_table(images) if isinstance(images, RetrievalSet) else size_table(images)
 

@@ -14,6 +14,7 @@ from offshelf.secret import masked
 from offshelf.terminal import say
 from offshelf.tracking.events import FileEvent, LaterEvent, LogEvent, StartEvent, now
 from offshelf.tracking.mlflow.dead_runs import close_open_children
+from offshelf.tracking.mlflow.notes import placed
 from offshelf.tracking.mlflow.retries import is_unanswered, mlflow_errors
 from offshelf.tracking.mlflow.sending import PARTIAL_TAG, create, send
 from offshelf.tracking.outbox.sink import RunLocation
@@ -61,7 +62,7 @@ class Connection:
         if self.is_lost or (isinstance(event, FileEvent) and not self.accepts_files):
             return False
         try:
-            send(self.client, run, event, content)
+            send(self.client, run, placed(event, self.experiment, run), content)
         except mlflow_errors() as error:
             self._handle_refusal(run, event, error)
             return False

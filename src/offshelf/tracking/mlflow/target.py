@@ -20,6 +20,7 @@ from offshelf.tracking.events import (
     ResumeEvent,
 )
 from offshelf.tracking.mlflow.client import connect, explain_errors
+from offshelf.tracking.mlflow.notes import placed
 from offshelf.tracking.mlflow.retries import is_unanswered, mlflow_errors
 from offshelf.tracking.mlflow.sending import PARTIAL_TAG, RUN_TAG, create, send
 from offshelf.tracking.outbox.journal import JournaledRun
@@ -156,7 +157,8 @@ class MLflowTarget(Target):
         match event:
             case LogEvent():
                 named = {tag: _translate(text, ids) for tag, text in event.tags.items() if tag in ID_TAGS}
-                send(self.client, sent_id, replace(event, tags={**event.tags, **named}))
+                known = replace(event, tags={**event.tags, **named})
+                send(self.client, sent_id, placed(known, self.experiment, sent_id))
             case FileEvent():
                 self._send_file(sent_id, event, _content(run, event, ids))
             case DatasetEvent() | ResumeEvent():

@@ -18,20 +18,9 @@ function namesOf({ shared, rests, order }) {
   return names;
 }
 
-const ids = namesOf(data.ids);
+const ids = data.ids ? namesOf(data.ids) : [];
 const classes = data.classes;
-const colourClass = uint16(data.colours);
-const items = {
-  points: uint32(data.items.points), true: uint16(data.items.true), taken: uint16(data.items.taken),
-  trueScores: numbers(data.items.trueScores), takenScores: numbers(data.items.takenScores), wrong: bytes(data.items.wrong),
-};
 const tiles = uint16(data.pictures.tiles), sizes = bytes(data.pictures.sizes);
-const isWrong = new Uint8Array(ids.length), itemOf = new Int32Array(ids.length).fill(-1);
-items.points.forEach((point, item) => {
-  if (itemOf[point] < 0) itemOf[point] = item;
-  if (items.wrong[item]) isWrong[point] = 1;
-});
-
 function make(tag, kind, text) {
   const element = document.createElement(tag);
   if (kind) element.className = kind;
@@ -96,19 +85,4 @@ document.addEventListener("pointermove", event => {
 });
 document.addEventListener("scroll", hideTip, { passive: true });
 document.addEventListener("keydown", event => event.key === "Escape" && hideTip());
-const verdict = item => {
-  const [true_, taken] = [items.true[item], items.taken[item]];
-  if (data.kind === "number") return `true ${round(items.trueScores[item])}, predicted ${round(items.takenScores[item])}`;
-  if (data.kind === "labels") return `wrong about ${className(true_ === NONE ? taken : true_)}`;
-  return items.wrong[item] ? `${className(true_)}, taken for ${className(taken)}` : `${className(true_)}, rightly`;
-};
 const round = value => (Number.isFinite(value) ? String(+value.toPrecision(4)) : "");
-function describe(point) {
-  const known = itemOf[point] >= 0 ? verdict(itemOf[point]) : point < data.tested ? "test image" : "";
-  const of = colourClass[point] === NONE ? "training image" : `training image of ${className(colourClass[point])}`;
-  const words = known || of;
-  const shown = tiles[point] === NONE ? [] : [picture(point, 120)];
-  const bold = make("p");
-  bold.append(make("b", "", words));
-  return [...shown, bold, make("p", "", ids[point])];
-}

@@ -45,8 +45,8 @@ function makeMap(canvas) {
     const [hasTrained, isOnlyWrong] = [find("trained").checked, find("only-wrong")?.checked];
     for (let point = 0; point < count; point++) {
       const isTested = point < data.tested;
-      const isShown = isTested ? !isOnlyWrong || isWrong[point] : hasTrained && !isOnlyWrong;
-      const own = picked.class >= 0 && colourClass[point] !== picked.class ? 0 : !isTested ? 1 : isWrong[point] ? 3 : 2;
+      const isShown = (isTested || hasTrained) && (!isOnlyWrong || isWrong[point]);
+      const own = picked.class >= 0 && colourClass[point] !== picked.class ? 0 : isWrong[point] ? 3 : isTested ? 2 : 1;
       layers[point] = isShown ? own : 255;
     }
   }

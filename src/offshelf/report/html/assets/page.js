@@ -8,17 +8,5 @@ addEventListener("beforeprint", () => printing(true));
 addEventListener("afterprint", () => printing(false));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 new ResizeObserver(redraw).observe(document.querySelector("main"));
-for (const button of document.querySelectorAll(".copy"))
-  button.addEventListener("click", async () => {
-    const code = button.previousElementSibling;
-    getSelection().selectAllChildren(code);
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-      button.textContent = "copied";
-    } catch {
-      button.textContent = "selected";
-    }
-  });
 gallery();
 redraw();
-document.documentElement.dataset.ready = "yes";
