@@ -15,7 +15,7 @@ cat > "$folder/s3.json" <<JSON
 JSON
 mkdir "$folder/data"
 "$folder/venv/bin/weed" server -dir="$folder/data" -ip=127.0.0.1 -ip.bind=127.0.0.1 -master.port=26334 -volume.port=26335 \
-  -volume.max=0 -master.telemetry=false -filer -filer.port=26336 -s3 -s3.port=26333 -s3.config="$folder/s3.json" \
+  -volume.max=0 -master.telemetry=false -master.volumeSizeLimitMB=64 -filer -filer.port=26336 -s3 -s3.port=26333 -s3.config="$folder/s3.json" \
   -s3.port.iceberg=0 -s3.port.lance=0 > "$folder/log" 2>&1 & server=$!
 "$folder/venv/bin/python" - <<'PYTHON'
 import importlib.metadata
