@@ -13,6 +13,7 @@ from offshelf.commands.command_table import TASKS as COMMANDS
 from offshelf.config import components, conf_dir, run_recorded
 from offshelf.config.trust import EVERYTHING, Trust
 from offshelf.errors import ConfigError
+from offshelf.extractor import Extractor
 from offshelf.runs.recorded import RecordedRun
 from offshelf.tracking import NoTracking
 
@@ -29,6 +30,8 @@ SHIPPED = sorted(
     }
 )
 """Everything that a shipped config names."""
+
+CLUSTER = "offshelf.cluster.RayCluster"
 
 NETWORK = """
 from pathlib import Path
@@ -155,10 +158,23 @@ def test_every_shipped_config_is_trusted(target):
     """A run of shipped options needs no word. What a command line alone composes leaves no record to build."""
     if target in ("offshelf.tasks.extract.extract", "offshelf.tasks.layers.layers", "offshelf.tasks.dataset.describe"):
         return
+    if target == CLUSTER:
+        return  # no record chooses one
     path = {"path": "offshelf.classifier.gram"} if target.startswith("hydra.utils") else {}
     hub = {"repo": "facebookresearch/dinov2"} if target.endswith("TorchHub") else {}
     own = {"module": "sklearn.svm.SVC"} if target.endswith("Custom") else {}
     Trust().require({"_target_": target, **path, **hub, **own})
+
+
+def test_a_record_chooses_no_cluster():
+    """Nor what its nodes would install: features are extracted on this machine."""
+    ray = {"_target_": CLUSTER, "address": "ray://elsewhere:10001", "runtime_env": {"pip": ["evil"]}}
+    node = {"extractor": {"_target_": "offshelf.extractor.Extractor", "cluster": "ray", "ray": ray, "batch_size": 8}}
+    assert components(node, ("extractor",), EVERYTHING)["extractor"].cluster == "ray"
+    assert components(node, ("extractor",), Trust())["extractor"] == Extractor(batch_size=8)
+
+    with pytest.raises(ConfigError, match=r"The record names offshelf\.cluster\.RayCluster"):
+        Trust().require({"classifier": ray})
 
 
 def test_the_list_is_not_empty():

@@ -64,6 +64,14 @@ class Record:
 def interrupt(number, home, folder, *arguments, fresh=False):
     """A sweep that gets a signal as soon as one of its jobs is finished; returns its exit code."""
     process = start(*arguments, cwd=folder, fresh=fresh)
+    wait_for_a_job(process, home)
+    process.send_signal(number)
+    process.communicate(timeout=120)
+    return process.returncode
+
+
+def wait_for_a_job(process, home):
+    """Until a job of the sweep is finished."""
     deadline = time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         if (home / ".mlflow-ready").exists():
@@ -74,6 +82,3 @@ def interrupt(number, home, folder, *arguments, fresh=False):
             except ValueError:
                 pass  # no experiment yet
         time.sleep(0.1)
-    process.send_signal(number)
-    process.communicate(timeout=120)
-    return process.returncode

@@ -6,13 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import Record, finish, interrupt, sixteen_images, start
+import rays
+from processes import Record, finish, interrupt, sixteen_images, start, wait_for_a_job
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore"),  # of MLflow and SQLAlchemy
 ]
 JOBLIB = ["launcher=joblib", "launcher.jobs=2"]
+RAY = ["launcher=ray", "launcher.jobs=2"]
 SLURM = ["launcher=slurm", "launcher.cluster=local", "launcher.array_parallelism=2", "launcher.cpus=1"]
 
 NET = """\
@@ -75,21 +77,22 @@ def test_same_numbers(home, tmp_path):
     """And predictions and models, to the last digit; one parent, all jobs in its table, and nobody left."""
     command = ["classify", "-m", "backbone=tiny", "layer=block1,block2", "classifier.C=2", "baseline=null"]
     command += ["bootstrap.replicates=0"]
-    assert [finish(*command, *launcher, cwd=tmp_path)[0] for launcher in ([], JOBLIB, SLURM)] == [0, 0, 0]
+    ray = [*RAY, f"launcher.address={rays.address()}"]
+    assert [finish(*command, *launcher, cwd=tmp_path)[0] for launcher in ([], JOBLIB, SLURM, ray)] == [0, 0, 0, 0]
     found = Record(home)
-    basic, joblib, slurm = numbers(found)
+    basic, *others = numbers(found)
 
     assert len(basic) == 2
-    assert basic == joblib == slurm
+    assert others == [basic] * 3
     for file in ("predictions.csv", "per_class.csv", "model.safetensors"):
         for job in "01":
             written = [path.read_bytes() for path in tmp_path.glob(f"multirun/classify/*/*/{job}/{file}")]
-            assert len(written) == 3
+            assert len(written) == 4
             assert len(set(written)) == 1, file
-    assert found.statuses(found.sweeps) == ["FINISHED"] * 3
+    assert found.statuses(found.sweeps) == ["FINISHED"] * 4
     assert len({sweep.data.tags["sweep_digest"] for sweep in found.sweeps}) == 1
     rows = [[(row["job"], row["layer"], row["test/accuracy"]) for row in found.table(one)] for one in found.sweeps]
-    assert rows[0] == rows[1] == rows[2]
+    assert rows[1:] == [rows[0]] * 3
     assert alive(home) == []
 
 
@@ -172,3 +175,35 @@ def test_interrupted_array_is_cancelled(home, tmp_path):
 
     assert "RUNNING" not in found.statuses(found.runs)
     assert alive(home) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)])
+def test_interrupted_sweep_leaves_nothing_on_ray(number, home, tmp_path):
+    """No job, no open run and no process; what a job has printed is in its folder."""
+    command = [*sweep(tmp_path, held("self.width > 4"), "4,5,6"), *RAY, f"launcher.address={rays.address()}"]
+    assert interrupt(number, home, tmp_path, *command, "store=memory") == 128 + number
+    found = Record(home)
+
+    assert "RUNNING" not in found.statuses(found.runs)
+    assert alive(home) == []
+    logs = list(tmp_path.glob("multirun/classify/*/*/0/worker.log"))
+    assert [log.read_text().count("Begins: job 0") for log in logs] == [1]
+
+
+@pytest.mark.soak
+def test_head_that_dies(home, tmp_path):
+    """It ends the sweep in one sentence, and no run stays open; the same command goes on elsewhere."""
+    folder = rays.short_folder()
+    address = rays.start(folder, ["--head", "--port=0", "--num-cpus=2"])
+    command = [*sweep(tmp_path, held("self.width > 4"), "4,5"), *RAY, f"launcher.address={address}", "store=memory"]
+    process = start(*command, cwd=tmp_path)
+    wait_for_a_job(process, home)
+    for server in rays.servers(folder):
+        os.kill(server, signal.SIGKILL)
+    _, errors = process.communicate(timeout=180)
+    found = Record(home)
+
+    assert process.returncode == 1
+    assert "is gone: its head does not answer. What was finished is kept" in errors
+    assert sorted(found.statuses(found.jobs)) == ["FINISHED", "KILLED"]
+    assert "RUNNING" not in found.statuses(found.runs)

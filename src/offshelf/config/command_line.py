@@ -157,7 +157,7 @@ def _require_single(overrides: Sequence[Override], config: DictConfig) -> None:
 def _chooses(task: str, settings: Any) -> bool:
     """Return whether a sweeper chooses the jobs of a sweep by their results."""
     if not settings.launcher._target_.endswith(".BasicLauncher"):
-        raise ConfigError("hydra/launcher is not for offshelf's jobs: use launcher=joblib or launcher=slurm.")
+        raise ConfigError("hydra/launcher is not for offshelf's jobs: use launcher=joblib, slurm or ray.")
     chooses = not _tries_all(settings)
     if chooses and "minimize" in str(settings.sweeper.get("direction")):
         raise ConfigError("Metrics are the better the larger they are: hydra.sweeper.direction=maximize")

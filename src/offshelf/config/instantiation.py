@@ -11,7 +11,7 @@ from offshelf.config.check import require_known, require_valid
 from offshelf.config.hydra_errors import causes
 from offshelf.config.keys import INJECTED_PARAMETERS, ROOT_ONLY_KEYS, SWEEP_KEYS
 from offshelf.config.parameters import parameters
-from offshelf.config.trust import Trust, is_task, without_foreign_downloads
+from offshelf.config.trust import Trust, is_task, on_this_machine, without_foreign_downloads
 from offshelf.config.values import Config, literal, node, plain
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.process.signals import staying
@@ -85,6 +85,7 @@ def components(config: Mapping[str, Any], groups: Sequence[str], trust: Trust) -
     Raises:
         ConfigError: one cannot be made any more, or is not trusted.
     """
+    config = config if trust.everything else on_this_machine(config)
     wanted = {group: config.get(group) for group in groups}
     require_current_names(wanted)
     trust.require(wanted)
@@ -106,9 +107,10 @@ def run_recorded(
         raise ConfigError(
             f"The record is not of a task that can be run again: its _target_ is {config.get('_target_')!r}."
         )
-    trust.require({key: value for key, value in config.items() if key not in ROOT_ONLY_KEYS})
+    here = on_this_machine(config)
+    trust.require({key: value for key, value in here.items() if key not in ROOT_ONLY_KEYS})
     require_known(node(config))
-    return build(without_foreign_downloads(config))(
+    return build(without_foreign_downloads(here))(
         output_dir=str(folder), config=masked(dict(config)), tracking=tracking, notify=notify
     )
 

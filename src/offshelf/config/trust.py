@@ -122,6 +122,14 @@ def without_foreign_downloads(config: Mapping[str, Any]) -> dict[str, Any]:
     return {str(key): _bounded(value, home) for key, value in config.items()}
 
 
+def on_this_machine(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recorded config whose extraction runs here: a record chooses no cluster, nor what nodes install."""
+    found, extractor = dict(config), config.get("extractor")
+    if isinstance(extractor, Mapping):
+        found["extractor"] = {key: value for key, value in extractor.items() if key not in ("cluster", "ray")}
+    return found
+
+
 def is_task(config: Mapping[str, Any]) -> bool:
     """Return whether a config is that of a task that leaves records."""
     return str(config.get(TARGET)) in RECORDED_TASKS

@@ -1,15 +1,39 @@
 """The images that are left to extract, in chunks. Each chunk is taken by one process."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
+from offshelf.dataset import Image
+from offshelf.errors import BadImagesError
 from offshelf.identity import digest
 from offshelf.store import Claim, FeatureKey, FeatureStore
 
 POLL_SECONDS = 0.2
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Indexed(Protocol[T_co]):
+    """Things by row number."""
+
+    def __getitem__(self, row: int, /) -> T_co:
+        """Return one of them."""
+
+
+class Source(Protocol):
+    """Where the chunks of an extraction come from."""
+
+    @property
+    def images(self) -> Indexed[str]:
+        """Digests of images by row number."""
+
+    @property
+    def faults(self) -> dict[int, str]:
+        """Reasons why images cannot be extracted, by row number; the writer adds to them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,3 +105,10 @@ class ChunkQueue:
         return self.store.claim(
             self.keys[0].network, digest({"keys": sorted(key.digest for key in self.keys), "images": images})
         )
+
+
+def require_none(faults: Mapping[int, str], images: Sequence[Image]) -> None:
+    """Raise BadImagesError if there are images that cannot be extracted; copies of them count, too."""
+    if faults:
+        bad = {images[row].digest: why for row, why in faults.items()}
+        raise BadImagesError({row: bad[image.digest] for row, image in enumerate(images) if image.digest in bad})

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from offshelf.augmentation import View
 from offshelf.backbone import Backbone, Pixels, place_of
+from offshelf.cluster import RayCluster
 from offshelf.errors import ConfigError
 from offshelf.extractor.plan import ENGINES, Plan, choose
 from offshelf.identity import digest
@@ -40,6 +41,10 @@ class Extractor:
     """Number of processes (GPUs, if there are any) that run the network."""
     chunk: int = field(default=256, metadata=_IDENTITY)
     """Images per shard: the most that an interruption costs."""
+    cluster: Literal["ray"] | None = field(default=None, metadata=_IDENTITY)
+    """`ray`: the network runs in actors on the nodes of a Ray cluster; None: in this process or `processes` of it."""
+    ray: RayCluster = field(default=RayCluster(retries=5), metadata=_IDENTITY)
+    """The cluster and what an actor takes of it, for cluster=ray."""
 
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("workers", 1), ("processes", 1), ("chunk", 1)):
@@ -53,6 +58,8 @@ class Extractor:
         ):
             if getattr(self, name) not in choices:
                 raise ConfigError(f"extractor.{name} must be {_either(choices)}; got '{getattr(self, name)}'.")
+        if self.cluster not in (None, "ray"):
+            raise ConfigError(f"extractor.cluster is ray, or null for this machine; got '{self.cluster}'.")
         object.__setattr__(self, "batch_size", max(SMALLEST_BATCH, self.batch_size))
 
     def key(self, backbone: Backbone, layer: str, pooling: str, view: View) -> FeatureKey:

@@ -10,6 +10,7 @@ from offshelf.dataset import Image, digests
 from offshelf.errors import MissingFeatureError, StoreError
 from offshelf.extractor.extractor import Extractor
 from offshelf.extractor.networks import Networks
+from offshelf.extractor.on_cluster import predict_on_cluster
 from offshelf.extractor.request import Request
 from offshelf.extractor.verification import require_equal
 from offshelf.identity import digest
@@ -82,9 +83,12 @@ def extract_missing(
     missing = store.missing(keys, digests(images))
     if not len(missing):
         return Cost()
-    from offshelf.extractor.runner import predict  # imports torch and Lightning
+    if extractor.cluster:
+        how = predict_on_cluster(extractor, images, request, store)
+    else:
+        from offshelf.extractor.runner import predict  # imports torch and Lightning
 
-    how = predict(extractor, images, request, store, networks)
+        how = predict(extractor, images, request, store, networks)
     return Cost(len(missing), time.perf_counter() - start, how)
 
 

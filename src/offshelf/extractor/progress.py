@@ -1,23 +1,27 @@
 """The progress of an extraction: a bar in a terminal, elsewhere a line every ten seconds."""
 
+from typing import TYPE_CHECKING
+
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 from typing_extensions import override
 
 from offshelf.extractor.chunks import ChunkQueue
-from offshelf.extractor.plan import Plan
 from offshelf.extractor.request import Request
-from offshelf.extractor.stream import Batch
 from offshelf.progress import Progress
 from offshelf.terminal import terminal
+
+if TYPE_CHECKING:
+    from offshelf.extractor.stream import Batch  # imports torch
 
 
 class ExtractionProgress:
     """Shows on stderr the plan, the images done by all processes, images per second, and the time left."""
 
-    def __init__(self, queue: ChunkQueue, plan: Plan, request: Request) -> None:
-        self.queue, self.plan = queue, plan
+    def __init__(self, queue: ChunkQueue, how: str, request: Request) -> None:
+        """Take in words how features are extracted."""
+        self.queue, self.how = queue, how
         self.name, self.last_view = request.backbone.name, len(request.views) - 1
         self._bar: Bar | None = None
         self._lines: Progress | None = None
@@ -27,7 +31,7 @@ class ExtractionProgress:
         """Draw the bar."""
         console = terminal(stderr=True)
         if not self._done:
-            console.print(f"Extracting {self.name}: {self.plan}", highlight=False, soft_wrap=True)
+            console.print(f"Extracting {self.name}: {self.how}", highlight=False, soft_wrap=True)
         if not console.is_terminal:
             self._lines = self._lines or Progress(f"Extracting {self.name}", "images", self._state)
             return
@@ -36,9 +40,13 @@ class ExtractionProgress:
         self._bar.add_task("extract", total=self.queue.total, completed=self._done)
         self._bar.start()
 
-    def advance(self, batch: Batch) -> None:
+    def advance(self, batch: "Batch") -> None:
         """Advance by the images that are complete with this batch."""
-        self._done += int((batch.views == self.last_view).sum()) + len(batch.faults)
+        self.add(int((batch.views == self.last_view).sum()) + len(batch.faults))
+
+    def add(self, images: int) -> None:
+        """Advance by a number of images."""
+        self._done += images
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=self._state()[0])
         elif self._lines:

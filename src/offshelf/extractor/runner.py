@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from offshelf.dataset import Image, digests
-from offshelf.errors import BadImagesError, ConfigError, OffshelfError
+from offshelf.errors import ConfigError, OffshelfError
 from offshelf.extractor.allocator import keep_freed_memory
-from offshelf.extractor.chunks import ChunkQueue
+from offshelf.extractor.chunks import ChunkQueue, require_none
 from offshelf.extractor.extractor import Extractor
 from offshelf.extractor.lightning import Forward, device_of, run_pass
 from offshelf.extractor.networks import Networks
@@ -69,9 +69,7 @@ def predict(
         arguments = (extractor, images, request, store)
         results = _in_processes(extractor.processes, arguments)
         faults, how = {row: why for found, _ in results for row, why in found.items()}, results[0][1]
-    if faults:
-        bad = {images[row].digest: why for row, why in faults.items()}
-        raise BadImagesError({row: bad[image.digest] for row, image in enumerate(images) if image.digest in bad})
+    require_none(faults, images)
     return how
 
 
@@ -139,7 +137,7 @@ def _predict(
         device=device_of(plan, rank),
     )
     writer = StoreWriter(store, keys, queue, images)
-    progress = ExtractionProgress(queue, plan, request) if rank == 0 else None
+    progress = ExtractionProgress(queue, str(plan), request) if rank == 0 else None
     try:
         while True:
             run_pass(forward, stream, writer, progress, rank)

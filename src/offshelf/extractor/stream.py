@@ -17,7 +17,7 @@ from offshelf.backbone.preprocessing import Preprocessing
 from offshelf.dataset import Image
 from offshelf.dataset.image import require_pixels
 from offshelf.errors import ImageError
-from offshelf.extractor.chunks import Chunk
+from offshelf.extractor.chunks import Chunk, Indexed
 
 BATCHES_AHEAD = 2
 """Batches in preparation while one is in the network. Extraction never holds more pixels than these."""
@@ -48,7 +48,7 @@ class Stream:
     """Batches of the views of images, chunk by chunk."""
 
     chunks: Iterable[Chunk]
-    images: Sequence[Image]
+    images: Indexed[Image]
     views: Sequence[View]
     preprocessing: Preprocessing
     batch_size: int

@@ -124,7 +124,7 @@ def compare(  # noqa: PLR0913 - what is stored, what is extracted, and which ima
 
     chosen = {layer: sample(images, numbers, count) for layer, numbers in rows.items()}
     again = sorted(set().union(*chosen.values()))
-    fresh, one = MemoryStore(), replace(extractor, processes=1)
+    fresh, one = MemoryStore(), replace(extractor, processes=1, cluster=None)
     predict(one, [images[row] for row in again], request, fresh, networks)
     names = digests(images)
     worst, where, differing = 0.0, "all are equal", set[int]()

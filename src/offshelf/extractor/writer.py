@@ -1,12 +1,11 @@
 """The writer of features: it collects, checks and writes chunks while the network computes the next."""
 
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
 from offshelf.dataset import Image
-from offshelf.extractor.chunks import ChunkQueue
+from offshelf.extractor.chunks import Indexed, Source
 from offshelf.extractor.stream import Batch
 from offshelf.store import FeatureKey, FeatureStore
 
@@ -15,9 +14,9 @@ class StoreWriter:
     """Writes each complete chunk to the store, one chunk at a time, in a thread of its own."""
 
     def __init__(
-        self, store: FeatureStore, keys: dict[tuple[str, int], FeatureKey], queue: ChunkQueue, images: Sequence[Image]
+        self, store: FeatureStore, keys: dict[tuple[str, int], FeatureKey], queue: Source, images: Indexed[Image]
     ) -> None:
-        """Take `images` for their names in messages."""
+        """Take digests from `queue`, which receives reasons of failure; `images` are for their names in messages."""
         self.store, self.keys, self.queue, self.images = store, keys, queue, images
         self.thread = ThreadPoolExecutor(1, "write")
         self.batches: list[tuple[Batch, dict[str, np.ndarray]]] = []

@@ -4,12 +4,10 @@ A pool of its own lets a process that dies take no other's work with it, and giv
 """
 
 import os
-import re
-import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,9 @@ from typing_extensions import override
 
 from offshelf.errors import ConfigError
 from offshelf.launcher.launcher import Launcher, Lost, Piece, Work
+from offshelf.launcher.worker import Worker, begin, cause_of_death, go_on, threads
 from offshelf.process.cores import usable_cores
-from offshelf.process.signals import GRACE_SECONDS, as_child, held_back
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+from offshelf.process.signals import GRACE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,8 @@ class Joblib(Launcher):
 
     @override
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
-        idle = [Worker(*share) for share in shares(min(self.slots, len(pieces)), usable_cores(), gpus())]
+        places = shares(min(self.slots, len(pieces)), usable_cores(), gpus())
+        idle = [Worker(_environment(cores, gpu), partial(_settle, cores)) for cores, gpu in places]
         busy: dict[Future[Any], tuple[Piece, Worker]] = {}
         left = list(pieces)[::-1]
         try:
@@ -53,7 +51,7 @@ class Joblib(Launcher):
                     (item, *rest), worker = busy.pop(future)
                     error = future.exception()
                     idle.append(worker if error is None else worker.again())
-                    yield item, future.result() if error is None else Lost(_cause(error))
+                    yield item, future.result() if error is None else Lost(_told(error))
                     if rest and error is None:
                         busy[worker.submit(go_on)] = (rest, worker)
                         idle.remove(worker)
@@ -65,48 +63,6 @@ class Joblib(Launcher):
             wait(busy, timeout=GRACE_SECONDS)
             for worker in [*idle, *(worker for _, worker in busy.values())]:
                 worker.end()
-
-
-@dataclass(eq=False)
-class Worker:
-    """A process that works on one piece after the other; it starts with the first."""
-
-    cores: Sequence[int]
-    gpu: str | None
-    _pool: Any = field(init=False, default=None)
-    _process: "Future[int]" = field(init=False)
-
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        """Call a function in the process."""
-        if self._pool is None:
-            from joblib.externals.loky import ProcessPoolExecutor
-
-            environment = dict.fromkeys(THREAD_VARIABLES, str(len(self.cores)))
-            if self.gpu is not None:
-                environment["CUDA_VISIBLE_DEVICES"] = self.gpu
-            ours = (os.getpid(), self.cores)
-            with held_back():
-                self._pool = ProcessPoolExecutor(1, env=environment, initializer=_settle, initargs=ours)
-            with held_back():
-                self._process = self._pool.submit(os.getpid)
-        future: Future[Any] = self._pool.submit(function, *arguments)
-        return future
-
-    def again(self) -> "Worker":
-        """End the process. Returns another with the same cores and GPU."""
-        self.end()
-        return Worker(self.cores, self.gpu)
-
-    def terminate(self) -> None:
-        """Ask the process to stop its work."""
-        if self._process.done() and not self._process.exception():
-            with suppress(ProcessLookupError):
-                os.kill(self._process.result(), signal.SIGTERM)
-
-    def end(self) -> None:
-        """End the process and its children."""
-        if self._pool is not None:
-            self._pool.shutdown(kill_workers=True)
 
 
 def shares(count: int, cores: Sequence[int], devices: Sequence[str]) -> list[tuple[list[int], str | None]]:
@@ -134,39 +90,16 @@ def gpus() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-_AT_WORK: list[tuple[Generator[Any, None, None], int]] = []
-"""In the worker: what works on its piece, and the number of items that are left."""
+def _environment(cores: Sequence[int], gpu: str | None) -> dict[str, str]:
+    return threads(len(cores)) | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
 
 
-def begin(work: Work, piece: Piece) -> Any:
-    """Run the first item of a piece, in the worker."""
-    _AT_WORK.append((work(piece), len(piece)))
-    return go_on()
+def _told(error: BaseException) -> str:
+    hint = "; if memory ran out, run fewer at once: launcher.jobs=1" if "SIGKILL" in str(error) else ""
+    return f"{cause_of_death(error)}{hint}"
 
 
-def go_on() -> Any:
-    """Run the next item of the piece, in the worker; after the last one the piece is closed."""
-    results, left = _AT_WORK.pop()
-    result = next(results)
-    if left > 1:
-        _AT_WORK.append((results, left - 1))
-    else:
-        results.close()
-    return result
-
-
-def _settle(parent: int, cores: Sequence[int]) -> None:
-    """Prepare the worker: it leaves on a signal and when its parent dies, and has cores of its own."""
-    as_child(parent)
+def _settle(cores: Sequence[int]) -> None:
+    """Give the worker cores of its own."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-
-
-def _cause(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return f"it left Python, with exit code {error.code}"
-    found = re.search(r"(SIG[A-Z]+)\(-\d+\)", str(error))
-    if not found:
-        return f"its process died: {' '.join(str(error).split()) or type(error).__name__}"
-    hint = "; if memory ran out, run fewer at once: launcher.jobs=1" if found[1] == "SIGKILL" else ""
-    return f"its process died of {found[1]}{hint}"

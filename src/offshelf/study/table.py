@@ -88,7 +88,7 @@ def _number(number: Number | None) -> str:
 def _difference(number: Number | None, published: float | None) -> str:
     if number is None or number.value is None or published is None:
         return UNKNOWN
-    return f"{number.value - published:+.1f}{_bar(number)}"
+    return f"{round(number.value - published, 1) + 0.0:+.1f}{_bar(number)}"  # + 0.0: no minus before a zero
 
 
 def _error_bars(columns: Sequence[Column]) -> str:

@@ -13,7 +13,7 @@ from offshelf.config.recorded_config import feature_identity, feature_spec, miss
 from offshelf.config.trust import EVERYTHING
 from offshelf.config.values import portable, restored
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.launcher import Launcher
+from offshelf.launcher import Basic, Launcher
 from offshelf.process.signals import is_asked, staying
 from offshelf.store import MemoryStore
 from offshelf.sweep.identity import Datasets
@@ -110,12 +110,20 @@ def extract_first(jobs: Sequence[Job], launcher: Launcher, folder: Path) -> None
     missing = [(shared, text) for shared in passes(jobs) if (text := lines(shared, planned))]
     for _, text in missing:
         say(*(f"Features first: {line}" for line in text), stderr=True)
-    if missing:
-        # Several processes share a pass, a chunk of images each. What travels, also in files, has no secret.
-        work = [[portable(shared)] for shared, _ in missing for _ in range(max(1, launcher.slots // len(missing)))]
-        with closing(launcher.run(work, extract, folder)) as done:
-            for _ in done:
-                pass
+    # What travels, also in files, has no secret.
+    alone = [[portable(shared)] for shared, _ in missing if not _has_cluster(shared)]
+    # Several processes share a pass, a chunk of images each; a cluster of the extractor's own has its actors for that.
+    work = [each for each in alone for _ in range(max(1, launcher.slots // len(alone)))]
+    here = [[portable(shared)] for shared, _ in missing if _has_cluster(shared)]
+    for place, passes_of_it in ((launcher, work), (Basic(), here)):
+        if passes_of_it:
+            with closing(place.run(passes_of_it, extract, folder)) as done:
+                for _ in done:
+                    pass
+
+
+def _has_cluster(shared: Mapping[str, Any]) -> bool:
+    return bool((shared.get("extractor") or {}).get("cluster"))
 
 
 def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
