@@ -16,7 +16,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup, which comm
 import pytest
 import tables
 
-pytest_plugins = ["rules", "shared"]
+pytest_plugins = ["rules", "shared", "bucket_server"]
 
 tables.share(lambda: tables.template().name)
 

@@ -7,6 +7,7 @@ OffshelfError
 │       └── BadImagesError   all unreadable images of a data set, by row number
 ├── BackboneError    a network, checkpoint or layer that is unavailable or invalid
 ├── ModelError       a run's model that was not kept, or cannot be used
+├── RemoteError      a bucket or web site that cannot be reached, refuses, or fails
 ├── StoreError       a feature store that cannot be read or written
 │   └── MissingFeatureError   a feature that is not, or no longer, in the store
 ├── TrackingError    an MLflow store or server that cannot be reached
@@ -55,6 +56,10 @@ class BackboneError(OffshelfError, ValueError):
 
 class ModelError(OffshelfError, ValueError):
     """A run's model was not kept, or cannot be used."""
+
+
+class RemoteError(OffshelfError):
+    """A bucket or web site cannot be reached, refuses access, or fails again and again."""
 
 
 class StoreError(OffshelfError, OSError):

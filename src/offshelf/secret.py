@@ -27,7 +27,9 @@ _SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
 _NUMERIC_NAME = re.compile(r".*(?:pass\w*|pwd|pw|secret)", re.IGNORECASE)
 """Names whose numeric value is a secret: `token=4` may be a count of tokens."""
 
-_QUERY_NAME = r"(?:key|sig|signature|auth|odbc_connect|X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId)"
+_QUERY_NAME = (
+    r"(?:key|sig|signature|auth|odbc_connect|X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|AWSAccessKeyId)"
+)
 _HEADER = r"Authorization[\"']? ?[=:] ?[\"']?(?:Bearer|Basic|Token) "
 _VALUE = r"\"[^\"]+\"|'[^']+'|(?!\$\{)[^\s&;,\"'{}\[\]()<>]+"
 _TEXT = (

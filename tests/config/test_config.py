@@ -24,6 +24,7 @@ NEEDED = {
     ("dataset", "parquet"): ["dataset.path=x.parquet"],
     ("dataset", "webdataset"): ["dataset.path=x.tar"],
     ("dataset", "folder"): ["dataset.root=x"],
+    ("store", "bucket"): ["store.url=s3://bucket/features"],
     ("dataset", "coco"): ["dataset.path=x.json"],
     ("dataset", "yolo"): ["dataset.path=data.yaml"],
     ("dataset", "voc_xml"): ["dataset.root=x"],

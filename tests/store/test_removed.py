@@ -80,7 +80,7 @@ def test_reading_what_is_gone(tmp_path):
     store = DiskStore(tmp_path)
     store.put(NAMES, {KEY: VALUES})
     (path,) = shards(tmp_path)
-    shard = store._catalogue(KEY).find(KEY.digest, np.zeros((1, 32), np.uint8))[0][0]
+    shard = store.catalogue(KEY.network).find(KEY.digest, np.zeros((1, 32), np.uint8))[0][0]
     path.unlink()
 
     with pytest.raises(GoneShardError, match="was removed"):

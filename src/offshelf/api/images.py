@@ -13,10 +13,14 @@ from offshelf.dataset import Image, ImageArray, ImageBytes, ImageFile, check_ima
 from offshelf.dataset.decode import Colour, DecodeError, check, rgb
 from offshelf.dataset.image import require_pixels
 from offshelf.dataset.intensity_range import Range
+from offshelf.dataset.kind import is_named_image
+from offshelf.dataset.location import Location
 from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.remote.file import place
 from offshelf.errors import BadImagesError, DatasetError, ImageError
 from offshelf.identity import array_digest
 from offshelf.lazy import Lazy
+from offshelf.remote import Url, is_url
 
 WHITE = (255, 255, 255)
 """Seen through transparent pixels."""
@@ -52,9 +56,9 @@ class Reader:
     value_range: Range = "auto"
     max_pixels: int = MAX_PIXELS
 
-    def file(self, path: Path) -> ImageFile:
+    def file(self, path: Location) -> ImageFile:
         """Return an image file, which is not opened yet."""
-        return ImageFile(path.expanduser(), self.background, None, self.value_range, self.max_pixels)
+        return ImageFile(path, self.background, None, self.value_range, self.max_pixels)
 
     def bytes(self, data: bytes) -> ImageBytes:
         """Return the image of a file's bytes; with more than 8 bits a value it needs a range that is known.
@@ -117,10 +121,15 @@ def image_list(images: Any, reader: Reader = DEFAULT) -> ImageList:
 
 
 def _listed(images: Any, reader: Reader) -> ImageList:
-    if isinstance(images, str | os.PathLike) and Path(images).expanduser().is_dir():
+    if is_url(images) and not (Url.of(images).is_site or is_named_image(Url.of(images).name)):
+        objects = image_files(Url.of(images))
+        return ImageList(list(map(str, objects)), list(map(reader.file, objects)))
+    if isinstance(images, str | os.PathLike) and not is_url(images) and Path(images).expanduser().is_dir():
         folder = Path(images).expanduser()
         files = image_files(folder)
-        return ImageList([file.relative_to(folder).as_posix() for file in files], [reader.file(file) for file in files])
+        return ImageList(
+            [Path(str(file)).relative_to(folder).as_posix() for file in files], list(map(reader.file, files))
+        )
     if _is_image(images):
         return _converted([images], range(1), reader, is_single=True)
     if not isinstance(images, Iterable) and not hasattr(images, "__getitem__"):
@@ -188,7 +197,7 @@ def as_image(item: Any, reader: Reader = DEFAULT) -> Image:
         known: Image = item
         return known
     if isinstance(item, str | os.PathLike):
-        return reader.file(Path(item))
+        return reader.file(place(str(item)) if is_url(item) else Path(item).expanduser())
     if isinstance(item, bytes | bytearray | memoryview):
         return reader.bytes(bytes(item))
     if _is_pil(item):

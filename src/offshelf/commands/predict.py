@@ -17,9 +17,13 @@ from offshelf.commands.standard_output import is_for_json
 from offshelf.config import components
 from offshelf.config.trust import Trust
 from offshelf.dataset import ImageFile, ImageSet, Sample, check_images, image_files
+from offshelf.dataset.kind import is_named_image
+from offshelf.dataset.remote.file import Place, place
+from offshelf.dataset.remote.versions import with_versions
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.model import Model, columns, records
 from offshelf.names import visible
+from offshelf.remote import Url, is_url
 from offshelf.report import csv_text, write_text
 from offshelf.runs.recorded import RecordedRun
 from offshelf.serving.predictor import Predictor, require_made
@@ -62,13 +66,19 @@ def main(arguments: Sequence[str]) -> CommandResult:
     return CommandResult({"run": past.id, "name": past.name, "images": answer.records()})
 
 
-def paths(word: str) -> list[Path]:
+def paths(word: str) -> Sequence[Place]:
     """Return image files of a file name, a folder (all below it, sorted), or a pattern (`**` crosses folders).
+
+    An address is of an image if its name is that of one, and of a folder else.
 
     Raises:
         DatasetError: there are none.
     """
+    if is_url(word):
+        url = Url.of(word)
+        return with_versions([place(word)]) if url.is_site or is_named_image(url.name) else image_files(url)
     path = Path(word).expanduser()
+    found: Sequence[Place]
     if path.is_dir():
         found = image_files(path)
     elif path.exists() or not glob.has_magic(word):

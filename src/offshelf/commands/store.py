@@ -17,14 +17,17 @@ from offshelf.config.recorded_config import recheck, reextract
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.grid import Grid, columns
-from offshelf.store.disk import DiskStore
-from offshelf.store.inventory import Holding, age, holdings
-from offshelf.store.maintenance import Damage, prunable, remove, remove_leftovers, verify
+from offshelf.store import BucketStore, DiskStore
+from offshelf.store.any_store import AnyStore, damage_in, delete_damaged, delete_from, held_in, prunable_in
+from offshelf.store.bucket_maintenance import pull, push
+from offshelf.store.inventory import Holding, age
+from offshelf.store.maintenance import Damage, selected
 from offshelf.suggest import did_you_mean
 from offshelf.terminal import say, terminal
 
+SETTINGS = ("home", "store.root", "store.url", "store.cache_gb")
 FEATURE_GROUPS = ("dataset", "augmentation", "backbone", "layer_fusion", "extractor", "store")
-VERBS = ("ls", "du", "verify", "prune", "export")
+VERBS = ("ls", "du", "verify", "prune", "export", "push", "pull")
 
 
 def main(arguments: Sequence[str]) -> CommandResult:
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str]) -> CommandResult:
 
 def _ls(options: argparse.Namespace) -> CommandResult:
     console = terminal()
-    held = _held(options)
+    held = held_in(_store(options))
     for holding in held:
         title = f"{holding.backbone}  {holding.folder.name[:8]}"
         grid = Grid(columns(["module", "pooling", "view"], ["images"]), title)
@@ -74,44 +77,45 @@ def _contents(holding: Holding) -> dict[str, Any]:
 
 def _du(options: argparse.Namespace) -> CommandResult:
     grid = Grid(columns(["backbone"], ["size", "images", "touched", "shards", "network"]))
-    held = _held(options)
+    store = _store(options)
+    held = held_in(store)
     for each in held:
         cells = (decimal(each.size), f"{each.images:,}", age(each.touched), f"{len(each.shards):,}")
         grid.add(each.backbone, *cells, each.folder.name[:8])
     terminal().print(grid)
-    root, total = _root(options), sum(each.size for each in held)
-    say(f"{decimal(total)} in {root}")
-    return CommandResult({"root": root, "bytes": total, "networks": [_network(each) for each in held]})
+    total = sum(each.size for each in held)
+    say(f"{decimal(total)} in {store}")
+    return CommandResult({"root": str(store), "bytes": total, "networks": [_network(each) for each in held]})
 
 
 def _verify(options: argparse.Namespace) -> CommandResult:
     options.settings, given = divide(options.settings, {"trust": ""})
-    root, trust = _root(options), Trust.of(given["trust"])
-    damage = verify(root)
+    store, trust = _store(options), Trust.of(given["trust"])
+    damage = damage_in(store)
     for each in damage:
         say(f"Damaged: {each.path} ({each.holding.backbone})")
-    found = {"root": root, "damaged": [each.path for each in damage]}
+    found = {"root": str(store), "damaged": [each.path for each in damage]}
     if not damage:
-        shards = sum(len(each.shards) for each in holdings(root))
+        shards = sum(len(each.shards) for each in held_in(store))
         say(f"Sound: every byte of {shards:,} shard(s) is as written.")
-        done, compared = _again(root, options.again, trust) if options.again else (True, [])
+        done, compared = _again(store, options.again, trust) if options.again else (True, [])
         return CommandResult({**found, "shards": shards, "extracted_again": compared}, 0 if done else 1)
     if not options.repair:
         say(f"{len(damage)} damaged shard(s). Repair them with: offshelf store verify --repair", stderr=True)
         return CommandResult({**found, "is_repaired": False}, 1)
-    is_repaired = _repair(root, damage, trust)
+    is_repaired = _repair(store, damage, trust)
     return CommandResult({**found, "is_repaired": is_repaired}, 0 if is_repaired else 1)
 
 
-def _again(root: Path, count: int, trust: Trust) -> tuple[bool, list[dict[str, Any]]]:
+def _again(store: AnyStore, count: int, trust: Trust) -> tuple[bool, list[dict[str, Any]]]:
     """Extract some images of each run's features again, and compare. Returns whether all is equal, and what differs."""
     done = True
     compared: list[dict[str, Any]] = []
-    for holding in holdings(root):
+    for holding in held_in(store):
         seen = set[str]()
         for use in holding.uses:
             try:
-                found = recheck(use.config, DiskStore(root), seen, count, trust)
+                found = recheck(use.config, store, seen, count, trust)
             except OffshelfError as error:
                 done = False
                 say(f"For the run {use.name} nothing was extracted again: {error}", stderr=True)
@@ -127,16 +131,15 @@ def _again(root: Path, count: int, trust: Trust) -> tuple[bool, list[dict[str, A
     return done, compared
 
 
-def _repair(root: Path, damage: Sequence[Damage], trust: Trust) -> bool:
+def _repair(store: AnyStore, damage: Sequence[Damage], trust: Trust) -> bool:
     """Delete damaged shards and extract them again for the runs that used them. Returns whether all could be."""
-    for each in damage:
-        each.path.unlink(missing_ok=True)
+    delete_damaged(store, damage)
     done = True
     for holding in {each.holding.folder: each.holding for each in damage}.values():
         extracted, seen = 0, set[str]()
         for use in holding.uses:
             try:
-                extracted += reextract(use.config, DiskStore(root), seen, trust)
+                extracted += reextract(use.config, store, seen, trust)
             except OffshelfError as error:
                 done = False
                 say(f"For the run {use.name} its features were not extracted again: {error}", stderr=True)
@@ -147,19 +150,19 @@ def _repair(root: Path, damage: Sequence[Damage], trust: Trust) -> bool:
 
 
 def _prune(options: argparse.Namespace) -> CommandResult:
-    root = _root(options)
-    chosen, busy = prunable(root, options.backbone, options.unused_days)
+    store = _store(options)
+    chosen, busy = prunable_in(store, options.backbone, options.unused_days)
     for each in busy:
         say(f"Kept, a process is writing it: {each.backbone} {each.folder.name[:8]}")
     for each in chosen:
         say(f"{decimal(each.size):>10}  {each.backbone}  {each.folder.name[:8]}, touched {age(each.touched)}")
     if chosen and not options.yes and not _agreed(f"Delete these {len(chosen)}?"):
         say("Nothing was deleted.")
-        return CommandResult({"root": root, "deleted": [], "bytes": 0})
+        return CommandResult({"root": str(store), "deleted": [], "bytes": 0})
     deleted = [_network(each) for each in chosen]
-    freed = remove(chosen) + remove_leftovers(root)
+    freed = delete_from(store, chosen)
     say(f"{decimal(freed)} freed.")
-    return CommandResult({"root": root, "deleted": deleted, "bytes": freed})
+    return CommandResult({"root": str(store), "deleted": deleted, "bytes": freed})
 
 
 def _export(options: argparse.Namespace) -> CommandResult:
@@ -202,19 +205,46 @@ def _agreed(question: str) -> bool:
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _held(options: argparse.Namespace) -> list[Holding]:
-    return holdings(_root(options))
+def _push(options: argparse.Namespace) -> CommandResult:
+    bucket, disk = _both(options)
+    count, size = push(bucket, selected(held_in(disk), options.backbone))
+    say(f"{count:,} shard(s), {decimal(size)}, copied from {disk} to {bucket}.")
+    return CommandResult({"from": str(disk), "to": str(bucket), "shards": count, "bytes": size})
 
 
-def _root(options: argparse.Namespace) -> Path:
-    """Return the root of the store that the settings `home=` and `store.root=` name."""
+def _pull(options: argparse.Namespace) -> CommandResult:
+    bucket, disk = _both(options)
+    count, size = pull(bucket, selected(held_in(bucket), options.backbone), disk.root)
+    say(f"{count:,} shard(s), {decimal(size)}, copied from {bucket} to {disk}.")
+    return CommandResult({"from": str(bucket), "to": str(disk), "shards": count, "bytes": size})
+
+
+def _both(options: argparse.Namespace) -> tuple[BucketStore, DiskStore]:
+    """Return the store in the bucket and the one on disk that the settings name."""
+    urls = [setting for setting in options.settings if setting.startswith("store.url=")]
+    if not urls:
+        raise ConfigError("Name the bucket: store.url=s3://bucket/features")
+    others = [setting for setting in options.settings if setting not in urls]
+    homes = [setting for setting in others if setting.startswith("home=")]
+    bucket = _store(argparse.Namespace(settings=[*urls, *homes]))
+    disk = _store(argparse.Namespace(settings=others))
+    assert isinstance(bucket, BucketStore) and isinstance(disk, DiskStore)  # by their settings
+    return bucket, disk
+
+
+def _store(options: argparse.Namespace) -> AnyStore:
+    """Return the store that the settings `home=`, `store.root=` and `store.url=` name."""
     for setting in options.settings:
         key, equals, _ = setting.partition("=")
-        if key not in ("home", "store.root") or not equals:
-            hint = did_you_mean(key, ["home", "store.root"])
-            raise ConfigError(f"offshelf store has no setting '{setting}'{hint} It takes home= and store.root=")
-    root: Path = build_group(load("extract", options.settings), "store").root
-    return root
+        if key not in SETTINGS or not equals:
+            hint = did_you_mean(key, SETTINGS)
+            raise ConfigError(
+                f"offshelf store has no setting '{setting}'{hint} It takes home=, store.root= and store.url="
+            )
+    is_bucket = any(setting.startswith("store.url=") for setting in options.settings)
+    group = ["store=bucket"] if is_bucket else []
+    store: AnyStore = build_group(load("extract", [*group, *options.settings]), "store")
+    return store
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -239,7 +269,18 @@ def _parser() -> argparse.ArgumentParser:
     pruning.add_argument("--yes", action="store_true", help="do not ask")
     for each in (listing, sizes, checking, pruning):
         also = "; trust=PACKAGE, whose code runs on record may name" if each is checking else ""
-        each.add_argument("settings", nargs="*", help=f"home=DIR or store.root=DIR{also}", metavar="SETTING")
+        each.add_argument(
+            "settings", nargs="*", help=f"home=DIR, store.root=DIR or store.url=s3://…{also}", metavar="SETTING"
+        )
+    for name, run, text in (
+        ("push", _push, "copy features from the store on disk to one in a bucket"),
+        ("pull", _pull, "copy features from a bucket to the store on disk"),
+    ):
+        copying = verb(name, run, text)
+        copying.add_argument("--backbone", default="", help="part of the backbone's name, or the start of the digest")
+        copying.add_argument(
+            "settings", nargs="+", help="store.url=s3://…, home=DIR, store.root=DIR", metavar="SETTING"
+        )
     out = verb("export", _export, "write features and ids to a folder, extracting what is missing")
     out.add_argument("folder", help="where to")
     out.add_argument("overrides", nargs="*", help="as for offshelf extract: dataset=… backbone=… layer=…")

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
 from offshelf.dataset.image import PixelBox
+from offshelf.dataset.location import Location
 from offshelf.dataset.size import upright_size
 from offshelf.dataset.table import BOX, Table, at
 from offshelf.errors import ConfigError, DatasetError
@@ -23,7 +23,7 @@ def require_units(units: str) -> None:
         raise ConfigError(f"dataset.boxes must be one of {', '.join(UNITS)}; got '{units}'.")
 
 
-def read_boxes(table: Table, paths: Sequence[Path], units: str) -> tuple[list[PixelBox | None], list[str]]:
+def read_boxes(table: Table, paths: Sequence[Location], units: str) -> tuple[list[PixelBox | None], list[str]]:
     """Return the box of each line in pixels, None if it has none, and remarks.
 
     With `auto`, boxes are fractions if all of them are within 0 and 1.
@@ -99,7 +99,7 @@ def _refuse(table: Table, rows: np.ndarray, why: str, sizes: np.ndarray | None =
     raise DatasetError(f"{at(table.file, [number for number, _ in lines])}: the box {first} {why}{of}{more}.")
 
 
-def _sizes(paths: Sequence[Path]) -> np.ndarray:
+def _sizes(paths: Sequence[Location]) -> np.ndarray:
     """Return width and height of each image, upright, float64 [N, 2]; NaN if it cannot be read."""
     names = list(dict.fromkeys(paths))
     with ThreadPoolExecutor(8) as pool:

@@ -18,6 +18,8 @@ from offshelf.dataset.leaks import LeakRules
 from offshelf.dataset.numbers import read_numbers, require_target
 from offshelf.dataset.partition import with_folds
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
+from offshelf.dataset.remote.file import Place, below, place, public
+from offshelf.dataset.remote.versions import with_versions
 from offshelf.dataset.repeated_lines import in_both, question_repeats
 from offshelf.dataset.split_names import ALIKE, as_read, part_of, told_apart
 from offshelf.dataset.table import GROUP, TYPED, Columns, Line, Table, at, read_table, require_columns
@@ -25,6 +27,7 @@ from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.dataset.walk import NO_SAMPLE
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed
+from offshelf.remote import is_url
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +108,7 @@ class Csv(Dataset, TrainingSizes, LeakRules):
 
     @override
     def at_path(self, path: str) -> "Csv":
-        if Path(path).expanduser().is_dir():
+        if not is_url(path) and Path(path).expanduser().is_dir():
             raise ConfigError(
                 f"dataset.test={path} is a folder, and this data set a table: dataset@dataset.test=folder "
                 f"dataset.test.root={path}"
@@ -114,15 +117,16 @@ class Csv(Dataset, TrainingSizes, LeakRules):
 
     def unsplit(self) -> ImageSet:
         """Load the images without drawing folds; a table's own split still is its fold."""
-        file = Path(self.path).expanduser().absolute()
+        file = place(self.path)
         columns = {**self.columns, GROUP: self.group}
         table = read_table(file, columns, "\t" if self.delimiter == "tab" else self.delimiter, self.encoding)
         parts, notes = _parts(table, self.val)
         unused = [number for number, part in zip(_numbers(table), parts, strict=True) if part == "ignore"]
         kept = [row for row, part in enumerate(parts) if part != "ignore"]
         table, parts = replace(table, lines=[table.lines[row] for row in kept]), [parts[row] for row in kept]
+        table, paths = self._files(table)
         classes, targets = self._targets(table)
-        samples, more = self._samples(table, targets)
+        samples, more = self._samples(table, paths, targets)
         groups = _groups(table, self.group) if self.group else None
         more += groups.notes() if groups else []
         images = ImageSet(
@@ -163,11 +167,18 @@ class Csv(Dataset, TrainingSizes, LeakRules):
             return classes, [number[label] for (label,) in cells]
         return classes, [tuple(1 if name in labels else -1 for name in classes) for labels in cells]
 
-    def _samples(self, table: Table, targets: Sequence[Target]) -> tuple[list[Sample], list[str]]:
-        root = Path(self.root).expanduser().absolute() if self.root else table.file.parent
-        table = replace(table, lines=[_with_spaces(line, root) for line in table.lines])
-        paths = [root / line["path"] for _, line in table.lines]
+    def _files(self, table: Table) -> tuple[Table, list[Place]]:
+        """Return the table with the names that images have in a run, and where their files are."""
+        root = place(self.root) if self.root else table.file.parent
+        lines = [_with_spaces(line, root) for line in table.lines]
+        paths = with_versions([below(root, line["path"]) for _, line in lines])
+        named = [(number, {**line, "path": public(line["path"])}) for number, line in lines]
         _warn_of_none(paths, table)
+        return replace(table, lines=named), paths
+
+    def _samples(
+        self, table: Table, paths: Sequence[Place], targets: Sequence[Target]
+    ) -> tuple[list[Sample], list[str]]:
         boxes, notes = read_boxes(table, paths, self.boxes)
         notes += question_repeats(table, boxes, targets, self._separator)
         background, values = parse_colour(self.background), parse_range(self.value_range)
@@ -251,13 +262,13 @@ def _parts(table: Table, val: str | None) -> tuple[list[str], list[str]]:
     return [use if part == "val" else part for part in found], notes
 
 
-def _with_spaces(line: Line, root: Path) -> Line:
+def _with_spaces(line: Line, root: Place) -> Line:
     """Return a line whose path has the surrounding spaces of the file's name."""
     number, cells = line
-    return (number, {**cells, "path": cells[TYPED]}) if TYPED in cells and (root / cells[TYPED]).exists() else line
+    return (number, {**cells, "path": cells[TYPED]}) if TYPED in cells and below(root, cells[TYPED]).exists() else line
 
 
-def _warn_of_none(paths: Sequence[Path], table: Table) -> None:
+def _warn_of_none(paths: Sequence[Place], table: Table) -> None:
     """Log where files were looked for if none exists; single missing files are reported later."""
     if any(path.exists() for path in paths[:PROBED]) or any(path.exists() for path in paths):
         return

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from typing_extensions import override
 
+from offshelf.dataset.bucket_walk import BucketWalk
 from offshelf.dataset.files import Files
 from offshelf.dataset.groups import GroupRule, Groups
 from offshelf.dataset.image import parse_colour
@@ -18,14 +19,15 @@ from offshelf.dataset.intensity_range import parse_range
 from offshelf.dataset.kind import SUFFIXES, is_named_image
 from offshelf.dataset.layout import Layout, find_layout
 from offshelf.dataset.leaks import LeakRules
-from offshelf.dataset.location import Paths
 from offshelf.dataset.partition import with_folds
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
+from offshelf.dataset.remote.file import Place
 from offshelf.dataset.split_names import ALIKE, Split, as_read, folded, require_split, told_apart
 from offshelf.dataset.training_sizes import TrainingSizes
-from offshelf.dataset.walk import SYSTEM, Walk, peek
+from offshelf.dataset.walk import SYSTEM, Walk
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed, readable
+from offshelf.remote import Url, is_url
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ class Folder(Dataset, TrainingSizes, LeakRules):
 
     @override
     def at_path(self, path: str) -> "Folder":
-        if Path(path).expanduser().is_file():
+        if not is_url(path) and Path(path).expanduser().is_file():
             raise ConfigError(
                 f"dataset.test={path} is a file, and this data set a folder: dataset@dataset.test=csv "
                 f"dataset.test.path={path}"
@@ -85,14 +87,8 @@ class Folder(Dataset, TrainingSizes, LeakRules):
         """Load the images without drawing folds; a folder's own split still is its fold."""
         if not self.root:
             raise DatasetError("dataset.root is empty. Expected: a folder with a folder for each class.")
-        root = Path(self.root).expanduser().absolute()
-        if not root.is_dir():
-            raise DatasetError(
-                f"dataset.root={self.root} is not a folder. Expected: a folder with a folder for each class."
-            )
-        if root.name in ("", ".."):
-            root = root.resolve()
-        walk = Walk(root, self.ignore)
+        walk = walk_of(self.root, self.ignore)
+        root = walk.root
         layout = find_layout(walk, self.split, self.val)
         if layout.test and self.folds is not None:
             raise DatasetError(
@@ -119,7 +115,7 @@ class Folder(Dataset, TrainingSizes, LeakRules):
             groups=groups,
         )
 
-    def _read(self, walk: Walk, folders: Sequence[tuple[Path, int]]) -> tuple[FileSamples, list[int]]:
+    def _read(self, walk: Walk, folders: Sequence[tuple[PurePath, int]]) -> tuple[FileSamples, list[int]]:
         """Return the samples of class folders, given with their class numbers, and the size of each folder."""
         background = parse_colour(self.background)
         counts: list[int] = []
@@ -130,20 +126,34 @@ class Folder(Dataset, TrainingSizes, LeakRules):
                 counts.append(len(found))
                 yield from found
 
-        files = Files(Paths(walk.root, names()), background, parse_range(self.value_range), self.max_pixels)
+        files = Files(walk.locations(names()), background, parse_range(self.value_range), self.max_pixels)
         walk.require_each_once()
         return FileSamples(files, np.repeat(np.array([number for _, number in folders], np.int32), counts)), counts
 
 
+def walk_of(root: str, ignore: Sequence[str] = ()) -> Walk:
+    """Return what reads the folders below a root, here or in a bucket. Raises DatasetError if it is no folder."""
+    if is_url(root):
+        return BucketWalk(Url.of(root), ignore)
+    folder = Path(root).expanduser().absolute()
+    if not folder.is_dir():
+        raise DatasetError(f"dataset.root={root} is not a folder. Expected: a folder with a folder for each class.")
+    return Walk(folder.resolve() if folder.name in ("", "..") else folder, ignore)
+
+
 def _groups(
-    rule: GroupRule, samples: FileSamples, folders: Sequence[tuple[Path, int]], counts: Sequence[int], root: Path
+    rule: GroupRule,
+    samples: FileSamples,
+    folders: Sequence[tuple[PurePath, int]],
+    counts: Sequence[int],
+    root: PurePath,
 ) -> Groups:
     """Return the groups of the images of class folders; `counts` are the numbers of their images."""
     starts = np.repeat([len(f"{folder.relative_to(root).as_posix()}/") for folder, _ in folders], counts)
     return rule.groups([samples.files.name(row)[start:] for row, start in enumerate(starts.tolist())])
 
 
-def _classes(walk: Walk, folders: Sequence[Path], split: Split) -> tuple[str, ...]:
+def _classes(walk: Walk, folders: Sequence[PurePath], split: Split) -> tuple[str, ...]:
     """Return the sorted names of the classes to train on. Raises DatasetError if there are fewer than two.
 
     They are the first part's if parts are found by name, and those of all parts if these are given.
@@ -153,10 +163,10 @@ def _classes(walk: Walk, folders: Sequence[Path], split: Split) -> tuple[str, ..
     if len(classes) < 2:
         is_loose = not classes and any(map(is_named_image, walk.files(folders[0])))
         why = "its images are not in class folders" if is_loose else f"it has {len(classes)} class folder(s)"
-        if len(classes) == 1 and len(peek(folders[0] / classes[0])) > 1:
+        if len(classes) == 1 and len(walk.peek(folders[0] / classes[0])) > 1:
             why += f" (the classes may be those in it: dataset.root={folders[0] / classes[0]})"
         metadata = folders[0] / "metadata.csv"
-        if is_loose and metadata.is_file():
+        if is_loose and walk.has_file(metadata):
             raise DatasetError(
                 f"{folders[0]} has its images beside metadata.csv: dataset=csv dataset.path={metadata} "
                 "dataset.columns.path=file_name dataset.columns.label=COLUMN"
@@ -168,7 +178,7 @@ def _classes(walk: Walk, folders: Sequence[Path], split: Split) -> tuple[str, ..
     return classes
 
 
-def _class_folders(walk: Walk, layout: Layout, classes: Sequence[str]) -> tuple[list[tuple[Path, int]], list[str]]:
+def _class_folders(walk: Walk, layout: Layout, classes: Sequence[str]) -> tuple[list[tuple[PurePath, int]], list[str]]:
     """Return all class folders with their class numbers, and remarks on their names.
 
     Raises:
@@ -177,7 +187,7 @@ def _class_folders(walk: Walk, layout: Layout, classes: Sequence[str]) -> tuple[
     number = {name: row for row, name in enumerate(classes)}
     alike = Counter(map(folded, classes))
     by_fold = {folded(name): name for name in classes if alike[folded(name)] == 1}
-    folders: list[tuple[Path, int]] = []
+    folders: list[tuple[PurePath, int]] = []
     notes = []
     for part in (*layout.train, *layout.test):
         _require_no_strays(walk, part, is_split=bool(layout.test))
@@ -197,7 +207,7 @@ def _class_folders(walk: Walk, layout: Layout, classes: Sequence[str]) -> tuple[
     return folders, notes
 
 
-def _unknown(part: Path, train: Path, unknown: Sequence[str], classes: Sequence[str]) -> str:
+def _unknown(part: PurePath, train: PurePath, unknown: Sequence[str], classes: Sequence[str]) -> str:
     """Return the sentence on classes of a part that are not trained on."""
     near = {name: get_close_matches(name, classes, 1) for name in unknown[:10]}
     named = [
@@ -210,7 +220,7 @@ def _unknown(part: Path, train: Path, unknown: Sequence[str], classes: Sequence[
     )
 
 
-def _require_no_strays(walk: Walk, part: Path, is_split: bool) -> None:
+def _require_no_strays(walk: Walk, part: PurePath, is_split: bool) -> None:
     """Note images outside class folders; raise DatasetError in a part of a split, since they may be a class."""
     images = walk.pass_over(part, "next to the class folders, so without a class")
     if images and is_split:
@@ -220,7 +230,7 @@ def _require_no_strays(walk: Walk, part: Path, is_split: bool) -> None:
         )
 
 
-def _images(walk: Walk, folder: Path) -> list[str]:
+def _images(walk: Walk, folder: PurePath) -> list[str]:
     """Return the sorted names of the images below a class folder. Raises DatasetError if there are none."""
     images = walk.images(folder)
     if not images:
@@ -234,7 +244,9 @@ def _images(walk: Walk, folder: Path) -> list[str]:
     return images
 
 
-def _remarks(walk: Walk, classes: Sequence[str], folders: Sequence[tuple[Path, int]], layout: Layout) -> Iterator[str]:
+def _remarks(
+    walk: Walk, classes: Sequence[str], folders: Sequence[tuple[PurePath, int]], layout: Layout
+) -> Iterator[str]:
     """Yield remarks on surprising findings."""
     if walk.unmatched:
         yield f"Nothing matches {listed(map(readable, walk.unmatched))} (dataset.ignore)."
@@ -262,10 +274,11 @@ def _remarks(walk: Walk, classes: Sequence[str], folders: Sequence[tuple[Path, i
         yield f"{len(walk.by_content)} image(s) by content, not name: {listed(map(readable, walk.by_content))}."
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Return sorted images at any depth; log what is left out, except hidden files. Raises DatasetError."""
-    walk = Walk(folder)
-    found = [folder / name for name in walk.images(folder)]
+def image_files(folder: Path | Url) -> list[Place]:
+    """Return sorted images at any depth; log what is left out, except hidden files. Raises OffshelfError."""
+    walk = BucketWalk(folder) if isinstance(folder, Url) else Walk(folder)
+    where = walk.locations(walk.images(walk.root))
+    found: list[Place] = [where.at(row) for row in range(len(where))]
     others = [f"{readable(one.id)} ({one.why})" for one in walk.left_out if one.why != SYSTEM]
     if others:
         log.warning("%s: %d file(s) are left out: %s", readable(str(folder)), len(others), listed(others))

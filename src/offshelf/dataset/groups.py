@@ -28,6 +28,12 @@ class Groups:
         names, numbers = np.unique(np.array(values, object).astype(str), return_inverse=True)
         return Groups(numbers.astype(np.int64), tuple(names.tolist()), what)
 
+    @staticmethod
+    def of_codes(codes_N: np.ndarray, values: Sequence[str], what: str) -> "Groups":
+        """Make groups of the number of each image's group among different names; groups are numbered by their names."""
+        names, number = np.unique(np.array(values, object).astype(str), return_inverse=True)
+        return Groups(number.astype(np.int64)[codes_N], tuple(names.tolist()), what)
+
     def take(self, rows: np.ndarray) -> "Groups":
         """Return the groups of some images."""
         return Groups(self.numbers_N[rows], self.names, self.what)

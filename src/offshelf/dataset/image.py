@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from typing_extensions import override
 
-from offshelf.dataset.decode import Colour, DecodeError, check, decode, holds_depth
+from offshelf.dataset.decode import Colour, DecodeError, check, decode, holds_depth, upright_size_of
 from offshelf.dataset.intensity_range import Extent, Range, ValueRange
 from offshelf.dataset.location import Location
 from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.dataset.remote.seen import Look, forget, record, seen_before
 from offshelf.errors import ImageError
 from offshelf.identity import array_digest, digest
 
@@ -70,7 +71,8 @@ class ImageBytes(Image):
     @cached_property
     @override
     def digest(self) -> str:
-        return _identity(self.data, None, self.background, self.value_range)
+        deep_values = self.value_range if holds_depth(self.data) else None
+        return _identity(hashlib.sha256(self.data).hexdigest(), None, self.background, deep_values)
 
     @override
     def load(self) -> np.ndarray:
@@ -102,7 +104,11 @@ class ImageFile(Image):
     @override
     def digest(self) -> str:
         """Return the digest. Raises ImageError if the range of values is not resolved."""
-        return self._identify(self._bytes())
+        look = self._seen()
+        if look is None:
+            data = self._bytes()
+            return self._identify(hashlib.sha256(data).hexdigest(), holds_depth(data))
+        return self._identify(look.digest, look.extent is not None)
 
     def known_as(self, digest: str) -> "ImageFile":
         """Return the image itself, with a digest that was computed before."""
@@ -126,7 +132,9 @@ class ImageFile(Image):
             ImageError: The image cannot be read, or was changed after its digest was computed.
         """
         data = self._bytes()
-        if self.__dict__.setdefault("digest", now := self._identify(data)) != now:
+        now = self._identify(hashlib.sha256(data).hexdigest(), holds_depth(data))
+        if self.__dict__.setdefault("digest", now) != now:
+            forget(self.path)
             raise ImageError(f"{self.path} was changed while it was in use; start again.")
         try:
             return self._cut(decode(data, self.background, self.settled, self.max_pixels))
@@ -139,29 +147,47 @@ class ImageFile(Image):
         Returns:
             The values of an image whose range must be resolved before it has a digest; None for others.
         """
+        look = self._seen() or self._look()
+        if look.extent and self.settled is None:
+            self._refuse_depth()
+        if look.extent and self.settled == "auto":
+            return look.extent
+        self.known_as(self._identify(look.digest, look.extent is not None))
+        return None
+
+    def _seen(self) -> Look | None:
+        """Return what an earlier run saw of the file, if it is remote and has not changed since."""
+        return seen_before(self.path, self.max_pixels)
+
+    def _look(self) -> Look:
+        """Read the file, and record what is seen of a remote one. Raises ImageError if it is not a complete image."""
         data = self._bytes()
         try:
             extent = check(data, self.max_pixels)
-            if extent and self.settled is None:
-                decode(data, self.background, None, self.max_pixels)
+            look = Look(hashlib.sha256(data).hexdigest(), extent, lambda: upright_size_of(data))
+            record(self.path, look)
         except DecodeError as error:
             raise self._unreadable(error) from error
-        if extent and self.settled == "auto":
-            return extent
-        self.known_as(self._identify(data))
-        return None
+        return look
+
+    def _refuse_depth(self) -> None:
+        """Raise ImageError with the reason why an image of more than 8 bits is not read."""
+        try:
+            decode(self._bytes(), self.background, None, self.max_pixels)
+        except DecodeError as error:
+            raise self._unreadable(error) from error
 
     def _unreadable(self, error: DecodeError) -> ImageError:
         return ImageError(f"{self.path} cannot be read as an image: {error}.")
 
-    def _identify(self, data: bytes) -> str:
+    def _identify(self, bytes_digest: str, is_deep: bool) -> str:
         values = self.settled
-        if values == "auto" and holds_depth(data):
+        if values == "auto" and is_deep:
             raise ImageError(
                 f"{self.path} has more than 8 bits per value, and their range is that of a whole set: "
                 "offshelf.dataset.check_images resolves it, or set it: ImageFile(…, value_range=(black, white))."
             )
-        return _identity(data, self.region, self.background, None if values == "auto" else values)
+        return _identity(bytes_digest, self.region, self.background, values if is_deep and values != "auto" else None)
 
     def _bytes(self) -> bytes:
         try:
@@ -191,10 +217,10 @@ def require_pixels(pixels: Any, whose: object) -> None:
     raise ImageError(f"The pixels of {whose} must be a NumPy array, uint8 [H, W, 3], RGB, 0 to 255; got {got}.{hint}")
 
 
-def _identity(data: bytes, region: PixelBox | None, background: Colour, values: ValueRange | None) -> str:
+def _identity(bytes_digest: str, region: PixelBox | None, background: Colour, values: ValueRange | None) -> str:
     """Return the SHA-256, in hexadecimal. A range of values counts only if it affects the pixels, not for 8 bits."""
-    known: dict[str, Any] = {"bytes": hashlib.sha256(data).hexdigest(), "region": region, "background": background}
-    if values and holds_depth(data):
+    known: dict[str, Any] = {"bytes": bytes_digest, "region": region, "background": background}
+    if values:
         known["values"] = [float(value) for value in values]
     return digest(known)
 

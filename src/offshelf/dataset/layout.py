@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 
 from offshelf.dataset.split_names import Part, Split, part_among, part_of
-from offshelf.dataset.walk import Walk, peek
+from offshelf.dataset.walk import Walk
 from offshelf.errors import DatasetError
 
 IMAGES = ("images", "image", "imgs", "img", "jpegimages", "data")
@@ -17,8 +17,8 @@ AS_CLASSES = "dataset.split=none takes all folders as classes"
 class Layout:
     """Folders whose class folders are read. Without a split, only the root is trained on until parts are drawn."""
 
-    train: tuple[Path, ...]
-    test: tuple[Path, ...] = ()
+    train: tuple[PurePath, ...]
+    test: tuple[PurePath, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -29,8 +29,8 @@ def find_layout(walk: Walk, split: Split, val: str | None) -> Layout:
         DatasetError: The folder can be read in several ways; the message says how to choose one.
     """
     if isinstance(split, Mapping):
-        train, test = (_given(walk.root, split[part]) for part in ("train", "test"))
-        _require_apart(train, test)
+        train, test = (_given(walk, split[part]) for part in ("train", "test"))
+        _require_apart(walk, train, test)
         return Layout(train, test, (f"Trained on: {_names(train)}; tested on: {_names(test)} (dataset.split).",))
     named: dict[Part, list[str]] = {}
     others = []
@@ -42,13 +42,13 @@ def find_layout(walk: Walk, split: Split, val: str | None) -> Layout:
             others.append(name)
     if not named:
         if split == "auto":
-            _question_flat(walk.root, others)
+            _question_flat(walk, others)
         return Layout((walk.root,))
-    _question_named(walk.root, named, others)
+    _question_named(walk, named, others)
     return _with_val(walk, {part: walk.root / names[0] for part, names in named.items()}, val)
 
 
-def _with_val(walk: Walk, parts: Mapping[Part, Path], val: str | None) -> Layout:
+def _with_val(walk: Walk, parts: Mapping[Part, PurePath], val: str | None) -> Layout:
     """Assign the validation part: to testing if there is no test part, else to training, unless `val` decides."""
     train = parts["train"]
     if "val" not in parts:
@@ -68,7 +68,7 @@ def _with_val(walk: Walk, parts: Mapping[Part, Path], val: str | None) -> Layout
     return Layout((train, _labelled(walk, parts, "val")), (test,), (f"{name}/ is trained on too{choice}.",))
 
 
-def _labelled(walk: Walk, parts: Mapping[Part, Path], part: Part) -> Path:
+def _labelled(walk: Walk, parts: Mapping[Part, PurePath], part: Part) -> PurePath:
     """Return a part that has class folders. Raises DatasetError: images without labels cannot be scored."""
     folder, train = parts[part], parts["train"]
     if walk.folders(folder) or not walk.folders(train):
@@ -80,8 +80,9 @@ def _labelled(walk: Walk, parts: Mapping[Part, Path], part: Part) -> Path:
     raise DatasetError(f"{folder} has no class folders, so that its images have no labels. Continue with {way}.")
 
 
-def _question_named(root: Path, named: Mapping[Part, Sequence[str]], others: Sequence[str]) -> None:
+def _question_named(walk: Walk, named: Mapping[Part, Sequence[str]], others: Sequence[str]) -> None:
     """Raise DatasetError if folders with names of parts are not clearly a split."""
+    root = walk.root
     for part, names in named.items():
         if len(names) > 1:
             raise DatasetError(
@@ -90,7 +91,7 @@ def _question_named(root: Path, named: Mapping[Part, Sequence[str]], others: Seq
             )
     found = [name for names in named.values() for name in names]
     is_whole = "train" in named and len(named) > 1
-    if others and not (is_whole and peek(root / named["train"][0])):
+    if others and not (is_whole and walk.peek(root / named["train"][0])):
         several = len(found) > 1
         way = f"{_as_split(named)} is a split" if is_whole else f"'dataset.ignore=[\"{found[0]}\"]' leaves it out"
         raise DatasetError(
@@ -104,21 +105,22 @@ def _question_named(root: Path, named: Mapping[Part, Sequence[str]], others: Seq
             f"dataset.root={alone} draws a test part from it; {AS_CLASSES}."
         )
     for name in found:
-        _question_deeper(root, name)
+        _question_deeper(walk, root / name)
 
 
-def _question_deeper(root: Path, name: str) -> None:
+def _question_deeper(walk: Walk, folder: PurePath) -> None:
     """Raise DatasetError if a part is nested in a folder of its own: train/train, train/images."""
-    inner = peek(root / name)
-    if len(inner) == 1 and (part_of(inner[0]) or len(peek(root / name / inner[0])) > 1):
+    inner = walk.peek(folder)
+    if len(inner) == 1 and (part_of(inner[0]) or len(walk.peek(folder / inner[0])) > 1):
         raise DatasetError(
-            f"{root / name} contains one folder, {inner[0]}/. If the class folders are in that one, set both parts: "
+            f"{folder} contains one folder, {inner[0]}/. If the class folders are in that one, set both parts: "
             f"'dataset.split={{train: …/{inner[0]}, test: …}}'; {AS_CLASSES}."
         )
 
 
-def _question_flat(root: Path, names: Sequence[str]) -> None:
+def _question_flat(walk: Walk, names: Sequence[str]) -> None:
     """Raise DatasetError if class folders look like parts of a split, or contain such parts."""
+    root = walk.root
     alike: dict[tuple[str, ...], dict[Part, str]] = {}
     for name in names:
         found = part_among(name)
@@ -128,9 +130,9 @@ def _question_flat(root: Path, names: Sequence[str]) -> None:
         if "train" in parts and len(parts) > 1:
             raise DatasetError(
                 f"{root} has {_listed(list(parts.values()))}, which look like parts of a split: "
-                f"{_as_split({part: [_unnested(root, name)] for part, name in parts.items()})}; {AS_CLASSES}."
+                f"{_as_split({part: [_unnested(walk, name)] for part, name in parts.items()})}; {AS_CLASSES}."
             )
-    split = [name for name in names if {"train"} < {part_of(inner) for inner in peek(root / name)} - {None}]
+    split = [name for name in names if {"train"} < {part_of(inner) for inner in walk.peek(root / name)} - {None}]
     images = [name for name in split if name.casefold() in IMAGES]
     if len(split) > 1 and len(split) == len(names) and not images:
         raise DatasetError(
@@ -142,8 +144,8 @@ def _question_flat(root: Path, names: Sequence[str]) -> None:
         raise DatasetError(f"{root} contains no train/, but {inner}/ does: dataset.root={root / inner}; {AS_CLASSES}.")
 
 
-def _unnested(root: Path, name: str) -> str:
-    return f"{name}/{name}" if name in peek(root / name) else name
+def _unnested(walk: Walk, name: str) -> str:
+    return f"{name}/{name}" if name in walk.peek(walk.root / name) else name
 
 
 def _as_split(named: Mapping[Part, Sequence[str]]) -> str:
@@ -153,26 +155,26 @@ def _as_split(named: Mapping[Part, Sequence[str]]) -> str:
     return f"'dataset.split={{train: {train}, test: {test}}}'"
 
 
-def _given(root: Path, names: str | Sequence[str]) -> tuple[Path, ...]:
-    folders = tuple(root / str(name) for name in (names if isinstance(names, list | tuple) else [names]))
+def _given(walk: Walk, names: str | Sequence[str]) -> tuple[PurePath, ...]:
+    folders = tuple(walk.root / str(name) for name in (names if isinstance(names, list | tuple) else [names]))
     for folder in folders:
-        if not folder.is_dir():
+        if not walk.is_folder(folder):
             raise DatasetError(f"dataset.split names {folder}, which is not a folder.")
     if not folders:
         raise DatasetError("dataset.split names no folder for a part.")
     return folders
 
 
-def _require_apart(train: Sequence[Path], test: Sequence[Path]) -> None:
+def _require_apart(walk: Walk, train: Sequence[PurePath], test: Sequence[PurePath]) -> None:
     """Raise DatasetError if a folder is in two parts, or twice in one."""
-    real = [folder.resolve() for folder in (*train, *test)]
+    real = [walk.real(folder) for folder in (*train, *test)]
     for row, one in enumerate(real):
         for other in real[:row]:
             if one.is_relative_to(other) or other.is_relative_to(one):
                 raise DatasetError(f"dataset.split names {one} and {other}: the same folder, or one in the other.")
 
 
-def _names(folders: Sequence[Path]) -> str:
+def _names(folders: Sequence[PurePath]) -> str:
     return ", ".join(f"{folder.name}/" for folder in folders)
 
 

@@ -18,6 +18,11 @@ class Location(Protocol):
         """Return the bytes, any number of times, from any thread. Raises OSError, or ImageError with the reason."""
 
 
+def version_of(location: Location) -> str:
+    """Return what stands for the bytes of a remote location until they change; empty for others."""
+    return str(getattr(location, "version", ""))
+
+
 class Locations(ABC):
     """Where the bytes of many images are, without an object for each."""
 

@@ -10,6 +10,7 @@ from threading import Lock
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import Image, ImageFile
 from offshelf.dataset.intensity_range import Extent, ValueRange, common_range, describe
+from offshelf.dataset.remote.seen import seen
 from offshelf.errors import BadImagesError, ImageError
 from offshelf.progress import Counter, counting
 
@@ -42,6 +43,7 @@ def check_images(images: Sequence[Image]) -> None:
                 done.result()
         finally:
             found.rows = iter(())
+            seen().flush()
     faults = {row: found.faults[row] for row in sorted(found.faults)}
     extents = {row: found.extents[row] for row in sorted(found.extents)}
     if faults:

@@ -8,6 +8,7 @@ from offshelf.dataset.labels import Target
 from offshelf.dataset.table import BOX, Line, Table, at
 from offshelf.errors import DatasetError
 from offshelf.names import listed
+from offshelf.remote import is_url
 
 
 def question_repeats(
@@ -18,7 +19,7 @@ def question_repeats(
     again: list[tuple[int, dict[str, str], Line]] = []
     odd: list[tuple[int, dict[str, str], Line]] = []
     for row, ((number, line), box) in enumerate(zip(table.lines, boxes, strict=True)):
-        earlier = first.setdefault((os.path.normpath(line["path"]), box), row)
+        earlier = first.setdefault((_same(line["path"]), box), row)
         if earlier != row:
             (again if targets[earlier] == targets[row] else odd).append((number, line, table.lines[earlier]))
     if odd:
@@ -36,6 +37,11 @@ def in_both(table: Table, parts: Sequence[str]) -> list[str]:
     """Return a remark on files in both parts with different boxes; equal boxes are counted as leaks."""
     if not table.has >= set(BOX):
         return []
-    named = [(os.path.normpath(line["path"]), part) for (_, line), part in zip(table.lines, parts, strict=True)]
+    named = [(_same(line["path"]), part) for (_, line), part in zip(table.lines, parts, strict=True)]
     both = {path for path, part in named if part == "test"} & {path for path, part in named if part == "train"}
     return [f"{len(both):,} file(s) are in both parts, with different boxes: {listed(sorted(both))}."] if both else []
+
+
+def _same(path: str) -> str:
+    """Return what is equal for two ways to write a path."""
+    return path if is_url(path) else os.path.normpath(path)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 
 from offshelf.dataset.kind import is_named_image
+from offshelf.dataset.remote.file import Place
 from offshelf.dataset.split_names import part_among, part_of
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.formulas import unmark
@@ -62,7 +62,7 @@ Line = tuple[int, dict[str, str]]
 class Table:
     """The lines of a file."""
 
-    file: Path
+    file: Place
     lines: list[Line]
     has: frozenset[str]
     """Our names of the existing columns."""
@@ -89,7 +89,7 @@ def require_columns(columns: Columns) -> None:
             )
 
 
-def read_table(file: Path, columns: Columns, delimiter: str | None = None, encoding: str | None = None) -> Table:
+def read_table(file: Place, columns: Columns, delimiter: str | None = None, encoding: str | None = None) -> Table:
     """Read the requested columns. Those of several label columns have the keys `label 0`, `label 1` and so on.
 
     Raises:
@@ -143,12 +143,12 @@ def _wanted(columns: Columns) -> dict[str, str | None]:
     return wanted | {f"label {number}": str(name) for number, name in enumerate(several)}
 
 
-def at(file: Path, numbers: Sequence[int]) -> str:
+def at(file: Place, numbers: Sequence[int]) -> str:
     """Return a location in a file: `x.csv, line 3`; `x.csv, lines 3, 8, 9 and 4 more`."""
     return f"{file}, line{'s' if len(numbers) > 1 else ''} {listed(map(str, numbers))}"
 
 
-def _decoded(file: Path, encoding: str | None) -> str:
+def _decoded(file: Place, encoding: str | None) -> str:
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -190,7 +190,7 @@ def _header(text: str, wanted: Mapping[str, str | None], delimiter: str | None) 
     return max(read, key=lambda one: len(one[0]))
 
 
-def _places(file: Path, header: Sequence[str], wanted: Mapping[str, str | None]) -> dict[str, int]:
+def _places(file: Place, header: Sequence[str], wanted: Mapping[str, str | None]) -> dict[str, int]:
     """Return the number of each column, by our names. Raises DatasetError if one is missing or repeated."""
     places: dict[str, int] = {}
     for name, theirs in wanted.items():
@@ -216,7 +216,7 @@ def _places(file: Path, header: Sequence[str], wanted: Mapping[str, str | None])
     return places
 
 
-def _missing(file: Path, header: Sequence[str], wanted: Mapping[str, str | None], name: str) -> str:
+def _missing(file: Place, header: Sequence[str], wanted: Mapping[str, str | None], name: str) -> str:
     """Return the sentence on a missing column, with likely ones."""
     if any(map(is_named_image, header)):
         return (
@@ -247,7 +247,7 @@ def _cell(row: Sequence[str], column: int) -> str:
     return unmark(row[column].strip()) if column < len(row) else ""
 
 
-def _require_cells(file: Path, lines: Sequence[Line], names: Sequence[str]) -> None:
+def _require_cells(file: Place, lines: Sequence[Line], names: Sequence[str]) -> None:
     for name in names:
         empty = [number for number, line in lines if not line[name]]
         if empty and (name == "path" or len(empty) == len(lines)):
@@ -255,7 +255,7 @@ def _require_cells(file: Path, lines: Sequence[Line], names: Sequence[str]) -> N
 
 
 def _question_splits(
-    file: Path, wanted: Mapping[str, str | None], place: Mapping[str, int], unused: Mapping[str, Sequence[str]]
+    file: Place, wanted: Mapping[str, str | None], place: Mapping[str, int], unused: Mapping[str, Sequence[str]]
 ) -> None:
     """Raise DatasetError if an unused column holds a split."""
     if "split" in place or wanted["split"] is None:

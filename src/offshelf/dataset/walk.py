@@ -2,12 +2,14 @@
 
 import fnmatch
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from offshelf.dataset.imageset import LeftOut
 from offshelf.dataset.kind import is_named_image, is_system, why_no_image
+from offshelf.dataset.location import Paths
+from offshelf.dataset.remote.objects import Objects
 from offshelf.errors import DatasetError
 
 Listing = list[os.DirEntry[str]]
@@ -25,15 +27,6 @@ NO_SAMPLE = "none"
 """The role of a file that is not taken."""
 
 
-def peek(folder: Path) -> list[str]:
-    """Return names of the subfolders of a folder, in any order. Raises DatasetError."""
-    try:
-        with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if entry.is_dir() and not is_system(entry.name)]
-    except OSError as error:
-        raise DatasetError(f"{folder} cannot be read: {error.strerror}.") from error
-
-
 def _is_results(folder: str, depth: int) -> bool:
     """Return whether a folder is the output folder of a run, a home, or contains only such folders."""
     if any(os.path.exists(f"{folder}/{name}") for name in MADE):  # noqa: PTH110
@@ -49,7 +42,8 @@ def _is_results(folder: str, depth: int) -> bool:
     return bool(inner) and all(_is_results(one, depth - 1) for one in inner)
 
 
-def _matches(path: str, pattern: str) -> bool:
+def matches(path: str, pattern: str) -> bool:
+    """Return whether a path below the root matches a shell pattern; one without a slash is of the last name."""
     names, patterns = path.split("/"), pattern.strip("/").split("/")
     names = names[-1:] if len(patterns) == 1 else names
     return len(names) == len(patterns) and all(map(fnmatch.fnmatchcase, names, patterns))
@@ -63,7 +57,7 @@ class Walk:
     separate files; their digests show that they are equal.
     """
 
-    def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
+    def __init__(self, root: PurePath, ignore: Sequence[str] = ()) -> None:
         """Take `ignore`: shell patterns of names or, with `/`, of paths below the root, with everything below them."""
         self.root, self.ignore = root, tuple(map(str, ignore))
         self._left_out: dict[str, LeftOut] = {}
@@ -78,6 +72,30 @@ class Walk:
         self._links: dict[str, tuple[str, str]] = {}
         """By real file that was found through a link: the owner, and the link."""
 
+    def peek(self, folder: PurePath) -> list[str]:
+        """Return names of the subfolders of a folder, in any order, ignored ones too. Raises DatasetError."""
+        try:
+            with os.scandir(folder) as entries:
+                return [entry.name for entry in entries if entry.is_dir() and not is_system(entry.name)]
+        except OSError as error:
+            raise DatasetError(f"{folder} cannot be read: {error.strerror}.") from error
+
+    def is_folder(self, folder: PurePath) -> bool:
+        """Return whether there is such a folder."""
+        return Path(folder).is_dir()
+
+    def has_file(self, path: PurePath) -> bool:
+        """Return whether there is such a file."""
+        return Path(path).is_file()
+
+    def real(self, folder: PurePath) -> PurePath:
+        """Return the path of a folder, links followed."""
+        return Path(folder).resolve()
+
+    def locations(self, names: Iterable[str]) -> Paths | Objects:
+        """Return where the files of some names are."""
+        return Paths(Path(self.root), names)
+
     @property
     def unmatched(self) -> list[str]:
         """Patterns of `ignore` that matched nothing that was read."""
@@ -88,15 +106,15 @@ class Walk:
         """Files that are not taken, and why."""
         return sorted(self._left_out.values(), key=lambda one: one.id)
 
-    def folders(self, folder: Path) -> list[str]:
+    def folders(self, folder: PurePath) -> list[str]:
         """Return sorted names of the subfolders. Raises DatasetError."""
         return [entry.name for entry in self._entries(str(folder)) if entry.is_dir() and not self._is_above(entry)]
 
-    def files(self, folder: Path) -> list[str]:
+    def files(self, folder: PurePath) -> list[str]:
         """Return names of the files in a folder. Raises DatasetError."""
         return [entry.name for entry in self._entries(str(folder)) if not entry.is_dir()]
 
-    def pass_over(self, folder: Path, why: str, images_only: bool = False) -> list[str]:
+    def pass_over(self, folder: PurePath, why: str, images_only: bool = False) -> list[str]:
         """Leave out files of a folder that are in no class folder. Return those that are images by name."""
         names = [self._name(str(folder / name)) for name in self.files(folder)]
         images = [name for name in names if is_named_image(name)]
@@ -104,7 +122,7 @@ class Walk:
             self.leave(name, why if name in set(images) else "not an image by its name, and in no class folder")
         return images
 
-    def images(self, folder: Path) -> list[str]:
+    def images(self, folder: PurePath) -> list[str]:
         """Return names of the images at any depth below a folder, sorted path by path.
 
         Raises:
@@ -186,7 +204,7 @@ class Walk:
         name = self._name(entry.path)
         if is_system(entry.name):
             self.leave(name, SYSTEM)
-        elif matched := [pattern for pattern in self.ignore if _matches(name, pattern)]:
+        elif matched := [pattern for pattern in self.ignore if matches(name, pattern)]:
             self._matched.update(matched)
             self.leave(name, "dataset.ignore")
         elif entry.is_dir() and _is_results(entry.path, RUNS if os.path.dirname(entry.path) == str(self.root) else 0):  # noqa: PTH120

@@ -11,6 +11,9 @@ from typing import NoReturn
 
 from offshelf.errors import OffshelfError
 
+THREADED = {"torch", "obstore"}
+"""Modules with threads that Python does not count."""
+
 
 @dataclass
 class Survivor:
@@ -23,7 +26,7 @@ class Survivor:
     @staticmethod
     def start(work: Callable[[], None]) -> "Survivor | None":
         """Start a copy of this process; None if that is not safe, because the copy would lack its threads."""
-        if sys.platform != "linux" or threading.active_count() > 1 or "torch" in sys.modules:
+        if sys.platform != "linux" or threading.active_count() > 1 or THREADED & sys.modules.keys():
             return None
         error, of_copy = os.pipe()
         process = os.fork()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from offshelf.config import components
 from offshelf.config.trust import Trust
 from offshelf.dataset import Image, ImageBytes, ImageFile, parse_colour
+from offshelf.dataset.location import Location
 from offshelf.dataset.raster import MAX_PIXELS
 from offshelf.errors import ConfigError, ModelError
 from offshelf.extractor import Extractor, Networks, Request, extract_missing, get_or_extract
@@ -70,7 +70,7 @@ class Predictor:
             raise ConfigError(f"The record's dataset.max_pixels is not a whole number: {str(largest)[:80]}.")
         return Predictor(model, request, parts["extractor"], parse_colour(dataset.get("background", "white")), largest)
 
-    def file(self, path: Path) -> ImageFile:
+    def file(self, path: Location) -> ImageFile:
         """Return an image file, read as those that the model was fitted to: its range is not guessed from it alone."""
         return ImageFile(path, self.background, None, self.model.value_range, self.max_pixels)
 

@@ -1,5 +1,6 @@
 """The feature store: features are computed once and shared by all runs."""
 
+from offshelf.store.bucket import BucketStore
 from offshelf.store.claim import Claim
 from offshelf.store.disk import DiskStore
 from offshelf.store.given import GivenStore
@@ -10,6 +11,7 @@ from offshelf.store.shard import DamagedShardError, GoneShardError
 from offshelf.store.store import FeatureStore
 
 __all__ = [
+    "BucketStore",
     "Claim",
     "DamagedShardError",
     "DiskStore",

@@ -33,7 +33,7 @@ class Catalogue:
             StoreError: The folder cannot be read.
         """
         with self._lock:
-            names = self._names()
+            names = self.names()
             gone = self._shards.keys() - names
             for name in gone:
                 del self._shards[name]
@@ -73,7 +73,8 @@ class Catalogue:
     def _parts(self, key: str) -> list[Index]:
         return [part for keys, index in self._indices.items() if key in keys for part in index.parts]
 
-    def _names(self) -> set[str]:
+    def names(self) -> set[str]:
+        """Return the names of the finished shards. Raises StoreError."""
         try:
             with os.scandir(self.folder) as entries:
                 return {entry.name for entry in entries if entry.name.endswith(SUFFIX)}
@@ -82,9 +83,13 @@ class Catalogue:
         except OSError as error:
             raise StoreError(f"Could not read the feature store {self.folder.parent}: {error.strerror}.") from error
 
+    def open(self, name: str) -> Shard:
+        """Open a shard. Raises DamagedShardError."""
+        return open_shard(self.folder / name)
+
     def _open(self, name: str) -> Shard | None:
         try:
-            return open_shard(self.folder / name)
+            return self.open(name)
         except DamagedShardError as error:
             log.log(_level(error), "%s", error)
             self._shards[name] = None

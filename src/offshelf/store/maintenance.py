@@ -52,14 +52,19 @@ def prunable(root: Path, backbone: str = "", unused_days: float | None = None) -
     Raises:
         ConfigError: The store has no features of that backbone.
     """
-    word, held = backbone.lower(), holdings(root)
+    matching = selected(holdings(root), backbone, unused_days)
+    busy = [holding for holding in matching if is_claimed(holding.folder)]
+    return [holding for holding in matching if holding not in busy], busy
+
+
+def selected(held: Sequence[Holding], backbone: str = "", unused_days: float | None = None) -> list[Holding]:
+    """Return the holdings that match; see `prunable`. Raises ConfigError if there are none of that backbone."""
+    word = backbone.lower()
     named = [each for each in held if word in each.backbone.lower() or each.folder.name.startswith(word)]
     if word and not named:
         names = list(dict.fromkeys(each.backbone.split()[0] for each in held))
         raise ConfigError(f"The store holds no features of a backbone '{backbone}'{did_you_mean(word, names)}")
-    matching = [each for each in named if unused_days is None or time.time() - each.touched >= unused_days * 86400]
-    busy = [holding for holding in matching if is_claimed(holding.folder)]
-    return [holding for holding in matching if holding not in busy], busy
+    return [each for each in named if unused_days is None or time.time() - each.touched >= unused_days * 86400]
 
 
 def remove(chosen: Sequence[Holding]) -> int:

@@ -80,7 +80,7 @@ class Shard:
         with _readable(self.path), self.path.open("rb", buffering=0) as file:
             _fill(file.fileno(), values, tensor.offset)
         if xxh3_64_hexdigest(values.data) != tensor.checksum:
-            raise _damaged(self.path, "its checksum differs")
+            raise damaged(self.path, "its checksum differs")
         return values
 
     def is_intact(self) -> bool:
@@ -102,25 +102,46 @@ def open_shard(path: Path) -> Shard:
         begin = file.read(BEGIN)
         start = 8 + int.from_bytes(begin[:8], "little")
         if start > size:
-            raise _damaged(path, "it is truncated")
-        try:
-            header = json.loads((begin + file.read(max(0, start - len(begin))))[8:start])
-            about = json.loads(header.pop("__metadata__")["offshelf"])
-            if about["format"] != FORMAT:
-                raise _damaged(path, f"it has format {about['format']}, not {FORMAT}")
-            labels, written = about["tensors"], json.dumps(about.get("releases", {}), sort_keys=True)
-            tensors = {name: _tensor(entry, start, labels[name]) for name, entry in header.items()}
-            listed = tensors.pop("images")
-        except (ValueError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
-            raise _damaged(path, "its header is not that of a shard") from error
-        if any(tensor.offset + _bytes(tensor.shape) > size for tensor in tensors.values()):
-            raise _damaged(path, "it is truncated")
-        images = np.empty((listed.shape[0], 32), np.uint8)
-        _fill(file.fileno(), images, listed.offset)
-    rows = {tensor.shape[0] for tensor in tensors.values()}
-    if xxh3_64_hexdigest(images.data) != listed.checksum or rows != {len(images)}:
-        raise _damaged(path, "its checksum differs")
-    return Shard(path, images, tensors, size, sys.intern(written))
+            raise damaged(path, "it is truncated")
+        head = parse_head(path, begin + file.read(max(0, start - len(begin))), size)
+        images = np.empty((head.listed.shape[0], 32), np.uint8)
+        _fill(file.fileno(), images, head.listed.offset)
+    head.require(path, images)
+    return Shard(path, images, head.tensors, size, head.releases)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the header of a shard says."""
+
+    tensors: Mapping[str, Tensor]
+    listed: Tensor
+    """The digests of the images."""
+    releases: str
+
+    def require(self, path: object, images: np.ndarray) -> None:
+        """Raise DamagedShardError if these are not the digests, uint8 [n, 32], of the shard."""
+        rows = {tensor.shape[0] for tensor in self.tensors.values()}
+        if xxh3_64_hexdigest(images.data) != self.listed.checksum or rows != {len(images)}:
+            raise damaged(path, "its checksum differs")
+
+
+def parse_head(path: object, data: bytes, size: int) -> Head:
+    """Parse the first bytes of a shard of `size` bytes, its header at least. Raises DamagedShardError."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    try:
+        header = json.loads(data[8:start])
+        about = json.loads(header.pop("__metadata__")["offshelf"])
+        if about["format"] != FORMAT:
+            raise damaged(path, f"it has format {about['format']}, not {FORMAT}")
+        labels, written = about["tensors"], json.dumps(about.get("releases", {}), sort_keys=True)
+        tensors = {name: _tensor(entry, start, labels[name]) for name, entry in header.items()}
+        listed = tensors.pop("images")
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
+        raise damaged(path, "its header is not that of a shard") from error
+    if any(tensor.offset + _bytes(tensor.shape) > size for tensor in tensors.values()):
+        raise damaged(path, "it is truncated")
+    return Head(tensors, listed, sys.intern(written))
 
 
 def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> Shard:
@@ -132,7 +153,7 @@ def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKe
     Raises:
         StoreError: The disk is full, read-only or unavailable; no partial file is left.
     """
-    data = _content(images, features)
+    data = content(images, features)
     path = folder / (hashlib.sha256(data).hexdigest() + SUFFIX)
     for left in reversed(range(TRIES)):
         try:
@@ -171,7 +192,8 @@ def _unwritten(path: Path, data: bytes, error: OSError) -> StoreError:
     )
 
 
-def _content(images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> bytes:
+def content(images: Sequence[str], features: Mapping[FeatureKey, np.ndarray]) -> bytes:
+    """Return the bytes of a shard."""
     from safetensors.numpy import save
 
     tensors = {key.digest: np.ascontiguousarray(values, np.float32) for key, values in features.items()}
@@ -226,16 +248,17 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except EOFError:
-        raise _damaged(path, "it is truncated") from None
+        raise damaged(path, "it is truncated") from None
     except DamagedShardError:
         raise
     except FileNotFoundError as error:
         raise GoneShardError(f"{path} was removed; its features are extracted again.") from error
     except OSError as error:
-        raise _damaged(path, f"it cannot be read: {error.strerror}") from error
+        raise damaged(path, f"it cannot be read: {error.strerror}") from error
 
 
-def _damaged(path: Path, why: str) -> DamagedShardError:
+def damaged(path: object, why: str) -> DamagedShardError:
+    """Return the error of a shard whose features count as missing."""
     return DamagedShardError(
         f"{path} is ignored: {why}. Its features are extracted again when they are needed; "
         "offshelf store verify --repair removes it."

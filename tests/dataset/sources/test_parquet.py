@@ -296,3 +296,43 @@ def test_written_by_datasets(tmp_path):
     assert images.classes == ("dog", "cat")
     assert named(images) == LABELS
     assert list(digests(images.pictures)) == digests_of(range(12))
+
+
+def groups_of(images):
+    """The name of the group of each image."""
+    return [images.groups.names[number] for number in images.groups.numbers_N]
+
+
+def apart(images):
+    """Whether no group is on both sides of a fold."""
+    numbers = images.groups.numbers_N
+    return all(not {*numbers[fold.train]} & {*numbers[fold.test]} for fold in images.folds)
+
+
+def test_groups(tmp_path):
+    """A column, of numbers or texts, keeps groups on one side; across files one name is one group."""
+    whose = [row // 4 for row in range(12)]
+    write(tmp_path / "0.parquet", patient=whose, rows=5)
+    write(tmp_path / "1.parquet", patient=[row + 1 for row in whose], rows=7)
+    images = Parquet(path=str(tmp_path), group="patient", test_fraction=0.5).load()
+    assert groups_of(images) == list(map(str, whose + [row + 1 for row in whose]))
+    assert images.groups.count == 4 and images.groups.what == "patient" and apart(images)
+    assert apart(Parquet(path=str(tmp_path), group="patient", folds=2).load())
+    assert images.digest != Parquet(path=str(tmp_path), test_fraction=0.5).load().digest
+
+
+def test_groups_of_a_part_and_without_labels(tmp_path):
+    """They follow the rows that are used."""
+    label = ["cat", None, "dog", *LABELS[3:]]
+    split = ["train"] * 8 + ["test"] * 4
+    path = write(tmp_path / "t.parquet", label=label, split=split, who=[f"p{row}" for row in range(12)])
+    images = Parquet(path=path, group="who", unlabelled="skip", split="none", columns={"split": None}).load()
+    assert groups_of(images) == [f"p{row}" for row in range(12) if row != 1]
+
+
+def test_groups_that_are_not_there(tmp_path):
+    path = write(tmp_path / "t.parquet", who=["a", None] * 6)
+    refused(r"t.parquet, row 1: 'who' is empty \(dataset.group\). Each image needs a group", path, group="who")
+    refused(
+        r"t.parquet has no column\(s\) 'whose' \(dataset.group\); its columns: image, label, who", path, group="whose"
+    )

@@ -177,3 +177,43 @@ def test_memory_of_many(tmp_path):
     tracemalloc.stop()
     assert len(images.samples) == count
     assert taken / count < 120
+
+
+def groups_of(images):
+    """The name of the group of each image."""
+    return [images.groups.names[number] for number in images.groups.numbers_N]
+
+
+def test_groups(tmp_path):
+    """By a key of the JSON member, and by a regular expression on the sample's key."""
+    members = [
+        (f"p{row // 3}/{row:03}.{kind}", data)
+        for row in range(12)
+        for kind, data in (("png", png(row)), ("json", json.dumps({"y": row % 2, "who": {"id": row // 4}}).encode()))
+    ]
+    path = tar(tmp_path / "t.tar", members)
+    images = WebDataset(path=path, key="y", group="who.id", test_fraction=0.4).load()
+    assert groups_of(images) == [str(row // 4) for row in range(12)]
+    (fold,) = images.folds
+    assert not {*images.groups.numbers_N[fold.train]} & {*images.groups.numbers_N[fold.test]}
+    assert groups_of(WebDataset(path=path, key="y", group="^(p.)/").load()) == [f"p{row // 3}" for row in range(12)]
+    refused(r"t.tar: p0/000.json has no key 'whose' \(dataset.group\)", path, key="y", group="whose")
+    refused(r"the sample p0/000 has no group \(dataset.group=\^\(q\)\)", path, key="y", group="^(q)")
+
+
+def test_groups_without_json(tmp_path):
+    path = tar(tmp_path / "t.tar", samples())
+    refused(
+        r"the sample 000 has no group \(dataset.group=who\). Each image needs a group: a key of its member",
+        path,
+        group="who",
+    )
+
+
+def test_samples_whose_members_are_apart(tmp_path):
+    """All images first, then all labels: each sample is one, in the order of the first members."""
+    both = list(samples())
+    path = tar(tmp_path / "t.tar", both[::2] + both[:0:-2])
+    images = WebDataset(path=path).load()
+    assert [images.samples[row].id for row in range(12)] == [f"t.tar/{row:03}.png" for row in range(12)]
+    assert named(images) == LABELS

@@ -14,6 +14,7 @@ from offshelf.dataset.sources.sharded import Rows
 from offshelf.dataset.sources.table_file import open_table
 from offshelf.dataset.sources.tables import InTables, declared_part
 from offshelf.errors import DatasetError
+from offshelf.remote import Url, is_url
 
 ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 """Name of a data set of the hub."""
@@ -38,6 +39,11 @@ class HuggingFace(InTables):
         folder = Path(self.path).expanduser().absolute()
         if not self.path:
             raise DatasetError("dataset.path is empty. Expected: a folder, or the name of a data set of the hub.")
+        if is_url(self.path):
+            raise DatasetError(
+                f"dataset.path={Url.of(self.path)} is an address; of such a folder the tables are read by "
+                "dataset=parquet, and images beside metadata.csv by dataset=csv."
+            )
         if folder.is_dir():
             return self._of_folder(folder)
         if folder.exists() or not ID.fullmatch(self.path):

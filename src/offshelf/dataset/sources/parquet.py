@@ -1,7 +1,8 @@
 """Data sets in Parquet and Arrow files, with a column of images or of their paths and a column of labels."""
 
+import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from typing_extensions import override
 
@@ -9,6 +10,7 @@ from offshelf.dataset.sources.sharded import Rows
 from offshelf.dataset.sources.shards import Where, find_shards
 from offshelf.dataset.sources.table_file import SUFFIXES, open_table
 from offshelf.dataset.sources.tables import InTables, declared_part
+from offshelf.remote import Url, is_url
 
 
 @dataclass(frozen=True)
@@ -30,5 +32,8 @@ class Parquet(InTables):
 
 def name_of(where: Where, first: Path) -> str:
     """Return the name of a data set from where it is."""
+    if is_url(where):
+        url = Url.of(str(where))
+        return PurePath(url.name).stem if not re.search(r"[*?\[{]", url.name) else url.parent.name
     path = Path(where).expanduser().absolute() if isinstance(where, str) else first.parent
     return (path.stem if path.is_file() else path.name) if path.exists() else first.parent.name

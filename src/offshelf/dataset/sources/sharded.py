@@ -9,6 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from offshelf.dataset.files import Files
+from offshelf.dataset.groups import Groups
 from offshelf.dataset.image import parse_colour
 from offshelf.dataset.imageset import Dataset, FileSamples, Fold, ImageSet, LeftOut
 from offshelf.dataset.intensity_range import parse_range
@@ -37,6 +38,8 @@ class Rows:
     """Returns the labels of the rows that a mask has, bool [N]."""
     notes: tuple[str, ...] = ()
     not_taken: Sequence[LeftOut] = ()
+    groups: Groups | None = None
+    """Groups of all rows, if they are set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +151,7 @@ class Sharded(Dataset, Labelling):
         locations = rows.locations if len(kept) == len(rows.locations) else rows.locations.take(kept)
         files = Files(locations, parse_colour(self.background), parse_range(self.value_range), self.max_pixels)
         targets = labels.targets_N[labels.is_known_N]
+        groups = rows.groups.take(kept) if rows.groups else None
         metric = {"f": "r2"}.get(targets.dtype.kind, "accuracy" if targets.ndim == 1 else "mAP_sklearn")
         images = ImageSet(
             rows.name,
@@ -155,8 +159,9 @@ class Sharded(Dataset, Labelling):
             FileSamples(files, targets),
             (),
             metric,
-            (*rows.notes, *roles.notes, *labels.notes),
+            (*rows.notes, *roles.notes, *labels.notes, *(groups.notes() if groups else ())),
             [*rows.not_taken, *left_out],
+            groups=groups,
         )
         return replace(images, folds=self.fold(images, is_test[kept]) if roles.of else ())
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from offshelf.dataset.kind import is_system
+from offshelf.dataset.remote.fetched import Remote, fetch, find_remote
 from offshelf.dataset.split_names import part_of
 from offshelf.errors import DatasetError
 from offshelf.names import listed
+from offshelf.remote import is_url
 
 Where = str | Sequence[str] | Mapping[str, str | Sequence[str]]
 """A file, a folder, a pattern with `*` or `{000..009}`; a list of these; or these by the name of their part."""
@@ -38,20 +40,28 @@ def find_shards(where: Where, suffixes: Sequence[str]) -> list[Shard]:
         DatasetError: There are none, one is missing, or one is named twice.
     """
     by_part = where if isinstance(where, Mapping) else {"": where}
-    found = [(str(part), path) for part, words in by_part.items() for path in _files(words, suffixes)]
-    paths = [path for _, path in found]
+    found = [(str(part), file) for part, words in by_part.items() for file in _files(words, suffixes)]
+    paths = [_shown(file) for _, file in found]
     twice = [str(path) for number, path in enumerate(paths) if path in paths[:number]] if len(paths) < 1000 else []
     if twice:
         raise DatasetError(f"dataset.path names {listed(twice)} twice.")
     top = paths[0].parent if len({path.parent for path in paths}) == 1 else _common(paths)
     is_alone = len(paths) == 1
-    shards = [
-        Shard(path, name, part or ("" if is_alone else part_in(name)))
-        for part, path in found
-        for name in [path.relative_to(top).as_posix()]
+    _require_all(paths)
+    copies = iter(fetch([file for _, file in found if not isinstance(file, Path)]))
+    return [
+        Shard(file if isinstance(file, Path) else next(copies), name, part or ("" if is_alone else part_in(name)))
+        for (part, file), shown in zip(found, paths, strict=True)
+        for name in [shown.relative_to(top).as_posix()]
     ]
-    _require_all(shards)
-    return shards
+
+
+def _shown(file: Path | Remote) -> PurePath:
+    """Return a path by which a file is named and sorted."""
+    if isinstance(file, Path):
+        return file
+    url = file[0]
+    return PurePath("/", url.scheme, url.place, url.path)
 
 
 def part_in(name: str) -> str:
@@ -88,14 +98,17 @@ def expanded(pattern: str) -> Iterator[str]:
         yield from expanded(pattern[: found.start()] + choice + pattern[found.end() :])
 
 
-def _files(words: str | Sequence[str], suffixes: Sequence[str]) -> list[Path]:
+def _files(words: str | Sequence[str], suffixes: Sequence[str]) -> list[Path | Remote]:
     several = [words] if isinstance(words, str) else list(words)
     if not several or not all(several):
         raise DatasetError("dataset.path is empty. Expected: a file, a folder, a pattern, or a list of these.")
     return list(itertools.chain.from_iterable(_of_word(str(word), suffixes) for word in several))
 
 
-def _of_word(word: str, suffixes: Sequence[str]) -> list[Path]:
+def _of_word(word: str, suffixes: Sequence[str]) -> Sequence[Path | Remote]:
+    if is_url(word):
+        remote = [find_remote(name, suffixes) for name in expanded(word)]
+        return [one for several in remote for one in sorted(several, key=lambda one: natural(str(one[0])))]
     path = Path(word).expanduser().absolute()
     if path.is_dir():
         found = [file for file in below(path) if file.suffix.lower() in suffixes]
@@ -127,22 +140,22 @@ def below(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: natural(path.relative_to(folder).as_posix()))
 
 
-def _common(paths: Sequence[Path]) -> Path:
+def _common(paths: Sequence[PurePath]) -> PurePath:
     """Return the deepest folder that holds all files."""
     parts = zip(*(path.parent.parts for path in paths), strict=False)
     same = itertools.takewhile(lambda several: len(set(several)) == 1, parts)
-    return Path(*(several[0] for several in same))
+    return PurePath(*(several[0] for several in same))
 
 
-def _require_all(shards: Sequence[Shard]) -> None:
+def _require_all(paths: Sequence[PurePath]) -> None:
     """Raise DatasetError if some of the files that names such as `x-00000-of-00003` announce are missing."""
     announced: dict[tuple[str, int], set[int]] = {}
-    for shard in shards:
-        found = _NUMBERED.fullmatch(shard.path.name.partition(".")[0])
+    for path in paths:
+        found = _NUMBERED.fullmatch(path.name.partition(".")[0])
         if found:
-            key = str(shard.path.parent / found["stem"]), int(found["count"])
+            key = str(path.parent / found["stem"]), int(found["count"])
             announced.setdefault(key, set()).add(int(found["number"]))
     for (stem, count), numbers in announced.items():
         missing = [f"{number:05d}" for number in range(count) if number not in numbers]
-        if missing and len(shards) > 1:
+        if missing and len(paths) > 1:
             raise DatasetError(f"{stem}-*: {len(missing)} of {count} shards are missing: {listed(missing)}.")

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from offshelf.dataset.groups import Groups
 from offshelf.dataset.location import Locations, Names, Paths
+from offshelf.dataset.remote.objects import Objects
 from offshelf.dataset.sources.cells import Cells, Source
 from offshelf.dataset.sources.columns import AUTO, KEYS, Columns, find_columns, require_images, require_keys
 from offshelf.dataset.sources.declared import Declared, of_schema
@@ -15,8 +17,10 @@ from offshelf.dataset.sources.labels import Column, Encoder, Labels, Rule
 from offshelf.dataset.sources.parts import Parts
 from offshelf.dataset.sources.sharded import Rows, Sharded
 from offshelf.dataset.sources.table_file import TableFile, faults_of
+from offshelf.dataset.sources.tar_index import Coded
 from offshelf.errors import DatasetError
 from offshelf.names import listed
+from offshelf.remote import Url, is_url
 
 PROBED = 20
 """Number of files whose existence is checked before all are read."""
@@ -42,6 +46,9 @@ class InTables(Sharded):
     root: str | None = None
     """Folder of relative paths, if the images are files; None: the table's folder."""
 
+    group: str | None = None
+    """Name of a column: images with one value, such as those of one patient, are on one side of a split."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         require_keys(self.columns)
@@ -59,6 +66,7 @@ class InTables(Sharded):
             _parts_of_rows(parts, columns, counts),
             lambda is_used: _labels(name, parts, rule, is_used),
             tuple(filter(None, (*notes, columns.note))),
+            groups=_groups(parts, self.group) if self.group is not None else None,
         )
 
 
@@ -127,6 +135,9 @@ def _locations(parts: Sequence[Part], columns: Columns, root: str | None) -> tup
     counts = [part.table.rows for part in parts]
     if not columns.holds_paths:
         return Cells([Source(part.table, columns.image, part.name) for part in parts]), counts
+    cells = (cell for part in parts for cell in _cells(part, columns.image))
+    if is_url(root) or is_url(next(cells, None)):
+        return _remote(parts, columns, root), counts
     top = Path(root).expanduser().absolute() if root else _top(parts)
 
     def names() -> Iterator[str]:
@@ -141,6 +152,16 @@ def _locations(parts: Sequence[Part], columns: Columns, root: str | None) -> tup
     _require_unique(found, str(parts[0].table.path), columns.image)
     _require_some(top, found, str(parts[0].table.path))
     return Paths(top, found), counts
+
+
+def _remote(parts: Sequence[Part], columns: Columns, root: str | None) -> Objects:
+    """Return where images are whose paths are below an address, or addresses."""
+    names = Names(str(cell) for part in parts for cell in _cells(part, columns.image) if cell)
+    if len(names) < sum(part.table.rows for part in parts):
+        raise DatasetError(f"{parts[0].table.path}: '{columns.image}' is empty in some rows.")
+    _require_unique(names, str(parts[0].table.path), columns.image)
+    top = Url.of(root if root is not None and is_url(root) else names[0])
+    return Objects.at_urls(top, names)
 
 
 def _top(parts: Sequence[Part]) -> Path:
@@ -193,6 +214,26 @@ def _parts_of_rows(parts: Sequence[Part], columns: Columns, counts: Sequence[int
         column = columns.split
         rows = np.array([known(_word(cell)) for part in parts for cell in _cells(part, column)], np.int16)
     return Parts(tuple(number), rows)
+
+
+def _groups(parts: Sequence[Part], column: str) -> Groups:
+    """Return the groups of all rows. Raises DatasetError if a table lacks the column, or a row a value."""
+    coded = Coded()
+    for part in parts:
+        found = part.table.schema.names
+        if found.count(column) != 1:
+            raise DatasetError(
+                f"{part.table.path} has {found.count(column) or 'no'} column(s) '{column}' (dataset.group); its "
+                f"columns: {', '.join(found)}."
+            )
+        for row, cell in enumerate(_cells(part, column)):
+            if cell is None or cell == "":
+                raise DatasetError(
+                    f"{part.table.path}, row {row}: '{column}' is empty (dataset.group). Each image needs a group; one "
+                    "that belongs to no other is a group of its own, with a name of its own."
+                )
+            coded.append(str(cell))
+    return Groups.of_codes(coded.numbers(), coded.values, column)
 
 
 def _word(cell: Any) -> str | None:

@@ -1,12 +1,17 @@
 """Samples of tar files, as WebDataset has them: members that share a key, each at its offset."""
 
+import json
 import tarfile
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from offshelf.dataset.kind import is_system
+from offshelf.dataset.location import Names
 from offshelf.errors import DatasetError
 
 END = bytes(2 * tarfile.BLOCKSIZE)
@@ -89,28 +94,68 @@ def _require_end(path: Path, file: "tarfile._Fileobj", end: int) -> None:
 
 
 def read_samples(path: Path) -> Iterator[Sample]:
-    """Yield the samples of a tar, by their first members. Raises DatasetError, also for repeated members."""
-    samples: dict[str, Sample] = {}
+    """Yield the samples of a tar, by their first members. Raises DatasetError, also for repeated members.
+
+    Members are kept as numbers and one text until all are known, since those of a sample may be apart.
+    """
+    names, places, hashes = Names(()), Places(), array("q")
     for member in read_members(path):
-        key, extension = split_name(member.name)
-        sample = samples.setdefault(key, Sample(key))
-        if extension in sample.members:
-            raise DatasetError(f"{path} has two members {key}.{extension}.")
-        sample.members[extension] = member
-    yield from samples.values()
+        names.append(member.name)
+        places.add(member)
+        hashes.append(hash(split_name(member.name)[0]))
+    for rows in _alike(np.frombuffer(hashes, np.int64)):
+        samples: dict[str, Sample] = {}
+        for row in rows:
+            member = Member(names[row], places.offsets[row], places.lengths[row])
+            key, extension = split_name(member.name)
+            sample = samples.setdefault(key, Sample(key))
+            if extension in sample.members:
+                raise DatasetError(f"{path} has two members {key}.{extension}.")
+            sample.members[extension] = member
+        yield from samples.values()
+
+
+def _alike(hashes_N: np.ndarray) -> Iterator[list[int]]:
+    """Yield the rows of each hash, by their first rows."""
+    order = np.argsort(hashes_N, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(hashes_N[order]) != 0][: len(order)])
+    ends = np.r_[starts[1:], len(order)]
+    for group in np.argsort(order[starts]):
+        yield order[starts[group] : ends[group]].tolist()
 
 
 class Places:
-    """Offsets and sizes of members in shards, in 24 bytes a member."""
+    """Offsets and sizes of members, in 16 bytes a member."""
 
     def __init__(self) -> None:
-        self.shards, self.offsets, self.lengths = array("q"), array("q"), array("q")
+        self.offsets, self.lengths = array("q"), array("q")
 
-    def add(self, shard: int, member: Member) -> None:
+    def add(self, member: Member) -> None:
         """Add a member."""
-        self.shards.append(shard)
         self.offsets.append(member.offset)
         self.lengths.append(member.size)
+
+
+class Coded:
+    """Values of JSON, of which few are different, in 4 bytes each."""
+
+    def __init__(self) -> None:
+        self.codes = array("i")
+        self.values: list[Any] = []
+        """The different ones, in the order of their codes."""
+        self._code: dict[str, int] = {}
+
+    def append(self, value: Any) -> None:
+        """Add a value."""
+        key = f'"{value}' if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        code = self._code.setdefault(key, len(self.values))
+        if code == len(self.values):
+            self.values.append(value)
+        self.codes.append(code)
+
+    def numbers(self) -> np.ndarray:
+        """Return the codes, int32 [N]. No value can be added after."""
+        return np.frombuffer(self.codes, np.int32)
 
 
 def read_text(path: Path, member: Member) -> str:

@@ -1,15 +1,18 @@
 """Data sets in tar files, as the library `webdataset` writes and reads them."""
 
 import json
+import re
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from typing_extensions import override
 
+from offshelf.dataset.groups import GroupRule, Groups
 from offshelf.dataset.imageset import LeftOut
 from offshelf.dataset.kind import SUFFIXES as IMAGES
 from offshelf.dataset.location import Names
@@ -19,7 +22,8 @@ from offshelf.dataset.sources.parquet import name_of
 from offshelf.dataset.sources.parts import Parts
 from offshelf.dataset.sources.sharded import Rows, Sharded
 from offshelf.dataset.sources.shards import Shard, Where, find_shards
-from offshelf.dataset.sources.tar_index import Member, Places, Sample, read_samples, read_text
+from offshelf.dataset.sources.table_file import LABEL_ROWS
+from offshelf.dataset.sources.tar_index import Coded, Member, Places, Sample, read_samples, read_text
 from offshelf.dataset.table import SYNONYMS
 from offshelf.dataset.walk import NO_SAMPLE
 from offshelf.errors import DatasetError
@@ -48,6 +52,14 @@ class WebDataset(Sharded):
     """Extension of the label of a sample; `auto`: cls, else txt or json."""
     key: str | None = None
     """Key of the label in a JSON object, `a.b` for one within another; None: found if only one can be meant."""
+    group: str | None = None
+    """Which images are on one side of a split: those with one value of this key of the sample's member `.json`; with
+    brackets a regular expression, and what these find in the sample's key."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.group is not None:
+            GroupRule(self.group)
 
     @override
     def rows(self) -> Rows:
@@ -65,9 +77,8 @@ class _Index:
     def __init__(self, settings: WebDataset, shards: Sequence[Shard]) -> None:
         self.settings, self.shards = settings, shards
         self.label, self.key = settings.label, settings.key
-        self.images, self.names = Places(), Names(())
-        self.texts: list[Any] = []
-        self._same: dict[str, str] = {}
+        self.images, self.names, self.of_shard = Places(), Names(()), array("i")
+        self.values, self.grouped = Coded(), Coded()
         self.left_out: list[LeftOut] = []
         self.why: Counter[str] = Counter()
 
@@ -80,10 +91,12 @@ class _Index:
         label = self._label(shard, sample)
         if label is None:
             return self._leave(shard, sample, f"no member .{self.label}" if self.label != AUTO else "no label")
-        self.images.add(number, image)
+        self.images.add(image)
+        self.of_shard.append(number)
         self.names.append(image.name)
-        value = self._value(shard, label)
-        self.texts.append(self._same.setdefault(value, value) if isinstance(value, str) else value)
+        self.values.append(self._value(shard, label))
+        if self.settings.group is not None:
+            self.grouped.append(self._group(shard, sample, self.settings.group))
         return None
 
     def _leave(self, shard: Shard, sample: Sample, why: str) -> None:
@@ -115,46 +128,69 @@ class _Index:
         return sample.members.get(self.label.lower())
 
     def _value(self, shard: Shard, member: Member) -> Any:
-        text = read_text(shard.path, member)
         if not self.label.endswith("json"):
-            return text
-        try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise DatasetError(f"{shard.path}: {member.name} is not JSON ({error}).") from error
+            return read_text(shard.path, member)
+        found = self._json(shard, member)
         if self.key is None and isinstance(found, dict):
             self.key = _only_key(f"{shard.path}: {member.name}", found)
         return _at(f"{shard.path}: {member.name}", found, self.key)
+
+    @staticmethod
+    def _json(shard: Shard, member: Member) -> Any:
+        try:
+            return json.loads(read_text(shard.path, member))
+        except ValueError as error:
+            raise DatasetError(f"{shard.path}: {member.name} is not JSON ({error}).") from error
+
+    def _group(self, shard: Shard, sample: Sample, rule: str) -> str:
+        """Return the name of a sample's group. Raises DatasetError if it has none."""
+        if "(" in rule:
+            found = re.search(rule, sample.key)
+            return "/".join(part or "" for part in found.groups()) if found else _lacking(shard, sample, rule)
+        member = sample.members.get("json")
+        about = self._json(shard, member) if member else None
+        value = _at(f"{shard.path}: {member.name}", about, rule, "dataset.group") if member else None
+        return _lacking(shard, sample, rule) if value in (None, "") else str(value)
 
     def rows(self, name: str) -> Rows:
         """Return all samples. Raises DatasetError if there are none."""
         if not len(self.names):
             why = ", ".join(f"{one.id} ({one.why})" for one in self.left_out[:3]) or "the files are empty"
             raise DatasetError(f"{name} has no samples of an image and a label: {why}.")
-        shards_N, offsets_N, sizes_N = (
-            np.array(one, np.int64) for one in (self.images.shards, self.images.offsets, self.images.lengths)
-        )
+        shards_N = np.frombuffer(self.of_shard, np.int32)
+        offsets_N, sizes_N = (np.frombuffer(one, np.int64) for one in (self.images.offsets, self.images.lengths))
         titles = [shard.name for shard in self.shards]
         paths: list[Path] = [shard.path for shard in self.shards]
-        members = Members(paths, titles, shards_N.astype(np.int32), offsets_N, sizes_N, self.names)
+        members = Members(paths, titles, shards_N, offsets_N, sizes_N, self.names)
         words = {word: row for row, word in enumerate(dict.fromkeys(shard.part for shard in self.shards if shard.part))}
         part_S = np.array([words.get(shard.part, -1) for shard in self.shards], np.int16)
         where = f"{self.label}{f', key {self.key}' if self.key else ''}"
         is_guessed = self.settings.label == AUTO or (self.key and self.settings.key is None)
         notes = (f"Labels are those of {where} (dataset.label, dataset.key).",) if is_guessed else ()
-        return Rows(name, members, Parts(tuple(words), part_S[shards_N]), self._labels(name), notes, self.left_out)
+        parts = Parts(tuple(words), part_S[shards_N])
+        return Rows(name, members, parts, self._labels(name), notes, self.left_out, self._groups())
+
+    def _groups(self) -> Groups | None:
+        if self.settings.group is None:
+            return None
+        return Groups.of_codes(self.grouped.numbers(), self.grouped.values, self.settings.group)
 
     def _labels(self, name: str) -> Any:
         def labels(is_used_N: np.ndarray) -> Labels:
             import pyarrow
 
             encoder = Encoder(Rule(self.key or self.label, self.settings.target, self.settings.separator))
-            used = [value for value, is_used in zip(self.texts, is_used_N, strict=True) if is_used]
+            codes_M = self.values.numbers()[is_used_N]
+            kinds, place = np.unique(codes_M), np.zeros(len(self.values.values), np.int64)
+            place[kinds] = np.arange(len(kinds))
+            used = [self.values.values[code] for code in kinds]
             try:
                 values = pyarrow.array(_integers(used) if self.label == "cls" else used)
             except pyarrow.ArrowException as error:
                 raise DatasetError(f"{name}: labels of '{self.key}' are of several types ({error}).") from error
-            encoder.add(Column(name, values))
+            for start in range(0, len(codes_M), LABEL_ROWS):
+                rows_B = np.arange(start, min(start + LABEL_ROWS, len(codes_M)))
+                encoder.add(Column(name, values.take(pyarrow.array(place[codes_M[rows_B]])), None, rows_B))
             return encoder.labels(name)
 
         return labels
@@ -177,7 +213,14 @@ def _only_key(where: str, found: dict[str, Any]) -> str:
     return keys[0]
 
 
-def _at(where: str, found: Any, key: str | None) -> Any:
+def _lacking(shard: Shard, sample: Sample, rule: str) -> NoReturn:
+    raise DatasetError(
+        f"{shard.path}: the sample {sample.key} has no group (dataset.group={rule}). Each image needs a group: a key "
+        "of its member .json or, with brackets, what a regular expression finds in its key."
+    )
+
+
+def _at(where: str, found: Any, key: str | None, setting: str = "dataset.key") -> Any:
     """Return the value of a key, which may have dots. Raises DatasetError if there is none."""
     if key is None:
         return found
@@ -185,6 +228,6 @@ def _at(where: str, found: Any, key: str | None) -> Any:
         return found[key]
     for word in key.split("."):
         if not isinstance(found, dict) or word not in found:
-            raise DatasetError(f"{where} has no key '{key}' (dataset.key).")
+            raise DatasetError(f"{where} has no key '{key}' ({setting}).")
         found = found[word]
     return found

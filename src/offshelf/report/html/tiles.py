@@ -2,6 +2,7 @@
 
 import base64
 import io
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from offshelf.dataset import Image, thumbnail
-from offshelf.errors import ImageError
+from offshelf.dataset import Image, ImageFile, thumbnail
+from offshelf.dataset.decode import decode
+from offshelf.dataset.location import version_of
+from offshelf.dataset.remote.kept import kept
+from offshelf.errors import ImageError, RemoteError
 from offshelf.memo import once
+
+log = logging.getLogger(__name__)
 
 SIDE = 96
 """Longest side of a picture, in pixels."""
@@ -49,9 +55,16 @@ class Tiles:
     def of(images: Sequence[Image], budget: float) -> "Tiles":
         """Make pictures of images, the first ones first, until they take `budget` characters of the page.
 
-        Images that can no longer be read have none.
+        Images that can no longer be read have none, nor those of a server that has gone, and all after them.
         """
         tiles = Tiles()
+        try:
+            tiles._fill(images, budget)
+        except RemoteError as error:
+            log.warning("report.html shows only some of the images: %s", error)
+        return tiles
+
+    def _fill(self, images: Sequence[Image], budget: float) -> None:
         with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
             for start in range(0, min(len(images), MOST), SHEET):
                 batch = list(enumerate(images))[start : min(start + SHEET, MOST)]
@@ -59,9 +72,8 @@ class Tiles:
                 made = list(pool.map(_pictures, parts, [copy_context() for _ in parts]))
                 found = [made[place % WORKERS][place // WORKERS] for place in range(len(batch))]
                 known = [(number, one) for (number, _), one in zip(batch, found, strict=True) if one is not None]
-                if known and not tiles._add(known, budget):
+                if known and not self._add(known, budget):
                     break
-        return tiles
 
     @staticmethod
     def of_pictures(pictures: Sequence[np.ndarray | None], budget: float) -> "Tiles":
@@ -115,11 +127,24 @@ def _pictures(images: Sequence[Image], context: Context) -> list[np.ndarray | No
 
 
 def _picture(image: Image) -> np.ndarray | None:
-    """Return a small picture; None if the image cannot be read any more."""
+    """Return a small picture; None if the image cannot be read any more. Raises RemoteError."""
     try:
-        return once(lambda: _shrunk(thumbnail(image, SIDE), SIDE), "tile", image.digest, SIDE)
+        return once(lambda: _kept_picture(image), "tile", image.digest, SIDE)
     except ImageError:
         return None
+
+
+def _kept_picture(image: Image) -> np.ndarray:
+    """Return a small picture; one of a remote image from the home, where it is kept, so that no run reads it again."""
+    if not (isinstance(image, ImageFile) and version_of(image.path)):
+        return _shrunk(thumbnail(image, SIDE), SIDE)
+    name = f"picture of {SIDE} pixels of {image.digest}"
+    data = kept().get(name)
+    if data is not None:
+        return decode(data, (0, 0, 0))
+    pixels = _shrunk(thumbnail(image, SIDE), SIDE)
+    kept().put(name, _encoded(pixels, is_exact=True)[1], share=1.0)
+    return pixels
 
 
 def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
