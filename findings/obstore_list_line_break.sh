@@ -4,7 +4,7 @@
 # Expected: the keys of a bucket are listed, as boto3 does, or the odd one is left out or escaped: S3 allows any character.
 # Happens: `list` raises InvalidPathError for the whole page, so that the 20 other keys are not given, whatever
 # the chunk size; `get` and `delete` refuse the key itself, so that obstore cannot remove it either.
-# Matters: whoever may write to a bucket, or a program that joined a name badly, stops all readers that list it. A prefix
+# Matters: a program that joined a name badly leaves such a key, and a data set of a million images cannot be listed. A prefix
 # without that key is still listed. offshelf says so in one sentence.
 set -euo pipefail
 folder=$(mktemp -d); trap 'kill -9 $server; wait $server 2> /dev/null || true; rm -rf "$folder"' EXIT

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
+from offshelf.dataset.formulas import mark, unmark
 from offshelf.evaluation.score import Score
-from offshelf.formulas import mark, unmark
 from offshelf.metric import Outcome
 from offshelf.report import csv_text, predictions, read_predictions
 from offshelf.report.cell import csv_lines, read_csv

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from offshelf.progress import Progress, showing
 from offshelf.svm import LinearSVM, LinearSVMCV
 from offshelf.svm.monitor import Finished, Monitor, monitored
 from offshelf.terminal import quiet
+from offshelf.terminal.progress import Progress, showing
 
 
 class Clock:
@@ -67,7 +67,7 @@ def test_bar(monkeypatch):
 @pytest.mark.parametrize("asked", ["parameter", "context", "nothing", "quiet"])
 def test_who_asks(rows, asked, capsys, monkeypatch):
     """The parameter of an estimator, or the context of a run; not a fit alone, nor a run in Python."""
-    monkeypatch.setattr("offshelf.progress.LINE_SECONDS", -1)
+    monkeypatch.setattr("offshelf.terminal.progress.LINE_SECONDS", -1)
     monkeypatch.setattr("offshelf.svm.solver.background._wait", ticking)
     context = {"context": showing("block3"), "quiet": quiet()}.get(asked, SimpleNamespace())
     machine = LinearSVM(progress=asked in ("parameter", "quiet"))

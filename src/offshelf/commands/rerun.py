@@ -14,9 +14,9 @@ from offshelf.config import run_recorded
 from offshelf.config.recorded_config import recorded_tracker, require_secrets
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
-from offshelf.grid import Grid, columns
 from offshelf.runs.recorded import RecordedRun
 from offshelf.terminal import discard, say, show, terminal
+from offshelf.terminal.grid import Grid, columns
 from offshelf.tracking import NoTracking, RecordingTracker, Tracker, allowed_name, provenance
 from offshelf.tracking.mlflow.reading import SETTINGS
 

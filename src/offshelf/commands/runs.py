@@ -9,9 +9,9 @@ from typing import Any
 from offshelf.commands.arguments import Parser, divide
 from offshelf.commands.result import CommandResult
 from offshelf.errors import ConfigError
-from offshelf.grid import GAP, Column, Grid
 from offshelf.home import home_path
 from offshelf.terminal import say, terminal
+from offshelf.terminal.grid import GAP, Column, Grid
 from offshelf.tracking.mlflow.reading import SETTINGS, TrackedRun, TrackedRuns
 from offshelf.tracking.outbox.outbox import Outbox
 

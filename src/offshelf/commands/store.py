@@ -16,7 +16,6 @@ from offshelf.config import build_group, load
 from offshelf.config.recorded_config import recheck, reextract
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError, OffshelfError
-from offshelf.grid import Grid, columns
 from offshelf.store import BucketStore, DiskStore
 from offshelf.store.any_store import AnyStore, damage_in, delete_damaged, delete_from, held_in, prunable_in
 from offshelf.store.bucket_maintenance import pull, push
@@ -24,6 +23,7 @@ from offshelf.store.inventory import Holding, age
 from offshelf.store.maintenance import Damage, selected
 from offshelf.suggest import did_you_mean
 from offshelf.terminal import say, terminal
+from offshelf.terminal.grid import Grid, columns
 
 SETTINGS = ("home", "store.root", "store.url", "store.cache_gb")
 FEATURE_GROUPS = ("dataset", "augmentation", "backbone", "layer_fusion", "extractor", "store")

@@ -12,7 +12,7 @@ from offshelf.dataset.image import Image, ImageFile
 from offshelf.dataset.intensity_range import Extent, ValueRange, common_range, describe
 from offshelf.dataset.remote.seen import seen
 from offshelf.errors import BadImagesError, ImageError
-from offshelf.progress import Counter, counting
+from offshelf.terminal.progress import Counter, counting
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from offshelf.dataset.formulas import unmark
 from offshelf.dataset.kind import is_named_image
 from offshelf.dataset.remote.file import Place
 from offshelf.dataset.split_names import part_among, part_of
 from offshelf.errors import ConfigError, DatasetError
-from offshelf.formulas import unmark
 from offshelf.names import listed
 
 COLUMNS = ("path", "label", "split", "x1", "y1", "x2", "y2")

@@ -11,7 +11,7 @@ import numpy as np
 
 from offshelf.process.blas import one_blas_thread
 from offshelf.process.cores import usable_cores
-from offshelf.progress import counting
+from offshelf.terminal.progress import counting
 
 BLOCK = 2048
 """Number of rows that are multiplied with as many others at once."""

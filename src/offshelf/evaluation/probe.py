@@ -17,7 +17,7 @@ from offshelf.layer_fusion import LayerFusion
 from offshelf.memo import once
 from offshelf.metric import METRICS, Bootstrap, Outcome
 from offshelf.postprocess import Transformer
-from offshelf.progress import showing
+from offshelf.terminal.progress import showing
 
 
 @dataclass(frozen=True, eq=False)

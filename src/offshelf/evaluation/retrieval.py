@@ -15,9 +15,9 @@ from offshelf.layer_fusion import LayerFusion
 from offshelf.metric import Bootstrap
 from offshelf.metric.retrieval import RETRIEVAL_METRICS, Ranks, positions
 from offshelf.postprocess import Transformer, fit, transform
-from offshelf.progress import counting, showing
 from offshelf.retrieval import Approximate, Retrieval
 from offshelf.retrieval.retrieval import require_vectors
+from offshelf.terminal.progress import counting, showing
 
 SHOWN = 10
 """Number of references kept of each ranking."""

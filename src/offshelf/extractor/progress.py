@@ -9,8 +9,8 @@ from typing_extensions import override
 
 from offshelf.extractor.chunks import ChunkQueue
 from offshelf.extractor.request import Request
-from offshelf.progress import Progress
 from offshelf.terminal import terminal
+from offshelf.terminal.progress import Progress
 
 if TYPE_CHECKING:
     from offshelf.extractor.stream import Batch  # imports torch

@@ -15,7 +15,7 @@ from offshelf.inspection.copies import Copies
 from offshelf.inspection.labels import CheckedLabels
 from offshelf.inspection.odd import NEAREST, OddImages
 from offshelf.inspection.pixels import PixelStatistics
-from offshelf.progress import showing
+from offshelf.terminal.progress import showing
 
 ALIKE = 0.98
 """Correlation of small copies from which on images are the same picture. Of the 1.1 million pairs of

@@ -11,7 +11,7 @@ import numpy as np
 from offshelf.dataset import Image, ImageFile, thumbnail
 from offshelf.dataset.decode import upright_size_of
 from offshelf.errors import ImageError
-from offshelf.progress import counting, showing
+from offshelf.terminal.progress import counting, showing
 
 SIDE = 96
 """Longest side, in pixels, at which an image is measured. Larger ones are made smaller first, as JPEGs are already

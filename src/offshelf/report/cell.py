@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from offshelf.formulas import mark, unmark
+from offshelf.dataset.formulas import mark, unmark
 
 
 def csv_lines(rows: Iterable[Sequence[Any]]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from offshelf.dataset import About, ImageSet, RetrievalSet, Truth
-from offshelf.grid import Grid
+from offshelf.terminal.grid import Grid
 
 NAMED = 5
 """Number of classes that are named; the others are counted."""

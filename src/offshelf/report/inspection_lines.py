@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from offshelf.grid import Column, Grid
 from offshelf.inspection.inspection import Inspection
 from offshelf.inspection.odd import KINDS
 from offshelf.names import readable
+from offshelf.terminal.grid import Column, Grid
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offshelf.evaluation.learning_curve import CurvePoint, LearningCurve, LearningCurves
-from offshelf.grid import Grid, columns
 from offshelf.metric import Interval
 from offshelf.metric.power_law import LEVEL
 from offshelf.report.literal import literal
+from offshelf.terminal.grid import Grid, columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

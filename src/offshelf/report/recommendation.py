@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offshelf.grid import Grid, columns
 from offshelf.metric import Interval
+from offshelf.terminal.grid import Grid, columns
 
 NOTES = (
     "cv ±: half of the interval over held-out training images",

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from rich.filesize import decimal
 
+from offshelf.dataset.formulas import unmark
 from offshelf.evaluation.retrieval import RetrievalScore
-from offshelf.formulas import unmark
-from offshelf.grid import Grid, columns
 from offshelf.report.files import with_error_bar
+from offshelf.terminal.grid import Grid, columns
 
 
 def query_table(score: RetrievalScore, ids: Sequence[str]) -> dict[str, list[Any]]:

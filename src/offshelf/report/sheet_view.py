@@ -1,8 +1,8 @@
 """A table of runs in the terminal, whatever its width."""
 
-from offshelf.grid import Grid, columns
 from offshelf.report.sheet import Sheet
 from offshelf.terminal import say, terminal
+from offshelf.terminal.grid import Grid, columns
 
 FIXED = 5
 """Number of columns before the parameters: name, metric, difference, p, id."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from offshelf.grid import Column, Grid, columns
 from offshelf.report.literal import literal
+from offshelf.terminal.grid import Column, Grid, columns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,9 +10,9 @@ from offshelf.dataset import LeftOut
 from offshelf.evaluation.score import Score
 from offshelf.evaluation.spectra import Spectra
 from offshelf.extractor import Forecast
-from offshelf.grid import Grid, columns
 from offshelf.metric import metrics_of
 from offshelf.report.files import with_error_bar
+from offshelf.terminal.grid import Grid, columns
 
 
 def score_table(scores: Sequence[Score], beside: Sequence[Score], chosen: Score, title: str) -> Grid:

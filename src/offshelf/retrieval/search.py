@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from offshelf.process.cores import usable_cores
-from offshelf.progress import Counter, counting
 from offshelf.retrieval.arrays import MIB, Arrays, OnCpu
 from offshelf.retrieval.best import Best
 from offshelf.retrieval.exact import Exact
 from offshelf.retrieval.frame import Frame
 from offshelf.retrieval.queries import Queries
 from offshelf.retrieval.similarities import Bounds, Similarities
+from offshelf.terminal.progress import Counter, counting
 
 ROWS = 256 * MIB
 """Bytes of the bounds in one pass over the references."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 
-from offshelf.progress import Progress, shown_label, watched
 from offshelf.svm.monitor import Monitor
+from offshelf.terminal.progress import Progress, shown_label, watched
 
 UNIT = "problems solved"
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 from offshelf.dataset import ImageSet, LeftOut, check_images
 from offshelf.dataset.retrieval_set import RetrievalSet
 from offshelf.errors import BadImagesError, ConfigError
-from offshelf.progress import showing
+from offshelf.terminal.progress import showing
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from typing import Any
 from typing_extensions import override
 
 from offshelf.dataset import About, ImageSet, RetrievalSet
-from offshelf.grid import Grid
 from offshelf.report import about_table, found_line, repeats_line, retrieval_table, shared_groups_line, size_table
 from offshelf.tasks.results.result import Result
 from offshelf.terminal import Line
+from offshelf.terminal.grid import Grid
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from threading import Event, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
-from offshelf.terminal import terminal
+from offshelf.terminal.console import terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

@@ -9,18 +9,18 @@ import pytest
 from sklearn.preprocessing import Normalizer
 
 import offshelf
-import offshelf.progress
+import offshelf.terminal.progress
 from offshelf.dataset import Digits
 from offshelf.dataset.retrieval_set import as_retrieval
 from offshelf.evaluation.retrieval import RetrievalProbe
 from offshelf.knn.neighbours import find
 from offshelf.logistic import LogisticProbe
 from offshelf.metric import Bootstrap
-from offshelf.progress import Progress, counting, showing
 from offshelf.retrieval import Nearest
 from offshelf.retrieval.arrays import OnCpu
 from offshelf.tasks.on_error import check_readable
 from offshelf.terminal import quiet
+from offshelf.terminal.progress import Progress, counting, showing
 
 
 class Clock:
@@ -35,8 +35,8 @@ class Clock:
 @pytest.fixture
 def hasty(monkeypatch):
     """A line at every look, and many looks."""
-    monkeypatch.setattr(offshelf.progress, "LINE_SECONDS", 1e-9)
-    monkeypatch.setattr(offshelf.progress, "TICK_SECONDS", 1e-3)
+    monkeypatch.setattr(offshelf.terminal.progress, "LINE_SECONDS", 1e-9)
+    monkeypatch.setattr(offshelf.terminal.progress, "TICK_SECONDS", 1e-3)
 
 
 def test_lines(capsys):
@@ -129,7 +129,7 @@ def test_reading(hasty, capsys):
 
 def test_extraction(home, monkeypatch, capsys):
     """Without a terminal a line every ten seconds, where there was a bar that only its end showed."""
-    monkeypatch.setattr(offshelf.progress, "LINE_SECONDS", 1e-9)
+    monkeypatch.setattr(offshelf.terminal.progress, "LINE_SECONDS", 1e-9)
     pixels = [sample.image.pixels for sample in Digits().load().samples[:200]]
     offshelf.load_backbone("pixels").encode(pixels, progress=True)
     assert last(capsys.readouterr().err) == ("Extracting pixels", "images", True)

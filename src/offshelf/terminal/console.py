@@ -15,9 +15,9 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from offshelf.grid import Grid
 from offshelf.names import visible
 from offshelf.secret import masked
+from offshelf.terminal.grid import Grid
 
 _is_quiet = ContextVar("is_quiet", default=False)
 

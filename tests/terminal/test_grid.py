@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from offshelf.grid import Column, Grid, columns
 from offshelf.terminal import terminal
+from offshelf.terminal.grid import Column, Grid, columns
 
 NUMBERS = ["0.9511 ± 0.0145", "0.9465 ± 0.0199", "200–2000", "1,280", "8e-16", "12.5"]
 
