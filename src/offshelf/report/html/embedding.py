@@ -1,10 +1,16 @@
-"""Places of images on a map: the first two principal components of their features, or t-SNE."""
+"""Places of images on a map: the first two principal components of their features, t-SNE or UMAP."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
+from offshelf.report.html.html_report import Way
+
 PERPLEXITY = 30.0
+NEIGHBOURS = 15
+FEW = 4
+"""Largest number of images that are always placed by principal components."""
 SMALL = 60
 """Dimensions, or images, up to which all singular vectors are computed."""
 
@@ -37,10 +43,10 @@ def principal_components(values_nD: np.ndarray, count: int = 2) -> tuple[np.ndar
     return padded, np.pad(singular**2, (0, missing)) / total
 
 
-def embed(values_nD: np.ndarray, how: str) -> Embedding:
-    """Return the map of images by their features."""
-    if how == "tsne" and len(values_nD) > 3:
-        return _tsne(values_nD)
+def embed(values_nD: np.ndarray, how: Way) -> Embedding:
+    """Return the map of images by their features: of a few by principal components, whichever way is asked for."""
+    if how != "pca" and len(values_nD) > FEW:
+        return (_tsne if how == "tsne" else _umap)(values_nD)
     places, shares = principal_components(values_nD)
     of = " and ".join(f"{share:.0%}" for share in shares)
     return Embedding(places, f"The first two principal components, with {of} of the variance of these features.")
@@ -63,10 +69,29 @@ def _tsne(values_nD: np.ndarray) -> Embedding:
     """Return t-SNE of the first 50 principal components, begun from two (van der Maaten & Hinton, JMLR 2008)."""
     from sklearn.manifold import TSNE
 
-    reduced, _ = principal_components(values_nD, min(50, *values_nD.shape))
+    reduced, begun = _begun(values_nD)
     perplexity = min(PERPLEXITY, (len(values_nD) - 1) / 3)
-    begun = reduced[:, :2] / max(float(reduced[:, 0].std()), 1e-12) * 1e-4
-    places = TSNE(perplexity=perplexity, init=begun.astype(np.float32), random_state=0).fit_transform(reduced)
+    places = TSNE(perplexity=perplexity, init=begun * np.float32(1e-4), random_state=0).fit_transform(reduced)
     return Embedding(
         places, f"t-SNE with perplexity {perplexity:g}: near is alike, distances between groups mean little."
     )
+
+
+def _umap(values_nD: np.ndarray) -> Embedding:
+    """Return UMAP of the first 50 principal components, begun from two (McInnes, Healy & Melville, 2018)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImportWarning)  # a part of the package needs TensorFlow
+        from umap import UMAP
+
+    reduced, begun = _begun(values_nD)
+    neighbours = min(NEIGHBOURS, len(values_nD) - 1)
+    made = UMAP(n_neighbors=neighbours, init=begun, random_state=0, n_jobs=1)
+    places = made.fit_transform(reduced.astype(np.float32))
+    return Embedding(places, f"UMAP with {neighbours} neighbours: near is alike, distances between groups mean little.")
+
+
+def _begun(values_nD: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return up to 50 principal components, and the first two, scaled to a standard deviation of 1: float32 [n, 2]."""
+    reduced, _ = principal_components(values_nD, max(2, min(50, *values_nD.shape)))
+    begun = reduced[:, :2] / max(float(reduced[:, 0].std()), 1e-12)
+    return reduced, begun.astype(np.float32)

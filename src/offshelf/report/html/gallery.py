@@ -10,6 +10,7 @@ from offshelf.memo import once
 from offshelf.names import readable
 from offshelf.report.html.contents import Contents
 from offshelf.report.html.embedding import Embedding, embed
+from offshelf.report.html.html_report import Way
 from offshelf.report.html.items import Items
 from offshelf.report.html.neighbours import Neighbours
 from offshelf.report.html.packing import NONE, front_coded, packed, quantised
@@ -92,7 +93,7 @@ class Gallery:
             "isRepeated": self.contents.is_repeated,
         }
 
-    def embedding(self, how: str) -> Embedding:
+    def embedding(self, how: Way) -> Embedding:
         """Return the map of the images."""
         rows = np.sort(self.rows)  # the same for jobs that differ in their mistakes alone
         contents, chosen = self.contents, self.contents.chosen

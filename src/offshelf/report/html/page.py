@@ -10,6 +10,7 @@ from offshelf.report.html.contents import Contents
 from offshelf.report.html.curves import curves
 from offshelf.report.html.document import Document, Section
 from offshelf.report.html.gallery import Gallery, tiles_data
+from offshelf.report.html.html_report import Way
 from offshelf.report.html.items import items_of
 from offshelf.report.html.neighbours import neighbours_of
 from offshelf.report.html.probabilities import score_charts
@@ -36,14 +37,14 @@ WHAT = {"wrong": "mistakes", "right": "right ones", "all": "all"}
 """What the gallery shows, in words."""
 
 
-def page(contents: Contents, limit: float, points: int, how: str) -> str:
+def page(contents: Contents, limit: float, points: int, how: Way) -> str:
     """Return the report of a run.
 
     Args:
         contents: What it is made from.
         limit: Largest number of bytes.
         points: Largest number of images on the map.
-        how: How they are placed: `pca` or `tsne`.
+        how: How they are placed: `pca`, `tsne` or `umap`.
     """
     most = points
     fixed = _fixed_sections(contents)
