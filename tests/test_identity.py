@@ -9,6 +9,7 @@ from safetensors.numpy import save
 from offshelf.augmentation import View
 from offshelf.backbone import Custom, Pixels, Timm, Tiny, TorchHub, Torchvision
 from offshelf.backbone.preprocessing import Preprocessing
+from offshelf.cluster import RayCluster
 from offshelf.dataset import ImageArray, ImageFile
 from offshelf.extractor import Extractor
 from offshelf.identity import array_digest, digest
@@ -134,6 +135,8 @@ def specs(folder):
                 "-workers": Extractor(device="cpu", workers=3),
                 "-processes": Extractor(device="cpu", processes=2),
                 "-chunk": Extractor(device="cpu", chunk=1),
+                "-cluster": Extractor(device="cpu", cluster="ray"),
+                "-ray": Extractor(device="cpu", ray=RayCluster(cpus=2)),
             },
         ),
         "image": (

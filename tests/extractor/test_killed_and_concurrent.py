@@ -137,7 +137,7 @@ def test_damage_found_while_reading_is_mended(tmp_path, caplog):
 
 def test_a_disk_that_damages_everything_is_given_up(tmp_path, monkeypatch):
     """No endless loop."""
-    monkeypatch.setattr("offshelf.store.shard._content", damaged(monkeypatch))
+    monkeypatch.setattr("offshelf.store.shard.content", damaged(monkeypatch))
     with pytest.raises(StoreError, match="its disk is failing"):
         get_or_extract(DiskStore(tmp_path), Extractor(), [ImageArray(np.zeros((8, 8, 3), np.uint8))], REQUEST)
 
@@ -190,7 +190,7 @@ def damaged(monkeypatch):
     """Contents of a shard whose last bit is wrong, each time otherwise."""
     from offshelf.store import shard
 
-    whole, count = shard._content, iter(range(1, 100))
+    whole, count = shard.content, iter(range(1, 100))
 
     def content(images, features):
         data = bytearray(whole(images, features))

@@ -14,7 +14,7 @@ import pytest
 from offshelf.errors import RemoteError
 from offshelf.remote import Url, client
 from offshelf.remote import client as client_of
-from offshelf.remote.client import _client
+from offshelf.remote.clients import _client
 from offshelf.remote.faults import ChangedError, GoneError
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from offshelf.remote.client import _client
+from offshelf.remote.clients import _client
 
 KEY, SECRET = "testkey", "testsecret"
 USER = {

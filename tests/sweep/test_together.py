@@ -95,7 +95,7 @@ def test_two_at_once(home, tmp_path):
     assert [table.count("done elsewhere") for table in tables] == [told.count("Done elsewhere") for told in errors]
     assert sum(table.count("done elsewhere") for table in tables) == 6
     one, other = (
-        re.findall(r"^ *(\d) +(\d) +done(?: elsewhere)? +([\d.]+) +([\d.]+)", table, re.M) for table in tables
+        re.findall(r"^ *(\d) +([\d.]+) +(\d) +done(?: elsewhere)? +([\d.]+)", table, re.M) for table in tables
     )
     assert one == other
     assert len(one) == 6

@@ -12,7 +12,7 @@ from typing import Any
 from typing_extensions import override
 
 from offshelf.errors import RemoteError
-from offshelf.remote.client import About, Client
+from offshelf.remote.clients import About, Client
 from offshelf.remote.faults import ChangedError, ObjectError, bucket_fault
 from offshelf.remote.url import Url
 

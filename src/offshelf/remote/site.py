@@ -10,7 +10,7 @@ from urllib.request import getproxies, proxy_bypass
 from typing_extensions import override
 
 from offshelf.errors import RemoteError
-from offshelf.remote.client import About, Client
+from offshelf.remote.clients import About, Client
 from offshelf.remote.faults import ChangedError, GoneError
 from offshelf.remote.url import Url
 
