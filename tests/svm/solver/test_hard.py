@@ -86,6 +86,7 @@ def bounded(examples):
     )
 
 
+@pytest.mark.slow
 @bounded(80)
 @given(
     kind=KINDS,
