@@ -2,10 +2,11 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from offshelf.report.html.html_report import Way
+Way = Literal["pca", "tsne", "umap"]
 
 PERPLEXITY = 30.0
 NEIGHBOURS = 15

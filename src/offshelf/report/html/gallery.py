@@ -9,8 +9,7 @@ import numpy as np
 from offshelf.memo import once
 from offshelf.names import readable
 from offshelf.report.html.contents import Contents
-from offshelf.report.html.embedding import Embedding, embed
-from offshelf.report.html.html_report import Way
+from offshelf.report.html.embedding import Embedding, Way, embed
 from offshelf.report.html.items import Items
 from offshelf.report.html.neighbours import Neighbours
 from offshelf.report.html.packing import NONE, front_coded, packed, quantised

@@ -3,14 +3,14 @@
 import math
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from offshelf.errors import ConfigError
+from offshelf.report.html.embedding import Way
 
 if TYPE_CHECKING:
     from offshelf.report.html.contents import Contents
 
-Way = Literal["pca", "tsne", "umap"]
 FILE = "report.html"
 """Name of the report in the output folder and among the artifacts."""
 

@@ -9,8 +9,8 @@ from offshelf.report.html.confusion import confusion, confusion_data
 from offshelf.report.html.contents import Contents
 from offshelf.report.html.curves import curves
 from offshelf.report.html.document import Document, Section
+from offshelf.report.html.embedding import Way
 from offshelf.report.html.gallery import Gallery, tiles_data
-from offshelf.report.html.html_report import Way
 from offshelf.report.html.items import items_of
 from offshelf.report.html.neighbours import neighbours_of
 from offshelf.report.html.probabilities import score_charts
