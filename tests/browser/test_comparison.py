@@ -1,11 +1,8 @@
 """The page of two runs in a real browser: tabs, classes, keyboard, phone, dark, without a request."""
 
-import importlib.util
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
+from browsers import HOSTILE, MARKS
 from reported import contents_of
 from sklearn.datasets import load_digits
 
@@ -15,30 +12,7 @@ from offshelf.report.html.changes import Changes
 from offshelf.report.html.comparison import ClassChange, Comparison, Side, comparison_page
 from offshelf.report.html.kept import KeptPictures
 
-BROWSER = all(map(shutil.which, ("chromium", "chromedriver"))) and importlib.util.find_spec("selenium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not BROWSER, reason="needs chromium, chromedriver and selenium"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
-]
-
-HOSTILE = "\"><img src=x onerror=\"document.title='taken'\"></script><script>document.title='taken'</script>"
-
-
-@pytest.fixture(scope="module")
-def browse():
-    """Function to open pages with, of docs/screenshot.py."""
-    path = Path(__file__).parents[2] / "docs/screenshot.py"
-    spec = importlib.util.spec_from_file_location("screenshot", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def browser(browse):
-    with browse.browser(1280, 1000) as page:
-        yield page
+pytestmark = MARKS
 
 
 def compared(prefix=""):

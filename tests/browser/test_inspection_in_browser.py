@@ -1,41 +1,16 @@
 """The page of an inspection in a real browser: by mouse and keyboard, without a request, whatever names are."""
 
-import importlib.util
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
+from browsers import HOSTILE, MARKS
 from inspected import contents_of, image_set, inspection_of, noise, shares
 
 from offshelf.report.html.inspection.page import inspection_page
 
-BROWSER = all(map(shutil.which, ("chromium", "chromedriver"))) and importlib.util.find_spec("selenium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not BROWSER, reason="needs chromium, chromedriver and selenium"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
-]
+pytestmark = MARKS
 
-HOSTILE = "\"><img src=x onerror=\"document.title='taken'\"></script><script>document.title='taken'</script>"
 COMMANDS = {"Once edited": "offshelf classify dataset=csv dataset.path=/a/long/path/of/a/folder/metadata.csv"}
 READY = "return document.documentElement.dataset.ready"
-
-
-@pytest.fixture(scope="module")
-def browse():
-    """Function to open pages with, of docs/screenshot.py."""
-    path = Path(__file__).parents[2] / "docs/screenshot.py"
-    spec = importlib.util.spec_from_file_location("screenshot", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def browser(browse):
-    with browse.browser(1280, 1000) as page:
-        yield page
 
 
 def opened(browse, browser, folder, classes, names=None):

@@ -1,26 +1,18 @@
 """The report of a run in a real browser: by mouse and keyboard, without a request, whatever names are."""
 
 import base64
-import importlib.util
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import HOSTILE, MARKS
 from reported import contents_of
 from sklearn.datasets import load_digits
 
 from offshelf.api.report import Report
 from offshelf.report.html import HtmlReport
 
-BROWSER = all(map(shutil.which, ("chromium", "chromedriver"))) and importlib.util.find_spec("selenium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not BROWSER, reason="needs chromium, chromedriver and selenium"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
-]
+pytestmark = MARKS
 
-HOSTILE = "\"><img src=x onerror=\"document.title='taken'\"></script><script>document.title='taken'</script>"
 TIP = "const tip = document.getElementById('tip'); return tip.style.display + tip.innerText"
 RESET = "const select = document.getElementById('true'); select.value = ''; select.dispatchEvent(new Event('change'))"
 VIEWER = """<!doctype html><iframe id="frame" sandbox="allow-scripts" width="1200" height="800"></iframe><script>
@@ -29,22 +21,6 @@ const page = atob("{page}"), bytes = Uint8Array.from(page, letter => letter.char
 document.getElementById("frame").src = URL.createObjectURL(new Blob([bytes], {{type: "text/html"}}))
 </script>"""
 """As MLflow's viewer of artifacts shows a page."""
-
-
-@pytest.fixture(scope="module")
-def browse():
-    """Function to open pages with, of docs/screenshot.py."""
-    path = Path(__file__).parents[2] / "docs/screenshot.py"
-    spec = importlib.util.spec_from_file_location("screenshot", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def browser(browse):
-    with browse.browser(1280, 1000) as page:
-        yield page
 
 
 def report(names=None, classes=None):

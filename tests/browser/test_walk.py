@@ -1,30 +1,13 @@
 """The README's walk through the real MLflow UI, as `offshelf ui` links it, in a real browser."""
 
-import importlib.util
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 import warm
+from browsers import MARKS
 from PIL import Image
 
-BROWSER = all(map(shutil.which, ("chromium", "chromedriver"))) and importlib.util.find_spec("selenium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not BROWSER, reason="needs chromium, chromedriver and selenium"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
-]
-
-
-@pytest.fixture
-def guide():
-    """docs/screenshot.py."""
-    path = Path(__file__).parents[2] / "docs/screenshot.py"
-    spec = importlib.util.spec_from_file_location("screenshot", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+pytestmark = MARKS
 
 
 @pytest.fixture
@@ -36,12 +19,12 @@ def sweep(home, tmp_path):
     return ["digits tiny block3", "digits tiny block1"]
 
 
-def test_walk(guide, sweep, home, tmp_path):
+def test_walk(browse, sweep, home, tmp_path):
     """Open the link, see the runs best first, sort, chart, compare two, look at one and its confusion matrix."""
-    with guide.link_of_ui(home) as link, guide.browser() as page:
-        shown = guide.open_runs(page, link, sweep)
+    with browse.link_of_ui(home) as link, browse.browser() as page:
+        shown = browse.open_runs(page, link, sweep)
         assert any(name.startswith("sweep classify") for name in shown), "the parent is there too"
-        guide.walk(page, link, sweep, tmp_path)
+        browse.walk(page, link, sweep, tmp_path)
 
     pictures = sorted(tmp_path.glob("mlflow-*.png"))
     assert [file.stem for file in pictures] == [

@@ -11,6 +11,7 @@ from offshelf.api.report import Report
 from offshelf.api.results import Recommended
 from offshelf.api.run import Done, writing
 from offshelf.api.verbs import classification, retrieval_result
+from offshelf.commands.inspect import GROUPS as INSPECTED
 from offshelf.commands.inspect import reported_layer
 from offshelf.config import components, run_recorded
 from offshelf.config.recorded_config import recorded_tracker, require_secrets
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 GROUPS = ("augmentation", "backbone", "extractor", "store")
 """Components by which a run predicts."""
-INSPECTED = ("dataset", "postprocess", "classifier", "bootstrap", "layer_fusion", "report")
-"""Other components by which its data is inspected."""
 
 
 class LoadedRun:
@@ -113,7 +112,7 @@ class LoadedRun:
         with writing(folder, scratch, progress):
             result = run_recorded(self.config, folder, followed, self._trust, discard)
         parts = {
-            **components(self.config, (*GROUPS, *INSPECTED), self._trust),
+            **components(self.config, INSPECTED, self._trust),
             "pooling": self.config.get("pooling", "auto"),
         }
         done = Done(result, dict(self.config), parts, scratch)
@@ -136,7 +135,7 @@ class LoadedRun:
         from offshelf.api.inspecting import inspect_result
 
         require_secrets(self.config)
-        parts = components(self.config, (*GROUPS, *INSPECTED), self._trust)
+        parts = components(self.config, INSPECTED, self._trust)
         return inspect_result(parts, self.config, layer or reported_layer(self._past), output_dir, progress)
 
     @cached_property

@@ -1,7 +1,6 @@
 """Connecting to a Ray cluster, and what is wrong where that cannot be done, in one sentence."""
 
 import logging
-import os
 import signal
 import socket
 from typing import Any
@@ -37,8 +36,8 @@ def connect(cluster: RayCluster) -> str:
 
 
 def address_of(cluster: RayCluster) -> str:
-    """Return the address for Ray; that of `ray job submit` is in RAY_ADDRESS."""
-    return cluster.address or os.environ.get("RAY_ADDRESS") or LOCAL
+    """Return the address for Ray."""
+    return cluster.found_at or LOCAL
 
 
 def require_answer(address: str) -> None:

@@ -1,6 +1,7 @@
 """A Ray cluster, and what one actor takes of it."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,11 @@ class RayCluster:
                 raise ConfigError(f"{name} of an actor is a number above 0; got {value}.")
         if not is_number(self.gpus) or self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
             raise ConfigError(f"gpus of an actor is a fraction below 1, or a whole number; got {self.gpus}.")
+
+    @property
+    def found_at(self) -> str:
+        """Address of a running cluster, which is in RAY_ADDRESS under `ray job submit`; empty if there is none."""
+        return self.address or os.environ.get("RAY_ADDRESS", "")
 
     @property
     def threads(self) -> int:

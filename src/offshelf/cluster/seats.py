@@ -94,7 +94,7 @@ class Seats:
                 env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": _path()},
             )
         self._connection: Connection[Command, Event] = Connection(ours.detach())
-        self._where = cluster.address or os.environ.get("RAY_ADDRESS") or "this machine"
+        self._where = cluster.found_at or "this machine"
         self._seats = self._calls = self._stillborn = 0
         self._opened: set[int] = set()
         self._send(Begin(cluster, pickled(make), travelling()))

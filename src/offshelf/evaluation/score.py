@@ -21,7 +21,7 @@ from offshelf.metric import (
     metrics_of,
     probability_metrics_of,
 )
-from offshelf.postprocess import Transformer
+from offshelf.postprocess import Transformer, transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,20 @@ class Score:
     """Of the layer's training features, if it was asked for."""
     leaked: tuple[np.ndarray, ...] = ()
     """Which test images of each fold are known from training: bool [M] each; empty if it was not looked for."""
+
+    def seen(self, values_NVD: np.ndarray, is_tested_N: np.ndarray, fold: int = 0) -> np.ndarray:
+        """Return features, [N, V, D], as the classifier of a fold sees them, the mean over views: [N, E].
+
+        Args:
+            values_NVD: Features of this layer.
+            is_tested_N: Which are of test images of the fold.
+            fold: Number of the fold.
+        """
+        fitted, tested = self.transformers[fold], self.test_transformers[fold]
+        found: np.ndarray = transform(fitted, values_NVD).mean(axis=1)
+        if tested is not fitted and is_tested_N.any():
+            found[is_tested_N] = transform(tested, values_NVD[is_tested_N]).mean(axis=1)
+        return found
 
     @cached_property
     def confusion(self) -> np.ndarray | None:

@@ -1,6 +1,5 @@
 """Numbers of an image's pixels: size, brightness, evenness, sharpness; of all images in one pass over their files."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from offshelf.dataset import Image, ImageFile, thumbnail
-from offshelf.dataset.decode import upright_size_of
+from offshelf.dataset.size import upright_size
 from offshelf.errors import ImageError
+from offshelf.process.cores import usable_cores
 from offshelf.terminal.progress import counting, showing
 
 SIDE = 96
@@ -56,7 +56,7 @@ class PixelStatistics:
         """
         rows = []
         with (
-            ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+            ThreadPoolExecutor(len(usable_cores())) as pool,
             showing("Measuring pixels"),
             counting("images", len(images)) as counter,
         ):
@@ -94,10 +94,10 @@ def _size(image: Image, pixels: np.ndarray) -> tuple[int, int]:
     """Return width and height at full size; of a file without a region they are in its header."""
     if not isinstance(image, ImageFile) or image.region is not None:
         return pixels.shape[1], pixels.shape[0]
-    try:
-        return upright_size_of(image.path.read_bytes())
-    except OSError as error:
-        raise ImageError(f"{image.path} cannot be read: {error.strerror}.") from error
+    size = upright_size(image.path)
+    if size is None:
+        raise ImageError(f"{image.path} cannot be read any more.")
+    return size
 
 
 def _at_most(pixels: np.ndarray, side: int) -> np.ndarray:

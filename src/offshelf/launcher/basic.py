@@ -15,11 +15,6 @@ from offshelf.launcher.launcher import Launcher, Piece, Work
 class Basic(Launcher):
     """Launcher that runs pieces one after the other, in this process."""
 
-    @property
-    @override
-    def slots(self) -> int:
-        return 1
-
     @override
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
         for piece in pieces:

@@ -25,6 +25,7 @@ class Launcher(Protocol):
     @property
     def slots(self) -> int:
         """Number of pieces that run at once on this machine, into which larger ones may be cut."""
+        return 1
 
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
         """Do work on each piece. Yields each item and its result, in the order in which results come.

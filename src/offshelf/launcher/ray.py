@@ -23,11 +23,6 @@ LOG = "worker.log"
 class Ray(RayCluster, Launcher):
     """Launcher that runs pieces on a Ray cluster."""
 
-    @property
-    @override
-    def slots(self) -> int:
-        return 1
-
     @override
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
         make = partial(WorkSeat, pickled(work), self.threads)

@@ -52,11 +52,6 @@ class Slurm(Launcher):
         if self.memory_gb is not None and not 0 < self.memory_gb < math.inf:
             raise ConfigError(f"launcher.memory_gb is a number above 0, or null; got {self.memory_gb}.")
 
-    @property
-    @override
-    def slots(self) -> int:
-        return 1
-
     @override
     def run(self, pieces: Sequence[Piece], work: Work, folder: Path) -> Generator[tuple[Any, Any], None, None]:
         folder = folder / "submitit"

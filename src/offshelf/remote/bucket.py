@@ -54,7 +54,7 @@ class Bucket(Client):
         if len(data) != end - start:
             raise ChangedError(f"{url} was cut off: {len(data):,} of {end - start:,} bytes came.")
         if (tag and _about(found.meta).tag != tag) or (wanted and wanted != (start, end)):
-            raise ChangedError(f"{url} was changed while it was in use; start again.")
+            raise ChangedError.of(url)
         return data
 
     @override

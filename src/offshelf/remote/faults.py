@@ -17,6 +17,11 @@ class GoneError(ObjectError):
 class ChangedError(ObjectError):
     """An object is not what it was."""
 
+    @staticmethod
+    def of(url: Url) -> "ChangedError":
+        """Return the fault of an object that another one has replaced."""
+        return ChangedError(f"{url} was changed while it was in use; start again.")
+
 
 EXPORT = 'eval "$(aws configure export-credentials --format env)"'
 CREDENTIALS = {
@@ -53,7 +58,7 @@ def bucket_fault(url: Url, error: Exception) -> Exception:
     if isinstance(error, FileNotFoundError) or status == 404:
         return GoneError(f"{url} does not exist.")
     if name == "PreconditionError" or status in (409, 412):
-        return ChangedError(f"{url} was changed while it was in use; start again.")
+        return ChangedError.of(url)
     if _EXPIRED.search(said):
         return RemoteError(f"The credentials for {place} have expired ({why or 'as the server says'}): renew them.")
     if _NO_CREDENTIALS.search(said):

@@ -58,7 +58,7 @@ class Site(Client):
     def get(self, url: Url, tag: str = "") -> bytes:
         answer = self._request("GET", url)
         if tag and _tag(answer.headers) != tag:
-            raise ChangedError(f"{url} was changed while it was in use; start again.")
+            raise ChangedError.of(url)
         return bytes(answer.data)
 
     @override
@@ -68,7 +68,7 @@ class Site(Client):
         answer = self._request("GET", url, {"Range": f"bytes={start}-{end - 1}"})
         data = bytes(answer.data) if answer.status == PARTIAL else bytes(answer.data)[start:end]
         if len(data) != end - start or (tag and _tag(answer.headers) != tag):
-            raise ChangedError(f"{url} was changed while it was in use; start again.")
+            raise ChangedError.of(url)
         return data
 
     @override

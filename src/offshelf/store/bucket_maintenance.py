@@ -1,8 +1,6 @@
 """Maintenance of a store in a bucket: its contents, damage, deletion, and copies from and to a store on disk."""
 
 import hashlib
-import os
-import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from offshelf.store.bucket import BucketStore
 from offshelf.store.bucket_shards import INDEX
 from offshelf.store.inventory import RUNS, Holding, Use
 from offshelf.store.lease import FOLDER as CLAIMS
-from offshelf.store.shard import SUFFIX, DamagedShardError, Shard
+from offshelf.store.shard import SUFFIX, DamagedShardError, Shard, write_whole
 from offshelf.store.verified_releases import FOLDER as RELEASES
 
 NAME = 32
@@ -72,9 +70,7 @@ def _holding(store: BucketStore, network: str, files: dict[str, tuple[int, float
             shards.append(catalogue.open(name))
         except (KeyError, DamagedShardError):
             damaged.append(Path(name))
-    other = [
-        Path(name) for name in files if name not in names and name.split("/")[0] not in (RUNS, RELEASES, INDEX, CLAIMS)
-    ]
+    other = [Path(name) for name in files if name not in names and name.split("/")[0] not in OURS]
     labels = sorted({tensor.label["backbone"] for shard in shards for tensor in shard.tensors.values()})
     uses = sorted(
         _uses(store, network, [name for name in files if name.startswith(f"{RUNS}/")]), key=lambda one: -one.time
@@ -195,18 +191,10 @@ def _pulled(store: BucketStore, holding: Holding, shard: Shard, path: Path) -> i
     except ObjectError as error:
         raise StoreError(str(error)) from error
     _require_sound(url, data, path.stem)
-    temporary = path.parent / f".{path.stem}.{uuid.uuid4().hex}.tmp"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, data)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return len(data)
 
 

@@ -157,7 +157,7 @@ def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKe
     path = folder / (hashlib.sha256(data).hexdigest() + SUFFIX)
     for left in reversed(range(TRIES)):
         try:
-            _write(path, data)
+            write_whole(path, data)
             return open_shard(path)
         except (GoneShardError, FileNotFoundError) as error:
             if not left:
@@ -169,7 +169,7 @@ def write_shard(folder: Path, images: Sequence[str], features: Mapping[FeatureKe
     raise AssertionError  # the last attempt returns or raises
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write a file whole or not at all. The temporary name is random: process ids are unique on one machine only."""
     temporary = path.parent / f".{path.stem}.{uuid.uuid4().hex}.tmp"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -164,8 +164,11 @@ def look(images: ImageSet, features: Features, probe: Probe, near: float) -> Loo
         held_out = HeldOut.of(score, learnable.images)
         notes = [learnable.note, _unchecked(held_out, learnable)]
         held_out = _in_whole(held_out, learnable, images)
-    fitted = score.transformers[0] if score else transforms.fit(probe.on(features).postprocess, values_NVD)
-    seen_ND = transforms.transform(fitted, values_NVD).mean(axis=1)
+    if score:
+        seen_ND = score.seen(values_NVD, np.isin(np.arange(len(values_NVD)), images.folds[0].test))
+    else:
+        fitted = transforms.fit(probe.on(features).postprocess, values_NVD)
+        seen_ND = transforms.transform(fitted, values_NVD).mean(axis=1)
     found = Inspection.of(images, np.asarray(seen_ND, np.float32), similar, held_out, pixels)
     return Looked(found, score, tuple(filter(None, notes)))
 

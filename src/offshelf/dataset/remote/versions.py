@@ -8,12 +8,12 @@ from itertools import takewhile
 
 from offshelf.dataset.remote.file import Place, RemoteFile
 from offshelf.remote import About, Url, client
+from offshelf.remote.bucket import PAGE
 from offshelf.remote.faults import ObjectError
 
 THREADS = 16
 LISTED = 10
 """Keys that are listed for each that is wanted, at most; a page in any case."""
-PAGE = 1000
 
 
 def with_versions(places: Sequence[Place]) -> list[Place]:

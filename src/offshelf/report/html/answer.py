@@ -1,6 +1,6 @@
 """The top of the page: the number, how sure it and the choices are, what they cost, and what to beware of."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import numpy as np
@@ -12,6 +12,7 @@ from offshelf.report.findings import found_line, remarks
 from offshelf.report.html.class_bars import few_images, untested
 from offshelf.report.html.contents import Contents
 from offshelf.report.html.curves import equals
+from offshelf.report.html.document import command_list
 
 LARGEST_GAP = 1e-2
 """Relative duality gap from which on it is a warning."""
@@ -20,7 +21,7 @@ LARGEST_GAP = 1e-2
 def answer(contents: Contents) -> str:
     """Return the answer."""
     top = f'<div class="hero">{_number(contents)}</div><dl class="facts">{_facts(contents)}</dl>'
-    return f'<div class="answer">{top}</div>{warnings(contents)}{_commands(contents.commands)}'
+    return f'<div class="answer">{top}</div>{warnings(contents)}{command_list(contents.commands)}'
 
 
 def _number(contents: Contents) -> str:
@@ -167,12 +168,3 @@ def _warnings(contents: Contents) -> Iterator[str]:
     chance, metric = chance_level(contents), contents.chosen.metric
     if chance is not None and metrics.get(f"test/{metric}_low", metrics[f"test/{metric}"]) <= chance:
         yield "The interval holds chance: these features do not tell the classes apart."
-
-
-def _commands(commands: Mapping[str, str]) -> str:
-    lines = "".join(
-        f"<div><dt>{escape(what)}</dt><dd><code>{escape(command)}</code>"
-        f'<button type="button" class="copy" aria-label="copy the command">copy</button></dd></div>'
-        for what, command in commands.items()
-    )
-    return f'<dl class="commands">{lines}</dl>' if lines else ""

@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 
-from offshelf import postprocess
 from offshelf.dataset import ImageSet, LeftOut, Vector
 from offshelf.evaluation.learning_curve import LearningCurves
 from offshelf.evaluation.score import Score
@@ -60,13 +59,8 @@ class Contents:
 
     def features(self, rows_n: np.ndarray, fold: int = 0) -> np.ndarray:
         """Return the features of some images as the classifier of a fold sees them, the mean over views: [n, E]."""
-        fitted, tested = self.chosen.transformers[fold], self.chosen.test_transformers[fold]
-        values = self.found.values[self.chosen.name]
-        seen = postprocess.transform(tested, values[rows_n]).mean(axis=1)
-        is_trained = np.isin(rows_n, self.images.folds[fold].train)
-        if tested is not fitted and is_trained.any():
-            seen[is_trained] = postprocess.transform(fitted, values[rows_n[is_trained]]).mean(axis=1)
-        return seen
+        is_tested = np.isin(rows_n, self.images.folds[fold].test)
+        return self.chosen.seen(self.found.values[self.chosen.name][rows_n], is_tested, fold)
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,3 +80,13 @@ def _script(files: tuple[str, ...]) -> str:
 
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def command_list(commands: Mapping[str, str]) -> str:
+    """Return commands to copy, by what they do; empty if there are none."""
+    lines = "".join(
+        f"<div><dt>{escape(what)}</dt><dd><code>{escape(command)}</code>"
+        f'<button type="button" class="copy" aria-label="copy the command">copy</button></dd></div>'
+        for what, command in commands.items()
+    )
+    return f'<dl class="commands">{lines}</dl>' if lines else ""

@@ -12,7 +12,7 @@ from offshelf.knn import KNNProbe
 from offshelf.serving.onnx.transformer import Constants, tensor
 
 
-class Votes(nn.Module):
+class NeighbourVotes(nn.Module):
     """Responses [N, V, K] of a KNNProbe to features [N, V, D].
 
     Of neighbours whose distances are equal in float32, the file may take another one than the run.

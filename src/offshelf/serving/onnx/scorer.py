@@ -16,7 +16,7 @@ from offshelf.classifier.label import EachLabel
 from offshelf.classifier.view import predicts_numbers
 from offshelf.errors import ModelError
 from offshelf.knn import KNNProbe
-from offshelf.serving.onnx.neighbours import Votes
+from offshelf.serving.onnx.neighbours import NeighbourVotes
 from offshelf.serving.onnx.transformer import Constants
 from offshelf.svm import LinearSVM
 from offshelf.svm.encoding import TIE_BREAK_STEPS
@@ -32,7 +32,7 @@ def as_module(scorer: Scorer) -> nn.Module:
     estimator = scorer.estimator
     steps: list[nn.Module] = [_MeanView()] if scorer.averages_features else []
     if isinstance(estimator, KNNProbe):
-        return nn.Sequential(*steps, Votes(estimator), _Fuse(scorer.fusion, False))
+        return nn.Sequential(*steps, NeighbourVotes(estimator), _Fuse(scorer.fusion, False))
     weights_PD, biases_P = _linear(estimator)
     by_row, by_image, is_two_sided = _rules(estimator, len(biases_P))
     steps += [_Linear(weights=weights_PD, biases=biases_P), by_row, _Fuse(scorer.fusion, is_two_sided), by_image]

@@ -1,11 +1,12 @@
 """The top of the page of an inspection: how many of what were found, the metric without them, and what to do next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from html import escape
 
 from offshelf.inspection.odd import KINDS
 from offshelf.metric import Interval
 from offshelf.report.findings import found_line
+from offshelf.report.html.document import command_list
 from offshelf.report.html.inspection.contents import InspectionContents
 from offshelf.report.inspection_lines import Found, found
 
@@ -16,7 +17,7 @@ def summary(contents: InspectionContents) -> str:
     warnings = "".join(f"<li>{escape(line)}</li>" for line in contents.notes if line)
     listed = f'<ul class="warnings" aria-label="warnings">{warnings}</ul>' if warnings else ""
     top = f'<div class="hero">{_counts(contents)}</div><dl class="facts">{facts}</dl>'
-    return f'<div class="answer">{top}</div>{listed}{_commands(contents.commands)}'
+    return f'<div class="answer">{top}</div>{listed}{command_list(contents.commands)}'
 
 
 def _counts(contents: InspectionContents) -> str:
@@ -53,12 +54,3 @@ def _metric(contents: InspectionContents) -> str:
     if key in metrics:
         said += f", <b>{metrics[key]:.4f}</b> without those that are known from training"
     return f"{said}."
-
-
-def _commands(commands: Mapping[str, str]) -> str:
-    lines = "".join(
-        f"<div><dt>{escape(what)}</dt><dd><code>{escape(command)}</code>"
-        f'<button type="button" class="copy" aria-label="copy the command">copy</button></dd></div>'
-        for what, command in commands.items()
-    )
-    return f'<dl class="commands">{lines}</dl>' if lines else ""
