@@ -36,7 +36,7 @@ def test_more_classes_at_the_optimum():
     scores = random.standard_normal((300, 4)) + 2 * (targets[:, None] == np.arange(4))
     counts = [int((targets == name).sum()) for name in range(4)]
     expected = [
-        sum(count * (count + 1 if name == other else 1) / (count + 4) for other, count in enumerate(counts)) / 300
+        sum(count * (301 / 302 if name == other else 1 / 302 / 3) for other, count in enumerate(counts)) / 300
         for name in range(4)
     ]
     found = Calibration.learn(scores, targets)
@@ -52,6 +52,21 @@ def test_certain_scores_stay_probabilities():
     scores = np.where(targets[:, None] == np.arange(2), 5.0, -5.0)
 
     assert Calibration.learn(scores, targets)(scores).max(axis=1) == pytest.approx(np.full(10, 6 / 7), abs=1e-4)
+
+
+@pytest.mark.parametrize("each", [3, 30])
+def test_many_classes_of_few_images(each):
+    """The mean confidence of held-out images is their accuracy, however few images a class has."""
+    random = np.random.default_rng(each)
+    targets, fresh = np.repeat(np.arange(50), each), np.repeat(np.arange(50), 20)
+    scores, others = (
+        random.standard_normal((len(names), 50)) + 4.5 * (names[:, None] == np.arange(50)) for names in (targets, fresh)
+    )
+    found = Calibration.learn(scores, targets)(others)
+
+    accuracy = (others.argmax(axis=1) == fresh).mean()
+    assert 0.95 < accuracy < 0.995
+    assert found.max(axis=1).mean() == pytest.approx(accuracy, abs=0.04)
 
 
 def test_probabilities_are_shares():

@@ -24,6 +24,13 @@ def test_by_hand():
     assert found.order[0] == 2
 
 
+def test_odds_order_labels():
+    """The least odds first: a label of which nothing speaks, though other classes share what is left of it."""
+    shares = np.array([[0.001, 0.4, 0.35, 0.249], [0.15, 0.84, 0.005, 0.005], [0.6, 0.4, 0, 0], [0, 0.3, 0.35, 0.35]])
+
+    assert LabelErrors.of(shares, np.zeros(4, np.int64)).order.tolist() == [3, 0, 1, 2]
+
+
 def test_joint_by_loops():
     """Equation 1 of Northcutt et al. 2021, image by image."""
     rng = np.random.default_rng(0)

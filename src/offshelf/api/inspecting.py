@@ -77,7 +77,7 @@ def inspect(
     *,
     backbone: Any = "efficientnet_lite0",
     layer: str | Sequence[str] = "last",
-    classifier: Any = "linear_svm",
+    classifier: Any = "linear_svm_ovr",
     group: Any = None,
     test: Any = None,
     store: Any = "home",

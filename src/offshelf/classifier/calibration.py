@@ -12,9 +12,11 @@ class Calibration:
     """A map to probabilities: softmax(slope * score + offset) with one slope, or for several labels a sigmoid for each.
 
     For two classes, and for each of several labels, it is Platt's sigmoid (Advances in Large Margin Classifiers, 1999),
-    whose targets are not quite 1 and 0. For more classes it is temperature scaling (Guo et al., ICML 2017) with an
-    offset for each class (Alexandari et al., ICML 2020), and targets of the same kind: for an image of a class with n
-    images they are (n + 1) / (n + K) for this class and 1 / (n + K) for each other.
+    whose targets are not quite 1 and 0: (n + 1) / (n + 2) for the class of an image, if n images are of it. For more
+    classes it is temperature scaling (Guo et al., ICML 2017) with an offset for each class (Alexandari et al., ICML
+    2020). One slope is learnt from all N images, so that their number takes the place of n: (N + 1) / (N + 2) for the
+    class of an image, and the rest in equal shares for the others. Scores that separate the classes have a finite slope
+    by that.
     """
 
     slopes_K: np.ndarray
@@ -107,9 +109,7 @@ def _fit(scores_NK: np.ndarray, targets_N: np.ndarray) -> tuple[float, np.ndarra
     count, classes = scores_NK.shape
     scale = float(scores_NK.std()) or 1.0
     unit_NK = scores_NK / scale
-    sizes_K = np.bincount(targets_N, minlength=classes)
-    wanted_NK = np.repeat((1 / (sizes_K[targets_N] + classes))[:, None], classes, axis=1)
-    wanted_NK[np.arange(count), targets_N] *= sizes_K[targets_N] + 1
+    wanted_NK = _wanted(targets_N, classes)
 
     def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
         logs_NK = log_softmax(line[0] * unit_NK + line[1:], axis=1)
@@ -119,3 +119,12 @@ def _fit(scores_NK: np.ndarray, targets_N: np.ndarray) -> tuple[float, np.ndarra
 
     found = minimize(loss, np.zeros(1 + classes), jac=True, method="L-BFGS-B", options={"ftol": 1e-14, "gtol": 1e-8})
     return float(found.x[0] / scale), found.x[1:] - found.x[1:].mean()
+
+
+def _wanted(targets_N: np.ndarray, classes: int) -> np.ndarray:
+    """Return the probabilities that a fit aims at: float64 [N, K], rows sum to 1."""
+    counts_N = np.bincount(targets_N)[targets_N] if classes == 2 else np.full(len(targets_N), len(targets_N))
+    other_N = 1 / (counts_N + 2) / (classes - 1)
+    wanted_NK = np.repeat(other_N[:, None], classes, axis=1)
+    wanted_NK[np.arange(len(targets_N)), targets_N] = (counts_N + 1) / (counts_N + 2)
+    return wanted_NK

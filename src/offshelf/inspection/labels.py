@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offshelf.inspection.label_errors import LabelErrors
+from offshelf.inspection.label_errors import LabelErrors, log_odds
 
 NONE = -1
 """Stands for no label: of several labels, where an image lacks one that is suggested, or has one too many."""
@@ -65,6 +65,6 @@ def _of_several(rows_M: np.ndarray, probabilities_MK: np.ndarray, targets_MK: np
         given, suggested = np.where(has, number, NONE), np.where(has, NONE, number)
         parts.append((rows_M[counted][places], given, suggested, errors.own_N[places], errors.other_N[places]))
     columns = [np.concatenate(values) for values in zip(*parts, strict=True)] if parts else [np.zeros(0, np.int64)] * 5
-    order = np.argsort(columns[3] - columns[4], kind="stable")
+    order = np.argsort(log_odds(columns[3], columns[4]), kind="stable")
     rows, given, suggested, own, other = (values[order] for values in columns)
     return CheckedLabels(rows, given, suggested, own, other, np.ones(len(order), bool), len(rows_M))
