@@ -4,7 +4,7 @@
 
 A seed draws classes and images from the class folders, 70 % of them for training. It gives three images a wrong class,
 saves two again as JPEG files (one of them smaller), and saves one training image again among the test images. Inspected
-with the defaults. Of Caltech-101 leave out the folders BACKGROUND_Google and Faces_easy: their images are in others too.
+with the defaults. Of Caltech-101 leave out BACKGROUND_Google and Faces_easy, whose images are in other folders too.
 """
 
 import argparse
