@@ -181,12 +181,18 @@ def test_interrupted_array_is_cancelled(home, tmp_path):
 def test_interrupted_sweep_leaves_nothing_on_ray(number, home, tmp_path):
     """No job, no open run and no process; what a job has printed is in its folder."""
     command = [*sweep(tmp_path, held("self.width > 4"), "4,5,6"), *RAY, f"launcher.address={rays.address()}"]
-    assert interrupt(number, home, tmp_path, *command, "store=memory") == 128 + number
+    process = start(*command, "store=memory", cwd=tmp_path)
+    wait_for_a_job(process, home)
+    deadline = time.monotonic() + 60  # the log comes with the answer of the job, after its run has ended
+    while not (logs := list(tmp_path.glob("multirun/classify/*/*/0/worker.log"))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(number)
+    process.communicate(timeout=120)
     found = Record(home)
 
+    assert process.returncode == 128 + number
     assert "RUNNING" not in found.statuses(found.runs)
     assert alive(home) == []
-    logs = list(tmp_path.glob("multirun/classify/*/*/0/worker.log"))
     assert [log.read_text().count("Begins: job 0") for log in logs] == [1]
 
 
