@@ -5,7 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from typing_extensions import override
@@ -19,6 +18,7 @@ from offshelf.dataset.intensity_range import parse_range
 from offshelf.dataset.leaks import LeakRules
 from offshelf.dataset.partition import with_folds
 from offshelf.dataset.raster import MAX_PIXELS, require_pixels
+from offshelf.dataset.remote.file import Place
 from offshelf.dataset.size import upright_size
 from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.errors import ConfigError, DatasetError
@@ -34,7 +34,7 @@ class Found:
 
     id: str
     """Unique: the image and the number of the object."""
-    file: Path
+    file: Place
     """Its image."""
     box: PixelBox
     """x1, y1, x2, y2; in pixels from 0, or fractions; NaN if the file has no box for it."""
@@ -53,7 +53,7 @@ class Annotations:
     objects: Sequence[Found]
     classes: Sequence[str]
     """All that the files name, in their order."""
-    stated: dict[Path, Size] = field(default_factory=dict)
+    stated: dict[Place, Size] = field(default_factory=dict)
     """Sizes of images that the files state, width and height."""
     notes: Sequence[str] = ()
     units: str = "auto"
@@ -128,7 +128,7 @@ class Objects(Dataset, TrainingSizes, LeakRules, ABC):
         return [one if one.label in self.classes else replace(one, why=one.why or why) for one in found.objects]
 
     def _in_pixels(
-        self, objects: list[Found], sizes: dict[Path, Size | None], units: str
+        self, objects: list[Found], sizes: dict[Place, Size | None], units: str
     ) -> tuple[list[Found], list[str]]:
         """Return objects whose boxes are in pixels, and remarks. Raises DatasetError for units of both kinds."""
         small = [one for one in objects if _has_box(one) and _is_small(one.box)]
@@ -207,14 +207,14 @@ def _folds(images: ImageSet, used: Sequence[Found], folds: int | None) -> tuple[
     return (Fold(train, test),) if len(test) else ()
 
 
-def _sizes(files: Iterable[Path]) -> dict[Path, Size | None]:
+def _sizes(files: Iterable[Place]) -> dict[Place, Size | None]:
     """Return width and height of each image, upright; None if it cannot be read, which is reported later."""
     names = list(dict.fromkeys(files))
     with ThreadPoolExecutor(8) as pool:
         return dict(zip(names, pool.map(upright_size, names), strict=True))
 
 
-def _require_stated(stated: dict[Path, Size], sizes: dict[Path, Size | None]) -> None:
+def _require_stated(stated: dict[Place, Size], sizes: dict[Place, Size | None]) -> None:
     """Raise DatasetError for images of another size than their annotations state, whose boxes would not fit."""
     odd = [(file, size, stated[file]) for file, size in sizes.items() if size and stated.get(file, size) != size]
     if not odd:

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import PurePath
 from xml.etree.ElementTree import Element, TreeBuilder  # builds nodes; text is parsed by expat below
 from xml.parsers import expat
 
 from typing_extensions import override
 
 from offshelf.dataset.annotated.coco import NO_BOX
+from offshelf.dataset.annotated.file_tree import FileTree, file_tree
 from offshelf.dataset.annotated.objects import Annotations, Found, Objects, Size
 from offshelf.dataset.box_geometry import from_matlab
 from offshelf.dataset.image import PixelBox
 from offshelf.dataset.kind import SUFFIXES
+from offshelf.dataset.remote.file import Place, place
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed
 
@@ -46,44 +48,45 @@ class VocXml(Objects):
 
     @override
     def annotations(self) -> Annotations:
-        root = Path(self.root).expanduser().absolute()
-        if not root.is_dir():
+        tree = file_tree(place(self.root))
+        root = tree.root
+        if not tree.is_folder(root):
             raise DatasetError(f"dataset.root={self.root} is not a folder. Expected: a folder with XML files of boxes.")
-        files = sorted(root.rglob("*.xml"))
+        files = sorted(tree.below(root, lambda name: name.endswith(".xml")))
         if not files:
             raise DatasetError(f"{root} has no XML files of boxes (Annotations/*.xml).")
-        parts, notes = self._split_lists(root, {file.stem for file in files})
+        parts, notes = self._split_lists(tree, {file.stem for file in files})
         objects: list[Found] = []
-        stated: dict[Path, Size] = {}
-        for file in files:
-            part = parts.get(file.stem, "") if parts else ""
-            if parts and not part:
-                continue
-            tree = read_xml(file)
-            image = _image(root, file, tree)
-            size = _size(tree)
+        stated: dict[Place, Size] = {}
+        files = [file for file in files if not parts or file.stem in parts]
+        for file, text in zip(files, tree.read_all(files), strict=True):
+            content = parsed_xml(text, file)
+            image = _image(tree, file, content)
+            size = _size(content)
             if size:
-                stated[image] = size
-            objects += self._objects(file, tree, image, part, root)
+                stated[tree.place(image)] = size
+            objects += self._objects(file, content, image, parts.get(file.stem, ""), tree)
         is_from_0 = any(min(one.box[:2]) < 1 for one in objects if one.box[0] == one.box[0])
         notes += ["A box starts at 0, so all are counted from 0."] if is_from_0 else []
         objects = objects if is_from_0 else [replace(one, box=from_matlab(*one.box)) for one in objects]
         classes = sorted({one.label for one in objects})
         return Annotations(root.name, objects, classes, stated, notes, "pixels")
 
-    def _objects(self, file: Path, tree: Element, image: Path, part: str, root: Path) -> Iterator[Found]:
-        shown = image.relative_to(root).as_posix() if image.is_relative_to(root) else image.name
-        for number, node in enumerate(tree.findall("object"), 1):
+    def _objects(self, file: PurePath, content: Element, image: PurePath, part: str, tree: FileTree) -> Iterator[Found]:
+        shown = image.relative_to(tree.root).as_posix() if image.is_relative_to(tree.root) else image.name
+        where = tree.place(image)
+        for number, node in enumerate(content.findall("object"), 1):
             label = (node.findtext("name") or "").strip()
             if not label:
                 raise DatasetError(f"{file}: object {number} has no name.")
             is_left = (node.findtext("difficult") or "0").strip() == "1" and not self.difficult
-            yield Found(f"{shown}#{number}", image, _box(file, number, node), label, part, DIFFICULT if is_left else "")
+            yield Found(f"{shown}#{number}", where, _box(file, number, node), label, part, DIFFICULT if is_left else "")
 
-    def _split_lists(self, root: Path, stems: set[str]) -> tuple[dict[str, str], list[str]]:
+    def _split_lists(self, tree: FileTree, stems: set[str]) -> tuple[dict[str, str], list[str]]:
         """Return the part of each image by the lists of the set, empty without lists, and remarks."""
-        folder = root / "ImageSets" / "Main"
-        lists = {name: _lines(folder / f"{name}.txt") for name in LISTS if (folder / f"{name}.txt").is_file()}
+        folder = tree.root / "ImageSets" / "Main"
+        files = {name: folder / f"{name}.txt" for name in LISTS}
+        lists = {name: _lines(tree.read_text(file)) for name, file in files.items() if tree.is_file(file)}
         trained = lists.get("train") or lists.get("trainval", [])
         if not trained or not ({"val", "test"} & lists.keys()):
             return {}, []
@@ -100,11 +103,11 @@ class VocXml(Objects):
         return parts, notes + ([f"The list val is used to {use} (dataset.val)."] if "val" in lists else [])
 
 
-def read_xml(file: Path) -> Element:
+def parsed_xml(content: bytes, file: PurePath) -> Element:
     """Parse an XML file without document types, so that no entity is ever defined or fetched.
 
     Raises:
-        DatasetError: It cannot be read, is not XML, or declares a document type.
+        DatasetError: It is not XML, or declares a document type.
     """
     builder, parser = TreeBuilder(), expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = builder.start, builder.end
@@ -115,37 +118,35 @@ def read_xml(file: Path) -> Element:
 
     parser.StartDoctypeDeclHandler = refuse
     try:
-        parser.Parse(file.read_bytes(), True)
+        parser.Parse(content, True)
         return builder.close()
-    except OSError as error:
-        raise DatasetError(f"{file} cannot be read: {error.strerror}.") from error
     except (expat.ExpatError, AssertionError, UnicodeError, ValueError) as error:
         raise DatasetError(f"{file} is not XML, or is cut off: {error}.") from error
 
 
-def _image(root: Path, file: Path, tree: Element) -> Path:
+def _image(tree: FileTree, file: PurePath, content: Element) -> PurePath:
     """Return the image of an XML file: by the name in it, or its own, beside it or in a folder of images."""
-    said = (tree.findtext("filename") or "").strip().replace("\\", "/").split("/")[-1]
-    near = [file.parent, *(place / name for place in (file.parent.parent, root) for name in FOLDERS)]
+    said = (content.findtext("filename") or "").strip().replace("\\", "/").split("/")[-1]
+    near = [file.parent, *(above / name for above in (file.parent.parent, tree.root) for name in FOLDERS)]
     names = [said] if said else []
     names += [file.stem + suffix for suffix in (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))]
     for name in names:
         for folder in near:
-            if (folder / name).is_file():
+            if tree.is_file(folder / name):
                 return folder / name
     return near[1] / (said or f"{file.stem}.jpg")
 
 
-def _size(tree: Element) -> Size | None:
+def _size(content: Element) -> Size | None:
     """Return the size that a file states; None if it does not, or states 0 as some programs do."""
     try:
-        width, height = (float(tree.findtext(f"size/{name}") or 0) for name in ("width", "height"))
+        width, height = (float(content.findtext(f"size/{name}") or 0) for name in ("width", "height"))
     except ValueError:
         return None
     return (width, height) if width > 0 and height > 0 else None
 
 
-def _box(file: Path, number: int, node: Element) -> PixelBox:
+def _box(file: PurePath, number: int, node: Element) -> PixelBox:
     """Return the corners as they stand; NaN if the object has no box. Raises DatasetError if they are no numbers."""
     found = node.find("bndbox")
     if found is None:
@@ -158,9 +159,6 @@ def _box(file: Path, number: int, node: Element) -> PixelBox:
     return (x1, y1, x2, y2)
 
 
-def _lines(file: Path) -> Sequence[str]:
+def _lines(text: str) -> Sequence[str]:
     """Return the names that a list has; a second column, as of lists of one class, is not read."""
-    try:
-        return [line.split()[0] for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeError) as error:
-        raise DatasetError(f"{file} cannot be read: {error}.") from error
+    return [line.split()[0] for line in text.splitlines() if line.strip()]

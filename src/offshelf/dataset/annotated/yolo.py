@@ -3,16 +3,18 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 import yaml
 from typing_extensions import override
 
+from offshelf.dataset.annotated.file_tree import FileTree, as_text, file_tree
 from offshelf.dataset.annotated.objects import Annotations, Found, Objects
 from offshelf.dataset.boxes import ROUNDING
 from offshelf.dataset.image import PixelBox
 from offshelf.dataset.kind import is_named_image
+from offshelf.dataset.remote.file import place
 from offshelf.errors import ConfigError, DatasetError
 from offshelf.names import listed
 
@@ -44,19 +46,21 @@ class Yolo(Objects):
 
     @override
     def annotations(self) -> Annotations:
-        file = Path(self.path).expanduser().absolute()
-        content = _read(file)
+        given = place(self.path)
+        tree = file_tree(given.parent)
+        file = tree.root / given.name
+        content = _read(tree, file)
         names = _names(file, content)
         objects: list[Found] = []
         bare = images = 0
         parts, notes = self._parts(content)
-        for given, part in parts:
-            found = list(_images(file, content, given))
+        for word, part in parts:
+            found = list(_images(tree, file, content, word))
             if not found:
-                raise DatasetError(f"{file}: the part {given} lists no images.")
+                raise DatasetError(f"{file}: the part {word} lists no images.")
             images += len(found)
-            for image in found:
-                mine = list(_objects(image, names, part, _shown(image, file.parent)))
+            for image, text in _with_texts(tree, found):
+                mine = list(_objects(tree, image, text, names, part))
                 bare += not mine
                 objects += mine
         notes += [f"{bare:,} of {images:,} images have no object."] if bare else []
@@ -76,19 +80,17 @@ class Yolo(Objects):
         return [(part, role if is_split else "") for part, role in chosen], notes
 
 
-def _read(file: Path) -> Mapping[str, Any]:
+def _read(tree: FileTree, file: PurePath) -> Mapping[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text("utf-8-sig"))
-    except OSError as error:
-        raise DatasetError(f"dataset.path={file} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
+        content = yaml.safe_load(tree.read_text(file))
+    except (yaml.YAMLError, RecursionError) as error:
         raise DatasetError(f"{file} is not YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict) or "names" not in content:
         raise DatasetError(f"{file} has no names of classes: expected is YOLO's data.yaml, with train, val and names.")
     return content
 
 
-def _names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
+def _names(file: PurePath, content: Mapping[str, Any]) -> dict[int, str]:
     """Return the names of classes by number, which may have gaps. Raises DatasetError."""
     given = content["names"]
     pairs = (
@@ -107,52 +109,55 @@ def _names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
     return names
 
 
-def _images(file: Path, content: Mapping[str, Any], part: str) -> Iterator[Path]:
+def _images(tree: FileTree, file: PurePath, content: Mapping[str, Any], part: str) -> Iterator[PurePath]:
     """Yield the images of a part: of a folder, a list in a text file, or several. Raises DatasetError."""
     base = file.parent / str(content.get("path") or "")
     given = content[part]
     for each in given if isinstance(given, list) else [given]:
         one = str(each).replace("\\", "/")
         places = [base / one, file.parent / one, file.parent / one.removeprefix("../")]
-        place = next((place for place in places if place.exists()), None)
-        if place is None:
+        found = next((one for one in places if tree.is_folder(one) or tree.is_file(one)), None)
+        if found is None:
             raise DatasetError(
                 f"{file}: the part {part} names {one}, which is neither in {base} nor in {file.parent}. Correct it, or "
                 "remove the part from the file."
             )
-        if place.is_dir():
-            yield from sorted(image for image in place.rglob("*") if is_named_image(image.name) and image.is_file())
+        if tree.is_folder(found):
+            yield from sorted(tree.below(found, is_named_image))
         else:
-            lines = place.read_text("utf-8-sig").splitlines()
-            yield from (place.parent / line.strip() for line in lines if line.strip())
+            lines = tree.read_text(found).splitlines()
+            yield from (found.parent / line.strip() for line in lines if line.strip())
 
 
-def _labels_of(image: Path) -> Path:
+def _labels_of(image: PurePath) -> PurePath:
     """Return the text file of an image: in labels/ for its last images/, else beside it."""
     parts = list(image.parts)
-    for place in reversed(range(len(parts) - 1)):
-        if parts[place] == "images":
-            parts[place] = "labels"
+    for at in reversed(range(len(parts) - 1)):
+        if parts[at] == "images":
+            parts[at] = "labels"
             break
-    return Path(*parts).with_suffix(".txt")
+    return type(image)(*parts).with_suffix(".txt")
 
 
-def _objects(image: Path, names: Mapping[int, str], part: str, shown: str) -> Iterator[Found]:
-    """Yield the objects of an image; none without a text file. Raises DatasetError."""
-    file = _labels_of(image)
-    if not file.is_file():
-        return
-    try:
-        lines = file.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeError) as error:
-        raise DatasetError(f"{file} cannot be read: {error}.") from error
-    for number, line in enumerate(lines, 1):
+def _with_texts(tree: FileTree, images: Sequence[PurePath]) -> Iterator[tuple[PurePath, str]]:
+    """Yield images with the texts of their objects, empty where there is no file. Raises DatasetError."""
+    files = [_labels_of(image) for image in images]
+    having = [file for file in files if tree.is_file(file)]
+    contents = zip(having, tree.read_all(having), strict=True)
+    texts = {file: as_text(content, file) for file, content in contents}
+    yield from ((image, texts.get(file, "")) for image, file in zip(images, files, strict=True))
+
+
+def _objects(tree: FileTree, image: PurePath, text: str, names: Mapping[int, str], part: str) -> Iterator[Found]:
+    """Yield the objects of an image. Raises DatasetError."""
+    shown, where = _shown(image, tree.root), tree.place(image)
+    for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
-            label, box = _object(file, number, line.split(), names)
-            yield Found(f"{shown}#{number}", image, box, label, part)
+            label, box = _object(_labels_of(image), number, line.split(), names)
+            yield Found(f"{shown}#{number}", where, box, label, part)
 
 
-def _object(file: Path, number: int, cells: Sequence[str], names: Mapping[int, str]) -> tuple[str, PixelBox]:
+def _object(file: PurePath, number: int, cells: Sequence[str], names: Mapping[int, str]) -> tuple[str, PixelBox]:
     """Return class and box of a line: class, centre and size; or class and the corners of a polygon."""
     where = f"{file}, line {number}"
     try:
@@ -183,5 +188,5 @@ def _span(names: Mapping[int, str]) -> str:
     return f"{numbers[0]} to {numbers[-1]}" if len(numbers) == numbers[-1] - numbers[0] + 1 else str(numbers)
 
 
-def _shown(image: Path, folder: Path) -> str:
+def _shown(image: PurePath, folder: PurePath) -> str:
     return image.relative_to(folder).as_posix() if image.is_relative_to(folder) else str(image)
