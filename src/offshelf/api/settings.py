@@ -15,6 +15,7 @@ from offshelf.config import load
 from offshelf.config.folder import conf_dir, options
 from offshelf.dataset import TrainingSizes
 from offshelf.errors import ConfigError
+from offshelf.remote import Url, is_url
 from offshelf.suggest import did_you_mean
 
 GROUPS = {"baseline": "backbone", "query_augmentation": "augmentation", "postprocess_dataset": "dataset"}
@@ -122,8 +123,8 @@ def dataset_setting(dataset: Any, test: Any, key: str = "dataset") -> dict[str, 
     """Return the keywords that stand for a data set.
 
     Args:
-        dataset: The name of an option of `conf/dataset`; a folder; a table (.csv, .parquet …) or a tar; a data set of
-            `offshelf.dataset`; (images, labels); or a sequence of (image, label) pairs.
+        dataset: The name of an option of `conf/dataset`; a folder; a table (.csv, .parquet …) or a tar; the address of
+            one of these; a data set of `offshelf.dataset`; (images, labels); or a sequence of (image, label) pairs.
         test: What is tested on: a fraction, or images as those of `dataset`; None: as the data set has it.
         key: Of the config.
 
@@ -138,17 +139,18 @@ def dataset_setting(dataset: Any, test: Any, key: str = "dataset") -> dict[str, 
                 "test= is a fraction, or the path of another source as dataset= is; images in memory go together."
             )
         settings: dict[str, Any] = {f"{key}__test_fraction": fraction} if fraction else {}
-        settings |= {} if test is None or fraction else {f"{key}__test": str(Path(test).expanduser().absolute())}
+        settings |= {} if test is None or fraction else {f"{key}__test": _absolute(test)}
         if isinstance(dataset, str) and dataset in options("dataset"):
             return {key: dataset, **settings}
-        path = Path(dataset).expanduser().absolute()
-        if not path.exists() and not set(str(dataset)) & set("/\\.~"):
+        path = _absolute(dataset)
+        if not set(str(dataset)) & set("/\\.~") and not Path(path).exists():
             raise ConfigError(
                 f"dataset has no option '{dataset}'{did_you_mean(str(dataset), list(options('dataset')))} "
                 "There is no folder of this name either."
             )
-        kind, place = FILES.get(path.suffix.lower(), ("folder", "root"))
-        return {key: (kind, {place: str(path)}), **settings}
+        suffix = Url.of(path).path.suffix if is_url(path) else Path(path).suffix
+        kind, place = FILES.get(suffix.lower(), ("folder", "root"))
+        return {key: (kind, {place: path}), **settings}
     if hasattr(dataset, "load"):
         if test is None:
             return {key: dataset}
@@ -157,6 +159,11 @@ def dataset_setting(dataset: Any, test: Any, key: str = "dataset") -> dict[str, 
         return {key: replace(dataset, test=test)}
     parts = {} if test is None else {"test_fraction": fraction} if fraction else {"test": Labelled.of(test)}
     return {key: Labelled.of(dataset, **parts)}
+
+
+def _absolute(place: "str | os.PathLike[str]") -> str:
+    """Return an absolute path; an address as it is."""
+    return str(place) if is_url(place) else str(Path(place).expanduser().absolute())
 
 
 def _is_group(key: str) -> bool:

@@ -15,6 +15,7 @@ from offshelf.config.recorded_config import require_secrets
 from offshelf.config.trust import Trust
 from offshelf.errors import ConfigError
 from offshelf.model import FILE as MODEL
+from offshelf.remote import is_url
 from offshelf.runs.output_folder import writing_into
 from offshelf.runs.recorded import CONFIG, RecordedRun
 from offshelf.secret import masked
@@ -57,7 +58,7 @@ def _require_no_images(word: str) -> None:
     """Say how a data set is named, where one was named instead of a run."""
     meant = f"dataset={word}" if word in dataset_options("dataset") else ""
     folder = Path(word).expanduser()
-    if folder.is_dir() and not (folder / CONFIG).is_file():
+    if is_url(word) or (folder.is_dir() and not (folder / CONFIG).is_file()):
         meant = shlex.join(["dataset=folder", f"dataset.root={word}"])
     elif folder.suffix.lower() == ".csv" and folder.is_file():
         meant = shlex.join(["dataset=csv", f"dataset.path={word}"])
