@@ -77,7 +77,7 @@ class Bucket(Client):
     def write(self, url: Url, data: bytes, tag: str = "") -> About:
         with self._faults(url):
             mode: Any = {"e_tag": tag} if tag else "overwrite"
-            return About(len(data), self.store.put(url.key, data, mode=mode, use_multipart=False)["e_tag"] or "")
+            return About(len(data), _tag(self.store.put(url.key, data, mode=mode, use_multipart=False)))
 
     @override
     def delete(self, url: Url) -> None:
@@ -102,7 +102,13 @@ class Bucket(Client):
 
 def _about(found: Any) -> About:
     changed = found["last_modified"]
-    return About(int(found["size"]), found["e_tag"] or changed.isoformat(), changed.timestamp())
+    return About(int(found["size"]), _tag(found) or changed.isoformat(), changed.timestamp())
+
+
+def _tag(found: Any) -> str:
+    """Return the ETag with its quotes, which Azure leaves out in listings alone; empty if there is none."""
+    tag = found["e_tag"] or ""
+    return f'"{tag}"' if tag and not tag.startswith(('"', "W/")) else tag
 
 
 def open_store(url: Url) -> Any:
