@@ -280,6 +280,16 @@ def test_the_command_reads_the_set_again(labels, more, tmp_path):
         assert table["label"] == labels
 
 
+def test_draws_keep_their_test_images(photos, tmp_path):
+    """Training images are drawn, test images are given: they are tested on again."""
+    given = Folder(str(photos), shots=[2], draws=2)
+    again = read_again(offshelf.inspect(given, backbone="pixels", store=None, output_dir=tmp_path / "out"))
+    (fold,) = again.folds
+    tested = {str(again.samples[row].image.path) for row in fold.test}
+
+    assert tested == {str(path) for path in (photos / "test").rglob("*.jpg")}
+
+
 def test_the_command_decodes_as_the_inspection_did(tmp_path):
     """What is behind transparent pixels, and the range of deep ones."""
     _, found = inspected_table(tmp_path, ["a", "b"] * 8, tmp_path / "out", background="black", value_range=[0, 4095.5])

@@ -113,7 +113,7 @@ def metadata_columns(inspection: Inspection) -> Columns:
     if not all(paths):
         return {}
     columns: Columns = {"path": paths, "label": cells(inspection)}
-    if len(images.folds) == 1 and not images.sizes and set(inspection.parts_N) == {"train", "test"}:
+    if set(inspection.parts_N) == {"train", "test"}:  # also where training images are drawn several times
         columns["split"] = inspection.parts_N.tolist()
     if any(image.region is not None for image in images.pictures):  # type: ignore[attr-defined]
         boxes = [image.region or ("", "", "", "") for image in images.pictures]  # type: ignore[attr-defined]
