@@ -236,7 +236,7 @@ def test_size_is_bounded():
     assert (tiles == NONE).any()
 
 
-@pytest.mark.parametrize(("classes", "length"), [(300, 9), (60, 250)])
+@pytest.mark.parametrize(("classes", "length"), [(300, 9), (150, 250)])
 def test_size_is_bounded_with_many_classes(classes, length):
     """The list of classes gets shorter, and says so."""
     targets = np.tile(np.arange(classes), 2)
