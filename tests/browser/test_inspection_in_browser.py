@@ -94,3 +94,15 @@ def test_names_run_no_script(browse, browser, tmp_path):
     assert browser.title.startswith("a set")
     assert not browser.find_elements("css selector", "img")
     assert HOSTILE in shown(browser, "labels")[0].text
+
+
+def test_overrides_of_the_writing_direction_are_shown(browse, browser, tmp_path):
+    """By the script, in pictures and lists to choose from, as by the page."""
+    opened(browse, browser, tmp_path, ["\u202egpj.exe", "plain"], [f"{row}\u202egpj.exe" for row in range(160)])
+    every = "return [...document.querySelectorAll('body *')].map(one => `${one.textContent} ${one.title ?? ''}`)"
+    texts = browser.execute_script(every)
+    pictures = browser.execute_script("return [...document.querySelectorAll('.picture')].map(one => one.title)")
+
+    assert not any("\u202e" in text for text in texts)
+    assert pictures
+    assert all(r"\u202egpj.exe" in title for title in pictures)

@@ -273,3 +273,11 @@ def test_memory_mapped_halves(tmp_path, rows, settings):
 
     assert ours.coef_ == pytest.approx(theirs.coef_, abs=1e-4)
     assert (ours.predict(mapped) == theirs.predict(np.array(mapped))).all()
+
+
+def test_many_classes_of_few_samples():
+    """Are classes: scikit-learn's warning that they could be a regression is not shown."""
+    values, targets = np.random.default_rng(0).normal(size=(24, 4)), np.repeat(np.arange(16), [2] * 8 + [1] * 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LinearSVM().fit(values, targets)

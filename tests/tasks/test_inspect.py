@@ -215,3 +215,11 @@ def test_images_of_no_fold_are_not_checked(photos, features):
     assert "labels of 10 image(s)" in " ".join(found.notes)
     assert len(found.labels) == 80
     assert len(found.metadata) == 90
+
+
+def test_neighbours_of_few_images(photos, features, tmp_path):
+    """More neighbours are chosen than a part without the held-out images has: it takes what there is."""
+    run = offshelf.classify(
+        photos, backbone="tiny", store=features, classifier="knn", n_neighbors=[50, 59], output_dir=tmp_path / "run"
+    )
+    assert run.inspect().labels["label_probability"].between(0, 1).all()

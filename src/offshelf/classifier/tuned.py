@@ -174,8 +174,14 @@ class Tuned(Classifier, Few, Calibrating):
         self, value: float, values_NVD: np.ndarray, targets: np.ndarray, splits: Sequence[Split]
     ) -> list[np.ndarray]:
         """Return the scores of each fold's held-out images with one value of the hyperparameter."""
-        given = self._given(value)
-        return [given.fit(values_NVD[train], targets[train]).score(values_NVD[rows]) for train, rows in splits]
+        return [
+            self._given(self._at_most(value, len(train))).fit(values_NVD[train], targets[train]).score(values_NVD[rows])
+            for train, rows in splits
+        ]
+
+    def _at_most(self, value: float, images: int) -> float:
+        """Return a value that so many training images allow: neighbours chosen among more images may be too many."""
+        return min(value, images) if self.parameter == "n_neighbors" else value
 
     def _held_out(
         self, value: float, values_NVD: np.ndarray, targets: np.ndarray, metric: str, splits: Sequence[Split]

@@ -254,7 +254,9 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Validate the data, and set classes and labels. Returns X [R, D], y and weights, each [R] or [R, K]."""
         several = y is not None and type_of_target(y, input_name="y").startswith("multilabel")
         X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=several, y_numeric=False)
-        check_classification_targets(y)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # many of few images
+            check_classification_targets(y)
         weights = np.ones(y.shape) if sample_weight is None else np.asarray(sample_weight, np.float64)
         if weights.shape != y.shape or not np.isin(weights, (0, 1) if several else (1,)).all():
             raise ValueError("sample_weight must be 1, or for several labels 1 or 0, of the shape of y.")

@@ -12,18 +12,16 @@ from offshelf.inspection.labels import NONE
 from offshelf.inspection.odd import KINDS
 from offshelf.inspection.pixels import COLUMNS
 from offshelf.names import readable
+from offshelf.report.metadata_settings import separator_of
 
 Columns = dict[str, list[Any]]
-
-SEPARATOR = ";"
-"""Between several labels of an image in `metadata.csv`."""
 
 
 def path_of(inspection: Inspection, row: int) -> str:
     """Return the absolute path of an image; empty where it is no file of its own."""
     image = inspection.images.samples[row].image
     if isinstance(image, ImageFile) and isinstance(image.path, Path):
-        return str(image.path.absolute())
+        return readable(str(image.path.absolute()))
     return ""
 
 
@@ -115,13 +113,13 @@ def metadata_columns(inspection: Inspection) -> Columns:
     if not all(paths):
         return {}
     columns: Columns = {"path": paths, "label": cells(inspection)}
-    if len(images.folds) == 1 and not images.sizes and set(inspection.parts_N) == {"train", "test"}:
+    if set(inspection.parts_N) == {"train", "test"}:  # also where training images are drawn several times
         columns["split"] = inspection.parts_N.tolist()
     if any(image.region is not None for image in images.pictures):  # type: ignore[attr-defined]
         boxes = [image.region or ("", "", "", "") for image in images.pictures]  # type: ignore[attr-defined]
         columns |= {name: [box[at] for box in boxes] for at, name in enumerate(("x1", "y1", "x2", "y2"))}
     if images.groups is not None:
-        columns["group"] = [images.groups.names[number] for number in images.groups.numbers_N]
+        columns["group"] = [readable(images.groups.names[number]) for number in images.groups.numbers_N]
     return columns | {"suggested_label": suggested_cells(inspection), **finding_columns(inspection)}
 
 
@@ -139,11 +137,12 @@ def finding_columns(inspection: Inspection) -> Columns:
 
 
 def cells(inspection: Inspection) -> list[Any]:
-    """Return the label of every image as it stands in a cell."""
+    """Return the label of every image as it stands in a cell: of numbers the number itself."""
     images = inspection.images
     if images.kind != "labels":
         return _labels(inspection, np.arange(len(images.samples)))
-    return [_joined(images.classes, targets > 0) for targets in images.targets]
+    separator = separator_of(images.classes)
+    return [_joined(images.classes, targets > 0, separator) for targets in images.targets]
 
 
 def suggested_cells(inspection: Inspection) -> list[Any]:
@@ -154,17 +153,18 @@ def suggested_cells(inspection: Inspection) -> list[Any]:
     if images.kind == "class":
         known = labels.suggestions()
         return [
-            class_name(inspection, known[row]) if row in known else images.label(row)
-            for row in range(len(images.samples))
+            class_name(inspection, known[row]) if row in known else label
+            for row, label in enumerate(_labels(inspection, np.arange(len(images.samples))))
         ]
     has_NK = images.targets > 0
     number = np.where(labels.given == NONE, labels.suggested, labels.given)
     has_NK[labels.rows, number] = labels.given == NONE
-    return [_joined(images.classes, has) for has in has_NK]
+    separator = separator_of(images.classes)
+    return [_joined(images.classes, has, separator) for has in has_NK]
 
 
-def _joined(classes: Sequence[str], has_K: np.ndarray) -> str:
-    return SEPARATOR.join(classes[number] for number in np.flatnonzero(has_K).tolist())
+def _joined(classes: Sequence[str], has_K: np.ndarray, separator: str) -> str:
+    return readable(separator.join(classes[number] for number in np.flatnonzero(has_K).tolist()))
 
 
 def _images(inspection: Inspection, rows: np.ndarray) -> Columns:
@@ -176,7 +176,10 @@ def _images(inspection: Inspection, rows: np.ndarray) -> Columns:
 
 
 def _labels(inspection: Inspection, rows: np.ndarray) -> list[Any]:
-    return [inspection.images.label(row) for row in rows.tolist()]
+    images = inspection.images
+    if images.kind == "number":
+        return [float(number) for number in images.targets[rows].tolist()]
+    return [readable(images.label(row)) for row in rows.tolist()]
 
 
 def _rounded(values: np.ndarray) -> list[float]:

@@ -3,6 +3,7 @@
 Axes: R rows, K classes, P binary problems (classes, pairs of classes, or one for two classes).
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -130,7 +131,9 @@ def encode(y: np.ndarray, sample_weight: np.ndarray, multiclass: Multiclass) -> 
     """
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-    check_classification_targets(y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # many classes of few images
+        check_classification_targets(y)
     if y.ndim > 1 and type_of_target(y).startswith("multilabel"):
         return Encoding(np.arange(y.shape[1]), "multilabel")
     classes = np.unique(y[sample_weight > 0])

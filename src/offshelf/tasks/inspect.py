@@ -32,7 +32,7 @@ from offshelf.report.html.inspection.contents import InspectionContents
 from offshelf.report.html.inspection.page import inspection_page
 from offshelf.report.inspection_files import METADATA, write_inspection
 from offshelf.report.inspection_lines import inspection_table
-from offshelf.report.inspection_tables import SEPARATOR
+from offshelf.report.metadata_settings import reading_settings
 from offshelf.runs.recorder import RunSummary
 from offshelf.store import FeatureStore
 from offshelf.tasks.features import FeatureSpec
@@ -220,8 +220,6 @@ def _commands(folder: Path, images: ImageSet) -> dict[str, str]:
     table = folder / METADATA
     if not table.is_file():
         return {}
-    several = [f"dataset.separator='{SEPARATOR}'"] if images.kind == "labels" else []
-    several += ["dataset.target=number", "classifier=ridge"] if images.kind == "number" else []
-    words = ["offshelf", "classify", "dataset=csv", f"dataset.path={table}", *several]
-    edited = shlex.join(words)
+    learner = ["classifier=ridge"] if images.kind == "number" else []
+    edited = shlex.join(["offshelf", "classify", *reading_settings(table, images), *learner])
     return {"Once edited": edited, "Suggested": f"{edited} dataset.columns.label=suggested_label"}

@@ -172,6 +172,20 @@ def test_hostile_names(kept):
     assert page.count("<script") == 2
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "pressed"), [((0, 1), (0, 0), GAINED), ((0, 0), (1, 0), LOST), ((1, 0), (1, 0), NEITHER)]
+)
+def test_first_tab_has_pictures(then, now, pressed):
+    """The page opens on what there is."""
+    targets = [0, 0]
+    changes = Changes.of([outcome(targets, list(then))], [outcome(targets, list(now))], [["a", "b"]], ["x", "y", "z"])
+    sides = [Side(name, "", {"test/accuracy": 0.5}) for name in "ab"]
+    page = comparison_page(Comparison(*sides, "accuracy", {}, 0.95, changes=changes))
+
+    assert re.findall(r'data-group="(\d)" aria-pressed="true"', page) == [str(pressed)]
+    assert "The accuracy of A and B is equal to four digits." in page
+
+
 PAIR = (("a", 0.6), ("b", 0.5))
 
 

@@ -236,6 +236,33 @@ def test_size_is_bounded():
     assert (tiles == NONE).any()
 
 
+@pytest.mark.parametrize(("classes", "length"), [(300, 9), (150, 250)])
+def test_size_is_bounded_with_many_classes(classes, length):
+    """The list of classes gets shorter, and says so."""
+    targets = np.tile(np.arange(classes), 2)
+    scores = np.random.default_rng(0).normal(size=(classes, classes))
+    names = [f"{'class ' * 50}"[: length - 3] + f"{number:03}" for number in range(classes)]
+    page = HtmlReport(max_mb=0.2).page(
+        contents_of(targets, scores, np.random.default_rng(0).normal(size=(2 * classes, 4)), names, replicates=0)
+    )
+
+    assert len(page.encode()) <= 0.2e6
+    assert 5 < page.count("<li data-class") < classes
+    assert f"of {classes}; per_class.csv has all." in page
+
+
+def test_overrides_of_the_writing_direction_are_visible(digits):
+    """And control characters: a name cannot turn the sentence around it, or look like another."""
+    names = ["\u202egpj\x1b.exe", "b"]
+    targets = np.arange(40) % 2
+    page = HtmlReport().page(contents_of(targets, np.eye(2)[1 - targets[20:]], np.eye(40), names))
+    shown = page.partition('id="data"')[0]
+
+    assert not set(shown) & set("\u202e\x1b")
+    assert r"<bdi>\u202egpj\x1b.exe</bdi>" in shown
+    assert data_of(page)["classes"] == names
+
+
 def test_tiles_of_images_that_are_gone(digits):
     """They have no picture; the pictures of the others stay in their places."""
     images = [sample.image for sample in digits.images.samples[:70]]

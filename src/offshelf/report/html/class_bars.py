@@ -66,12 +66,12 @@ def bars_of(contents: Contents) -> tuple[str, list[ClassBar]]:
     return name, bars
 
 
-def class_bars(contents: Contents) -> str:
-    """Return the list of classes."""
+def class_bars(contents: Contents, most: int = MOST) -> str:
+    """Return the list of classes, at most so many."""
     name, bars = bars_of(contents)
     if not bars:
         return ""
-    shown, level = bars[:MOST], contents.chosen.bootstrap.level
+    shown, level = bars[:most], contents.chosen.bootstrap.level
     many = len(shown) > FEW
     search = (
         '<label class="control">Find <input id="class-search" type="search" placeholder="name of a class" '
@@ -87,7 +87,7 @@ def class_bars(contents: Contents) -> str:
     rows = "".join(_row(bar) for bar in shown)
     number = escape(name.replace("_", " "))
     head = f'<li class="head"><span>class</span><span></span><span>{number}</span><span>images</span></li>'
-    rest = f" The worst {MOST:,} of {len(bars):,}; per_class.csv has all." if len(bars) > MOST else ""
+    rest = f" The worst {most:,} of {len(bars):,}; per_class.csv has all." if len(bars) > most else ""
     what = f"{name.replace('_', ' ')} of each class on the test images, with its {level:.0%} interval."
     note = f'<p class="note">{escape(what[0].upper() + what[1:])}{rest} A click shows its pictures.</p>'
     return (

@@ -108,7 +108,7 @@ def _answer(one: Comparison) -> str:
     remarks = "".join(f"<li>{escape(line)}</li>" for line in one.remarks)
     return (
         f'<p class="verdict">{_verdict(one)}</p><div class="sides">{sides}</div>'
-        + (f'<dl class="facts">{differing}</dl>' if differing else "")
+        + (f'<dl class="facts wide">{differing}</dl>' if differing else "")
         + (f'<ul class="warnings" aria-label="warnings">{remarks}</ul>' if remarks else "")
     )
 
@@ -127,7 +127,9 @@ def _verdict(one: Comparison) -> str:
     words, difference = escape(_words(one.metric)), one.differences.get(one.metric)
     if difference is None:
         gap = one.second.metrics[f"test/{one.metric}"] - one.first.metrics[f"test/{one.metric}"]
-        return f"The {words} of B is {_beside(gap)} A's. How sure that is cannot be told: see below."
+        beside = f"The {words} of B is {_beside(gap)} A's."
+        beside = beside if f"{abs(gap):.4f}" != "0.0000" else f"The {words} of A and B is equal to four digits."
+        return f"{beside} How sure that is cannot be told: see below."
     ends = f"{one.level:.0%} interval {deltas.interval(difference)}, p {deltas.p_value(difference)}"
     if difference.interval.low <= 0 <= difference.interval.high:
         return f"The {words} of A and B cannot be told apart: B − A is {deltas.signed(difference.value)} ({ends})."
@@ -212,10 +214,12 @@ def _class_row(each: ClassChange, end: float, loss: bool) -> str:
 
 def _pictures(changes: Changes) -> str:
     of_numbers = changes.kind == "number"
+    words_of = WORDS_OF_NUMBERS if of_numbers else WORDS
+    first = next((group for group in words_of if changes.counts[group]), GAINED)
     tabs = "".join(
         f'<button type="button" class="button tab" data-group="{group}" '
-        f'aria-pressed="{"true" if group == GAINED else "false"}">{words} <b>{changes.counts[group]:,}</b></button>'
-        for group, words in (WORDS_OF_NUMBERS if of_numbers else WORDS).items()
+        f'aria-pressed="{"true" if group == first else "false"}">{words} <b>{changes.counts[group]:,}</b></button>'
+        for group, words in words_of.items()
     )
     rest = f'<span class="control">{"as far" if of_numbers else "both right"}: {changes.counts[BOTH]:,}</span>'
     which = '<label class="control">class <select id="label"><option value="">any</option></select></label>'

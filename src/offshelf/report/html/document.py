@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from offshelf import __version__
+from offshelf.names import visible
 from offshelf.report.html.chart import section
 from offshelf.report.html.packing import embedded
 
@@ -50,13 +51,14 @@ class Document:
             "base-uri 'none'; form-action 'none'"
         )
         shown = [one for one in self.sections if one.body]
+        body = "\n".join(section(one.name, one.heading, one.body) for one in shown)
         values = {
             "policy": policy,
             "kind": escape(self.kind),
-            "title": escape(self.title),
+            "title": escape(visible(self.title)),
             "style": style,
             "links": "".join(f'<li><a href="#{one.name}">{one.link}</a></li>' for one in shown),
-            "sections": "\n".join(section(one.name, one.heading, one.body) for one in shown),
+            "sections": visible(body),  # the script makes those names visible that it shows
             "footer": f"offshelf {__version__}, {datetime.now():%Y-%m-%d %H:%M}. This file needs no other.",
             "data": embedded({**self.data, "pictures": pictures}),
             "script": script,

@@ -4,6 +4,7 @@ from html import escape
 
 from offshelf.names import readable
 from offshelf.report.html.answer import answer
+from offshelf.report.html.class_bars import MOST as MOST_CLASSES
 from offshelf.report.html.class_bars import class_bars
 from offshelf.report.html.confusion import confusion, confusion_data
 from offshelf.report.html.contents import Contents
@@ -21,7 +22,8 @@ SCRIPT = ("data.js", "items.js", "gallery.js", "matrix.js", "colours.js", "grid.
 
 MARGIN = 1000
 """Bytes that are kept free for what changes with the pictures."""
-
+FEWEST = 20
+"""Images of the map and classes of the list, together, that a page has at least, though it gets larger than asked."""
 
 TITLES = {
     "answer": ("Answer", "The answer"),
@@ -46,7 +48,7 @@ def page(contents: Contents, limit: float, points: int, how: Way) -> str:
         points: Largest number of images on the map.
         how: How they are placed: `pca`, `tsne` or `umap`.
     """
-    most = points
+    most, listed = points, min(MOST_CLASSES, len(contents.images.classes))
     fixed = _fixed_sections(contents)
     items = items_of(contents)
     neighbours = neighbours_of(contents, items)
@@ -55,6 +57,7 @@ def page(contents: Contents, limit: float, points: int, how: Way) -> str:
         embedding = gallery.embedding(how)
         sections = {
             **fixed,
+            "classes-section": class_bars(contents, listed),
             "pictures": _pictures(contents),
             "map-section": map_section(contents.chosen.kind, embedding.about),
         }
@@ -64,18 +67,18 @@ def page(contents: Contents, limit: float, points: int, how: Way) -> str:
         order = gallery.picture_order()
         none = tiles_data(Tiles(), order, len(gallery.rows))
         left = limit - bare.size(none) - MARGIN
-        if left > 0.3 * limit or most < 500:
+        if left > 0.3 * limit or (most < 500 and (left >= 0 or most + listed < FEWEST)):
             break
-        most //= 2
+        listed = listed if most >= 500 else max(listed // 2, 1)
+        most = max(most // 2, 1)
     shown = [contents.images.samples[row].image for row in gallery.rows[order].tolist()]
     return bare.html(tiles_data(Tiles.of(shown, max(left, 0)), order, len(gallery.rows)))
 
 
 def _fixed_sections(contents: Contents) -> dict[str, str]:
-    """Return the sections that do not depend on the number of images that are shown."""
+    """Return the sections that do not depend on the number of images and classes that are shown."""
     charts = f'<div class="charts">{curves(contents)}{score_charts(contents)}</div>'
-    bars = class_bars(contents)
-    return {"answer": answer(contents), "curves": charts, "classes-section": bars, "confusion": confusion(contents)}
+    return {"answer": answer(contents), "curves": charts, "confusion": confusion(contents)}
 
 
 def _pictures(contents: Contents) -> str:

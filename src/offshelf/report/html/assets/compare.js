@@ -4,7 +4,7 @@ const points = data.items ? uint32(data.items.points) : [];
 const labels = data.items ? uint16(data.items.labels) : [];
 const taken = data.items ? [data.items.first, data.items.second].map(data.kind === "class" ? uint16 : numbers) : [[], []];
 const truth = data.items ? numbers(data.items.true) : [];
-const shown = { group: 0, label: "", count: 12 };
+const shown = { group: +(document.querySelector(".tab[aria-pressed=true]")?.dataset.group ?? 0), label: "", count: 12 };
 
 function line(letter, words, isRight) {
   const row = make("p", `says ${["taken", "true"][+isRight] ?? ""}`), bold = make("b");

@@ -18,8 +18,11 @@ function namesOf({ shared, rests, order }) {
   return names;
 }
 
-const ids = data.ids ? namesOf(data.ids) : [];
-const classes = data.classes;
+/* Control characters and overrides of the writing direction as their codes, as `visible` of names.py has them. */
+const visible = text => text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g,
+  letter => (letter <= "\xff" ? `\\x${letter.charCodeAt(0).toString(16).padStart(2, "0")}` : `\\u${letter.charCodeAt(0).toString(16)}`));
+const ids = data.ids ? namesOf(data.ids).map(visible) : [];
+const classes = data.classes.map(visible);
 const tiles = uint16(data.pictures.tiles), sizes = bytes(data.pictures.sizes);
 function make(tag, kind, text) {
   const element = document.createElement(tag);

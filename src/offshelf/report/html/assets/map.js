@@ -139,12 +139,15 @@ function makeMap(canvas) {
     context.textAlign = "center";
     context.lineWidth = 4;
     context.lineJoin = "round";
+    const drawn = []; // names that would lie on another one are left out; zooming in brings them
     centres.forEach((place, number) => {
       if (!place || (picked.class >= 0 && picked.class !== number)) return;
       const name = classes[number].length > 18 ? `${classes[number].slice(0, 17)}…` : classes[number];
       const [at, y] = [width / 2 + (place[0] - view.x) * scale(), height / 2 - (place[1] - view.y) * scale()];
       const half = context.measureText(name).width / 2 + 4;
       const x = at > 0 && at < width ? Math.max(half, Math.min(width - half, at)) : at;
+      if (drawn.some(([left, top, reach]) => Math.abs(left - x) < reach + half && Math.abs(top - y) < 15)) return;
+      drawn.push([x, y, half]);
       context.strokeStyle = colour("--paper");
       context.strokeText(name, x, y + 4);
       context.fillStyle = colour("--ink");

@@ -69,7 +69,7 @@ class Cards:
             mine, theirs = (escape(readable(str(leaked[name][at]))) for name in ("label", "training_label"))
             lines = _line("given", "tested as", mine, "") + _line("given", "trained as", theirs, "")
             how = f"{WORDS[str(leaked['leak'][at])]} a training image" + (f", {likeness:.3f}" if likeness else "")
-            lines += f'<p class="note">{how}</p>' + (_badge("two labels") if mine != theirs else "")
+            lines += f'<p class="note">{how}{_badge("two labels") if mine != theirs else ""}</p>'
             strip = self._strip([other], LARGE)
             beside = f'<div class="near"><div><p>training image {self._path(other)}</p>{strip}</div></div>'
             cards.append(self._card(row, lines, beside))
