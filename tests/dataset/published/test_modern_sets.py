@@ -232,7 +232,7 @@ def test_pets(place, tmp_path):
     assert images.targets.tolist() == [0, 1, 2, 0, 1, 1, 0, 2]
     path = tmp_path / "data/pets/annotations/test.txt"
     path.write_text("beagle_2 9 2 1\n")
-    with pytest.raises(DatasetError, match="do not number the breeds"):
+    with pytest.raises(DatasetError, match=r"do not give each breed one number.*see beagle_2"):
         Pets(**settings).load()
     path.write_text("beagle_2 two 2 1\n")
     with pytest.raises(DatasetError, match=r"test\.txt must list: image, breed"):

@@ -64,17 +64,13 @@ class Cub200(Official):
         paths = dict(fields(tree / "images.txt", 2))
         labels = _joined(tree / "image_class_labels.txt", paths)
         trained = _joined(tree / "train_test_split.txt", paths)
-        boxes = {
-            image: from_size(*numbers(tree / "bounding_boxes.txt", cells))
-            for image, *cells in fields(tree / "bounding_boxes.txt", 5)
-        }
+        box_list, files = tree / "bounding_boxes.txt", tree / "images"
+        boxes = {image: from_size(*numbers(box_list, cells)) for image, *cells in fields(box_list, 5)}
         names = dict(fields(tree / "classes.txt", 2))
         number = {label: index for index, label in enumerate(names)}
         try:
             samples = [
-                Sample(
-                    path, ImageFile(tree / "images" / path, region=self._region(boxes[image])), number[labels[image]]
-                )
+                Sample(path, ImageFile(files / path, region=self._region(boxes[image])), number[labels[image]])
                 for image, path in paths.items()
             ]
         except KeyError as error:
@@ -88,8 +84,11 @@ class Cub200(Official):
 
 
 def _joined(path: Path, images: dict[str, str]) -> dict[str, str]:
-    """Return a list's second column by image id. Raises DatasetError if it does not list all images."""
+    """Return a list's second column by image id. Raises DatasetError if it does not list all images.
+
+    It may list more: copies that were cut often have their images.txt cut only.
+    """
     column = dict(fields(path, 2))
-    if column.keys() != images.keys():
+    if not column.keys() >= images.keys():
         raise DatasetError(f"{path} lists other images than {path.parent / 'images.txt'}.")
     return column

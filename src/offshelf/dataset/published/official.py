@@ -2,9 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+import numpy as np
 
 from offshelf.dataset.imageset import ImageSet
 from offshelf.dataset.leaks import LeakRules
@@ -184,7 +186,7 @@ class Official(Published, TrainingSizes, LeakRules):
         images = self.read(self.folder)
         for fold in images.folds:
             self._require_count((len(fold.train), len(fold.test)), self.sizes(), "samples to train and test on")
-        return self.drawn(images)
+        return self.drawn(images if self.verify else _with_images(images))
 
 
 class OfficialRetrieval(Published):
@@ -204,6 +206,19 @@ class OfficialRetrieval(Published):
         images = self.read(self.folder)
         self._require_count((len(images.references), len(images.queries)), self.sizes(), "references and queries")
         return images
+
+
+def _with_images(images: ImageSet) -> ImageSet:
+    """Return a set without the classes that have no images: a copy that was cut may list them all the same."""
+    if images.is_multilabel:
+        return images
+    used = np.unique(images.targets)
+    if len(used) == len(images.classes):
+        return images
+    left_out = f"{len(images.classes) - len(used)} of {len(images.classes)} classes have no images and are left out."
+    samples = [replace(one, target=int(np.searchsorted(used, one.target))) for one in images.samples]
+    classes = tuple(images.classes[number] for number in used)
+    return replace(images, classes=classes, samples=samples, notes=(*images.notes, left_out))
 
 
 def _mark(archive: Path) -> Path:

@@ -61,20 +61,27 @@ class Pets(Official):
 
     @override
     def read(self, folder: Path) -> ImageSet:
-        """Read the images; class numbers are those of the lists, which differ from the order of names."""
+        """Read the images; classes are in the order of the lists' numbers, which differs from that of names."""
         images, lists = self.at("images"), self.at("annotations")
         train, test = (_part(lists / f"{part}.txt") for part in ("trainval", "test"))
-        breeds = {label: name.rpartition("_")[0] for name, label in train}
-        if sorted(breeds) != list(range(len(breeds))) or {label for _, label in test} - set(breeds):
-            raise DatasetError(f"The lists in {lists} do not number the breeds from 1.")
-        samples = [Sample(name, ImageFile(images / f"{name}.jpg"), label) for name, label in (*train, *test)]
-        classes = tuple(breeds[label].replace("_", " ").title() for label in sorted(breeds))
+        breeds = {label: _breed(name) for name, label in train}
+        odd = [name for name, label in (*train, *test) if breeds.get(label) != _breed(name)]
+        if odd or len(set(breeds.values())) < len(breeds):
+            where = f"; see {odd[0]}" if odd else ""
+            raise DatasetError(f"The lists in {lists} do not give each breed one number, the same in both{where}.")
+        number = {label: index for index, label in enumerate(sorted(breeds))}  # a copy that was cut has gaps
+        samples = [Sample(name, ImageFile(images / f"{name}.jpg"), number[label]) for name, label in (*train, *test)]
+        classes = tuple(breeds[label].replace("_", " ").title() for label in number)
         return ImageSet("pets", classes, samples, in_order(len(train), len(test)), "mean_class_accuracy")
 
 
+def _breed(name: str) -> str:
+    return name.rpartition("_")[0]
+
+
 def _part(path: Path) -> list[tuple[str, int]]:
-    """Return names of images, and their breeds from 0."""
+    """Return names of images, and the numbers of their breeds."""
     try:
-        return [(name, int(label) - 1) for name, label, _, _ in fields(path, 4)]
+        return [(name, int(label)) for name, label, _, _ in fields(path, 4)]
     except ValueError:
         raise DatasetError(f"{path} must list: image, breed, species, breed of its species.") from None
