@@ -67,6 +67,7 @@ def test_layer_alone_is_layer_among_others(backbone):
         assert values.isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["resnet18", "vgg11", "densenet121"])
 def test_values_are_those_of_untouched_modules(arch):
     """Against hooks that copy: batch norms and convolutions before in-place ReLUs included."""

@@ -23,6 +23,7 @@ def layers(folder, *overrides):
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plus", ["", "+", "++"])
 def test_keys_of_what_it_sees_and_of_its_class(plus, tmp_path):
     """Each is taken, whichever way it is written."""
@@ -34,6 +35,7 @@ def test_keys_of_what_it_sees_and_of_its_class(plus, tmp_path):
     assert "6 x 15 x 15" in said
 
 
+@pytest.mark.slow
 def test_misspelt_keys(tmp_path):
     """One sentence, with the nearest."""
     code, said = layers(tmp_path, "backbone.sees.corp=32")

@@ -139,6 +139,7 @@ def test_readme_has_the_commands(folder, monkeypatch):
         cli.check(command[1], command[2:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*PAPER, "figure2a_layers"])
 def test_readme_has_the_alternatives(name):
     """What the paper leaves open is a table of overrides; each composes and binds."""
@@ -192,6 +193,7 @@ ALTERED = {
 """By what stands in brackets behind an override the run file that it is tried on; "": where nothing else is said."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "least"), [("table7_retrieval", 10), ("roxford_rparis", 4)])
 def test_retrieval_readme_has_the_alternatives(name, least):
     """Each cell of overrides composes and binds."""
@@ -205,6 +207,7 @@ def test_retrieval_readme_has_the_alternatives(name, least):
         build(load(stems.get(row.rpartition("(")[2].partition(")")[0], stems[""]), overrides, STUDIES[name]))
 
 
+@pytest.mark.slow
 def test_footprints_of_table_7():
     """What is kept of a reference is what the paper states: 4k; 32k to 120k; 4k to 15k numbers."""
     kept = {}

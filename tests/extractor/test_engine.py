@@ -36,7 +36,7 @@ SHIPPED = {
     "pixels": [],
 }
 
-LARGE = ("resnet50", "vgg16", "convnext_tiny", "vit_b_16", "overfeat")
+LARGE = ("resnet50", "vgg16", "convnext_tiny", "vit_b_16", "overfeat", "overfeat_fast")
 """Of the kinds of layers that the others have too: too long for every run."""
 
 
@@ -89,7 +89,9 @@ def test_compile(precision):
 @pytest.mark.parametrize(
     ("engine", "shipped", "layers"),
     [
-        ("openvino", backbone("resnet50", "backbone.weights=null"), ("layer3", "avgpool")),
+        pytest.param(
+            *("openvino", backbone("resnet50", "backbone.weights=null"), ("layer3", "avgpool")), marks=pytest.mark.soak
+        ),
         ("eager", backbone("resnet50", "backbone.weights=null"), ("layer3", "avgpool")),
         ("openvino", backbone("efficientnet_lite0"), ("blocks.5", "pre_logits")),
     ],
@@ -109,7 +111,7 @@ def test_bfloat16_is_close_and_another_feature(engine, shipped, layers):
     assert plain.digest != lower.digest
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_bfloat16_keeps_the_accuracy_on_digits(tmp_path, digit_features):
     """EfficientNet-Lite0, the layer that digits like best: within 0.5 point of float32, trained in float32."""
     from sklearn.svm import LinearSVC

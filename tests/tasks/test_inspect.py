@@ -58,6 +58,7 @@ def result(photos, features, tmp_path_factory):
     return offshelf.inspect(photos, backbone="tiny", store=features, output_dir=folder)
 
 
+@pytest.mark.slow
 def test_tables_say_what_the_lists_say(result, photos):
     """Each row of a table is an image of the set; probabilities are those of the label and of another class."""
     labels, images = result.labels, result.inspection.images

@@ -29,7 +29,7 @@ def test_principal_components(shape):
     np.testing.assert_allclose(shares, known.explained_variance_ratio_, rtol=1e-4)
 
 
-@pytest.mark.parametrize("how", ["tsne", pytest.param("umap", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("how", ["tsne", pytest.param("umap", marks=pytest.mark.soak)])  # compiled for 40 s
 def test_neighbours_stay_together(how):
     """The nearest image on the map is of the same group; the same features have the same map."""
     values = two_groups()

@@ -82,6 +82,7 @@ def test_on_a_fresh_home(tmp_path):
     require_all(default_uri(tmp_path / "home"), 8)
 
 
+@pytest.mark.soak
 def test_on_a_new_database(tmp_path):
     """Which nobody has made yet, and which is not the home's."""
     uri = f"sqlite:///{tmp_path}/shared/race.db"
