@@ -2,9 +2,9 @@
 
 import re
 import subprocess
-import sys
 
 import pytest
+import warm
 
 NET = """
 from torch import nn
@@ -18,7 +18,7 @@ class Net(nn.Sequential):
 def layers(folder, *overrides):
     """What `offshelf layers` prints of the network."""
     (folder / "my_net.py").write_text(NET)
-    command = [sys.executable, "-m", "offshelf", "layers", "backbone=custom", "backbone.module=my_net.Net", *overrides]
+    command = [warm.program(), "layers", "backbone=custom", "backbone.module=my_net.Net", *overrides]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
