@@ -74,7 +74,7 @@ def test_registered_and_loaded_back(place, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("alias", ["latest", "v1", "a/b"])
+@pytest.mark.parametrize("alias", ["latest", *(pytest.param(alias, marks=pytest.mark.soak) for alias in ("v1", "a/b"))])
 def test_a_refused_alias_leaves_nothing(place, alias):
     """No version, and no name that was not there."""
     client = MlflowClient(default_uri(place / "home"), default_uri(place / "home"))

@@ -51,6 +51,7 @@ def refused(config, path, value):
 EVERY = [False, pytest.param(True, marks=pytest.mark.soak)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", EVERY)
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda word: word)
 @pytest.mark.filterwarnings("ignore")

@@ -97,6 +97,7 @@ def test_studies_are_seen():
     assert len(RUNS) == 6 + 5 + 2 + 6 * 4 + 3 * 5 + 2 * 2 + 6 + 2 + 2 + 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_run_file(path):
     """It composes and binds, says what it is, what it costs and how to run it, and has the name that is looked for."""
@@ -124,6 +125,7 @@ def test_runs_and_reports_match():
         assert name in asked(STUDIES[home])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", STUDIES.values(), ids=lambda folder: folder.name)
 def test_readme_has_the_commands(folder, monkeypatch):
     """Of each run and of the report; every one composes."""
@@ -319,7 +321,7 @@ def cells(folder):
 def test_a_table_from_data_to_report(name, run, offshelf, tmp_path):
     """Both settings of the paper on a miniature: the report has their numbers, and no others of ours."""
     dataset = {"table5_uiuc": "uiuc_attributes"}.get(name, name.partition("_")[2])
-    found = {stem: run(name, stem, dataset) for stem in ("cnn_svm", "cnnaug_svm")}
+    found = {stem: run(name, stem, dataset, "bootstrap.replicates=100") for stem in ("cnn_svm", "cnnaug_svm")}
     offshelf("report", f"experiments/{name}", "--out", str(tmp_path / "report"))
     report = {(cell["method"], cell["column"]): cell for cell in cells(tmp_path / "report")}
     plan = read_study(STUDIES[name])
@@ -506,7 +508,7 @@ def test_retrievals_from_data_to_report(name, run, offshelf, tmp_path):
     assert "bootstrap interval over the queries" in (tmp_path / "report/table.md").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_digits_retrieval_from_data_to_report(offshelf, tmp_path):
     """A line a layer, from one run; the rows that were not run say so."""
     offshelf(
@@ -556,6 +558,7 @@ def test_committed_numbers_come_out_again(name, task, stem, method, offshelf, tm
         for folder in (tmp_path / "report", STUDIES[name] / "report")
     )
 
+    assert not any(cell["value"] for cell in cells(tmp_path / "report") if cell["method"] != method)
     assert now.keys() == then.keys()
     compared = [key for key in then if key[1] in ("accuracy", "mAP", "P@1", "P@10")]
     assert compared

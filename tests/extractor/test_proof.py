@@ -173,7 +173,7 @@ def test_bfloat16_does_not_hide_a_wrong_operation(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("size", [3, pytest.param(1, marks=pytest.mark.soak)])
 def test_an_engine_is_proven_on_more_than_a_black_image(size, monkeypatch):
     """What a first image without a signal hides, the faint one shows."""
     pytest.importorskip("openvino")

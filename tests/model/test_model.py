@@ -57,6 +57,7 @@ def again(model, folder):
     return Model.read(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_classifier_scores_the_same(name, classes, tmp_path):

@@ -97,6 +97,7 @@ def test_check_estimator(settings):
     assert sum(result["status"] == "passed" for result in results) > 40
 
 
+@in_pytorch("slow")
 @pytest.mark.parametrize("rows", [60, 300])
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize(("loss", "scaling"), LIBLINEAR)

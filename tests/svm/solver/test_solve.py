@@ -73,6 +73,7 @@ def test_path_is_each_C_alone(method, loss, bias, shape):
             assert primal(problem, weights[:, task], biases[task]) == pytest.approx(expected, rel=max(TOL, gap))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "bias", "shape"), CASES)
 @pytest.mark.parametrize("method", METHODS)
 def test_folds_are_separate_fits(method, loss, bias, shape):
