@@ -321,7 +321,7 @@ def cells(folder):
 def test_a_table_from_data_to_report(name, run, offshelf, tmp_path):
     """Both settings of the paper on a miniature: the report has their numbers, and no others of ours."""
     dataset = {"table5_uiuc": "uiuc_attributes"}.get(name, name.partition("_")[2])
-    found = {stem: run(name, stem, dataset, "bootstrap.replicates=100") for stem in ("cnn_svm", "cnnaug_svm")}
+    found = {stem: run(name, stem, dataset) for stem in ("cnn_svm", "cnnaug_svm")}
     offshelf("report", f"experiments/{name}", "--out", str(tmp_path / "report"))
     report = {(cell["method"], cell["column"]): cell for cell in cells(tmp_path / "report")}
     plan = read_study(STUDIES[name])
