@@ -47,7 +47,7 @@ def test_the_store_knows_images_wherever_they_lie(places, settings):
         assert again.metrics["cost/images_extracted"] == 0
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_several_processes(places, settings):
     """Each opens the files itself."""
     result = offshelf.classify(places / "t.parquet", **settings, extractor__processes=2)
