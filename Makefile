@@ -24,8 +24,8 @@ test: $(VENV)/installed-dev ## install, and run all checks and tests, except the
 	$(MAKE) --no-print-directory --jobs=2 --output-sync lint
 	$(PYTEST) $(TIMEOUT) -m "not soak"
 
-quick: $(VENV)/installed-dev ## tests without servers, browsers, builds and engines: some minutes
-	$(PYTEST) $(TIMEOUT) -m "not slow and not soak" --cpu-limit=10
+quick: $(VENV)/installed-dev ## tests of up to a second, without servers, browsers, builds and engines: some minutes
+	$(PYTEST) $(TIMEOUT) -m "not slow and not soak" --cpu-limit=4
 
 soak: $(VENV)/installed-dev ## tests too long for every run: thousands of images, kills by the dozen
 	$(PYTEST) -m soak

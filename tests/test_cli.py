@@ -47,6 +47,7 @@ def metrics(folder):
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_imported_to_answer():
     """Help, typos and completion must not wait for torch."""
     code = """
@@ -216,6 +217,7 @@ def test_completion_is_taken_away(tmp_path):
     assert done.stderr.count("no completion specification") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.soak)]
 )

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import json, sys
 import numpy as np
@@ -28,6 +30,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_same_results():
     """Of whatever uses those parts, and of imports of them afterwards."""
     command = [sys.executable, "-W", "ignore", "-c", CODE]

@@ -100,6 +100,7 @@ def test_factors_of_the_primal_are_shared(loss, made, monkeypatch):
     assert made == {"gram": 0, "covariance": (len(CS) + 1) * FOLDS, "transform": (len(CS) + 1) * FOLDS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 6])
 def test_many_rows(classes):
     """Products in all threads; and few problems, which make no Gram matrix of all rows, are solved as if alone."""

@@ -41,6 +41,7 @@ def test_idle():
 """
 
 
+@pytest.mark.slow
 def test_cpu_limit(outcomes):
     """A test over the limit fails, by its own work or by a process; one that waits does not, nor any without one."""
     found, said = outcomes(BUSY, "--cpu-limit=0.2")

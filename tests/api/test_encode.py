@@ -61,6 +61,7 @@ def kinds(paths):
     yield "a subset", torch.utils.data.Subset(Pairs([*pils, *pils]), range(len(pils)))
 
 
+@pytest.mark.slow
 def test_every_kind_of_images(net, folder):
     """Gives the features of the folder."""
     place, paths = folder

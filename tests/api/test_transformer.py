@@ -36,6 +36,7 @@ class OfRows(Features):
         return tags
 
 
+@pytest.mark.slow
 def test_scikit_learns_checks():
     """All that apply pass, when each row is made an image."""
     with warnings.catch_warnings():

@@ -69,6 +69,7 @@ def test_defaults_are_those_of_the_configs(task, monkeypatch):
     assert composed == [expected]
 
 
+@pytest.mark.slow
 def test_words():
     """Each kind of keyword and value as an override."""
     given = {
@@ -106,6 +107,7 @@ def test_texts_mean_themselves(text):
     assert plain(load("classify", Settings.of("classify", {"name": text}).overrides))["name"] == text
 
 
+@pytest.mark.slow
 def test_datasets(folder, tmp_path):
     """A name, a folder, a table, a spec: as the command line's words."""
     place, paths = folder
@@ -164,6 +166,7 @@ class Pairs:
         return self.images[row], int(self.labels[row])
 
 
+@pytest.mark.slow
 def test_pairs(digits):
     """Give the result of the arrays, with the names of their classes."""
     train, test = in_memory(digits)
@@ -178,6 +181,7 @@ def test_pairs(digits):
     )
 
 
+@pytest.mark.slow
 def test_result(digits):
     """Tables, plots and predictions of one fitted model; the temporary folder goes with it."""
     train, test = in_memory(digits)
@@ -222,6 +226,7 @@ def test_output_folder(digits, tmp_path):
         loaded.rerun()  # images in memory are not on record
 
 
+@pytest.mark.slow
 def test_prints_nothing(digits, folder, capfd, recwarn):
     """Not a line, not a bar, not a warning."""
     train, test = in_memory(digits)
@@ -233,6 +238,7 @@ def test_prints_nothing(digits, folder, capfd, recwarn):
     assert not list(recwarn)
 
 
+@pytest.mark.slow
 def test_module(digits, home, tmp_path):
     """A network that was given as an object is used as it is, and nothing of it is written into the store."""
     train, test = in_memory(digits)
@@ -272,6 +278,7 @@ def test_retrieve(folder):
     assert result.plot().axes and result.plot("precision_recall").axes
 
 
+@pytest.mark.slow
 def test_recommend(tmp_path):
     """Ranks what is here, and says how to run the winner."""
     result = offshelf.recommend(candidates=["pixels"], budget="30s", race__first=100, race__folds=2, C=1.0)
@@ -319,6 +326,7 @@ class Named(list):
         super().__init__((np.zeros((8, 8, 3), np.uint8), label) for label in labels)
 
 
+@pytest.mark.slow
 def test_labels_that_do_not_fit(digits):
     """Of images in memory."""
     pixels, classes = digits

@@ -71,6 +71,12 @@ SAMPLE = {
     "coatnet_nano_rw_224": 64,
 }
 TORCHVISION = ("googlenet", "squeezenet1_1", "shufflenet_v2_x0_5", "mnasnet0_5")
+EACH_RUN = {
+    *("efficientvim_m1", "crossvit_tiny_240", "coat_lite_tiny", "poolformerv2_s12", "efficientformer_l1", "levit_128s"),
+    *("pit_ti_distilled_224", "hrnet_w18_small", "densenet121", "repvgg_a0", "vit_tiny_patch16_224", "mixer_s32_224"),
+    *("eva02_tiny_patch14_224", "convnext_atto", "googlenet", "squeezenet1_1"),
+}
+"""Those with unusual heads and layouts, and one of each common kind; the others are too long for every run."""
 EQUAL = 1e-5
 """Sums in another order."""
 
@@ -78,7 +84,11 @@ EQUAL = 1e-5
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("library", "arch", "side"),
-    [("timm", arch, side) for arch, side in SAMPLE.items()] + [("torchvision", arch, None) for arch in TORCHVISION],
+    [
+        pytest.param(library, arch, side, marks=() if arch in EACH_RUN else pytest.mark.soak)
+        for library, sample in (("timm", SAMPLE), ("torchvision", dict.fromkeys(TORCHVISION)))
+        for arch, side in sample.items()
+    ],
 )
 def test_features_are_the_authors(library, arch, side):
     """Last layer and stages; and every layer that is listed can be extracted."""

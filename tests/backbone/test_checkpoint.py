@@ -240,6 +240,7 @@ def test_files_are_told_by_their_content(tmp_path):
         assert torch.equal(module.state_dict()["fc.weight"], TRUE["fc.weight"]), name
 
 
+@pytest.mark.slow
 def test_every_backbone_takes_the_options(tmp_path, monkeypatch):
     """A network of one's own, and torchvision's."""
     tensors = Torchvision("resnet18", weights=None, seed=4).load().module.state_dict()

@@ -99,6 +99,7 @@ def test_as_many_channels_as_rows(channels_last):
     assert torch.allclose(values, images.mean((2, 3)), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_swin_with_as_many_channels_as_rows():
     """timm's own word: channels last. 96 of them, 96 x 96 places."""
     spec = Timm("swin_tiny_patch4_window7_224", weights=None, img_size=384)

@@ -25,6 +25,8 @@ ARCHITECTURES = [
     Timm("swin_tiny_patch4_window7_224", weights=None),
     Timm("deit_tiny_distilled_patch16_224", weights=None),
 ]
+ALIKE = ("alexnet", "vgg11", "convnext_tiny", "mobilenet_v3_small", "swin_tiny_patch4_window7_224", "mixer_s32_224")
+"""Of the kinds of layers that the others have too: too long for every run."""
 ANY_SIZE = ("resnet18", "alexnet", "vgg11", "densenet121", "mobilenet_v3_small", "convnext_tiny", "efficientnet_lite0")
 
 
@@ -50,7 +52,11 @@ def plain_outputs(module, paths, images):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backbone", ARCHITECTURES, ids=lambda backbone: f"{type(backbone).__name__}-{backbone.name}")
+@pytest.mark.parametrize(
+    "backbone",
+    [pytest.param(one, marks=pytest.mark.soak) if one.name in ALIKE else one for one in ARCHITECTURES],
+    ids=lambda backbone: f"{type(backbone).__name__}-{backbone.name}",
+)
 def test_layer_alone_is_layer_among_others(backbone):
     """The same numbers to the bit, and all curated layers are reached."""
     network = backbone.load()
@@ -67,6 +73,7 @@ def test_layer_alone_is_layer_among_others(backbone):
         assert values.isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["resnet18", "vgg11", "densenet121"])
 def test_values_are_those_of_untouched_modules(arch):
     """Against hooks that copy: batch norms and convolutions before in-place ReLUs included."""

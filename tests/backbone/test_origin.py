@@ -97,6 +97,7 @@ def test_code_of_one_time_and_size_is_not_taken_from_what_was_compiled(tmp_path,
     assert torch.allclose(features(3.0), 3 * features(1.0))
 
 
+@pytest.mark.slow
 def test_code_that_was_imported_before_offshelf_looked(tmp_path):
     """As in a notebook: imported, edited, then used."""
     package(tmp_path)
@@ -136,6 +137,7 @@ def test_what_does_not_matter_does_not_count(tmp_path, monkeypatch):
     assert key() == before
 
 
+@pytest.mark.slow
 def test_known_again_without_building_it(tmp_path):
     """In a second process torch is not imported to know what it is; after an edit it is built again."""
     home = package(tmp_path)

@@ -208,6 +208,7 @@ def test_relu_has_a_threshold(hollow):
     assert torch.equal(relu(values), torch.tensor([0.0, 0.0, 0.0, 0.0, 2e-6, 1.0]))
 
 
+@pytest.mark.slow
 def test_random_weights_are_their_seed():
     """And only asked for in words; signals keep their scale."""
     first, again, other = (OverFeat("fast", None, seed).load() for seed in (0, 0, 1))

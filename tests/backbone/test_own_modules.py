@@ -135,7 +135,9 @@ WORK = ("Two", "Half", "Double", "TrainReturnsNothing", "NeverEvaluates", "Gives
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules:UserWarning", "ignore:.*torch.jit:DeprecationWarning")
-@pytest.mark.parametrize("name", [*WORK, "WritesIntoItsInput", "compiled", "parallel"])
+@pytest.mark.parametrize(
+    "name", [*WORK, "WritesIntoItsInput", pytest.param("compiled", marks=pytest.mark.slow), "parallel"]
+)
 def test_forms_that_work(name, caplog):
     """And give the same twice, in float32."""
     first, second = extract(name), extract(name)

@@ -130,6 +130,7 @@ def test_a_network_without_curated_layers(asked):
         select_layers(asked, [], "Net")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spec", [Timm("deit_tiny_distilled_patch16_224", weights=None), Torchvision("squeezenet1_1", weights=None)]
 )
@@ -200,6 +201,7 @@ def test_unknown_names(spec, hint):
         spec.preprocessing()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "some", "last"),
     [
@@ -223,6 +225,7 @@ def test_layers_are_found_in_the_architecture(spec, some, last):
     assert len(names) >= 4
 
 
+@pytest.mark.slow
 def test_timm_loads_the_file_that_is_its_identity(tmp_path, monkeypatch):
     """From the cache, without asking the network, at another size too."""
     import safetensors.torch

@@ -64,6 +64,7 @@ def key(**kwargs):
     return digest(Custom("own.Net", kwargs, sees=SEES, layers={"end": ""}).identity())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("kind", READERS)
 def test_what_is_read_unseen_counts(kind, tmp_path):
@@ -114,6 +115,7 @@ def test_a_file_that_each_build_makes_does_not_count(tmp_path):
     assert key() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_installed", [True, False], ids=["installed", "in a folder"])
 def test_a_package_that_changes_within_its_release_counts(is_installed, tmp_path, monkeypatch):
     """Installed anew from other sources, as packages of one's own are."""

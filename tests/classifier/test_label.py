@@ -21,6 +21,7 @@ def labelled():
     return values, np.where(random.random((120, 3)) < 0.1, 0, signs).astype(np.int8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_labels_are_binary_classifiers(labelled, name):
     """Each label's ranking is that of a classifier that never saw the images which do not count."""

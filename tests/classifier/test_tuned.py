@@ -55,6 +55,7 @@ def test_options_are_the_estimators_they_name(digits, name, classes):
     assert (ours == theirs).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sklearn_svc", "logistic_ovr"])
 def test_curve_is_grid_search(digits, name):
     """The accuracies of GridSearchCV, split by split, and its choice."""

@@ -59,6 +59,7 @@ def out(tmp_path, *arguments):
     return list(csv.DictReader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()))
 
 
+@pytest.mark.slow
 def test_a_sweep(runs, tmp_path, capsys):
     """Its children, best first, with error bars, paired differences, and the parameters that vary."""
     lines = out(tmp_path, runs["sweep"][:10])

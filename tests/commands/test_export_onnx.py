@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+import warm
 from miniature import write
 from noise import write_noise
 from onnx import ModelProto
@@ -33,6 +34,8 @@ TOLERANCE = 1e-4
 
 C = ["classifier.C=1"]
 
+FEATURES = ["augmentation=mirror", "postprocess=standardize", "classifier=liblinear_ovo", "classifier.fusion=features"]
+
 RUNS = {
     "votes": ["backbone=tiny", "layer=block2"],
     "calibrated": [
@@ -45,15 +48,8 @@ RUNS = {
         "classifier.calibrate=true",
     ],
     "convnet": ["backbone=torchvision", "backbone.arch=squeezenet1_1", "backbone.weights=null", "classifier=logistic"],
-    "transformer": [
-        "backbone=timm",
-        "backbone.arch=test_vit",
-        "backbone.weights=null",
-        "augmentation=mirror",
-        "postprocess=standardize",
-        "classifier=liblinear_ovo",
-        "classifier.fusion=features",
-    ],
+    "features": ["backbone=tiny", *FEATURES],
+    "transformer": ["backbone=timm", "backbone.arch=test_vit", "backbone.weights=null", *FEATURES],
     "recipe": [
         "backbone=timm",
         "backbone.arch=test_vit",
@@ -69,6 +65,8 @@ RUNS = {
         "classifier=sklearn_linear_svc",
     ],
 }
+LONG = ("transformer", "pretrained")
+"""Whose parts the others have: too long for every run."""
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +125,9 @@ def predicted(run, folder, *words):
     }
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.soak) if name in LONG else name for name in RUNS]
+)
 def test_scores_of_image_files(name, classify, images):
     """And classes and probabilities, whatever comes between pixels and scores."""
     run = classify(*RUNS[name], *C)
@@ -144,7 +144,9 @@ def test_scores_of_image_files(name, classify, images):
         np.testing.assert_allclose(found["probabilities"], expected["probabilities"], atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("classifier", ["linear_svm_ovr", "logistic", "sklearn_logistic"])
+@pytest.mark.parametrize(
+    "classifier", ["linear_svm_ovr", "logistic", pytest.param("sklearn_logistic", marks=pytest.mark.soak)]
+)
 def test_several_labels(classifier, classify, tmp_path):
     """Those above 0 are given, each with its probability."""
     write("voc2007", tmp_path / "voc2007")
@@ -256,7 +258,7 @@ def test_mistakes(classify, monkeypatch):
 def test_the_command_line(classify):
     """Exit code 1, one line, no traceback."""
     run = classify("backbone=tiny", "classifier=sklearn_svc", *C)
-    command = [sys.executable, "-m", "offshelf", "export", str(run), str(run.parent / "run.onnx")]
+    command = [str(warm.program()), "export", str(run), str(run.parent / "run.onnx")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     assert done.returncode == 1

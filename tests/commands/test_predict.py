@@ -56,6 +56,7 @@ def predicted(place, *arguments, run="colours"):
     return list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["colours", "out"])
 def test_the_runs_own_test_images(run, place):
     """The very classes and scores of predictions.csv, whether the run is found in the tracker or by its folder."""

@@ -58,6 +58,7 @@ def check(place, output, uri, model):
     assert [answer["score"] for answer in answers] == pytest.approx(scores, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_registered_and_loaded_back(place, capsys):
     """By version and by alias; another registration is the next version."""
     uri, home = default_uri(place / "home"), f"home={place / 'home'}"
@@ -72,7 +73,8 @@ def test_registered_and_loaded_back(place, capsys):
     check(place, place / "out", uri, "models:/my model@best")
 
 
-@pytest.mark.parametrize("alias", ["latest", "v1", "a/b"])
+@pytest.mark.slow
+@pytest.mark.parametrize("alias", ["latest", *(pytest.param(alias, marks=pytest.mark.soak) for alias in ("v1", "a/b"))])
 def test_a_refused_alias_leaves_nothing(place, alias):
     """No version, and no name that was not there."""
     client = MlflowClient(default_uri(place / "home"), default_uri(place / "home"))

@@ -20,6 +20,7 @@ def result(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_page_of_a_result(result, tmp_path):
     page = result.report()
 
@@ -47,6 +48,7 @@ def test_name_that_is_no_page(result, tmp_path):
         main([str(result.folder), "--out", str(tmp_path / "page.pdf")])
 
 
+@pytest.mark.slow
 def test_run_without_a_page(tmp_path):
     done = offshelf.classify(
         backbone="tiny",

@@ -47,6 +47,7 @@ def place(original, tmp_path, monkeypatch):
     return tmp_path / "copy"
 
 
+@pytest.mark.slow
 def test_equal(original, monkeypatch, capsys):
     """Every metric to the last digit; the new run is tracked beside the old one, and says whose it is."""
     monkeypatch.chdir(original)

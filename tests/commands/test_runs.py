@@ -131,6 +131,7 @@ def test_words_become_filters():
     assert to_filter("tags.note LIKE '%x%'") == "tags.note LIKE '%x%'"
 
 
+@pytest.mark.slow
 def test_json(runs):
     """One document on stdout, the table on stderr; passwords are masked."""
     command = [sys.executable, "-m", "offshelf", "runs", "task=classify", "sort=value", "--json"]

@@ -57,6 +57,7 @@ def flip(path):
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 def test_ls_and_du(store, capsys):
     """Backbones, layers, counts, ages, runs; what is damaged and what is not a shard."""
     flip_header, foreign = shards(store)[0], shards(store)[0].with_name("notes.txt")
@@ -76,6 +77,7 @@ def test_ls_and_du(store, capsys):
     assert str(store.root) in sizes
 
 
+@pytest.mark.slow
 def test_verify_finds_a_flipped_bit_and_repair_mends_only_that(store, capsys):
     """Exit code 1 and the file; then the shard is made anew, bit for bit, and nothing else is."""
     assert main(["verify"]).code == 0
@@ -233,6 +235,7 @@ def test_no_store_yet(home):
         main(["ls"])
 
 
+@pytest.mark.slow
 def test_dry_run_says_what_it_will_cost(home, capsys):
     """Images, passes, bytes and time from a probe; nothing is stored. Then what is there costs nothing."""
     from offshelf.config import build, plain

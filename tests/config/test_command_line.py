@@ -37,6 +37,7 @@ def test_mistakes(arguments, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_sweeps_are_known_however_they_are_asked_for(tmp_path):
     """By a flag anywhere, an override, or a config file."""
     (tmp_path / "experiment").mkdir()

@@ -37,6 +37,7 @@ def outcomes(lists):
         return [outcome(overrides) for overrides in lists]
 
 
+@pytest.mark.slow
 def test_as_hydra_composes():
     """In one loader, with whatever it has composed before."""
     draw = random.Random(0)

@@ -2,9 +2,9 @@
 
 import re
 import subprocess
-import sys
 
 import pytest
+import warm
 
 NET = """
 from torch import nn
@@ -18,11 +18,12 @@ class Net(nn.Sequential):
 def layers(folder, *overrides):
     """What `offshelf layers` prints of the network."""
     (folder / "my_net.py").write_text(NET)
-    command = [sys.executable, "-m", "offshelf", "layers", "backbone=custom", "backbone.module=my_net.Net", *overrides]
+    command = [warm.program(), "layers", "backbone=custom", "backbone.module=my_net.Net", *overrides]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plus", ["", "+", "++"])
 def test_keys_of_what_it_sees_and_of_its_class(plus, tmp_path):
     """Each is taken, whichever way it is written."""
@@ -34,6 +35,7 @@ def test_keys_of_what_it_sees_and_of_its_class(plus, tmp_path):
     assert "6 x 15 x 15" in said
 
 
+@pytest.mark.slow
 def test_misspelt_keys(tmp_path):
     """One sentence, with the nearest."""
     code, said = layers(tmp_path, "backbone.sees.corp=32")

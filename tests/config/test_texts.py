@@ -29,6 +29,7 @@ NUMBERS = [
 KEYS = ["layer", "tracking.experiment", "store.root", "home", "data_dir"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "text"), [*(("name", text) for text in NUMBERS), *((key, "1_0") for key in KEYS)])
 def test_texts_that_look_like_numbers(key, text):
     """A run's name, a layer, folders."""

@@ -48,6 +48,7 @@ def verdict(function, *arguments):
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", BLOCKS, ids=lambda block: str(block.start))
 def test_damage(decoder, numbers):
     """Cut off or overwritten, an image is read or refused in one line; the check refuses nothing that can be read."""

@@ -135,6 +135,7 @@ def test_settings():
             Digits(**wrong)
 
 
+@pytest.mark.slow
 def test_a_run_with_leaks(table, tmp_path):
     """The second metric is the first on the other test images; both are recorded, and the files name the images."""
     words = {"backbone": "pixels", "store": None, "C": 1.0, "group": "patient", "leaks": "near"}

@@ -138,6 +138,7 @@ def test_queries_that_are_references(tmp_path):
     assert list(zip(*found.table.values(), strict=True)) == [(1, "one", "reference", ""), (1, "copy", "query", "")]
 
 
+@pytest.mark.slow
 def test_in_a_run(root, tmp_path):
     """In metrics.json, data.json and a table; the score is what it was."""
     from test_tasks import run

@@ -171,6 +171,7 @@ def test_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", COMMANDS_SHOWN)
 def test_command_that_is_not_run(line, monkeypatch, tmp_path):
     """It composes with the files that the README shows; one that is not a task is known, and tested elsewhere."""

@@ -58,7 +58,9 @@ def tables(tmp_path_factory):
     return place
 
 
-@pytest.mark.parametrize("name", PROBES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.soak) if "DINOv2" in name else name for name in PROBES]
+)
 def test_a_probe(name, tables, tmp_path, home):
     """The model that is kept gives the run's own predictions, wherever it is used; a rerun gives the same numbers."""
     words = {"backbone": "tiny", "engine": "eager", "bootstrap__replicates": 0, **PROBES[name]}

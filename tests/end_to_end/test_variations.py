@@ -443,7 +443,7 @@ def test_jobs_of_a_sweep(launcher, original, tmp_path):
 
 OWN_PYTHON = [
     "hash seed 1, two threads",
-    "hash seed 2, two processes",
+    pytest.param("hash seed 2, two processes", marks=pytest.mark.soak),
     pytest.param("hash seed 3, no asserts", marks=pytest.mark.soak),  # for which Python compiles all libraries anew
 ]
 

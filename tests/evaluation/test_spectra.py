@@ -55,6 +55,7 @@ def test_many_rows_are_drawn(features, monkeypatch):
     assert found.layers == again.layers
 
 
+@pytest.mark.slow
 def test_a_run(tmp_path):
     """A column each in the table, files with all of it, and a heat map; the baseline has its numbers too."""
     samples = Digits().load().samples[:120]

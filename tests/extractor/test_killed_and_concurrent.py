@@ -52,7 +52,7 @@ def test_killed_at_any_instant_it_resumes(kills, tmp_path):
     assert seen["decodes"] <= seen["most"], "more than the chunks in flight were done again"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_eight_processes_at_once_share_the_work(tmp_path):
     """Together at most 1.2 times the passes of one, the same numbers, nothing left lying."""
     seen = trial("crowd", tmp_path, 8)
@@ -64,7 +64,7 @@ def test_eight_processes_at_once_share_the_work(tmp_path):
     assert not seen["left"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_torchrun_shares_the_work(tmp_path):
     """Two processes of a gloo group: each image is decoded once, by one of them; the bits are those of one alone."""
     script = Path(__file__).with_name("torchrun_worker.py")

@@ -156,6 +156,7 @@ class Pooled(Tiny):
         return TappedNetwork(nn.Sequential(nn.Sequential(pool, nn.Conv2d(3, 8, 1))), {"block1": "0"}, "pooled")
 
 
+@pytest.mark.slow
 def test_bfloat16_does_not_hide_a_wrong_operation(monkeypatch):
     """An engine that is off by a hundredth is refused in float32 first, though bfloat16's own tolerance is 0.2."""
     pytest.importorskip("openvino")
@@ -171,7 +172,8 @@ def test_bfloat16_does_not_hide_a_wrong_operation(monkeypatch):
         get_or_extract(MemoryStore(), Extractor(device="cpu", precision="bfloat16"), images(3), request)
 
 
-@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [3, pytest.param(1, marks=pytest.mark.soak)])
 def test_an_engine_is_proven_on_more_than_a_black_image(size, monkeypatch):
     """What a first image without a signal hides, the faint one shows."""
     pytest.importorskip("openvino")
@@ -188,6 +190,7 @@ def test_an_engine_is_proven_on_more_than_a_black_image(size, monkeypatch):
         get_or_extract(MemoryStore(), Extractor(device="cpu", engine="openvino", batch_size=size), black, request)
 
 
+@pytest.mark.slow
 def test_a_known_fault_of_an_engine_falls_back(monkeypatch, caplog):
     """At a size where windows hang over the numbers are PyTorch's, whichever engine made them."""
     pytest.importorskip("openvino")

@@ -47,7 +47,11 @@ def wait_until(condition, seconds):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize(
     ("number", "to_group", "code"),
-    [(signal.SIGTERM, False, 143), (signal.SIGHUP, True, 129), (signal.SIGKILL, False, -9)],
+    [
+        (signal.SIGTERM, False, 143),
+        pytest.param(signal.SIGHUP, True, 129, marks=pytest.mark.soak),
+        (signal.SIGKILL, False, -9),
+    ],
 )
 def test_signals_end_all_processes(number, to_group, code, home, tmp_path):
     """Told to the parent alone or to its group; what is in the store stays there."""

@@ -176,6 +176,7 @@ def test_the_sample_has_the_extremes():
     assert sample(pictures, np.array([3, 9]), 8) == [3, 9]
 
 
+@pytest.mark.slow
 def test_verify_again(home, capsys, other, monkeypatch):
     """At will, from the runs' configs: equal, then not, after the pixels have changed."""
     from offshelf.augmentation import view

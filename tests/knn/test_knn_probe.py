@@ -90,6 +90,7 @@ def test_equal_votes_are_scikit_learns_shares(digits):
     assert KNNProbe(7, **NEAREST).fit(train, targets).predict_proba(test) == pytest.approx(theirs.predict_proba(test))
 
 
+@pytest.mark.slow
 def test_k_is_chosen_by_leave_one_out_in_one_search(digits, monkeypatch):
     """The mean over five parts of the accuracy of scikit-learn's leave-one-out, for each k."""
     train, targets, _, _ = digits

@@ -86,6 +86,7 @@ def test_nothing_is_begun_before_a_result_is_taken(launcher, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["0"]
 
 
+@pytest.mark.slow
 def test_each_has_its_share(monkeypatch, tmp_path):
     """Two processes at once, each with its GPU and its cores, where there are two."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
@@ -98,6 +99,7 @@ def test_each_has_its_share(monkeypatch, tmp_path):
     assert sorted({core for _, cores, *_ in found for core in cores}) == mine
 
 
+@pytest.mark.slow
 def test_who_leaves_harms_nobody(tmp_path):
     """Neither by exit() nor by sudden death."""
     found = dict(Joblib(2).run([[number] for number in range(5)], leave, tmp_path))
@@ -107,6 +109,7 @@ def test_who_leaves_harms_nobody(tmp_path):
     assert [found[number] for number in (0, 3, 4)] == [0, 3, 4]
 
 
+@pytest.mark.slow
 def test_closing_ends_all(tmp_path):
     """A result is taken, and nobody waits for the others."""
     with closing(Joblib(3).run([[0], [1], [2], [3]], partial(nap, tmp_path), tmp_path)) as results:

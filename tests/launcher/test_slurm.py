@@ -45,6 +45,7 @@ def break_off(folder, piece):
         yield number
 
 
+@pytest.mark.slow
 def test_results_and_failures(tmp_path):
     """Work that raises, which no job does, is lost alone; the log is named, and the rest of its piece goes on."""
     found = dict(LOCAL.run([[1, 0, 2], [3]], six_by, tmp_path))
@@ -55,6 +56,7 @@ def test_results_and_failures(tmp_path):
     assert "log.err" in found[0].why
 
 
+@pytest.mark.slow
 def test_results_come_one_by_one(tmp_path):
     """An item's is there before the next of its piece is done."""
     with closing(LOCAL.run([[0, 1]], partial(wait_for_a_word, tmp_path), tmp_path)) as results:
@@ -63,6 +65,7 @@ def test_results_come_one_by_one(tmp_path):
         assert list(results) == [(1, 1)]
 
 
+@pytest.mark.slow
 def test_piece_goes_on_where_it_was_broken_off(tmp_path):
     assert list(LOCAL.run([[0, 1, 2]], partial(break_off, tmp_path), tmp_path)) == [(0, 0), (1, 1), (2, 2)]
     assert (tmp_path / "tries").read_text().split() == ["0", "1", "1", "2"]

@@ -74,6 +74,7 @@ def test_features_are_the_concatenation(features):
     np.testing.assert_allclose(found, concatenated(features), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_accuracy_is_scikit_learns(fused, parts, features):
     """On the concatenation, with the decision values of the same problem."""
     (_, train), (_, test) = parts

@@ -26,6 +26,7 @@ def test_interval_of_a_share():
     assert [interval.low, interval.high] == pytest.approx([0.8 - half, 0.8 + half], abs=0.1 * half)
 
 
+@pytest.mark.slow
 def test_interval_holds_the_truth_as_often_as_it_says():
     """400 samples of 150 images: 0.9 of the intervals hold 0.7, give or take three standard errors."""
     random = np.random.default_rng(1)

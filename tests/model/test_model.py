@@ -57,6 +57,7 @@ def again(model, folder):
     return Model.read(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_classifier_scores_the_same(name, classes, tmp_path):
@@ -73,6 +74,7 @@ def test_every_classifier_scores_the_same(name, classes, tmp_path):
     assert not read.is_multilabel
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", POSTPROCESSES)
 def test_every_postprocess_transforms_the_same(name, tmp_path):
     """Also where something is learnt of the training features."""

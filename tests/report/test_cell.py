@@ -47,6 +47,7 @@ def test_all_else_is_as_it_is(value):
     assert mark(value) == value
 
 
+@pytest.mark.slow
 @given(NAMES)
 def test_every_text_comes_back(value):
     """Also those that begin with apostrophes."""

@@ -128,6 +128,7 @@ def test_the_nearest_are_float64s(kind, distance, small):
             assert similarities == pytest.approx(np.take_along_axis(expected, rows, 1), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("patches", "views", "arrays"), [(1, 1, "numpy"), (3, 1, "torch"), (1, 2, "torch"), (4, 3, "numpy")]
 )

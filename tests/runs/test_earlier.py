@@ -49,6 +49,7 @@ def test_an_output_folder(command, out, tmp_path):
     assert "offshelf.task.classify (today offshelf.tasks.classify.classify)" in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [rerun, register])
 def test_a_tracked_run(command, home):
     """By its name."""

@@ -126,6 +126,7 @@ def test_all_digits(home, study):
     assert cells[-1]["published"] == ""
 
 
+@pytest.mark.slow
 def test_intervals_are_those_of_the_run(home, study):
     """Recomputed from the table of predictions, they are what `classify` logs for the same images."""
     from offshelf.metric import Bootstrap
@@ -141,6 +142,7 @@ def test_intervals_are_those_of_the_run(home, study):
     assert [float(cell["low"]), float(cell["high"])] == pytest.approx([100 * interval.low, 100 * interval.high])
 
 
+@pytest.mark.slow
 def test_what_is_written_and_logged(home, study, capsys):
     """The same files in the folder and in a new run of the tracker."""
     log(home, "coins first", predictions(10, 10, 5, 8))
@@ -163,6 +165,7 @@ def test_what_is_written_and_logged(home, study, capsys):
     assert "head" not in shown  # classes are for the files
 
 
+@pytest.mark.slow
 def test_the_same_numbers_give_the_same_files(home, study):
     """So that a report that is under version control changes with its numbers alone."""
     log(home, "coins first", predictions(10, 10, 5, 8))
@@ -174,6 +177,7 @@ def test_the_same_numbers_give_the_same_files(home, study):
         assert (folder / "a" / file).read_text() == (folder / "b" / file).read_text(), file
 
 
+@pytest.mark.slow
 def test_the_newest_run_counts(home, study):
     """Of several of a name."""
     log(home, "coins first", predictions(10, 10, 5, 8))
@@ -197,6 +201,7 @@ def test_columns_of_other_runs(home, study):
     assert table(folder / "report")[1] == ["ours: a", "100.0", "50.0"]
 
 
+@pytest.mark.slow
 def test_layers(home, study):
     """A line a layer without the baseline's; a run of one layer is its own."""
     table_of = {right: predictions(10, 10, right, right) for right in range(11)}

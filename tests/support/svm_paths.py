@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import get_args
 
 import numpy as np
+import pytest
 from oracle import scaling_of
 from sklearn.datasets import make_classification
 
@@ -19,6 +20,12 @@ METHODS = get_args(Method)
 """All methods of the solver: a new one needs a branch in `path_by`."""
 CS = [0.001, 0.02, 0.3]
 TOL = 1e-5
+
+
+def in_pytorch(mark):
+    """Both cases of `either_solver`, the solver without its compiled parts, which is slower, with a mark."""
+    slower = pytest.param("in_pytorch", marks=getattr(pytest.mark, mark))
+    return pytest.mark.parametrize("either_solver", ["compiled", slower], indirect=True)
 
 
 def made(rows, dims, loss, bias, folds=0, seed=0):

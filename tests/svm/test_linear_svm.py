@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.estimator_checks import check_estimator
+from svm_paths import in_pytorch
 
 from offshelf.svm import LinearSVM
 from offshelf.svm.solver.rows import Rows
@@ -67,7 +68,18 @@ def failures(results):
     return {result["check_name"] for result in results if result["status"] in ("failed", "xfail")}
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def both(settings):
+    """With each solver; in PyTorch in every run the default settings alone."""
+    mark = pytest.mark.soak if settings else pytest.mark.slow
+    return [pytest.param("compiled", settings), pytest.param("in_pytorch", settings, marks=mark)]
+
+
+@pytest.mark.parametrize(
+    ("either_solver", "settings"),
+    [case for settings in SETTINGS for case in both(settings)],
+    indirect=["either_solver"],
+    ids=str,
+)
 def test_check_estimator(settings):
     """No check fails, save one without a bias, which liblinear cannot pass either.
 
@@ -85,6 +97,7 @@ def test_check_estimator(settings):
     assert sum(result["status"] == "passed" for result in results) > 40
 
 
+@in_pytorch("slow")
 @pytest.mark.parametrize("rows", [60, 300])
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize(("loss", "scaling"), LIBLINEAR)
@@ -216,6 +229,7 @@ def test_labels_with_ignored_rows(rows, class_weight):
     assert (ours.predict(values) == (ours.decision_function(values) > 0)).all()
 
 
+@in_pytorch("slow")
 def test_as_a_part():
     """Clones, works in a Pipeline and in GridSearchCV, with the scores of liblinear there."""
     values, targets = load_digits(return_X_y=True)

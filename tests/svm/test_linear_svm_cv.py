@@ -8,6 +8,7 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.svm import SVC, LinearSVC
+from svm_paths import in_pytorch
 
 from offshelf.svm import GridEdgeWarning, LinearSVM, LinearSVMCV
 
@@ -34,6 +35,7 @@ def scores_of(results, folds=5):
 
 
 @EDGE
+@in_pytorch("slow")
 @pytest.mark.parametrize("rows", [50, 200])
 @pytest.mark.parametrize(("loss", "classes"), [("hinge", 2), ("hinge", 3), ("squared_hinge", 2), ("squared_hinge", 3)])
 def test_grid_search_of_liblinear(loss, classes, rows):
@@ -57,6 +59,7 @@ def test_grid_search_of_liblinear(loss, classes, rows):
 
 
 @EDGE
+@in_pytorch("slow")
 @pytest.mark.parametrize("classes", [2, 4])
 def test_grid_search_of_libsvm(classes):
     """Pairs with votes and a free bias."""
@@ -70,6 +73,7 @@ def test_grid_search_of_libsvm(classes):
 
 
 @EDGE
+@in_pytorch("slow")
 @pytest.mark.parametrize("multiclass", ["ovr", "ovo"])
 def test_views_stay_together(multiclass):
     """Folds over images; held-out images are scored by the sum of their views' decision values. Any order of rows."""
@@ -166,6 +170,7 @@ def test_own_score():
 
 
 @EDGE
+@in_pytorch("soak")
 def test_one_standard_error():
     """By hand from the curve: within std / sqrt(folds - 1) of the best, the smallest C."""
     chosen = set()
@@ -183,6 +188,7 @@ def test_one_standard_error():
     assert True in chosen
 
 
+@in_pytorch("slow")
 def test_edge_of_the_grid():
     """A warning at either end, and none inside; of equals the smallest C."""
     values, targets = blobs(80, 2)
@@ -227,4 +233,4 @@ def test_bad_settings(settings, sentence):
     """One sentence each."""
     values, targets = blobs(60, 3)
     with pytest.raises(ValueError, match=sentence):
-        LinearSVMCV(**settings).fit(values, targets)
+        LinearSVMCV(**{"Cs": [0.1, 1.0], **settings}).fit(values, targets)

@@ -1,6 +1,7 @@
 """What makes two jobs the same."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from offshelf.config import load
@@ -20,6 +21,7 @@ def digest(tmp_path, *overrides):
     return Datasets().job_digest(Job(0, [], load("retrieve", [*where, *overrides]), tmp_path))
 
 
+@pytest.mark.slow
 def test_images_count(tmp_path):
     """Those that are searched, and those that whitening learns from, by what they show; not how jobs are run."""
     for number in range(4):

@@ -122,6 +122,7 @@ def test_dry_run(home, tmp_path):
     assert not (tmp_path / "multirun").exists()
 
 
+@pytest.mark.slow
 def test_a_long_dry_run(tmp_path, monkeypatch, capsys):
     """The first jobs are listed, with what they need; the others are counted."""
     monkeypatch.setattr("offshelf.sweep.sweep.LISTED", 3)

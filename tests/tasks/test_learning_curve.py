@@ -67,6 +67,7 @@ def test_prediction_against_measurement():
     assert all(np.diff([point.value for point in whole.points]) > 0)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_each_draw_alone():
     """Whether all draws share the transformed features or, as for PCA, each has its own transform."""
     images, values = digits(shots=[2, 8], draws=3)
@@ -100,6 +101,7 @@ def test_deviation_is_over_draws_not_folds():
     assert score.tests == (0, 1) * 3
 
 
+@pytest.mark.slow
 def test_run(tmp_path, home, monkeypatch):
     """The run's numbers are those of the largest size; a child for each; the curve as table, plot and metrics."""
     fits, fit = [], PowerLaw.fit
@@ -145,6 +147,7 @@ def test_run(tmp_path, home, monkeypatch):
     assert compared["difference"][1:].notna().all()
 
 
+@pytest.mark.slow
 def test_layers_are_chosen_with_each_size():
     """By cross-validation on its own training images; with one image per class there is none. Fractions, any data."""
     random = np.random.default_rng(0)

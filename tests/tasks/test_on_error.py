@@ -50,6 +50,7 @@ def test_stop_names_every_bad_file_and_stores_nothing(folder, tmp_path):
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_skip_goes_on_and_says_so(folder, tmp_path, capsys):
     """In the terminal, in metrics.json, in MLflow and in a table; the same with the features in the store."""
     for _ in range(2):

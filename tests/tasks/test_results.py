@@ -62,6 +62,7 @@ def test_tasks_print_nothing(tmp_path, capsys):
         assert capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_fit_that_stopped_short_is_in_the_record(tmp_path, caplog):
     """The gap of scikit-learn's logistic regression, the number of such fits, and a line with the way out."""
     classifier = Tuned(LogisticRegression(max_iter=5000), C=1e6)
@@ -96,6 +97,7 @@ def test_what_is_said_meanwhile_is_the_beginning_of_the_lines(task):
     assert said
 
 
+@pytest.mark.slow
 def test_a_classification(tmp_path):
     """The same numbers as in the files of the run."""
     result = run(tmp_path, tracking=MLflow(str(tmp_path)))

@@ -164,6 +164,7 @@ def test_contact_sheet(objects, tmp_path):
     assert "<b>.png" not in text
 
 
+@pytest.mark.slow
 def test_layers_are_children_of_their_run(objects, tmp_path):
     """In MLflow with metrics, tables, figures; the last layer is reported, whatever another one's metric."""
     result = run(tmp_path, dataset=Folder(str(objects)), backbone=Tiny(), layer="all", tracking=MLflow(str(tmp_path)))

@@ -27,6 +27,7 @@ def bright():
     return np.clip(level[:, None, None, None] + noise, 0, 255).astype(np.uint8), level
 
 
+@pytest.mark.slow
 def test_a_run(bright, tmp_path):
     """Metrics are those of its predictions by scikit-learn and SciPy; the model predicts the same."""
     result = offshelf.classify(bright, layer="all", output_dir=tmp_path, store=None, **CHEAP)
@@ -54,6 +55,7 @@ def test_a_run(bright, tmp_path):
     assert len(said) == 1 and "spearman" in said[0]
 
 
+@pytest.mark.slow
 def test_data_frames(bright):
     """A column of images, and one of numbers in any type; a missing one is named."""
     frame = pd.DataFrame({"image": list(bright[0]), "level": bright[1]}, index=[f"p{row}" for row in range(60)])
@@ -67,6 +69,7 @@ def test_data_frames(bright):
         offshelf.classify((frame["image"], frame["level"].astype("Float64").where(frame.index != "p3")), **given)
 
 
+@pytest.mark.slow
 def test_labels_of_another_kind(bright):
     """One sentence, before any work, that says what to change."""
     pixels, level = bright
@@ -84,6 +87,7 @@ def test_labels_of_another_kind(bright):
             )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_parts_of_the_training_images(bright):
     """However few: where no different numbers can be held out, the penalty is the one nearest 1, and this is said."""
     result = offshelf.classify(bright, fractions=[0.02, 0.1, 0.5, 1], draws=3, store=None, **CHEAP)

@@ -112,6 +112,7 @@ def test_few_events(tmp_path, home):
     assert {"data_digest", "metric"} <= journal.read().tags.keys()
 
 
+@pytest.mark.slow
 def test_layers_are_children_of_their_run(tmp_path):
     """Found in MLflow with parameters, metrics, tables and figures; warm and cold with the same digests."""
     store = DiskStore(tmp_path / "store")
@@ -143,6 +144,7 @@ def test_layers_are_children_of_their_run(tmp_path):
     assert parents[1].data.metrics["cost/images_extracted"] == 0
 
 
+@pytest.mark.slow
 def test_the_choice_of_the_hyperparameter_is_recorded(tmp_path):
     """As a table and a plot under its name, for each layer and the baseline."""
     run(tmp_path, classifier=Tuned(KNeighborsClassifier(metric="cosine"), n_neighbors=[1, 3], simplest="largest"))
@@ -261,6 +263,7 @@ def test_digits_accuracy_is_what_others_measured(tmp_path, digit_features):
     assert float(result) == pytest.approx(0.94, abs=0.025)
 
 
+@pytest.mark.slow
 def test_the_reported_layer_is_kept(tmp_path):
     """As a file of the run and an artifact; with several folds the first fold's, whose test scores it gives again."""
     store = MemoryStore()

@@ -115,6 +115,7 @@ def test_search(hasty, capsys):
     assert last(capsys.readouterr().err) == ("block3", "references searched", True)
 
 
+@pytest.mark.slow
 def test_retrieval(hasty, capsys):
     images = as_retrieval(Digits().load())
     values = np.random.default_rng(0).normal(size=(len(images.references), 1, 8)).astype(np.float32)

@@ -58,6 +58,7 @@ def test_fields_of_later_versions_are_ignored():
     assert from_json('{"event": "end", "time": 5, "status": "FAILED", "more": 1}', 2) == EndEvent(5, "FAILED")
 
 
+@pytest.mark.slow
 def test_mypy_reports_a_missing_case(tmp_path):
     """One function that handles all events, and one per event that does not handle it."""
     kinds = [kind.__name__ for kind in get_args(LaterEvent)]

@@ -42,6 +42,7 @@ RETRIEVAL_SETS = {
 FAST = ["backbone=tiny", "store=memory", "tracking=none", "classifier.C=2", "extractor=cpu"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
 def test_from_server_to_score(name, place, tmp_path, monkeypatch):
     """With the checksums and numbers of the miniature in place of the real ones, and then again from what is there."""

@@ -16,6 +16,7 @@ def stem(name):
     return next((name.removesuffix(ending) for ending in STEMS if name.endswith(ending)), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", {**SETS, **RETRIEVAL_SETS})
 def test_archives_in_folders_of_their_names(name, tmp_path, monkeypatch):
     """The same images, labels and folds as where they are unpacked side by side."""

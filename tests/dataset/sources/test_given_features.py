@@ -157,6 +157,7 @@ def test_retrieve_equals_scikit_learn(digits):
     assert result.metrics["test/leave_query_out/mP_at_1"] == pytest.approx(float((y[near] == y).mean()), abs=0.01)
 
 
+@pytest.mark.slow
 def test_what_does_not_go_with_features(digits):
     """A network, images without one, several views."""
     _, _, path = digits

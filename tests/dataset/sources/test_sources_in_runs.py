@@ -37,6 +37,7 @@ def settings(home):
     return {"backbone": "pixels", "postprocess": "none", "C": [1.0]}
 
 
+@pytest.mark.slow
 def test_the_store_knows_images_wherever_they_lie(places, settings):
     """What was extracted from a folder is not extracted from a table or a tar."""
     first = offshelf.classify(places / "files", **settings)

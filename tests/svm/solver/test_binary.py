@@ -193,6 +193,7 @@ def test_more_dimensions_than_rows_near_the_margin(bias):
             assert primal(problem, weights[:, task], biases[task]) <= best(problem) * (1 + 2 * TOL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or any(map(os.path.exists, GPU_FILES)), reason="there may be a GPU")
 def test_the_first_fit_imports_no_pytorch():
     """Not even to ask for a GPU, of which there is no trace."""

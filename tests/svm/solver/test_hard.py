@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from oracle import best, primal, scaling_of
 from sklearn.exceptions import ConvergenceWarning
+from svm_paths import in_pytorch
 
 from offshelf.svm import LinearSVM
 
@@ -86,9 +87,7 @@ def bounded(examples):
     )
 
 
-@pytest.mark.slow
-@bounded(80)
-@given(
+FEW_ROWS = given(
     kind=KINDS,
     shape=st.sampled_from(SHAPES),
     rows=st.integers(4, 60),
@@ -99,7 +98,9 @@ def bounded(examples):
     relative=st.booleans(),
     seed=st.integers(0, 3),
 )
-def test_few_rows(kind, shape, rows, dims, labels, scale, C, relative, seed):
+
+
+def of_few_rows(kind, shape, rows, dims, labels, scale, C, relative, seed):
     """C is absolute, or in units of the rows' squared length."""
     values, targets = rows_and_labels(shape, rows, dims, labels[0], seed)
     C = C / scale**2 if relative else C
@@ -109,6 +110,25 @@ def test_few_rows(kind, shape, rows, dims, labels, scale, C, relative, seed):
     event("slow" if seconds > 2 else "fast")
 
 
+@in_pytorch("soak")
+@pytest.mark.slow
+@bounded(80)
+@FEW_ROWS
+def test_few_rows(**case):
+    """In PyTorch too long for every run."""
+    of_few_rows(**case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("either_solver", ["in_pytorch"], indirect=True)
+@bounded(25)
+@FEW_ROWS
+def test_few_rows_in_pytorch(**case):
+    """As many as every run has the time for."""
+    of_few_rows(**case)
+
+
+@pytest.mark.slow
 @bounded(30)
 @given(
     kind=KINDS,

@@ -65,6 +65,7 @@ def test_solve_among_rows_that_depend_on_each_other(version):
     assert (b == 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 @pytest.mark.parametrize("method", ["dual", "binary", "ovo"])
 def test_every_version_solves(method, loss, version):

@@ -74,6 +74,7 @@ def test_what_is_better_is_found_and_what_is_dropped_is_worse(digits):
     }
 
 
+@pytest.mark.soak
 def test_the_middle_of_a_network_is_better_than_its_beginning(tmp_path):
     """EfficientNet-Lite0 on digits, where a run in full finds 0.95 and 0.71: one round tells."""
     overrides = ["candidates=[efficientnet_lite0]", "layer=[blocks.0,blocks.5]", "race.first=100", "tracking=none"]

@@ -51,6 +51,7 @@ def multiply(database, run, times):
         connection.commit()
 
 
+@pytest.mark.slow
 def test_a_thousand_runs(tmp_path, home):
     """A run's start, the link of the UI, a run by id and by name: as with two. A sweep's jobs: by pages."""
     tracker = MLflow()

@@ -67,21 +67,22 @@ def require_all(uri, number):
 def test_on_a_home(tmp_path):
     """All meet at the same few rows."""
     connect(tmp_path, None, "other")
-    code, said = together(tmp_path, "", 12)
+    code, said = together(tmp_path, "", 8)
 
     assert (code, said) == (0, "")
-    require_all(default_uri(tmp_path), 12)
+    require_all(default_uri(tmp_path), 8)
     assert not (tmp_path / "offline").exists()
 
 
 def test_on_a_fresh_home(tmp_path):
     """All start at once, before there is a database."""
-    code, said = together(tmp_path / "home", "", 8)
+    code, said = together(tmp_path / "home", "", 6)
 
     assert (code, said) == (0, "")
-    require_all(default_uri(tmp_path / "home"), 8)
+    require_all(default_uri(tmp_path / "home"), 6)
 
 
+@pytest.mark.soak
 def test_on_a_new_database(tmp_path):
     """Which nobody has made yet, and which is not the home's."""
     uri = f"sqlite:///{tmp_path}/shared/race.db"
@@ -107,7 +108,7 @@ def test_what_is_there_is_not_waited_for(create, tmp_path):
 def test_on_a_server(tmp_path, tracking_server):
     """Whose own processes meet."""
     uri, _ = tracking_server
-    code, said = together(tmp_path / "home", uri, 12)
+    code, said = together(tmp_path / "home", uri, 8)
 
     assert (code, said) == (0, "")
-    require_all(uri, 12)
+    require_all(uri, 8)

@@ -33,6 +33,7 @@ def status(home, run):
     return MlflowClient(default_uri(home)).get_run(run).info.status
 
 
+@pytest.mark.slow
 def test_the_last_ends_it(home):
     """Whatever the first met with; the folder of both goes with it, and the next sweep is a new one."""
     with sweep(MLflow()) as one:
@@ -57,6 +58,7 @@ def test_the_last_is_interrupted(home):
     assert status(home, one.id) == "KILLED"
 
 
+@pytest.mark.slow
 def test_all_have_died(home):
     """Their sweep goes on, also one that is open as its process was on another machine; what they left is gone."""
     died = subprocess.run([sys.executable, "-c", DIES], capture_output=True, text=True, timeout=200, check=False)

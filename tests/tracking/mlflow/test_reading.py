@@ -47,6 +47,7 @@ def test_no_experiment_is_made(home):
     assert [each.name for each in client.search_experiments() if each.name != "Default"] == ["offshelf"]
 
 
+@pytest.mark.slow
 def test_a_reader_closes_what_died(home):
     """By `os._exit` in a job, say: no other run has to be started for that."""
     code = """

@@ -300,6 +300,7 @@ def test_variables_of_mlflow_are_not_used_and_this_is_said(tmp_path, home, monke
     assert on_record(default_uri(home)).keys() == {"a run"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["../../private.txt", "{folder}/private.txt", "link.txt"])
 def test_a_journal_names_no_file_outside_of_its_folder(tmp_path, home, name):
     """Somebody else's folder of a run sends nothing of the user's own."""

@@ -65,6 +65,7 @@ def place(database, home):
     shutil.copy(database, home / "mlflow.db")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["run", "compare"])
 def test_an_older_store_is_copied_before_it_is_changed(home, older, way, capsys):
     """Whoever looks at it first; its runs are still there."""
@@ -103,6 +104,7 @@ def test_a_newer_store(home, older):
     assert (home / "mlflow.db").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_store_that_was_half_made(tmp_path, capsys):
     """By a process that was killed: it holds no run, is put aside, and a new one is made."""
     database = tmp_path / "shared.db"
@@ -116,6 +118,7 @@ def test_a_store_that_was_half_made(tmp_path, capsys):
     assert MlflowClient(f"sqlite:///{database}").get_experiment_by_name("offshelf")
 
 
+@pytest.mark.slow
 def test_a_store_that_was_half_changed(tmp_path, home, older, capsys):
     """A step that was done and not noted: with runs in it, the store is left with its copy and a sentence."""
     database, _ = older

@@ -47,6 +47,7 @@ CASES = {
 """Signals, and the exit code or signal that they end in."""
 
 
+@pytest.mark.slow
 def test_signals_in_a_row(tmp_path):
     """The second comes while the first is obeyed."""
     connect(tmp_path, None, "offshelf")

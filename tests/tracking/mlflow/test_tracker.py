@@ -92,6 +92,7 @@ def test_sweep_is_taken_up_again_once(tmp_path):
     assert "OFFSHELF_JOB_DIGEST" not in os.environ
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "FAILED")]
 )

@@ -64,6 +64,7 @@ def expected(tmp_path_factory):
     return on_record(default_uri(folder))
 
 
+@pytest.mark.slow
 def test_a_kept_run_is_on_record_as_any_other(tmp_path, home, expected):
     """Sent twice, it is there once; times are those of the run."""
     log_all(Offline(), tmp_path / "out")
@@ -107,6 +108,7 @@ def test_a_run_that_was_half_sent_is_completed(tmp_path, home, expected, monkeyp
     assert on_record(default_uri(home)) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("events", [1, 9])
 def test_a_run_whose_server_is_lost_is_completed(tmp_path, home, expected, monkeypatch, capsys, events):
     """Under the id that it was begun with; what was lost is said once."""
@@ -123,6 +125,7 @@ def test_a_run_whose_server_is_lost_is_completed(tmp_path, home, expected, monke
     assert on_record(default_uri(home)) == expected
 
 
+@pytest.mark.slow
 def test_an_opening_that_was_not_confirmed_is_found(tmp_path, home, expected, monkeypatch):
     """MLflow has the run, and did not get to say so."""
 
@@ -252,6 +255,7 @@ def test_what_cannot_be_sent(tmp_path, home):
         main(["sync", str(tmp_path / "bad")])
 
 
+@pytest.mark.slow
 def test_the_rest_of_a_run_goes_where_it_was_begun(tmp_path, monkeypatch):
     """Nowhere else."""
     monkeypatch.setattr(connecting, "send", Failing(3))
