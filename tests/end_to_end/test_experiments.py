@@ -508,7 +508,7 @@ def test_retrievals_from_data_to_report(name, run, offshelf, tmp_path):
     assert "bootstrap interval over the queries" in (tmp_path / "report/table.md").read_text()
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_digits_retrieval_from_data_to_report(offshelf, tmp_path):
     """A line a layer, from one run; the rows that were not run say so."""
     offshelf(
@@ -542,7 +542,7 @@ def test_committed_digits_retrieval_is_whole():
 @pytest.mark.parametrize(
     ("name", "task", "stem", "method"),
     [
-        pytest.param("digits_layers", "classify", "pixels", "pixels, 1 view", marks=pytest.mark.soak),
+        ("digits_layers", "classify", "pixels", "pixels, 1 view"),
         ("digits_layers", "classify", "tiny", "random network, 1 view"),
         ("digits_retrieval", "retrieve", "pixels", "pixels"),
     ],
