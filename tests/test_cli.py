@@ -140,6 +140,7 @@ def test_config_is_shown_before_it_runs(tmp_path):
     assert "root: ???" in done.stdout
 
 
+@pytest.mark.slow
 def test_run_leaves_its_files(tmp_path):
     """metrics.json, per_class.csv, config.yaml, and a table on the terminal."""
     done = run("classify", *FAST, cwd=tmp_path)
@@ -167,6 +168,7 @@ def test_retrieval_leaves_its_files(digit_folder, tmp_path):
     assert "leave query out" in done.stdout
 
 
+@pytest.mark.slow
 def test_layer_pattern_is_one_run(tmp_path):
     """All matching layers from one pass."""
     done = run("classify", *FAST, "layer=glob(block*)", cwd=tmp_path)
@@ -175,6 +177,7 @@ def test_layer_pattern_is_one_run(tmp_path):
     assert {"test/accuracy/block1", "test/accuracy/block2", "test/accuracy/block3"} <= metrics(tmp_path).keys()
 
 
+@pytest.mark.slow
 def test_sweep_goes_on_after_a_failed_job(tmp_path):
     """The failed job is named, the others are finished, the exit code tells."""
     done = run("classify", "-m", *FAST[:1], *FAST[2:], "layer=block1,nolayer,block3", cwd=tmp_path)
@@ -266,6 +269,7 @@ def numbers_however_it_runs(arguments, variants, folder):
     return results
 
 
+@pytest.mark.slow
 def test_same_numbers_however_it_runs(digit_folder, tmp_path):
     """Cold and warm, batch size 1 and 64, 0 and 2 workers: the same metrics to the last digit."""
     variants = {
@@ -301,6 +305,7 @@ def test_same_numbers_of_a_pretrained_network(digit_folder, tmp_path):
     assert all(result == results["cold"] for result in results.values())
 
 
+@pytest.mark.slow
 def test_dry_run_extracts_nothing(tmp_path):
     """It says what is missing; afterwards nothing is."""
     first = run("extract", "backbone=tiny", "dry_run=true", cwd=tmp_path)
@@ -312,6 +317,7 @@ def test_dry_run_extracts_nothing(tmp_path):
     assert third.stdout.split("not in the store")[1].splitlines()[0].split()[0] == "0"
 
 
+@pytest.mark.slow
 def test_layers_are_listed(tmp_path):
     """Curated names with modules and shapes."""
     done = run("layers", "backbone=tiny", cwd=tmp_path)

@@ -36,6 +36,7 @@ def place(tmp_path_factory):
     return place, images, result["run_id"]
 
 
+@pytest.mark.slow
 def test_tasks(place):
     """Each has its own."""
     place, images, _ = place
@@ -49,6 +50,7 @@ def test_tasks(place):
     assert "Begins: job 0" in said
 
 
+@pytest.mark.slow
 def test_commands(place):
     """On the run."""
     place, _, run = place
@@ -63,6 +65,7 @@ def test_commands(place):
     assert answer("track", "sync", cwd=place)[0] == {"sent": [], "known": [], "left": {}, "targets": []}
 
 
+@pytest.mark.slow
 def test_a_failed_sweep_tells_what_was_done(place):
     """The error, and the jobs."""
     place, images, _ = place

@@ -50,6 +50,7 @@ def test_a_job_that_leaves_python_is_one_that_failed(tmp_path):
     assert len(list(tmp_path.rglob("metrics.json"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "said"), [("exit", "SystemExit: 0"), ("interrupt", "KeyboardInterrupt")])
 def test_a_run_that_leaves_python_did_not_come_to_its_end(tmp_path, how, said):
     """Exit code 1 and a sentence, whatever code it left with; nobody has pressed Ctrl-C."""

@@ -11,6 +11,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", BAD)
 def test_nothing_is_begun(bad, home, tmp_path):
     """One sentence, and no run."""

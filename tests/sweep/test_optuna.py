@@ -9,6 +9,7 @@ OPTUNA = ["hydra/sweeper=optuna", "hydra.sweeper.n_jobs=1", "hydra.sweeper.sampl
 MAXIMIZE = "hydra.sweeper.direction=maximize"
 
 
+@pytest.mark.slow
 def test_trials_are_jobs(home, tmp_path):
     """One parent; the search goes by cross-validation, not by the test images; the best trial is the sweep's."""
     command = [*FAST, *OPTUNA, MAXIMIZE, "hydra.sweeper.n_trials=3", "layer=choice(block1,block2,block3)"]
@@ -23,6 +24,7 @@ def test_trials_are_jobs(home, tmp_path):
     assert found.sweeps[0].data.metrics["cv/accuracy"] == max(values)
 
 
+@pytest.mark.slow
 def test_failures(home, tmp_path):
     """A study without any trial that came to its end is told as its failed jobs."""
     code, _, errors = finish(*FAST, *OPTUNA, MAXIMIZE, "hydra.sweeper.n_trials=2", "layer=not.there", cwd=tmp_path)

@@ -53,6 +53,7 @@ def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
     assert max(row["test/accuracy"] for row in rows) == pytest.approx(best.data.metrics["test/accuracy"])
 
 
+@pytest.mark.slow
 def test_only_failures_are_done_again(home, tmp_path):
     """By the same command, under the same parent; a finished sweep is done anew, as with sweep.resume=false."""
     module = "import os\nfrom torch import nn\n\nclass Net(nn.Sequential):\n    def __init__(self, width):\n"
@@ -90,6 +91,7 @@ def test_only_failures_are_done_again(home, tmp_path):
     assert len(third.jobs) == 6
 
 
+@pytest.mark.slow
 def test_changed_data_are_a_new_job(home, tmp_path):
     """In a sweep that is taken up again, a finished job is done anew where an image has changed since."""
     for label, shade in product(("dark", "light"), range(8)):
@@ -107,6 +109,7 @@ def test_changed_data_are_a_new_job(home, tmp_path):
     assert Record(home).statuses(Record(home).jobs) == ["FINISHED", "FINISHED"]
 
 
+@pytest.mark.slow
 def test_dry_run(home, tmp_path):
     """What is extracted first, and what each job needs beside that; nothing is extracted, tracked or written."""
     command = [*FAST, "layer=block1,block2", "classifier.n_neighbors=1,2", "sweep.dry_run=true"]

@@ -58,6 +58,7 @@ def test_a_password_of_a_server(tmp_path, tracking_server):
     assert holding(tmp_path) == holding(store) == []
 
 
+@pytest.mark.slow
 def test_a_sweep(tmp_path):
     """Its name, digest, folders and jobs, of which one fails; what waits to be sent, and its sending."""
     swept = ["dataset.test_fraction=0.5,2", "hydra.sweep.dir=jobs", "hydra.sweep.subdir=${hydra.job.override_dirname}"]
@@ -72,6 +73,7 @@ def test_a_sweep(tmp_path):
     assert holding(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_variables_and_names(tmp_path):
     """What a variable of a secret name holds, and an address in a file of the user's own."""
     (tmp_path / "conf/tracking").mkdir(parents=True)
