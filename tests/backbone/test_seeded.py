@@ -10,18 +10,19 @@ from offshelf.backbone import Tiny
 from offshelf.backbone.seeded import seeded
 
 
+def seed_and_stay(inside, leave):
+    """Seed the generators, say so, and keep them until told to leave."""
+    with seeded(1):
+        inside.set()
+        leave.wait(30)
+
+
 def test_another_thread_waits():
     """It seeds the generators of the process in the middle of this one's draws."""
     inside, drawn = threading.Event(), threading.Event()
-
-    def seed_and_stay():
-        with seeded(1):
-            inside.set()
-            drawn.wait(30)
-
     with seeded(0):
         expected = torch.rand(3)
-    other = threading.Thread(target=seed_and_stay)
+    other = threading.Thread(target=seed_and_stay, args=(inside, drawn))
     with seeded(0):
         first = torch.rand(1)
         other.start()
@@ -55,13 +56,7 @@ def test_networks_of_many_threads():
 def test_a_process_forked_in_the_middle():
     """It does not wait for a thread that it does not have."""
     inside, done = threading.Event(), threading.Event()
-
-    def seed_and_stay():
-        with seeded(1):
-            inside.set()
-            done.wait(30)
-
-    other = threading.Thread(target=seed_and_stay)
+    other = threading.Thread(target=seed_and_stay, args=(inside, done))
     other.start()
     inside.wait(30)
     child = os.fork()

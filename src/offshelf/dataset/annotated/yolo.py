@@ -150,10 +150,10 @@ def _with_texts(tree: FileTree, images: Sequence[PurePath]) -> Iterator[tuple[Pu
 
 def _objects(tree: FileTree, image: PurePath, text: str, names: Mapping[int, str], part: str) -> Iterator[Found]:
     """Yield the objects of an image. Raises DatasetError."""
-    shown, where = _shown(image, tree.root), tree.place(image)
+    shown, where, file = _shown(image, tree.root), tree.place(image), _labels_of(image)
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
-            label, box = _object(_labels_of(image), number, line.split(), names)
+            label, box = _object(file, number, line.split(), names)
             yield Found(f"{shown}#{number}", where, box, label, part)
 
 
