@@ -1,11 +1,11 @@
 """The part of a set on which labels can be checked: classes with images enough to hold one out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from offshelf.dataset import ImageSet
-from offshelf.dataset.imageset import FileSamples
+from offshelf.dataset.renumbering import renumbered
 from offshelf.names import listed
 from offshelf.svm.group_folds import groups_by_class
 
@@ -43,7 +43,7 @@ class Learnable:
         if len(kept) < 2:
             return f"{note} No two classes are left."
         rows = np.flatnonzero(np.isin(images.targets, kept))
-        return Learnable(_renumbered(images.keeping(rows), kept), rows, kept, note)
+        return Learnable(renumbered(images.keeping(rows), kept), rows, kept, note)
 
 
 def _counts(images: ImageSet, rows: np.ndarray) -> np.ndarray:
@@ -51,14 +51,3 @@ def _counts(images: ImageSet, rows: np.ndarray) -> np.ndarray:
     if groups is None:
         return images.counts(rows)
     return groups_by_class(images.targets[rows], groups, len(images.classes))
-
-
-def _renumbered(images: ImageSet, kept: np.ndarray) -> ImageSet:
-    """Return a set all of whose images are of some classes, numbered from 0."""
-    targets = np.searchsorted(kept, images.targets)
-    classes = tuple(images.classes[number] for number in kept)
-    samples = images.samples
-    if isinstance(samples, FileSamples):
-        return replace(images, classes=classes, samples=FileSamples(samples.files, targets.astype(np.int32)))
-    made = [replace(sample, target=target) for sample, target in zip(samples, targets.tolist(), strict=True)]
-    return replace(images, classes=classes, samples=made)

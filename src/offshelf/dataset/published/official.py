@@ -12,6 +12,7 @@ from offshelf.dataset.imageset import ImageSet
 from offshelf.dataset.leaks import LeakRules
 from offshelf.dataset.published.archive import unpack
 from offshelf.dataset.published.download import Remote, check_file, fetch
+from offshelf.dataset.renumbering import renumbered
 from offshelf.dataset.retrieval_set import RetrievalSet
 from offshelf.dataset.training_sizes import TrainingSizes
 from offshelf.errors import DatasetError
@@ -216,9 +217,7 @@ def _with_images(images: ImageSet) -> ImageSet:
     if len(used) == len(images.classes):
         return images
     left_out = f"{len(images.classes) - len(used)} of {len(images.classes)} classes have no images and are left out."
-    samples = [replace(one, target=int(np.searchsorted(used, one.target))) for one in images.samples]
-    classes = tuple(images.classes[number] for number in used)
-    return replace(images, classes=classes, samples=samples, notes=(*images.notes, left_out))
+    return replace(renumbered(images, used), notes=(*images.notes, left_out))
 
 
 def _mark(archive: Path) -> Path:
