@@ -21,7 +21,7 @@ from offshelf.commands.result import CommandResult
 from offshelf.commands.standard_output import only_json
 from offshelf.errors import ConfigError, OffshelfError, SweepError
 from offshelf.names import visible
-from offshelf.process.signals import on_signals, staying
+from offshelf.process.signals import obey, on_signals, staying
 from offshelf.secret import masked
 from offshelf.suggest import did_you_mean
 
@@ -81,7 +81,7 @@ def _main() -> NoReturn:
 def _guarded(dispatch: Callable[[list[str]], CommandResult], arguments: list[str]) -> CommandResult:
     """Run a command; a user's mistake is one sentence on stderr."""
     try:
-        return dispatch(arguments)
+        return _obedient(dispatch, arguments)
     except OffshelfError as error:
         if os.environ.get("OFFSHELF_DEBUG"):
             raise
@@ -97,6 +97,15 @@ def _guarded(dispatch: Callable[[list[str]], CommandResult], arguments: list[str
             raise
         place = f" {error.filename}" if error.filename else ""
         return _failed(f"{error.strerror}:{place}. What is in the store stays there.")
+
+
+def _obedient(dispatch: Callable[[list[str]], CommandResult], arguments: list[str]) -> CommandResult:
+    """Run a command; an error that a signal has led to is the signal's."""
+    try:
+        return dispatch(arguments)
+    except Exception as error:
+        obey(error)
+        raise
 
 
 def _failed(message: str, more: Mapping[str, Any] | None = None) -> CommandResult:

@@ -223,3 +223,44 @@ def test_a_signal_is_obeyed_within_code_of_others(number):
     """
     expected = "KeyboardInterrupt" if number == signal.SIGINT else "SystemExit"
     assert run(code) == (0, f"{expected}\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("then", ["raise ValueError('not read')", "pass"])
+def test_what_a_signal_raises_may_be_replaced_or_dropped(number, then):
+    """By a library that catches whatever is raised: the process leaves all the same."""
+    code = f"""
+        import os
+        from offshelf.process.signals import is_asked, obey, on_signals
+
+        on_signals()
+        caught = None
+        try:
+            try:
+                os.kill(os.getpid(), {number.value})
+            except BaseException:
+                {then}
+        except ValueError as error:
+            print(is_asked(error))
+            caught = error
+        try:
+            obey(caught)
+        except BaseException as error:
+            print(repr(error))
+    """
+    left = "KeyboardInterrupt()" if number == signal.SIGINT else "SystemExit(143)"
+    asked = "True\n" if then != "pass" else ""
+    assert run(code) == (0, f"{asked}{left}\n", "")
+
+
+def test_without_a_signal_nothing_is_obeyed():
+    """An error stays what it is."""
+    code = """
+        from offshelf.process.signals import is_asked, obey, on_signals
+
+        on_signals()
+        obey()
+        obey(ValueError())
+        print(is_asked(ValueError()))
+    """
+    assert run(code) == (0, "False\n", "")

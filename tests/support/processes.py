@@ -66,7 +66,7 @@ def interrupt(number, home, folder, *arguments, fresh=False):
     process = start(*arguments, cwd=folder, fresh=fresh)
     wait_for_a_job(process, home)
     process.send_signal(number)
-    process.communicate(timeout=120)
+    print(*process.communicate(timeout=120), sep="\n")  # shown where the test fails
     return process.returncode
 
 

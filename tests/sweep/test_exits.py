@@ -8,7 +8,7 @@ from PIL import Image
 from processes import finish
 
 NET = """
-import sys
+import os, signal, sys
 from torch import nn
 
 class Net(nn.Sequential):
@@ -19,6 +19,11 @@ class Net(nn.Sequential):
             raise KeyboardInterrupt
         if how == "memory":
             raise MemoryError
+        if how == "deaf":
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            except SystemExit as error:
+                raise ValueError("a library that caught it") from error
         super().__init__(nn.Conv2d(3, 4, 8, 8), nn.Flatten())
 """
 
@@ -61,3 +66,17 @@ def test_a_run_that_leaves_python_did_not_come_to_its_end(tmp_path, how, said):
     assert code == 1
     assert f"{said} (exit_net.py, line" in errors
     assert "Interrupted" not in errors
+
+
+@pytest.mark.slow
+def test_a_sweep_leaves_on_a_signal_that_a_library_has_caught(tmp_path):
+    """The job is not one that failed, and no other is begun."""
+    (tmp_path / "exit_net.py").write_text(NET)
+    write_images(tmp_path / "images")
+    command = ["classify", "-m", "backbone=custom", "backbone.module=exit_net.Net", "layer='1'", "classifier.C=2"]
+    command += ["dataset=folder", "dataset.root=images", "tracking=none", "bootstrap.replicates=0"]
+    code, _, errors = finish(*command, "+backbone.kwargs.how=deaf,none", cwd=tmp_path)
+
+    assert code == 143
+    assert "Begins" not in errors
+    assert not list(tmp_path.rglob("metrics.json"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from offshelf.backbone.sources import is_users
 from offshelf.backbone.weights_file import content_digest
 from offshelf.errors import BackboneError, OffshelfError
-from offshelf.process.signals import is_asked
+from offshelf.process.signals import obey
 
 _imported: dict[str, str] = {}
 """Digests of the sources that this process has executed, by path."""
@@ -84,8 +84,7 @@ def in_one_sentence(what: str, way_out: str = "") -> Iterator[None]:
     except OffshelfError:
         raise
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # user code may raise anything
-        if is_asked(error):
-            raise
+        obey(error)
         told = " ".join(str(error).split())[:300]
         why = f"{type(error).__name__}: {told}" if told else type(error).__name__
         raise BackboneError(f"{what}: {why}{_where(error)}.{way_out and ' '}{way_out}") from error

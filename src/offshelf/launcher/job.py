@@ -13,7 +13,7 @@ from offshelf.config import perform
 from offshelf.config.job import Job, as_in_hydra
 from offshelf.errors import OffshelfError
 from offshelf.memo import Memo, sharing
-from offshelf.process.signals import is_asked
+from offshelf.process.signals import obey
 from offshelf.secret import masked
 from offshelf.terminal import say
 from offshelf.tracking import as_job_of
@@ -36,13 +36,13 @@ def perform_job(job: Job, parent: str) -> Ending:
     """Run a job as part of a sweep with this parent run; an error is part of what is returned."""
     begin = time.perf_counter()
     try:
+        obey()
         with as_job_of(parent, job.digest), as_in_hydra(job):
             say(f"Begins: {job}", stderr=True)
             value = perform(job.values, job.folder).objective
         return Ending(None if value is None else float(value), time.perf_counter() - begin)
     except BaseException as error:
-        if is_asked(error):
-            raise
+        obey(error)
         return Ending(None, time.perf_counter() - begin, describe(error, job.folder))
 
 

@@ -27,6 +27,9 @@ LEAVE_SIGNALS = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") els
 _since: list[float] = []
 """When the signal came that is being obeyed."""
 
+_numbers: list[int] = []
+"""The number of that signal."""
+
 
 def on_signals() -> None:
     """Leave with exit code 143 on SIGTERM and 129 on SIGHUP, and by KeyboardInterrupt on Ctrl-C.
@@ -41,7 +44,7 @@ def on_signals() -> None:
     before = sys.unraisablehook
 
     def dropped(what: Any) -> None:
-        if is_asked(what.exc_value):
+        if _is_leaving(what.exc_value):
             _since.clear()
             _again(signal.SIGINT if isinstance(what.exc_value, KeyboardInterrupt) else what.exc_value.code - 128)
         else:
@@ -53,13 +56,28 @@ def on_signals() -> None:
     sys.unraisablehook = dropped
 
 
-def is_asked(error: BaseException | None) -> bool:
-    """Return whether an exception was raised by a signal that asks this process to leave, not by `sys.exit`."""
-    if isinstance(error, KeyboardInterrupt):
-        return bool(_since) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not isinstance(error, SystemExit):
-        return False
-    return bool(_since) or _is_raised_by_a_handler(error)
+def is_asked(error: BaseException) -> bool:
+    """Return whether an exception comes of a signal that asks this process to leave, not of `sys.exit`, say.
+
+    Any exception does once a signal is being obeyed: libraries raise one of their own in the place of the signal's.
+    """
+    return bool(_since) or _is_leaving(error)
+
+
+def obey(error: BaseException | None = None) -> None:
+    """Leave if a signal has asked for that, also where other code has dropped or replaced what the signal raised.
+
+    Args:
+        error: The exception that was caught; None if there is none.
+
+    Raises:
+        BaseException: the exception itself, if it leaves because of a signal; what the signal has raised, if `error` is
+            another one.
+    """
+    if error is not None and _is_leaving(error):
+        raise error
+    if _since:
+        raise _leaving(_numbers[-1]) from error
 
 
 @contextmanager
@@ -71,8 +89,9 @@ def staying() -> Iterator[None]:
     """
     try:
         yield
-    except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-        if is_asked(error):
+    except BaseException as error:
+        obey(error)
+        if not isinstance(error, SystemExit | KeyboardInterrupt | GeneratorExit):
             raise
         left = f"left Python, with exit code {error.code or 0}" if isinstance(error, SystemExit) else ""
         raise OffshelfError(
@@ -150,9 +169,20 @@ def _leave(number: int, _: FrameType | None) -> None:
     if _since:
         return
     _since.append(now)
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    raise SystemExit(128 + number)
+    _numbers[:] = [number]
+    raise _leaving(number)
+
+
+def _leaving(number: int) -> BaseException:
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
+
+
+def _is_leaving(error: BaseException | None) -> bool:
+    if isinstance(error, KeyboardInterrupt):
+        return bool(_since) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not isinstance(error, SystemExit):
+        return False
+    return bool(_since and error.code == 128 + _numbers[-1]) or _is_raised_by_a_handler(error)
 
 
 def _is_raised_by_a_handler(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from offshelf.config.trust import EVERYTHING
 from offshelf.config.values import portable, restored
 from offshelf.errors import ConfigError, OffshelfError
 from offshelf.launcher import Basic, Launcher
-from offshelf.process.signals import is_asked, staying
+from offshelf.process.signals import obey, staying
 from offshelf.store import MemoryStore
 from offshelf.sweep.identity import Datasets
 from offshelf.terminal import say
@@ -45,8 +45,7 @@ def passes(jobs: Sequence[Job]) -> list[dict[str, Any]]:
                 else select_layers(values["layer"], names, backbone)
             )
         except BaseException as error:  # whatever it is, it stays in its job
-            if is_asked(error):
-                raise
+            obey(error)
             continue
         if isinstance(known[name]["store"], MemoryStore):
             continue
@@ -99,8 +98,7 @@ def lines(shared: Mapping[str, Any], planned: set[Any]) -> list[str]:
     except NotBuiltError:  # which it will be where features are extracted
         return [f"{', '.join(shared['layer'])} of a network that has not been built yet"]
     except BaseException as error:  # jobs will say so
-        if is_asked(error):
-            raise
+        obey(error)
         return []
 
 
@@ -132,7 +130,8 @@ def extract(passes: Sequence[Mapping[str, Any]]) -> Generator[bool, None, None]:
         try:
             feature_spec(restored(travelled), EVERYTHING).extract_missing()
         except BaseException as error:  # it will come again in each job that needs it, which says so
-            if is_asked(error) or isinstance(error, GeneratorExit):
+            obey(error)
+            if isinstance(error, GeneratorExit):
                 raise
             yield False
         else:

@@ -14,7 +14,7 @@ from offshelf.config.job import Job, as_in_hydra
 from offshelf.errors import ConfigError, SweepError
 from offshelf.launcher import Basic, Ending, Launcher, Lost
 from offshelf.launcher.job import common_folder, describe
-from offshelf.process.signals import is_asked
+from offshelf.process.signals import obey
 from offshelf.sweep.claims import Claims, perform_claimed
 from offshelf.sweep.command import Command, covering
 from offshelf.sweep.features import extract_first
@@ -141,8 +141,7 @@ class Jobs:
         try:
             return replace(job, digest=self.datasets.job_digest(job) if self.parent.id else "")
         except BaseException as error:
-            if is_asked(error):
-                raise
+            obey(error)
             self._end(job, Ending(None, 0.0, describe(error, job.folder)))
             return None
 
