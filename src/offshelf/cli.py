@@ -21,7 +21,7 @@ from offshelf.commands.result import CommandResult
 from offshelf.commands.standard_output import only_json
 from offshelf.errors import ConfigError, OffshelfError, SweepError
 from offshelf.names import visible
-from offshelf.process.signals import obey, on_signals, staying
+from offshelf.process.signals import is_asked, obey, on_signals, staying
 from offshelf.secret import masked
 from offshelf.suggest import did_you_mean
 
@@ -100,10 +100,12 @@ def _guarded(dispatch: Callable[[list[str]], CommandResult], arguments: list[str
 
 
 def _obedient(dispatch: Callable[[list[str]], CommandResult], arguments: list[str]) -> CommandResult:
-    """Run a command; an error that a signal has led to is the signal's."""
+    """Run a command; after a signal it leaves by that, whatever error has come since, which is told."""
     try:
         return dispatch(arguments)
     except Exception as error:
+        if is_asked(error):
+            _failed(masked(str(error)))
         obey(error)
         raise
 
