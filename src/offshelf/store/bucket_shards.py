@@ -42,14 +42,15 @@ class BucketShard(Shard):
         tensor = self.tensors[key]
         values = np.empty(tensor.shape, np.float32) if into is None else into
         name = f"{self.path.name} {key}"
-        data = self.kept.get(name) if self.kept else None
-        if data is None or len(data) != values.nbytes:
-            data = self._fetched(tensor.offset, values.nbytes)
-            if xxh3_64_hexdigest(data) != tensor.checksum:
-                raise damaged(self.url, "its checksum differs")
-            if self.kept:
-                self.kept.put(name, data, share=1.0)
-        np.copyto(values, np.frombuffer(data, np.float32).reshape(tensor.shape))
+        memory = memoryview(values.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+        if self.kept and self.kept.read_into(name, memory):
+            return values
+        data = self._fetched(tensor.offset, values.nbytes)
+        if xxh3_64_hexdigest(data) != tensor.checksum:
+            raise damaged(self.url, "its checksum differs")
+        if self.kept:
+            self.kept.put(name, data, share=1.0)
+        memory[:] = data
         return values
 
     def _fetched(self, start: int, count: int) -> bytes:

@@ -26,6 +26,19 @@ def test_a_damaged_copy_is_missing(tmp_path):
     for content in (bytes(damaged), file.read_bytes()[:60], b""):
         file.write_bytes(content)
         assert copies.get("one") is None
+        assert not copies.read_into("one", memoryview(bytearray(100)))
+
+
+def test_a_copy_into_memory(tmp_path):
+    """Of the size of the copy; another size is another thing."""
+    copies = Kept(tmp_path / "c", 10_000)
+    copies.put("one", b"data")
+    copies.put("empty", b"")
+    memory = bytearray(4)
+    assert copies.read_into("one", memoryview(memory)) and memory == b"data"
+    assert copies.read_into("empty", memoryview(b""))
+    assert not any(copies.read_into("one", memoryview(bytearray(size))) for size in (0, 3, 5))
+    assert not copies.read_into("two", memoryview(memory))
 
 
 def test_the_room_is_kept_and_old_copies_make_way(tmp_path):

@@ -4,8 +4,11 @@ import hashlib
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from io import FileIO
 from pathlib import Path
 from threading import Lock
 
@@ -44,16 +47,24 @@ class Kept:
 
     def get(self, version: str) -> bytes | None:
         """Return the bytes of a version; None if they are not kept."""
-        path = self._path(version)
         try:
-            with path.open("rb") as file:
-                found = file.read()
-                if os.fstat(file.fileno()).st_mtime < self.began:
-                    os.utime(path)
+            with self._opened(version) as file:
+                checksum, data = file.read(8), file.read()
         except OSError:
             return None
-        checksum, data = found[:8], found[8:]
         return data if checksum == xxh3_64_digest(data) else None
+
+    def read_into(self, version: str, memory: memoryview) -> bool:
+        """Read a version into bytes of its size. Return whether it is kept; else anything may be in them."""
+        try:
+            with self._opened(version) as file:
+                checksum, left = file.read(8), memory
+                while left and (count := file.readinto(left)):
+                    left = left[count:]
+                is_whole = not left and not file.read(1)
+        except OSError:
+            return False
+        return is_whole and checksum == xxh3_64_digest(memory)
 
     def put(self, version: str, data: bytes, share: float = ORDINARY) -> None:
         """Keep the bytes of a version if they fit into a share of the room."""
@@ -65,6 +76,15 @@ class Kept:
         except OSError as error:
             log.info("%s cannot be written to: %s", self.folder, error.strerror)
             self.limit = 0
+
+    @contextmanager
+    def _opened(self, version: str) -> Iterator[FileIO]:
+        """Open a copy and note that it is used. Raises OSError."""
+        path = self._path(version)
+        with path.open("rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_mtime < self.began:
+                os.utime(path)
+            yield file
 
     @staticmethod
     def _write(path: Path, data: bytes) -> None:
