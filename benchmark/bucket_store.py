@@ -22,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 import buckets
 from extraction import photographs, request
 from machine import interleaved, machine, table
-from store import CHUNK, keys
 
 from offshelf.augmentation import center
 from offshelf.backbone import EfficientNetLite0, Pixels
 from offshelf.extractor import Extractor, extract_missing
 from offshelf.store import BucketStore, DiskStore, FeatureStore
+from store import CHUNK, keys
 
 
 @contextmanager
@@ -58,7 +58,9 @@ def read(rounds: int, images: int) -> None:
         for open_store in stores.values():  # into the cache
             assert (open_store().read(asked, names) == values).all()
         time.sleep(2)  # copies that were used a moment ago are not marked as used again
-        times = interleaved({name: lambda make=make: make().read(asked, names) for name, make in stores.items()}, rounds)
+        times = interleaved(
+            {name: lambda make=make: make().read(asked, names) for name, make in stores.items()}, rounds
+        )
     rates = {name: values.nbytes / seconds / 1e9 for name, seconds in times.items()}
     table(
         ["features", "disk, GB/s", "cache, GB/s", "bucket, GB/s", "cache / disk", "bucket / disk"],
