@@ -27,6 +27,16 @@ def _escape(code: int) -> str:
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
 
 
+def in_quotes(text: str) -> str:
+    """Return a text in quotes of Hydra's grammar, in which it means itself.
+
+    `${…}` in it is not looked up; backslashes are doubled before that, before a quote and at the end.
+    """
+    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+    inner = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    return f"'{inner}'"
+
+
 def listed(names: Iterable[str]) -> str:
     """Return the first few names, and the number of the others."""
     named = list(names)

@@ -6,6 +6,7 @@ from typing import Any
 
 from offshelf.config.folder import options
 from offshelf.errors import ConfigError
+from offshelf.names import in_quotes
 from offshelf.suggest import did_you_mean
 
 
@@ -49,9 +50,9 @@ def _written(key: str, value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, os.PathLike):
-        return _quoted(os.path.expanduser(os.fspath(value)))  # noqa: PTH111 - of any kind of path
+        return in_quotes(os.path.expanduser(os.fspath(value)))  # noqa: PTH111 - of any kind of path
     if isinstance(value, str):
-        return _quoted(value)
+        return in_quotes(value)
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{name}:{_written(f'{key}.{name}', one)}" for name, one in value.items()) + "}"
     if isinstance(value, Sequence):
@@ -60,13 +61,3 @@ def _written(key: str, value: Any) -> str:
         f"{key} takes texts, numbers, truth values, None, lists and mappings, as the command line does; "
         f"got a {type(value).__name__}."
     )
-
-
-def _quoted(text: str) -> str:
-    """Return a text in quotes: `${…}` in it is not looked up, and backslashes before a quote are doubled."""
-    text = text.replace("${", "\\${")
-    made, backslashes = "", 0
-    for letter in text:
-        made += ("\\" * backslashes + "\\'") if letter == "'" else letter
-        backslashes = backslashes + 1 if letter == "\\" else 0
-    return "'" + made + "\\" * backslashes + "'"

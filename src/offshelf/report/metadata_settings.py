@@ -7,6 +7,7 @@ from pathlib import Path
 from offshelf.dataset import ImageFile, ImageSet
 from offshelf.dataset.labels import SIGNS
 from offshelf.dataset.raster import MAX_PIXELS
+from offshelf.names import in_quotes
 
 SEPARATORS = (";", "|", ",", "/", "#", "~", "␟")
 """Between several labels of an image in `metadata.csv`: the first one that no label contains."""
@@ -53,7 +54,4 @@ def _listed(values: str | Sequence[float] | None) -> str:
 
 def _override(key: str, text: str) -> str:
     """Return an override whose value is a text, whatever is in it."""
-    if _PLAIN.fullmatch(text):
-        return f"{key}={text}"
-    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)  # backslashes count before a quote alone
-    return f"{key}='{escaped}'"
+    return f"{key}={text if _PLAIN.fullmatch(text) else in_quotes(text)}"
