@@ -7,12 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from offshelf.knn.neighbours import Neighbours, find, of_others, voting
 from offshelf.retrieval.arrays import arrays_on
 from offshelf.svm.cross_validation import first_rows, group_samples
+from offshelf.svm.encoding import check_classes
 from offshelf.svm.fusion import FUSIONS, Fusion, fuse
 from offshelf.svm.group_folds import grouped_folds
 
@@ -254,9 +255,7 @@ class KNNProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Validate the data, and set classes and labels. Returns X [R, D], y and weights, each [R] or [R, K]."""
         several = y is not None and type_of_target(y, input_name="y").startswith("multilabel")
         X, y = validate_data(self, X, y, dtype=DTYPES, multi_output=several, y_numeric=False)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # many of few images
-            check_classification_targets(y)
+        check_classes(y)
         weights = np.ones(y.shape) if sample_weight is None else np.asarray(sample_weight, np.float64)
         if weights.shape != y.shape or not np.isin(weights, (0, 1) if several else (1,)).all():
             raise ValueError("sample_weight must be 1, or for several labels 1 or 0, of the shape of y.")

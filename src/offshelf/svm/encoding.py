@@ -129,11 +129,9 @@ def encode(y: np.ndarray, sample_weight: np.ndarray, multiclass: Multiclass) -> 
     Raises:
         ValueError: the labels are not classes, or there is only one class.
     """
-    from sklearn.utils.multiclass import check_classification_targets, type_of_target
+    from sklearn.utils.multiclass import type_of_target
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # many classes of few images
-        check_classification_targets(y)
+    check_classes(y)
     if y.ndim > 1 and type_of_target(y).startswith("multilabel"):
         return Encoding(np.arange(y.shape[1]), "multilabel")
     classes = np.unique(y[sample_weight > 0])
@@ -142,6 +140,15 @@ def encode(y: np.ndarray, sample_weight: np.ndarray, multiclass: Multiclass) -> 
             f"A linear classifier needs samples of at least 2 classes; there is 1 class: {classes.tolist()[0]!r}."
         )
     return Encoding(classes, "binary" if len(classes) == 2 else multiclass)
+
+
+def check_classes(y: np.ndarray) -> None:
+    """Raise ValueError if labels are not classes. That there are many for so few images is no reason to warn."""
+    from sklearn.utils.multiclass import check_classification_targets
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        check_classification_targets(y)
 
 
 def _label_weights(
