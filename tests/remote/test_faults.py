@@ -23,7 +23,7 @@ def failed(name, text):
      RemoteError, "s3://bucket is in another region: set AWS_REGION"),
     ("GenericError", "Error performing GET http://x in 9s, after 8 retries - HTTP error: error sending request\n"
      "kind: Timeout", RemoteError, r"does not answer, or breaks off 9 times \(timeout\)"),
-    ("GenericError", "status code: 400 Bad Request: <Code>RequestTimeTooSkewed</Code>", RemoteError, "have expired"),
+    ("GenericError", "status code: 400 Bad Request: <Code>RequestTimeTooSkewed</Code>", RemoteError, "clock"),
     ("PreconditionError", "status code: 412 Precondition Failed", ChangedError, "was changed while it was in use"),
     ("NotFoundError", "status code: 404 Not Found: <Code>NoSuchKey</Code>", GoneError, "photos does not exist"),
     ("NotFoundError", "status code: 404 Not Found: <Code>NoSuchBucket</Code>", RemoteError, "There is no bucket"),

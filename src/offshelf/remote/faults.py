@@ -33,7 +33,7 @@ CREDENTIALS = {
 }
 """Environment variables, which obstore reads."""
 
-_EXPIRED = re.compile(r"Expired|InvalidToken|TokenRefreshRequired|RequestTimeTooSkewed", re.IGNORECASE)
+_EXPIRED = re.compile(r"Expired|InvalidToken|TokenRefreshRequired", re.IGNORECASE)
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})(?: ([\w ]+))?")
 _TRIES = re.compile(r"after (\d+) retries")
@@ -59,6 +59,11 @@ def bucket_fault(url: Url, error: Exception) -> Exception:
         return GoneError(f"{url} does not exist.")
     if name == "PreconditionError" or status in (409, 412):
         return ChangedError.of(url)
+    if "RequestTimeTooSkewed" in said:
+        return RemoteError(
+            f"The clock of this machine is minutes away from that of the server of {place}, which accepts no such "
+            f"requests ({why}): set it."
+        )
     if _EXPIRED.search(said):
         return RemoteError(f"The credentials for {place} have expired ({why or 'as the server says'}): renew them.")
     if _NO_CREDENTIALS.search(said):
