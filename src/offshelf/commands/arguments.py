@@ -80,11 +80,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def divide(arguments: Sequence[str], defaults: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Return the arguments that are not `key=value` of these keys, and the values of all keys."""
+    """Return the arguments that are not `key=value` of these keys, and the values of all keys.
+
+    `uri` may be written as tasks have it, `tracking.uri`.
+    """
     values = dict(defaults)
     others = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
+        key = "uri" if key == "tracking.uri" else key
         if equals and key in values:
             values[key] = value
         else:

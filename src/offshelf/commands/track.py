@@ -13,8 +13,7 @@ from offshelf.terminal import say
 from offshelf.tracking.mlflow.target import MLflowTarget
 from offshelf.tracking.outbox.sync import Sync, SyncResult
 
-SETTINGS = {"home": "", "uri": "", "tracking.uri": ""}
-"""`uri` is short for `tracking.uri`."""
+SETTINGS = {"home": "", "uri": ""}
 
 
 def main(arguments: Sequence[str]) -> CommandResult:
@@ -33,8 +32,7 @@ def main(arguments: Sequence[str]) -> CommandResult:
             f"There is no folder {', '.join(missing)}. Without folders, all runs that wait in the home are sent."
         )
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")  # models are large, and no run waits for this
-    uri = where["tracking.uri"] or where["uri"]
-    result = Sync(home_dir(where["home"]), MLflowTarget.connect, uri, options.ended).send(folders)
+    result = Sync(home_dir(where["home"]), MLflowTarget.connect, where["uri"], options.ended).send(folders)
     _show(result)
     result.require_success()
     runs = {"sent": [run.id for run in result.new], "known": [run.id for run in result.known]}

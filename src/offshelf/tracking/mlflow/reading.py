@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from offshelf.errors import TrackingError
 from offshelf.home import home_path
 from offshelf.secret import masked
+from offshelf.tracking.mlflow.artifact_errors import artifact_errors
 from offshelf.tracking.mlflow.client import connect, search_all
 from offshelf.tracking.mlflow.dead_runs import try_close_dead
 from offshelf.tracking.mlflow.sending import RUN_TAG
@@ -137,16 +138,16 @@ class TrackedRuns:
 
         at = self._client.tracking_uri
         try:
-            items = list_artifacts(
-                artifact_uri=run.artifacts, tracking_uri=at
-            )  # their paths begin in the parent folder
-            if file not in {PurePosixPath(item.path).name for item in items}:
-                return None
-            with TemporaryDirectory() as folder:
-                path = download_artifacts(artifact_uri=f"{run.artifacts}/{file}", dst_path=folder, tracking_uri=at)
-                return Path(path).read_bytes()
+            with artifact_errors():
+                items = list_artifacts(artifact_uri=run.artifacts, tracking_uri=at)
+                if file not in {PurePosixPath(item.path).name for item in items}:  # paths begin in the parent folder
+                    return None
+                with TemporaryDirectory() as folder:
+                    path = download_artifacts(artifact_uri=f"{run.artifacts}/{file}", dst_path=folder, tracking_uri=at)
+                    return Path(path).read_bytes()
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"{file} of the run {run.id} cannot be read: {str(error).splitlines()[0]}") from error
+            reason = masked(str(error).splitlines()[0])
+            raise TrackingError(f"{file} of the run {run.id} cannot be read: {reason}") from error
 
     def _by_id(self, selector: str) -> list[TrackedRun]:
         if len(selector) < SHORTEST_ID or not all(letter in "0123456789abcdef" for letter in selector):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from offshelf.errors import TrackingError
 from offshelf.home import home_dir
+from offshelf.tracking.mlflow.artifact_errors import artifact_errors
 from offshelf.tracking.mlflow.client import connect, default_uri
 
 ARTIFACT = "mlflow_model"
@@ -40,7 +41,8 @@ def register(run: str, folder: Path, name: str, alias: str, where: Mapping[str, 
     from mlflow.exceptions import MlflowException
 
     try:
-        client.log_artifacts(run, str(folder), ARTIFACT)
+        with artifact_errors():
+            client.log_artifacts(run, str(folder), ARTIFACT)
         is_new = True
         try:
             client.create_registered_model(name)

@@ -16,6 +16,7 @@ from offshelf.tracking.events import (
     ResumeEvent,
     StartEvent,
 )
+from offshelf.tracking.mlflow.artifact_errors import artifact_errors
 from offshelf.tracking.mlflow.retries import Retries
 from offshelf.tracking.names import allowed_names
 from offshelf.tracking.run import Content
@@ -68,7 +69,7 @@ def send(client: "MlflowClient", run: str, event: LaterEvent, content: Content =
             _log(client, run, event)
         case FileEvent():
             folder = str(PurePosixPath(event.name).parent)
-            with _on_disk(PurePosixPath(event.name).name, content) as path:
+            with _on_disk(PurePosixPath(event.name).name, content) as path, artifact_errors():
                 client.log_artifact(run, str(path), None if folder == "." else folder)
         case DatasetEvent():
             _log_dataset(client, run, event)
