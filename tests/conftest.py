@@ -13,8 +13,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell star
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup, which commands obey
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+import hypothesis
 import pytest
 import tables
+
+hypothesis.settings.register_profile(  # on busy cores, examples take long
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 pytest_plugins = ["rules", "shared", "bucket_server"]
 

@@ -177,6 +177,7 @@ def test_layer_pattern_is_one_run(tmp_path):
     assert {"test/accuracy/block1", "test/accuracy/block2", "test/accuracy/block3"} <= metrics(tmp_path).keys()
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_sweep_goes_on_after_a_failed_job(tmp_path):
     """The failed job is named, the others are finished, the exit code tells."""
@@ -288,6 +289,7 @@ def test_same_numbers_however_it_runs(digit_folder, tmp_path):
     assert all(result == results["cold"] for result in results.values())
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_same_numbers_of_a_pretrained_network(digit_folder, tmp_path):
     """EfficientNet-Lite0 on 24 images: the same metrics to the last digit, with one setting changed at a time."""
@@ -305,6 +307,7 @@ def test_same_numbers_of_a_pretrained_network(digit_folder, tmp_path):
     assert all(result == results["cold"] for result in results.values())
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_dry_run_extracts_nothing(tmp_path):
     """It says what is missing; afterwards nothing is."""

@@ -13,9 +13,10 @@ from offshelf.metric import METRICS, Bootstrap
 from offshelf.report import csv_text, read_predictions
 from offshelf.tracking import MLflow
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
-)
+pytestmark = [
+    pytest.mark.usefixtures("known_digits"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
 
 IMAGES = 200
 

@@ -14,6 +14,7 @@ from offshelf.errors import ConfigError, TrackingError
 from offshelf.tracking.mlflow.client import default_uri
 
 pytestmark = [
+    pytest.mark.usefixtures("known_digits"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),  # of type hints in MLflow's own code
 ]

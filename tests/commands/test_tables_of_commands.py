@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import warm
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("known_digits")]
 
 LAYERS = ["classify", "backbone=tiny", "layer=all", "name=all layers of a small network", "report=null"]
 COMMANDS = {

@@ -317,7 +317,9 @@ def cells(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.soak) if name in SWEPT else name for name in PAPER]
+)
 def test_a_table_from_data_to_report(name, run, offshelf, tmp_path):
     """Both settings of the paper on a miniature: the report has their numbers, and no others of ours."""
     dataset = {"table5_uiuc": "uiuc_attributes"}.get(name, name.partition("_")[2])
@@ -508,6 +510,7 @@ def test_retrievals_from_data_to_report(name, run, offshelf, tmp_path):
     assert "bootstrap interval over the queries" in (tmp_path / "report/table.md").read_text()
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_digits_retrieval_from_data_to_report(offshelf, tmp_path):
     """A line a layer, from one run; the rows that were not run say so."""

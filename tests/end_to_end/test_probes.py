@@ -16,6 +16,7 @@ from offshelf.backbone import Preprocessing
 from offshelf.commands import export, predict, rerun
 
 pytestmark = [
+    pytest.mark.usefixtures("known_digits"),
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),  # of type hints in MLflow's own code

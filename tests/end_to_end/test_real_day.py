@@ -57,7 +57,10 @@ def fill(disk, free):
     ("free", "settings", "message"),
     [
         (50_000, ["home={disk}/home"], "mlflow.db cannot be used"),
-        (50_000, ["home={disk}/home", "tracking=none", "keep_model_mb=0"], "MiB of features to"),
+        pytest.param(
+            *(50_000, ["home={disk}/home", "tracking=none", "keep_model_mb=0"], "MiB of features to"),
+            marks=pytest.mark.soak,
+        ),
         (2_000, ["hydra.run.dir={disk}/run", "tracking=none"], "The output folder"),
         (20_000, ["hydra.run.dir={disk}/run", "tracking=none"], "Could not write the run's results"),
     ],
@@ -85,7 +88,7 @@ def test_read_only_home(read_only, tmp_path):
     assert "Extracting" not in done.stderr
 
 
-@pytest.mark.parametrize("sweep", [[], ["-m"]])
+@pytest.mark.parametrize("sweep", [[], pytest.param(["-m"], marks=pytest.mark.soak)])
 def test_from_a_read_only_folder(read_only, home, tmp_path, sweep):
     """Results are in the home."""
     folder = read_only()
@@ -135,6 +138,7 @@ def test_the_user_s_hydra_full_error(value, tmp_path):
         assert message in done.stderr
 
 
+@pytest.mark.soak
 def test_a_clock_that_was_ahead(home, tmp_path):
     """Features that were written tomorrow are found; ages are not negative; nothing of the future counts as unused."""
     assert run("classify", *FAST, cwd=tmp_path).returncode == 0
@@ -201,6 +205,7 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.soak
 def test_a_colleague_s_store_that_may_be_written(shared, tmp_path):
     """What is there is used, what is missing is added; locks of the colleague's dead processes are no hindrance."""
     store, without = shared(group_may_write=True)

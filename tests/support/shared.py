@@ -67,6 +67,22 @@ def digit_features(made_once):
 
 
 @pytest.fixture(scope="session")
+def _small_digit_features(made_once):
+    def make(folder):
+        for backbone in ("tiny", "pixels"):
+            command = [warm.program(), "extract", f"backbone={backbone}", "layer=all", f"home={folder}"]
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+    return made_once("small-digit-features", make) / "store"
+
+
+@pytest.fixture
+def known_digits(_small_digit_features, home):
+    """A home that has the features of the digits by the tiny network and by pixels, for tests of what comes after."""
+    shutil.copytree(_small_digit_features, home / "store", dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="session")
 def _server(tmp_path_factory):
     """An MLflow server of this worker: its address and the folder of its store."""
     store = tmp_path_factory.mktemp("server")

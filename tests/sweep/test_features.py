@@ -17,6 +17,7 @@ def jobs(tmp_path, *lines):
     return [Job(number, [], config, tmp_path) for number, config in enumerate(configs)]
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_one_pass_a_list_of_views(home, tmp_path):
     """3 layers x 2 augmentations x 2 parameters of the classifier: 12 jobs, two extractions."""

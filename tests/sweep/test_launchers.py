@@ -110,6 +110,7 @@ def test_killed_process_is_one_job(home, tmp_path):
     assert [row["status"] for row in found.table(found.sweeps[0])] == ["done", "FAILED"]
 
 
+@pytest.mark.soak
 def test_fail_fast(home, tmp_path):
     """Nothing is begun after a failure, and what runs is broken off."""
     first = "assert self.width != 4\n            time.sleep(60 * (self.width > 4))"
@@ -149,6 +150,7 @@ def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
     assert output.count("done before") == len(done)
 
 
+@pytest.mark.soak
 def test_preempted_job_is_done_again(home, tmp_path):
     """By the signal that Slurm sends: the job is requeued, and the sweep ends well."""
     first = "Path('begun').exists() or (Path('begun').write_text(str(os.getpid())), time.sleep(100))"

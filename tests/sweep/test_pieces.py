@@ -75,6 +75,7 @@ def made(monkeypatch):
     return counts
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_one_gram_matrix_for_all_values(made, pictures, tmp_path):
     """A layer and list of views, wherever C stands in the command; each job has the numbers it has alone."""

@@ -23,7 +23,10 @@ pytestmark = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGKILL, -9), pytest.param(signal.SIGINT, 130, marks=pytest.mark.soak)],
+)
 def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
     """Under the same parent, with the jobs that are left, also those of a piece; and no run stays open."""
     command = ["classify", "-m", "backbone=tiny", "layer=block1,block2,block3", "classifier.C=1,2,3", "baseline=null"]

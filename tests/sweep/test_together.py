@@ -11,6 +11,7 @@ from processes import Record, sixteen_images, start
 from offshelf.tracking import MLflow
 
 pytestmark = [
+    pytest.mark.usefixtures("known_digits"),
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore"),  # of MLflow and SQLAlchemy
 ]
@@ -102,7 +103,9 @@ def test_two_at_once(home, tmp_path):
     assert leftovers(home) == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGINT, 130, marks=pytest.mark.soak)]
+)
 def test_one_is_ended(number, code, home, tmp_path):
     """The other waits for its job, takes it over, and ends the parent, which is open till then."""
     act = "self.begun.touch()\n            while self.width == 4 and not Path('go').exists(): time.sleep(0.1)"
@@ -164,6 +167,7 @@ def test_fail_fast(home, tmp_path):
     assert sorted(found.statuses(found.jobs)) == ["FAILED", "FINISHED"]
 
 
+@pytest.mark.soak
 def test_three_with_a_server(home, tmp_path, tracking_server):
     """Of different launchers, all of which have come before a job ends."""
     command = sweep(tmp_path, all_come(3), 4, 5, 6, 7, 8, 9)

@@ -21,9 +21,10 @@ from offshelf.tasks.extract import extract
 from offshelf.tasks.layers import layers
 from offshelf.tracking import MLflow
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
-)
+pytestmark = [
+    pytest.mark.usefixtures("known_digits"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
 
 
 def extraction(**changes):

@@ -12,6 +12,7 @@ from offshelf.errors import TrackingError
 from offshelf.tracking.mlflow.reachability import with_password
 
 pytestmark = [
+    pytest.mark.usefixtures("known_digits"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -81,7 +81,7 @@ class BucketCatalogue(Catalogue):
         found = {key: about.tag for page in client(place).pages(place) for key, about in page}
         for key in sorted(found):
             if self._read.get(key) != found[key] and key.rpartition("/")[2] != self._own_name:
-                self._take_part(Url(self.url.scheme, self.url.place, key))
+                self._take_part(Url(self.url.scheme, self.url.place, key), found[key])
                 self._read[key] = found[key]
         if not found and not self._known:
             self.rebuild()
@@ -159,12 +159,21 @@ class BucketCatalogue(Catalogue):
         head.require(url, images)
         return BucketShard(Path(name), images, head.tensors, size, head.releases, url=url, kept=self.kept)
 
-    def _take_part(self, url: Url) -> None:
+    def _take_part(self, url: Url, tag: str) -> None:
         """Read an object of the index; a damaged one is left out, and its shards are found by `verify`."""
         try:
-            for one in json.loads(client(url).get(url))["shards"]:
+            for one in json.loads(self._part(url, tag))["shards"]:
                 name = str(one["name"])
                 if name not in self._known:
                     self._known[name] = self._shard(name, base64.b64decode(one["head"]), int(one["size"]))
         except (ObjectError, ValueError, KeyError, TypeError, OSError) as error:
             log.warning("%s is left out: %s. offshelf store verify makes the index anew.", url, error)
+
+    def _part(self, url: Url, tag: str) -> bytes:
+        """Return an object of the index, which is kept beside the tensors."""
+        version = f"{url} {tag}"
+        data = self.kept.get(version)
+        if data is None:
+            data = client(url).get(url)  # or what has come after it, with all that it had
+            self.kept.put(version, data, share=1.0)
+        return data

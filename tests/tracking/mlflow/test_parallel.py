@@ -12,6 +12,7 @@ from mlflow.tracking import MlflowClient
 from offshelf.tracking.mlflow.client import connect, default_uri
 
 pytestmark = [
+    pytest.mark.usefixtures("known_digits"),
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -64,6 +65,7 @@ def require_all(uri, number):
         assert len(run.inputs.dataset_inputs) == 6
 
 
+@pytest.mark.soak
 def test_on_a_home(tmp_path):
     """All meet at the same few rows."""
     connect(tmp_path, None, "other")

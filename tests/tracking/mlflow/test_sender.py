@@ -21,6 +21,7 @@ from offshelf.tracking.outbox.outbox import Outbox
 from offshelf.tracking.process import is_dead
 
 pytestmark = [
+    pytest.mark.usefixtures("known_digits"),
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -146,7 +147,10 @@ def test_same_record(store, expected, tmp_path):
     assert not (tmp_path / "out" / "tracking").exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGKILL, -9), (signal.SIGHUP, 129), pytest.param(signal.SIGINT, 130, marks=pytest.mark.soak)],
+)
 def test_terminal_is_closed_after_the_table(store, expected, tmp_path, number, code):
     """The record is complete without another command: last work and sender have sessions of their own."""
     process, sender = start(store, tmp_path, "table", pause=0.5)
@@ -167,7 +171,7 @@ def test_killed_while_it_computes(store, tmp_path):
     assert not waiting(store)
 
 
-@pytest.mark.parametrize("kills_run", [False, True])
+@pytest.mark.parametrize("kills_run", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_sender_dies(store, expected, tmp_path, kills_run):
     """The run goes on, and `track sync` sends it, also if both were killed after the table."""
     process, sender = start(store, tmp_path, "table" if kills_run else "begun", pause=0.5)
@@ -224,6 +228,7 @@ def test_not_needed(monkeypatch):
             assert take_sender() is None
 
 
+@pytest.mark.soak
 def test_a_closed_terminal(home, tmp_path):
     """A warm `offshelf classify`: the numbers and figures of a run whose terminal is closed once the table is there."""
     command = ["classify", "backbone=tiny", "layer=last", "classifier.C=2"]

@@ -61,6 +61,7 @@ def kill(server):
     server.wait(10)
 
 
+@pytest.mark.soak
 def test_a_server_that_is_killed_in_the_middle(tmp_path):
     """The run ends well, and sync completes it on the server, under the same id and with all that a whole run has."""
     port = free_port(6100)
@@ -199,6 +200,7 @@ def test_postgresql_directly(tmp_path, home, postgresql):
     assert not (tmp_path / "mlruns").exists()
 
 
+@pytest.mark.soak
 def test_postgresql_behind_a_server(tmp_path, postgresql):
     """As in a team: clients know the server alone."""
     port = free_port(6200)

@@ -48,7 +48,7 @@ class Kept:
     def get(self, version: str) -> bytes | None:
         """Return the bytes of a version; None if they are not kept."""
         try:
-            with self._opened(version) as file:
+            with self._opened(version) as (file, _):
                 checksum, data = file.read(8), file.read()
         except OSError:
             return None
@@ -57,14 +57,15 @@ class Kept:
     def read_into(self, version: str, memory: memoryview) -> bool:
         """Read a version into bytes of its size. Return whether it is kept; else anything may be in them."""
         try:
-            with self._opened(version) as file:
+            with self._opened(version) as (file, size):
+                if size != 8 + len(memory):
+                    return False
                 checksum, left = file.read(8), memory
                 while left and (count := file.readinto(left)):
                     left = left[count:]
-                is_whole = not left and not file.read(1)
         except OSError:
             return False
-        return is_whole and checksum == xxh3_64_digest(memory)
+        return checksum == xxh3_64_digest(memory)
 
     def put(self, version: str, data: bytes, share: float = ORDINARY) -> None:
         """Keep the bytes of a version if they fit into a share of the room."""
@@ -78,13 +79,14 @@ class Kept:
             self.limit = 0
 
     @contextmanager
-    def _opened(self, version: str) -> Iterator[FileIO]:
-        """Open a copy and note that it is used. Raises OSError."""
+    def _opened(self, version: str) -> Iterator[tuple[FileIO, int]]:
+        """Open a copy and note that it is used. Yields the file and its size; raises OSError."""
         path = self._path(version)
         with path.open("rb", buffering=0) as file:
-            if os.fstat(file.fileno()).st_mtime < self.began:
+            about = os.fstat(file.fileno())
+            if about.st_mtime < self.began:
                 os.utime(path)
-            yield file
+            yield file, about.st_size
 
     @staticmethod
     def _write(path: Path, data: bytes) -> None:
