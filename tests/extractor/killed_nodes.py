@@ -198,6 +198,9 @@ def behead(count=6000):
             os.kill(process, signal.SIGKILL)
         _, errors = finish(driver)
         seconds = time.monotonic() - first
+        last = time.monotonic() + 90  # a node gives up a head that does not come back
+        while any(map(is_working, nodes)) and time.monotonic() < last:
+            time.sleep(1)
         left = [machine.name for machine in nodes if is_working(machine)]
         for node in nodes:
             node.kill()

@@ -138,7 +138,7 @@ def test_two_drivers_at_once():
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_head_that_dies():
-    """The extraction says so; no actor goes on; another cluster does the rest."""
+    """The extraction says so; no actor goes on for long; another cluster does the rest."""
     found = nodes("behead")
     assert "the same command goes on from there" in found["told"][0]
     assert found["left"] == []
