@@ -37,15 +37,19 @@ def write_images(folder):
             Image.fromarray(pixels).save(folder / label / f"{number}.png")
 
 
+def sweep(folder, how):
+    """Exit code, output and errors of a sweep over how the network behaves."""
+    (folder / "exit_net.py").write_text(NET)
+    write_images(folder / "images")
+    command = ["classify", "-m", "backbone=custom", "backbone.module=exit_net.Net", "layer='1'", "classifier.C=2"]
+    command += ["dataset=folder", "dataset.root=images", "tracking=none", "bootstrap.replicates=0"]
+    return finish(*command, f"+backbone.kwargs.how={how}", cwd=folder)
+
+
 @pytest.mark.slow
 def test_a_job_that_leaves_python_is_one_that_failed(tmp_path):
     """By `sys.exit(0)` in a network of one's own, say: it is named, the others are run, the exit code tells."""
-    (tmp_path / "exit_net.py").write_text(NET)
-    write_images(tmp_path / "images")
-    command = ["classify", "-m", "backbone=custom", "backbone.module=exit_net.Net", "layer='1'", "classifier.C=2"]
-    command += ["dataset=folder", "dataset.root=images", "tracking=none", "bootstrap.replicates=0"]
-    command += ["+backbone.kwargs.how=exit,interrupt,memory,none"]
-    code, output, errors = finish(*command, cwd=tmp_path)
+    code, output, errors = sweep(tmp_path, "exit,interrupt,memory,none")
 
     assert code == 1
     assert re.search(r"how=exit\): exit_net.Net .* SystemExit: 0 \(exit_net.py, line \d+\)", errors)
@@ -71,11 +75,7 @@ def test_a_run_that_leaves_python_did_not_come_to_its_end(tmp_path, how, said):
 @pytest.mark.slow
 def test_a_sweep_leaves_on_a_signal_that_a_library_has_caught(tmp_path):
     """The job is not one that failed, and no other is begun."""
-    (tmp_path / "exit_net.py").write_text(NET)
-    write_images(tmp_path / "images")
-    command = ["classify", "-m", "backbone=custom", "backbone.module=exit_net.Net", "layer='1'", "classifier.C=2"]
-    command += ["dataset=folder", "dataset.root=images", "tracking=none", "bootstrap.replicates=0"]
-    code, _, errors = finish(*command, "+backbone.kwargs.how=deaf,none", cwd=tmp_path)
+    code, _, errors = sweep(tmp_path, "deaf,none")
 
     assert code == 143
     assert "Begins" not in errors

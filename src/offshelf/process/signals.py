@@ -24,11 +24,8 @@ GRACE_SECONDS = 15.0
 LEAVE_SIGNALS = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
 """Signals to leave on; SIGHUP comes when a terminal is closed."""
 
-_since: list[float] = []
-"""When the signal came that is being obeyed."""
-
-_numbers: list[int] = []
-"""The number of that signal."""
+_obeyed: list[tuple[float, int]] = []
+"""The signal that is being obeyed, if there is one: when it came, and its number."""
 
 
 def on_signals() -> None:
@@ -45,7 +42,7 @@ def on_signals() -> None:
 
     def dropped(what: Any) -> None:
         if _is_leaving(what.exc_value):
-            _since.clear()
+            _obeyed.clear()
             _again(signal.SIGINT if isinstance(what.exc_value, KeyboardInterrupt) else what.exc_value.code - 128)
         else:
             before(what)
@@ -61,7 +58,7 @@ def is_asked(error: BaseException) -> bool:
 
     Any exception does once a signal is being obeyed: libraries raise one of their own in the place of the signal's.
     """
-    return bool(_since) or _is_leaving(error)
+    return bool(_obeyed) or _is_leaving(error)
 
 
 def obey(error: BaseException | None = None) -> None:
@@ -76,8 +73,8 @@ def obey(error: BaseException | None = None) -> None:
     """
     if error is not None and _is_leaving(error):
         raise error
-    if _since:
-        raise _leaving(_numbers[-1]) from error
+    if _obeyed:
+        raise _leaving(_obeyed[0][1]) from error
 
 
 @contextmanager
@@ -164,12 +161,11 @@ def end(children: Sequence[Any]) -> None:
 
 def _leave(number: int, _: FrameType | None) -> None:
     now = time.monotonic()
-    if _since and now - _since[0] > PATIENCE_SECONDS:
+    if _obeyed and now - _obeyed[0][0] > PATIENCE_SECONDS:
         os._exit(128 + number)
-    if _since:
+    if _obeyed:
         return
-    _since.append(now)
-    _numbers[:] = [number]
+    _obeyed.append((now, number))
     raise _leaving(number)
 
 
@@ -179,10 +175,10 @@ def _leaving(number: int) -> BaseException:
 
 def _is_leaving(error: BaseException | None) -> bool:
     if isinstance(error, KeyboardInterrupt):
-        return bool(_since) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        return bool(_obeyed) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if not isinstance(error, SystemExit):
         return False
-    return bool(_since and error.code == 128 + _numbers[-1]) or _is_raised_by_a_handler(error)
+    return bool(_obeyed and error.code == 128 + _obeyed[0][1]) or _is_raised_by_a_handler(error)
 
 
 def _is_raised_by_a_handler(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from offshelf.tracking.mlflow.retries import mlflow_errors
 
-PACKAGES = {"google": "google-cloud-storage", "azure": "azure-storage-blob", "paramiko": "pysftp"}
+PACKAGES = {"google": "google-cloud-storage", "azure": "azure-storage-blob"}
 """Packages whose modules have another name."""
 
 
