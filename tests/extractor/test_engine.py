@@ -1,5 +1,6 @@
 """Engines give eager PyTorch's numbers, on every shipped backbone; where they cannot, that is said."""
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -31,12 +32,12 @@ SHIPPED = {
     "vit_b_16": ["backbone.weights=null"],
     "overfeat": ["backbone.weights=null"],
     "overfeat_fast": ["backbone.weights=null"],
-    "timm": ["backbone.arch=vit_small_patch14_dinov2", "backbone.weights=null", "backbone.img_size=112"],
+    "timm": ["backbone.arch=vit_tiny_patch16_224", "backbone.weights=null", "backbone.img_size=64"],
     "tiny": [],
     "pixels": [],
 }
 
-LARGE = ("resnet50", "vgg16", "convnext_tiny", "vit_b_16", "overfeat", "overfeat_fast")
+LARGE = ("resnet50", "alexnet", "vgg16", "convnext_tiny", "vit_b_16", "overfeat", "overfeat_fast")
 """Of the kinds of layers that the others have too: too long for every run."""
 
 
@@ -93,7 +94,12 @@ def test_compile(precision):
             *("openvino", backbone("resnet50", "backbone.weights=null"), ("layer3", "avgpool")), marks=pytest.mark.soak
         ),
         ("eager", backbone("resnet50", "backbone.weights=null"), ("layer3", "avgpool")),
-        ("openvino", backbone("efficientnet_lite0"), ("blocks.5", "pre_logits")),
+        pytest.param("openvino", backbone("efficientnet_lite0"), ("blocks.5", "pre_logits"), marks=pytest.mark.soak),
+        (
+            "openvino",
+            backbone("timm", "backbone.arch=test_efficientnet", "backbone.weights=null"),
+            ("blocks.2", "pre_logits"),
+        ),
     ],
 )
 def test_bfloat16_is_close_and_another_feature(engine, shipped, layers):
@@ -184,6 +190,33 @@ def test_what_cannot_be_recorded_runs_eagerly(monkeypatch, caplog):
     assert np.isfinite(found.values["block1"]).all()
 
 
+@pytest.mark.slow
+def test_what_openvino_cannot_convert_is_told(monkeypatch, caplog):
+    """Though OpenVINO leaves the root logger at ERROR after a failed conversion: this warning and later ones come."""
+    from torch import nn
+    from torch.nn.functional import interpolate
+
+    from offshelf.backbone.network import TappedNetwork
+
+    class Smooth(nn.Module):
+        def forward(self, images):
+            return interpolate(images, size=(7, 7), mode="bicubic", antialias=True)
+
+    class Resizing(Tiny):
+        def load(self):
+            return TappedNetwork(nn.Sequential(Smooth()), {"block1": "0"}, "resizing")
+
+    monkeypatch.setattr(plan, "WORTH_PREPARING", 1)
+    images = [ImageArray(image) for image in photographs(40, 3)]
+    request = Request(Resizing(), ("block1",), "auto", center().views)
+    root = logging.getLogger()
+    before = root.level, root.filters[:], root.handlers[:]
+    get_or_extract(MemoryStore(), Extractor(device="cpu"), images, request)
+
+    assert "The engine openvino cannot run tiny" in caplog.text
+    assert (root.level, root.filters, root.handlers) == before
+
+
 @pytest.mark.parametrize(
     ("settings", "images", "expected"),
     [
@@ -239,6 +272,7 @@ sys.exit(any(name.startswith("openvino_telemetry") and module for name, module i
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_settings_do_not_change_the_numbers_of_a_real_network():
     """EfficientNet-Lite0 on digits: batch size, threads, chunks and engine leave every feature within 1e-5."""

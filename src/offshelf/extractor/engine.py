@@ -202,7 +202,8 @@ def _openvino(recorded: "torch.export.ExportedProgram", plan: Plan, layers: tupl
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
-    model = openvino.convert_model(recorded)
+    with _root_logger_kept():
+        model = openvino.convert_model(recorded)
     if plan.precision == "bfloat16":
         round_convolutions(model)
     compiled = openvino.Core().compile_model(
@@ -224,6 +225,18 @@ def _openvino(recorded: "torch.export.ExportedProgram", plan: Plan, layers: tupl
 
 
 _ENGINES: dict[str, Callable[[Any, Plan, tuple[str, ...]], Engine]] = {"compile": _compile, "openvino": _openvino}
+
+
+@contextmanager
+def _root_logger_kept() -> Iterator[None]:
+    """Undo what OpenVINO 2026.4 does to the root logger: after a failed conversion it lets errors alone through."""
+    root = logging.getLogger()
+    level, filters, handlers = root.level, root.filters[:], root.handlers[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.filters, root.handlers = filters, handlers
 
 
 @contextmanager
