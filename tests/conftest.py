@@ -22,7 +22,7 @@ hypothesis.settings.register_profile(  # on busy cores, examples take long
 )
 hypothesis.settings.load_profile("busy")
 
-pytest_plugins = ["rules", "shared", "bucket_server"]
+pytest_plugins = ["rules", "shared", "bucket_server", "rays"]
 
 tables.share(lambda: tables.template().name)
 

@@ -40,7 +40,10 @@ INDICES = {
 """Layers that `all` stands for, with their module's index in the package."""
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("fast", marks=pytest.mark.slow), pytest.param("accurate", marks=pytest.mark.soak)],
+)
 def network(request):
     """Both, one after the other."""
     return request.param

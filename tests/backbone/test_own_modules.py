@@ -136,7 +136,7 @@ WORK = ("Two", "Half", "Double", "TrainReturnsNothing", "NeverEvaluates", "Gives
 
 @pytest.mark.filterwarnings("ignore:Lazy modules:UserWarning", "ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize(
-    "name", [*WORK, "WritesIntoItsInput", pytest.param("compiled", marks=pytest.mark.slow), "parallel"]
+    "name", [*WORK, "WritesIntoItsInput", pytest.param("compiled", marks=pytest.mark.soak), "parallel"]
 )
 def test_forms_that_work(name, caplog):
     """And give the same twice, in float32."""

@@ -65,7 +65,7 @@ RUNS = {
         "classifier=sklearn_linear_svc",
     ],
 }
-LONG = ("transformer", "pretrained")
+LONG = ("transformer", "pretrained", "convnet", "votes")
 """Whose parts the others have: too long for every run."""
 
 

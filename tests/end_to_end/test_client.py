@@ -35,7 +35,7 @@ def transparent(folder):
     return folder
 
 
-@pytest.mark.parametrize("calibrate", ["false", "true"])
+@pytest.mark.parametrize("calibrate", [pytest.param("false", marks=pytest.mark.soak), "true"])
 def test_the_client_of_the_page(calibrate, tmp_path, capsys):
     """With and without probabilities; transparent, palette and turned images, on a background that is not white."""
     (client,) = (block for block in blocks("serving.md") if block.file == "ask.py")

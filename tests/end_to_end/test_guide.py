@@ -27,6 +27,9 @@ NAV = [page for entry in yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"
 TOLERANCE = 0.02
 """By how much a number may differ from the one shown: networks do not give the same last digits on all machines."""
 
+LONG = "run in make soak: "
+"""A comment before a block begins with it, and says why the block is not run every time."""
+
 _BLOCK = re.compile(r"(?:<!-- (?P<note>[^\n]*) -->\n+)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 
 
@@ -94,9 +97,17 @@ def test_what_counts_as_shown():
     assert not shows("block1", output)
 
 
+def pages():
+    """Of the contents; one with a block that takes too long for every run comes twice."""
+    for page in NAV:
+        yield pytest.param(page, False, id=page)
+        if any(block.note.startswith(LONG) for block in blocks(page)):
+            yield pytest.param(page, True, id=f"{page}, whole", marks=pytest.mark.soak)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", NAV)
-def test_every_command_of_a_page(page, home, tmp_path, request):
+@pytest.mark.parametrize(("page", "whole"), list(pages()))
+def test_every_command_of_a_page(page, whole, home, tmp_path, request):
     """In their order, each with exit code 0, unless a comment says otherwise."""
     shutil.copytree(tables.template().name, home)
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
@@ -107,7 +118,8 @@ def test_every_command_of_a_page(page, home, tmp_path, request):
     environment = {**os.environ, "PATH": path, "COLUMNS": "120"}
     write_files(blocks(page), tmp_path)
     for block in blocks(page):
-        steps = session(block) if block.language == "console" else []
+        is_run = block.language == "console" and (whole or not block.note.startswith(LONG))
+        steps = session(block) if is_run else []
         for number, (command, shown) in enumerate(steps, 1):
             done = subprocess.run(
                 ["bash", "-c", command],

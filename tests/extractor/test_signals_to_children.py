@@ -48,7 +48,7 @@ def wait_until(condition, seconds):
 @pytest.mark.parametrize(
     ("number", "to_group", "code"),
     [
-        (signal.SIGTERM, False, 143),
+        pytest.param(signal.SIGTERM, False, 143, marks=pytest.mark.soak),
         pytest.param(signal.SIGHUP, True, 129, marks=pytest.mark.soak),
         (signal.SIGKILL, False, -9),
     ],

@@ -40,6 +40,7 @@ def test_weighted_fit_is_scipys():
     assert PowerLaw.fit(SIZES, values)(4 * SIZES[-1]) == pytest.approx(law(4 * SIZES[-1], *expected), abs=1e-4)
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_band_holds_the_truth():
     """At four times the largest size, in most of twelve samples, and it is not so wide that it always would."""

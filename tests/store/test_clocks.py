@@ -69,6 +69,7 @@ def test_a_claim_is_held_whatever_the_time(bucket, server, at, one, other):
     assert claimant.stdout.readline() == "has it\n"
 
 
+@pytest.mark.soak
 def test_an_extraction_is_shared_whatever_the_time(bucket, server, at, tmp_path):
     """By two machines twenty minutes apart: all features are there, and none was extracted twice."""
     url = f"s3://{bucket[0]}/features"

@@ -18,6 +18,14 @@ TOKEN = "0" * 64
 WORK = [Path(__file__).parents[1] / room for room in ("launcher", "extractor")]
 """Where modules are that actors import."""
 
+_nodes = []
+
+
+def pytest_sessionfinish():
+    """End what was started; a worker of pytest-xdist may be ended before it comes to `atexit`."""
+    for node in _nodes:
+        stop(node)
+
 
 @functools.cache
 def address():
@@ -42,6 +50,7 @@ def start(folder, options):
     environment["PYTHONPATH"] = path
     with (folder / "log").open("wb") as log:
         node = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+    _nodes.append(node)
     atexit.register(stop, node)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and node.poll() is None:

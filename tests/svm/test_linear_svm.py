@@ -97,7 +97,7 @@ def test_check_estimator(settings):
     assert sum(result["status"] == "passed" for result in results) > 40
 
 
-@in_pytorch("slow")
+@in_pytorch("soak")
 @pytest.mark.parametrize("rows", [60, 300])
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize(("loss", "scaling"), LIBLINEAR)
@@ -229,7 +229,7 @@ def test_labels_with_ignored_rows(rows, class_weight):
     assert (ours.predict(values) == (ours.decision_function(values) > 0)).all()
 
 
-@in_pytorch("slow")
+@in_pytorch("soak")
 def test_as_a_part():
     """Clones, works in a Pipeline and in GridSearchCV, with the scores of liblinear there."""
     values, targets = load_digits(return_X_y=True)

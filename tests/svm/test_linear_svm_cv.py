@@ -35,7 +35,7 @@ def scores_of(results, folds=5):
 
 
 @EDGE
-@in_pytorch("slow")
+@in_pytorch("soak")
 @pytest.mark.parametrize("rows", [50, 200])
 @pytest.mark.parametrize(("loss", "classes"), [("hinge", 2), ("hinge", 3), ("squared_hinge", 2), ("squared_hinge", 3)])
 def test_grid_search_of_liblinear(loss, classes, rows):
@@ -59,7 +59,7 @@ def test_grid_search_of_liblinear(loss, classes, rows):
 
 
 @EDGE
-@in_pytorch("slow")
+@in_pytorch("soak")
 @pytest.mark.parametrize("classes", [2, 4])
 def test_grid_search_of_libsvm(classes):
     """Pairs with votes and a free bias."""
@@ -73,7 +73,7 @@ def test_grid_search_of_libsvm(classes):
 
 
 @EDGE
-@in_pytorch("slow")
+@in_pytorch("soak")
 @pytest.mark.parametrize("multiclass", ["ovr", "ovo"])
 def test_views_stay_together(multiclass):
     """Folds over images; held-out images are scored by the sum of their views' decision values. Any order of rows."""
@@ -188,7 +188,7 @@ def test_one_standard_error():
     assert True in chosen
 
 
-@in_pytorch("slow")
+@in_pytorch("soak")
 def test_edge_of_the_grid():
     """A warning at either end, and none inside; of equals the smallest C."""
     values, targets = blobs(80, 2)

@@ -25,7 +25,11 @@ pytestmark = [
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGTERM, 143), (signal.SIGKILL, -9), pytest.param(signal.SIGINT, 130, marks=pytest.mark.soak)],
+    [
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGKILL, -9, marks=pytest.mark.soak),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.soak),
+    ],
 )
 def test_interrupted_sweep_goes_on(number, code, home, tmp_path):
     """Under the same parent, with the jobs that are left, also those of a piece; and no run stays open."""

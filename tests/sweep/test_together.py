@@ -150,6 +150,7 @@ def test_failure(home, tmp_path):
     require_one(Record(home), jobs=4)
 
 
+@pytest.mark.soak
 def test_fail_fast(home, tmp_path):
     """A failure in one process ends the other after the job it is at."""
     act = "self.begun.touch()\n            while self.width == 4 and not Path('begun-5').exists(): time.sleep(0.1)\n"

@@ -159,6 +159,7 @@ def test_cut_while_in_use(tmp_path):
         image.load()
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_memory_of_many(tmp_path):
     """Some 80 bytes a sample beside its name."""

@@ -107,6 +107,7 @@ def test_what_is_there_is_not_waited_for(create, tmp_path):
     assert client.retries.budget == before
 
 
+@pytest.mark.soak
 def test_on_a_server(tmp_path, tracking_server):
     """Whose own processes meet."""
     uri, _ = tracking_server
