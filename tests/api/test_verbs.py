@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 import warm
+from noise import write_noise
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
@@ -34,14 +35,15 @@ def in_memory(digits):
 @pytest.mark.slow
 def test_same_numbers_as_the_command_line(tmp_path):
     """For the same words; so is the recorded config."""
+    write_noise(images := tmp_path / "images")
     words = ["backbone=tiny", "layer=all", "classifier.C=[0.1,1]", "pooling=max", "seed=3", "augmentation=mirror"]
+    words += ["dataset=folder", f"dataset.root={images}"]
     command = [warm.program(), "classify", *words, "tracking=none", f"hydra.run.dir={tmp_path}"]
     subprocess.run(command, check=True, capture_output=True)
     there = json.loads((tmp_path / "metrics.json").read_text())
 
-    result = offshelf.classify(
-        backbone="tiny", layer="all", C=[0.1, 1], pooling="max", seed=3, augmentation="mirror", store=None
-    )
+    words = {"C": [0.1, 1], "pooling": "max", "seed": 3, "augmentation": "mirror", "dataset__root": images}
+    result = offshelf.classify("folder", backbone="tiny", layer="all", **words, store=None)
 
     compared = [name for name in there if name.startswith(("test/", "cv/", "data/"))]
     assert len(compared) > 10
