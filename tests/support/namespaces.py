@@ -46,11 +46,15 @@ class Machine:
     holder: subprocess.Popen = None
     """A process that keeps the mount namespace, whatever dies in it."""
 
-    def start(self, *options):
-        """Start a Ray node."""
+    def open(self):
+        """Make its namespaces, if that is not done."""
         if not self.holder:
             self.holder = self.popen("ip", "netns", "exec", self.name, "unshare", "--mount", "sh", "-c", OWN)
             self.holder.stdout.readline()
+
+    def start(self, *options):
+        """Start a Ray node."""
+        self.open()
         ray = str(Path(sys.executable).with_name("ray"))
         command = self.enter(ray, "start", "--block", "--disable-usage-stats", f"--node-ip-address={self.ip}")
         self.popen(*command, "--object-store-memory=80000000", *options)

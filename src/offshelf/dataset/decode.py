@@ -9,7 +9,7 @@ read. The orientation is the only metadata that counts, if it can be read.
 import logging
 import threading
 import warnings
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,21 +84,27 @@ def check(data: bytes, max_pixels: int = MAX_PIXELS) -> Extent | None:
     Returns:
         The values of an image of more than 8 bits; None for others.
     """
-
-    def work(raster: Raster) -> Extent | None:
-        if raster.format is JPEG and _jpeg_ends(data) and _has_sound_header(data):
-            return None
-        _require_whole(raster)
-        if is_deep(raster):
-            return Samples.of(raster).extent
-        if raster.format is PNG:
-            return None
-        raster.image.load()
-        rgb(raster.image, (255, 255, 255))
-        return None
-
     with _quiet:
-        return open_first(data, work, max_pixels)
+        return open_first(data, partial(_checked, data), max_pixels)
+
+
+def examine(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Extent | None, tuple[int, int]]:
+    """Check an image as `check` does. Return its result, and width and height, upright. Raises DecodeError."""
+    with _quiet:
+        return open_first(data, lambda raster: (_checked(data, raster), _upright_size(raster)), max_pixels)
+
+
+def _checked(data: bytes, raster: Raster) -> Extent | None:
+    if raster.format is JPEG and _jpeg_ends(data) and _has_sound_header(data):
+        return None
+    _require_whole(raster)
+    if is_deep(raster):
+        return Samples.of(raster).extent
+    if raster.format is PNG:
+        return None
+    raster.image.load()
+    rgb(raster.image, (255, 255, 255))
+    return None
 
 
 def _require_whole(raster: Raster) -> None:
@@ -123,15 +129,15 @@ def _scale_key(raster: Raster) -> None:
 
 def upright_size_of(data: bytes) -> tuple[int, int]:
     """Return width and height of the result of `decode`, from the header. Raises DecodeError."""
-
-    def work(raster: Raster) -> tuple[int, int]:
-        # For a rotated TIFF, Pillow gives the size after rotation.
-        tags = raster.image.tag_v2 if raster.format is TIFF else {}
-        width, height = raster.image.size if not tags else (tags[TIFF_WIDTH], tags[TIFF_HEIGHT])
-        return (height, width) if orientation(raster.image) >= 5 else (width, height)
-
     with _quiet:
-        return open_first(data, work, UNLIMITED)
+        return open_first(data, _upright_size, UNLIMITED)
+
+
+def _upright_size(raster: Raster) -> tuple[int, int]:
+    # For a rotated TIFF, Pillow gives the size after rotation.
+    tags = raster.image.tag_v2 if raster.format is TIFF else {}
+    width, height = raster.image.size if not tags else (tags[TIFF_WIDTH], tags[TIFF_HEIGHT])
+    return (height, width) if orientation(raster.image) >= 5 else (width, height)
 
 
 def holds_depth(data: bytes) -> bool:

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from typing_extensions import override
 
-from offshelf.dataset.decode import Colour, DecodeError, check, decode, holds_depth, upright_size_of
+from offshelf.dataset.decode import Colour, DecodeError, check, decode, examine, holds_depth
 from offshelf.dataset.intensity_range import Extent, Range, ValueRange
-from offshelf.dataset.location import Location
+from offshelf.dataset.location import Location, version_of
 from offshelf.dataset.raster import MAX_PIXELS
 from offshelf.dataset.remote.seen import Look, forget, record, seen_before
 from offshelf.errors import ImageError
@@ -163,11 +163,13 @@ class ImageFile(Image):
         """Read the file, and record what is seen of a remote one. Raises ImageError if it is not a complete image."""
         data = self._bytes()
         try:
-            extent = check(data, self.max_pixels)
-            look = Look(hashlib.sha256(data).hexdigest(), extent, lambda: upright_size_of(data))
-            record(self.path, look)
+            if not version_of(self.path):
+                return Look(hashlib.sha256(data).hexdigest(), check(data, self.max_pixels))
+            extent, size = examine(data, self.max_pixels)
         except DecodeError as error:
             raise self._unreadable(error) from error
+        look = Look(hashlib.sha256(data).hexdigest(), extent, size)
+        record(self.path, look)
         return look
 
     def _refuse_depth(self) -> None:

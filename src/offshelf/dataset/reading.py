@@ -10,11 +10,15 @@ from threading import Lock
 from offshelf.dataset.files import Files
 from offshelf.dataset.image import Image, ImageFile
 from offshelf.dataset.intensity_range import Extent, ValueRange, common_range, describe
+from offshelf.dataset.location import version_of
 from offshelf.dataset.remote.seen import seen
 from offshelf.errors import BadImagesError, ImageError
 from offshelf.terminal.progress import Counter, counting
 
 log = logging.getLogger(__name__)
+
+IN_FLIGHT = 16
+"""Requests at once: threads that wait for a server need no core."""
 
 
 def digests(images: Sequence[Image]) -> Sequence[str]:
@@ -35,7 +39,7 @@ def check_images(images: Sequence[Image]) -> None:
         BadImagesError: Files cannot be read; the message names each with the reason.
         DatasetError: No single range suits all images of more than 8 bits.
     """
-    threads = min(8, (os.cpu_count() or 1) * 2)
+    threads = IN_FLIGHT if _are_remote(images) else min(8, (os.cpu_count() or 1) * 2)
     with counting("images read", len(images)) as counter, ThreadPoolExecutor(threads) as pool:
         found = _Found(iter(range(len(images))), counter)
         try:
@@ -50,6 +54,11 @@ def check_images(images: Sequence[Image]) -> None:
         raise BadImagesError(faults)
     if extents:
         _settle(images, extents)
+
+
+def _are_remote(images: Sequence[Image]) -> bool:
+    first = images[0] if len(images) else None
+    return isinstance(first, ImageFile) and bool(version_of(first.path))
 
 
 def _settle(images: Sequence[Image], extents: Mapping[int, Extent]) -> None:

@@ -63,15 +63,14 @@ class Bucket(Client):
             return _about(self.store.head(url.key))
 
     @override
-    def create(self, url: Url, data: bytes) -> bool:
+    def create(self, url: Url, data: bytes) -> About | None:
         with self._faults(url):
             try:
-                self.store.put(url.key, data, mode="create", use_multipart=False)
+                return About(len(data), _tag(self.store.put(url.key, data, mode="create", use_multipart=False)))
             except Exception as error:
                 if type(error).__name__ == "AlreadyExistsError":
-                    return False
+                    return None
                 raise
-        return True
 
     @override
     def write(self, url: Url, data: bytes, tag: str = "") -> About:

@@ -38,8 +38,8 @@ class Client(ABC):
     def about(self, url: Url) -> About:
         """Return size and tag of an object."""
 
-    def create(self, url: Url, data: bytes) -> bool:
-        """Write an object in one request if there is none. Return whether it was written."""
+    def create(self, url: Url, data: bytes) -> About | None:
+        """Write an object in one request if there is none. Return what was written; None if there is one."""
         raise NotImplementedError
 
     def write(self, url: Url, data: bytes, tag: str = "") -> About:

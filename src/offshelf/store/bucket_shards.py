@@ -73,6 +73,8 @@ class BucketCatalogue(Catalogue):
         """Tags of the objects of the index that were read, by key."""
         self._own: list[dict[str, object]] = []
         self._own_name = ""
+        self._was_empty = False
+        """Whether a listing has found no shards: then there is no index because nothing is written yet."""
 
     @override
     def names(self) -> set[str]:
@@ -83,8 +85,8 @@ class BucketCatalogue(Catalogue):
             if self._read.get(key) != found[key] and key.rpartition("/")[2] != self._own_name:
                 self._take_part(Url(self.url.scheme, self.url.place, key), found[key])
                 self._read[key] = found[key]
-        if not found and not self._known:
-            self.rebuild()
+        if not found and not self._known and not self._was_empty:
+            self._was_empty = not self.rebuild()
         return set(self._known)
 
     @override

@@ -101,8 +101,8 @@ class Leases:
             return None
         held = Held(url, owner())
         try:
-            if client(url).create(url, held.content):
-                held.tag = client(url).about(url).tag
+            if created := client(url).create(url, held.content):
+                held.tag = created.tag
                 return self._begun(key, held, lock)
             found = client(url).about(url).tag
             is_mine = _owner_of(url) == held.owner  # of a process of this home that is dead: its lock is free

@@ -46,13 +46,13 @@ def test_the_room_is_kept_and_old_copies_make_way(tmp_path):
     folder = tmp_path / "c"
     old = Kept(folder, 1158)
     for number in range(10):
-        old.put(f"old {number}", bytes(92))
+        old.put(f"old {number}", bytes(84))
         file = max(folder.glob("*/*"), key=os.path.getmtime)
         os.utime(file, (time.time() - 1000 + number,) * 2)
     new = Kept(folder, 1158)
     assert new.get("old 0") is not None  # used now
     for number in range(30):
-        new.put(f"new {number}", bytes(92))
+        new.put(f"new {number}", bytes(84))
     size = sum(file.stat().st_size for file in folder.glob("*/*"))
     assert size <= 1100  # 95 % of the room
     new.put("small", bytes(40), share=1.0)

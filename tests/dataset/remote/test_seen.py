@@ -10,13 +10,13 @@ from offshelf.dataset.intensity_range import Extent
 from offshelf.dataset.remote.seen import BATCH, Look, Seen
 
 DIGEST = "ab" * 32
-LOOK = Look(DIGEST, None, lambda: (640, 480))
+LOOK = Look(DIGEST, None, (640, 480))
 MANY = 10**9
 
 
 def test_what_was_seen(tmp_path):
     seen = Seen(tmp_path / "s.sqlite")
-    deep = Look("cd" * 32, Extent(0.0, 4095.0, False, True), lambda: (1, 2))
+    deep = Look("cd" * 32, Extent(0.0, 4095.0, False, True), (1, 2))
     seen.add("one", LOOK)
     seen.add("deep", deep)
     for reader in (seen, flushed(seen)):
@@ -61,7 +61,7 @@ from pathlib import Path
 from offshelf.dataset.remote.seen import Look, Seen
 seen = Seen(Path(sys.argv[1]))
 for number in range(2000):
-    seen.add(f"{sys.argv[2]} {number}", Look("ab" * 32, None, lambda: (1, 1)))
+    seen.add(f"{sys.argv[2]} {number}", Look("ab" * 32, None, (1, 1)))
 seen.flush()
 """
 

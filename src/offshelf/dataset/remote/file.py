@@ -1,6 +1,7 @@
 """Files at an address, used as paths are."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from offshelf.dataset.remote.kept import kept
@@ -40,7 +41,7 @@ class RemoteFile:
         """The name without its suffix."""
         return PurePosixPath(self.name).stem
 
-    @property
+    @cached_property
     def version(self) -> str:
         """What stands for the bytes: address, size and tag; empty if the server gives no tag."""
         return f"{self.url}\n{self.size}\n{self.tag}" if self.tag else ""

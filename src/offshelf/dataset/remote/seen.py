@@ -5,8 +5,8 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
@@ -41,13 +41,8 @@ class Look:
     """SHA-256 of the bytes, in hexadecimal."""
     extent: Extent | None
     """Values of an image of more than 8 bits; None for others."""
-    find_size: Callable[[], tuple[int, int]]
-    """Returns width and height, upright."""
-
-    @cached_property
-    def size(self) -> tuple[int, int]:
-        """Width and height, upright."""
-        return self.find_size()
+    size: tuple[int, int] = (0, 0)
+    """Width and height, upright; zeros if it is not recorded, as of an image that is not remote."""
 
 
 @dataclass(eq=False)
@@ -75,9 +70,8 @@ class Seen:
 
     def add(self, version: str, look: Look) -> None:
         """Record what was seen of a version."""
-        size = look.size  # now, so that the bytes of the file need not be kept
         with self._lock:
-            self._new[_key(version)] = replace(look, find_size=lambda: size)
+            self._new[_key(version)] = look
             is_full = len(self._new) >= BATCH
         if is_full:
             self.flush()
@@ -116,12 +110,12 @@ class Seen:
 
 def seen() -> Seen:
     """Return the looks of the home."""
-    return _seen(str(home_path()), os.getpid())
+    return _seen(os.environ.get("OFFSHELF_HOME", ""), os.getpid())
 
 
 @lru_cache(maxsize=4)
 def _seen(home: str, process: int) -> Seen:
-    return Seen(Path(home) / "remote" / "seen.sqlite", process)
+    return Seen(home_path(home) / "remote" / "seen.sqlite", process)
 
 
 def seen_before(location: Location, max_pixels: int) -> Look | None:
@@ -151,7 +145,7 @@ def _key(version: str) -> bytes:
 def _look(row: tuple[bytes, int, int, float | None, float | None, int, int]) -> Look:
     digest, width, height, low, high, is_float, is_whole = row
     extent = None if low is None or high is None else Extent(low, high, bool(is_float), bool(is_whole))
-    return Look(digest.hex(), extent, lambda: (width, height))
+    return Look(digest.hex(), extent, (width, height))
 
 
 def _row(look: Look) -> tuple[bytes, int, int, float | None, float | None, int | None, int | None]:
