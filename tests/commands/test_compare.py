@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import offshelf.commands.compare
-from offshelf.commands.compare import compare, main, to_sheet
+from offshelf.commands.compare import compare, main
 from offshelf.errors import ConfigError, TrackingError
 from offshelf.metric import METRICS, Bootstrap
 from offshelf.report import csv_text, read_predictions
@@ -95,12 +95,56 @@ def test_other_test_images_are_not_paired(runs, tmp_path, capsys):
     )
 
 
-def test_metrics_of_probabilities_are_not_paired():
-    """The tables have none, which is said."""
-    runs = [SimpleNamespace(name=name, id=name * 32, metrics={"test/log_loss": 0.5}, params={}) for name in "ab"]
-    notes = to_sheet(compare(runs, "log_loss", Bootstrap(100)), "log_loss").notes
+def probable(random, order):
+    """Probabilities of three classes for all images, and their table with the rows in some order."""
+    p_MK, true = random.dirichlet([2, 1, 1], IMAGES), np.arange(IMAGES) % 3
+    others = np.array([np.delete(p, k) for p, k in zip(p_MK, true, strict=True)])
+    columns = {
+        "fold": [0] * IMAGES, "id": order, "true": true[order], "predicted": p_MK.argmax(axis=1)[order],
+        "score": p_MK.max(axis=1)[order], "probability of true": p_MK[np.arange(IMAGES), true][order],
+        "norm of others": np.sqrt((others**2).sum(axis=1))[order],
+    }  # fmt: skip
+    return p_MK, csv_text({name: np.asarray(column).tolist() for name, column in columns.items()})
 
-    assert any("not paired, as the tables of predictions hold no probabilities" in note for note in notes)
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier_score"])
+def test_metrics_of_probabilities_are_paired(home, tmp_path, metric):
+    """Image by image, as differences computed by hand: their mean, and 1.96 standard errors of it."""
+    random, losses = np.random.default_rng(0), {}
+    truth = np.eye(3)[np.arange(IMAGES) % 3]
+    for name, order in (("one", np.arange(IMAGES)), ("two", random.permutation(IMAGES))):
+        p_MK, text = probable(random, order)
+        of_image = {"log_loss": -np.log(p_MK[truth == 1]), "brier_score": ((p_MK - truth) ** 2).sum(axis=1)}
+        losses[name] = of_image[metric]
+        with MLflow(str(home)).start(name) as run:
+            run.log(metrics={f"test/{metric}": losses[name].mean()}, tags={"metric": "accuracy"})
+            run.log_text(text, "predictions.csv")
+    best, other = out(tmp_path, "one", "two", "--metric", metric)
+    gaps = losses[other["run"]] - losses[best["run"]]
+    value, half = map(float, other["to the best"].split(" ± "))
+
+    assert value == pytest.approx(gaps.mean(), abs=1e-4)
+    assert half == pytest.approx(1.96 * gaps.std() / np.sqrt(IMAGES), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("metric", "why"),
+    [
+        ("log_loss", "high and low kept no probabilities in predictions.csv"),
+        ("ece", "a resampled calibration error is larger than that of the images themselves"),
+        ("brier_score_uncalibrated", "predictions.csv holds no probabilities before calibration"),
+    ],
+)
+def test_why_probabilities_are_not_paired(home, tmp_path, capsys, metric, why):
+    """Of runs of older versions, and of what is never paired: in the terminal and on the page."""
+    for name in ("low", "high"):
+        with MLflow(str(home)).start(name) as run:
+            log(run, 150, table(150))
+            run.log(metrics={f"test/{metric}": 0.5})
+    main(["high", "low", "--metric", metric, "--out", str(tmp_path / "page.html"), "--replicates", "100"])
+
+    assert f"not paired, as {why}" in " ".join(capsys.readouterr().out.split())
+    assert why in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_a_filter(runs, tmp_path):

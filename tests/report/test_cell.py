@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from offshelf.classifier import FitResult
 from offshelf.dataset import Fold, ImageArray, ImageSet, Sample
 from offshelf.dataset.formulas import mark, unmark
 from offshelf.evaluation.score import Score
@@ -65,8 +66,7 @@ def test_predictions_come_back(names):
     scores = np.roll(np.eye(len(names)), 1, axis=1)
     samples = [Sample(name, ImageArray(np.zeros((1, 1, 3), np.uint8)), row) for row, name in enumerate(names)]
     images = ImageSet("set", tuple(names), samples, (Fold(targets, targets),))
-    score = Score.__new__(Score)
-    object.__setattr__(score, "outcomes", (Outcome(targets, scores),))
+    score = Score("x", 8, "accuracy", (FitResult("C", 1.0, None, lambda v: v),), (Outcome(targets, scores),), 1.0)
     table = predictions(score, images)
     read = read_predictions(csv_text(table))
 

@@ -17,8 +17,8 @@ from offshelf.errors import DatasetError
 from offshelf.evaluation.probe import Probe
 from offshelf.knn import KNNProbe
 from offshelf.logistic import LogisticProbeCV
-from offshelf.metric import Bootstrap
-from offshelf.report import reliability_figure
+from offshelf.metric import PROBABILITY_METRICS, Bootstrap
+from offshelf.report import read_predictions, reliability_figure
 
 NAMES = ("ece", "brier_score", "log_loss")
 ONE = {"layer": "last", "backbone": Pixels(8), "baseline": None}
@@ -47,6 +47,17 @@ def test_before_and_after_calibration(tmp_path):
     assert sum(int(row["images"]) for row in table[:15]) == sum(len(fold.test) for fold in result.images.folds)
     assert (tmp_path / "out/reliability.png").stat().st_size > 5000
     assert any("before calibration" in str(line) for line in result.lines())
+
+
+@pytest.mark.parametrize(("kind", "dataset"), [("", {}), ("mean_label_", {"dataset": Tags()})])
+def test_losses_follow_from_the_predictions(kind, dataset, tmp_path):
+    """What runs are compared by has the numbers of the run, the mean over folds."""
+    metrics = run(tmp_path, **ONE, **dataset, classifier=Tuned(LinearSVC(), C=1.0, calibrate=True)).metrics
+    probable = read_predictions((tmp_path / "out/predictions.csv").read_text()).probable
+
+    for name in (f"{kind}log_loss", f"{kind}brier_score"):
+        mean = np.mean([PROBABILITY_METRICS[name](outcome)[0] for outcome in probable])
+        assert mean == pytest.approx(metrics[f"test/{name}"], rel=1e-12)
 
 
 def test_a_probes_own_probabilities(tmp_path):

@@ -1,5 +1,6 @@
 """What the page of two runs shows, from what the tracker has of them."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -7,7 +8,8 @@ import numpy as np
 
 from offshelf.commands.differing import DEPENDENT_PARAMETERS, independent
 from offshelf.commands.pairing import Pairing, Tables, is_of_probabilities
-from offshelf.metric import METRICS, Bootstrap, Difference, Outcome, metrics_of
+from offshelf.metric import METRICS, Bootstrap, Difference, Outcome, metrics_of, probability_metrics_of
+from offshelf.names import listed
 from offshelf.report.html import FILE as REPORT
 from offshelf.report.html.changes import Changes
 from offshelf.report.html.comparison import ClassChange, Comparison, Side, comparison_page
@@ -66,9 +68,10 @@ class _Compared:
 
     def _differences(self) -> dict[str, Difference]:
         outcomes = self.pairing.outcomes
-        names = [name for name in self._common() if name in METRICS or outcomes is None]
+        names = self._common()
         if outcomes:
-            names = [name for name in names if name in metrics_of(outcomes[0][0].kind)]
+            kind = outcomes[0][0].kind
+            names = [name for name in names if name in metrics_of(kind) or name in probability_metrics_of(kind)]
         found = {name: self.pairing.difference(name) for name in names}
         return {name: one for name, one in found.items() if one}
 
@@ -87,7 +90,8 @@ class _Compared:
         outcomes = self.pairing.outcomes
         if not outcomes or outcomes[0][0].kind not in BY_CLASS:
             return "", []
-        metric = self.metric if METRICS[self.metric].by_class else BY_CLASS[outcomes[0][0].kind]
+        official = METRICS.get(self.metric)
+        metric = self.metric if official and official.by_class else BY_CLASS[outcomes[0][0].kind]
         measured = METRICS[metric]
         gaps = self.pairing.bootstrap.class_differences(metric, *outcomes, self.pairing.tests)
         values = [_by_class(metric, one) for one in outcomes]
@@ -97,14 +101,21 @@ class _Compared:
             for number, (name, gap) in enumerate(zip(self._names(), gaps, strict=True))
         ]
 
+    def _unpaired(self, differences: Mapping[str, Difference]) -> dict[str, list[str]]:
+        """Return other metrics with intervals that are not paired although the predictions are, by the reason."""
+        common, by_reason = self._common(), defaultdict[str, list[str]](list)
+        for name in common if self.pairing.outcomes else ():
+            if is_of_probabilities(name) and f"{name}_low" in common and name not in {self.metric, *differences}:
+                by_reason[self.pairing.why_not(name)].append(name)
+        return by_reason
+
     def _remarks(self, differences: Mapping[str, Difference], kept: list[KeptPictures | None]) -> Iterator[str]:
         pairing = self.pairing
         if self.metric not in differences:
             why = pairing.why_not(self.metric)
             yield f"A and B cannot be compared test by test, as {why}."
-        unpaired = [name for name in self._common() if is_of_probabilities(name)]
-        if unpaired and pairing.outcomes:
-            yield "Metrics of probabilities are not paired: the tables of predictions hold no probabilities."
+        for why, names in self._unpaired(differences).items():
+            yield f"Without a difference: {listed(names)}, as {why}."
         if pairing.outcomes and len(pairing.tests) > 1:
             yield "Images may be tested in several folds: the pictures are of the first test of each."
         if pairing.outcomes:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from offshelf.metric import METRICS, PROBABILITY_METRICS, Bootstrap, Difference, Outcome
-from offshelf.report import Predictions, paired, paired_queries, read_predictions, why_unpaired
+from offshelf.report import (
+    Predictions,
+    paired,
+    paired_probabilities,
+    paired_queries,
+    read_predictions,
+    why_unpaired,
+)
 from offshelf.tracking.mlflow.reading import TrackedRun
 
 
@@ -41,6 +48,12 @@ class Pairing:
         one, other = self.first.predictions, self.second.predictions
         return paired(one, other) if one and other else None
 
+    @cached_property
+    def probable(self) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]] | None:
+        """The same in probabilities; None too if a run kept none."""
+        one, other = self.first.predictions, self.second.predictions
+        return paired_probabilities(one, other) if one and other else None
+
     @property
     def tests(self) -> Sequence[int]:
         """See `Predictions.tests`."""
@@ -48,21 +61,22 @@ class Pairing:
 
     def difference(self, metric: str) -> Difference | None:
         """Return the second metric minus the first; None if the tests are not the same, or without draws."""
-        if not self.bootstrap.replicates or is_of_probabilities(metric):
+        if not self.bootstrap.replicates or _why_never(metric):
             return None
-        if metric in METRICS:
-            return self.bootstrap.difference(metric, *self.outcomes, self.tests) if self.outcomes else None
+        if metric in METRICS or metric in PROBABILITY_METRICS:
+            pair = self.outcomes if metric in METRICS else self.probable
+            return self.bootstrap.difference(metric, *pair, self.tests) if pair else None
         one, other = self.first.queries, self.second.queries
-        pair = paired_queries(one, other, metric) if one and other else None
-        return self.bootstrap.mean_difference(*pair) if pair else None
+        queries = paired_queries(one, other, metric) if one and other else None
+        return self.bootstrap.mean_difference(*queries) if queries else None
 
     def why_not(self, metric: str) -> str:
         """Return why there is no difference, as the second half of a sentence."""
         if not self.bootstrap.replicates:
             return "there are no draws (--replicates 0)"
-        if is_of_probabilities(metric):
-            return "the tables of predictions hold no probabilities"
-        is_search = metric not in METRICS
+        if never := _why_never(metric):
+            return never
+        is_search = metric not in METRICS and metric not in PROBABILITY_METRICS
         what = "queries" if is_search else "predictions"
         missing = [each.run.name for each in (self.first, self.second) if not getattr(each, what)]
         if missing:
@@ -70,9 +84,26 @@ class Pairing:
         if is_search:
             return "they were not searched with the same queries, or lack the metric"
         assert self.first.predictions and self.second.predictions
-        return why_unpaired(self.first.predictions, self.second.predictions) or "the metric is not defined"
+        if why := why_unpaired(self.first.predictions, self.second.predictions):
+            return why
+        without = [
+            each.run.name for each in (self.first, self.second) if each.predictions and not each.predictions.probable
+        ]
+        if metric in PROBABILITY_METRICS and without:
+            return f"{' and '.join(without)} kept no probabilities in predictions.csv"
+        return "the metric is not defined"
 
 
 def is_of_probabilities(metric: str) -> bool:
-    """Return whether a metric is of probabilities, which the tables of predictions do not hold."""
+    """Return whether a metric is of probabilities, calibrated or not."""
     return metric.removesuffix("_uncalibrated") in PROBABILITY_METRICS
+
+
+def _why_never(metric: str) -> str:
+    """Return why a metric is paired in no two runs; empty for others."""
+    of_probabilities = PROBABILITY_METRICS.get(metric.removesuffix("_uncalibrated"))
+    if of_probabilities and of_probabilities.is_biased:
+        return "a resampled calibration error is larger than that of the images themselves"
+    if of_probabilities and metric not in PROBABILITY_METRICS:
+        return "predictions.csv holds no probabilities before calibration"
+    return ""

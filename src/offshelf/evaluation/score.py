@@ -169,16 +169,13 @@ class Score:
         return numbers | ({f"{key}_low": interval.low, f"{key}_high": interval.high} if interval else {})
 
     def _measured(self, name: str, metric: Metric, outcomes: Sequence[Outcome], suffix: str = "") -> dict[str, float]:
-        """Return a test metric, its deviation over folds or draws, and its interval, which a calibration error lacks.
-
-        A resampled calibration error is larger than that of the images themselves, so that percentiles are no interval.
-        """
+        """Return a test metric, its deviation over folds or draws, and its interval, which a biased metric lacks."""
         by_fold, key = np.array([metric(outcome)[0] for outcome in outcomes]), f"test/{name}{suffix}"
         numbers = {key: float(np.mean(by_fold))}
         if len(by_fold) > 1:
             by_draw = by_fold.reshape(self.draws, -1).mean(axis=1)
             numbers[f"{key}_std"] = float(np.std(by_draw if self.draws > 1 else by_fold))
-        interval = None if name.endswith("ece") else self.bootstrap.interval(name, outcomes, self.tests)
+        interval = None if metric.is_biased else self.bootstrap.interval(name, outcomes, self.tests)
         if interval:
             numbers |= {f"{key}_low": interval.low, f"{key}_high": interval.high}
         return numbers

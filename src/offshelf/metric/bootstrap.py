@@ -97,7 +97,8 @@ class Bootstrap:
 
         Draws in which one of them is undefined are left out; the result is None if none is left.
         """
-        values = [np.mean([METRICS[metric](one)[0] for one in outcomes]) for outcomes in (first, second)]
+        measure = {**METRICS, **PROBABILITY_METRICS}[metric]
+        values = [np.mean([measure(one)[0] for one in outcomes]) for outcomes in (first, second)]
         draws = self._draws(metric, second, tests) - self._draws(metric, first, tests)
         return self._judged(float(values[1] - values[0]), draws)
 

@@ -23,6 +23,8 @@ class Metric:
     """Name of the number of one class; None if there is none."""
     is_loss: bool = False
     """Whether less is better."""
+    is_biased: bool = False
+    """Whether resampled images have larger values than the images themselves, so that percentiles are no interval."""
 
     def __call__(self, outcome: Outcome, weights_MB: np.ndarray | None = None) -> np.ndarray:
         """Return float64 [B], or [1] with every image counted once, without the classes that have no test images.
@@ -55,10 +57,12 @@ METRICS: Mapping[str, Metric] = {
 }
 
 PROBABILITY_METRICS: Mapping[str, Metric] = {
-    "ece": Metric(probability.calibration_errors, kind="class", is_loss=True),
+    "ece": Metric(probability.calibration_errors, kind="class", is_loss=True, is_biased=True),
     "brier_score": Metric(probability.brier_scores, kind="class", is_loss=True),
     "log_loss": Metric(probability.log_losses, kind="class", is_loss=True),
-    "mean_label_ece": Metric(probability.label_calibration_errors, kind="labels", is_loss=True, by_class="ece"),
+    "mean_label_ece": Metric(
+        probability.label_calibration_errors, kind="labels", is_loss=True, is_biased=True, by_class="ece"
+    ),
     "mean_label_brier_score": Metric(
         probability.label_brier_scores, kind="labels", is_loss=True, by_class="brier_score"
     ),

@@ -27,7 +27,14 @@ from offshelf.report.files import (
 )
 from offshelf.report.findings import found_line, left_out_table, remarks, repeats_line, shared_groups_line
 from offshelf.report.learning_curve import learning_curve_columns, learning_curve_figure, learning_curve_table
-from offshelf.report.prediction_table import Predictions, paired, predictions, read_predictions, why_unpaired
+from offshelf.report.prediction_table import (
+    Predictions,
+    paired,
+    paired_probabilities,
+    predictions,
+    read_predictions,
+    why_unpaired,
+)
 from offshelf.report.recommendation import LeaderboardRow, leaderboard_columns, leaderboard_table, skipped_lines
 from offshelf.report.reliability import probability_line, reliability_columns, reliability_figure
 from offshelf.report.retrieval_tables import layer_scores, paired_queries, protocol_scores, query_table, query_values
@@ -79,6 +86,7 @@ __all__ = [
     "metric_columns",
     "other_numbers",
     "paired",
+    "paired_probabilities",
     "paired_queries",
     "per_class",
     "precision_recall_figure",

@@ -19,6 +19,8 @@ def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
 
     Columns are fold, id, then true and predicted class and the score of the latter; for several labels, the true value
     (1, -1, 0) and the score of each; or true and predicted number. Grouped images have the name of their group.
+    Of a classifier with probabilities there are those of the labels or, for one class an image, what the log loss and
+    the Brier score follow from: the true class's, and the Euclidean norm of all others.
     """
     rows = [row for fold in images.folds for row in fold.test]
     columns: dict[str, list[Any]] = {
@@ -33,7 +35,7 @@ def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
     if score.is_multilabel:
         for number, name in enumerate(images.classes):
             columns |= {f"true {name}": targets[:, number].tolist(), f"score {name}": scores[:, number].tolist()}
-        return columns
+        return columns | _probabilities(score, images.classes)
     if score.kind == "number":
         return columns | {"true": targets.tolist(), "predicted": scores[:, 0].tolist()}
     predicted = scores.argmax(axis=1)
@@ -41,6 +43,26 @@ def predictions(score: Score, images: ImageSet) -> dict[str, list[Any]]:
         "true": [images.classes[number] for number in targets],
         "predicted": [images.classes[number] for number in predicted],
         "score": scores.max(axis=1).tolist(),
+        **_probabilities(score, images.classes),
+    }
+
+
+TRUE, OTHERS = "probability of true", "norm of others"
+"""Columns of one class an image: the probability of the true class, and the norm of those of all others."""
+
+
+def _probabilities(score: Score, classes: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the columns of probabilities; none for a classifier without."""
+    if not score.has_probabilities:
+        return {}
+    probable = np.concatenate([outcome.scores for outcome in score.probable["reported"]])
+    if score.is_multilabel:
+        return {f"probability {name}": column.tolist() for name, column in zip(classes, probable.T, strict=True)}
+    targets = np.concatenate([outcome.targets for outcome in score.outcomes])
+    is_true = np.arange(probable.shape[1]) == targets[:, None]
+    return {
+        TRUE: probable[is_true].tolist(),
+        OTHERS: np.linalg.norm(np.where(is_true, 0, probable), axis=1).tolist(),
     }
 
 
@@ -62,6 +84,9 @@ class Predictions:
     """Ids of the test images of each fold."""
     outcomes: tuple[Outcome, ...]
     """Outcomes; for single labels only the predicted class has a score, 1."""
+    probable: tuple[Outcome, ...] = ()
+    """Outcomes in probabilities, of which the log loss and the Brier score are those of the run; for single labels the
+    true class is 0, and all others are one, with their norm. Empty without."""
 
     @property
     def kind(self) -> LabelKind:
@@ -81,7 +106,7 @@ class Predictions:
         renumbered = [
             Outcome(number[one.targets], scores[number[one.predictions]], one.groups) for one in self.outcomes
         ]
-        return Predictions(tuple(classes), self.ids, tuple(renumbered))
+        return Predictions(tuple(classes), self.ids, tuple(renumbered), self.probable)
 
 
 def read_predictions(text: str) -> Predictions:
@@ -95,6 +120,7 @@ def read_predictions(text: str) -> Predictions:
     try:
         labels = tuple(name.removeprefix("true ") for name in header if name.startswith("true "))
         names, outcome = _outcome(columns, labels)
+        probable = _probable(columns, labels, outcome)
         folds = np.array(columns["fold"], int)
         rows = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
         ids = tuple(tuple(columns["id"][row] for row in fold) for fold in rows)
@@ -102,10 +128,11 @@ def read_predictions(text: str) -> Predictions:
         what = f"its columns are {', '.join(header) or 'none'}" if lines else "it has no lines"
         raise DatasetError(f"This is not a table of predictions: {what}.") from error
     groups = np.unique(columns["group"], return_inverse=True)[1] if "group" in columns else None
-    outcomes = (
-        Outcome(outcome.targets[fold], outcome.scores[fold], None if groups is None else groups[fold]) for fold in rows
-    )
-    return Predictions(names, ids, tuple(outcomes))
+
+    def by_fold(one: Outcome) -> tuple[Outcome, ...]:
+        return tuple(_taken(one, fold, None if groups is None else groups[fold]) for fold in rows)
+
+    return Predictions(names, ids, by_fold(outcome), by_fold(probable) if probable else ())
 
 
 _Columns = Mapping[str, Sequence[str]]
@@ -132,6 +159,18 @@ def _several(columns: _Columns, labels: Sequence[str]) -> Outcome:
     return Outcome(targets.T, np.array([columns[f"score {name}"] for name in labels]).astype(float).T)
 
 
+def _probable(columns: _Columns, labels: Sequence[str], outcome: Outcome) -> Outcome | None:
+    names = [f"probability {name}" for name in labels] or [TRUE, OTHERS]
+    if not all(name in columns for name in names):
+        return None
+    targets = outcome.targets if labels else np.zeros(len(outcome.targets), np.int64)
+    return Outcome(targets, np.array([columns[name] for name in names]).astype(float).T)
+
+
+def _taken(outcome: Outcome, rows: np.ndarray, groups: np.ndarray | None) -> Outcome:
+    return Outcome(outcome.targets[rows], outcome.scores[rows], groups)
+
+
 def why_unpaired(one: Predictions, other: Predictions) -> str:
     """Return in words why two tables cannot be compared test by test; empty if they can."""
     if one.kind != other.kind:
@@ -154,22 +193,41 @@ def _have_other_folds(one: Predictions, other: Predictions) -> bool:
     return any(sorted(mine) != sorted(theirs) for mine, theirs in zip(one.ids, other.ids, strict=True))
 
 
-def paired(one: Predictions, other: Predictions) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]] | None:
+Pair = tuple[tuple[Outcome, ...], tuple[Outcome, ...]]
+
+
+def paired(one: Predictions, other: Predictions) -> Pair | None:
     """Return outcomes for the same test images in the order of the first; None if the images or labels differ."""
-    if one.kind != other.kind:
-        return None
-    if one.kind == "class" and one.classes != other.classes:
+    if one.kind == other.kind == "class" and one.classes != other.classes:
         together = sorted({*one.classes, *other.classes})
         one, other = one.among(together), other.among(together)
-    if one.classes != other.classes or len(one.ids) != len(other.ids):
+    rows = _same_tests(one, other)
+    return None if rows is None else (one.outcomes, _ordered(other.outcomes, rows, one.outcomes))
+
+
+def paired_probabilities(one: Predictions, other: Predictions) -> Pair | None:
+    """Return the same in probabilities (`Predictions.probable`); None also if a table holds none."""
+    rows = None if paired(one, other) is None else _same_images(one, other)
+    if rows is None or not (one.probable and other.probable):
         return None
-    reordered = []
-    for mine, theirs, outcome, target in zip(one.ids, other.ids, other.outcomes, one.outcomes, strict=True):
-        place = {name: row for row, name in enumerate(theirs)}
-        if place.keys() != set(mine) or len(mine) != len(theirs):
-            return None
-        rows = np.array([place[name] for name in mine])
-        reordered.append(Outcome(outcome.targets[rows], outcome.scores[rows], target.groups))
-        if not (reordered[-1].targets == target.targets).all():
-            return None
-    return one.outcomes, tuple(reordered)
+    return one.probable, _ordered(other.probable, rows, one.probable)
+
+
+def _same_tests(one: Predictions, other: Predictions) -> list[np.ndarray] | None:
+    """Return rows of the other table, fold by fold; None unless they are of the same images with the same labels."""
+    rows = _same_images(one, other) if one.kind == other.kind and one.classes == other.classes else None
+    pairs = zip(one.outcomes, other.outcomes, rows or (), strict=False)
+    are_same = rows is not None and all((mine.targets == theirs.targets[at]).all() for mine, theirs, at in pairs)
+    return rows if are_same else None
+
+
+def _same_images(one: Predictions, other: Predictions) -> list[np.ndarray] | None:
+    """Return the rows of the first table's images in the other one, fold by fold; None unless they are the same."""
+    if list(map(sorted, one.ids)) != list(map(sorted, other.ids)):
+        return None
+    places = [{name: row for row, name in enumerate(ids)} for ids in other.ids]
+    return [np.array([place[name] for name in ids]) for ids, place in zip(one.ids, places, strict=True)]
+
+
+def _ordered(outcomes: Sequence[Outcome], rows: Sequence[np.ndarray], like: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    return tuple(_taken(one, at, mine.groups) for one, at, mine in zip(outcomes, rows, like, strict=True))
