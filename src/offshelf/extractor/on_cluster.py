@@ -93,7 +93,7 @@ class Distribution:
             self._take(next(self._events))
         for seat in self.open:
             self._fill(seat)
-        while self.sent:
+        while self.sent or self.again:  # lost chunks wait for an actor where all have died
             self._take(next(self._events))
 
     def _take(self, event: Opened | Answer | Gone) -> None:
