@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from offshelf.backbone import EfficientNetLite0, Pixels
@@ -128,8 +129,12 @@ def sweep(rounds: int, jobs: int) -> None:
     table(["joblib, 2 jobs", "Ray, 2 jobs", "ratio"], [[f"{joblib:.1f} s", f"{ray:.1f} s", f"{joblib / ray:.2f}"]])
 
 
-def memory(count: int) -> None:
-    """Peak memory of the process that was started, and of its child that holds Ray, in MiB; tiny JPEG files."""
+def memory(count: int, seconds: int) -> None:
+    """Peak memory of the process that was started, and of its child that holds Ray, in MiB; tiny JPEG files.
+
+    Names, digests and places in the store are there when the first chunk is handed out, so that some seconds of a long
+    extraction tell its peak; with 0 seconds it is done whole.
+    """
     from machine import table
     from memory import make
 
@@ -140,27 +145,32 @@ def memory(count: int) -> None:
             make(Path(folder) / "images", range(start, min(start + 10_000, count)))
         for name in ("disk", "ray"):
             command = [sys.executable, __file__, "--extract", name, f"{folder}/images", f"{folder}/{name}"]
+            command += ["--seconds", str(seconds)]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             found = json.loads(done.stdout.splitlines()[-1])
-            rows.append([name, f"{count:,}", f"{found['own']:.0f}", f"{found['child']:.0f}"])
+            rows.append([name, f"{count:,}", f"{found['done']:,}", f"{found['own']:.0f}", f"{found['child']:.0f}"])
     cluster.stop()
-    table(["path", "images", "process, MiB", "child that holds Ray"], rows)
+    table(["path", "images", "extracted", "process, MiB", "child that holds Ray"], rows)
 
 
-def extract(name: str, root: str, store: str) -> None:
+def extract(name: str, root: str, store: str, seconds: int) -> None:
     """What `offshelf extract dataset=folder backbone=pixels` does; prints peaks."""
     from offshelf.augmentation import center
-    from offshelf.dataset import Folder, check_images
+    from offshelf.dataset import Folder, check_images, digests
 
     asked = Request(Pixels(8), Pixels(8).layer_names(), "auto", center().views)
     on_ray = {"cluster": "ray", "ray": RayCluster(f"127.0.0.1:{PORT}", jobs=1)} if name == "ray" else {}
     images = Folder(root).load().pictures
     check_images(images)
     used = Extractor(device="cpu", engine="eager", batch_size=256, **on_ray)  # type: ignore[arg-type]
-    cost = extract_missing(DiskStore(Path(store)), used, images, asked)
-    assert cost.extracted == len(images), cost
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit())
+    signal.alarm(seconds)
+    with suppress(SystemExit):
+        extract_missing(DiskStore(Path(store)), used, images, asked)
     own, child = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(json.dumps({"own": own, "child": child}))
+    done = len(images) - len(DiskStore(Path(store)).missing(list(asked.keys(used).values()), digests(images)))
+    assert seconds or done == len(images)
+    print(json.dumps({"own": own, "child": child, "done": done}))
 
 
 def main() -> None:
@@ -171,10 +181,11 @@ def main() -> None:
         "--images", type=int, default=0, help="of the smaller extraction (512), or in memory (1,000,000)"
     )
     parser.add_argument("--jobs", type=int, default=60)
+    parser.add_argument("--seconds", type=int, default=0, help="of the extractions of memory; 0: to their end")
     parser.add_argument("--extract", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.extract:
-        return extract(*options.extract)
+        return extract(*options.extract, options.seconds)
     from machine import machine  # imports torch, which the process whose memory is measured does not need
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no node is left
@@ -184,7 +195,7 @@ def main() -> None:
     elif options.what == "sweep":
         sweep(options.rounds, options.jobs)
     else:
-        memory(options.images or 1_000_000)
+        memory(options.images or 1_000_000, options.seconds)
 
 
 if __name__ == "__main__":

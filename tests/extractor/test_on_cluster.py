@@ -97,6 +97,22 @@ def test_images_that_cannot_be_read():
         extract_missing(MemoryStore(), on_ray(), [*images, Unseen(pictures(1, seed=1)[0].pixels)], REQUEST)
 
 
+class Overtaken(MemoryStore):
+    """A store that others fill after the first look."""
+
+    looks = 0
+
+    def missing(self, keys, images):
+        self.looks += 1
+        return super().missing(keys, images)[: None if self.looks == 1 else 0]
+
+
+@pytest.mark.slow
+def test_others_have_extracted_everything():
+    """Between two looks into the store: no actor is waited for."""
+    assert extract_missing(Overtaken(), on_ray(), pictures(4), REQUEST).how == "from the store"
+
+
 def test_unknown_cluster():
     with pytest.raises(ConfigError, match=r"extractor\.cluster is ray, or null for this machine; got 'dask'"):
         Extractor(cluster="dask")

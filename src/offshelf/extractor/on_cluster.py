@@ -69,7 +69,7 @@ class Distribution:
         self.progress, self.how = progress, "from the store"
         chunks = -(-queue.total // extractor.chunk)
         self.wanted = min(extractor.ray.jobs, chunks)
-        """Number of actors."""
+        """Number of actors; 0 where others have extracted everything in the meantime."""
         self.left = chunks
         """About the number of chunks that are not taken."""
         self.sent: dict[int, tuple[int, Chunk]] = {}
@@ -88,7 +88,7 @@ class Distribution:
             OffshelfError: A chunk was lost again and again, or the nodes do not see the images.
         """
         self._chunks = iter(self.queue)
-        if not self.open:
+        if self.wanted and not self.open:
             self.seats.open(self.wanted)
             self._take(next(self._events))
         for seat in self.open:
