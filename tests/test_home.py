@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from offshelf.errors import StoreError
-from offshelf.home import home_dir
+from offshelf.home import home_dir, home_key, home_path
 
 
 def test_order(tmp_path, monkeypatch):
@@ -28,6 +28,20 @@ def test_relative_and_tilde(tmp_path, monkeypatch):
     assert home_dir("here") == tmp_path / "here"
     assert home_dir("~/there") == tmp_path / "there"
     assert (tmp_path / "there").is_dir()
+
+
+def test_key(tmp_path, monkeypatch):
+    """A relative home is another one in another folder, as it is for everything else."""
+    keys = set()
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        for name in ("here", str(tmp_path)):
+            monkeypatch.setenv("OFFSHELF_HOME", name)
+            keys.add(home_key())
+            assert Path(home_key()) == home_path()
+
+    assert len(keys) == 3
 
 
 def test_impossible(tmp_path):

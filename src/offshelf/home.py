@@ -16,6 +16,12 @@ def home_path(override: str | None = None) -> Path:
     return Path(chosen).expanduser().absolute()
 
 
+def home_key() -> str:
+    """Return a text that differs from one home to another; it is cheap enough to be asked for each image."""
+    named = os.environ.get("OFFSHELF_HOME", "")
+    return named if not named or named.startswith("/") else str(home_path())
+
+
 def is_within(path: str | Path, folder: Path) -> bool:
     """Return whether a path is `folder` or below it, links followed."""
     return Path(path).expanduser().resolve().is_relative_to(folder.expanduser().resolve())

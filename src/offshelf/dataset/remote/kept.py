@@ -15,7 +15,7 @@ from threading import Lock
 from xxhash import xxh3_128_digest
 
 from offshelf.errors import ConfigError
-from offshelf.home import home_path
+from offshelf.home import home_key, home_path
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Kept:
 
 def kept() -> Kept:
     """Return the copies of the home. Raises ConfigError for an invalid number of bytes."""
-    return _kept(os.environ.get("OFFSHELF_HOME", ""), os.environ.get(VARIABLE, ""))
+    return _kept(home_key(), os.environ.get(VARIABLE, ""))
 
 
 @lru_cache(maxsize=4)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from offshelf.dataset.intensity_range import Extent
 from offshelf.dataset.location import Location, version_of
-from offshelf.home import home_path
+from offshelf.home import home_key, home_path
 
 if TYPE_CHECKING:
     import sqlite3
@@ -110,7 +110,7 @@ class Seen:
 
 def seen() -> Seen:
     """Return the looks of the home."""
-    return _seen(os.environ.get("OFFSHELF_HOME", ""), os.getpid())
+    return _seen(home_key(), os.getpid())
 
 
 @lru_cache(maxsize=4)
