@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -153,6 +154,20 @@ def memory(count: int, seconds: int) -> None:
     table(["path", "images", "extracted", "process, MiB", "child that holds Ray"], rows)
 
 
+def watch_children(peaks: list[float]) -> None:
+    """Append the largest peak of a child of this process, in MiB, again and again.
+
+    Linux counts what a process had before it called `exec` into `ru_maxrss` of RUSAGE_CHILDREN: that is its parent's.
+    """
+    while True:
+        for file in Path("/proc/self/task").glob("*/children"):
+            for child in file.read_text().split():
+                with suppress(OSError):
+                    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{child}/status").read_text())
+                    peaks.append(int(found[1]) / 1024 if found else 0)
+        time.sleep(0.5)
+
+
 def extract(name: str, root: str, store: str, seconds: int) -> None:
     """What `offshelf extract dataset=folder backbone=pixels` does; prints peaks."""
     from offshelf.augmentation import center
@@ -165,9 +180,11 @@ def extract(name: str, root: str, store: str, seconds: int) -> None:
     used = Extractor(device="cpu", engine="eager", batch_size=256, **on_ray)  # type: ignore[arg-type]
     signal.signal(signal.SIGALRM, lambda *_: sys.exit())
     signal.alarm(seconds)
+    peaks = [0.0]
+    threading.Thread(target=watch_children, args=(peaks,), daemon=True).start()
     with suppress(SystemExit):
         extract_missing(DiskStore(Path(store)), used, images, asked)
-    own, child = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    own, child = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, max(peaks)
     done = len(images) - len(DiskStore(Path(store)).missing(list(asked.keys(used).values()), digests(images)))
     assert seconds or done == len(images)
     print(json.dumps({"own": own, "child": child, "done": done}))
