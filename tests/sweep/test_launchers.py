@@ -96,7 +96,6 @@ def test_same_numbers(home, tmp_path):
     assert alive(home) == []
 
 
-@pytest.mark.soak
 def test_killed_process_is_one_job(home, tmp_path):
     """As the system kills a process when memory runs out: told, its run closed, the other job done."""
     command = sweep(tmp_path, "self.width == 5 and os.kill(os.getpid(), 9)", "4,5")
@@ -128,8 +127,8 @@ def test_fail_fast(home, tmp_path):
 @pytest.mark.parametrize(
     ("number", "code"),
     [
+        (signal.SIGTERM, 143),
         (signal.SIGKILL, -9),
-        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.soak),
         pytest.param(signal.SIGINT, 130, marks=pytest.mark.soak),
     ],
 )
