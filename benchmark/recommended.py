@@ -19,13 +19,13 @@ from pathlib import Path
 
 from machine import machine, table
 
-import offshelf as offshelf_api
+import offshelf
 
 CANDIDATES = ["efficientnet_lite0", "tiny", "pixels"]
 COMMON = ["classifier=linear_svm_ovr", "tracking=none", "dataset=folder"]
 
 
-def offshelf(*words: str) -> float:
+def seconds_of(*words: str) -> float:
     """Run a command. Return its seconds."""
     begin = time.perf_counter()
     subprocess.run([sys.executable, "-m", "offshelf", *words], check=True, stdout=subprocess.DEVNULL)
@@ -36,7 +36,7 @@ def race(folder: Path, words: list[str], budget: str) -> tuple[tuple[str, str], 
     """Return backbone and layer of the choice, and the seconds of the race."""
     candidates = [f"candidates=[{','.join(CANDIDATES)}]", "+backbone@backbones.tiny=tiny"]
     words = [*words, *candidates, f"budget={budget}", f"home={folder}/raced", f"hydra.run.dir={folder}/race"]
-    spent = offshelf("recommend", *words)
+    spent = seconds_of("recommend", *words)
     with (folder / "race/recommendation.csv").open(encoding="utf-8") as file:
         first = next(csv.DictReader(file))
     return (first["backbone"], first["layer"]), spent
@@ -47,7 +47,7 @@ def in_full(folder: Path, words: list[str]) -> tuple[dict[tuple[str, str], float
     accuracy, spent = {}, 0.0
     for name in CANDIDATES:
         chosen = [f"backbone={name}", "layer=all", "baseline=null", f"hydra.run.dir={folder}/{name}"]
-        spent += offshelf("classify", *words, *chosen, f"home={folder}/full")
+        spent += seconds_of("classify", *words, *chosen, f"home={folder}/full")
         metrics = json.loads((folder / name / "metrics.json").read_text(encoding="utf-8"))
         layers = {key.removeprefix("test/accuracy/") for key in metrics if key.startswith("test/accuracy/")}
         accuracy |= {(name, layer): metrics[f"test/accuracy/{layer}"] for layer in layers}
@@ -61,8 +61,8 @@ def difference(folder: Path, root: str, best: tuple[str, str], chosen: tuple[str
     if best == chosen:
         return "0"
     settings = {"classifier": "linear_svm_ovr", "store": f"{folder}/full/store", "baseline": None}
-    runs = [offshelf_api.classify(root, backbone=name, layer=layer, **settings) for name, layer in (best, chosen)]
-    gap = offshelf_api.compare(runs).iloc[-1]
+    runs = [offshelf.classify(root, backbone=name, layer=layer, **settings) for name, layer in (best, chosen)]
+    gap = offshelf.compare(runs).iloc[-1]
     low, high = gap["difference_low"], gap["difference_high"]
     return f"{100 * gap['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 

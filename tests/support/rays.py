@@ -51,7 +51,6 @@ def start(folder, options):
     with (folder / "log").open("wb") as log:
         node = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     _nodes.append(node)
-    atexit.register(stop, node)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and node.poll() is None:
         found = re.search(r"ray start --address='([\d.:]+)'", (folder / "log").read_text())

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from offshelf.errors import ConfigError
-from offshelf.metric.metric import METRICS, PROBABILITY_METRICS, mean_of_known
+from offshelf.metric.metric import ALL_METRICS, METRICS, mean_of_known
 from offshelf.metric.outcome import Outcome
 
 
@@ -97,7 +97,7 @@ class Bootstrap:
 
         Draws in which one of them is undefined are left out; the result is None if none is left.
         """
-        measure = {**METRICS, **PROBABILITY_METRICS}[metric]
+        measure = ALL_METRICS[metric]
         values = [np.mean([measure(one)[0] for one in outcomes]) for outcomes in (first, second)]
         draws = self._draws(metric, second, tests) - self._draws(metric, first, tests)
         return self._judged(float(values[1] - values[0]), draws)
@@ -161,7 +161,7 @@ class Bootstrap:
 
     def _draws(self, metric: str, outcomes: Sequence[Outcome], tests: Sequence[int] | None) -> np.ndarray:
         """Return the metric on every draw: float64 [replicates]."""
-        measure = {**METRICS, **PROBABILITY_METRICS}[metric]
+        measure = ALL_METRICS[metric]
         mean: np.ndarray = np.mean([measure(*drawn) for drawn in self._drawn(outcomes, tests)], axis=0)
         return mean
 

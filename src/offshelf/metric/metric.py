@@ -81,9 +81,12 @@ def probability_metrics_of(kind: LabelKind) -> Mapping[str, Metric]:
     return _of_kind(PROBABILITY_METRICS, kind)
 
 
+ALL_METRICS: Mapping[str, Metric] = {**METRICS, **PROBABILITY_METRICS}
+
+
 def is_loss(name: str) -> bool:
     """Return whether the smaller of two numbers of a test metric is the better one."""
-    metric = {**METRICS, **PROBABILITY_METRICS}.get(name.removesuffix("_uncalibrated"))
+    metric = ALL_METRICS.get(name.removesuffix("_uncalibrated"))
     return metric is not None and metric.is_loss
 
 

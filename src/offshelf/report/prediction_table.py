@@ -198,27 +198,28 @@ Pair = tuple[tuple[Outcome, ...], tuple[Outcome, ...]]
 
 def paired(one: Predictions, other: Predictions) -> Pair | None:
     """Return outcomes for the same test images in the order of the first; None if the images or labels differ."""
-    if one.kind == other.kind == "class" and one.classes != other.classes:
-        together = sorted({*one.classes, *other.classes})
-        one, other = one.among(together), other.among(together)
-    rows = _same_tests(one, other)
-    return None if rows is None else (one.outcomes, _ordered(other.outcomes, rows, one.outcomes))
+    found = _aligned(one, other)
+    return found and (found[0].outcomes, found[1].outcomes)
 
 
 def paired_probabilities(one: Predictions, other: Predictions) -> Pair | None:
     """Return the same in probabilities (`Predictions.probable`); None also if a table holds none."""
-    rows = None if paired(one, other) is None else _same_images(one, other)
-    if rows is None or not (one.probable and other.probable):
-        return None
-    return one.probable, _ordered(other.probable, rows, one.probable)
+    found = _aligned(one, other)
+    return (found[0].probable, found[1].probable) if found and one.probable and other.probable else None
 
 
-def _same_tests(one: Predictions, other: Predictions) -> list[np.ndarray] | None:
-    """Return rows of the other table, fold by fold; None unless they are of the same images with the same labels."""
+def _aligned(one: Predictions, other: Predictions) -> tuple[Predictions, Predictions] | None:
+    """Return tables of the same tests in the order of the first, with one numbering of classes, or None."""
+    if one.kind == other.kind == "class" and one.classes != other.classes:
+        together = sorted({*one.classes, *other.classes})
+        one, other = one.among(together), other.among(together)
     rows = _same_images(one, other) if one.kind == other.kind and one.classes == other.classes else None
-    pairs = zip(one.outcomes, other.outcomes, rows or (), strict=False)
-    are_same = rows is not None and all((mine.targets == theirs.targets[at]).all() for mine, theirs, at in pairs)
-    return rows if are_same else None
+    if rows is None:
+        return None
+    outcomes, probable = (_ordered(each, rows, one.outcomes) for each in (other.outcomes, other.probable))
+    if any((mine.targets != theirs.targets).any() for mine, theirs in zip(one.outcomes, outcomes, strict=True)):
+        return None
+    return one, Predictions(one.classes, one.ids, outcomes, probable)
 
 
 def _same_images(one: Predictions, other: Predictions) -> list[np.ndarray] | None:
@@ -230,4 +231,7 @@ def _same_images(one: Predictions, other: Predictions) -> list[np.ndarray] | Non
 
 
 def _ordered(outcomes: Sequence[Outcome], rows: Sequence[np.ndarray], like: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Return outcomes by fold, with their rows in an order and the groups of others; none of none."""
+    if not outcomes:
+        return ()
     return tuple(_taken(one, at, mine.groups) for one, at, mine in zip(outcomes, rows, like, strict=True))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from io import FileIO
 from pathlib import Path
 from threading import Lock
@@ -46,12 +46,12 @@ class Kept:
     """Bytes; 0: nothing is kept."""
     began: float = field(default_factory=lambda: time.time() - CLOCK)
     _size: int | None = None
-    _top: str = ""
-    """The folder as text: a path is made of it for each image, and `pathlib` takes longer than opening the file."""
     _lock: Lock = field(default_factory=Lock)
 
-    def __post_init__(self) -> None:
-        self._top = str(self.folder)
+    @cached_property
+    def _top(self) -> str:
+        """The folder as text: a path is made of it for each image, and `pathlib` takes longer than opening the file."""
+        return str(self.folder)
 
     def get(self, version: str) -> bytes | None:
         """Return the bytes of a version; None if they are not kept."""
